@@ -1,0 +1,1 @@
+"""Pure, jitted array functions on voxel grids: no biology, no files, any grid shape."""

@@ -1,0 +1,51 @@
+"""The only callers of scan, and the one place where a backend's needs are told apart."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+Carry = TypeVar("Carry")
+Observation = TypeVar("Observation")
+Result = TypeVar("Result")
+
+
+def repeated(step: Callable[[Carry], Carry], n: int) -> Callable[[Carry], Carry]:
+    """The function that applies `step` n times."""
+
+    def run(state: Carry) -> Carry:
+        return lax.scan(lambda carry, _: (step(carry), None), state, length=n)[0]
+
+    return run
+
+
+def trajectory(
+    step: Callable[[Carry], tuple[Carry, Observation]], n: int
+) -> Callable[[Carry], tuple[Carry, Observation]]:
+    """The function that applies `step` n times and stacks what each step observed."""
+
+    def run(state: Carry) -> tuple[Carry, Observation]:
+        return lax.scan(lambda carry, _: step(carry), state, length=n)
+
+    return run
+
+
+def computed_once(function: Callable[..., Result], *arguments: Array) -> Result:
+    """function(*arguments), held in memory before anything reads it.
+
+    XLA's CPU backend fuses a stencil into the next one and so recomputes it at every neighbour,
+    which multiplies the cost of a multigrid cycle by eight; it deletes `optimization_barrier`
+    before it fuses, but never fuses across a branch. Other backends fuse sensibly.
+    """
+    if jax.default_backend() != "cpu":
+        return function(*arguments)
+    leaf = jax.tree.leaves(arguments)[0]
+    taken = leaf[(0,) * leaf.ndim] < jnp.inf  # a NaN takes the other branch and so stays a NaN
+    shapes = jax.eval_shape(function, *arguments)
+
+    def otherwise(*_: Array) -> Result:
+        return jax.tree.map(lambda s: jnp.full(s.shape, jnp.nan, s.dtype), shapes)
+
+    return lax.cond(taken, function, otherwise, *arguments)

@@ -1,0 +1,38 @@
+"""Saturation and inhibition curves."""
+
+from jax import Array
+from jaxtyping import Float
+
+Scalar = Float[Array, ""] | float
+Values = Float[Array, "..."]
+
+
+def saturation(signal: Values, half: Scalar) -> Values:
+    """Share in [0, 1) that rises with the signal and is 1/2 at `half` (same unit)."""
+    return signal / (signal + half)
+
+
+def hill_activation(signal: Values, half: Scalar, exponent: Scalar) -> Values:
+    """As `saturation` with a Hill exponent: 1/2 at `half`, steeper for larger exponents."""
+    power = signal**exponent
+    return power / (power + half**exponent)
+
+
+def hill_repression(signal: Values, strength: Scalar, exponent: Scalar) -> Values:
+    """Factor 1 / (1 + strength signal^exponent): 1 without the signal, falling with it."""
+    return 1 / (1 + strength * signal**exponent)
+
+
+def antagonised(agonist: Values, half: Scalar, antagonist: Values, affinity: Scalar) -> Values:
+    """Gaddum occupancy: the antagonist multiplies the agonist's half-effect level.
+
+    Args:
+        agonist: concentration.
+        half: concentration of half effect without antagonist.
+        antagonist: concentration.
+        affinity: concentration of antagonist that doubles the agonist needed.
+
+    References:
+        Gaddum 1937, J Physiol 89:7P; Arunlakshana & Schild 1959, Br J Pharmacol 14:48.
+    """
+    return saturation(agonist, half * (1 + antagonist / affinity))

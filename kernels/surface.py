@@ -1,0 +1,215 @@
+"""A surface carried by a volume fraction phi in [0, 1]: its area, its motion, what lives on it.
+
+One surface serves everything: cells are counted with the area of the same |grad phi| that moves
+the bone (the two agree within 1 % on a partial-volume field). Box walls replicate the wall voxel.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array, lax
+from jaxtyping import Float
+
+from tissue.kernels.loop import computed_once
+from tissue.kernels.stencil import (
+    AXES,
+    Field,
+    Fields,
+    face_sum,
+    flux_divergence,
+    harmonic_faces,
+    shift_replicate,
+    total,
+)
+
+Scalar = Float[Array, ""] | float
+
+SPECKLE = 0.02  # |grad phi| h below this is noise of the image, not surface
+COURANT = 0.3  # |v| dt / h of a sub-step; phi stays in [0, 1] below 1 / sqrt(3)
+MAX_SUBSTEPS = 1000
+
+
+def specific_surface(phi: Field, spacing: Scalar) -> Field:
+    """Area of surface in a unit of volume [1/spacing]: the central |grad phi|, unsmoothed.
+
+    A smoothed gradient loses thin struts: a rod of radius 2 to 3 voxels keeps 0.87 to 0.93.
+    """
+    squares = sum(
+        (0.5 * (shift_replicate(phi, a, 1) - shift_replicate(phi, a, -1))) ** 2 for a in AXES
+    )
+    slope = jnp.sqrt(squares)
+    return jnp.where(slope > SPECKLE, slope / spacing, 0)
+
+
+def godunov_slopes(phi: Field, spacing: Scalar) -> tuple[Field, Field]:
+    """|grad phi| [1/spacing] as seen by a surface that (erodes, grows).
+
+    References:
+        Rouy & Tourin 1992, SIAM J Numer Anal 29:867.
+    """
+    erode, grow = jnp.zeros_like(phi), jnp.zeros_like(phi)
+    for axis in AXES:
+        up, down = shift_replicate(phi, axis, 1), shift_replicate(phi, axis, -1)
+        erode = erode + jnp.maximum(phi - jnp.minimum(up, down), 0) ** 2
+        grow = grow + jnp.maximum(jnp.maximum(up, down) - phi, 0) ** 2
+    return jnp.sqrt(erode) / spacing, jnp.sqrt(grow) / spacing
+
+
+def _binomial(u: Field) -> Field:
+    """Two passes of [1, 2, 1] / 4 along each axis: K2, self-adjoint and sum-preserving."""
+
+    def twice(u: Field, axis: int) -> Field:
+        for _ in range(2):
+            u = 0.5 * u + 0.25 * (shift_replicate(u, axis, 1) + shift_replicate(u, axis, -1))
+        return u
+
+    for axis in AXES:
+        u = computed_once(lambda v, axis=axis: twice(v, axis), u)
+    return u
+
+
+class Exchange(NamedTuple):
+    """How the surface sees the pores beside it, and what it returns to them.
+
+    The band with surface reaches one or two voxels into the solid, where there is next to no pore
+    space: surface equations read pore fields averaged over the pore space near by, and give back
+    by the adjoint, so that what the surface takes is what the pores lose, to rounding.
+
+    Attributes:
+        porosity: pore space of every voxel, positive.
+        nearby: K2[porosity].
+        surface: specific surface.
+    """
+
+    porosity: Field
+    nearby: Field
+    surface: Field
+
+    def see(self, field: Field) -> Field:
+        """Average of a pore field over the pore space near by, defined in every voxel."""
+        return _binomial(self.porosity * field) / self.nearby
+
+    def deposit(self, rate: Field) -> Field:
+        """A rate per area of surface as a rate per volume: sum(deposit(S)) = sum(surface S)."""
+        return self.spread(self.surface * rate)
+
+    def spread(self, amount: Field) -> Field:
+        """An amount in every voxel, moved to the pore space near by; the sum is kept."""
+        return self.porosity * _binomial(amount / self.nearby)
+
+
+def exchange(porosity: Field, surface: Field) -> Exchange:
+    """The exchange between pores (porosity, positive) and a surface (specific surface)."""
+    return Exchange(porosity, _binomial(porosity), surface)
+
+
+def spread_along(
+    densities: Fields,
+    surface: Field,
+    diffusivities: Float[Array, " n"],
+    spacing: Scalar,
+    time: Scalar,
+    *,
+    tolerance: float,
+) -> Fields:
+    """Densities on the surface after diffusing along it for `time`, each number kept exactly.
+
+    Implicit: a (n' - n) = time div(a D grad n') on faces with the harmonic mean of a, by
+    conjugate gradients with a diagonal preconditioner (10 to 20 iterations). Voxels without
+    surface keep their value.
+
+    Args:
+        densities: n fields [1/area].
+        surface: specific surface a [1/length].
+        diffusivities: D of each field [length^2/time].
+        spacing: edge of a voxel [length].
+        time: [time].
+        tolerance: relative residual.
+    """
+    reach = (diffusivities * time / spacing**2).astype(surface.dtype)[:, None, None, None]
+    faces = harmonic_faces(surface)
+    storage = jnp.where(surface > 0, surface, 1)
+    weight = 1 / (storage + reach * face_sum(faces))
+
+    def dots(x: Fields, y: Fields) -> Array:
+        return jnp.sum(x * y, axis=(-3, -2, -1))[:, None, None, None]
+
+    def left(u: Fields, s: Fields) -> Fields:
+        return s - storage * u + reach * flux_divergence(faces, u)
+
+    def unfinished(state: tuple[Array, ...]) -> Array:
+        *_, r_z, iteration = state
+        return jnp.any(r_z > goal) & (iteration < 200)
+
+    def iterate(state: tuple[Array, ...]) -> tuple[Array, ...]:
+        u, r, p, r_z, iteration = state
+        a_p = computed_once(lambda p: -left(p, jnp.zeros_like(p)), p)
+        step = r_z / jnp.maximum(dots(p, a_p), jnp.finfo(u.dtype).tiny)
+        u, r = u + step * p, r - step * a_p
+        new = dots(r, weight * r)
+        p = weight * r + new / jnp.maximum(r_z, jnp.finfo(u.dtype).tiny) * p
+        return u, r, p, new, iteration + 1
+
+    source = storage * densities
+    goal = tolerance**2 * dots(source, weight * source)
+    r = computed_once(left, densities, source)
+    first = (densities, r, weight * r, dots(r, weight * r), jnp.zeros((), jnp.int32))
+    spread, *_ = lax.while_loop(unfinished, iterate, first)
+    before = [total(surface * u) for u in densities]
+    after = [total(surface * u) for u in spread]
+    factors = [jnp.where(a > 0, b / jnp.where(a > 0, a, 1), 1) for b, a in zip(before, after)]
+    kept = jnp.stack(factors).astype(surface.dtype)[:, None, None, None]
+    return jnp.where(surface > 0, kept * spread, densities)
+
+
+class Motion(NamedTuple):
+    """A moved surface and its account.
+
+    Attributes:
+        phi: the volume fraction afterwards.
+        change: sum over voxels and sub-steps of |grad phi| v dt, what phi has to have changed by.
+        eroded: sum of |grad phi| times the eroding velocity times dt.
+        grown: the same for the growing velocity.
+    """
+
+    phi: Field
+    change: Array
+    eroded: Array
+    grown: Array
+
+
+def move(
+    phi: Field, eroding: Field, growing: Field, spacing: Scalar, time: Scalar
+) -> Motion:
+    """The surface after moving for `time` at the net velocity growing - eroding along its normal.
+
+    One signed velocity: eroding and growing one after the other would smear bone into grey.
+    Godunov's upwind slope keeps phi in [0, 1] without clipping.
+
+    Args:
+        phi: volume fraction in [0, 1].
+        eroding: velocity into the solid >= 0 [length/time], defined in every voxel.
+        growing: velocity out of the solid >= 0 [length/time].
+        spacing: edge of a voxel [length].
+        time: [time].
+    """
+    velocity = growing - eroding
+    inward, outward = godunov_slopes(phi, spacing)
+    speed = jnp.max(jnp.where(inward + outward > 0, jnp.abs(velocity), 0))
+    # a NaN gives one sub-step and shows in phi
+    steps = jnp.clip(jnp.ceil(jnp.nan_to_num(speed * time / (COURANT * spacing))), 1, MAX_SUBSTEPS)
+    dt = (time / steps).astype(phi.dtype)
+
+    def advance(_: Array, motion: Motion) -> Motion:
+        inward, outward = godunov_slopes(motion.phi, spacing)
+        slope = jnp.where(velocity > 0, outward, inward)
+        moved = computed_once(lambda p, s: p + dt * s * velocity, motion.phi, slope)
+        return Motion(
+            moved,
+            motion.change + total(slope * velocity) * dt,
+            motion.eroded + total(slope * eroding) * dt,
+            motion.grown + total(slope * growing) * dt,
+        )
+
+    zero = jnp.zeros((), total(phi).dtype)
+    return lax.fori_loop(0, steps.astype(jnp.int32), advance, Motion(phi, zero, zero, zero))

@@ -1,0 +1,181 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from scipy import ndimage
+
+from tissue.errors import InputError
+from tissue.geometry.load import Geometry, ImageSettings, load_image
+
+
+def save(file: Path, values: np.ndarray) -> ImageSettings:
+    np.save(file, values)
+    return ImageSettings(file, voxel_size=10.0)
+
+
+def said(geometry: Geometry, words: str) -> bool:
+    return any(words in line for line in geometry.log)
+
+
+def warned(geometry: Geometry, words: str) -> bool:
+    return any(words in line for line in geometry.warnings)
+
+
+@pytest.fixture
+def slab(tmp_path: Path) -> ImageSettings:
+    """A plate of bone 8 voxels thick across z in a box of 24 x 20 x 16."""
+    values = np.zeros((24, 20, 16), np.uint8)
+    values[8:16] = 200
+    return save(tmp_path / "slab.npy", values)
+
+
+def test_demo_bone_at_half_resolution(shrew: Path) -> None:
+    geometry = load_image(ImageSettings(shrew, resample=8.2))
+    assert geometry.grid.shape == (57, 57, 57)
+    assert geometry.grid.spacing == 8.2
+    assert geometry.grid.origin == (2.05, 2.05, 2.05)
+    assert geometry.bone_volume_fraction.dtype == np.float64
+    assert geometry.bone_volume_fraction.shape == (57, 57, 57)
+    assert geometry.bone_volume_fraction.mean() == pytest.approx(0.293, abs=0.001)
+    assert said(geometry, "cut 1 x 0 x 0 voxels")
+    assert geometry.warnings == ()
+
+
+def test_kept_grid_gets_partial_volumes(slab: ImageSettings) -> None:
+    geometry = load_image(slab)
+    assert geometry.grid.shape == (24, 20, 16)
+    profile = geometry.bone_volume_fraction[:, 5, 5]
+    np.testing.assert_allclose(profile[6:10], [0, 0.25, 0.75, 1])
+    assert geometry.bone_volume_fraction.mean() == pytest.approx(8 / 24)
+    assert said(geometry, "binomial pass")
+
+
+def test_crop_moves_the_origin(slab: ImageSettings) -> None:
+    geometry = load_image(replace(slab, crop=((4, 20), (0, 18), (2, 16)), resample=20.0))
+    assert geometry.grid.shape == (8, 9, 7)
+    assert geometry.grid.origin == (45.0, 5.0, 25.0)
+    np.testing.assert_array_equal(geometry.bone_volume_fraction[:, 0, 0], [0, 0, 1, 1, 1, 1, 0, 0])
+
+
+@pytest.mark.parametrize("crop", [((0, 25), (0, 20), (0, 16)), ((5, 5), (0, 20), (0, 16))])
+def test_crop_must_fit(slab: ImageSettings, crop: tuple[tuple[int, int], ...]) -> None:
+    with pytest.raises(InputError, match=r"\[geometry\] crop.*24 x 20 x 16"):
+        load_image(replace(slab, crop=crop))  # type: ignore[arg-type]
+
+
+def test_smoothing_is_in_micrometres(tmp_path: Path) -> None:
+    values = np.zeros((24, 24, 24), np.uint8)
+    values[8:16] = 100
+    settings = replace(save(tmp_path / "a.npy", values), voxel_size=(10.0, 10.0, 10.0))
+    blurred = ndimage.gaussian_filter(values.astype(np.float32), 2.0, mode="nearest")
+    geometry = load_image(replace(settings, smooth=20.0, threshold=30.0))
+    assert said(geometry, f"BV/TV {(blurred > 30).mean():.4f} above")
+    assert (blurred > 30).mean() > 8 / 24
+    with pytest.raises(InputError, match=r"\[geometry\] smooth"):
+        load_image(replace(settings, smooth=-1.0))
+
+
+def test_anisotropic_voxels_become_cubes(tmp_path: Path) -> None:
+    z, y, x = np.mgrid[:20, :36, :40].astype(np.float32)
+    distance = np.sqrt(((z - 9.5) * 20) ** 2 + ((y - 17.5) * 12) ** 2 + ((x - 19.5) * 10) ** 2)
+    settings = replace(
+        save(tmp_path / "ball.npy", -distance), voxel_size=(20.0, 12.0, 10.0), threshold=-120.0
+    )
+    geometry = load_image(settings)
+    assert geometry.grid.shape == (40, 43, 40)
+    assert geometry.grid.spacing == 10.0
+    volume = geometry.bone_volume_fraction.sum() * 10.0**3
+    assert volume == pytest.approx(4 / 3 * np.pi * 120**3, rel=0.03)
+    centre = ndimage.center_of_mass(geometry.bone_volume_fraction)
+    where = np.array(geometry.grid.origin) + 10.0 * np.array(centre)
+    np.testing.assert_allclose(where, [9.5 * 20, 17.5 * 12, 19.5 * 10], atol=1.0)
+
+
+def test_finer_than_the_image(slab: ImageSettings) -> None:
+    geometry = load_image(replace(slab, resample=5.0))
+    assert geometry.grid.shape == (48, 40, 32)
+    assert geometry.bone_volume_fraction.mean() == pytest.approx(8 / 24, abs=0.01)
+
+
+def test_loose_components(tmp_path: Path) -> None:
+    values = np.zeros((24, 24, 24), np.uint8)
+    values[:8] = 1
+    values[12::4, ::4, ::4] = 1
+    settings = save(tmp_path / "specks.npy", values)
+    geometry = load_image(settings)
+    loose = 3 * 6 * 6
+    assert said(geometry, f"{loose + 1} bone components")
+    assert said(geometry, f"{loose} voxels (2.29% of the bone)")
+    assert warned(geometry, f"{loose} loose bone components")
+    assert geometry.bone_volume_fraction[12, 12, 12] == 0
+    kept = load_image(replace(settings, keep_largest=False))
+    assert kept.bone_volume_fraction[12, 12, 12] > 0
+
+
+def test_pockets(tmp_path: Path) -> None:
+    values = np.zeros((24, 20, 16), np.uint8)
+    values[4:20] = 1
+    values[10:12, 8:10, 8:10] = 0
+    settings = save(tmp_path / "pocket.npy", values)
+    closed = load_image(settings)
+    assert said(closed, "closed 1 marrow pockets")
+    assert closed.bone_volume_fraction[11, 9, 9] == 1
+    assert load_image(replace(settings, close_pockets=False)).bone_volume_fraction[11, 9, 9] < 1
+
+
+def test_sealed_box(tmp_path: Path) -> None:
+    values = np.ones((8, 8, 8), np.uint8)
+    values[3:5, 3:5, 3:5] = 0
+    with pytest.raises(InputError, match=r"\[geometry\] close_pockets"):
+        load_image(save(tmp_path / "shell.npy", values))
+
+
+def test_otsu_without_valley_warns(tmp_path: Path) -> None:
+    noise = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(24, 24, 24)), 2)
+    settings = save(tmp_path / "noise.npy", noise)
+    assert warned(load_image(settings), "[geometry] threshold in the file's units")
+    assert not warned(load_image(replace(settings, threshold=0.0)), "valley")
+
+
+def test_thin_bone_warns(tmp_path: Path) -> None:
+    values = np.zeros((24, 20, 16), bool)
+    values[8:10] = True
+    geometry = load_image(save(tmp_path / "thin.npy", values))
+    assert warned(geometry, "2.0 voxels thick")
+
+
+@pytest.mark.parametrize("threshold", [-1.0, 200.0])
+def test_threshold_outside_the_values(slab: ImageSettings, threshold: float) -> None:
+    with pytest.raises(InputError, match=r"\[geometry\] threshold.*0 to 200"):
+        load_image(replace(slab, threshold=threshold))
+
+
+def test_voxel_size_must_come_from_somewhere(slab: ImageSettings) -> None:
+    with pytest.raises(InputError, match=r"\[geometry\] voxel_size"):
+        load_image(replace(slab, voxel_size=None))
+    with pytest.raises(InputError, match=r"\[geometry\] voxel_size: 0"):
+        load_image(replace(slab, voxel_size=0.0))
+
+
+def test_voxel_size_of_the_run_file_wins(tmp_path: Path) -> None:
+    values = np.zeros((24, 20, 16), np.uint8)
+    values[8:16] = 1
+    image = sitk.GetImageFromArray(values)
+    image.SetSpacing((0.01, 0.01, 0.01))
+    sitk.WriteImage(image, str(tmp_path / "a.mha"))
+    settings = ImageSettings(tmp_path / "a.mha")
+    assert load_image(settings).grid.spacing == 10.0
+    close = load_image(replace(settings, voxel_size=10.05))
+    assert close.grid.spacing == 10.05
+    assert close.warnings == ()
+    other = load_image(replace(settings, voxel_size=12.0))
+    assert other.grid.spacing == 12.0
+    assert warned(other, "the run file's is used")
+
+
+def test_resample_must_fit(slab: ImageSettings) -> None:
+    for value, words in ((0.0, "no length"), (150.0, "at least two fit"), (0.01, "coarser")):
+        with pytest.raises(InputError, match=rf"\[geometry\] resample.*{words}"):
+            load_image(replace(slab, resample=value))

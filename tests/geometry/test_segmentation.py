@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+from tissue.geometry.segmentation import closed_pockets, components, mean_thickness, otsu
+
+
+def two_peaks(distance: float, share: float = 0.3) -> np.ndarray:
+    random = np.random.default_rng(1)
+    bone = random.random((40, 30, 20)) < share
+    return random.normal(0, 1, bone.shape) + distance * bone
+
+
+def test_otsu_parts_two_peaks_in_the_middle() -> None:
+    found = otsu(two_peaks(8.0))
+    assert found.valley
+    assert found.threshold == pytest.approx(4.0, abs=0.6)
+
+
+@pytest.mark.parametrize("distance", [0.0, 1.5])
+def test_otsu_sees_that_there_is_no_valley(distance: float) -> None:
+    assert not otsu(two_peaks(distance, 0.15)).valley
+
+
+def test_otsu_of_integers_with_few_values() -> None:
+    found = otsu(np.round(two_peaks(8.0)).astype(np.int16))
+    assert found.valley
+    assert 2 < found.threshold < 6
+
+
+@pytest.mark.parametrize("pair", [(0, 255), (-3, 7), (0, 1)])
+def test_otsu_of_binary_volume_is_the_middle(pair: tuple[int, int]) -> None:
+    values = np.array(pair, dtype=np.int16)[np.eye(4, dtype=int)]
+    found = otsu(values)
+    assert found.threshold == sum(pair) / 2
+    assert found.valley
+
+
+def test_otsu_of_constant() -> None:
+    found = otsu(np.full((3, 3, 3), 5.0))
+    assert found.threshold == 5.0
+    assert not found.valley
+
+
+def test_corners_connect_bone() -> None:
+    bone = np.zeros((6, 6, 6), dtype=bool)
+    bone[0, 0, 0] = bone[1, 1, 1] = bone[2, 2, 2] = True
+    bone[5, 5, 5] = True
+    pieces = components(bone)
+    assert (pieces.count, pieces.voxels) == (2, 1)
+    assert pieces.bone.sum() == 3
+    assert not pieces.bone[5, 5, 5]
+
+
+def test_corners_do_not_connect_marrow() -> None:
+    bone = np.ones((5, 6, 7), dtype=bool)
+    bone[1, 1, 1] = False
+    bone[0, 0, 0] = False
+    bone[2:, 3, 3] = False
+    pieces = closed_pockets(bone)
+    assert (pieces.count, pieces.voxels) == (1, 1)
+    assert pieces.bone[1, 1, 1]
+    assert not pieces.bone[0, 0, 0]
+    assert not pieces.bone[2:, 3, 3].any()
+
+
+@pytest.mark.parametrize("radius", [4, 8])
+def test_thickness_of_slab_and_rod(radius: int) -> None:
+    z, y, _ = np.mgrid[:48, :40, :32].astype(float)
+    slab = abs(z - 23.5) < radius
+    rod = (z - 23.3) ** 2 + (y - 19.6) ** 2 < radius**2
+    assert mean_thickness(slab) == pytest.approx(2 * radius, abs=0.8)
+    assert mean_thickness(rod) == pytest.approx(2 * radius, abs=1.2)
+
+
+def test_thickness_where_the_centre_is_empty() -> None:
+    bone = np.zeros((30, 30, 30), dtype=bool)
+    bone[:4] = True
+    assert mean_thickness(bone, box=10) == pytest.approx(4, abs=4)

@@ -1,0 +1,58 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tissue.errors import InputError
+from tissue.geometry.segmentation import closed_pockets, components, mean_thickness
+from tissue.geometry.synthetic import SyntheticSettings, synthesise
+
+MOUSE = SyntheticSettings((56, 48, 52), 10.0, bv_tv=0.21, thickness=56.0)
+
+
+@pytest.mark.parametrize(
+    ("bv_tv", "thickness"), [(0.1, 40.0), (0.15, 50.0), (0.21, 56.0), (0.3, 70.0), (0.5, 90.0)]
+)
+def test_wishes_come_true(bv_tv: float, thickness: float) -> None:
+    geometry = synthesise(replace(MOUSE, bv_tv=bv_tv, thickness=thickness))
+    fraction = geometry.bone_volume_fraction
+    assert geometry.grid.shape == fraction.shape == (56, 48, 52)
+    assert geometry.warnings == ()
+    assert fraction.mean() == pytest.approx(bv_tv, rel=0.01)
+    assert mean_thickness(fraction >= 0.5) * 10.0 == pytest.approx(thickness, rel=0.15)
+    assert components(fraction > 0).count == 1
+    assert closed_pockets(fraction > 0).count == 0
+    assert ((fraction > 0) & (fraction < 1)).any()
+    assert fraction.min() == 0
+    assert fraction.max() == 1
+
+
+def test_seed_decides() -> None:
+    small = replace(MOUSE, shape=(32, 32, 32))
+    first = synthesise(small).bone_volume_fraction
+    np.testing.assert_array_equal(first, synthesise(small).bone_volume_fraction)
+    assert (first != synthesise(replace(small, seed=1)).bone_volume_fraction).any()
+
+
+def test_large_grids_do_without_the_finer_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tissue.geometry.synthetic.FINEST", 0)
+    geometry = synthesise(MOUSE)
+    assert any("binomial" in line for line in geometry.log)
+    assert geometry.bone_volume_fraction.mean() == pytest.approx(0.21, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"bv_tv": 0.01}, "bv_tv"),
+        ({"bv_tv": 0.7}, "bv_tv"),
+        ({"thickness": 15.0}, "thickness"),
+        ({"thickness": 300.0}, "thickness"),
+        ({"bv_tv": 0.05, "thickness": 100.0}, "shape"),
+        ({"shape": (4, 32, 32)}, "shape"),
+        ({"spacing": 0.0}, "spacing"),
+    ],
+)
+def test_impossible_wishes(change: dict[str, object], key: str) -> None:
+    with pytest.raises(InputError, match=rf"\[geometry\] {key}"):
+        synthesise(replace(MOUSE, **change))  # type: ignore[arg-type]

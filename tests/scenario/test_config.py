@@ -1,0 +1,286 @@
+import dataclasses
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tissue.errors import InputError
+from tissue.geometry.load import ImageSettings
+from tissue.geometry.synthetic import SyntheticSettings
+from tissue.model.parameters import preset
+from tissue.scenario.config import RunConfig, parse_run, read_run_file
+from tissue.scenario.resolved import config_hash, resolved_toml
+
+MINIMAL: dict[str, Any] = {"run": {"duration": "28 day"}, "geometry": {"file": "bone.nrrd"}}
+FULL = """
+[run]
+preset = "human"
+duration = "2 week"
+step = "6 h"
+precision = "float64"
+seed = 7
+[geometry]
+file = "data/bone.h5"
+dataset = "scan \\"1\\""
+voxel_size = ["4.1 um", "4.1 um", "8.2 um"]
+crop = [[0, 10], [0, 20], [5, 30]]
+threshold = 128.5
+smooth = "4 um"
+resample = "8.2 um"
+keep_largest = false
+close_pockets = false
+[disease]
+il1_excess = "3.5 pM"
+[parameters]
+a_R = 12
+D_M = "1/3 mm^2/day"
+[output]
+snapshots = "3 day"
+fields = ["il1", "osteoclast_precursors"]
+"""
+
+
+def data(**changes: Any) -> dict[str, Any]:
+    """The minimal run with keys such as run__seed changed."""
+    changed = deepcopy(MINIMAL)
+    for path, value in changes.items():
+        *tables, key = path.split("__")
+        table = changed
+        for name in tables:
+            table = table.setdefault(name, {})
+        table[key] = value
+    return changed
+
+
+def parsed(**changes: Any) -> RunConfig:
+    return parse_run(data(**changes), Path("/runs"), "test")
+
+
+def written(folder: Path, text: str = FULL) -> Path:
+    path = folder / "arthritis.toml"
+    path.write_text(text)
+    return path
+
+
+def test_defaults() -> None:
+    config = parsed()
+    assert (config.preset, config.duration, config.step) == ("mouse", 28, 0.5)
+    assert (config.precision, config.seed, config.il1_excess) == ("float32", 0, 0)
+    assert config.geometry == ImageSettings(file=Path("/runs/bone.nrrd").resolve())
+    assert config.parameters == preset("mouse")
+    assert (config.snapshot_interval, config.fields[:2]) == (7, ("bone_volume_fraction", "il1"))
+    assert (config.name, config.warnings) == ("test", ())
+    assert config.source == Path("/runs/test.toml").resolve()
+
+
+def test_python_may_give_paths_and_tuples() -> None:
+    config = parsed(geometry__file=Path("/a/b.npy"), geometry__crop=((0, 1), (0, 2), (0, 3)))
+    assert config.geometry == ImageSettings(file=Path("/a/b.npy"), crop=((0, 1), (0, 2), (0, 3)))
+
+
+def test_reads_everything(tmp_path: Path) -> None:
+    config = read_run_file(written(tmp_path))
+    assert (config.preset, config.duration, config.step) == ("human", 14, 0.25)
+    assert (config.precision, config.seed, config.il1_excess) == ("float64", 7, 3.5)
+    assert config.geometry == ImageSettings(
+        file=tmp_path.resolve() / "data/bone.h5",
+        dataset='scan "1"',
+        voxel_size=(4.1, 4.1, 8.2),
+        crop=((0, 10), (0, 20), (5, 30)),
+        smooth=4,
+        threshold=128.5,
+        resample=8.2,
+        keep_largest=False,
+        close_pockets=False,
+    )
+    assert (config.parameters.a_R, config.parameters.D_M) == (12, 1e6 / 3)
+    assert (config.snapshot_interval, config.name) == (3, "arthritis")
+    assert config.fields == ("il1", "osteoclast_precursors")
+    assert len(config.warnings) == 2
+
+
+def test_synthetic_bone_takes_the_seed_of_the_run() -> None:
+    run: dict[str, Any] = {"run": {"duration": "1 day", "seed": 3}, "geometry": {"synthetic": {}}}
+    expected = SyntheticSettings((64, 64, 64), 20.0, 0.2, 150.0, seed=3)
+    assert parse_run(run, Path(), "s").geometry == expected
+    run["geometry"]["synthetic"] = {"seed": 5, "shape": (8, 8, 9)}
+    assert parse_run(run, Path(), "s").geometry == SyntheticSettings((8, 8, 9), 20, 0.2, 150, 5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"run__durtion": 1}, "run.durtion is not a known key, did you mean run.duration"),
+        ({"il1_excess": 1}, "did you mean disease.il1_excess"),
+        ({"diseases": {}}, "diseases is not a known key, did you mean disease"),
+        ({"disease__qqq": 1}, r"known in \[disease\] are il1_excess"),
+        ({"geometry__synthetic__shap": 1}, "did you mean geometry.synthetic.shape"),
+        ({"run": {}}, "run.duration is missing: it must be a time"),
+        ({"run": 3}, "run = 3 must be a table"),
+        ({"run__duration": 28}, "run.duration: '28' has no unit: a time is needed"),
+        ({"run__duration": "28 pM"}, "run.duration: '28 pM' is a concentration"),
+        ({"run__duration": "-3 day"}, "run.duration = '-3 day' must be .* at least 0.001 day"),
+        ({"run__duration": True}, "run.duration: True is not a quantity"),
+        ({"run__duration": None}, "run.duration: None is not a quantity"),
+        ({"run__step": "6 day"}, "run.step = '6 day' must be a time between 0.001 and 5 day"),
+        ({"run__step": "1 s"}, "run.step = '1 s' must be a time between 0.001 and 5 day"),
+        ({"run__step": "2 day", "run__duration": "1 day"}, "run.step = 2 day must be at most"),
+        ({"run__preset": "rat"}, "run.preset = 'rat' must be 'mouse' or 'human'"),
+        ({"run__precision": 64}, "run.precision = 64 must be 'float32' or 'float64'"),
+        ({"run__seed": -1}, "run.seed = -1 must be a whole number"),
+        ({"run__seed": 1.5}, "run.seed = 1.5 must be a whole number"),
+        ({"run__seed": True}, "run.seed = True must be a whole number"),
+        ({"geometry": {}}, "exactly one of the two is needed, neither is given"),
+        ({"geometry__synthetic": {}}, "exactly one of the two is needed, both"),
+        ({"geometry": {"synthetic": {}, "crop": None}}, "geometry.crop is for an image file"),
+        ({"geometry__file": ""}, "geometry.file = '' must be the path"),
+        ({"geometry__voxel_size": "0 um"}, "geometry.voxel_size = '0 um' must be a length > 0"),
+        ({"geometry__voxel_size": ["1 um", "2 pM", "1 um"]}, "voxel_size: '2 pM' is a conc"),
+        ({"geometry__voxel_size": ["1 um", "2 um"]}, "voxel_size = .* list of three"),
+        ({"geometry__crop": [[0, 3], [4, 2], [0, 3]]}, "geometry.crop: .4, 2. is not a range"),
+        ({"geometry__crop": [[0, 3], [0, 2]]}, "geometry.crop = .* three ranges"),
+        ({"geometry__crop": [[0, 3], [0, 2], [0, 2.5]]}, "geometry.crop = .* three ranges"),
+        ({"geometry__threshold": float("inf")}, "geometry.threshold = inf must be a finite"),
+        ({"geometry__threshold": 10**400}, "geometry.threshold = .* must be a finite"),
+        ({"geometry__threshold": "oto"}, "geometry.threshold = 'oto' must be .* 'otsu'"),
+        ({"geometry__smooth": "-1 um"}, "geometry.smooth = '-1 um' must be a length >= 0"),
+        ({"geometry__resample": "0 um"}, "geometry.resample = '0 um' must be a length > 0"),
+        ({"geometry__keep_largest": 1}, "geometry.keep_largest = 1 must be true or false"),
+        ({"geometry": {"synthetic": {"bv_tv": 1}}}, "bv_tv = 1 must be a number between 0 and 1"),
+        ({"geometry": {"synthetic": {"shape": [3, 3]}}}, "shape = .3, 3. must be three whole"),
+        ({"geometry": {"synthetic": 4}}, "geometry.synthetic = 4 must be a table"),
+        ({"disease__il1_excess": "-1 pM"}, "il1_excess = '-1 pM' must be a concentration >= 0"),
+        ({"parameters__a_r": 1}, "parameters.a_r is not a known parameter, did you mean a_R"),
+        ({"parameters__D_M": 1}, "parameters.D_M: '1' has no unit"),
+        ({"output__snapshots": "0 day"}, "output.snapshots = '0 day' must be a time > 0"),
+        ({"output__fields": []}, "output.fields = .* must be a list of different names"),
+        ({"output__fields": ["il2"]}, "output.fields = .'il2'. must be .* among .*il1"),
+        ({"output__fields": ["il1", "il1"]}, "output.fields: .* twice"),
+    ],
+)
+def test_a_mistake_is_told_in_one_sentence(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message) as raised:
+        parsed(**changes)
+    assert "\n" not in str(raised.value)
+    assert raised.value.__cause__ is None
+
+
+def test_unreadable_files(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nope\.toml' does not exist"):
+        read_run_file(tmp_path / "nope.toml")
+    with pytest.raises(InputError, match=r"not valid TOML: .*line 2"):
+        read_run_file(written(tmp_path, "[run]\nduration = 28 day\n"))
+    with pytest.raises(InputError, match="not valid TOML"):
+        read_run_file(written(tmp_path, f"a = {'1' * 5000}"))
+    with pytest.raises(InputError, match="cannot be read"):
+        read_run_file(tmp_path)
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="not UTF-8"):
+        read_run_file(binary)
+
+
+def test_overrides(tmp_path: Path) -> None:
+    config = read_run_file(
+        written(tmp_path),
+        [
+            "run.duration=56 day",
+            "run.seed = 9",
+            "run.preset=mouse",
+            "parameters.a_R=2.5",
+            "geometry.crop=[[0, 1], [0, 1], [0, 1]]",
+            "geometry.keep_largest=true",
+            'output.fields=["opg"]',
+        ],
+    )
+    assert isinstance(config.geometry, ImageSettings)
+    assert (config.duration, config.seed, config.preset) == (56, 9, "mouse")
+    assert (config.parameters.a_R, config.fields) == (2.5, ("opg",))
+    assert (config.geometry.crop, config.geometry.keep_largest) == (((0, 1),) * 3, True)
+
+
+def test_overrides_reach_deeper_tables(tmp_path: Path) -> None:
+    text = '[run]\nduration = "1 day"\n[geometry.synthetic]\n'
+    config = read_run_file(written(tmp_path, text), ["geometry.synthetic.seed=4"])
+    assert isinstance(config.geometry, SyntheticSettings)
+    assert config.geometry.seed == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("run.durations=3 day", "did you mean run.duration"),
+        ("parameters.a_Q=3", "parameters.a_Q is not a known parameter"),
+        ("run.duration", "must look like section.key=value"),
+        ("duration=3", "must look like section.key=value"),
+        ("run..duration=3", "must look like section.key=value"),
+        ("run.duration.x=3", "duration is not a table"),
+        ("run.duration=3\nrun = 4", "malformed"),
+    ],
+)
+def test_wrong_overrides(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_run_file(written(tmp_path), [text])
+
+
+def test_overrides_leave_the_given_data_alone(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    read_run_file(path, ["run.seed=1"])
+    assert read_run_file(path).seed == 7
+
+
+@pytest.mark.parametrize(
+    "text", [FULL, '[run]\nduration = "1/3 day"\n[geometry.synthetic]\nbv_tv = 0.3\n']
+)
+def test_resolved_run_reads_back_the_same(tmp_path: Path, text: str) -> None:
+    path = written(tmp_path, text)
+    config = read_run_file(path)
+    path.write_text(resolved_toml(config))
+    again = read_run_file(path)
+    assert again == config
+    assert resolved_toml(again) == resolved_toml(config)
+    assert config_hash(again) == config_hash(config)
+
+
+def test_resolved_run_kept_elsewhere_finds_its_image(tmp_path: Path) -> None:
+    config = read_run_file(written(tmp_path))
+    folder = tmp_path / "out" / "first"
+    folder.mkdir(parents=True)
+    copy = folder / "run.toml"
+    copy.write_text(resolved_toml(config, folder))
+    assert read_run_file(copy).geometry == config.geometry
+
+
+def test_hash_changes_with_the_run_only() -> None:
+    config = parsed()
+    renamed = parse_run(MINIMAL, Path("/other"), "else")
+    assert config_hash(renamed) == config_hash(config)
+    assert config_hash(parsed(parameters__a_R=4)) != config_hash(config)
+    assert config_hash(parsed(run__seed=1)) != config_hash(config)
+
+
+def test_steps_fit_the_duration() -> None:
+    config = parsed(run__duration="10 day", run__step="3 day", output__snapshots="4 day")
+    assert (config.steps, config.actual_step) == (4, 2.5)
+    assert config.snapshot_steps == (0, 2, 3, 4)
+    assert parsed(run__step="0.1 day").steps == 280
+
+
+def test_a_short_run_takes_one_step() -> None:
+    config = parsed(run__duration="0.2 day")
+    assert (config.step, config.steps, config.snapshot_steps) == (0.2, 1, (0, 1))
+
+
+@given(st.floats(0.01, 100), st.floats(0.01, 5), st.floats(1e-9, 200))
+def test_snapshots_include_start_and_end(duration: float, step: float, interval: float) -> None:
+    config = dataclasses.replace(
+        parsed(), duration=duration, step=min(step, duration), snapshot_interval=interval
+    )
+    steps = config.snapshot_steps
+    assert (steps[0], steps[-1]) == (0, config.steps)
+    assert list(steps) == sorted(set(steps))
+    assert config.actual_step <= config.step * (1 + 1e-8)
+    assert config.steps * config.actual_step == pytest.approx(duration)

@@ -1,0 +1,1 @@
+"""Pictures and numbers made from what a run left on disk."""

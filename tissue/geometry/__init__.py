@@ -1,0 +1,1 @@
+"""Where the bone comes from: the grid, images, their segmentation, synthetic bone."""

@@ -1,0 +1,29 @@
+"""The voxel grid every field lives on."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A box of cubic voxels; arrays on it are indexed [z, y, x], x fastest.
+
+    Attributes:
+        shape: number of voxels (nz, ny, nx).
+        spacing: edge of a voxel [um].
+        origin: centre of the first voxel (z, y, x) [um].
+    """
+
+    shape: tuple[int, int, int]
+    spacing: float
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    @property
+    def voxels(self) -> int:
+        """Number of voxels."""
+        nz, ny, nx = self.shape
+        return nz * ny * nx
+
+    @property
+    def volume(self) -> float:
+        """Volume of the box [mm^3]."""
+        return self.voxels * (self.spacing * 1e-3) ** 3

@@ -1,0 +1,129 @@
+"""Brings a volume onto cubic voxels, as partial volumes of bone."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+CUBIC = 0.01
+"""Relative difference up to which edges, and whole-number ratios of edges, count as equal."""
+DIGITS = 9
+"""Decimals of a length [um] that are kept, so that 4.1 um stays 4.1 um through conversions."""
+SLAB_VOXELS = 2**24
+"""Voxels interpolated at once, which bounds the memory."""
+
+VoxelSize = tuple[float, float, float]
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a volume gets onto its grid.
+
+    Attributes:
+        spacing: edge of the grid's voxels [um].
+        factor: how many fine voxels make the edge of one of the grid's; 1: the grid is kept.
+        interpolate: whether grey values are first interpolated to cubes of spacing / factor.
+    """
+
+    spacing: float
+    factor: int
+    interpolate: bool
+
+    @property
+    def fine(self) -> float:
+        """Edge of the voxels that are segmented [um]."""
+        return self.spacing / self.factor
+
+
+def choose_sampling(voxel: VoxelSize, target: float | None) -> Sampling:
+    """The gentlest way from the file's voxels to cubes of the wanted edge.
+
+    Args:
+        voxel: edges (z, y, x) in the file [um].
+        target: wanted edge [um]; None: the smallest edge in the file.
+    """
+    smallest = min(voxel)
+    cubic = max(voxel) <= smallest * (1 + CUBIC)
+    native = round(math.prod(voxel) ** (1 / 3), DIGITS) if cubic else smallest
+    wanted = native if target is None else target
+    factor = round(wanted / native)
+    if cubic and factor >= 1 and abs(wanted / native / factor - 1) <= CUBIC:
+        return Sampling(round(factor * native, DIGITS), factor, interpolate=False)
+    # At least two fine voxels an edge, none coarser than the file's: the partial volumes then
+    # carry what the image resolves.
+    return Sampling(wanted, max(2, math.ceil(wanted / smallest - 1e-9)), interpolate=True)
+
+
+def grid_shape(shape: Shape, voxel: VoxelSize, sampling: Sampling) -> Shape:
+    """Whole grid voxels that fit into the box of the file; the rest at the far ends is left."""
+    if not sampling.interpolate:
+        nz, ny, nx = (size // sampling.factor for size in shape)
+    else:
+        nz, ny, nx = (
+            math.floor(size * edge / sampling.spacing + 1e-6)
+            for size, edge in zip(shape, voxel, strict=True)
+        )
+    return nz, ny, nx
+
+
+def interpolated_bone(
+    grey: np.ndarray, voxel: VoxelSize, fine: float, shape: Shape, threshold: float
+) -> np.ndarray:
+    """Where the linearly interpolated grey values exceed the threshold, on fine cubes.
+
+    The corner of the box stays where it is, so centres lie at (i + 1/2) edges on both grids.
+
+    Args:
+        grey: grey values [z, y, x], a float type.
+        voxel: their edges (z, y, x) [um].
+        fine: edge of the fine cubes [um].
+        shape: number of fine cubes.
+        threshold: bone is above it [grey value].
+    """
+    z, y, x = (
+        (np.arange(size) + 0.5) * fine / edge - 0.5 for size, edge in zip(shape, voxel, strict=True)
+    )
+    bone = np.empty(shape, dtype=bool)
+    planes = max(1, SLAB_VOXELS // (shape[1] * shape[2]))
+    for start in range(0, shape[0], planes):
+        slab = _interpolated(grey, z[start : start + planes], axis=0)
+        slab = _interpolated(_interpolated(slab, y, axis=1), x, axis=2)
+        bone[start : start + planes] = slab > threshold
+    return bone
+
+
+def _interpolated(values: np.ndarray, positions: np.ndarray, axis: int) -> np.ndarray:
+    """Linear interpolation along one axis at fractional indices; the edge values continue."""
+    last = values.shape[axis] - 1
+    inside = np.clip(positions, 0, last)
+    below = np.minimum(inside.astype(int), max(last - 1, 0))
+    along = [1, 1, 1]
+    along[axis] = -1
+    weight = (inside - below).astype(values.dtype).reshape(along)
+    lower = np.take(values, below, axis=axis)
+    upper = np.take(values, np.minimum(below + 1, last), axis=axis)
+    return np.asarray(lower + weight * (upper - lower))
+
+
+def block_means(bone: np.ndarray, factor: int) -> np.ndarray:
+    """Share of bone in blocks of factor^3 voxels; voxels beyond the last whole block are cut."""
+    nz, ny, nx = (size // factor for size in bone.shape)
+    cut = bone[: nz * factor, : ny * factor, : nx * factor]
+    total = np.zeros((nz, ny, nx), dtype=np.int64)
+    for z in range(factor):
+        for y in range(factor):
+            for x in range(factor):
+                total += cut[z::factor, y::factor, x::factor]
+    return total / factor**3
+
+
+def binomial_pass(bone: np.ndarray) -> np.ndarray:
+    """Bone averaged with weights 1, 2, 1 along each axis, edges replicated, as partial volumes."""
+    values = bone.astype(np.float64)
+    for axis in range(3):
+        edges = [(1, 1) if other == axis else (0, 0) for other in range(3)]
+        padded = np.moveaxis(np.pad(values, edges, mode="edge"), axis, 0)
+        averaged = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
+        values = np.moveaxis(averaged, 0, axis)
+    return np.ascontiguousarray(values)

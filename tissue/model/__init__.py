@@ -1,0 +1,1 @@
+"""The biology: parameters, state, signals, cytokines, cells, bone and the step."""

@@ -1,0 +1,115 @@
+"""Osteoclasts, osteoblasts and their precursors over one step.
+
+Precursors live in the marrow, wander and are drawn to the surface; osteoclasts, osteoblasts and
+the coupling store are densities on the surface. What the surface recruits is what the marrow
+loses: uptake is implicit and returned by the adjoint of what the surface sees.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from tissue.kernels.elliptic import Solution
+from tissue.kernels.stencil import Field
+from tissue.kernels.surface import Exchange
+from tissue.kernels.transport import drift_diffusion
+from tissue.model import signals
+from tissue.model.bone import Pores
+from tissue.model.parameters import Parameters
+
+PER_MM = 1e3
+"""1/um in 1/mm: a rate per mm^2 of surface times the surface in 1/um, as a rate per mm^3."""
+
+
+class Relaxed(NamedTuple):
+    """A density that grows by a constant rate and decays: after the step, and its mean over it."""
+
+    after: Field
+    mean: Field
+
+
+def relax(density: Field, gain: Field, loss: Array | float, dt: Array) -> Relaxed:
+    """dn/dt = gain - loss n, exactly, with gain and loss held over dt."""
+    settled = gain / loss
+    rest = density - settled
+    decay = loss * dt
+    return Relaxed(settled + rest * jnp.exp(-decay), settled - rest * jnp.expm1(-decay) / decay)
+
+
+def deposit_cells(exchange: Exchange, rate: Field) -> Field:
+    """A rate per area of bone surface [1/mm^2/day] as one per volume [1/mm^3/day]."""
+    return PER_MM * exchange.deposit(rate)
+
+
+def osteoclast_recruitment(
+    rankl: Field, signal: Field, healthy_drive: Field, p: Parameters
+) -> Field:
+    """Osteoclasts formed at healthy precursor density [cells/mm^2/day]; J_C without see(m)."""
+    drive = signals.osteoclastogenic_drive(rankl, signal, p)
+    return p.delta_C * p.C_0 * drive / healthy_drive
+
+
+def osteoblast_recruitment(coupling_store: Field, excess: Field, p: Parameters) -> Field:
+    """Osteoblasts formed at healthy precursor density [cells/mm^2/day]; J_B without see(p).
+
+    The coupling store stands for the factors that resorption frees from the matrix: it is what
+    ties formation to resorption, with the delay of the reversal phase.
+    """
+    released = p.k_E * coupling_store
+    return p.delta_B / p.k_form * released * signals.osteoblast_differentiation(excess, p)
+
+
+def osteoclast_precursor_drift(rankl: Field, p: Parameters) -> Field:
+    """psi of osteoclast precursors: they climb RANK occupancy."""
+    return -p.chi_R / p.D_M * signals.rank_occupancy(rankl, p)
+
+
+def osteoblast_precursor_drift(il1: Field, p: Parameters) -> Field:
+    """psi of osteoblast precursors: IL-1 repels them."""
+    return p.chi_I / p.D_P * signals.il1_signal(il1, p)
+
+
+def osteoblast_precursor_mobility(il1: Field, p: Parameters) -> Field:
+    """mu of osteoblast precursors."""
+    return signals.osteoblast_motility(
+        signals.excess_signal(signals.il1_signal(il1, p), p), p
+    )
+
+
+class Population(NamedTuple):
+    """How a kind of precursor moves, comes and goes; fields are [z, y, x].
+
+    Attributes:
+        diffusivity: random motility [um^2/day].
+        drift: potential of its chemotaxis over its diffusivity [1].
+        mobility: factor on its whole flux [1].
+        turnover: death rate [1/day].
+        supply: cells that arrive [cells/mm^3/day].
+        uptake: rate at which the surface recruits them [1/day], per volume of tissue.
+    """
+
+    diffusivity: Array | float
+    drift: Field
+    mobility: Field
+    turnover: Array | float
+    supply: Field
+    uptake: Field
+
+
+def step_precursors(
+    density: Field, population: Population, pore: Pores, dt: Array, spacing: float, tolerance: float
+) -> Solution:
+    """Precursors [cells/mm^3 marrow] after one implicit step of dt days; in balance for dt = inf."""
+    eps = pore.exchange.porosity
+    return drift_diffusion(
+        eps,
+        population.mobility,
+        population.drift,
+        eps * population.turnover + population.uptake + eps / dt,
+        population.supply + eps * density / dt,
+        density,
+        diffusivity=population.diffusivity,
+        spacing=spacing,
+        tolerance=tolerance,
+    )

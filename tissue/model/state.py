@@ -1,0 +1,57 @@
+"""What a run carries from step to step, and the healthy tissue it is compared with."""
+
+from dataclasses import dataclass
+
+import jax
+from jax import Array
+
+from tissue.kernels.stencil import Field
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """Every evolving quantity; fields are [z, y, x].
+
+    Attributes:
+        time: [day].
+        bone_volume_fraction: phi in [0, 1], the mineralised share of a voxel.
+        il1, rankl, opg: concentration in marrow fluid [pM]; RANKL is what OPG leaves free.
+        osteoclast_precursors, osteoblast_precursors: M and P [cells/mm^3 marrow].
+        osteoclasts, osteoblasts: C and B [cells/mm^2 bone surface], defined in every voxel.
+        coupling_store: E, resorbed matrix not yet answered by formation [um], in every voxel.
+        endosteal_supply: where the precursors that the healthy surface takes come back
+            [1/um]; on the healthy geometry the deposit of one per area of surface.
+    """
+
+    time: Array
+    bone_volume_fraction: Field
+    il1: Field
+    rankl: Field
+    opg: Field
+    osteoclast_precursors: Field
+    osteoblast_precursors: Field
+    osteoclasts: Field
+    osteoblasts: Field
+    coupling_store: Field
+    endosteal_supply: Field
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, kw_only=True)
+class Healthy:
+    """Local references of the healthy tissue, which make it stand still on any geometry.
+
+    Attributes:
+        osteoclast_precursors, osteoblast_precursors: M_h and P_h [cells/mm^3 marrow].
+        rank_occupancy: rho as the surface sees it, in every voxel a surface may reach [1].
+        drive: osteoclastogenic drive G there [1].
+        marrow_per_surface: mean porosity over mean specific surface [um]: turns a rate per
+            volume of marrow into one per area of bone surface.
+    """
+
+    osteoclast_precursors: Field
+    osteoblast_precursors: Field
+    rank_occupancy: Field
+    drive: Field
+    marrow_per_surface: Array

@@ -1,0 +1,1 @@
+"""What happens to the patient: the run file, read and checked."""

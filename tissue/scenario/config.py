@@ -1,0 +1,213 @@
+"""The run file, read, checked and freed of its units."""
+
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from tissue.errors import InputError
+from tissue.geometry.load import ImageSettings
+from tissue.geometry.synthetic import SyntheticSettings
+from tissue.model.parameters import Parameters, override, preset
+from tissue.scenario.messages import explain
+from tissue.scenario.schema import GeometryTable, RunFile, RunTable
+
+DEFAULT_STEP = 0.5
+"""Coupling step when the run file gives none [day]."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything a run needs to know; units are gone.
+
+    Attributes:
+        preset: species, "mouse" or "human".
+        duration: simulated time [day].
+        step: longest coupling step [day].
+        precision: "float32" or "float64".
+        seed: seed of everything random.
+        geometry: where the bone comes from.
+        il1_excess: IL-1 above the healthy level [pM].
+        parameters: the model's parameters.
+        snapshot_interval: time between snapshots [day].
+        fields: names of the fields that snapshots hold.
+        name: name of the run, the stem of its file.
+        warnings: a sentence for every questionable value.
+        source: the run file.
+    """
+
+    preset: str
+    duration: float
+    step: float
+    precision: str
+    seed: int
+    geometry: ImageSettings | SyntheticSettings
+    il1_excess: float
+    parameters: Parameters
+    snapshot_interval: float
+    fields: tuple[str, ...]
+    name: str
+    warnings: tuple[str, ...]
+    source: Path
+
+    @property
+    def steps(self) -> int:
+        """Number of coupling steps."""
+        # Less a trifle, lest rounding in 28 / 0.1 adds a step.
+        return max(1, math.ceil(self.duration / self.step - 1e-9))
+
+    @property
+    def actual_step(self) -> float:
+        """Coupling step, shortened so that a whole number of them makes the duration [day]."""
+        return self.duration / self.steps
+
+    @property
+    def snapshot_steps(self) -> tuple[int, ...]:
+        """Numbers of the steps after which a snapshot is written, start and end included."""
+        if self.snapshot_interval <= self.actual_step:
+            return tuple(range(self.steps + 1))
+        count = math.floor(self.duration / self.snapshot_interval)
+        inner = (
+            math.floor(index * self.snapshot_interval / self.actual_step + 0.5)
+            for index in range(count + 1)
+        )
+        return tuple(sorted({*(step for step in inner if step <= self.steps), self.steps}))
+
+
+def read_run_file(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """Read a run file.
+
+    Args:
+        path: the run file (TOML); paths inside are relative to its folder.
+        overrides: changes such as ``"run.duration=56 day"`` or ``"parameters.a_R=2"``; the value
+            is read as TOML where it is that, and as a string otherwise.
+
+    Raises:
+        InputError: the file cannot be read, or something in it is wrong.
+    """
+    data = _toml(path)
+    for text in overrides:
+        data = _changed(data, text)
+    return parse_run(data, path.parent, path.stem)
+
+
+def parse_run(data: Mapping[str, Any], folder: Path, name: str) -> RunConfig:
+    """Check a run given as nested dicts, as a run file would hold them.
+
+    Args:
+        data: tables of keys and values.
+        folder: folder that paths are relative to.
+        name: name of the run.
+
+    Raises:
+        InputError: a key is unknown or missing, or a value cannot be used.
+    """
+    try:
+        file = RunFile.model_validate(dict(data))
+    except ValidationError as error:
+        raise InputError(explain(error, data)) from None
+    folder = folder.resolve()
+    run = file.run
+    parameters, warnings = override(preset(run.preset), file.parameters, species=run.preset)
+    return RunConfig(
+        preset=run.preset,
+        duration=run.duration,
+        step=_step(run),
+        precision=run.precision,
+        seed=run.seed,
+        geometry=_geometry(file.geometry, folder, run.seed),
+        il1_excess=file.disease.il1_excess,
+        parameters=parameters,
+        snapshot_interval=file.output.snapshots or run.duration / 4,
+        fields=file.output.fields,
+        name=name,
+        warnings=warnings,
+        source=folder / f"{name}.toml",
+    )
+
+
+def _step(run: RunTable) -> float:
+    if run.step is None:
+        return min(DEFAULT_STEP, run.duration)
+    if run.step > run.duration:
+        raise InputError(
+            f"run.step = {run.step:g} day must be at most run.duration = {run.duration:g} day"
+        )
+    return run.step
+
+
+def _geometry(table: GeometryTable, folder: Path, seed: int) -> ImageSettings | SyntheticSettings:
+    synthetic = table.synthetic
+    if (table.file is None) == (synthetic is None):
+        state = "neither" if synthetic is None else "both"
+        raise InputError(
+            f"geometry.file or [geometry.synthetic] must say where the bone comes from: "
+            f"exactly one of the two is needed, {state} is given"
+        )
+    if synthetic is not None:
+        for key in sorted(table.model_fields_set - {"synthetic"}):
+            raise InputError(
+                f"geometry.{key} is for an image file and does not go with [geometry.synthetic]"
+            )
+        return SyntheticSettings(
+            shape=synthetic.shape,
+            spacing=synthetic.spacing,
+            bv_tv=synthetic.bv_tv,
+            thickness=synthetic.thickness,
+            seed=seed if synthetic.seed is None else synthetic.seed,
+        )
+    return ImageSettings(
+        file=(folder / Path(table.file or "").expanduser()).resolve(),
+        dataset=table.dataset,
+        voxel_size=table.voxel_size,
+        crop=table.crop,
+        smooth=table.smooth,
+        threshold=table.threshold,
+        resample=table.resample,
+        keep_largest=table.keep_largest,
+        close_pockets=table.close_pockets,
+    )
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"the run file {str(path)!r} does not exist") from None
+    except UnicodeDecodeError:
+        raise InputError(f"the run file {str(path)!r} is not UTF-8 text") from None
+    except OSError as error:
+        raise InputError(f"the run file {str(path)!r} cannot be read: {error.strerror}") from None
+    try:
+        return tomllib.loads(text)
+    except ValueError as error:  # TOMLDecodeError, or an integer too long to convert
+        raise InputError(f"the run file {str(path)!r} is not valid TOML: {error}") from None
+
+
+def _changed(data: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """A copy of a run file's data with one override put in."""
+    key, equals, value = text.partition("=")
+    *path, last = (part.strip() for part in key.split("."))
+    if not equals or not path or not last or not all(path):
+        raise InputError(f"the override {text!r} must look like section.key=value")
+    copy = deepcopy(dict(data))
+    table = copy
+    for part in path:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise InputError(f"the override {text!r} cannot be set: {part} is not a table")
+    table[last] = _override_value(value.strip())
+    return copy
+
+
+def _override_value(text: str) -> Any:
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except ValueError:
+        return text
+    return parsed["value"] if len(parsed) == 1 else text

@@ -1,0 +1,107 @@
+"""A mistake in a run file, told in one sentence."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from tissue.scenario.schema import RunFile
+
+
+def explain(error: ValidationError, data: Mapping[str, Any]) -> str:
+    """Tell the first mistake: the key, its value, and what is allowed or meant.
+
+    Args:
+        error: what the schema found.
+        data: the run file as it was given.
+    """
+    # An unknown key comes first: a misspelt required key is then not called missing.
+    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    key = _key(problems[0]["loc"])
+    if problems[0]["type"] == "extra_forbidden":
+        return _unknown(key)
+    # Of the alternatives of one key, the deepest complaint is about the one that was meant.
+    problem = max(
+        (problem for problem in problems if _key(problem["loc"]) == key),
+        key=lambda problem: len(problem["loc"]),
+    )
+    name, allowed = ".".join(key), _description(key)
+    if problem["type"] == "missing" and not _given(data, key):
+        return f"{name} is missing: it must be {allowed}"
+    if problem["type"] == "value_error":
+        return f"{name}: {problem['ctx']['error']} (it must be {allowed})"
+    return f"{name} = {_value(data, key)!r} must be {allowed}"
+
+
+def tables() -> dict[tuple[str, ...], type[BaseModel]]:
+    """The tables of a run file by their path; the run file itself has the path ()."""
+    return _tables((), RunFile)
+
+
+def _tables(
+    path: tuple[str, ...], table: type[BaseModel]
+) -> dict[tuple[str, ...], type[BaseModel]]:
+    found = {path: table}
+    for name, field in table.model_fields.items():
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                found |= _tables((*path, name), kind)
+    return found
+
+
+def _key(place: Sequence[str | int]) -> tuple[str, ...]:
+    """The key that a place belongs to: positions in lists and alternatives are left out."""
+    known = tables()
+    path: tuple[str, ...] = ()
+    for part in place:
+        path = (*path, str(part))
+        if path not in known:
+            break
+    return path
+
+
+def _description(key: tuple[str, ...]) -> str:
+    table = tables()[key[:-1]]
+    return table.model_fields[key[-1]].description or "a table"
+
+
+def _value(data: Any, key: Sequence[str]) -> Any:
+    for part in key:
+        data = data[part]
+    return data
+
+
+def _given(data: Any, key: Sequence[str]) -> bool:
+    """Whether a key is there, be its value complete or not."""
+    for part in key:
+        if not isinstance(data, Mapping) or part not in data:
+            return False
+        data = data[part]
+    return True
+
+
+def _unknown(key: tuple[str, ...]) -> str:
+    name = ".".join(key)
+    near = _nearest(key)
+    if near:
+        return f"{name} is not a known key, did you mean {near}?"
+    siblings = ", ".join(tables()[key[:-1]].model_fields)
+    place = f"in [{'.'.join(key[:-1])}]" if key[:-1] else "at the top"
+    return f"{name} is not a known key; known {place} are {siblings}"
+
+
+def _nearest(key: tuple[str, ...]) -> str | None:
+    """The known key most like an unknown one, in its own table before the others."""
+    own = tables()[key[:-1]].model_fields
+    found = difflib.get_close_matches(key[-1].lower(), own, n=1, cutoff=0.6)
+    if found:
+        return ".".join((*key[:-1], found[0]))
+    everywhere = {
+        name: ".".join((*path, name))
+        for path, table in tables().items()
+        if path
+        for name in table.model_fields
+    }
+    found = difflib.get_close_matches(key[-1].lower(), everywhere, n=1, cutoff=0.7)
+    return everywhere[found[0]] if found else None

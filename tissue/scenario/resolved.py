@@ -1,0 +1,117 @@
+"""A run written out in full, so that it can be read again and told from another."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from tissue import units
+from tissue.geometry.load import ImageSettings
+from tissue.geometry.synthetic import SyntheticSettings
+from tissue.model.parameters import QUANTITIES, as_text
+from tissue.scenario.config import RunConfig
+
+
+def resolved_toml(config: RunConfig, folder: Path | None = None) -> str:
+    """Write the complete run file: every default and every parameter, with its unit.
+
+    Args:
+        config: the run.
+        folder: where the text will be kept, which paths inside are relative to; by default the
+            folder of the run file.
+
+    Returns:
+        TOML that `read_run_file` turns into the same run.
+    """
+    names = {symbol: about.name for symbol, about in QUANTITIES.items()}
+    lines: list[str] = []
+    for table, entries in _tables(config, folder or config.source.parent).items():
+        lines += ["", f"[{table}]"]
+        for key, value in entries.items():
+            comment = f"  # {names[key]}" if table == "parameters" else ""
+            lines.append(f"{key} = {_toml(value)}{comment}")
+    return "\n".join(lines[1:]) + "\n"
+
+
+def config_hash(config: RunConfig) -> str:
+    """Give 16 hexadecimal digits that change with anything in the run but its name and folder."""
+    text = json.dumps(_tables(config, config.source.parent), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _tables(config: RunConfig, folder: Path) -> dict[str, dict[str, Any]]:
+    run = {
+        "preset": config.preset,
+        "duration": units.exact(config.duration, "day"),
+        "step": units.exact(config.step, "day"),
+        "precision": config.precision,
+        "seed": config.seed,
+    }
+    output = {
+        "snapshots": units.exact(config.snapshot_interval, "day"),
+        "fields": config.fields,
+    }
+    return {
+        "run": run,
+        **_geometry(config.geometry, folder),
+        "disease": {"il1_excess": units.exact(config.il1_excess, "pM")},
+        "parameters": {key: _number(text) for key, text in as_text(config.parameters).items()},
+        "output": output,
+    }
+
+
+def _geometry(
+    settings: ImageSettings | SyntheticSettings, folder: Path
+) -> dict[str, dict[str, Any]]:
+    if isinstance(settings, SyntheticSettings):
+        synthetic = {
+            "shape": settings.shape,
+            "spacing": units.exact(settings.spacing, "um"),
+            "bv_tv": settings.bv_tv,
+            "thickness": units.exact(settings.thickness, "um"),
+            "seed": settings.seed,
+        }
+        return {"geometry.synthetic": synthetic}
+    image = {
+        "file": _relative(settings.file, folder),
+        "dataset": settings.dataset,
+        "voxel_size": _lengths(settings.voxel_size),
+        "crop": settings.crop,
+        "threshold": settings.threshold,
+        "smooth": units.exact(settings.smooth, "um"),
+        "resample": _lengths(settings.resample),
+        "keep_largest": settings.keep_largest,
+        "close_pockets": settings.close_pockets,
+    }
+    return {"geometry": {key: value for key, value in image.items() if value is not None}}
+
+
+def _relative(file: Path, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(file, folder.resolve())).as_posix()
+    except ValueError:  # on another drive
+        return file.as_posix()
+
+
+def _lengths(value: float | tuple[float, ...] | None) -> str | list[str] | None:
+    if value is None:
+        return None
+    if isinstance(value, tuple):
+        return [units.exact(length, "um") for length in value]
+    return units.exact(value, "um")
+
+
+def _number(text: str) -> str | float:
+    """A pure number as such, anything with a unit or a fraction as text."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _toml(value: Any) -> str:
+    """Write a value; what JSON writes for these kinds is TOML too."""
+    if isinstance(value, float) and value == int(value) and abs(value) < 1e15:
+        return str(int(value))
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,288 @@
+"""One snapshot, one immutable HDF5 file that every viewer opens as it is.
+
+The same datasets are hard-linked into four layouts, so nothing is stored twice: VTKHDF (ParaView,
+VTK, pyvista), NeXus (silx, h5web), dimension scales (xarray, netCDF) and ITK (SimpleITK).
+Arrays are [z, y, x]; VTK and ITK metadata are (x, y, z), as those tools expect.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from tissue.errors import InputError
+from tissue.geometry.grid import Grid
+
+FIELDS: Mapping[str, tuple[str, str]] = {
+    "bone_volume_fraction": ("1", "bone volume fraction"),
+    "il1": ("pM", "IL-1 in marrow fluid"),
+    "rankl": ("pM", "RANKL in marrow fluid"),
+    "opg": ("pM", "OPG in marrow fluid"),
+    "osteoclasts": ("1/mm^3", "osteoclasts per tissue volume"),
+    "osteoblasts": ("1/mm^3", "osteoblasts per tissue volume"),
+    "osteoclast_precursors": ("1/mm^3", "osteoclast precursors per tissue volume"),
+    "osteoblast_precursors": ("1/mm^3", "osteoblast precursors per tissue volume"),
+}
+"""Unit and full name of every field a snapshot may hold."""
+
+FORMAT = "tissue-snapshot"
+FORMAT_VERSION = "1.0"
+DEFAULT_FIELD = "bone_volume_fraction"
+AXES = ("z", "y", "x")
+
+# Slabs of about 1 MiB: viewers read whole arrays or z slices.
+_CHUNK = (16, 128, 128)
+_TEMPORARY = ".tmp"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A snapshot on disk; its fields are read when asked for.
+
+    Attributes:
+        path: the file.
+        grid: the voxels the fields live on.
+        step: number of coupling steps done.
+        time: simulated time [day].
+        units: unit of each field.
+    """
+
+    path: Path
+    grid: Grid
+    step: int
+    time: float
+    units: Mapping[str, str]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the fields in the file."""
+        return tuple(self.units)
+
+    def field(self, name: str) -> NDArray[np.float32]:
+        """Reads one field.
+
+        Args:
+            name: one of `fields`.
+
+        Returns:
+            The values [z, y, x], in `units[name]`.
+
+        Raises:
+            InputError: there is no such field, or its data are damaged.
+        """
+        if name not in self.units:
+            known = ", ".join(self.fields)
+            raise InputError(f"{self.path} has no field {name!r}; it has {known}.")
+        try:
+            with h5py.File(self.path, "r") as file:
+                values: NDArray[np.float32] = file["VTKHDF/PointData"][name][()]
+        except OSError as error:
+            raise InputError(f"{self.path} is damaged ({error}); delete it.") from error
+        return values
+
+
+def write_snapshot(
+    folder: Path,
+    *,
+    grid: Grid,
+    step: int,
+    time: float,
+    fields: Mapping[str, NDArray[np.generic]],
+    provenance: Mapping[str, str],
+) -> Path:
+    """Writes `snap_<step>.hdf`; under that name the file is complete or absent, never partial.
+
+    Args:
+        folder: the run folder, which exists.
+        grid: the voxels the fields live on.
+        step: number of coupling steps done.
+        time: simulated time [day].
+        fields: arrays [z, y, x] by name, bone_volume_fraction among them; stored as float32.
+        provenance: what made this run: configuration, versions, hashes.
+
+    Returns:
+        The path of the snapshot.
+
+    Raises:
+        ValueError: a field is unknown or has another shape than the grid, or bone is missing.
+    """
+    _check(grid, fields)
+    path = folder / f"snap_{step:010d}.hdf"
+    temporary = path.with_name(path.name + _TEMPORARY)
+    try:
+        # "latest" would make VTK read zero arrays without any error
+        with h5py.File(temporary, "w", libver=("earliest", "v110")) as file:
+            _write_root(file, step, time)
+            _write_scales(file, grid)
+            _write_vtk(file, grid, fields)
+            _write_nexus(file, fields)
+            _write_itk(file, grid)
+            _write_provenance(file, provenance)
+        _synchronise(temporary)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _synchronise(folder)
+    return path
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """Opens a snapshot.
+
+    Args:
+        path: a file that `write_snapshot` made.
+
+    Returns:
+        The snapshot; its arrays are still on disk.
+
+    Raises:
+        InputError: the file is absent, truncated, or not a snapshot.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; give the path of a snapshot (snap_*.hdf).")
+    try:
+        with h5py.File(path, "r") as file:
+            return _read_header(path, file)
+    except (OSError, KeyError) as error:
+        raise InputError(
+            f"{path} is truncated, damaged or not HDF5; give another snapshot (snap_*.hdf)."
+        ) from error
+
+
+def list_snapshots(folder: Path) -> list[Path]:
+    """Lists the finished snapshots in a run folder, oldest first."""
+    return sorted(Path(folder).glob("snap_*.hdf"))
+
+
+def remove_temporary(folder: Path) -> None:
+    """Removes what a killed writer left behind; call it before a run writes to the folder."""
+    for path in Path(folder).glob(f"snap_*.hdf{_TEMPORARY}"):
+        path.unlink(missing_ok=True)
+
+
+def _check(grid: Grid, fields: Mapping[str, NDArray[np.generic]]) -> None:
+    if DEFAULT_FIELD not in fields:
+        raise ValueError(f"a snapshot needs {DEFAULT_FIELD}")
+    for name, values in fields.items():
+        if name not in FIELDS:
+            raise ValueError(f"unknown field {name!r}; add its unit to FIELDS")
+        if values.shape != grid.shape:
+            raise ValueError(f"{name} has shape {values.shape}, the grid {grid.shape}")
+
+
+def _write_root(file: h5py.File, step: int, time: float) -> None:
+    file.attrs["NX_class"] = "NXroot"
+    file.attrs["default"] = "entry"
+    file.attrs["format"] = FORMAT
+    file.attrs["format_version"] = FORMAT_VERSION
+    file.attrs["Conventions"] = "VTKHDF NeXus"
+    file.attrs["step"] = np.int64(step)
+    file.attrs["time"] = np.float64(time)
+    file["time"] = np.float64(time)
+    file["time"].attrs["units"] = "d"
+
+
+def _write_scales(file: h5py.File, grid: Grid) -> None:
+    for axis, count, first in zip(AXES, grid.shape, grid.origin, strict=True):
+        scale = file.create_dataset(axis, data=first + grid.spacing * np.arange(count, dtype="f8"))
+        scale.make_scale(axis)
+        scale.attrs["units"] = "um"
+        scale.attrs["long_name"] = f"{axis} [um]"
+
+
+def _write_vtk(file: h5py.File, grid: Grid, fields: Mapping[str, NDArray[np.generic]]) -> None:
+    nz, ny, nx = grid.shape
+    root = file.create_group("VTKHDF")
+    # static data must say 1.0: VTK 9.2 and ParaView 5.11 refuse a higher version
+    root.attrs["Version"] = np.array([1, 0], dtype="i8")
+    root.attrs["Type"] = np.bytes_("ImageData")
+    root.attrs["WholeExtent"] = np.array([0, nx - 1, 0, ny - 1, 0, nz - 1], dtype="i8")
+    root.attrs["Origin"] = np.array(grid.origin[::-1], dtype="f8")
+    root.attrs["Spacing"] = np.full(3, grid.spacing, dtype="f8")
+    root.attrs["Direction"] = np.eye(3).ravel()
+    # voxel values as point data: older readers fail on cell data of images
+    points = root.create_group("PointData")
+    chunks = tuple(min(limit, count) for limit, count in zip(_CHUNK, grid.shape, strict=True))
+    for name, values in fields.items():
+        dataset = points.create_dataset(
+            name,
+            data=np.ascontiguousarray(values, dtype=np.float32),
+            chunks=chunks,
+            shuffle=True,
+            compression="gzip",
+            compression_opts=1,
+        )
+        dataset.attrs["units"], dataset.attrs["long_name"] = FIELDS[name]
+        for dimension, axis in enumerate(AXES):
+            dataset.dims[dimension].attach_scale(file[axis])
+
+
+def _write_nexus(file: h5py.File, fields: Mapping[str, NDArray[np.generic]]) -> None:
+    entry = file.create_group("entry")
+    entry.attrs["NX_class"] = "NXentry"
+    entry.attrs["default"] = DEFAULT_FIELD
+    for name in fields:
+        unit, long_name = FIELDS[name]
+        data = entry.create_group(name)
+        data.attrs["NX_class"] = "NXdata"
+        data.attrs["signal"] = name
+        data.attrs["axes"] = list(AXES)
+        data.attrs["title"] = f"{long_name} [{unit}]"
+        data[name] = file["VTKHDF/PointData"][name]
+        for axis in AXES:
+            data[axis] = file[axis]
+
+
+def _write_itk(file: h5py.File, grid: Grid) -> None:
+    text = h5py.string_dtype("ascii")
+    file.create_dataset("ITKVersion", data=["5.4.0"], dtype=text)
+    file.create_dataset("HDFVersion", data=[h5py.version.hdf5_version], dtype=text)
+    image = file.create_group("ITKImage/0")
+    image["Origin"] = np.array(grid.origin[::-1], dtype="f8")
+    image["Spacing"] = np.full(3, grid.spacing, dtype="f8")
+    image["Directions"] = np.eye(3)
+    image["Dimension"] = np.array(grid.shape[::-1], dtype="u8")
+    image.create_dataset("VoxelType", data=["FLOAT"], dtype=text)
+    image["VoxelData"] = file["VTKHDF/PointData"][DEFAULT_FIELD]
+    image.create_group("MetaData")
+
+
+def _write_provenance(file: h5py.File, provenance: Mapping[str, str]) -> None:
+    written_by = {"h5py": h5py.version.version, "hdf5": h5py.version.hdf5_version}
+    group = file.create_group("provenance")
+    for name, value in {**written_by, **provenance}.items():
+        group.attrs[name] = value
+
+
+def _synchronise(path: Path) -> None:
+    """Waits until a file, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _read_header(path: Path, file: h5py.File) -> Snapshot:
+    if file.attrs.get("format") != FORMAT:
+        raise InputError(f"{path} is HDF5 but not a snapshot; give a file named snap_*.hdf.")
+    version = str(file.attrs["format_version"])
+    if version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
+        raise InputError(f"{path} has format version {version}; install a newer tissue to read it.")
+    image = file["VTKHDF"]
+    points = image["PointData"]
+    x, y, z = (float(value) for value in image.attrs["Origin"])
+    nz, ny, nx = points[DEFAULT_FIELD].shape
+    return Snapshot(
+        path=path,
+        grid=Grid((nz, ny, nx), float(image.attrs["Spacing"][0]), (z, y, x)),
+        step=int(file.attrs["step"]),
+        time=float(file.attrs["time"]),
+        units={name: str(dataset.attrs["units"]) for name, dataset in points.items()},
+    )

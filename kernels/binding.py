@@ -11,6 +11,7 @@ References:
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
@@ -56,7 +57,7 @@ def _norms(u: Fields) -> Array:
 
 
 def _inner(
-    levels: tuple[Level, ...], r: Fields, sizes: Array, weight: Array, tolerance: float
+    levels: tuple[Level, ...], r: Fields, sizes: Array, weight: Array, tolerance: Scalar
 ) -> tuple[Fields, Array, Array, Array]:
     """Correction for the residual r, its first and last estimated size, and the V-cycles."""
     faces, capacity = levels[0].faces, levels[0].capacity
@@ -102,14 +103,15 @@ def _balanced(a: Field, b: Field, first: Species, second: Species, bind: Field) 
     return a * x.astype(a.dtype), b * y.astype(b.dtype)
 
 
+@jax.jit
 def binding_pair(
     porosity: Field,
     first: Species,
     second: Species,
     bind: Field,
     *,
-    spacing: float,
-    tolerance: float,
+    spacing: Scalar,
+    tolerance: Scalar,
 ) -> Pair:
     """Steady concentrations of two partners that bind one to one and are lost together.
 

@@ -5,8 +5,6 @@ porosity on a face, closed walls, c = loss h^2 / D and s = source h^2 / D: a sym
 It is solved by conjugate gradients preconditioned with one multigrid V-cycle.
 """
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
@@ -15,6 +13,8 @@ from jaxtyping import Float
 from tissue.kernels.loop import computed_once
 from tissue.kernels.multigrid import DAMPING, Level, hierarchy, residual, v_cycle
 from tissue.kernels.stencil import Faces, Field, face_sum, flux_divergence, harmonic_faces, total
+
+Scalar = Float[Array, ""] | float
 
 MAX_ITERATIONS = 200
 
@@ -38,7 +38,7 @@ def wall(porosity: Field, axis: int, side: int) -> Field:
 
 
 def _conjugate_gradients(
-    levels: tuple[Level, ...], source: Field, start: Field, tolerance: float
+    levels: tuple[Level, ...], source: Field, start: Field, tolerance: Scalar
 ) -> Solution:
     """CG from `start` until the estimated error is below `tolerance` in the energy norm.
 
@@ -88,13 +88,15 @@ def _finished(u: Field, faces: Faces, capacity: Field, source: Field) -> Field:
     return u * factor.astype(u.dtype)
 
 
+@jax.jit
 def solve(
-    faces: Faces, capacity: Field, source: Field, start: Field, tolerance: float
+    faces: Faces, capacity: Field, source: Field, start: Field, tolerance: Scalar
 ) -> Solution:
     """The non-negative u with c u - sum T (u_neighbour - u) = s, and the V-cycles it took.
 
     Differentiable in faces, capacity and source by the implicit function theorem, at the cost of
-    one more solve; `start` and `tolerance` carry no derivative.
+    one more solve; `start` and `tolerance` carry no derivative. Compiled apart from its callers:
+    every field of a shape shares one program.
 
     Args:
         faces: conductances T >= 0 of the faces.
@@ -104,7 +106,7 @@ def solve(
         tolerance: relative error in the energy norm.
     """
     levels = lax.stop_gradient(hierarchy(faces, capacity[None, None]))
-    start = lax.stop_gradient(start)
+    start, tolerance = lax.stop_gradient((start, tolerance))
 
     def operator(u: Field) -> Field:
         return capacity * u - flux_divergence(faces, u)
@@ -122,16 +124,15 @@ def solve(
     return u + mended, iterations
 
 
-@partial(jax.jit, static_argnames=("tolerance",))
 def screened_diffusion(
     porosity: Field,
     loss: Field,
     source: Field,
     start: Field,
     *,
-    diffusivity: Float[Array, ""] | float,
-    spacing: float,
-    tolerance: float = 1e-4,
+    diffusivity: Scalar,
+    spacing: Scalar,
+    tolerance: Scalar = 1e-4,
 ) -> Solution:
     """Steady concentration where diffusion through the pores meets loss and source.
 
@@ -147,5 +148,13 @@ def screened_diffusion(
     Returns:
         The concentration, never negative, with sum(loss u) = sum(source); and the V-cycles spent.
     """
-    scale = jnp.asarray(spacing**2 / diffusivity, porosity.dtype)
-    return solve(harmonic_faces(porosity), loss * scale, source * scale, start, tolerance)
+    system = _scaled(porosity, loss, source, spacing**2 / diffusivity)
+    return solve(*system, start, tolerance)
+
+
+@jax.jit
+def _scaled(
+    porosity: Field, loss: Field, source: Field, scale: Scalar
+) -> tuple[Faces, Field, Field]:
+    scale = jnp.asarray(scale, porosity.dtype)
+    return harmonic_faces(porosity), loss * scale, source * scale

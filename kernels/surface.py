@@ -110,7 +110,7 @@ def spread_along(
     spacing: Scalar,
     time: Scalar,
     *,
-    tolerance: float,
+    tolerance: Scalar,
 ) -> Fields:
     """Densities on the surface after diffusing along it for `time`, each number kept exactly.
 

@@ -9,6 +9,7 @@ References:
     Scharfetter & Gummel 1969, IEEE Trans Electron Devices 16:64.
 """
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
@@ -44,8 +45,8 @@ def drift_diffusion(
     start: Field,
     *,
     diffusivity: Scalar,
-    spacing: float,
-    tolerance: float,
+    spacing: Scalar,
+    tolerance: Scalar,
 ) -> Solution:
     """Density n with -div(eps mu D (grad n + n grad psi)) + loss n = source.
 
@@ -65,14 +66,25 @@ def drift_diffusion(
     Returns:
         The density, with sum(loss n) = sum(source) to rounding, and the V-cycles spent.
     """
-    scale = jnp.asarray(spacing**2 / diffusivity, porosity.dtype)
+    scale = spacing**2 / diffusivity
+    boltzmann, system = _symmetrised(porosity, mobility, potential, loss, source, start, scale)
+    w, cycles = solve(*system, tolerance)
+    return w * boltzmann, cycles
+
+
+@jax.jit
+def _symmetrised(
+    porosity: Field,
+    mobility: Field,
+    potential: Field,
+    loss: Field,
+    source: Field,
+    start: Field,
+    scale: Scalar,
+) -> tuple[Field, tuple[Faces, Field, Field, Field]]:
+    """exp(-psi), and the faces, capacity, source and start of the system in w."""
+    scale = jnp.asarray(scale, porosity.dtype)
     psi = potential - jnp.mean(potential)  # a constant drops out; exp stays near 1
     boltzmann = jnp.exp(-psi)
-    w, cycles = solve(
-        _fitted_faces(porosity * mobility, psi),
-        loss * boltzmann * scale,
-        source * scale,
-        start / boltzmann,
-        tolerance,
-    )
-    return w * boltzmann, cycles
+    faces = _fitted_faces(porosity * mobility, psi)
+    return boltzmann, (faces, loss * boltzmann * scale, source * scale, start / boltzmann)

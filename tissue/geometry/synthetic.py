@@ -35,8 +35,10 @@ THINNEST = 2.0
 """Thickness in voxels below which plates tear."""
 BISECTIONS = 16
 BV_TV_TOLERANCE = 0.002
-JOINTS = 3
 JUMP = 0.006
+"""Relative misfit of BV/TV above which loose pieces are taken away."""
+JOINTS = 3
+"""How often they are."""
 ATTEMPTS = 6
 DAMPING = 0.6
 """Share of the correction taken: in small boxes thickness does not simply follow wavelength."""
@@ -71,7 +73,7 @@ class SyntheticSettings:
 
 @dataclass(frozen=True)
 class _Draft:
-    """One try: the bone [z, y, x] and its wavelength and mean thickness [voxels of it]."""
+    """One try: the bone [z, y, x], its wavelength and mean thickness [voxels of the bone]."""
 
     bone: np.ndarray
     wavelength: float
@@ -186,7 +188,7 @@ def _ring_field(
     Args:
         shape: of the noise it is made from.
         factor: how much finer the result is sampled than the noise, along each axis.
-        wavelength: across z [samples of the result].
+        wavelength: in the x-y plane [samples of the result].
         generator: source of the noise.
     """
     noise = generator.standard_normal(shape, dtype=np.float32)

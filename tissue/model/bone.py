@@ -2,12 +2,13 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
 from tissue.kernels.stencil import Field
 from tissue.kernels.surface import Exchange, Motion, exchange, godunov_slopes, move, specific_surface
-from tissue.model.parameters import Parameters
+from tissue.model.parameters import Parameters, Scalar
 
 CELL_POROSITY_FLOOR = 1e-3
 """Smallest porosity in cell terms [1]; 1e-4 to 1e-2 changes the loss of bone by 0.01 points."""
@@ -27,7 +28,8 @@ class Pores(NamedTuple):
     exchange: Exchange
 
 
-def pores(bone_volume_fraction: Field, spacing: float, p: Parameters) -> Pores:
+@jax.jit
+def pores(bone_volume_fraction: Field, spacing: Scalar, p: Parameters) -> Pores:
     """The pore space and the surface of a bone volume fraction."""
     porosity = 1 - bone_volume_fraction
     surface = specific_surface(bone_volume_fraction, spacing)
@@ -36,7 +38,7 @@ def pores(bone_volume_fraction: Field, spacing: float, p: Parameters) -> Pores:
 
 
 def remodel(
-    bone_volume_fraction: Field, resorption: Field, formation: Field, spacing: float, dt: Array
+    bone_volume_fraction: Field, resorption: Field, formation: Field, spacing: Scalar, dt: Array
 ) -> Motion:
     """The bone after dt days at the net velocity formation - resorption [um/day]."""
     return move(bone_volume_fraction, resorption, formation, spacing, dt)

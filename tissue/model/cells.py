@@ -7,6 +7,7 @@ loses: uptake is implicit and returned by the adjoint of what the surface sees.
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -16,7 +17,7 @@ from tissue.kernels.surface import Exchange
 from tissue.kernels.transport import drift_diffusion
 from tissue.model import signals
 from tissue.model.bone import Pores
-from tissue.model.parameters import Parameters
+from tissue.model.parameters import Parameters, Scalar
 
 PER_MM = 1e3
 """1/um in 1/mm: a rate per mm^2 of surface times the surface in 1/um, as a rate per mm^3."""
@@ -98,18 +99,28 @@ class Population(NamedTuple):
 
 
 def step_precursors(
-    density: Field, population: Population, pore: Pores, dt: Array, spacing: float, tolerance: float
+    density: Field, population: Population, pore: Pores, dt: Array, spacing: Scalar, tolerance: Scalar
 ) -> Solution:
     """Precursors [cells/mm^3 marrow] after one implicit step of dt days; in balance for dt = inf."""
-    eps = pore.exchange.porosity
+    loss, source = _implicit(density, population, pore, dt)
     return drift_diffusion(
-        eps,
+        pore.exchange.porosity,
         population.mobility,
         population.drift,
-        eps * population.turnover + population.uptake + eps / dt,
-        population.supply + eps * density / dt,
+        loss,
+        source,
         density,
         diffusivity=population.diffusivity,
         spacing=spacing,
         tolerance=tolerance,
     )
+
+
+@jax.jit
+def _implicit(
+    density: Field, population: Population, pore: Pores, dt: Array
+) -> tuple[Field, Field]:
+    """Loss and source of the implicit Euler step."""
+    eps = pore.exchange.porosity
+    loss = eps * population.turnover + population.uptake + eps / dt
+    return loss, population.supply + eps * density / dt

@@ -3,6 +3,7 @@
 Sources and losses carry the porosity: a uniform concentration in the marrow stays uniform.
 """
 
+import jax
 from jax import Array
 
 from tissue.kernels.binding import Pair, Species, binding_pair
@@ -10,16 +11,17 @@ from tissue.kernels.elliptic import Solution, screened_diffusion
 from tissue.kernels.stencil import Field
 from tissue.model import signals
 from tissue.model.bone import Pores
-from tissue.model.parameters import Parameters
+from tissue.model.parameters import Parameters, Scalar
 
 
+@jax.jit
 def il1_source(pore: Pores, excess: Array | float, p: Parameters) -> Field:
     """IL-1 made [pM/day] by a uniform source that holds it `excess` pM above health."""
     return pore.solutes * p.k_I * (p.I_0 + excess)
 
 
 def il1(
-    pore: Pores, source: Field, start: Field, p: Parameters, spacing: float, tolerance: float
+    pore: Pores, source: Field, start: Field, p: Parameters, spacing: Scalar, tolerance: Scalar
 ) -> Solution:
     """IL-1 [pM], made at `source` [pM/day], and the cycles spent."""
     return screened_diffusion(
@@ -33,6 +35,7 @@ def il1(
     )
 
 
+@jax.jit
 def rankl_source(
     pore: Pores, il1: Field, osteoblast_precursors: Field, per_surface: Array, p: Parameters
 ) -> Field:
@@ -51,6 +54,7 @@ def rankl_source(
     return p.S_R0 * (pore.solutes * marrow + pore.exchange.deposit(surface))
 
 
+@jax.jit
 def opg_source(
     pore: Pores,
     il1: Field,
@@ -72,8 +76,8 @@ def rankl_opg(
     opg_source: Field,
     start: tuple[Field, Field],
     p: Parameters,
-    spacing: float,
-    tolerance: float,
+    spacing: Scalar,
+    tolerance: Scalar,
 ) -> Pair:
     """Free RANKL and OPG [pM], each lost with the other one to one."""
     eps = pore.solutes

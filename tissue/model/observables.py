@@ -22,15 +22,15 @@ def marrow_mean(pore: Pores, field: Field) -> Array:
     return total(eps * field) / total(eps)
 
 
-def observe(state: State, done: Account, start_fraction: Array) -> dict[str, Array]:
+def observe(state: State, account: Account, start_fraction: Array | float) -> dict[str, Array]:
     """The metrics after a step.
 
     Args:
         state: at the end of the step.
-        done: account of the step.
+        account: of the step.
         start_fraction: BV/TV at the start of the run.
     """
-    pore = done.after
+    pore, done = account.pores, account.activity
     bv_tv = total(state.bone_volume_fraction) / state.bone_volume_fraction.size
     return {
         "time_day": state.time,

@@ -1,6 +1,10 @@
-"""The order of one coupling step: everything later uses what is already new."""
+"""The order of one coupling step: everything later uses what is already new.
 
-from dataclasses import dataclass, replace
+A step is a short chain of compiled stages rather than one program: the multigrid solve, by far the
+longest to compile, is then compiled once for all fields. Nothing is read back between stages.
+"""
+
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -13,7 +17,7 @@ from tissue.kernels.surface import Motion, spread_along
 from tissue.model import cells, cytokines, signals
 from tissue.model.bone import Pores, pores, remodel
 from tissue.model.cells import PER_MM, Population, Relaxed
-from tissue.model.parameters import Parameters
+from tissue.model.parameters import Parameters, Scalar
 from tissue.model.state import Healthy, State
 
 
@@ -29,17 +33,18 @@ class Forcing:
     il1_excess: Array | float = 0.0
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Numerics:
-    """Choices that are compiled in.
+    """How finely a step is computed.
 
     Attributes:
         spacing: edge of a voxel [um].
         tolerance: relative error of every solve.
     """
 
-    spacing: float
-    tolerance: float
+    spacing: Scalar
+    tolerance: Scalar
 
 
 class Fluid(NamedTuple):
@@ -72,7 +77,6 @@ class Lineage(NamedTuple):
         formed: cells formed on the surface [cells/mm^2/day].
         loss: their death rate [1/day].
         cells: after the step and averaged over it [cells/mm^2].
-        spread: after they moved along the surface [cells/mm^2].
         cycles: multigrid cycles spent on the precursors.
     """
 
@@ -81,40 +85,43 @@ class Lineage(NamedTuple):
     formed: Field
     loss: Array | float
     cells: Relaxed
-    spread: Field
     cycles: Array
 
 
-class Store(NamedTuple):
-    """The coupling store over a step [um], as `Lineage.cells` and `Lineage.spread`."""
+class Activity(NamedTuple):
+    """What solutes and cells did in one step, before anything moved along or with the surface.
 
-    cells: Relaxed
-    spread: Field
+    Attributes:
+        pores: geometry at the start of the step, used by every term.
+        fluid: the solutes.
+        seen: what the surface saw of them.
+        osteoclasts, osteoblasts: the two lineages.
+        store: the coupling store [um].
+        resorption, formation: gross velocities of the bone surface [um/day].
+    """
+
+    pores: Pores
+    fluid: Fluid
+    seen: Seen
+    osteoclasts: Lineage
+    osteoblasts: Lineage
+    store: Relaxed
+    resorption: Field
+    formation: Field
 
 
 class Account(NamedTuple):
     """What one step did: all that metrics and conservation budgets are made of.
 
     Attributes:
-        before, after: geometry at the start, used by every term, and at the end.
-        fluid: the solutes.
-        seen: what the surface saw of them.
-        osteoclasts, osteoblasts: the two lineages.
-        store: the coupling store.
-        resorption, formation: gross velocities of the bone surface [um/day].
+        activity: of solutes and cells.
         motion: of the bone.
+        pores: geometry at the end of the step.
     """
 
-    before: Pores
-    after: Pores
-    fluid: Fluid
-    seen: Seen
-    osteoclasts: Lineage
-    osteoblasts: Lineage
-    store: Store
-    resorption: Field
-    formation: Field
+    activity: Activity
     motion: Motion
+    pores: Pores
 
 
 def solve_fluid(
@@ -142,6 +149,7 @@ def solve_fluid(
     return Fluid(il1, pair, il1_source, rankl_source, opg_source, cycles)
 
 
+@jax.jit
 def see_fluid(fluid: Fluid, pore: Pores, p: Parameters) -> Seen:
     """The solutes as the bone surface sees them."""
     il1 = pore.exchange.see(fluid.il1)
@@ -186,50 +194,73 @@ def osteoblast_population(
     )
 
 
-class _Grown(NamedTuple):
-    """A lineage before its cells have moved along the surface."""
+class _Demand(NamedTuple):
+    """Recruitment by the surface at healthy precursor density, and what it asks of the marrow.
 
-    precursors: Field
-    supply: Field
-    formed: Field
+    With the loss rate of the cells recruited [1/day].
+    """
+
+    recruitment: Field
+    population: Population
     loss: Array | float
-    cells: Relaxed
-    cycles: Array
 
 
-def _grow_osteoclasts(
-    state: State, pore: Pores, healthy: Healthy, fluid: Fluid, seen: Seen, p: Parameters,
-    dt: Array, n: Numerics,
-) -> _Grown:
+@jax.jit
+def _osteoclast_demand(
+    state: State, pore: Pores, healthy: Healthy, rankl: Field, seen: Seen, p: Parameters
+) -> _Demand:
     recruitment = cells.osteoclast_recruitment(seen.rankl, seen.signal, healthy.drive, p)
     uptake = p.n_f * cells.deposit_cells(pore.exchange, recruitment)
     returned = p.n_f * p.delta_C * p.C_0 * PER_MM * state.endosteal_supply
-    reference = healthy.osteoclast_precursors
-    population = osteoclast_population(fluid.pair.a, returned, uptake / reference, pore, p)
-    precursors, cycles = cells.step_precursors(
-        state.osteoclast_precursors, population, pore, dt, n.spacing, n.tolerance
-    )
-    formed = recruitment * pore.exchange.see(precursors / reference)
-    loss = signals.osteoclast_loss(seen.excess, p)
-    grown = cells.relax(state.osteoclasts, formed, loss, dt)
-    return _Grown(precursors, population.supply, formed, loss, grown, cycles)
+    uptake_rate = uptake / healthy.osteoclast_precursors
+    population = osteoclast_population(rankl, returned, uptake_rate, pore, p)
+    return _Demand(recruitment, population, signals.osteoclast_loss(seen.excess, p))
 
 
-def _grow_osteoblasts(
-    state: State, pore: Pores, healthy: Healthy, fluid: Fluid, seen: Seen, store: Relaxed,
-    p: Parameters, dt: Array, n: Numerics,
-) -> _Grown:
+@jax.jit
+def _osteoblast_demand(
+    state: State, pore: Pores, healthy: Healthy, il1: Field, seen: Seen, store: Relaxed, p: Parameters
+) -> _Demand:
     recruitment = cells.osteoblast_recruitment(store.mean, seen.excess, p)
     uptake = cells.deposit_cells(pore.exchange, recruitment) / p.n_p
     returned = p.delta_B * p.B_0 / p.n_p * PER_MM * state.endosteal_supply
-    reference = healthy.osteoblast_precursors
-    population = osteoblast_population(fluid.il1, returned, uptake / reference, pore, p)
-    precursors, cycles = cells.step_precursors(
-        state.osteoblast_precursors, population, pore, dt, n.spacing, n.tolerance
+    uptake_rate = uptake / healthy.osteoblast_precursors
+    population = osteoblast_population(il1, returned, uptake_rate, pore, p)
+    return _Demand(recruitment, population, p.delta_B)
+
+
+@jax.jit
+def _lineage(
+    demand: _Demand,
+    precursors: Field,
+    reference: Field,
+    density: Field,
+    pore: Pores,
+    dt: Array,
+    cycles: Array,
+) -> Lineage:
+    """The cells that form from the new precursors and die over the step."""
+    formed = demand.recruitment * pore.exchange.see(precursors / reference)
+    grown = cells.relax(density, formed, demand.loss, dt)
+    return Lineage(
+        precursors, demand.population.supply, formed, demand.loss, grown, cycles
     )
-    formed = recruitment * pore.exchange.see(precursors / reference)
-    grown = cells.relax(state.osteoblasts, formed, p.delta_B, dt)
-    return _Grown(precursors, population.supply, formed, p.delta_B, grown, cycles)
+
+
+@jax.jit
+def _resorb(
+    state: State, healthy: Healthy, seen: Seen, osteoclasts: Field, p: Parameters, dt: Array
+) -> tuple[Field, Relaxed]:
+    """Resorption velocity of osteoclasts averaged over the step [um/day], and what it frees."""
+    activity = signals.resorption_activity(seen.rankl, seen.signal, healthy.rank_occupancy, p)
+    resorption = p.k_res * osteoclasts * activity
+    return resorption, cells.relax(state.coupling_store, resorption, p.k_E, dt)
+
+
+@jax.jit
+def _form(osteoblasts: Field, seen: Seen, p: Parameters) -> Field:
+    """Formation velocity of osteoblasts averaged over the step [um/day]."""
+    return p.k_form * osteoblasts * signals.matrix_formation(seen.excess, p)
 
 
 def _push_supply(supply: Field, before: Pores, after: Pores) -> Field:
@@ -239,54 +270,63 @@ def _push_supply(supply: Field, before: Pores, after: Pores) -> Field:
     return supply - buried + after.exchange.spread(buried)
 
 
+@jax.jit
+def _move_surface(
+    state: State, done: Activity, p: Parameters, dt: Array, n: Numerics
+) -> tuple[State, Account]:
+    """Cells spread along the surface, the bone moves, the precursors follow the pore space."""
+    on_surface = done.osteoclasts.cells, done.osteoblasts.cells, done.store
+    settled = jnp.stack([density.after for density in on_surface])
+    motility = jnp.stack([jnp.asarray(d, settled.dtype) for d in (p.D_sC, p.D_sB, p.D_sB)])
+    surface = done.pores.exchange.surface
+    spread = spread_along(settled, surface, motility, n.spacing, dt, tolerance=n.tolerance)
+    motion = remodel(
+        state.bone_volume_fraction, done.resorption, done.formation, n.spacing, dt
+    )
+    after = pores(motion.phi, n.spacing, p)
+    # the number of precursors in a voxel stays while its pore space changes
+    crowding = done.pores.exchange.porosity / after.exchange.porosity
+    following = State(
+        time=state.time + dt,
+        bone_volume_fraction=motion.phi,
+        il1=done.fluid.il1,
+        rankl=done.fluid.pair.a,
+        opg=done.fluid.pair.b,
+        osteoclast_precursors=done.osteoclasts.precursors * crowding,
+        osteoblast_precursors=done.osteoblasts.precursors * crowding,
+        osteoclasts=spread[0],
+        osteoblasts=spread[1],
+        coupling_store=spread[2],
+        endosteal_supply=_push_supply(state.endosteal_supply, done.pores, after),
+    )
+    return following, Account(done, motion, after)
+
+
 def advance(
-    state: State, healthy: Healthy, forcing: Forcing, p: Parameters, dt: Array, n: Numerics
+    state: State, healthy: Healthy, forcing: Forcing, p: Parameters, dt: Scalar, n: Numerics
 ) -> tuple[State, Account]:
     """The tissue dt days later, and an account of what happened."""
     pore = pores(state.bone_volume_fraction, n.spacing, p)
     fluid = solve_fluid(state, pore, healthy.marrow_per_surface, forcing, p, n)
     seen = see_fluid(fluid, pore, p)
 
-    clasts = _grow_osteoclasts(state, pore, healthy, fluid, seen, p, dt, n)
-    activity = signals.resorption_activity(seen.rankl, seen.signal, healthy.rank_occupancy, p)
-    resorption = p.k_res * clasts.cells.mean * activity
-    store = cells.relax(state.coupling_store, resorption, p.k_E, dt)
-    blasts = _grow_osteoblasts(state, pore, healthy, fluid, seen, store, p, dt, n)
-    formation = p.k_form * blasts.cells.mean * signals.matrix_formation(seen.excess, p)
+    demand = _osteoclast_demand(state, pore, healthy, fluid.pair.a, seen, p)
+    precursors, cycles = cells.step_precursors(
+        state.osteoclast_precursors, demand.population, pore, dt, n.spacing, n.tolerance
+    )
+    reference = healthy.osteoclast_precursors
+    osteoclasts = _lineage(demand, precursors, reference, state.osteoclasts, pore, dt, cycles)
+    resorption, store = _resorb(state, healthy, seen, osteoclasts.cells.mean, p, dt)
 
-    settled = jnp.stack([clasts.cells.after, blasts.cells.after, store.after])
-    motility = jnp.stack([jnp.asarray(d, settled.dtype) for d in (p.D_sC, p.D_sB, p.D_sB)])
-    spread = spread_along(
-        settled, pore.exchange.surface, motility, n.spacing, dt, tolerance=n.tolerance
+    demand = _osteoblast_demand(state, pore, healthy, fluid.il1, seen, store, p)
+    precursors, cycles = cells.step_precursors(
+        state.osteoblast_precursors, demand.population, pore, dt, n.spacing, n.tolerance
     )
-    motion = remodel(state.bone_volume_fraction, resorption, formation, n.spacing, dt)
-    after = pores(motion.phi, n.spacing, p)
-    # the number of precursors in a voxel stays while its pore space changes
-    crowding = pore.exchange.porosity / after.exchange.porosity
-    following = replace(
-        state,
-        time=state.time + dt,
-        bone_volume_fraction=motion.phi,
-        il1=fluid.il1,
-        rankl=fluid.pair.a,
-        opg=fluid.pair.b,
-        osteoclast_precursors=clasts.precursors * crowding,
-        osteoblast_precursors=blasts.precursors * crowding,
-        osteoclasts=spread[0],
-        osteoblasts=spread[1],
-        coupling_store=spread[2],
-        endosteal_supply=_push_supply(state.endosteal_supply, pore, after),
+    reference = healthy.osteoblast_precursors
+    osteoblasts = _lineage(demand, precursors, reference, state.osteoblasts, pore, dt, cycles)
+    formation = _form(osteoblasts.cells.mean, seen, p)
+
+    activity = Activity(
+        pore, fluid, seen, osteoclasts, osteoblasts, store, resorption, formation
     )
-    account = Account(
-        before=pore,
-        after=after,
-        fluid=fluid,
-        seen=seen,
-        osteoclasts=Lineage(*clasts[:5], spread[0], clasts.cycles),
-        osteoblasts=Lineage(*blasts[:5], spread[1], blasts.cycles),
-        store=Store(store, spread[2]),
-        resorption=resorption,
-        formation=formation,
-        motion=motion,
-    )
-    return following, account
+    return _move_surface(state, activity, p, dt, n)

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 Carry = TypeVar("Carry")
-Observation = TypeVar("Observation")
 Result = TypeVar("Result")
 
 
@@ -17,17 +16,6 @@ def repeated(step: Callable[[Carry], Carry], n: int) -> Callable[[Carry], Carry]
 
     def run(state: Carry) -> Carry:
         return lax.scan(lambda carry, _: (step(carry), None), state, length=n)[0]
-
-    return run
-
-
-def trajectory(
-    step: Callable[[Carry], tuple[Carry, Observation]], n: int
-) -> Callable[[Carry], tuple[Carry, Observation]]:
-    """The function that applies `step` n times and stacks what each step observed."""
-
-    def run(state: Carry) -> tuple[Carry, Observation]:
-        return lax.scan(lambda carry, _: step(carry), state, length=n)
 
     return run
 

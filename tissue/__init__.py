@@ -1,3 +1,42 @@
 """tissue: how inflammation destroys trabecular bone, simulated in 3-D on real micro-CT."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from tissue.errors import InputError, RunError
+    from tissue.scenario.config import parse_run, read_run_file
+    from tissue.scenario.library import shipped
+    from tissue.simulation.run import open_run, run
+    from tissue.simulation.simulation import Simulation
+
+_WHERE = {
+    "InputError": "tissue.errors",
+    "RunError": "tissue.errors",
+    "parse_run": "tissue.scenario.config",
+    "read_run_file": "tissue.scenario.config",
+    "shipped": "tissue.scenario.library",
+    "open_run": "tissue.simulation.run",
+    "run": "tissue.simulation.run",
+    "Simulation": "tissue.simulation.simulation",
+}
+
+__all__ = [
+    "InputError",
+    "RunError",
+    "Simulation",
+    "open_run",
+    "parse_run",
+    "read_run_file",
+    "run",
+    "shipped",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """The names above, imported when first used: `tissue --help` need not wait for JAX."""
+    if name in _WHERE:
+        return getattr(import_module(_WHERE[name]), name)
+    raise AttributeError(f"module 'tissue' has no attribute {name!r}")

@@ -26,17 +26,23 @@ BUDGETS = (
 SWEPT = ("osteoclasts", "osteoblasts", "coupling_store")
 
 
+LEAST_TURNOVER = 1e-3
+"""Share of what is stored that counts as turnover at least, so that rounding of a store at a
+standstill is not set against nothing."""
+
+
 class Budget(NamedTuple):
-    """gained - lost = change, each summed over voxels and over the step."""
+    """gained - lost = change, each summed over voxels and over the step; and what is stored."""
 
     gained: Array
     lost: Array
     change: Array | float
+    stored: Array | float
 
     @property
     def residual(self) -> Array:
-        """|gained - lost - change| over the larger of gained and lost [1]."""
-        size = jnp.maximum(self.gained, self.lost)
+        """|gained - lost - change| relative to the turnover [1]."""
+        size = jnp.maximum(jnp.maximum(self.gained, self.lost), LEAST_TURNOVER * self.stored)
         return jnp.abs(self.gained - self.lost - self.change) / jnp.where(size > 0, size, 1)
 
 
@@ -49,18 +55,19 @@ def budgets(
     bound = total(eps * p.kappa * pair.a * pair.b)  # the same number for both partners
     old, new = done.pores.exchange.porosity, account.pores.exchange.porosity
 
-    def stored(start: Field, end: Field) -> Array:
-        return total(new * end) - total(old * start)
+    def stored(start: Field, end: Field) -> tuple[Array, Array]:
+        return total(old * start), total(new * end)
 
     return {
         "bone": Budget(
             account.motion.grown,
             account.motion.eroded,
             total(after.bone_volume_fraction) - total(before.bone_volume_fraction),
+            total(after.bone_volume_fraction),
         ),
-        "il1": Budget(total(done.fluid.il1_source), total(eps * p.k_I * done.fluid.il1), 0.0),
-        "rankl": Budget(total(done.fluid.rankl_source), total(eps * p.k_R * pair.a) + bound, 0.0),
-        "opg": Budget(total(done.fluid.opg_source), total(eps * p.k_O * pair.b) + bound, 0.0),
+        "il1": Budget(total(done.fluid.il1_source), total(eps * p.k_I * done.fluid.il1), 0, 0),
+        "rankl": Budget(total(done.fluid.rankl_source), total(eps * p.k_R * pair.a) + bound, 0, 0),
+        "opg": Budget(total(done.fluid.opg_source), total(eps * p.k_O * pair.b) + bound, 0, 0),
         "osteoclast_precursors": _precursors(
             done,
             done.osteoclasts,
@@ -87,7 +94,7 @@ def budgets(
             dt,
         ),
         "endosteal_supply": Budget(
-            total(before.endosteal_supply), total(after.endosteal_supply), 0.0
+            total(before.endosteal_supply), total(after.endosteal_supply), 0, 0
         ),
     }
 
@@ -105,8 +112,9 @@ def _on_surface(
     surface: Field, density: tuple[Field, Field], made: Field, lost: Field, dt: Array
 ) -> Budget:
     start, end = density
-    change = total(surface * end) - total(surface * start)
-    return Budget(total(surface * made) * dt, total(surface * lost) * dt, change)
+    before, after = total(surface * start), total(surface * end)
+    made_now, lost_now = total(surface * made) * dt, total(surface * lost) * dt
+    return Budget(made_now, lost_now, after - before, after)
 
 
 def _cells(done: Activity, line: Lineage, start: Field, end: Field, dt: Array) -> Budget:
@@ -117,7 +125,7 @@ def _cells(done: Activity, line: Lineage, start: Field, end: Field, dt: Array) -
 def _precursors(
     done: Activity,
     line: Lineage,
-    stored: Array,
+    stored: tuple[Array, Array],
     turnover: Array | float,
     each: Array | float,
     dt: Array,
@@ -126,4 +134,5 @@ def _precursors(
     eps, surface = done.pores.exchange.porosity, done.pores.exchange.surface
     died = total(eps * turnover * line.precursors)
     recruited = each * PER_MM * total(surface * line.formed)
-    return Budget(total(line.supply) * dt, (died + recruited) * dt, stored)
+    before, after = stored
+    return Budget(total(line.supply) * dt, (died + recruited) * dt, after - before, after)

@@ -22,7 +22,7 @@ from tissue.model.step import (
     Numerics,
     osteoblast_population,
     osteoclast_population,
-    see_fluid,
+    see_solutes,
     solve_fluid,
 )
 
@@ -58,7 +58,7 @@ def healthy_tissue(
     )
     # IL-1 is uniform in health, so osteoblast precursors are too: no drift, uptake returned
     fluid = solve_fluid(state, pore, ratio, Forcing(), p, n)
-    seen = see_fluid(fluid, pore, p)
+    seen = see_solutes(fluid.il1, fluid.pair.a, fluid.pair.b, pore, p)
     monocytes = _precursors_in_balance(state, pore, fluid.pair.a, p, n)
     references = Healthy(
         osteoclast_precursors=monocytes,

@@ -150,11 +150,10 @@ def solve_fluid(
 
 
 @jax.jit
-def see_fluid(fluid: Fluid, pore: Pores, p: Parameters) -> Seen:
-    """The solutes as the bone surface sees them."""
-    il1 = pore.exchange.see(fluid.il1)
+def see_solutes(il1: Field, rankl: Field, opg: Field, pore: Pores, p: Parameters) -> Seen:
+    """The solutes [pM] as the bone surface sees them."""
+    il1, rankl, opg = (pore.exchange.see(field) for field in (il1, rankl, opg))
     signal = signals.il1_signal(il1, p)
-    rankl, opg = pore.exchange.see(fluid.pair.a), pore.exchange.see(fluid.pair.b)
     return Seen(il1, rankl, opg, signal, signals.excess_signal(signal, p))
 
 
@@ -308,7 +307,7 @@ def advance(
     """The tissue dt days later, and an account of what happened."""
     pore = pores(state.bone_volume_fraction, n.spacing, p)
     fluid = solve_fluid(state, pore, healthy.marrow_per_surface, forcing, p, n)
-    seen = see_fluid(fluid, pore, p)
+    seen = see_solutes(fluid.il1, fluid.pair.a, fluid.pair.b, pore, p)
 
     demand = _osteoclast_demand(state, pore, healthy, fluid.pair.a, seen, p)
     precursors, cycles = cells.step_precursors(

@@ -1,0 +1,7 @@
+"""`python -m tissue`."""
+
+import sys
+
+from tissue.cli import main
+
+sys.exit(main())

@@ -1,0 +1,107 @@
+"""The machine a run computes on: versions, devices, memory, and whether its results are right."""
+
+import os
+import platform
+import resource
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import tissue.kernels  # noqa: F401 - the same 64-bit mode as in a run
+
+PACKAGES = ("tissue-sim", "jax", "jaxlib", "numpy", "scipy", "h5py", "SimpleITK")
+_SIZE = 200_000  # large enough for the vectorised and parallel code paths
+
+
+def keep_compiled() -> None:
+    """Keeps compiled programs on disk between runs, unless the user has said where or not to.
+
+    Not on CPU, where loading them logs false alarms of missing machine features.
+    """
+    if jax.default_backend() != "cpu" and jax.config.jax_compilation_cache_dir is None:
+        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        jax.config.update("jax_compilation_cache_dir", str(root / "tissue" / "jax"))
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that matter."""
+    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+
+
+def devices() -> tuple[str, ...]:
+    """A line for each device, with its memory where it tells."""
+    lines = []
+    for device in jax.devices():
+        stats = device.memory_stats() or {}
+        limit = stats.get("bytes_limit")
+        memory = f", {limit / 1e9:.1f} GB" if limit else ""
+        lines.append(f"{device.device_kind} ({device.platform} {device.id}{memory})")
+    return tuple(lines)
+
+
+def host_memory() -> float:
+    """Memory of this machine [GB]."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+
+
+def peak_memory() -> float:
+    """Largest memory of this process so far [GB]."""
+    scale = 1e9 if platform.system() == "Darwin" else 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale
+
+
+def wrong_results() -> tuple[str, ...]:
+    """Names of the operations the model relies on in which the backend differs from numpy."""
+    rng = np.random.default_rng(0)
+    failed = []
+    for kind, accuracy in (("float32", 2e-6), ("float64", 1e-13)):
+        x = rng.uniform(0.1, 4, _SIZE).astype(kind)
+        for name, (there, here) in _OPERATIONS.items():
+            got = np.asarray(jax.jit(there)(jnp.asarray(x)), "float64")
+            wanted = np.asarray(here(x.astype("float64")))
+            # a NaN fails the comparison, as it should
+            if not np.all(np.abs(got - wanted) <= accuracy * np.maximum(1, np.abs(wanted))):
+                failed.append(f"{name} in {kind}")
+    return (*failed, *_wrong_nan())
+
+
+def _wrong_nan() -> tuple[str, ...]:
+    x = jnp.ones(_SIZE).at[_SIZE // 3].set(jnp.nan)
+    return () if not bool(jnp.isfinite(x).all()) else ("finding a NaN",)
+
+
+def drops_nan() -> bool:
+    """Whether jnp.max hides a NaN here; harmless, as no check of a run uses it."""
+    x = jnp.ones(_SIZE, jnp.float32).at[_SIZE // 3].set(jnp.nan)
+    return not bool(jnp.isnan(jnp.max(x)))
+
+
+def _shifted(x: jax.Array) -> jax.Array:
+    return jax.lax.pad(x, jnp.zeros((), x.dtype), [(-1, 1, 0)])
+
+
+_Operation = tuple[Callable[[jax.Array], jax.Array], Callable[[np.ndarray], np.ndarray]]
+_OPERATIONS: dict[str, _Operation] = {
+    "exp": (lambda x: jnp.exp(-x), lambda x: np.exp(-x)),
+    "expm1": (lambda x: jnp.expm1(-x), lambda x: np.expm1(-x)),
+    "sqrt": (jnp.sqrt, np.sqrt),
+    "power": (lambda x: x**2.5, lambda x: x**2.5),
+    "sinh": (lambda x: x / jnp.sinh(x), lambda x: x / np.sinh(x)),
+    "division": (lambda x: x / (x + 3), lambda x: x / (x + 3)),
+    "sum": (lambda x: jnp.sum(x, dtype=jnp.float64), np.sum),
+    "shift": (_shifted, lambda x: np.append(x[1:], 0)),
+    "cumulative loop": (
+        lambda x: jax.lax.fori_loop(0, 8, lambda _, u: 0.5 * (u + _shifted(u)), x),
+        lambda x: _smoothed(x, 8),
+    ),
+}
+
+
+def _smoothed(x: np.ndarray, times: int) -> np.ndarray:
+    for _ in range(times):
+        x = 0.5 * (x + np.append(x[1:], 0))
+    return x

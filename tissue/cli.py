@@ -1,0 +1,213 @@
+"""The command `tissue`."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tissue import __version__
+from tissue.errors import InputError, RunError
+
+if TYPE_CHECKING:
+    from tissue.scenario.config import RunConfig
+    from tissue.simulation.simulation import Record
+
+RUN_FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except InputError as error:
+        print(f"tissue: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except RunError as error:
+        print(f"tissue: {error}", file=sys.stderr)
+        return RUN_FAILED
+    except KeyboardInterrupt:
+        print("tissue: interrupted; what is on disk is whole", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tissue",
+        description="Simulates how inflammation destroys trabecular bone, on real micro-CT.",
+    )
+    parser.add_argument("--version", action="version", version=f"tissue {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("run", help="run a simulation")
+    _add_run_file(command)
+    command.add_argument("--out", type=Path, metavar="DIR", help="default: runs/out/NAME")
+    command.add_argument("--overwrite", action="store_true", help="replace a run that is there")
+    command.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    command.set_defaults(command=_run)
+
+    command = commands.add_parser("check", help="check a run file and print the plan")
+    _add_run_file(command)
+    command.set_defaults(command=_check)
+
+    command = commands.add_parser("parameters", help="print a preset with units and sources")
+    command.add_argument("preset", metavar="PRESET", help="mouse or human")
+    command.set_defaults(command=_parameters)
+
+    command = commands.add_parser("list", help="list the ready-made run files")
+    command.set_defaults(command=_list)
+
+    command = commands.add_parser("doctor", help="check this machine")
+    command.set_defaults(command=_doctor)
+    return parser
+
+
+def _add_run_file(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", metavar="FILE", help="a run file, or the name of a ready-made run")
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="section.key=value",
+        help="change a value of the run file; may be given again",
+    )
+
+
+def _config(options: argparse.Namespace) -> "RunConfig":
+    from tissue.scenario.config import read_run_file
+    from tissue.scenario.library import find
+
+    return read_run_file(find(options.file), options.set)
+
+
+def _run(options: argparse.Namespace) -> int:
+    config = _config(options)
+    _log_to_screen(logging.ERROR if options.quiet else logging.INFO)
+    from tissue import backend
+    from tissue.analysis.plot import write_summary
+    from tissue.simulation.run import run
+
+    backend.keep_compiled()
+    folder = options.out or Path("runs/out") / config.name
+    with _Progress(config, options.quiet) as progress:
+        done = run(config, folder, overwrite=options.overwrite, watch=progress)
+    picture = write_summary(folder)
+    if not options.quiet:
+        start, end = done.metrics["bv_tv"][0], done.metrics["bv_tv"][-1]
+        change, days = done.metrics["bv_tv_change_percent"][-1], done.metrics["time_day"][-1]
+        print(f"\nBV/TV {start:.4f} -> {end:.4f} ({change:+.2f} %) in {days:g} days")
+        print(f"{len(done.snapshots)} snapshots, metrics.csv and ledger.csv in {folder}")
+        print(f"picture: {picture}")
+    return 0
+
+
+class _Progress:
+    """A progress bar with simulated time and BV/TV; silent where no one watches."""
+
+    def __init__(self, config: "RunConfig", quiet: bool) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(
+            total=round(config.duration, 6),
+            unit="day",
+            disable=quiet or not sys.stderr.isatty(),
+            bar_format="{percentage:3.0f}% |{bar}| day {n:.1f}/{total:g} "
+            "[{elapsed}<{remaining}{postfix}]",
+        )
+
+    def __call__(self, record: "Record") -> None:
+        self._bar.set_postfix_str(
+            f"BV/TV {record.metrics['bv_tv']:.4f} "
+            f"({record.metrics['bv_tv_change_percent']:+.2f} %)",
+            refresh=False,
+        )
+        self._bar.update(record.metrics["time_day"] - self._bar.n)
+
+    def __enter__(self) -> "_Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+
+def _check(options: argparse.Namespace) -> int:
+    config = _config(options)
+    from tissue.simulation.plan import plan
+    from tissue.simulation.simulation import load_geometry
+
+    geometry = load_geometry(config.geometry)
+    coming = plan(config, geometry)
+    print(f"{options.file}: all good")
+    for line in (*geometry.log, *coming.lines()):
+        print(f"  {line}")
+    for warning in coming.warnings:
+        print(f"  warning: {warning}")
+    return 0
+
+
+def _parameters(options: argparse.Namespace) -> int:
+    from tissue.model.parameters import describe
+
+    rows = [
+        (p.symbol, f"{p.value:.6g}", p.unit, f"{p.low:g} .. {p.high:g}", p.confidence, p.name, p.source)
+        for p in describe(options.preset)
+    ]
+    heads = ("symbol", "value", "unit", "range", "confidence", "name", "source")
+    widths = [max(len(row[i]) for row in (*rows, heads)) for i in range(6)]
+    for row in (heads, *rows):
+        print("  ".join(text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True)))
+    return 0
+
+
+def _list(_: argparse.Namespace) -> int:
+    from tissue.scenario.library import describe, shipped
+
+    for name, path in shipped().items():
+        print(f"{name:12s} {describe(path)}")
+    print("\nrun one with: tissue run NAME")
+    return 0
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from tissue import backend
+
+    for name, number in backend.versions().items():
+        print(f"{name:12s} {number}")
+    for line in backend.devices():
+        print(f"{'device':12s} {line}")
+    print(f"{'host memory':12s} {backend.host_memory():.1f} GB")
+    if backend.drops_nan():
+        print("note: jnp.max drops NaN on this backend (known, and no check relies on it)")
+    wrong = backend.wrong_results()
+    if wrong:
+        print(f"WRONG results from this backend: {', '.join(wrong)}; use another jax version")
+        return RUN_FAILED
+    print("the backend computes rightly")
+    return 0
+
+
+def _log_to_screen(level: int) -> None:
+    """Progress and warnings of the run on stderr, past the progress bar."""
+    from tqdm.contrib.logging import _TqdmLoggingHandler as Handler
+
+    handler = Handler()
+    handler.setFormatter(_Plain())
+    handler.setLevel(level)
+    root = logging.getLogger("tissue")
+    root.setLevel(logging.INFO)
+    root.handlers = [handler]
+    root.propagate = False
+
+
+class _Plain(logging.Formatter):
+    """Messages as they are; warnings and worse say so."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = record.getMessage()
+        return text if record.levelno < logging.WARNING else f"{record.levelname.lower()}: {text}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,36 @@
+"""The run files that come with the package."""
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+
+from tissue.errors import InputError
+
+
+def shipped() -> dict[str, Path]:
+    """Ready-made run files, by name."""
+    folder = Path(str(files("tissue"))) / "runs"
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def describe(path: Path) -> str:
+    """What a ready-made run is about: its first comment line."""
+    first = path.read_text(encoding="utf-8").partition("\n")[0]
+    tomllib.loads(first)  # a comment, or else the file is not what it should be
+    return first.removeprefix("#").strip()
+
+
+def find(name: str) -> Path:
+    """The run file of a path, or of the name of a ready-made run.
+
+    Raises:
+        InputError: there is neither.
+    """
+    path = Path(name)
+    if path.exists():
+        return path
+    ready = shipped()
+    if name in ready:
+        return ready[name]
+    known = ", ".join(ready)
+    raise InputError(f"there is no run file {name!r}, nor a ready-made run of that name ({known})")

@@ -1,0 +1,1 @@
+"""Runs: the model with a clock, checks and a folder."""

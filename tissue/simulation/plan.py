@@ -1,0 +1,90 @@
+"""What a run will do, need and write, told before it starts."""
+
+from dataclasses import dataclass
+
+from tissue.geometry.load import Geometry
+from tissue.scenario.config import RunConfig
+
+FIELDS_IN_MEMORY = 90
+"""Fields alive at the peak of a step (state, references, rates, multigrid levels)."""
+
+COMPRESSION = 4.0
+"""Typical ratio of a field in a snapshot; bone compresses better, smooth fields less."""
+
+COARSEST_VOXEL = {"mouse": 10.0, "human": 25.0}
+"""Voxel edge above which trabeculae of the species lose surface [um]."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Size of a run.
+
+    Attributes:
+        shape: voxels (z, y, x).
+        spacing: edge of a voxel [um].
+        bv_tv: bone volume fraction at the start.
+        steps: number of coupling steps.
+        step: coupling step [day].
+        snapshots: number of snapshots.
+        memory: estimated peak [bytes].
+        disk: estimated output [bytes].
+        warnings: a sentence for every questionable choice.
+    """
+
+    shape: tuple[int, int, int]
+    spacing: float
+    bv_tv: float
+    steps: int
+    step: float
+    snapshots: int
+    memory: int
+    disk: int
+    warnings: tuple[str, ...]
+
+    def lines(self) -> tuple[str, ...]:
+        """The plan in words."""
+        nz, ny, nx = self.shape
+        voxels = nz * ny * nx
+        edge = " x ".join(f"{n * self.spacing / 1e3:.3g}" for n in self.shape)
+        return (
+            f"grid       {nz} x {ny} x {nx} voxels [z, y, x] of {self.spacing:g} um "
+            f"({edge} mm, {voxels / 1e6:.3g} million voxels), BV/TV {self.bv_tv:.4f}",
+            f"steps      {self.steps} of {self.step:g} day",
+            f"memory     about {_size(self.memory)}",
+            f"writes     {self.snapshots} snapshots (about {_size(self.disk)}), metrics.csv, "
+            "ledger.csv, run.toml, run.log, summary.png",
+        )
+
+
+def plan(config: RunConfig, geometry: Geometry) -> Plan:
+    """The plan of a run on a geometry."""
+    grid = geometry.grid
+    item = 4 if config.precision == "float32" else 8
+    snapshots = len(config.snapshot_steps)
+    warnings = [*geometry.warnings, *config.warnings]
+    coarsest = COARSEST_VOXEL[config.preset]
+    if grid.spacing > coarsest * 1.01:
+        warnings.append(
+            f"voxels of {grid.spacing:g} um are coarse for {config.preset} trabeculae: up to "
+            f"{coarsest:g} um keeps their surface; set geometry.resample to a finer voxel"
+        )
+    return Plan(
+        shape=grid.shape,
+        spacing=grid.spacing,
+        bv_tv=float(geometry.bone_volume_fraction.mean()),
+        steps=config.steps,
+        step=config.actual_step,
+        snapshots=snapshots,
+        memory=FIELDS_IN_MEMORY * item * grid.voxels,
+        disk=int(snapshots * len(config.fields) * 4 * grid.voxels / COMPRESSION),
+        warnings=tuple(warnings),
+    )
+
+
+def _size(number: int) -> str:
+    value = float(number)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:.3g} TB"

@@ -1,0 +1,53 @@
+"""Where a result comes from: versions, device, inputs."""
+
+import hashlib
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import jax
+
+from tissue.geometry.load import ImageSettings
+from tissue.scenario.config import RunConfig
+from tissue.scenario.resolved import config_hash, resolved_toml
+
+
+def provenance(config: RunConfig, folder: Path) -> dict[str, str]:
+    """What every snapshot of a run carries about its making."""
+    made = {
+        "config": resolved_toml(config, folder),
+        "config_sha256": config_hash(config),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "device": device(),
+        "python": platform.python_version(),
+        "seed": str(config.seed),
+        "tissue": version("tissue-sim"),
+        **{package: version(package) for package in ("jax", "jaxlib", "numpy")},
+    }
+    commit = _commit()
+    if commit:
+        made["git_commit"] = commit
+    if isinstance(config.geometry, ImageSettings) and config.geometry.file.is_file():
+        made["input_sha256"] = hashlib.sha256(config.geometry.file.read_bytes()).hexdigest()
+    return made
+
+
+def device() -> str:
+    """The devices that compute."""
+    kinds = [d.device_kind for d in jax.devices()]
+    return f"{len(kinds)} x {kinds[0]} ({jax.default_backend()})"
+
+
+def _commit() -> str | None:
+    """The commit of a checkout of this project, if the code runs from one."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

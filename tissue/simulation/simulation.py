@@ -1,0 +1,165 @@
+"""The tissue with a clock."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from tissue.errors import InputError, RunError
+from tissue.geometry.load import Geometry, ImageSettings, load_image
+from tissue.geometry.synthetic import SyntheticSettings, synthesise
+from tissue.model.bone import pores
+from tissue.model.conservation import Budget, budgets, swept
+from tissue.model.homeostasis import healthy_tissue, smallest_share
+from tissue.model.observables import fields_of, observe
+from tissue.model.parameters import Parameters
+from tissue.model.state import State
+from tissue.model.step import Account, Forcing, Numerics, advance, see_solutes
+from tissue.scenario.config import RunConfig
+from tissue.simulation.health import bad_voxels, diagnosis
+from tissue.simulation.ledger import broken_budget, ledger_row
+
+log = logging.getLogger(__name__)
+
+TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
+"""Relative error of the solves of a step, an order below the error of a half-day step."""
+
+HEALTHY_TOLERANCE = {"float32": 1e-6, "float64": 1e-11}
+"""Of the healthy state, which stands still to this."""
+
+SMALLEST_SHARE = 0.05  # of the nominal precursor density that healthy marrow must keep
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one step reports: a row of metrics.csv and one of ledger.csv, and the cycles spent."""
+
+    metrics: Mapping[str, float]
+    ledger: Mapping[str, float]
+    cycles: Mapping[str, int]
+
+
+@jax.jit
+def _examine(
+    before: State, after: State, account: Account, p: Parameters, dt: float, start: Array
+) -> tuple[dict[str, Array], dict[str, Budget], dict[str, Array], dict[str, Array], Array]:
+    done = account.activity
+    books = budgets(before, after, account, p, dt)
+    metrics = observe(after, account.pores, done.seen, done.resorption, done.formation, start)
+    residuals = {name: budget.residual for name, budget in books.items()}
+    return metrics, books, residuals, swept(after, account), bad_voxels(after)
+
+
+class Simulation:
+    """A bone in health that disease acts on from the start of the clock.
+
+    Attributes:
+        config: the run.
+        geometry: the bone it started from.
+        healthy: references that keep health still.
+        state: the tissue now.
+        step: number of coupling steps done.
+    """
+
+    def __init__(self, config: RunConfig, geometry: Geometry | None = None) -> None:
+        """Sets up the healthy tissue.
+
+        Args:
+            config: the run.
+            geometry: bone to use instead of the one the run names.
+
+        Raises:
+            InputError: the bone cannot be read, or has no healthy state.
+        """
+        self.config = config
+        self.geometry = geometry or load_geometry(config.geometry)
+        self.step = 0
+        spacing = self.geometry.grid.spacing
+        self._numerics = Numerics(spacing, TOLERANCE[config.precision])
+        bone = jnp.asarray(self.geometry.bone_volume_fraction, config.precision)
+        exact = Numerics(spacing, HEALTHY_TOLERANCE[config.precision])
+        self.state, self.healthy = healthy_tissue(bone, config.parameters, exact)
+        self._start = jnp.mean(bone, dtype=jnp.float64)
+        self._refuse_starved_marrow()
+
+    def _refuse_starved_marrow(self) -> None:
+        shares = smallest_share(self.state, self.healthy, self.config.parameters)
+        for name, share in shares.items():
+            if not float(share) >= SMALLEST_SHARE:
+                raise InputError(
+                    f"this bone has no healthy state with these parameters: {name} fall to "
+                    f"{float(share):.3g} of their nominal density in part of the marrow (at least "
+                    f"{SMALLEST_SHARE:g} is needed); use weaker chemotaxis or a larger random "
+                    "motility"
+                )
+
+    @property
+    def time(self) -> float:
+        """Simulated time [day]."""
+        return self.step * self.config.actual_step
+
+    def start_metrics(self) -> dict[str, float]:
+        """The metrics of the healthy start."""
+        p, state = self.config.parameters, self.state
+        pore = pores(state.bone_volume_fraction, self._numerics.spacing, p)
+        seen = see_solutes(state.il1, state.rankl, state.opg, pore, p)
+        velocity = jnp.full_like(state.il1, p.v_0)
+        metrics = observe(state, pore, seen, velocity, velocity, self._start)
+        return _numbers(metrics)
+
+    def advance(self) -> Record:
+        """Takes one coupling step.
+
+        Raises:
+            RunError: the state is no longer physical or a budget does not close; the state of
+                the step before is kept.
+        """
+        p, dt = self.config.parameters, self.config.actual_step
+        forcing = Forcing(self.config.il1_excess)
+        following, account = advance(self.state, self.healthy, forcing, p, dt, self._numerics)
+        examined = _examine(self.state, following, account, p, dt, self._start)
+        metrics, books, residuals, carried, bad = jax.device_get(examined)
+        wrong = diagnosis(following, bad) or broken_budget(residuals, self.config.precision)
+        if wrong:
+            raise RunError(f"stopped in step {self.step + 1}: {wrong}")
+        self.state = following
+        self.step += 1
+        # the clock is not a sum of rounded steps
+        metrics["time_day"] = self.time
+        ledger = ledger_row(self.time, books, residuals, carried, self._numerics.spacing)
+        return Record(_numbers(metrics), ledger, _cycles(account))
+
+    def fields(self) -> dict[str, np.ndarray]:
+        """The tissue as snapshots show it, by field name."""
+        pore = pores(
+            self.state.bone_volume_fraction, self._numerics.spacing, self.config.parameters
+        )
+        shown = {"bone_volume_fraction", *self.config.fields}
+        every = fields_of(self.state, pore)
+        return {name: np.asarray(values) for name, values in every.items() if name in shown}
+
+
+def load_geometry(settings: ImageSettings | SyntheticSettings) -> Geometry:
+    """The bone a run names, from an image or made up."""
+    if isinstance(settings, SyntheticSettings):
+        return synthesise(settings)
+    return load_image(settings)
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in values.items()}
+
+
+def _cycles(account: Account) -> dict[str, int]:
+    done = account.activity
+    return {
+        "il1": int(done.fluid.il1_cycles),
+        "rankl_opg": int(done.fluid.pair.cycles),
+        "osteoclast_precursors": int(done.osteoclasts.cycles),
+        "osteoblast_precursors": int(done.osteoblasts.cycles),
+    }

@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 from jaxtyping import Float
 
-from tissue.kernels.loop import computed_once
+from tissue.kernels.loop import computed_once, repeated_while
 from tissue.kernels.multigrid import Level, hierarchy, residual, v_cycle
-from tissue.kernels.stencil import Faces, Field, Fields, flux_divergence, harmonic_faces, total
+from tissue.kernels.stencil import Field, Fields, flux_divergence, harmonic_faces, total
 
 Scalar = Float[Array, ""] | float
 
@@ -63,7 +63,7 @@ def _inner(
     faces, capacity = levels[0].faces, levels[0].capacity
 
     def dot(x: Fields, y: Fields) -> Array:
-        return sum(w * total(p * q) for w, p, q in zip(weight, x, y, strict=True))  # type: ignore[return-value]
+        return jnp.sum(weight * jnp.stack([total(p * q) for p, q in zip(x, y, strict=True)]))
 
     def unfinished(state: tuple[Array, ...]) -> Array:
         *_, first, last, iteration = state
@@ -86,12 +86,14 @@ def _inner(
     nothing = jnp.zeros_like(r)
     infinite = jnp.full((), jnp.inf, sizes.dtype)
     start = (nothing, r, nothing, nothing, infinite, infinite, jnp.zeros((), jnp.int32))
-    x, *_, first, last, cycles = lax.while_loop(unfinished, iterate, start)
+    x, *_, first, last, cycles = repeated_while(unfinished, iterate, start)
     return x, first, last, cycles
 
 
-def _balanced(a: Field, b: Field, first: Species, second: Species, bind: Field) -> tuple[Field, Field]:
-    """Both fields times a factor each, so that sources equal losses plus binding in both budgets."""
+def _balanced(
+    a: Field, b: Field, first: Species, second: Species, bind: Field
+) -> tuple[Field, Field]:
+    """Both fields times a factor each that closes both budgets."""
     lost_a, lost_b = total(first.loss * a), total(second.loss * b)
     bound = total(bind * a * b)
     made_a, made_b = total(first.source), total(second.source)
@@ -160,5 +162,5 @@ def binding_pair(
     start = jnp.stack([first.start, second.start])
     infinite = jnp.full((), jnp.inf, weight.dtype)
     zero = jnp.zeros((), jnp.int32)
-    u, *_, cycles = lax.while_loop(unfinished, iterate, (start, infinite, infinite, zero, zero))
+    u, *_, cycles = repeated_while(unfinished, iterate, (start, infinite, infinite, zero, zero))
     return Pair(*_balanced(u[0], u[1], first, second, bind), cycles)

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
 
-from tissue.kernels.loop import computed_once
-from tissue.kernels.multigrid import DAMPING, Level, hierarchy, residual, v_cycle
+from tissue.kernels.loop import computed_once, repeated_while
+from tissue.kernels.multigrid import Level, hierarchy, residual, v_cycle
 from tissue.kernels.stencil import Faces, Field, face_sum, flux_divergence, harmonic_faces, total
 
 Scalar = Float[Array, ""] | float
@@ -69,7 +69,7 @@ def _conjugate_gradients(
     r = computed_once(lambda u: residual(faces, capacity, u, source[None]), u)
     one = jnp.ones((), total(u).dtype)
     state = (u, r, jnp.zeros_like(u), one, one * 0, jnp.zeros((), jnp.int32))
-    u, *_, iterations = lax.while_loop(unfinished, iterate, state)
+    u, *_, iterations = repeated_while(unfinished, iterate, state)
     return u[0], iterations
 
 

@@ -1,7 +1,7 @@
 """The only callers of scan, and the one place where a backend's needs are told apart."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,14 @@ def repeated(step: Callable[[Carry], Carry], n: int) -> Callable[[Carry], Carry]
     return run
 
 
-def computed_once(function: Callable[..., Result], *arguments: Array) -> Result:
+def repeated_while(
+    condition: Callable[[Carry], Array], step: Callable[[Carry], Carry], start: Carry
+) -> Carry:
+    """`start` after as many steps as the condition asks for."""
+    return lax.while_loop(condition, step, start)
+
+
+def computed_once(function: Callable[..., Result], *arguments: Any) -> Result:
     """function(*arguments), held in memory before anything reads it.
 
     XLA's CPU backend fuses a stencil into the next one and so recomputes it at every neighbour,

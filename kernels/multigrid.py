@@ -82,13 +82,18 @@ def _children(u: Array) -> dict[tuple[int, int, int], Array]:
 
 
 def _coarse_faces(faces: Faces) -> Faces:
-    """Sum of the four fine faces over 16: half the gradient, four areas, an eighth of the volume."""
+    """Sum of four fine faces over 16: half the gradient, four areas, an eighth of the volume."""
 
     def coarsen(axis: int, conductance: Field) -> Field:
         outer = [v for o, v in _children(conductance).items() if o[axis] == 1]
         return sum(outer[1:], start=outer[0]) / 16
 
     return tuple(coarsen(a, t) for a, t in zip(AXES, faces, strict=True))  # type: ignore[return-value]
+
+
+def _coarse_capacity(capacity: Coupling) -> Coupling:
+    child = list(_children(capacity).values())
+    return sum(child[1:], start=child[0]) / 8
 
 
 def hierarchy(faces: Faces, capacity: Coupling) -> tuple[Level, ...]:
@@ -101,7 +106,7 @@ def hierarchy(faces: Faces, capacity: Coupling) -> tuple[Level, ...]:
     levels = [_level(faces, capacity, 1.0)]
     while max(levels[-1].capacity.shape[-3:]) > 1:
         faces = computed_once(_coarse_faces, levels[-1].faces)
-        capacity = computed_once(lambda c: sum(_children(c).values()) / 8, levels[-1].capacity)
+        capacity = computed_once(_coarse_capacity, levels[-1].capacity)
         levels.append(_level(faces, capacity, 4.0 ** len(levels)))
     return tuple(levels)
 

@@ -7,7 +7,7 @@ Scalar = Float[Array, ""] | float
 Values = Float[Array, "..."]
 
 
-def saturation(signal: Values, half: Scalar) -> Values:
+def saturation(signal: Values, half: Values | float) -> Values:
     """Share in [0, 1) that rises with the signal and is 1/2 at `half` (same unit)."""
     return signal / (signal + half)
 
@@ -23,7 +23,9 @@ def hill_repression(signal: Values, strength: Scalar, exponent: Scalar) -> Value
     return 1 / (1 + strength * signal**exponent)
 
 
-def antagonised(agonist: Values, half: Scalar, antagonist: Values, affinity: Scalar) -> Values:
+def antagonised(
+    agonist: Values, half: Scalar, antagonist: Values | float, affinity: Scalar
+) -> Values:
     """Gaddum occupancy: the antagonist multiplies the agonist's half-effect level.
 
     Args:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
 
-from tissue.kernels.loop import computed_once
+from tissue.kernels.loop import computed_once, repeated_while
 from tissue.kernels.stencil import (
     AXES,
     Field,
@@ -154,10 +154,12 @@ def spread_along(
     goal = tolerance**2 * dots(source, weight * source)
     r = computed_once(left, densities, source)
     first = (densities, r, weight * r, dots(r, weight * r), jnp.zeros((), jnp.int32))
-    spread, *_ = lax.while_loop(unfinished, iterate, first)
+    spread, *_ = repeated_while(unfinished, iterate, first)
     before = [total(surface * u) for u in densities]
     after = [total(surface * u) for u in spread]
-    factors = [jnp.where(a > 0, b / jnp.where(a > 0, a, 1), 1) for b, a in zip(before, after)]
+    factors = [
+        jnp.where(a > 0, b / jnp.where(a > 0, a, 1), 1) for b, a in zip(before, after, strict=True)
+    ]
     kept = jnp.stack(factors).astype(surface.dtype)[:, None, None, None]
     return jnp.where(surface > 0, kept * spread, densities)
 
@@ -178,9 +180,7 @@ class Motion(NamedTuple):
     grown: Array
 
 
-def move(
-    phi: Field, eroding: Field, growing: Field, spacing: Scalar, time: Scalar
-) -> Motion:
+def move(phi: Field, eroding: Field, growing: Field, spacing: Scalar, time: Scalar) -> Motion:
     """The surface after moving for `time` at the net velocity growing - eroding along its normal.
 
     One signed velocity: eroding and growing one after the other would smear bone into grey.

@@ -22,7 +22,7 @@ def keep_compiled() -> None:
 
     Not on CPU, where loading them logs false alarms of missing machine features.
     """
-    if jax.default_backend() != "cpu" and jax.config.jax_compilation_cache_dir is None:
+    if jax.default_backend() != "cpu" and not jax.config.values["jax_compilation_cache_dir"]:
         root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         jax.config.update("jax_compilation_cache_dir", str(root / "tissue" / "jax"))
 

@@ -151,7 +151,15 @@ def _parameters(options: argparse.Namespace) -> int:
     from tissue.model.parameters import describe
 
     rows = [
-        (p.symbol, f"{p.value:.6g}", p.unit, f"{p.low:g} .. {p.high:g}", p.confidence, p.name, p.source)
+        (
+            p.symbol,
+            f"{p.value:.6g}",
+            p.unit,
+            f"{p.low:g} .. {p.high:g}",
+            p.confidence,
+            p.name,
+            p.source,
+        )
         for p in describe(options.preset)
     ]
     heads = ("symbol", "value", "unit", "range", "confidence", "name", "source")

@@ -4,10 +4,16 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
 
 from tissue.kernels.stencil import Field
-from tissue.kernels.surface import Exchange, Motion, exchange, godunov_slopes, move, specific_surface
+from tissue.kernels.surface import (
+    Exchange,
+    Motion,
+    exchange,
+    godunov_slopes,
+    move,
+    specific_surface,
+)
 from tissue.model.parameters import Parameters, Scalar
 
 CELL_POROSITY_FLOOR = 1e-3
@@ -38,7 +44,7 @@ def pores(bone_volume_fraction: Field, spacing: Scalar, p: Parameters) -> Pores:
 
 
 def remodel(
-    bone_volume_fraction: Field, resorption: Field, formation: Field, spacing: Scalar, dt: Array
+    bone_volume_fraction: Field, resorption: Field, formation: Field, spacing: Scalar, dt: Scalar
 ) -> Motion:
     """The bone after dt days at the net velocity formation - resorption [um/day]."""
     return move(bone_volume_fraction, resorption, formation, spacing, dt)

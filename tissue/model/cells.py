@@ -30,7 +30,7 @@ class Relaxed(NamedTuple):
     mean: Field
 
 
-def relax(density: Field, gain: Field, loss: Array | float, dt: Array) -> Relaxed:
+def relax(density: Field, gain: Field, loss: Array | float, dt: Scalar) -> Relaxed:
     """dn/dt = gain - loss n, exactly, with gain and loss held over dt."""
     settled = gain / loss
     rest = density - settled
@@ -73,9 +73,7 @@ def osteoblast_precursor_drift(il1: Field, p: Parameters) -> Field:
 
 def osteoblast_precursor_mobility(il1: Field, p: Parameters) -> Field:
     """mu of osteoblast precursors."""
-    return signals.osteoblast_motility(
-        signals.excess_signal(signals.il1_signal(il1, p), p), p
-    )
+    return signals.osteoblast_motility(signals.excess_signal(signals.il1_signal(il1, p), p), p)
 
 
 class Population(NamedTuple):
@@ -99,9 +97,14 @@ class Population(NamedTuple):
 
 
 def step_precursors(
-    density: Field, population: Population, pore: Pores, dt: Array, spacing: Scalar, tolerance: Scalar
+    density: Field,
+    population: Population,
+    pore: Pores,
+    dt: Scalar,
+    spacing: Scalar,
+    tolerance: Scalar,
 ) -> Solution:
-    """Precursors [cells/mm^3 marrow] after one implicit step of dt days; in balance for dt = inf."""
+    """Precursors [cells/mm^3 marrow] after an implicit step of dt days; in balance for dt = inf."""
     loss, source = _implicit(density, population, pore, dt)
     return drift_diffusion(
         pore.exchange.porosity,
@@ -118,7 +121,7 @@ def step_precursors(
 
 @jax.jit
 def _implicit(
-    density: Field, population: Population, pore: Pores, dt: Array
+    density: Field, population: Population, pore: Pores, dt: Scalar
 ) -> tuple[Field, Field]:
     """Loss and source of the implicit Euler step."""
     eps = pore.exchange.porosity

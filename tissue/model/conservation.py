@@ -6,9 +6,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from tissue.kernels.stencil import Field, total
-from tissue.model.parameters import Parameters
-from tissue.model.state import State
 from tissue.model.cells import PER_MM
+from tissue.model.parameters import Parameters, Scalar
+from tissue.model.state import State
 from tissue.model.step import Account, Activity, Lineage
 
 BUDGETS = (
@@ -47,7 +47,7 @@ class Budget(NamedTuple):
 
 
 def budgets(
-    before: State, after: State, account: Account, p: Parameters, dt: Array
+    before: State, after: State, account: Account, p: Parameters, dt: Scalar
 ) -> dict[str, Budget]:
     """Every budget of the step from `before` to `after`, by the names in BUDGETS."""
     done = account.activity
@@ -109,7 +109,7 @@ def swept(after: State, account: Account) -> dict[str, Array]:
 
 
 def _on_surface(
-    surface: Field, density: tuple[Field, Field], made: Field, lost: Field, dt: Array
+    surface: Field, density: tuple[Field, Field], made: Field, lost: Field, dt: Scalar
 ) -> Budget:
     start, end = density
     before, after = total(surface * start), total(surface * end)
@@ -117,7 +117,7 @@ def _on_surface(
     return Budget(made_now, lost_now, after - before, after)
 
 
-def _cells(done: Activity, line: Lineage, start: Field, end: Field, dt: Array) -> Budget:
+def _cells(done: Activity, line: Lineage, start: Field, end: Field, dt: Scalar) -> Budget:
     surface = done.pores.exchange.surface
     return _on_surface(surface, (start, end), line.formed, line.loss * line.cells.mean, dt)
 
@@ -128,7 +128,7 @@ def _precursors(
     stored: tuple[Array, Array],
     turnover: Array | float,
     each: Array | float,
-    dt: Array,
+    dt: Scalar,
 ) -> Budget:
     """Supply against death and recruitment, `each` precursors for one cell on the surface."""
     eps, surface = done.pores.exchange.porosity, done.pores.exchange.surface

@@ -20,7 +20,6 @@ from tissue.model.state import Healthy, State
 from tissue.model.step import (
     Forcing,
     Numerics,
-    osteoblast_population,
     osteoclast_population,
     see_solutes,
     solve_fluid,

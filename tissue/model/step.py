@@ -143,9 +143,7 @@ def solve_fluid(
     rankl_source = cytokines.rankl_source(pore, il1, stroma, healthy_ratio, p)
     opg_source = cytokines.opg_source(pore, il1, stroma, state.osteoblasts, healthy_ratio, p)
     start = state.rankl, state.opg
-    pair = cytokines.rankl_opg(
-        pore, rankl_source, opg_source, start, p, n.spacing, n.tolerance
-    )
+    pair = cytokines.rankl_opg(pore, rankl_source, opg_source, start, p, n.spacing, n.tolerance)
     return Fluid(il1, pair, il1_source, rankl_source, opg_source, cycles)
 
 
@@ -218,7 +216,13 @@ def _osteoclast_demand(
 
 @jax.jit
 def _osteoblast_demand(
-    state: State, pore: Pores, healthy: Healthy, il1: Field, seen: Seen, store: Relaxed, p: Parameters
+    state: State,
+    pore: Pores,
+    healthy: Healthy,
+    il1: Field,
+    seen: Seen,
+    store: Relaxed,
+    p: Parameters,
 ) -> _Demand:
     recruitment = cells.osteoblast_recruitment(store.mean, seen.excess, p)
     uptake = cells.deposit_cells(pore.exchange, recruitment) / p.n_p
@@ -235,20 +239,18 @@ def _lineage(
     reference: Field,
     density: Field,
     pore: Pores,
-    dt: Array,
+    dt: Scalar,
     cycles: Array,
 ) -> Lineage:
     """The cells that form from the new precursors and die over the step."""
     formed = demand.recruitment * pore.exchange.see(precursors / reference)
     grown = cells.relax(density, formed, demand.loss, dt)
-    return Lineage(
-        precursors, demand.population.supply, formed, demand.loss, grown, cycles
-    )
+    return Lineage(precursors, demand.population.supply, formed, demand.loss, grown, cycles)
 
 
 @jax.jit
 def _resorb(
-    state: State, healthy: Healthy, seen: Seen, osteoclasts: Field, p: Parameters, dt: Array
+    state: State, healthy: Healthy, seen: Seen, osteoclasts: Field, p: Parameters, dt: Scalar
 ) -> tuple[Field, Relaxed]:
     """Resorption velocity of osteoclasts averaged over the step [um/day], and what it frees."""
     activity = signals.resorption_activity(seen.rankl, seen.signal, healthy.rank_occupancy, p)
@@ -271,7 +273,7 @@ def _push_supply(supply: Field, before: Pores, after: Pores) -> Field:
 
 @jax.jit
 def _move_surface(
-    state: State, done: Activity, p: Parameters, dt: Array, n: Numerics
+    state: State, done: Activity, p: Parameters, dt: Scalar, n: Numerics
 ) -> tuple[State, Account]:
     """Cells spread along the surface, the bone moves, the precursors follow the pore space."""
     on_surface = done.osteoclasts.cells, done.osteoblasts.cells, done.store
@@ -279,9 +281,7 @@ def _move_surface(
     motility = jnp.stack([jnp.asarray(d, settled.dtype) for d in (p.D_sC, p.D_sB, p.D_sB)])
     surface = done.pores.exchange.surface
     spread = spread_along(settled, surface, motility, n.spacing, dt, tolerance=n.tolerance)
-    motion = remodel(
-        state.bone_volume_fraction, done.resorption, done.formation, n.spacing, dt
-    )
+    motion = remodel(state.bone_volume_fraction, done.resorption, done.formation, n.spacing, dt)
     after = pores(motion.phi, n.spacing, p)
     # the number of precursors in a voxel stays while its pore space changes
     crowding = done.pores.exchange.porosity / after.exchange.porosity
@@ -325,7 +325,5 @@ def advance(
     osteoblasts = _lineage(demand, precursors, reference, state.osteoblasts, pore, dt, cycles)
     formation = _form(osteoblasts.cells.mean, seen, p)
 
-    activity = Activity(
-        pore, fluid, seen, osteoclasts, osteoblasts, store, resorption, formation
-    )
+    activity = Activity(pore, fluid, seen, osteoclasts, osteoblasts, store, resorption, formation)
     return _move_surface(state, activity, p, dt, n)

@@ -123,9 +123,10 @@ def _run(
 
     keep()
     due = set(config.snapshot_steps)
-    with Table(folder / "metrics.csv", METRICS) as metrics, Table(
-        folder / "ledger.csv", LEDGER
-    ) as ledger:
+    with (
+        Table(folder / "metrics.csv", METRICS) as metrics,
+        Table(folder / "ledger.csv", LEDGER) as ledger,
+    ):
         metrics.append(simulation.start_metrics())
         while simulation.step < config.steps:
             try:

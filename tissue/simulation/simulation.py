@@ -79,7 +79,7 @@ class Simulation:
         self.config = config
         self.geometry = geometry or load_geometry(config.geometry)
         self.step = 0
-        spacing = self.geometry.grid.spacing
+        self._spacing = spacing = self.geometry.grid.spacing
         self._numerics = Numerics(spacing, TOLERANCE[config.precision])
         bone = jnp.asarray(self.geometry.bone_volume_fraction, config.precision)
         exact = Numerics(spacing, HEALTHY_TOLERANCE[config.precision])
@@ -131,7 +131,7 @@ class Simulation:
         self.step += 1
         # the clock is not a sum of rounded steps
         metrics["time_day"] = self.time
-        ledger = ledger_row(self.time, books, residuals, carried, self._numerics.spacing)
+        ledger = ledger_row(self.time, books, residuals, carried, self._spacing)
         return Record(_numbers(metrics), ledger, _cycles(account))
 
     def fields(self) -> dict[str, np.ndarray]:

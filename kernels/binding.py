@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Float
 
@@ -85,7 +86,15 @@ def _inner(
 
     nothing = jnp.zeros_like(r)
     infinite = jnp.full((), jnp.inf, sizes.dtype)
-    start = (nothing, r, nothing, nothing, infinite, infinite, jnp.zeros((), jnp.int32))
+    start: tuple[Array, ...] = (
+        nothing,
+        r,
+        nothing,
+        nothing,
+        infinite,
+        infinite,
+        jnp.zeros((), jnp.int32),
+    )
     x, *_, first, last, cycles = repeated_while(unfinished, iterate, start)
     return x, first, last, cycles
 
@@ -134,7 +143,7 @@ def binding_pair(
     )[:, None, None, None]
     loss = scale * jnp.stack([first.loss, second.loss])
     source = scale * jnp.stack([first.source, second.source])
-    weight = 1 / jnp.maximum(_norms(source) ** 2, jnp.finfo(source.dtype).tiny)
+    weight = 1 / jnp.maximum(_norms(source) ** 2, np.finfo(source.dtype).tiny)
     sign = jnp.asarray([1, -1], porosity.dtype)[:, None, None, None]
 
     def jacobian(u: Fields) -> Array:
@@ -162,5 +171,6 @@ def binding_pair(
     start = jnp.stack([first.start, second.start])
     infinite = jnp.full((), jnp.inf, weight.dtype)
     zero = jnp.zeros((), jnp.int32)
-    u, *_, cycles = repeated_while(unfinished, iterate, (start, infinite, infinite, zero, zero))
+    state: tuple[Array, ...] = (start, infinite, infinite, zero, zero)
+    u, *_, cycles = repeated_while(unfinished, iterate, state)
     return Pair(*_balanced(u[0], u[1], first, second, bind), cycles)

@@ -68,7 +68,7 @@ def _conjugate_gradients(
     u = start[None]
     r = computed_once(lambda u: residual(faces, capacity, u, source[None]), u)
     one = jnp.ones((), total(u).dtype)
-    state = (u, r, jnp.zeros_like(u), one, one * 0, jnp.zeros((), jnp.int32))
+    state: tuple[Array, ...] = (u, r, jnp.zeros_like(u), one, one * 0, jnp.zeros((), jnp.int32))
     u, *_, iterations = repeated_while(unfinished, iterate, state)
     return u[0], iterations
 

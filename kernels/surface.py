@@ -7,6 +7,7 @@ the bone (the two agree within 1 % on a partial-volume field). Box walls replica
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
@@ -126,6 +127,7 @@ def spread_along(
         time: [time].
         tolerance: relative residual.
     """
+    tiny = np.finfo(surface.dtype).tiny
     reach = (diffusivities * time / spacing**2).astype(surface.dtype)[:, None, None, None]
     faces = harmonic_faces(surface)
     storage = jnp.where(surface > 0, surface, 1)
@@ -133,6 +135,13 @@ def spread_along(
 
     def dots(x: Fields, y: Fields) -> Array:
         return jnp.sum(x * y, axis=(-3, -2, -1))[:, None, None, None]
+
+    def kept(u: Fields) -> Fields:
+        """u times a factor each that restores the number on the surface."""
+        wanted = jnp.stack([total(surface * n) for n in densities])
+        got = jnp.stack([total(surface * n) for n in u])
+        factors = jnp.where(got > 0, wanted / jnp.where(got > 0, got, 1), 1)
+        return u * factors.astype(u.dtype)[:, None, None, None]
 
     def left(u: Fields, s: Fields) -> Fields:
         return s - storage * u + reach * flux_divergence(faces, u)
@@ -144,24 +153,24 @@ def spread_along(
     def iterate(state: tuple[Array, ...]) -> tuple[Array, ...]:
         u, r, p, r_z, iteration = state
         a_p = computed_once(lambda p: -left(p, jnp.zeros_like(p)), p)
-        step = r_z / jnp.maximum(dots(p, a_p), jnp.finfo(u.dtype).tiny)
+        step = r_z / jnp.maximum(dots(p, a_p), tiny)
         u, r = u + step * p, r - step * a_p
         new = dots(r, weight * r)
-        p = weight * r + new / jnp.maximum(r_z, jnp.finfo(u.dtype).tiny) * p
+        p = weight * r + new / jnp.maximum(r_z, tiny) * p
         return u, r, p, new, iteration + 1
 
     source = storage * densities
     goal = tolerance**2 * dots(source, weight * source)
     r = computed_once(left, densities, source)
-    first = (densities, r, weight * r, dots(r, weight * r), jnp.zeros((), jnp.int32))
+    first: tuple[Array, ...] = (
+        densities,
+        r,
+        weight * r,
+        dots(r, weight * r),
+        jnp.zeros((), jnp.int32),
+    )
     spread, *_ = repeated_while(unfinished, iterate, first)
-    before = [total(surface * u) for u in densities]
-    after = [total(surface * u) for u in spread]
-    factors = [
-        jnp.where(a > 0, b / jnp.where(a > 0, a, 1), 1) for b, a in zip(before, after, strict=True)
-    ]
-    kept = jnp.stack(factors).astype(surface.dtype)[:, None, None, None]
-    return jnp.where(surface > 0, kept * spread, densities)
+    return jnp.where(surface > 0, kept(spread), densities)
 
 
 class Motion(NamedTuple):

@@ -94,7 +94,10 @@ def budgets(
             dt,
         ),
         "endosteal_supply": Budget(
-            total(before.endosteal_supply), total(after.endosteal_supply), 0, 0
+            total(before.endosteal_supply) * total(new) / total(old),
+            total(after.endosteal_supply),
+            0,
+            0,
         ),
     }
 

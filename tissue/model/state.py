@@ -21,7 +21,8 @@ class State:
         osteoclasts, osteoblasts: C and B [cells/mm^2 bone surface], defined in every voxel.
         coupling_store: E, resorbed matrix not yet answered by formation [um], in every voxel.
         endosteal_supply: where the precursors that the healthy surface takes come back
-            [1/um]; on the healthy geometry the deposit of one per area of surface.
+            [1/um]; on the healthy geometry the deposit of one per area of surface, afterwards
+            in proportion to the volume of all marrow.
     """
 
     time: Array

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from tissue.kernels.binding import Pair
-from tissue.kernels.stencil import Field
+from tissue.kernels.stencil import Field, total
 from tissue.kernels.surface import Motion, spread_along
 from tissue.model import cells, cytokines, signals
 from tissue.model.bone import Pores, pores, remodel
@@ -264,11 +264,16 @@ def _form(osteoblasts: Field, seen: Seen, p: Parameters) -> Field:
     return p.k_form * osteoblasts * signals.matrix_formation(seen.excess, p)
 
 
-def _push_supply(supply: Field, before: Pores, after: Pores) -> Field:
-    """The endosteal supply, moved to the nearest pores from where bone has filled them."""
+def _move_supply(supply: Field, before: Pores, after: Pores) -> Field:
+    """The endosteal supply on changed bone.
+
+    Where bone has filled pores it moves to the nearest ones. It comes with the marrow, like the
+    rest of the supply, and so grows and shrinks with the volume of all marrow.
+    """
     old, new = before.exchange.porosity, after.exchange.porosity
     buried = supply * jnp.maximum(1 - new / old, 0)
-    return supply - buried + after.exchange.spread(buried)
+    moved = supply - buried + after.exchange.spread(buried)
+    return moved * (total(new) / total(old)).astype(moved.dtype)
 
 
 @jax.jit
@@ -296,7 +301,7 @@ def _move_surface(
         osteoclasts=spread[0],
         osteoblasts=spread[1],
         coupling_store=spread[2],
-        endosteal_supply=_push_supply(state.endosteal_supply, done.pores, after),
+        endosteal_supply=_move_supply(state.endosteal_supply, done.pores, after),
     )
     return following, Account(done, motion, after)
 

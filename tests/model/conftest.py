@@ -1,0 +1,63 @@
+"""One small made-up bone for all tests of the model: every shape compiles the solver anew."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax.numpy as jnp
+import pytest
+
+from tissue.geometry.synthetic import SyntheticSettings, synthesise
+from tissue.model.homeostasis import healthy_tissue
+from tissue.model.parameters import Parameters, preset
+from tissue.model.state import Healthy, State
+from tissue.model.step import Account, Forcing, Numerics, advance
+
+SPACING = 10.0
+
+
+@dataclass(frozen=True)
+class Tissue:
+    """A healthy bone and its step."""
+
+    state: State
+    healthy: Healthy
+    parameters: Parameters
+    numerics: Numerics
+
+    def step(
+        self, il1_excess: float = 0.0, dt: float = 0.5, state: State | None = None, **changes: Any
+    ) -> tuple[State, Account]:
+        """One step with some parameters changed; the references stay those of health."""
+        p = replace(self.parameters, **changes)
+        start = state or self.state
+        return advance(start, self.healthy, Forcing(il1_excess), p, dt, self.numerics)
+
+    def run(
+        self, steps: int, il1_excess: float = 0.0, dt: float = 0.5, **changes: Any
+    ) -> tuple[State, Account]:
+        """Several steps."""
+        state, account = self.step(il1_excess, dt, **changes)
+        for _ in range(steps - 1):
+            state, account = self.step(il1_excess, dt, state, **changes)
+        return state, account
+
+
+@pytest.fixture(scope="session")
+def make_tissue() -> Callable[..., Tissue]:
+    made: dict[str, Any] = {}
+
+    def make(**changes: Any) -> Tissue:
+        if not made:
+            settings = SyntheticSettings((20, 22, 24), SPACING, bv_tv=0.25, thickness=50.0, seed=3)
+            made["phi"] = jnp.asarray(synthesise(settings).bone_volume_fraction)
+        p = replace(preset("mouse"), **changes)
+        state, healthy = healthy_tissue(made["phi"], p, Numerics(SPACING, 1e-11))
+        return Tissue(state, healthy, p, Numerics(SPACING, 1e-8))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tissue(make_tissue: Callable[..., Tissue]) -> Tissue:
+    return make_tissue()

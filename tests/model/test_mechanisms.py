@@ -1,0 +1,354 @@
+"""Each mechanism of the core model, seen in the step: every test fails without its term.
+
+Factors are compared exactly where the model states them exactly: the uniform IL-1 of these runs
+gives the same signal everywhere.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from tissue.kernels.stencil import total
+from tissue.model import cells, cytokines, signals
+from tissue.model.bone import pores
+from tissue.model.observables import surface_mean
+from tissue.model.parameters import Parameters, preset
+from tissue.model.step import osteoblast_population, osteoclast_population
+
+P = preset("mouse")
+HIGH = 10.0  # pM of excess IL-1
+
+
+def excess(il1: float, p: Parameters = P) -> float:
+    """s_h of a uniform IL-1 concentration, by hand."""
+    half = float(p.EC50) * (1 + float(p.A_0) / float(p.K_A))
+    signal, health = il1 / (il1 + half), float(p.I_0) / (float(p.I_0) + half)
+    return (signal - health) / (1 - health)
+
+
+S = excess(10.5)
+
+
+def test_il1_signal_is_the_gaddum_form() -> None:
+    assert_allclose(signals.il1_signal(jnp.asarray(10.5), P), 10.5 / (10.5 + 10 * (1 + 50 / 150)))
+
+
+def test_antagonist_shifts_the_dose_response_in_parallel() -> None:
+    # Schild: the dose ratio between drug D and none is 1 + D / (K_A + A_0)
+    drug = 300.0
+    ratio = 1 + drug / (150 + 50)
+    treated = replace(P, A_0=50 + drug)
+    assert_allclose(
+        signals.il1_signal(jnp.asarray(7.0 * ratio), treated),
+        signals.il1_signal(jnp.asarray(7.0), P),
+    )
+
+
+def test_uniform_il1_excess_gives_uniform_il1(tissue: SimpleNamespace) -> None:
+    after, _ = tissue.step(HIGH)
+    assert_allclose(after.il1, 10.5, rtol=1e-7)
+
+
+def test_il1_raises_rankl_expression(tissue: SimpleNamespace) -> None:
+    made = [total(tissue.step(i)[1].activity.fluid.rankl_source) for i in (0.0, HIGH)]
+    assert_allclose(made[1] / made[0], 1 + 3 * S, rtol=1e-6)
+
+
+def test_il1_lowers_opg_expression(tissue: SimpleNamespace) -> None:
+    made = [total(tissue.step(i)[1].activity.fluid.opg_source) for i in (0.0, HIGH)]
+    assert_allclose(made[1] / made[0], 1 / (1 + S), rtol=1e-6)
+
+
+def test_opg_may_rise_where_the_sign_is_reversed(tissue: SimpleNamespace) -> None:
+    made = [total(tissue.step(i, a_O=-0.5)[1].activity.fluid.opg_source) for i in (0.0, HIGH)]
+    assert_allclose(made[1] / made[0], 1 / (1 - 0.5 * S), rtol=1e-6)
+
+
+def test_rankl_over_opg_rises_more_than_the_rankl_source(tissue: SimpleNamespace) -> None:
+    after, _ = tissue.step(HIGH)
+    ratios = [float(jnp.mean(s.rankl) / jnp.mean(s.opg)) for s in (tissue.state, after)]
+    assert ratios[1] / ratios[0] > 1.5 * (1 + 3 * S)
+
+
+def test_rankl_and_opg_bind_one_to_one(tissue: SimpleNamespace) -> None:
+    after, account = tissue.step(HIGH)
+    eps, fluid = account.activity.pores.solutes, account.activity.fluid
+    rankl_bound = total(fluid.rankl_source) - total(eps * P.k_R * after.rankl)
+    opg_bound = total(fluid.opg_source) - total(eps * P.k_O * after.opg)
+    assert_allclose(rankl_bound, opg_bound, rtol=1e-10)
+    assert rankl_bound > 0.3 * total(fluid.rankl_source)
+
+
+def test_each_partner_lowers_the_other(tissue: SimpleNamespace) -> None:
+    fluid = tissue.step()[1].activity.fluid
+    pore = pores(tissue.state.bone_volume_fraction, tissue.numerics.spacing, P)
+    start = tissue.state.rankl, tissue.state.opg
+
+    def solved(rankl_made: float, opg_made: float) -> list[float]:
+        sources = rankl_made * fluid.rankl_source, opg_made * fluid.opg_source
+        pair = cytokines.rankl_opg(pore, *sources, start, P, tissue.numerics.spacing, 1e-9)
+        return [float(jnp.mean(pair.a)), float(jnp.mean(pair.b))]
+
+    (rankl, opg), (less_rankl, _), (_, less_opg) = solved(1, 1), solved(1, 2), solved(2, 1)
+    assert less_rankl < 0.6 * rankl
+    assert less_opg < 0.7 * opg
+
+
+def test_osteocytes_make_rankl_at_the_surface(make_tissue: Callable[..., SimpleNamespace]) -> None:
+    made = [make_tissue(w_Y=w).step()[1].activity for w in (0.0001, 0.6)]
+    at_surface = [surface_mean(a.pores, a.fluid.rankl_source) for a in made]
+    assert at_surface[1] > 1.2 * at_surface[0]
+
+
+def test_direct_osteoclastogenesis_needs_permissive_rankl() -> None:
+    drive = signals.osteoclastogenic_drive
+    some, none, signal = jnp.asarray(20.0), jnp.asarray(0.0), jnp.asarray(0.5)
+    gate = 20**2 / (20**2 + 0.5**2)
+    assert_allclose(drive(some, signal, P), 20 / 80 + 0.2 * 0.5 * gate, rtol=1e-12)
+    assert drive(none, signal, P) == 0
+    assert_allclose(drive(none, signal, replace(P, leak=0.1)), 0.1)
+
+
+def test_direct_osteoclastogenesis_raises_recruitment(tissue: SimpleNamespace) -> None:
+    with_it, without = (tissue.step(HIGH, a_d=a)[1].activity.osteoclasts for a in (0.2, 0.0))
+    assert jnp.mean(with_it.formed) > 1.15 * jnp.mean(without.formed)
+
+
+def test_rankl_drives_recruitment(tissue: SimpleNamespace) -> None:
+    # RANK binds tighter than in health, so RANKL does more; IL-1 stays at its healthy level
+    _, account = tissue.step(K_R=40.0)
+    done = account.activity
+    rho = done.seen.rankl / (done.seen.rankl + 40)
+    drive = rho + 0.2 * P.s_0 * done.seen.rankl**2 / (done.seen.rankl**2 + 0.25)
+    seen = done.pores.exchange.see(
+        done.osteoclasts.precursors / tissue.healthy.osteoclast_precursors
+    )
+    on_surface = np.asarray(done.pores.exchange.surface) > 0
+    wanted = 12.5 * drive / tissue.healthy.drive * seen
+    assert_allclose(done.osteoclasts.formed[on_surface], wanted[on_surface], rtol=1e-9)
+
+
+def test_il1_prolongs_osteoclast_life(tissue: SimpleNamespace) -> None:
+    # without recruitment (no precursors, none arriving) osteoclasts die at delta_C / (1 + a_s s)
+    empty = replace(
+        tissue.state,
+        osteoclast_precursors=0 * tissue.state.il1,
+        endosteal_supply=0 * tissue.state.il1,
+    )
+    dying = {"delta_M": 1e-9, "D_sC": 1e-9}
+    after, account = tissue.step(HIGH, state=empty, **dying)
+    on_surface = np.asarray(account.activity.pores.exchange.surface) > 0
+    wanted = 100 * np.exp(-0.125 / (1 + 1.2 * S) * 0.5)
+    assert_allclose(after.osteoclasts[on_surface], wanted, rtol=1e-6)
+
+
+def test_il1_makes_osteoclasts_resorb_harder(tissue: SimpleNamespace) -> None:
+    # the factor 1 + a_a s stands alone: nothing upstream of it depends on a_a
+    raised, plain = (tissue.step(HIGH, a_a=a)[1].activity.resorption for a in (0.5, 0.0))
+    assert_allclose(raised / plain, 1 + 0.5 * S, rtol=1e-9)
+
+
+def test_mature_osteoclasts_need_some_rankl() -> None:
+    rho = signals.rank_occupancy(jnp.asarray(10.0), P)
+    health = signals.resorption_activity(jnp.asarray(10.0), jnp.asarray(P.s_0), rho, P)
+    starved = signals.resorption_activity(jnp.asarray(0.05), jnp.asarray(P.s_0), rho, P)
+    assert_allclose(health, 1, rtol=1e-12)
+    assert starved < 0.1
+
+
+def test_resorption_is_velocity_per_cell_times_cells(tissue: SimpleNamespace) -> None:
+    _, account = tissue.step()
+    on_surface = np.asarray(account.activity.pores.exchange.surface) > 0
+    assert_allclose(account.activity.resorption[on_surface], 0.2, rtol=1e-6)
+    more = replace(tissue.state, osteoclasts=2 * tissue.state.osteoclasts)
+    _, doubled = tissue.step(state=more, dt=1e-6)
+    assert_allclose(doubled.activity.resorption[on_surface], 0.4, rtol=1e-6)
+
+
+def test_il1_lowers_osteoblast_differentiation(tissue: SimpleNamespace) -> None:
+    def formed_per_precursor(**changes: float) -> np.ndarray:
+        done = tissue.step(HIGH, **changes)[1].activity
+        reference = tissue.healthy.osteoblast_precursors
+        seen = done.pores.exchange.see(done.osteoblasts.precursors / reference)
+        on_surface = np.asarray(done.pores.exchange.surface) > 0
+        return np.asarray(done.osteoblasts.formed / seen)[on_surface]
+
+    assert_allclose(
+        formed_per_precursor() / formed_per_precursor(g_d=0.0), 1 / (1 + 2.5 * S**2), rtol=1e-9
+    )
+    assert_allclose(
+        formed_per_precursor() / formed_per_precursor(g_m=0.0), 1 / (1 + 0.5 * S**2), rtol=1e-9
+    )
+
+
+def test_il1_lowers_matrix_formation_per_osteoblast(tissue: SimpleNamespace) -> None:
+    lowered, plain = (tissue.step(HIGH, g_f=g)[1].activity.formation for g in (0.6, 0.0))
+    assert_allclose(lowered / plain, 1 / (1 + 0.6 * S**2), rtol=1e-9)
+
+
+def closed_marrow(
+    tissue: SimpleNamespace,
+    population: cells.Population,
+    dt: float,
+    start: jnp.ndarray | None = None,
+) -> np.ndarray:
+    """A kind of precursor, uniform at first unless told, that only moves."""
+    nothing = jnp.zeros_like(tissue.state.il1)
+    moving = population._replace(turnover=0.0, supply=nothing, uptake=nothing)
+    pore = pores(tissue.state.bone_volume_fraction, tissue.numerics.spacing, P)
+    start = 1000 * jnp.ones_like(nothing) if start is None else start
+    return np.asarray(
+        cells.step_precursors(start, moving, pore, dt, tissue.numerics.spacing, 1e-12)[0]
+    )
+
+
+def variation(values: np.ndarray) -> float:
+    return float(np.std(values) / np.mean(values))
+
+
+def il1_gradient(tissue: SimpleNamespace) -> jnp.ndarray:
+    """IL-1 that falls along x, from 40 to 1 pM."""
+    return jnp.broadcast_to(jnp.linspace(40, 1, tissue.state.il1.shape[2]), tissue.state.il1.shape)
+
+
+@pytest.mark.parametrize("chi", [15000.0, 0.0])
+def test_il1_repels_osteoblast_precursors(tissue: SimpleNamespace, chi: float) -> None:
+    p, il1 = replace(P, chi_I=chi), il1_gradient(tissue)
+    nothing = jnp.zeros_like(il1)
+    pore = pores(tissue.state.bone_volume_fraction, tissue.numerics.spacing, p)
+    settled = closed_marrow(tissue, osteoblast_population(il1, nothing, nothing, pore, p), 1e7)
+    signal = np.asarray(il1) / (np.asarray(il1) + 40 / 3)
+    assert variation(settled * np.exp(chi / 5000 * signal)) < 1e-5
+    if chi:
+        assert settled[..., -1].mean() > 3 * settled[..., 0].mean()
+    else:
+        assert variation(settled) < 1e-5
+
+
+def test_il1_slows_osteoblast_precursors(tissue: SimpleNamespace) -> None:
+    # in uniform IL-1 there is no drift, and mu divides the random motility
+    il1 = jnp.full_like(tissue.state.il1, 10.5)
+    nothing = jnp.zeros_like(il1)
+    pore = pores(tissue.state.bone_volume_fraction, tissue.numerics.spacing, P)
+    crowd = 1000 * jnp.ones_like(il1).at[:, :, :8].set(5.0)
+
+    def spread(p: Parameters) -> np.ndarray:
+        return closed_marrow(
+            tissue, osteoblast_population(il1, nothing, nothing, pore, p), 1, crowd
+        )
+
+    slowed = spread(replace(P, g_m=5.0))
+    assert_allclose(slowed, spread(replace(P, g_m=0.0, D_P=5000 / (1 + 5 * S**2))), rtol=1e-8)
+    assert np.abs(slowed / spread(replace(P, g_m=0.0)) - 1).max() > 0.1
+
+
+@pytest.mark.parametrize("chi", [60000.0, 0.0])
+def test_rankl_attracts_osteoclast_precursors(tissue: SimpleNamespace, chi: float) -> None:
+    p = replace(P, chi_R=chi)
+    rankl = il1_gradient(tissue)
+    nothing = jnp.zeros_like(rankl)
+    pore = pores(tissue.state.bone_volume_fraction, tissue.numerics.spacing, p)
+    settled = closed_marrow(tissue, osteoclast_population(rankl, nothing, nothing, pore, p), 1e7)
+    rho = np.asarray(rankl) / (np.asarray(rankl) + 60)
+    assert variation(settled * np.exp(-chi / 20000 * rho)) < 1e-5
+    if chi:
+        assert settled[..., 0].mean() > 1.5 * settled[..., -1].mean()
+
+
+def test_healthy_osteoclast_precursors_gather_at_rankl(
+    make_tissue: Callable[..., SimpleNamespace],
+) -> None:
+    drawn, free = make_tissue(), make_tissue(chi_R=0.0)
+    pore = pores(drawn.state.bone_volume_fraction, 10.0, P)
+    near = surface_mean(pore, pore.exchange.see(drawn.healthy.osteoclast_precursors))
+    assert near > 8000 * 1.001
+    assert_allclose(free.healthy.osteoclast_precursors, 8000, rtol=1e-9)
+
+
+def test_recruitment_uses_up_precursors(tissue: SimpleNamespace) -> None:
+    after, account = tissue.step(HIGH)
+    used = total(account.pores.exchange.porosity * after.osteoclast_precursors)
+    assert used < 0.99 * total(account.pores.exchange.porosity * tissue.state.osteoclast_precursors)
+
+
+def test_il1_uncouples_formation_from_resorption(tissue: SimpleNamespace) -> None:
+    _, account = tissue.run(40, HIGH)
+    done = account.activity
+    ratio = surface_mean(account.pores, done.formation) / surface_mean(
+        account.pores, done.resorption
+    )
+    assert ratio < 0.5
+
+
+def test_rankl_alone_keeps_remodeling_coupled(tissue: SimpleNamespace) -> None:
+    # more RANK bound without IL-1: resorption rises, formation follows to its height
+    _, account = tissue.run(80, K_R=40.0)
+    done = account.activity
+    resorption = surface_mean(account.pores, done.resorption)
+    formation = surface_mean(account.pores, done.formation)
+    assert resorption > 1.1 * 0.2
+    # not quite 1: recruitment uses up osteoblast precursors, which IL-1 has no part in
+    assert 0.85 < formation / resorption < 1.02
+
+
+def test_formation_follows_resorption_with_a_delay(tissue: SimpleNamespace) -> None:
+    state, rates = tissue.state, []
+    for _ in range(60):
+        state, account = tissue.step(0.0, 0.5, state, K_R=40.0)
+        done = account.activity
+        rates.append(
+            [float(surface_mean(account.pores, r)) for r in (done.resorption, done.formation)]
+        )
+    resorption, formation = (np.array(rates).T - 0.2) / 0.2
+    assert formation[0] < 0.02 * resorption[0]
+    # half of the final height: resorption within days, formation 1/k_E + 1/delta_B later
+    half = [0.5 * (1 + np.argmax(rise >= 0.5 * rise[-1])) for rise in (resorption, formation)]
+    assert 4 < half[1] - half[0] < 20
+
+
+def test_formation_is_constant_without_coupling(tissue: SimpleNamespace) -> None:
+    state = tissue.state
+    for _ in range(10):
+        state = replace(state, coupling_store=tissue.state.coupling_store)
+        state, account = tissue.step(0.0, 0.5, state, K_R=40.0)
+    frozen = surface_mean(account.pores, account.activity.formation)
+    _, coupled = tissue.run(10, K_R=40.0)
+    free = surface_mean(coupled.pores, coupled.activity.formation)
+    assert abs(frozen / 0.2 - 1) < abs(free / 0.2 - 1)
+
+
+def test_cells_spread_along_the_surface(tissue: SimpleNamespace) -> None:
+    surface = np.asarray(pores(tissue.state.bone_volume_fraction, 10.0, P).exchange.surface)
+    z, y, x = (int(i[0]) for i in np.nonzero(surface == surface.max()))
+    one = tissue.state.osteoclasts.at[z, y, x].mul(50)
+    crowded = replace(tissue.state, osteoclasts=one)
+    after, _ = tissue.step(state=crowded)
+    still, _ = tissue.step(state=crowded, D_sC=1e-9)
+    assert after.osteoclasts[z, y, x] < 0.6 * still.osteoclasts[z, y, x]
+
+
+def test_buried_supply_moves_to_the_nearest_marrow(tissue: SimpleNamespace) -> None:
+    # osteoblasts bury the healthy surface; the supply stays in proportion to the marrow
+    state = replace(
+        tissue.state,
+        osteoblasts=20 * tissue.state.osteoblasts,
+        osteoclasts=0 * tissue.state.osteoclasts,
+    )
+    before = tissue.state
+    for _ in range(12):
+        state, _ = tissue.step(0.0, 0.5, state, delta_B=1e-6, g_f=0.0)
+    old, new = (pores(s.bone_volume_fraction, 10.0, P).exchange.porosity for s in (before, state))
+    assert total(new) < 0.9 * total(old)
+    assert_allclose(
+        total(state.endosteal_supply) / total(new), total(before.endosteal_supply) / total(old)
+    )
+    buried = np.asarray(old > 0.3) & np.asarray(new < 0.02)
+    assert buried.sum() > 20
+    left = np.asarray(state.endosteal_supply)[buried].sum()
+    assert left < 0.05 * np.asarray(before.endosteal_supply)[buried].sum()
+    assert np.all(np.asarray(state.osteoclast_precursors) >= 0)

@@ -1,0 +1,85 @@
+"""The spatial model on real bone against its well-mixed limit (tests/data/README.md)."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from tissue.scenario.config import RunConfig, read_run_file
+from tissue.simulation.simulation import Simulation
+
+ROOT = Path(__file__).parents[2]
+FAST = ("parameters.D_M=2000000 um^2/day", "parameters.D_P=500000 um^2/day")
+
+
+class Outcome(NamedTuple):
+    change: float  # of BV/TV [%]
+    osteoclasts: float  # over health
+    osteoblasts: float
+
+
+def reference(excess: float) -> Outcome:
+    table = np.genfromtxt(ROOT / "tests/data/well_mixed_shrew.csv", delimiter=",", names=True)
+    row = table[(table["il1_excess_pM"] == excess) & (table["time_day"] == 28)][0]
+    return Outcome(
+        float(row["bv_tv_change_percent"]),
+        float(row["osteoclast_ratio"]),
+        float(row["osteoblast_ratio"]),
+    )
+
+
+def configured(excess: float, *changes: str) -> RunConfig:
+    return read_run_file(ROOT / "runs/shrew.toml", [f"disease.il1_excess={excess} pM", *changes])
+
+
+def outcome(excess: float, *changes: str) -> Outcome:
+    simulation = Simulation(configured(excess, *changes))
+    for _ in range(simulation.config.steps):
+        metrics = simulation.advance().metrics
+    return Outcome(
+        metrics["bv_tv_change_percent"],
+        metrics["osteoclasts_per_mm2"] / 100,
+        metrics["osteoblasts_per_mm2"] / 1000,
+    )
+
+
+@pytest.mark.parametrize("excess", [3.5, 10.0])
+def test_shrew_agrees_with_the_well_mixed_limit(excess: float) -> None:
+    got, wanted = outcome(excess), reference(excess)
+    assert abs(got.change - wanted.change) < 1.5
+    assert abs(got.osteoclasts / wanted.osteoclasts - 1) < 0.10
+    assert abs(got.osteoblasts / wanted.osteoblasts - 1) < 0.12
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("excess", [3.5, 10.0])
+def test_fast_precursors_come_closer_to_the_well_mixed_limit(excess: float) -> None:
+    got, wanted = outcome(excess, *FAST), reference(excess)
+    assert abs(got.change - wanted.change) < 1.5
+    assert abs(got.osteoclasts / wanted.osteoclasts - 1) < 0.04
+    assert abs(got.osteoblasts / wanted.osteoblasts - 1) < 0.04
+
+
+@pytest.mark.slow
+def test_dose_response_is_monotone() -> None:
+    losses = [-outcome(excess).change for excess in (0.0, 1.0, 3.5, 10.0, 30.0)]
+    assert abs(losses[0]) < 0.02
+    assert np.all(np.diff(losses) > 4)
+
+
+@pytest.mark.slow
+def test_voxel_size_matters_little() -> None:
+    # the original 4.1 um, smoothed once to partial volumes, against blocks of 8.2 um
+    coarse = outcome(10.0, "run.duration=14 day")
+    fine = outcome(10.0, "run.duration=14 day", "geometry.resample=4.1 um")
+    assert abs(coarse.change - fine.change) < 1.5
+
+
+@pytest.mark.slow
+def test_time_step_converges_at_first_order_or_better() -> None:
+    steps = (1.0, 0.5, 0.25, 0.125)
+    changes = [outcome(10.0, f"run.step={step} day").change for step in steps]
+    differences = np.abs(np.diff(changes))
+    assert differences[0] < 0.3
+    assert np.all(differences[1:] < 0.65 * differences[:-1])

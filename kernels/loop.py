@@ -40,7 +40,7 @@ def computed_once(function: Callable[..., Result], *arguments: Any) -> Result:
     taken = leaf[(0,) * leaf.ndim] < jnp.inf  # a NaN takes the other branch and so stays a NaN
     shapes = jax.eval_shape(function, *arguments)
 
-    def otherwise(*_: Array) -> Result:
+    def otherwise(*_: Any) -> Result:
         return jax.tree.map(lambda s: jnp.full(s.shape, jnp.nan, s.dtype), shapes)
 
     return lax.cond(taken, function, otherwise, *arguments)

@@ -3,7 +3,7 @@
 from jax import Array
 from jaxtyping import Float
 
-Scalar = Float[Array, ""] | float
+Scalar = Float[Array, ""] | float | int
 Values = Float[Array, "..."]
 
 

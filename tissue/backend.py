@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import tissue.kernels  # noqa: F401 - the same 64-bit mode as in a run
+from tissue import __version__
 
-PACKAGES = ("tissue-sim", "jax", "jaxlib", "numpy", "scipy", "h5py", "SimpleITK")
+PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "h5py", "SimpleITK")
 _SIZE = 200_000  # large enough for the vectorised and parallel code paths
 
 
@@ -29,7 +30,8 @@ def keep_compiled() -> None:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that matter."""
-    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+    own = {"tissue": __version__, "python": platform.python_version()}
+    return own | {name: version(name) for name in PACKAGES}
 
 
 def devices() -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,12 +22,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit code."""
     options = _parser().parse_args(arguments)
     try:
-        return int(options.command(options))
+        code = int(options.command(options))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except InputError as error:
         print(f"tissue: {error}", file=sys.stderr)
         return BAD_INPUT
     except RunError as error:
         print(f"tissue: {error}", file=sys.stderr)
+        return RUN_FAILED
+    except MemoryError:
+        print(
+            "tissue: the memory is too small for this grid; use coarser voxels or a smaller box",
+            file=sys.stderr,
+        )
         return RUN_FAILED
     except KeyboardInterrupt:
         print("tissue: interrupted; what is on disk is whole", file=sys.stderr)

@@ -54,5 +54,5 @@ def test_large_grids_do_without_the_finer_one(monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_impossible_wishes(change: dict[str, object], key: str) -> None:
-    with pytest.raises(InputError, match=rf"\[geometry\] {key}"):
+    with pytest.raises(InputError, match=rf"\[geometry.synthetic\] {key}"):
         synthesise(replace(MOUSE, **change))  # type: ignore[arg-type]

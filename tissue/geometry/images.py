@@ -112,9 +112,9 @@ def _check_values(file: Path, values: np.ndarray) -> None:
 
 
 def _unreadable(file: Path, reason: object) -> InputError:
-    first_line = str(reason).strip().splitlines()[-1] if str(reason).strip() else "no reason given"
+    lines = str(reason).strip().splitlines() or ["no reason given"]
     return InputError(
-        f"[geometry] file: {file} cannot be read as {KNOWN} ({first_line});"
+        f"[geometry] file: {file} cannot be read as {KNOWN} ({lines[-1].partition('. ')[0]});"
         " check that it is complete and that its ending fits its format."
     )
 

@@ -108,7 +108,7 @@ def synthesise(settings: SyntheticSettings) -> Geometry:
     if off_thickness > FAIR_THICKNESS or off_bv_tv > FAIR_BV_TV:
         journal.warnings.append(
             f"synthetic bone misses its thickness by {off_thickness:.0%} and its BV/TV by"
-            f" {off_bv_tv:.1%}: take a larger box, or another [geometry] seed"
+            f" {off_bv_tv:.1%}: take a larger box, or another [geometry.synthetic] seed"
         )
     fraction = partial_volumes(draft.bone, factor, settings.spacing, journal)
     grid = Grid(settings.shape, settings.spacing)
@@ -119,20 +119,22 @@ def _check(settings: SyntheticSettings) -> None:
     spacing, thickness, bv_tv = settings.spacing, settings.thickness, settings.bv_tv
     if len(settings.shape) != 3 or min(settings.shape) < 8:
         raise InputError(
-            f"[geometry] shape: {list(settings.shape)} is too small for bone;"
+            f"[geometry.synthetic] shape: {list(settings.shape)} is too small for bone;"
             " give at least 8 voxels along each of z, y, x."
         )
     if not (np.isfinite(spacing) and spacing > 0):
-        raise InputError(f"[geometry] spacing: {spacing} um is no length; give one above 0.")
+        raise InputError(
+            f"[geometry.synthetic] spacing: {spacing} um is no length; give one above 0."
+        )
     if not LOWEST < bv_tv < HIGHEST:
         raise InputError(
-            f"[geometry] bv_tv: {bv_tv} is no trabecular bone;"
+            f"[geometry.synthetic] bv_tv: {bv_tv} is no trabecular bone;"
             f" give a share between {LOWEST} and {HIGHEST}."
         )
     thickest = min(settings.shape) * spacing / 2
     if not THINNEST * spacing <= thickness <= thickest:
         raise InputError(
-            f"[geometry] thickness: {thickness:g} um must lie between two voxels"
+            f"[geometry.synthetic] thickness: {thickness:g} um must lie between two voxels"
             f" ({THINNEST * spacing:g} um) and half the box ({thickest:g} um);"
             " change it, the spacing or the shape."
         )
@@ -140,9 +142,9 @@ def _check(settings: SyntheticSettings) -> None:
     longest = max(settings.shape) * spacing
     if wavelength > longest:
         raise InputError(
-            f"[geometry] shape: trabeculae {thickness:g} um thick at BV/TV {bv_tv:g} lie about"
-            f" {wavelength:.3g} um apart, more than the longest edge of the box, {longest:.3g} um;"
-            " make the box larger, the thickness smaller or bv_tv larger."
+            f"[geometry.synthetic] shape: trabeculae {thickness:g} um thick at BV/TV {bv_tv:g} lie"
+            f" about {wavelength:.3g} um apart, more than the longest edge of the box,"
+            f" {longest:.3g} um; make the box larger, the thickness smaller or bv_tv larger."
         )
 
 

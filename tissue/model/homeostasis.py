@@ -8,6 +8,7 @@ known, so each field is one solve.
 
 from dataclasses import replace
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -89,6 +90,7 @@ def _precursors_in_balance(
     return cells.step_precursors(start, population, pore, forever, n.spacing, n.tolerance)[0]
 
 
+@jax.jit
 def _filled(reference: Field, pore: Pores, bone_volume_fraction: Field) -> Field:
     """The reference where a surface may come to be, and smoothly continued elsewhere."""
     known = may_move(bone_volume_fraction, pore)

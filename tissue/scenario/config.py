@@ -176,7 +176,7 @@ def _geometry(table: GeometryTable, folder: Path, seed: int) -> ImageSettings | 
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"the run file {str(path)!r} does not exist") from None
     except UnicodeDecodeError:

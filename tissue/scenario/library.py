@@ -27,10 +27,11 @@ def find(name: str) -> Path:
         InputError: there is neither.
     """
     path = Path(name)
+    ready = shipped()
+    # a folder of results may be called like the run that made them
+    if name in ready and not path.is_file():
+        return ready[name]
     if path.exists():
         return path
-    ready = shipped()
-    if name in ready:
-        return ready[name]
     known = ", ".join(ready)
     raise InputError(f"there is no run file {name!r}, nor a ready-made run of that name ({known})")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tissue.geometry.load import Geometry
+from tissue.geometry.synthetic import SyntheticSettings
 from tissue.scenario.config import RunConfig
 
 FIELDS_IN_MEMORY = 90
@@ -64,9 +65,11 @@ def plan(config: RunConfig, geometry: Geometry) -> Plan:
     warnings = [*geometry.warnings, *config.warnings]
     coarsest = COARSEST_VOXEL[config.preset]
     if grid.spacing > coarsest * 1.01:
+        synthetic = isinstance(config.geometry, SyntheticSettings)
+        key = "geometry.synthetic.spacing" if synthetic else "geometry.resample"
         warnings.append(
             f"voxels of {grid.spacing:g} um are coarse for {config.preset} trabeculae: up to "
-            f"{coarsest:g} um keeps their surface; set geometry.resample to a finer voxel"
+            f"{coarsest:g} um keeps their surface; set {key} to a finer voxel"
         )
     return Plan(
         shape=grid.shape,

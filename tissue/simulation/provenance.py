@@ -9,6 +9,8 @@ from pathlib import Path
 
 import jax
 
+from tissue import __version__
+from tissue.geometry.images import TIFF_SUFFIXES
 from tissue.geometry.load import ImageSettings
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import config_hash, resolved_toml
@@ -23,15 +25,25 @@ def provenance(config: RunConfig, folder: Path) -> dict[str, str]:
         "device": device(),
         "python": platform.python_version(),
         "seed": str(config.seed),
-        "tissue": version("tissue-sim"),
+        "tissue": __version__,
         **{package: version(package) for package in ("jax", "jaxlib", "numpy")},
     }
     commit = _commit()
     if commit:
         made["git_commit"] = commit
-    if isinstance(config.geometry, ImageSettings) and config.geometry.file.is_file():
-        made["input_sha256"] = hashlib.sha256(config.geometry.file.read_bytes()).hexdigest()
+    if isinstance(config.geometry, ImageSettings) and config.geometry.file.exists():
+        made["input_sha256"] = input_hash(config.geometry.file)
     return made
+
+
+def input_hash(image: Path) -> str:
+    """SHA-256 of an image file, or of the slices in a folder one after the other."""
+    slices = (path for path in image.glob("*") if path.suffix.lower() in TIFF_SUFFIXES)
+    digest = hashlib.sha256()
+    for path in sorted(slices) if image.is_dir() else [image]:
+        with path.open("rb") as opened:
+            hashlib.file_digest(opened, lambda: digest)
+    return digest.hexdigest()
 
 
 def device() -> str:

@@ -1,11 +1,16 @@
 """A run: a simulation with a folder that fills with its results."""
 
 import logging
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from logging.handlers import MemoryHandler
 from pathlib import Path
+from typing import Self
 
 import numpy as np
+from jax.errors import JaxRuntimeError
 
 from tissue.errors import InputError, RunError
 from tissue.geometry.load import Geometry
@@ -46,8 +51,9 @@ class Run:
         return read_snapshot(self.snapshots[index]).field(name)
 
 
-def open_run(folder: Path) -> Run:
+def open_run(folder: Path | str) -> Run:
     """What a run has written so far."""
+    folder = Path(folder)
     return Run(
         folder,
         read_table(folder / "metrics.csv"),
@@ -74,47 +80,56 @@ def run(
         watch: called after every step.
 
     Raises:
-        InputError: the folder or the bone cannot be used; nothing was computed.
+        InputError: the folder or the bone cannot be used; an earlier run there is untouched.
         RunError: the run had to stop; what is on disk is whole.
     """
     folder = Path(folder)
     prepare_folder(folder, overwrite)
-    handler = logging.FileHandler(folder / "run.log", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    root = logging.getLogger("tissue")
-    root.addHandler(handler)
-    try:
-        _run(config, folder, geometry, watch)
-    except InputError:
-        # a folder without results is no run that a second attempt would have to replace
-        (folder / "run.toml").unlink(missing_ok=True)
-        raise
-    finally:
-        root.removeHandler(handler)
-        handler.close()
+    with _RunLog() as kept, _told_if_memory_is_short():
+        simulation = _set_up(config, geometry)
+        try:
+            clear_folder(folder)
+            kept.write_to(folder / "run.log")
+            _fill(folder, simulation, watch)
+        except OSError as error:
+            raise RunError(
+                f"stopped after step {simulation.step}: {folder} cannot be written to "
+                f"({error.strerror or error}); what is there already is whole"
+            ) from None
     return open_run(folder)
 
 
-def _run(
-    config: RunConfig,
-    folder: Path,
-    geometry: Geometry | None,
-    watch: Callable[[Record], None] | None,
-) -> None:
-    (folder / "run.toml").write_text(resolved_toml(config, folder), encoding="utf-8")
+@contextmanager
+def _told_if_memory_is_short() -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, JaxRuntimeError) as error:
+        if isinstance(error, JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        raise RunError(
+            "the memory is too small for this grid; use coarser voxels or a smaller box"
+        ) from None
+
+
+def _set_up(config: RunConfig, geometry: Geometry | None) -> Simulation:
     geometry = geometry or load_geometry(config.geometry)
     coming = plan(config, geometry)
     for line in (*geometry.log, *coming.lines()):
         log.info(line)
     for warning in coming.warnings:
         log.warning(warning)
-    simulation = Simulation(config, geometry)
+    return Simulation(config, geometry)
+
+
+def _fill(folder: Path, simulation: Simulation, watch: Callable[[Record], None] | None) -> None:
+    config = simulation.config
+    (folder / "run.toml").write_text(resolved_toml(config, folder), encoding="utf-8")
     origin = provenance(config, folder)
 
     def keep() -> None:
         write_snapshot(
             folder,
-            grid=geometry.grid,
+            grid=simulation.geometry.grid,
             step=simulation.step,
             time=simulation.time,
             fields=simulation.fields(),
@@ -155,25 +170,65 @@ def _comment(metrics: Mapping[str, float]) -> None:
 
 
 def prepare_folder(folder: Path, overwrite: bool) -> None:
-    """Makes the folder of a run, or clears it of an earlier one.
+    """Makes the folder of a run; an earlier run in it stays until `clear_folder`.
 
     Raises:
         InputError: it cannot be written to, or holds a run that may not be replaced.
     """
-    existing = folder / "run.toml"
     try:
-        if existing.exists() and not overwrite:
-            raise InputError(
-                f"{folder} already holds a run; choose another folder with --out or replace it "
-                "with --overwrite"
-            )
         folder.mkdir(parents=True, exist_ok=True)
-        remove_temporary(folder)
-        for old in (*list_snapshots(folder), *(folder / name for name in _MADE)):
-            old.unlink(missing_ok=True)
-        (folder / "run.log").touch()
+        made = _made(folder)
+        if made and not overwrite:
+            raise InputError(
+                f"{folder} already holds a run ({made[0].name}); choose another folder with --out "
+                "or replace it with --overwrite"
+            )
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise InputError(
             f"the output folder {folder} cannot be written to ({error.strerror}); "
             "choose another with --out"
         ) from None
+
+
+def clear_folder(folder: Path) -> None:
+    """Takes an earlier run out of its folder, and nothing else."""
+    remove_temporary(folder)
+    for old in _made(folder):
+        old.unlink()
+
+
+def _made(folder: Path) -> list[Path]:
+    files = (folder / name for name in _MADE)
+    return [*(file for file in files if file.exists()), *list_snapshots(folder)]
+
+
+class _RunLog:
+    """What a run logs, held back until its folder is free of the run before."""
+
+    def __init__(self) -> None:
+        self._logger = logging.getLogger("tissue")
+        self._level = self._logger.level
+        self._held = MemoryHandler(10_000, flushLevel=logging.CRITICAL + 1)
+        self._handler: logging.Handler = self._held
+
+    def __enter__(self) -> Self:
+        self._logger.addHandler(self._handler)
+        if not self._logger.isEnabledFor(logging.INFO):
+            self._logger.setLevel(logging.INFO)
+        return self
+
+    def write_to(self, path: Path) -> None:
+        """Writes what has been held back, and from now on everything at once."""
+        self._logger.removeHandler(self._held)
+        self._handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+        self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self._held.setTarget(self._handler)
+        self._held.close()
+        self._logger.addHandler(self._handler)
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.removeHandler(self._handler)
+        self._handler.close()
+        self._logger.setLevel(self._level)

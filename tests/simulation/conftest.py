@@ -1,0 +1,29 @@
+from pathlib import Path
+
+import pytest
+
+from tissue.scenario.config import RunConfig, read_run_file
+from tissue.simulation.run import Run, run
+from tissue.simulation.simulation import Record, load_geometry
+
+TINY = Path(__file__).parents[1] / "tiny.toml"
+
+
+@pytest.fixture(scope="session")
+def tiny() -> RunConfig:
+    """Four steps, snapshots after every second; geometry is made once."""
+    return read_run_file(TINY)
+
+
+@pytest.fixture(scope="session")
+def records() -> list[Record]:
+    """What the watcher of `finished` saw."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def finished(
+    tiny: RunConfig, records: list[Record], tmp_path_factory: pytest.TempPathFactory
+) -> Run:
+    folder = tmp_path_factory.mktemp("runs") / "with a space" / "tiny"
+    return run(tiny, folder, geometry=load_geometry(tiny.geometry), watch=records.append)

@@ -1,0 +1,51 @@
+"""The health check sees one bad voxel among many; jnp.max would not."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tissue.model.state import State
+from tissue.simulation.health import FIELDS, bad_voxels, diagnosis
+
+SHAPE = (60, 61, 62)
+VOXEL = (41, 7, 59)
+
+
+@pytest.fixture(scope="module")
+def healthy() -> State:
+    fields = dict.fromkeys(FIELDS, jnp.ones(SHAPE, jnp.float32))
+    return State(time=jnp.zeros(()), **fields)
+
+
+def examined(state: State) -> str | None:
+    return diagnosis(state, jax.device_get(bad_voxels(state)))
+
+
+def test_a_healthy_state_has_no_diagnosis(healthy: State) -> None:
+    assert examined(healthy) is None
+
+
+@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -1e-30])
+def test_one_bad_voxel_is_found(healthy: State, name: str, value: float) -> None:
+    state = replace(healthy, **{name: getattr(healthy, name).at[VOXEL].set(value)})
+    found = examined(state)
+    assert found is not None
+    assert found.startswith(f"{name} is {np.float32(value):g} in voxel [41, 7, 59] (1 voxels")
+
+
+def test_more_bone_than_room_is_found(healthy: State) -> None:
+    bone = healthy.bone_volume_fraction.at[VOXEL].set(np.nextafter(np.float32(1), np.float32(2)))
+    assert "bone_volume_fraction is 1 in voxel [41, 7, 59]" in str(
+        examined(replace(healthy, bone_volume_fraction=bone))
+    )
+    assert examined(replace(healthy, il1=healthy.il1 * 5)) is None
+
+
+def test_the_first_wrong_field_is_told_with_its_extent(healthy: State) -> None:
+    nothing = jnp.full(SHAPE, jnp.nan, jnp.float32)
+    found = examined(replace(healthy, rankl=nothing, opg=nothing))
+    assert found == f"rankl is nan in voxel [0, 0, 0] ({np.prod(SHAPE)} voxels are wrong)"

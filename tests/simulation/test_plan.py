@@ -1,0 +1,75 @@
+"""The plan tells what a run needs, and warns in the run file's own words."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tissue.geometry.grid import Grid
+from tissue.geometry.load import Geometry, ImageSettings
+from tissue.model.conservation import BUDGETS, SWEPT, Budget
+from tissue.scenario.config import RunConfig
+from tissue.simulation.ledger import LEDGER, broken_budget, ledger_row
+from tissue.simulation.plan import plan
+
+
+def geometry(spacing: float = 10.0, *warnings: str) -> Geometry:
+    bone = np.zeros((10, 20, 30))
+    bone[:, :5] = 1
+    return Geometry(Grid((10, 20, 30), spacing), bone, (), warnings)
+
+
+def test_the_plan_counts(tiny: RunConfig) -> None:
+    coming = plan(tiny, geometry())
+    assert (coming.shape, coming.spacing, coming.bv_tv) == ((10, 20, 30), 10, 0.25)
+    assert (coming.steps, coming.step, coming.snapshots) == (4, 0.5, 3)
+    assert coming.warnings == ()
+    assert plan(replace(tiny, precision="float64"), geometry()).memory == 2 * coming.memory
+    assert plan(replace(tiny, fields=tiny.fields[:3]), geometry()).disk == coming.disk // 2
+
+
+def test_the_plan_in_words(tiny: RunConfig) -> None:
+    grid, steps, memory, writes = plan(tiny, geometry()).lines()
+    assert "10 x 20 x 30 voxels [z, y, x] of 10 um (0.1 x 0.2 x 0.3 mm" in grid
+    assert "BV/TV 0.2500" in grid
+    assert steps.split() == ["steps", "4", "of", "0.5", "day"]
+    assert memory.endswith("2.16 MB")
+    assert "3 snapshots (about 108 kB), metrics.csv, ledger.csv, run.toml" in writes
+
+
+@pytest.mark.parametrize(("preset", "edge"), [("mouse", 10.0), ("human", 25.0)])
+def test_coarse_voxels_are_warned_of(tiny: RunConfig, preset: str, edge: float) -> None:
+    synthetic = replace(tiny, preset=preset)
+    image = replace(synthetic, geometry=ImageSettings(Path("bone.nrrd")))
+    assert plan(synthetic, geometry(edge)).warnings == ()
+    (warning,) = plan(synthetic, geometry(edge * 1.02)).warnings
+    assert f"coarse for {preset} trabeculae: up to {edge:g} um" in warning
+    assert "set geometry.synthetic.spacing to a finer voxel" in warning
+    (warning,) = plan(image, geometry(edge * 1.02)).warnings
+    assert "set geometry.resample to a finer voxel" in warning
+
+
+def test_warnings_of_geometry_and_parameters_are_passed_on(tiny: RunConfig) -> None:
+    config = replace(tiny, warnings=("odd parameter",))
+    assert plan(config, geometry(10.0, "thin")).warnings == ("thin", "odd parameter")
+
+
+def test_the_ledger_is_in_its_units() -> None:
+    books = dict.fromkeys(BUDGETS, Budget(*np.array([3e9, 2e9, 1e9, 0.0])))
+    row = ledger_row(
+        1.5, books, dict.fromkeys(BUDGETS, 1e-7), dict.fromkeys(SWEPT, 4e6), spacing=0.1
+    )
+    assert tuple(sorted(row)) == tuple(sorted(LEDGER))
+    assert row["time_day"] == 1.5
+    assert row["bone_gained_mm3"] == pytest.approx(3e-3)
+    assert row["bone_lost_mm3"] == pytest.approx(2e-3)
+    assert row["bone_change_mm3"] == pytest.approx(1e-3)
+
+
+@pytest.mark.parametrize(("precision", "bound"), [("float32", 1e-5), ("float64", 1e-10)])
+def test_the_worst_budget_is_named(precision: str, bound: float) -> None:
+    fine = dict.fromkeys(BUDGETS, 0.9 * bound)
+    assert broken_budget(fine, precision) is None
+    broken = broken_budget(fine | {"opg": 2 * bound, "il1": 3 * bound}, precision)
+    assert broken == f"the il1 budget does not close: relative residual {3 * bound:.2g} > {bound:g}"

@@ -1,0 +1,249 @@
+"""Every room imports only the rooms below it, and other habits that no linter knows."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for folder in ("kernels", "tissue")
+    for path in (ROOT / folder).rglob("*.py")
+    if not path.relative_to(ROOT).as_posix().startswith(("tissue/kernels/", "tissue/runs/"))
+)
+
+MAY_IMPORT = {
+    "kernels": {"kernels"},
+    "errors": set(),
+    "units": {"errors"},
+    "geometry": {"geometry", "errors"},
+    "model": {"model", "kernels", "units", "errors"},
+    "scenario": {"scenario", "geometry", "model", "units", "errors"},
+    "storage": {"storage", "geometry.grid", "errors"},
+    "simulation": {"simulation", "scenario", "storage", "model", "geometry", "units", "errors"},
+    "analysis": {"analysis", "storage", "geometry", "errors"},
+    "backend": {"kernels", "errors"},
+    "cli": {"backend", "analysis", "simulation", "storage", "scenario", "model", "units", "errors"},
+    "__init__": {"simulation", "scenario", "errors"},
+    "__main__": {"cli"},
+}
+"""Rooms, or single files, that a room may use besides the version of the package."""
+
+KERNELS_ONLY = {"jax", "numpy", "jaxtyping"}
+ONLY_IN = {"h5py": ("tissue/storage/", "tissue/geometry/images.py")} | dict.fromkeys(
+    ("matplotlib", "mpl_toolkits"), ("tissue/analysis/",)
+)
+LAZY = {"matplotlib", "mpl_toolkits"}
+MOST_LINES = 350
+LONG_TABLES = {"tissue/model/parameters.py"}
+FOLDER_OF_A_MACHINE = re.compile(r"(?<![\w.~-])/(?:work|home|root|Users)/\w")
+
+
+def room_of(path: str) -> str:
+    """The part of the package a file belongs to, such as model or cli."""
+    top, *inner = path.removesuffix(".py").split("/")
+    return "kernels" if top == "kernels" else inner[0]
+
+
+def imports(tree: ast.Module) -> Iterator[tuple[str, int, bool]]:
+    """The full name of everything imported, its line, and whether that waits for a call."""
+    waiting = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            start = "." * node.level + (node.module or "")
+            names = [f"{start}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            yield name, node.lineno, id(node) in waiting
+
+
+def violations(path: str, source: str) -> list[str]:
+    """What a file does that its place in the house does not allow."""
+    tree = ast.parse(source)
+    found = [
+        f"{path}:{line}: {complaint}"
+        for name, line, waits in imports(tree)
+        if (complaint := objection(path, name, waits))
+    ]
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        if called.endswith(("print", "stdout.write", "stderr.write")) and room_of(path) != "cli":
+            found.append(f"{path}:{node.lineno}: only the command line prints")
+        if called.endswith("import_module") and room_of(path) != "__init__":
+            found.append(f"{path}:{node.lineno}: an import that no reader sees")
+    return found
+
+
+def objection(path: str, name: str, waits: bool) -> str | None:
+    """Why a file may not import something, if it may not."""
+    top = name.split(".")[0]
+    if not top:
+        return f"{name} is relative; write it in full"
+    if top == "kernels":
+        return "kernels is imported as tissue.kernels"
+    if top == "tissue":
+        return objection_to_room(room_of(path), name)
+    if room_of(path) == "kernels" and top not in KERNELS_ONLY | sys.stdlib_module_names:
+        return f"kernels know nothing of {top}"
+    if top in ONLY_IN and not path.startswith(ONLY_IN[top]):
+        return f"{top} belongs to {' and '.join(ONLY_IN[top])}"
+    if top in LAZY and not waits:
+        return f"{top} is slow to import; do so in the function that draws"
+    return None
+
+
+def objection_to_room(room: str, name: str) -> str | None:
+    target = name.removeprefix("tissue").removeprefix(".")
+    if target == "__version__" and room != "kernels":
+        return None
+    if any(target == below or target.startswith(f"{below}.") for below in MAY_IMPORT[room]):
+        return None
+    return f"{room} may not use {name}"
+
+
+def source_of(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def project() -> dict[str, Any]:
+    return tomllib.loads(source_of("pyproject.toml"))
+
+
+def test_every_room_stands_on_the_ones_below() -> None:
+    assert len(FILES) > 30
+    assert [line for path in FILES for line in violations(path, source_of(path))] == []
+
+
+def test_no_arrow_runs_in_a_circle() -> None:
+    below = {
+        room: {name.split(".")[0] for name in names} - {room} for room, names in MAY_IMPORT.items()
+    }
+    while below:
+        floor = {room for room, names in below.items() if not names & below.keys()}
+        assert floor, f"these rooms stand on each other: {sorted(below)}"
+        below = {room: names for room, names in below.items() if room not in floor}
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "complaint"),
+    [
+        (
+            "kernels/a.py",
+            "from tissue.model.state import State",
+            "kernels may not use tissue.model",
+        ),
+        ("kernels/a.py", "from tissue import __version__", "kernels may not use"),
+        ("kernels/a.py", "import scipy.ndimage", "kernels know nothing of scipy"),
+        ("kernels/a.py", "from kernels.stencil import shift", "imported as tissue.kernels"),
+        ("tissue/model/a.py", "import kernels", "imported as tissue.kernels"),
+        (
+            "tissue/model/a.py",
+            "def f():\n    from tissue.geometry import grid",
+            "a.py:2: model may",
+        ),
+        ("tissue/model/a.py", "from .. import cli", "is relative"),
+        ("tissue/model/a.py", "import importlib\nimportlib.import_module('x')", "no reader sees"),
+        ("tissue/model/a.py", "import tissue", "model may not use tissue"),
+        ("tissue/storage/a.py", "from tissue.geometry.load import Geometry", "storage may not use"),
+        ("tissue/storage/a.py", "import tissue.model.step", "storage may not use"),
+        ("tissue/analysis/a.py", "from tissue import simulation", "analysis may not use"),
+        ("tissue/analysis/a.py", "from tissue.kernels import loop", "analysis may not use"),
+        ("tissue/analysis/a.py", "from matplotlib import pyplot", "slow to import"),
+        ("tissue/simulation/a.py", "def f():\n    import matplotlib", "belongs to tissue/analysis"),
+        ("tissue/simulation/a.py", "import h5py", "belongs to tissue/storage"),
+        ("tissue/geometry/load.py", "import h5py", "belongs to tissue/storage"),
+        ("tissue/units.py", "from tissue.geometry import grid", "units may not use"),
+        ("tissue/simulation/a.py", "print(1)", "only the command line prints"),
+        ("tissue/model/a.py", "jax.debug.print('x')", "only the command line prints"),
+        ("tissue/model/a.py", "sys.stderr.write('x')", "only the command line prints"),
+    ],
+)
+def test_the_checker_sees(path: str, source: str, complaint: str) -> None:
+    (found,) = violations(path, source)
+    assert complaint in found
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("kernels/a.py", "import functools, jax\nfrom tissue.kernels.stencil import shift"),
+        ("tissue/storage/a.py", "import h5py\nfrom tissue.geometry.grid import Grid"),
+        ("tissue/geometry/images.py", "import h5py"),
+        ("tissue/analysis/a.py", "def f():\n    import matplotlib.pyplot"),
+        ("tissue/analysis/a.py", "if TYPE_CHECKING:\n    from matplotlib.axes import Axes"),
+        ("tissue/simulation/a.py", "from tissue import __version__"),
+        ("tissue/cli.py", "print(1)"),
+    ],
+)
+def test_the_checker_allows(path: str, source: str) -> None:
+    assert violations(path, source) == []
+
+
+def test_every_room_has_its_rules() -> None:
+    assert {room_of(path) for path in FILES} == set(MAY_IMPORT)
+
+
+def test_every_third_party_import_is_a_declared_dependency() -> None:
+    declared = {
+        re.split(r"[^\w.-]", text)[0].lower() for text in project()["project"]["dependencies"]
+    }
+    used = {
+        name.split(".")[0] for path in FILES for name, _, _ in imports(ast.parse(source_of(path)))
+    }
+    ours = {"tissue", "mpl_toolkits"}
+    assert {name.lower() for name in used - ours - sys.stdlib_module_names} == declared
+
+
+def test_every_package_is_packaged() -> None:
+    packages = {
+        path.rpartition("/")[0].replace("/", ".").replace("kernels", "tissue.kernels", 1)
+        for path in FILES
+    }
+    listed = project()["tool"]["setuptools"]["packages"]
+    assert set(listed) == packages | {"tissue.runs"}
+    assert len(listed) == len(set(listed))
+    assert all((ROOT / path).parent.joinpath("__init__.py").is_file() for path in FILES)
+
+
+def test_files_are_short_enough_to_read() -> None:
+    long = {path: source_of(path).count("\n") for path in FILES if path not in LONG_TABLES}
+    assert {path: lines for path, lines in long.items() if lines > MOST_LINES} == {}
+
+
+def test_no_text_knows_a_machine() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("only a checkout tells which files are ours")
+    listing = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listing, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert "pyproject.toml" in names
+    found = []
+    for name in names:
+        path = ROOT / name
+        data = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+        if b"\0" not in data and FOLDER_OF_A_MACHINE.search(data.decode("utf-8", "replace")):
+            found.append(name)
+    assert found == []
+
+
+def test_a_path_of_a_machine_is_recognised() -> None:
+    for top in ("work", "home", "root", "Users"):
+        assert FOLDER_OF_A_MACHINE.search(f"see /{top}/someone/file")
+    assert not FOLDER_OF_A_MACHINE.search("https://example.org/home/page and runs/work/a")

@@ -1,0 +1,101 @@
+"""What is installed is the whole program, and nothing else."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+import tissue
+
+ROOT = Path(__file__).resolve().parents[1]
+LEFT_OUT = (".*", "out", "build", "dist", "__pycache__", "*.egg-info")
+ASK = """
+import tissue, tissue.kernels.elliptic
+from tissue.geometry.load import load_image
+print(tissue.__file__)
+for name, path in tissue.shipped().items():
+    print(name, load_image(tissue.read_run_file(path).geometry).grid.shape)
+"""
+
+
+def pip(*arguments: str | Path) -> None:
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel made of a copy, so that nothing is left in the checkout."""
+    folder = tmp_path_factory.mktemp("packaging")
+    copy = folder / "copy"
+    shutil.copytree(ROOT, copy, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    result = copy / "runs" / "out" / "old"
+    result.mkdir(parents=True)
+    (result / "run.toml").touch()
+    pip("wheel", "--no-deps", "--wheel-dir", folder, copy)
+    (made,) = folder.glob("*.whl")
+    return made
+
+
+def contents(wheel: Path) -> set[str]:
+    with ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_every_source_file(wheel: Path) -> None:
+    kernels = {f"tissue/kernels/{path.name}" for path in (ROOT / "kernels").glob("*.py")}
+    rooms = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tissue").rglob("*.py")}
+    runs = {f"tissue/runs/{path.name}" for path in (ROOT / "runs").glob("*.toml")}
+    data = {"tissue/py.typed", "tissue/runs/data/shrew.nrrd", "tissue/runs/data/NOTICE"}
+    assert "tissue/kernels/elliptic.py" in kernels
+    assert "tissue/runs/shrew.toml" in runs
+    assert kernels | rooms | runs | data <= contents(wheel)
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_nothing_else(wheel: Path) -> None:
+    names = contents(wheel)
+    info = f"tissue_sim-{tissue.__version__}.dist-info"
+    assert {name.split("/")[0] for name in names} == {"tissue", info}
+    assert not [name for name in names if "test" in name or "/out/" in name or "/." in name]
+    assert {f"{info}/licenses/LICENSE", f"{info}/licenses/runs/data/NOTICE"} <= names
+
+
+@pytest.mark.slow
+def test_the_installed_package_finds_its_runs(wheel: Path, tmp_path: Path) -> None:
+    pip("install", "--no-deps", "--target", tmp_path / "site", wheel)
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "site")}
+    command = [sys.executable, "-W", "error", "-c", ASK]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=True
+    )
+    where, *runs = done.stdout.splitlines()
+    assert Path(where).is_relative_to(tmp_path / "site")
+    assert len(runs) == len(list((ROOT / "runs").glob("*.toml")))
+    script = tmp_path / "site" / "bin" / "tissue"
+    done = subprocess.run(
+        [sys.executable, script, "list"], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert all(path.stem in done.stdout for path in (ROOT / "runs").glob("*.toml"))
+
+
+def test_the_version_is_told_once() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == tissue.__version__
+    assert project["scripts"] == {"tissue": "tissue.cli:main"}
+    assert all((ROOT / name).is_file() for name in project["license-files"])
+
+
+@pytest.mark.parametrize("name", ["kernels", "runs"])
+def test_the_links_into_the_package_are_relative(name: str) -> None:
+    link = ROOT / "tissue" / name
+    assert link.is_symlink()
+    assert link.readlink() == Path("..") / name

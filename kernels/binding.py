@@ -26,6 +26,7 @@ Scalar = Float[Array, ""] | float
 MAX_NEWTON = 30
 MAX_INNER = 8
 FORCING = 0.05  # a Newton step is solved to this share of itself
+BLINDNESS = 4.0  # times what a V-cycle sees of an error, at most: slow modes are hard to see
 SMALLEST = 0.1  # a Newton step leaves at least this share of a concentration
 
 
@@ -59,44 +60,37 @@ def _norms(u: Fields) -> Array:
 
 def _inner(
     levels: tuple[Level, ...], r: Fields, sizes: Array, weight: Array, tolerance: Scalar
-) -> tuple[Fields, Array, Array, Array]:
-    """Correction for the residual r, its first and last estimated size, and the V-cycles."""
+) -> tuple[Fields, Array, Array]:
+    """Correction for the residual r, the relative error left in it, and the V-cycles."""
     faces, capacity = levels[0].faces, levels[0].capacity
 
     def dot(x: Fields, y: Fields) -> Array:
         return jnp.sum(weight * jnp.stack([total(p * q) for p, q in zip(x, y, strict=True)]))
 
+    def quotient(above: Array, below: Array) -> Array:
+        return jnp.where(below > 0, above / jnp.where(below > 0, below, 1), 0).astype(r.dtype)
+
     def unfinished(state: tuple[Array, ...]) -> Array:
-        *_, first, last, iteration = state
-        unsolved = last > jnp.maximum(FORCING * first, tolerance)
+        *_, first, left, iteration = state
+        unsolved = left > jnp.maximum(FORCING * first, tolerance)
         return (iteration == 0) | (unsolved & (iteration < MAX_INNER))
 
     def iterate(state: tuple[Array, ...]) -> tuple[Array, ...]:
         x, r, p, a_p, first, _, iteration = state
         z = v_cycle(levels, r)
-        size = jnp.max(_norms(z) / sizes)
+        left = BLINDNESS * jnp.max(_norms(z) / sizes)
         a_z = computed_once(lambda z: -residual(faces, capacity, z, jnp.zeros_like(z)), z)
-        norm = dot(a_p, a_p)
-        turn = jnp.where(norm > 0, -dot(a_z, a_p) / jnp.where(norm > 0, norm, 1), 0).astype(r.dtype)
+        turn = -quotient(dot(a_z, a_p), dot(a_p, a_p))
         p, a_p = z + turn * p, a_z + turn * a_p
-        norm = dot(a_p, a_p)
-        step = jnp.where(norm > 0, dot(r, a_p) / jnp.where(norm > 0, norm, 1), 0).astype(r.dtype)
-        first = jnp.where(iteration == 0, size, first)
-        return x + step * p, r - step * a_p, p, a_p, first, size, iteration + 1
+        step = quotient(dot(r, a_p), dot(a_p, a_p))
+        first = jnp.where(iteration == 0, left, first)
+        return x + step * p, r - step * a_p, p, a_p, first, left, iteration + 1
 
     nothing = jnp.zeros_like(r)
-    infinite = jnp.full((), jnp.inf, sizes.dtype)
-    start: tuple[Array, ...] = (
-        nothing,
-        r,
-        nothing,
-        nothing,
-        infinite,
-        infinite,
-        jnp.zeros((), jnp.int32),
-    )
-    x, *_, first, last, cycles = repeated_while(unfinished, iterate, start)
-    return x, first, last, cycles
+    unknown, none = jnp.full((), jnp.inf, sizes.dtype), jnp.zeros((), jnp.int32)
+    start: tuple[Array, ...] = (nothing, r, nothing, nothing, unknown, unknown, none)
+    x, *_, left, cycles = repeated_while(unfinished, iterate, start)
+    return x, left, cycles
 
 
 def _balanced(
@@ -162,9 +156,10 @@ def binding_pair(
 
     def iterate(state: tuple[Array, ...]) -> tuple[Array, ...]:
         u, _, _, iteration, cycles = state
-        levels = hierarchy(faces, jacobian(u))
+        levels, sizes = hierarchy(faces, jacobian(u)), _norms(u)
         r = source - loss * u - scale * (bind * u[0] * u[1]) + flux_divergence(faces, u)
-        change, step, left, spent = _inner(levels, sign * r, _norms(u), weight, tolerance)
+        change, left, spent = _inner(levels, sign * r, sizes, weight, tolerance)
+        step = jnp.max(_norms(change) / sizes)
         u = jnp.maximum(u + sign * change, SMALLEST * u)
         return u, step, left, iteration + 1, cycles + spent
 

@@ -56,7 +56,7 @@ def test_references_continue_smoothly_into_bone(tissue: SimpleNamespace) -> None
 
 def test_smallest_share_tells_starved_marrow(make_tissue: Callable[..., SimpleNamespace]) -> None:
     # strong chemotaxis in a corner-rich bone empties the marrow far from RANKL
-    calm, wild = make_tissue(), make_tissue(chi_R=4e6)
+    calm, wild = make_tissue(), make_tissue(chi_R=3e7)
     share = [
         float(smallest_share(t.state, t.healthy, t.parameters)["osteoclast_precursors"])
         for t in (calm, wild)

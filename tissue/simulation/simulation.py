@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
 """Relative error of the solves of a step, an order below the error of a half-day step."""
 
-HEALTHY_TOLERANCE = {"float32": 1e-6, "float64": 1e-11}
+HEALTHY_TOLERANCE = {"float32": 5e-6, "float64": 1e-11}
 """Of the healthy state, which stands still to this."""
 
 SMALLEST_SHARE = 0.05  # of the nominal precursor density that healthy marrow must keep

@@ -1,0 +1,88 @@
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from tissue.kernels.stencil import (
+    face_sum,
+    flux_divergence,
+    harmonic_faces,
+    shift,
+    shift_replicate,
+    total,
+)
+
+SHAPE = (3, 4, 5)
+AXES = (-3, -2, -1)
+
+
+def numbers(*lead: int, seed: int = 0) -> npt.NDArray[np.float64]:
+    return np.random.default_rng(seed).random((*lead, *SHAPE)) + 0.1
+
+
+@pytest.mark.parametrize("axis", AXES)
+@pytest.mark.parametrize("step", [-1, 1])
+def test_shift_reads_the_neighbour_and_zero_outside(axis: int, step: int) -> None:
+    u = numbers(2)
+    outside = [(0, 0)] * 4
+    outside[axis] = (1, 1)
+    expected = np.pad(u, outside).take(range(1 + step, 1 + step + SHAPE[axis]), axis)
+    assert np.array_equal(shift(jnp.asarray(u), axis, step), expected)
+
+
+@pytest.mark.parametrize("axis", AXES)
+@pytest.mark.parametrize("step", [-1, 1])
+def test_shift_replicate_repeats_the_wall_voxel(axis: int, step: int) -> None:
+    u = numbers(2)
+    outside = [(0, 0)] * 4
+    outside[axis] = (1, 1)
+    padded = np.pad(u, outside, mode="edge")
+    expected = padded.take(range(1 + step, 1 + step + SHAPE[axis]), axis)
+    assert np.array_equal(shift_replicate(jnp.asarray(u), axis, step), expected)
+
+
+def test_faces_conduct_like_two_halves_in_series_and_walls_not() -> None:
+    eps = numbers()
+    for axis, faces in zip(AXES, harmonic_faces(jnp.asarray(eps)), strict=True):
+        n = SHAPE[axis]
+        low, high = eps.take(range(n - 1), axis), eps.take(range(1, n), axis)
+        series = 1 / (0.5 / low + 0.5 / high)
+        assert np.asarray(faces).take(range(n - 1), axis) == pytest.approx(series, rel=1e-14)
+        assert not np.asarray(faces).take(n - 1, axis).any()
+
+
+def test_an_impermeable_voxel_closes_its_faces() -> None:
+    eps = jnp.asarray(numbers()).at[1, 1, 2].set(0.0)
+    assert float(face_sum(harmonic_faces(eps))[1, 1, 2]) == 0
+    assert np.isfinite(face_sum(harmonic_faces(jnp.zeros(SHAPE)))).all()
+
+
+def test_flux_divergence_equals_the_matrix() -> None:
+    # the plain definition, voxel by voxel
+    eps, u = numbers(), numbers(2, seed=1)
+    expected = np.zeros_like(u)
+    sums = np.zeros(SHAPE)
+    for here in np.ndindex(SHAPE):
+        for axis in range(3):
+            for step in (-1, 1):
+                there = tuple(i + step * (a == axis) for a, i in enumerate(here))
+                if min(there) >= 0 and all(i < n for i, n in zip(there, SHAPE, strict=True)):
+                    conductance = 2 * eps[here] * eps[there] / (eps[here] + eps[there])
+                    expected[(..., *here)] += conductance * (u[(..., *there)] - u[(..., *here)])
+                    sums[here] += conductance
+    faces = harmonic_faces(jnp.asarray(eps))
+    assert np.asarray(flux_divergence(faces, jnp.asarray(u))) == pytest.approx(expected, abs=1e-14)
+    assert np.asarray(face_sum(faces)) == pytest.approx(sums, rel=1e-14)
+
+
+def test_flux_divergence_of_a_constant_is_nothing() -> None:
+    # exactly, because it is written with differences
+    faces = harmonic_faces(jnp.asarray(numbers(), jnp.float32))
+    assert not np.asarray(flux_divergence(faces, jnp.full(SHAPE, 0.1, jnp.float32))).any()
+
+
+def test_total_is_accumulated_in_float64() -> None:
+    # one float32 rounding step of 2^24 swallows every later 1
+    values = jnp.ones(SHAPE, jnp.float32).at[0, 0, 0].set(2.0**24)
+    assert total(values).dtype == jnp.float64
+    assert float(total(values)) == 2.0**24 + 59

@@ -7,10 +7,8 @@ is carried through bone; restriction is its transpose, written as face fluxes so
 exactly; both ends smooth with the same damped Jacobi sweep: the cycle is symmetric where c is.
 """
 
-import math
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
@@ -18,7 +16,6 @@ from jaxtyping import Float
 from tissue.kernels.loop import computed_once
 from tissue.kernels.stencil import AXES, Faces, Field, Fields, face_sum, flux_divergence, shift
 
-COARSEST = 4  # largest side of the grid that is solved directly
 DAMPING = 6 / 7  # of the Jacobi sweep: the optimum of the 7-point stencil
 Coupling = Float[Array, "n n z y x"]
 CoarseField = Float[Array, "cz cy cx"]
@@ -35,14 +32,12 @@ class Level(NamedTuple):
         capacity: c, an n x n matrix in every voxel.
         smoother: DAMPING / (c + sum T), the inverse of the diagonal block.
         bridges: a quarter of the openness of every face [0, 1/4], the weights of prolongation.
-        inverse: of the whole system on the coarsest grid, None on the others.
     """
 
     faces: Faces
     capacity: Coupling
     smoother: Coupling
     bridges: Faces
-    inverse: Float[Array, "m m"] | None
 
 
 def multiply(matrix: Coupling, u: Fields) -> Fields:
@@ -69,7 +64,7 @@ def _level(faces: Faces, capacity: Coupling, openness: float) -> Level:
     n = capacity.shape[0]
     diagonal = capacity + jnp.eye(n, dtype=capacity.dtype)[:, :, None, None, None] * face_sum(faces)
     bridges = tuple(0.25 * jnp.minimum(1, t * openness) for t in faces)
-    return Level(faces, capacity, DAMPING * _inverse(diagonal), bridges, None)  # type: ignore[arg-type]
+    return Level(faces, capacity, DAMPING * _inverse(diagonal), bridges)  # type: ignore[arg-type]
 
 
 def _padded(u: Array) -> Array:
@@ -106,33 +101,18 @@ def _coarse_capacity(capacity: Coupling) -> CoarseCoupling:
 
 
 def hierarchy(faces: Faces, capacity: Coupling) -> tuple[Level, ...]:
-    """All levels from the finest to one that is small enough for a dense inverse.
+    """All levels from the finest to a single voxel.
 
     Args:
         faces: conductance of every face, 1 for an open one (any units shared with capacity).
         capacity: loss in every voxel in the units of the faces, an n x n matrix with n = 1 or 2.
     """
     levels = [_level(faces, capacity, 1.0)]
-    while max(levels[-1].capacity.shape[-3:]) > COARSEST:
+    while max(levels[-1].capacity.shape[-3:]) > 1:
         faces = computed_once(_coarse_faces, levels[-1].faces)
         capacity = computed_once(_coarse_capacity, levels[-1].capacity)
         levels.append(_level(faces, capacity, 4.0 ** len(levels)))
-    levels[-1] = levels[-1]._replace(inverse=_dense_inverse(faces, capacity))
     return tuple(levels)
-
-
-def _dense_inverse(faces: CoarseFaces, capacity: CoarseCoupling) -> Float[Array, "m m"]:
-    """Inverse of the whole system as a matrix over the n fields of all voxels."""
-    shape = capacity.shape[1:]
-    basis = jnp.eye(math.prod(shape), dtype=capacity.dtype)
-
-    def column(unit: Array) -> Array:
-        u = unit.reshape(shape)
-        return -residual(faces, capacity, u, jnp.zeros_like(u)).ravel()
-
-    matrix = jax.vmap(column, out_axes=1)(basis)
-    empty = jnp.diagonal(matrix) == 0  # padding: any value will do, none ever gets there
-    return jnp.linalg.inv(matrix + jnp.diag(empty.astype(matrix.dtype)))
 
 
 def _restrict(coarse: Level, r: Fields) -> CoarseFields:
@@ -167,8 +147,8 @@ def _prolong(coarse: Level, u: CoarseFields, shape: tuple[int, ...]) -> Fields:
 def v_cycle(levels: tuple[Level, ...], source: Fields) -> Fields:
     """An approximate solution of the finest level's system from a zero start."""
     level, coarser = levels[0], levels[1:]
-    if level.inverse is not None:
-        return (level.inverse @ source.ravel()).reshape(source.shape)
+    if not coarser:  # a single voxel: exact
+        return multiply(level.smoother, source) / DAMPING
 
     def descend(s: Array, smoother: Array) -> tuple[Array, Array]:
         u = computed_once(multiply, smoother, s)

@@ -38,7 +38,7 @@ def _fitted_faces(conductance: Field, potential: Field) -> Faces:
 
 def drift_diffusion(
     porosity: Field,
-    mobility: Field,
+    mobility: Field | Scalar,
     potential: Field,
     loss: Field,
     source: Field,
@@ -75,7 +75,7 @@ def drift_diffusion(
 @jax.jit
 def _symmetrised(
     porosity: Field,
-    mobility: Field,
+    mobility: Field | Scalar,
     potential: Field,
     loss: Field,
     source: Field,

@@ -90,7 +90,7 @@ class Population(NamedTuple):
 
     diffusivity: Array | float
     drift: Field
-    mobility: Field
+    mobility: Field | float
     turnover: Array | float
     supply: Field
     uptake: Field

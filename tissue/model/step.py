@@ -170,7 +170,7 @@ def osteoclast_population(
     return Population(
         diffusivity=p.D_M,
         drift=cells.osteoclast_precursor_drift(rankl, p),
-        mobility=jnp.ones_like(rankl),
+        mobility=1.0,
         turnover=p.delta_M,
         supply=pore.exchange.porosity * p.delta_M * p.M_0 + supply_returned,
         uptake=uptake,
@@ -233,18 +233,27 @@ def _osteoblast_demand(
 
 
 @jax.jit
+def _grow(
+    demand: _Demand, precursors: Field, reference: Field, density: Field, pore: Pores, dt: Scalar
+) -> tuple[Field, Relaxed]:
+    """Cells formed from the new precursors [cells/mm^2/day], and what becomes of their density."""
+    formed = demand.recruitment * pore.exchange.see(precursors / reference)
+    return formed, cells.relax(density, formed, demand.loss, dt)
+
+
 def _lineage(
     demand: _Demand,
-    precursors: Field,
+    start: tuple[Field, Field],
     reference: Field,
-    density: Field,
     pore: Pores,
     dt: Scalar,
-    cycles: Array,
+    n: Numerics,
 ) -> Lineage:
-    """The cells that form from the new precursors and die over the step."""
-    formed = demand.recruitment * pore.exchange.see(precursors / reference)
-    grown = cells.relax(density, formed, demand.loss, dt)
+    """Precursors and the cells that form from them, from their densities at the start."""
+    precursors, cycles = cells.step_precursors(
+        start[0], demand.population, pore, dt, n.spacing, n.tolerance
+    )
+    formed, grown = _grow(demand, precursors, reference, start[1], pore, dt)
     return Lineage(precursors, demand.population.supply, formed, demand.loss, grown, cycles)
 
 
@@ -276,10 +285,18 @@ def _move_supply(supply: Field, before: Pores, after: Pores) -> Field:
     return moved * (total(new) / total(old)).astype(moved.dtype)
 
 
+class _Moved(NamedTuple):
+    """What moved along with the surface, or along it."""
+
+    motion: Motion
+    pores: Pores
+    precursors: tuple[Field, Field]
+    spread: Field
+    supply: Field
+
+
 @jax.jit
-def _move_surface(
-    state: State, done: Activity, p: Parameters, dt: Scalar, n: Numerics
-) -> tuple[State, Account]:
+def _move_surface(state: State, done: Activity, p: Parameters, dt: Scalar, n: Numerics) -> _Moved:
     """Cells spread along the surface, the bone moves, the precursors follow the pore space."""
     on_surface = done.osteoclasts.cells, done.osteoblasts.cells, done.store
     settled = jnp.stack([density.after for density in on_surface])
@@ -290,20 +307,10 @@ def _move_surface(
     after = pores(motion.phi, n.spacing, p)
     # the number of precursors in a voxel stays while its pore space changes
     crowding = done.pores.exchange.porosity / after.exchange.porosity
-    following = State(
-        time=state.time + dt,
-        bone_volume_fraction=motion.phi,
-        il1=done.fluid.il1,
-        rankl=done.fluid.pair.a,
-        opg=done.fluid.pair.b,
-        osteoclast_precursors=done.osteoclasts.precursors * crowding,
-        osteoblast_precursors=done.osteoblasts.precursors * crowding,
-        osteoclasts=spread[0],
-        osteoblasts=spread[1],
-        coupling_store=spread[2],
-        endosteal_supply=_move_supply(state.endosteal_supply, done.pores, after),
-    )
-    return following, Account(done, motion, after)
+    lines = done.osteoclasts, done.osteoblasts
+    precursors = lines[0].precursors * crowding, lines[1].precursors * crowding
+    supply = _move_supply(state.endosteal_supply, done.pores, after)
+    return _Moved(motion, after, precursors, spread, supply)
 
 
 def advance(
@@ -315,20 +322,29 @@ def advance(
     seen = see_solutes(fluid.il1, fluid.pair.a, fluid.pair.b, pore, p)
 
     demand = _osteoclast_demand(state, pore, healthy, fluid.pair.a, seen, p)
-    precursors, cycles = cells.step_precursors(
-        state.osteoclast_precursors, demand.population, pore, dt, n.spacing, n.tolerance
-    )
-    reference = healthy.osteoclast_precursors
-    osteoclasts = _lineage(demand, precursors, reference, state.osteoclasts, pore, dt, cycles)
+    start = state.osteoclast_precursors, state.osteoclasts
+    osteoclasts = _lineage(demand, start, healthy.osteoclast_precursors, pore, dt, n)
     resorption, store = _resorb(state, healthy, seen, osteoclasts.cells.mean, p, dt)
 
     demand = _osteoblast_demand(state, pore, healthy, fluid.il1, seen, store, p)
-    precursors, cycles = cells.step_precursors(
-        state.osteoblast_precursors, demand.population, pore, dt, n.spacing, n.tolerance
-    )
-    reference = healthy.osteoblast_precursors
-    osteoblasts = _lineage(demand, precursors, reference, state.osteoblasts, pore, dt, cycles)
+    start = state.osteoblast_precursors, state.osteoblasts
+    osteoblasts = _lineage(demand, start, healthy.osteoblast_precursors, pore, dt, n)
     formation = _form(osteoblasts.cells.mean, seen, p)
+    del demand
 
-    activity = Activity(pore, fluid, seen, osteoclasts, osteoblasts, store, resorption, formation)
-    return _move_surface(state, activity, p, dt, n)
+    done = Activity(pore, fluid, seen, osteoclasts, osteoblasts, store, resorption, formation)
+    moved = _move_surface(state, done, p, dt, n)
+    following = State(
+        time=state.time + dt,
+        bone_volume_fraction=moved.motion.phi,
+        il1=fluid.il1,
+        rankl=fluid.pair.a,
+        opg=fluid.pair.b,
+        osteoclast_precursors=moved.precursors[0],
+        osteoblast_precursors=moved.precursors[1],
+        osteoclasts=moved.spread[0],
+        osteoblasts=moved.spread[1],
+        coupling_store=moved.spread[2],
+        endosteal_supply=moved.supply,
+    )
+    return following, Account(done, moved.motion, moved.pores)

@@ -45,11 +45,6 @@ def devices() -> tuple[str, ...]:
     return tuple(lines)
 
 
-def host_memory() -> float:
-    """Memory of this machine [GB]."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-
-
 def peak_memory() -> float:
     """Largest memory of this process so far [GB]."""
     scale = 1e9 if platform.system() == "Darwin" else 1e6

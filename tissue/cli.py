@@ -105,7 +105,7 @@ def _run(options: argparse.Namespace) -> int:
     folder = options.out or Path("runs/out") / config.name
     with _Progress(config, options.quiet) as progress:
         done = run(config, folder, overwrite=options.overwrite, watch=progress)
-    picture = write_summary(folder)
+    picture = write_summary(folder, config.name)
     if not options.quiet:
         start, end = done.metrics["bv_tv"][0], done.metrics["bv_tv"][-1]
         change, days = done.metrics["bv_tv_change_percent"][-1], done.metrics["time_day"][-1]
@@ -192,12 +192,13 @@ def _list(_: argparse.Namespace) -> int:
 
 def _doctor(_: argparse.Namespace) -> int:
     from tissue import backend
+    from tissue.simulation.machine import host_memory
 
     for name, number in backend.versions().items():
         print(f"{name:12s} {number}")
     for line in backend.devices():
         print(f"{'device':12s} {line}")
-    print(f"{'host memory':12s} {backend.host_memory():.1f} GB")
+    print(f"{'host memory':12s} {host_memory() / 1e9:.1f} GB")
     if backend.drops_nan():
         print("note: jnp.max drops NaN on this backend (known, and no check relies on it)")
     wrong = backend.wrong_results()

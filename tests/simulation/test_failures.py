@@ -48,7 +48,7 @@ def spoil(monkeypatch: pytest.MonkeyPatch, change: Callable[[State], State]) -> 
 
 
 FAILURES = [
-    (put("rankl", np.nan), r"rankl is nan in voxel \[1, 2, 3\] \(1 voxels are wrong\)"),
+    (put("rankl", np.nan), r"rankl is nan in voxel \[1, 2, 3\] \(1 of 512 voxels wrong\)"),
     (put("il1", np.inf), r"il1 is inf in voxel \[1, 2, 3\]"),
     (put("osteoclasts", -1.0), r"osteoclasts is -1 in voxel \[1, 2, 3\]"),
     (put("bone_volume_fraction", 1.5), r"bone_volume_fraction is 1.5 in voxel \[1, 2, 3\]"),

@@ -34,7 +34,7 @@ def test_one_bad_voxel_is_found(healthy: State, name: str, value: float) -> None
     state = replace(healthy, **{name: getattr(healthy, name).at[VOXEL].set(value)})
     found = examined(state)
     assert found is not None
-    assert found.startswith(f"{name} is {np.float32(value):g} in voxel [41, 7, 59] (1 voxels")
+    assert found.startswith(f"{name} is {np.float32(value):g} in voxel [41, 7, 59] (1 of ")
 
 
 def test_more_bone_than_room_is_found(healthy: State) -> None:
@@ -48,4 +48,7 @@ def test_more_bone_than_room_is_found(healthy: State) -> None:
 def test_the_first_wrong_field_is_told_with_its_extent(healthy: State) -> None:
     nothing = jnp.full(SHAPE, jnp.nan, jnp.float32)
     found = examined(replace(healthy, rankl=nothing, opg=nothing))
-    assert found == f"rankl is nan in voxel [0, 0, 0] ({np.prod(SHAPE)} voxels are wrong)"
+    assert (
+        found
+        == f"rankl is nan in voxel [0, 0, 0] ({np.prod(SHAPE)} of {np.prod(SHAPE)} voxels wrong)"
+    )

@@ -11,7 +11,7 @@ from tissue.geometry.load import Geometry, ImageSettings
 from tissue.model.conservation import BUDGETS, SWEPT, Budget
 from tissue.scenario.config import RunConfig
 from tissue.simulation.ledger import LEDGER, broken_budget, ledger_row
-from tissue.simulation.plan import plan
+from tissue.simulation.plan import FIELDS_IN_MEMORY, plan
 
 
 def geometry(spacing: float = 10.0, *warnings: str) -> Geometry:
@@ -25,7 +25,8 @@ def test_the_plan_counts(tiny: RunConfig) -> None:
     assert (coming.shape, coming.spacing, coming.bv_tv) == ((10, 20, 30), 10, 0.25)
     assert (coming.steps, coming.step, coming.snapshots) == (4, 0.5, 3)
     assert coming.warnings == ()
-    assert plan(replace(tiny, precision="float64"), geometry()).memory == 2 * coming.memory
+    double = plan(replace(tiny, precision="float64"), geometry())
+    assert double.memory - coming.memory == FIELDS_IN_MEMORY * 4 * 6000
     assert plan(replace(tiny, fields=tiny.fields[:3]), geometry()).disk == coming.disk // 2
 
 
@@ -34,8 +35,8 @@ def test_the_plan_in_words(tiny: RunConfig) -> None:
     assert "10 x 20 x 30 voxels [z, y, x] of 10 um (0.1 x 0.2 x 0.3 mm" in grid
     assert "BV/TV 0.2500" in grid
     assert steps.split() == ["steps", "4", "of", "0.5", "day"]
-    assert memory.endswith("2.16 MB")
-    assert "3 snapshots (about 108 kB), metrics.csv, ledger.csv, run.toml" in writes
+    assert memory.endswith("504 MB")
+    assert "3 snapshots (about 173 kB), metrics.csv, ledger.csv, run.toml" in writes
 
 
 @pytest.mark.parametrize(("preset", "edge"), [("mouse", 10.0), ("human", 25.0)])
@@ -48,6 +49,12 @@ def test_coarse_voxels_are_warned_of(tiny: RunConfig, preset: str, edge: float) 
     assert "set geometry.synthetic.spacing to a finer voxel" in warning
     (warning,) = plan(image, geometry(edge * 1.02)).warnings
     assert "set geometry.resample to a finer voxel" in warning
+
+
+def test_too_little_memory_is_warned_of(tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tissue.simulation.plan.usable_memory", lambda: 400_000_000)
+    (warning,) = plan(tiny, geometry()).warnings
+    assert "needs about 504 MB of memory and there are 400 MB" in warning
 
 
 def test_warnings_of_geometry_and_parameters_are_passed_on(tiny: RunConfig) -> None:

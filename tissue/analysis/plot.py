@@ -44,11 +44,12 @@ class _Moment:
         return f"day {self.snapshot.time:g}"
 
 
-def write_summary(folder: Path) -> Path:
+def write_summary(folder: Path, name: str | None = None) -> Path:
     """Draws `summary.png`: curves, a slice and the bone in 3-D, at the start and at the end.
 
     Args:
         folder: a run folder with metrics.csv and at least one snapshot.
+        name: of the run, by default that of the folder.
 
     Returns:
         The path of the picture.
@@ -64,7 +65,7 @@ def write_summary(folder: Path) -> Path:
     moments = _moments(folder)
     figure = Figure(figsize=_SIZE, dpi=_DPI, facecolor="white")
     FigureCanvasAgg(figure)
-    _draw_heading(figure, folder.resolve().name, metrics)
+    _draw_heading(figure, name or folder.resolve().name, metrics)
     _draw_bones(figure, moments)
     _draw_curves(figure, metrics)
     path = folder / "summary.png"

@@ -144,10 +144,10 @@ def _step(run: RunTable) -> float:
 def _geometry(table: GeometryTable, folder: Path, seed: int) -> ImageSettings | SyntheticSettings:
     synthetic = table.synthetic
     if (table.file is None) == (synthetic is None):
-        state = "neither" if synthetic is None else "both"
+        state = "neither is" if synthetic is None else "both are"
         raise InputError(
             f"geometry.file or [geometry.synthetic] must say where the bone comes from: "
-            f"exactly one of the two is needed, {state} is given"
+            f"exactly one of the two is needed, {state} given"
         )
     if synthetic is not None:
         for key in sorted(table.model_fields_set - {"synthetic"}):

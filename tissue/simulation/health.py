@@ -33,5 +33,6 @@ def diagnosis(state: State, counts: np.ndarray) -> str | None:
             voxel = np.unravel_index(int(jnp.argmax(_bad(name, values))), values.shape)
             z, y, x = (int(i) for i in voxel)
             value = float(values[voxel])
-            return f"{name} is {value:g} in voxel [{z}, {y}, {x}] ({int(count)} voxels are wrong)"
+            extent = f"{int(count)} of {values.size} voxels wrong"
+            return f"{name} is {value:g} in voxel [{z}, {y}, {x}] ({extent})"
     return None

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from tissue.geometry.load import Geometry
 from tissue.geometry.synthetic import SyntheticSettings
 from tissue.scenario.config import RunConfig
+from tissue.simulation.machine import usable_memory
 
-FIELDS_IN_MEMORY = 90
-"""Fields alive at the peak of a step (state, references, rates, multigrid levels)."""
+FIELDS_IN_MEMORY = 175
+"""Fields alive at the peak of a step: 12.2 GB in all at 256^3 in float32."""
 
-COMPRESSION = 4.0
-"""Typical ratio of a field in a snapshot; bone compresses better, smooth fields less."""
+PROGRAM_MEMORY = 500_000_000
+"""What the program takes besides its fields [bytes]."""
+
+COMPRESSION = 2.5
+"""Ratio of a field in a snapshot: bone compresses better, smooth fields less."""
 
 COARSEST_VOXEL = {"mouse": 10.0, "human": 25.0}
 """Voxel edge above which trabeculae of the species lose surface [um]."""
@@ -71,6 +75,13 @@ def plan(config: RunConfig, geometry: Geometry) -> Plan:
             f"voxels of {grid.spacing:g} um are coarse for {config.preset} trabeculae: up to "
             f"{coarsest:g} um keeps their surface; set {key} to a finer voxel"
         )
+    memory = PROGRAM_MEMORY + FIELDS_IN_MEMORY * item * grid.voxels
+    usable = usable_memory()
+    if memory > usable:
+        warnings.append(
+            f"the run needs about {_size(memory)} of memory and there are {_size(usable)}: "
+            "use coarser voxels, a smaller box or float32"
+        )
     return Plan(
         shape=grid.shape,
         spacing=grid.spacing,
@@ -78,7 +89,7 @@ def plan(config: RunConfig, geometry: Geometry) -> Plan:
         steps=config.steps,
         step=config.actual_step,
         snapshots=snapshots,
-        memory=FIELDS_IN_MEMORY * item * grid.voxels,
+        memory=memory,
         disk=int(snapshots * len(config.fields) * 4 * grid.voxels / COMPRESSION),
         warnings=tuple(warnings),
     )

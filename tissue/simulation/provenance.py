@@ -7,13 +7,12 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import jax
-
 from tissue import __version__
 from tissue.geometry.images import TIFF_SUFFIXES
 from tissue.geometry.load import ImageSettings
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import config_hash, resolved_toml
+from tissue.simulation.machine import device
 
 
 def provenance(config: RunConfig, folder: Path) -> dict[str, str]:
@@ -44,12 +43,6 @@ def input_hash(image: Path) -> str:
         with path.open("rb") as opened:
             hashlib.file_digest(opened, lambda: digest)
     return digest.hexdigest()
-
-
-def device() -> str:
-    """The devices that compute."""
-    kinds = [d.device_kind for d in jax.devices()]
-    return f"{len(kinds)} x {kinds[0]} ({jax.default_backend()})"
 
 
 def _commit() -> str | None:

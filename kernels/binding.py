@@ -17,6 +17,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
+from tissue.kernels.elliptic import Effort
 from tissue.kernels.loop import computed_once, repeated_while
 from tissue.kernels.multigrid import Level, hierarchy, residual, v_cycle
 from tissue.kernels.stencil import Field, Fields, flux_divergence, harmonic_faces, total
@@ -31,11 +32,11 @@ SMALLEST = 0.1  # a Newton step leaves at least this share of a concentration
 
 
 class Pair(NamedTuple):
-    """Both fields [concentration] and the V-cycles of the coupled pair spent on them."""
+    """Both fields [concentration], and the effort in V-cycles of the coupled pair."""
 
     a: Field
     b: Field
-    cycles: Array
+    effort: Effort
 
 
 class Species(NamedTuple):
@@ -167,5 +168,6 @@ def binding_pair(
     infinite = jnp.full((), jnp.inf, weight.dtype)
     zero = jnp.zeros((), jnp.int32)
     state: tuple[Array, ...] = (start, infinite, infinite, zero, zero)
-    u, *_, cycles = repeated_while(unfinished, iterate, state)
-    return Pair(*_balanced(u[0], u[1], first, second, bind), cycles)
+    u, step, left, _, cycles = repeated_while(unfinished, iterate, state)
+    effort = Effort(cycles, jnp.maximum(left, step**2))
+    return Pair(*_balanced(u[0], u[1], first, second, bind), effort)

@@ -5,6 +5,8 @@ porosity on a face, closed walls, c = loss h^2 / D and s = source h^2 / D: a sym
 It is solved by conjugate gradients preconditioned with one multigrid V-cycle.
 """
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
@@ -18,8 +20,20 @@ Scalar = Float[Array, ""] | float
 
 MAX_ITERATIONS = 200
 
-Solution = tuple[Field, Array]
-"""The field and the number of V-cycles spent on it."""
+
+class Effort(NamedTuple):
+    """What an iteration took, and how well it ended.
+
+    Attributes:
+        cycles: iterations, each one multigrid cycle where there is one.
+        error: relative error estimated at the last of them, which has made it smaller still.
+    """
+
+    cycles: Array
+    error: Array
+
+
+Solution = tuple[Field, Effort]
 
 
 def wall(porosity: Field, axis: int, side: int) -> Field:
@@ -69,8 +83,8 @@ def _conjugate_gradients(
     r = computed_once(lambda u: residual(faces, capacity, u, source[None]), u)
     one = jnp.ones((), total(u).dtype)
     state: tuple[Array, ...] = (u, r, jnp.zeros_like(u), one, one * 0, jnp.zeros((), jnp.int32))
-    u, *_, iterations = repeated_while(unfinished, iterate, state)
-    return u[0], iterations
+    u, *_, r_z, energy, iterations = repeated_while(unfinished, iterate, state)
+    return u[0], Effort(iterations, jnp.sqrt(r_z / jnp.where(energy == 0, 1, jnp.abs(energy))))
 
 
 def _finished(u: Field, faces: Faces, capacity: Field, source: Field) -> Field:
@@ -117,11 +131,11 @@ def solve(
     def adjoint(_: object, s: Field) -> Solution:
         return _conjugate_gradients(levels, s, jnp.zeros_like(s), tolerance)
 
-    u, iterations = lax.custom_linear_solve(
+    u, effort = lax.custom_linear_solve(
         operator, source, forward, transpose_solve=adjoint, symmetric=True, has_aux=True
     )
     mended = lax.stop_gradient(_finished(u, faces, capacity, source) - u)
-    return u + mended, iterations
+    return u + mended, effort
 
 
 def screened_diffusion(
@@ -146,7 +160,7 @@ def screened_diffusion(
         tolerance: relative error in the energy norm.
 
     Returns:
-        The concentration, never negative, with sum(loss u) = sum(source); and the V-cycles spent.
+        The concentration, never negative, with sum(loss u) = sum(source); and the effort.
     """
     system = _scaled(porosity, loss, source, spacing**2 / diffusivity)
     return solve(*system, start, tolerance)

@@ -11,6 +11,7 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
+from tissue.kernels.elliptic import Effort
 from tissue.kernels.loop import computed_once, repeated_while
 from tissue.kernels.stencil import (
     AXES,
@@ -112,7 +113,7 @@ def spread_along(
     time: Scalar,
     *,
     tolerance: Scalar,
-) -> Fields:
+) -> tuple[Fields, Effort]:
     """Densities on the surface after diffusing along it for `time`, each number kept exactly.
 
     Implicit: a (n' - n) = time div(a D grad n') on faces with the harmonic mean of a, by
@@ -134,7 +135,8 @@ def spread_along(
     weight = 1 / (storage + reach * face_sum(faces))
 
     def dots(x: Fields, y: Fields) -> Array:
-        return jnp.sum(x * y, axis=(-3, -2, -1))[:, None, None, None]
+        products = jnp.sum(x * y, axis=(-3, -2, -1), dtype=jnp.float64)
+        return products.astype(x.dtype)[:, None, None, None]
 
     def kept(u: Fields) -> Fields:
         """u times a factor each that restores the number on the surface."""
@@ -169,8 +171,12 @@ def spread_along(
         dots(r, weight * r),
         jnp.zeros((), jnp.int32),
     )
-    spread, *_ = repeated_while(unfinished, iterate, first)
-    return jnp.where(surface > 0, kept(spread), densities)
+    spread, _, _, r_z, iterations = repeated_while(unfinished, iterate, first)
+    # an unconverged iterate may undershoot: clipped, and what the clip disturbed is smoothed
+    spread = jnp.maximum(spread, 0)
+    spread = kept(spread + 0.5 * weight * left(spread, source))
+    error = tolerance * jnp.sqrt(jnp.max(r_z / jnp.maximum(goal, tiny)))
+    return jnp.where(surface > 0, spread, densities), Effort(iterations, error)
 
 
 class Motion(NamedTuple):
@@ -178,13 +184,11 @@ class Motion(NamedTuple):
 
     Attributes:
         phi: the volume fraction afterwards.
-        change: sum over voxels and sub-steps of |grad phi| v dt, what phi has to have changed by.
-        eroded: sum of |grad phi| times the eroding velocity times dt.
-        grown: the same for the growing velocity.
+        eroded: sum over voxels and sub-steps of |grad phi| times the eroding velocity times dt.
+        grown: the same for the growing velocity; grown - eroded is the change of sum(phi).
     """
 
     phi: Field
-    change: Array
     eroded: Array
     grown: Array
 
@@ -215,10 +219,9 @@ def move(phi: Field, eroding: Field, growing: Field, spacing: Scalar, time: Scal
         moved = computed_once(lambda p, s: p + dt * s * velocity, motion.phi, slope)
         return Motion(
             moved,
-            motion.change + total(slope * velocity) * dt,
             motion.eroded + total(slope * eroding) * dt,
             motion.grown + total(slope * growing) * dt,
         )
 
     zero = jnp.zeros((), total(phi).dtype)
-    return lax.fori_loop(0, steps.astype(jnp.int32), advance, Motion(phi, zero, zero, zero))
+    return lax.fori_loop(0, steps.astype(jnp.int32), advance, Motion(phi, zero, zero))

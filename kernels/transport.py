@@ -64,12 +64,12 @@ def drift_diffusion(
         tolerance: relative error in the energy norm.
 
     Returns:
-        The density, with sum(loss n) = sum(source) to rounding, and the V-cycles spent.
+        The density, with sum(loss n) = sum(source) to rounding, and the effort.
     """
     scale = spacing**2 / diffusivity
     boltzmann, system = _symmetrised(porosity, mobility, potential, loss, source, start, scale)
-    w, cycles = solve(*system, tolerance)
-    return w * boltzmann, cycles
+    w, effort = solve(*system, tolerance)
+    return w * boltzmann, effort
 
 
 @jax.jit

@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "model": {"model", "kernels", "units", "errors"},
     "scenario": {"scenario", "geometry", "model", "units", "errors"},
     "storage": {"storage", "geometry.grid", "errors"},
-    "simulation": {"simulation", "scenario", "storage", "model", "geometry", "units", "errors"},
+    "simulation": {"simulation", "scenario", "storage", "model", "kernels", "geometry", "errors"},
     "analysis": {"analysis", "storage", "geometry", "errors"},
     "backend": {"kernels", "errors"},
     "cli": {"backend", "analysis", "simulation", "storage", "scenario", "model", "units", "errors"},

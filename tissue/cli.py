@@ -105,7 +105,12 @@ def _run(options: argparse.Namespace) -> int:
     folder = options.out or Path("runs/out") / config.name
     with _Progress(config, options.quiet) as progress:
         done = run(config, folder, overwrite=options.overwrite, watch=progress)
-    picture = write_summary(folder, config.name)
+    try:
+        picture = write_summary(folder, config.name)
+    except OSError as error:
+        raise RunError(
+            f"the run is finished and whole, but its picture cannot be written ({error.strerror})"
+        ) from None
     if not options.quiet:
         start, end = done.metrics["bv_tv"][0], done.metrics["bv_tv"][-1]
         change, days = done.metrics["bv_tv_change_percent"][-1], done.metrics["time_day"][-1]
@@ -211,15 +216,22 @@ def _doctor(_: argparse.Namespace) -> int:
 
 def _log_to_screen(level: int) -> None:
     """Progress and warnings of the run on stderr, past the progress bar."""
-    from tqdm.contrib.logging import _TqdmLoggingHandler as Handler
-
-    handler = Handler()
+    handler = _Screen()
     handler.setFormatter(_Plain())
     handler.setLevel(level)
     root = logging.getLogger("tissue")
     root.setLevel(logging.INFO)
     root.handlers = [handler]
     root.propagate = False
+
+
+class _Screen(logging.Handler):
+    """Writes above the progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from tqdm import tqdm
+
+        tqdm.write(self.format(record), file=sys.stderr)
 
 
 class _Plain(logging.Formatter):

@@ -38,11 +38,11 @@ def solved(
 ) -> tuple[npt.NDArray[Any], int]:
     start = np.zeros_like(source) if start is None else start
     fields = [jnp.asarray(f, dtype) for f in (porosity, loss, source, start)]
-    u, cycles = screened_diffusion(
+    u, effort = screened_diffusion(
         *fields, diffusivity=diffusivity, spacing=spacing, tolerance=tolerance
     )
     assert u.dtype == dtype
-    return np.asarray(u), int(cycles)
+    return np.asarray(u), int(effort.cycles)
 
 
 def centres(shape: tuple[int, ...], spacing: float) -> list[Volume]:

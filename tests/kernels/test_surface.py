@@ -179,10 +179,7 @@ def test_the_account_of_a_motion(time: float) -> None:
         change = np.sum(np.asarray(motion.phi, np.float64) - np.asarray(phi, np.float64))
         substeps = np.ceil(time / 2 / 0.3)
         rounding = float(np.finfo(dtype).eps) * phi.size * substeps
-        assert abs(float(motion.change) - change) < rounding
-        assert float(motion.grown - motion.eroded) == pytest.approx(
-            float(motion.change), abs=rounding
-        )
+        assert abs(float(motion.grown - motion.eroded) - change) < rounding
         assert float(motion.eroded) > 0
         assert float(motion.grown) > 0
         assert abs(change) > 100 * rounding or dtype == jnp.float32
@@ -193,7 +190,6 @@ def test_balanced_turnover_moves_nothing(dtype: Any) -> None:
     phi, rate, _ = rough(0, dtype)
     motion = moved(phi, rate, rate, 1.0, 1000.0)
     assert np.array_equal(motion.phi, phi)
-    assert float(motion.change) == 0
     assert float(motion.eroded) == float(motion.grown) > 0
 
 
@@ -268,7 +264,7 @@ def test_a_constant_is_seen_as_it_is(beside: Beside) -> None:
 
 
 WALL = (16, 16, 16)
-spread = jax.jit(spread_along)
+spread = jax.jit(lambda *arrays, tolerance: spread_along(*arrays, tolerance=tolerance)[0])
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import pytest
 
 from tissue.geometry.synthetic import SyntheticSettings, synthesise
+from tissue.model.account import Account
 from tissue.model.homeostasis import healthy_tissue
 from tissue.model.parameters import Parameters, preset
 from tissue.model.state import Healthy, State
-from tissue.model.step import Account, Forcing, Numerics, advance
+from tissue.model.step import Forcing, Numerics, advance
 
 SPACING = 10.0
 
@@ -52,7 +53,7 @@ def make_tissue() -> Callable[..., Tissue]:
             settings = SyntheticSettings((20, 22, 24), SPACING, bv_tv=0.25, thickness=50.0, seed=3)
             made["phi"] = jnp.asarray(synthesise(settings).bone_volume_fraction)
         p = replace(preset("mouse"), **changes)
-        state, healthy = healthy_tissue(made["phi"], p, Numerics(SPACING, 1e-11))
+        state, healthy, _ = healthy_tissue(made["phi"], p, Numerics(SPACING, 1e-11))
         return Tissue(state, healthy, p, Numerics(SPACING, 1e-8))
 
     return make

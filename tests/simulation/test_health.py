@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tissue.kernels.elliptic import Effort
 from tissue.model.state import State
-from tissue.simulation.health import FIELDS, bad_voxels, diagnosis
+from tissue.simulation.health import FIELDS, bad_voxels, diagnosis, unconverged
 
 SHAPE = (60, 61, 62)
 VOXEL = (41, 7, 59)
@@ -17,7 +18,7 @@ VOXEL = (41, 7, 59)
 @pytest.fixture(scope="module")
 def healthy() -> State:
     fields = dict.fromkeys(FIELDS, jnp.ones(SHAPE, jnp.float32))
-    return State(time=jnp.zeros(()), **fields)
+    return State(**fields)
 
 
 def examined(state: State) -> str | None:
@@ -52,3 +53,14 @@ def test_the_first_wrong_field_is_told_with_its_extent(healthy: State) -> None:
         found
         == f"rankl is nan in voxel [0, 0, 0] ({np.prod(SHAPE)} of {np.prod(SHAPE)} voxels wrong)"
     )
+
+
+def test_an_unconverged_solve_is_told() -> None:
+    good = Effort(jnp.asarray(5), jnp.asarray(3e-5))
+    lost = Effort(jnp.asarray(200), jnp.asarray(4e-2))
+    assert unconverged({"il1": good}, 1e-4) is None
+    found = unconverged({"il1": good, "rankl and opg": lost}, 1e-4)
+    assert found == (
+        "the solve for rankl and opg did not converge: relative error 0.04 after 200 iterations"
+    )
+    assert unconverged({"il1": Effort(jnp.asarray(1), jnp.asarray(np.nan))}, 1e-4)

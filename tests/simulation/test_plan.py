@@ -57,6 +57,18 @@ def test_too_little_memory_is_warned_of(tiny: RunConfig, monkeypatch: pytest.Mon
     assert "needs about 504 MB of memory and there are 400 MB" in warning
 
 
+def test_short_steps_in_float32_are_warned_of(tiny: RunConfig) -> None:
+    short = replace(tiny, step=0.01)
+    (warning,) = plan(short, geometry()).warnings
+    assert "set run.precision to float64 or run.step to 0.02 day" in warning
+    assert plan(replace(short, precision="float64"), geometry()).warnings == ()
+
+
+def test_a_nan_is_a_broken_budget() -> None:
+    residuals = dict.fromkeys(BUDGETS, 1e-9) | {"rankl": float("nan")}
+    assert "rankl" in str(broken_budget(residuals, "float32"))
+
+
 def test_warnings_of_geometry_and_parameters_are_passed_on(tiny: RunConfig) -> None:
     config = replace(tiny, warnings=("odd parameter",))
     assert plan(config, geometry(10.0, "thin")).warnings == ("thin", "odd parameter")

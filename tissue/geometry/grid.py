@@ -22,8 +22,3 @@ class Grid:
         """Number of voxels."""
         nz, ny, nx = self.shape
         return nz * ny * nx
-
-    @property
-    def volume(self) -> float:
-        """Volume of the box [mm^3]."""
-        return self.voxels * (self.spacing * 1e-3) ** 3

@@ -6,10 +6,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from tissue.kernels.stencil import Field, total
+from tissue.model.account import Account, Activity, Lineage
 from tissue.model.cells import PER_MM
 from tissue.model.parameters import Parameters, Scalar
 from tissue.model.state import State
-from tissue.model.step import Account, Activity, Lineage
 
 BUDGETS = (
     "bone",

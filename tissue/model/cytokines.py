@@ -17,13 +17,13 @@ from tissue.model.parameters import Parameters, Scalar
 @jax.jit
 def il1_source(pore: Pores, excess: Array | float, p: Parameters) -> Field:
     """IL-1 made [pM/day] by a uniform source that holds it `excess` pM above health."""
-    return pore.solutes * p.k_I * (p.I_0 + excess)
+    return pore.solutes * (p.S_I0 + p.k_I * excess)
 
 
 def il1(
     pore: Pores, source: Field, start: Field, p: Parameters, spacing: Scalar, tolerance: Scalar
 ) -> Solution:
-    """IL-1 [pM], made at `source` [pM/day], and the cycles spent."""
+    """IL-1 [pM], made at `source` [pM/day], and the effort."""
     return screened_diffusion(
         pore.solutes,
         pore.solutes * p.k_I,

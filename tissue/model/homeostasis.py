@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from tissue.kernels.elliptic import Effort, Solution
 from tissue.kernels.loop import repeated
 from tissue.kernels.stencil import Field, total
 from tissue.model import cells, signals
@@ -31,8 +32,8 @@ FILLING_PASSES = 60
 
 def healthy_tissue(
     bone_volume_fraction: Field, p: Parameters, n: Numerics
-) -> tuple[State, Healthy]:
-    """The healthy state on a bone, and the references that keep it.
+) -> tuple[State, Healthy, dict[str, Effort]]:
+    """The healthy state on a bone, the references that keep it, and what each solve took.
 
     Args:
         bone_volume_fraction: phi in [0, 1], a partial-volume field.
@@ -44,7 +45,6 @@ def healthy_tissue(
     ratio = total(pore.exchange.porosity) / total(pore.exchange.surface)
     ratio = ratio.astype(uniform.dtype)
     state = State(
-        time=jnp.zeros((), ratio.dtype),
         bone_volume_fraction=bone_volume_fraction,
         il1=p.I_0 * uniform,
         rankl=p.R_0 * uniform,
@@ -59,7 +59,7 @@ def healthy_tissue(
     # IL-1 is uniform in health, so osteoblast precursors are too: no drift, uptake returned
     fluid = solve_fluid(state, pore, ratio, Forcing(), p, n)
     seen = see_solutes(fluid.il1, fluid.pair.a, fluid.pair.b, pore, p)
-    monocytes = _precursors_in_balance(state, pore, fluid.pair.a, p, n)
+    monocytes, effort = _precursors_in_balance(state, pore, fluid.pair.a, p, n)
     references = Healthy(
         osteoclast_precursors=monocytes,
         osteoblast_precursors=state.osteoblast_precursors,
@@ -76,18 +76,23 @@ def healthy_tissue(
         opg=fluid.pair.b,
         osteoclast_precursors=monocytes,
     )
-    return settled, references
+    efforts = {
+        "il1": fluid.il1_effort,
+        "rankl and opg": fluid.pair.effort,
+        "osteoclast precursors": effort,
+    }
+    return settled, references, efforts
 
 
 def _precursors_in_balance(
     state: State, pore: Pores, rankl: Field, p: Parameters, n: Numerics
-) -> Field:
+) -> Solution:
     """Osteoclast precursors where RANKL has drawn them; what the surface takes is returned."""
     nothing = jnp.zeros_like(rankl)
     population = osteoclast_population(rankl, nothing, nothing, pore, p)
     forever = jnp.asarray(jnp.inf, rankl.dtype)
     start = state.osteoclast_precursors
-    return cells.step_precursors(start, population, pore, forever, n.spacing, n.tolerance)[0]
+    return cells.step_precursors(start, population, pore, forever, n.spacing, n.tolerance)
 
 
 @jax.jit

@@ -5,10 +5,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from tissue.kernels.stencil import AXES, Field, shift_replicate, total
+from tissue.model.account import Seen
 from tissue.model.bone import Pores
 from tissue.model.cells import PER_MM
 from tissue.model.state import State
-from tissue.model.step import Seen
 
 METRICS = (
     "time_day",
@@ -46,7 +46,7 @@ def grey_share(bone_volume_fraction: Field) -> Array:
     """Share of bone in struts without a solid core: no voxel of 0.9 within two voxels.
 
     A surface that moves through voxels smears, and growth never raises a local maximum: bone that
-    thinned below a voxel stays grey. Above a fifth, morphometry by threshold is no longer right.
+    was once thin stays grey. Above a fifth, morphometry by threshold is no longer right.
     """
     highest = bone_volume_fraction
     for axis in AXES * 2:
@@ -65,7 +65,7 @@ def observe(
     formation: Field,
     start_fraction: Array | float,
 ) -> dict[str, Array]:
-    """The metrics of a tissue.
+    """The metrics of a tissue but for the time.
 
     Args:
         state: at the end of a step.
@@ -78,7 +78,6 @@ def observe(
     bone = state.bone_volume_fraction
     bv_tv = total(bone) / bone.size
     values = (
-        state.time,
         bv_tv,
         100 * (bv_tv / start_fraction - 1),
         PER_MM * total(pore.exchange.surface) / bone.size,
@@ -94,7 +93,7 @@ def observe(
         marrow_mean(pore, state.opg),
         grey_share(bone),
     )
-    return dict(zip(METRICS, values, strict=True))
+    return dict(zip(METRICS[1:], values, strict=True))
 
 
 @jax.jit

@@ -3,8 +3,8 @@
 An attribute is named by the symbol that the equations use. Values are stored in the units used
 inside (um, day, pM, cells/mm^3 of marrow, cells/mm^2 of bone surface). `Parameters` is a JAX
 pytree whose leaves are traced: a function compiled for one set runs for any other without
-compiling again, a sweep is a `jax.vmap` over `dataclasses.replace(parameters, EC50=value)`, and
-gradients reach every entry.
+compiling again, and a sweep of the responses is a `jax.vmap` over
+`dataclasses.replace(parameters, EC50=value)`.
 
 A source that says "remembered" was quoted from memory and "assumption" was chosen by us; "read"
 says what of a publication was read. Ranges are what the literature, or the assumption, allows.

@@ -14,7 +14,6 @@ class State:
     """Every evolving quantity; fields are [z, y, x].
 
     Attributes:
-        time: [day].
         bone_volume_fraction: phi in [0, 1], the mineralised share of a voxel.
         il1, rankl, opg: concentration in marrow fluid [pM]; RANKL is what OPG leaves free.
         osteoclast_precursors, osteoblast_precursors: M and P [cells/mm^3 marrow].
@@ -25,7 +24,6 @@ class State:
             in proportion to the volume of all marrow.
     """
 
-    time: Array
     bone_volume_fraction: Field
     il1: Field
     rankl: Field

@@ -11,10 +11,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from tissue.kernels.binding import Pair
+from tissue.kernels.elliptic import Effort
 from tissue.kernels.stencil import Field, total
 from tissue.kernels.surface import Motion, spread_along
 from tissue.model import cells, cytokines, signals
+from tissue.model.account import Account, Activity, Fluid, Lineage, Seen
 from tissue.model.bone import Pores, pores, remodel
 from tissue.model.cells import PER_MM, Population, Relaxed
 from tissue.model.parameters import Parameters, Scalar
@@ -47,83 +48,6 @@ class Numerics:
     tolerance: Scalar
 
 
-class Fluid(NamedTuple):
-    """The solutes of one step [pM], what was made of each [pM/day], and the cycles spent."""
-
-    il1: Field
-    pair: Pair
-    il1_source: Field
-    rankl_source: Field
-    opg_source: Field
-    il1_cycles: Array
-
-
-class Seen(NamedTuple):
-    """What the bone surface sees of the solutes [pM], and the IL-1 signal s and s_h there."""
-
-    il1: Field
-    rankl: Field
-    opg: Field
-    signal: Field
-    excess: Field
-
-
-class Lineage(NamedTuple):
-    """One line of cells over a step.
-
-    Attributes:
-        precursors: in the marrow, after the step [cells/mm^3 marrow].
-        supply: precursors that arrived [cells/mm^3/day].
-        formed: cells formed on the surface [cells/mm^2/day].
-        loss: their death rate [1/day].
-        cells: after the step and averaged over it [cells/mm^2].
-        cycles: multigrid cycles spent on the precursors.
-    """
-
-    precursors: Field
-    supply: Field
-    formed: Field
-    loss: Array | float
-    cells: Relaxed
-    cycles: Array
-
-
-class Activity(NamedTuple):
-    """What solutes and cells did in one step, before anything moved along or with the surface.
-
-    Attributes:
-        pores: geometry at the start of the step, used by every term.
-        fluid: the solutes.
-        seen: what the surface saw of them.
-        osteoclasts, osteoblasts: the two lineages.
-        store: the coupling store [um].
-        resorption, formation: gross velocities of the bone surface [um/day].
-    """
-
-    pores: Pores
-    fluid: Fluid
-    seen: Seen
-    osteoclasts: Lineage
-    osteoblasts: Lineage
-    store: Relaxed
-    resorption: Field
-    formation: Field
-
-
-class Account(NamedTuple):
-    """What one step did: all that metrics and conservation budgets are made of.
-
-    Attributes:
-        activity: of solutes and cells.
-        motion: of the bone.
-        pores: geometry at the end of the step.
-    """
-
-    activity: Activity
-    motion: Motion
-    pores: Pores
-
-
 def solve_fluid(
     state: State, pore: Pores, healthy_ratio: Array, forcing: Forcing, p: Parameters, n: Numerics
 ) -> Fluid:
@@ -138,13 +62,13 @@ def solve_fluid(
         n: numerics.
     """
     il1_source = cytokines.il1_source(pore, forcing.il1_excess, p)
-    il1, cycles = cytokines.il1(pore, il1_source, state.il1, p, n.spacing, n.tolerance)
+    il1, effort = cytokines.il1(pore, il1_source, state.il1, p, n.spacing, n.tolerance)
     stroma = state.osteoblast_precursors
     rankl_source = cytokines.rankl_source(pore, il1, stroma, healthy_ratio, p)
     opg_source = cytokines.opg_source(pore, il1, stroma, state.osteoblasts, healthy_ratio, p)
     start = state.rankl, state.opg
     pair = cytokines.rankl_opg(pore, rankl_source, opg_source, start, p, n.spacing, n.tolerance)
-    return Fluid(il1, pair, il1_source, rankl_source, opg_source, cycles)
+    return Fluid(il1, pair, il1_source, rankl_source, opg_source, effort)
 
 
 @jax.jit
@@ -250,11 +174,11 @@ def _lineage(
     n: Numerics,
 ) -> Lineage:
     """Precursors and the cells that form from them, from their densities at the start."""
-    precursors, cycles = cells.step_precursors(
+    precursors, effort = cells.step_precursors(
         start[0], demand.population, pore, dt, n.spacing, n.tolerance
     )
     formed, grown = _grow(demand, precursors, reference, start[1], pore, dt)
-    return Lineage(precursors, demand.population.supply, formed, demand.loss, grown, cycles)
+    return Lineage(precursors, demand.population.supply, formed, demand.loss, grown, effort)
 
 
 @jax.jit
@@ -290,6 +214,7 @@ class _Moved(NamedTuple):
 
     motion: Motion
     pores: Pores
+    spread_effort: Effort
     precursors: tuple[Field, Field]
     spread: Field
     supply: Field
@@ -302,7 +227,7 @@ def _move_surface(state: State, done: Activity, p: Parameters, dt: Scalar, n: Nu
     settled = jnp.stack([density.after for density in on_surface])
     motility = jnp.stack([jnp.asarray(d, settled.dtype) for d in (p.D_sC, p.D_sB, p.D_sB)])
     surface = done.pores.exchange.surface
-    spread = spread_along(settled, surface, motility, n.spacing, dt, tolerance=n.tolerance)
+    spread, effort = spread_along(settled, surface, motility, n.spacing, dt, tolerance=n.tolerance)
     motion = remodel(state.bone_volume_fraction, done.resorption, done.formation, n.spacing, dt)
     after = pores(motion.phi, n.spacing, p)
     # the number of precursors in a voxel stays while its pore space changes
@@ -310,7 +235,7 @@ def _move_surface(state: State, done: Activity, p: Parameters, dt: Scalar, n: Nu
     lines = done.osteoclasts, done.osteoblasts
     precursors = lines[0].precursors * crowding, lines[1].precursors * crowding
     supply = _move_supply(state.endosteal_supply, done.pores, after)
-    return _Moved(motion, after, precursors, spread, supply)
+    return _Moved(motion, after, effort, precursors, spread, supply)
 
 
 def advance(
@@ -335,7 +260,6 @@ def advance(
     done = Activity(pore, fluid, seen, osteoclasts, osteoblasts, store, resorption, formation)
     moved = _move_surface(state, done, p, dt, n)
     following = State(
-        time=state.time + dt,
         bone_volume_fraction=moved.motion.phi,
         il1=fluid.il1,
         rankl=fluid.pair.a,
@@ -347,4 +271,4 @@ def advance(
         coupling_store=moved.spread[2],
         endosteal_supply=moved.supply,
     )
-    return following, Account(done, moved.motion, moved.pores)
+    return following, Account(done, moved.motion, moved.pores, moved.spread_effort)

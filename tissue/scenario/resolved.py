@@ -35,9 +35,11 @@ def resolved_toml(config: RunConfig, folder: Path | None = None) -> str:
 
 
 def config_hash(config: RunConfig) -> str:
-    """Give 16 hexadecimal digits that change with anything in the run but its name and folder."""
-    text = json.dumps(_tables(config, config.source.parent), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    """Give the SHA-256 of everything in the run but its name and the folders of its files."""
+    tables = _tables(config, config.source.parent)
+    if isinstance(config.geometry, ImageSettings):
+        tables["geometry"]["file"] = config.geometry.file.name
+    return hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest()
 
 
 def _tables(config: RunConfig, folder: Path) -> dict[str, dict[str, Any]]:

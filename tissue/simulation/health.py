@@ -1,5 +1,6 @@
 """Is the state of a run still physical?"""
 
+from collections.abc import Mapping
 from dataclasses import fields
 
 import jax
@@ -7,9 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from tissue.kernels.elliptic import Effort
 from tissue.model.state import State
 
-FIELDS = tuple(field.name for field in fields(State) if field.name != "time")
+SLACK = 10  # rounding may keep a solve from the last digit of its tolerance, not from the first
+
+FIELDS = tuple(field.name for field in fields(State))
 
 
 def _bad(name: str, values: Array) -> Array:
@@ -23,6 +27,20 @@ def _bad(name: str, values: Array) -> Array:
 def bad_voxels(state: State) -> Array:
     """Number of unphysical voxels of each field, in the order of FIELDS."""
     return jnp.stack([jnp.sum(_bad(name, getattr(state, name))) for name in FIELDS])
+
+
+def unconverged(efforts: Mapping[str, Effort], tolerance: float) -> str | None:
+    """A sentence about the first solve that ended far from its tolerance, if there is one.
+
+    The budgets cannot tell: every solve ends by closing its own.
+    """
+    for name, effort in efforts.items():
+        if not float(effort.error) <= SLACK * tolerance:
+            return (
+                f"the solve for {name} did not converge: relative error {float(effort.error):.2g} "
+                f"after {int(effort.cycles)} iterations"
+            )
+    return None
 
 
 def diagnosis(state: State, counts: np.ndarray) -> str | None:

@@ -60,9 +60,9 @@ def ledger_row(
 
 
 def broken_budget(residuals: Mapping[str, float], precision: str) -> str | None:
-    """A sentence about the worst budget out of bounds, if there is one."""
-    name = max(residuals, key=lambda key: residuals[key])
+    """A sentence about the first budget out of bounds, if there is one."""
     bound = BOUNDS[precision]
-    if residuals[name] <= bound:
-        return None
-    return f"the {name} budget does not close: relative residual {residuals[name]:.2g} > {bound:g}"
+    for name, residual in residuals.items():
+        if not residual <= bound:  # a NaN is out of bounds
+            return f"the {name} budget does not close: relative residual {residual:.2g} > {bound:g}"
+    return None

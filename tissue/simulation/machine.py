@@ -1,4 +1,4 @@
-"""The machine a run computes on."""
+"""What a run has of this machine."""
 
 import os
 

@@ -16,6 +16,9 @@ PROGRAM_MEMORY = 500_000_000
 COMPRESSION = 2.5
 """Ratio of a field in a snapshot: bone compresses better, smooth fields less."""
 
+SHORTEST_FLOAT32_STEP = 0.02
+"""Step below which rounding of phi costs more than a thousandth of the motion [day]."""
+
 COARSEST_VOXEL = {"mouse": 10.0, "human": 25.0}
 """Voxel edge above which trabeculae of the species lose surface [um]."""
 
@@ -57,7 +60,7 @@ class Plan:
             f"steps      {self.steps} of {self.step:g} day",
             f"memory     about {_size(self.memory)}",
             f"writes     {self.snapshots} snapshots (about {_size(self.disk)}), metrics.csv, "
-            "ledger.csv, run.toml, run.log, summary.png",
+            "ledger.csv, run.toml, run.log",
         )
 
 
@@ -74,6 +77,12 @@ def plan(config: RunConfig, geometry: Geometry) -> Plan:
         warnings.append(
             f"voxels of {grid.spacing:g} um are coarse for {config.preset} trabeculae: up to "
             f"{coarsest:g} um keeps their surface; set {key} to a finer voxel"
+        )
+    if config.precision == "float32" and config.actual_step < SHORTEST_FLOAT32_STEP:
+        warnings.append(
+            f"steps of {config.actual_step:g} day move bone by less than float32 can add up "
+            "well: set run.precision to float64 or run.step to "
+            f"{SHORTEST_FLOAT32_STEP:g} day or more"
         )
     memory = PROGRAM_MEMORY + FIELDS_IN_MEMORY * item * grid.voxels
     usable = usable_memory()

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+
 from tissue import __version__
 from tissue.geometry.images import TIFF_SUFFIXES
 from tissue.geometry.load import ImageSettings
@@ -15,11 +17,19 @@ from tissue.scenario.resolved import config_hash, resolved_toml
 from tissue.simulation.machine import device
 
 
-def provenance(config: RunConfig, folder: Path) -> dict[str, str]:
-    """What every snapshot of a run carries about its making."""
+def provenance(config: RunConfig, folder: Path, bone: np.ndarray, *, given: bool) -> dict[str, str]:
+    """What every snapshot of a run carries about its making.
+
+    Args:
+        config: the run.
+        folder: of its results.
+        bone: bone volume fraction it started from.
+        given: the bone came as an array, not from where the configuration says.
+    """
     made = {
         "config": resolved_toml(config, folder),
         "config_sha256": config_hash(config),
+        "bone_sha256": hashlib.sha256(np.ascontiguousarray(bone).tobytes()).hexdigest(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "device": device(),
         "python": platform.python_version(),
@@ -30,7 +40,9 @@ def provenance(config: RunConfig, folder: Path) -> dict[str, str]:
     commit = _commit()
     if commit:
         made["git_commit"] = commit
-    if isinstance(config.geometry, ImageSettings) and config.geometry.file.exists():
+    if given:
+        made["geometry"] = "given as an array; [geometry] of the configuration was not used"
+    elif isinstance(config.geometry, ImageSettings):
         made["input_sha256"] = input_hash(config.geometry.file)
     return made
 
@@ -51,8 +63,14 @@ def _commit() -> str | None:
     if not (root / ".git").exists():
         return None
     try:
-        command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        commit = _git(root, "rev-parse", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.SubprocessError):
         return None
+    return f"{commit} with changes" if changed else commit
+
+
+def _git(root: Path, *words: str) -> str:
+    command = ["git", "-C", str(root), *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     return done.stdout.strip()

@@ -13,7 +13,7 @@ import numpy as np
 from jax.errors import JaxRuntimeError
 
 from tissue.errors import InputError, RunError
-from tissue.geometry.load import Geometry
+from tissue.geometry.load import Geometry, ImageSettings
 from tissue.model.observables import METRICS
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import resolved_toml
@@ -85,12 +85,15 @@ def run(
     """
     folder = Path(folder)
     prepare_folder(folder, overwrite)
+    _spare_input(config, folder)
     with _RunLog() as kept, _told_if_memory_is_short():
         simulation = _set_up(config, geometry)
+        bone, given = simulation.geometry.bone_volume_fraction, geometry is not None
+        origin = provenance(config, folder, bone, given=given)
         try:
             clear_folder(folder)
             kept.write_to(folder / "run.log")
-            _fill(folder, simulation, watch)
+            _fill(folder, simulation, origin, watch)
         except OSError as error:
             raise RunError(
                 f"stopped after step {simulation.step}: {folder} cannot be written to "
@@ -121,10 +124,14 @@ def _set_up(config: RunConfig, geometry: Geometry | None) -> Simulation:
     return Simulation(config, geometry)
 
 
-def _fill(folder: Path, simulation: Simulation, watch: Callable[[Record], None] | None) -> None:
+def _fill(
+    folder: Path,
+    simulation: Simulation,
+    origin: Mapping[str, str],
+    watch: Callable[[Record], None] | None,
+) -> None:
     config = simulation.config
     (folder / "run.toml").write_text(resolved_toml(config, folder), encoding="utf-8")
-    origin = provenance(config, folder)
 
     def keep() -> None:
         write_snapshot(
@@ -156,6 +163,7 @@ def _fill(folder: Path, simulation: Simulation, watch: Callable[[Record], None] 
             if watch:
                 watch(record)
     _comment(record.metrics)
+    log.info(f"finished: {simulation.step} steps, {simulation.time:g} days")
 
 
 def _comment(metrics: Mapping[str, float]) -> None:
@@ -164,8 +172,9 @@ def _comment(metrics: Mapping[str, float]) -> None:
         log.warning("no bone surface is left: all bone is gone, and none can form again")
     if metrics["grey_bone_share"] > GREY_LIMIT:
         log.warning(
-            f"{metrics['grey_bone_share']:.0%} of the bone is in struts thinner than a voxel: "
-            "trust BV/TV, but no morphometry by threshold; use finer voxels"
+            f"{metrics['grey_bone_share']:.0%} of the bone is in struts without a solid core, "
+            "smeared or thinner than the grid resolves: trust BV/TV, but no morphometry by "
+            "threshold; use finer voxels"
         )
 
 
@@ -190,6 +199,19 @@ def prepare_folder(folder: Path, overwrite: bool) -> None:
             f"the output folder {folder} cannot be written to ({error.strerror}); "
             "choose another with --out"
         ) from None
+
+
+def _spare_input(config: RunConfig, folder: Path) -> None:
+    """Refuses to replace an earlier run that the new one reads."""
+    read = [config.source]
+    if isinstance(config.geometry, ImageSettings):
+        read.append(config.geometry.file)
+    for made in _made(folder):
+        if any(path.exists() and made.samefile(path) for path in read):
+            raise InputError(
+                f"the run reads {made}, which --overwrite would delete; choose another folder "
+                "with --out"
+            )
 
 
 def clear_folder(folder: Path) -> None:
@@ -228,7 +250,12 @@ class _RunLog:
         self._held.close()
         self._logger.addHandler(self._handler)
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: object, _: object) -> None:
         self._logger.removeHandler(self._handler)
+        if kind:  # for the file alone: whoever called is told by the exception
+            text = f"{error}" or kind.__name__
+            self._handler.handle(
+                self._logger.makeRecord(log.name, logging.ERROR, "", 0, text, (), None)
+            )
         self._handler.close()
         self._logger.setLevel(self._level)

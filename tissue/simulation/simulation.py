@@ -13,15 +13,17 @@ from jax import Array
 from tissue.errors import InputError, RunError
 from tissue.geometry.load import Geometry, ImageSettings, load_image
 from tissue.geometry.synthetic import SyntheticSettings, synthesise
+from tissue.kernels.elliptic import Effort
+from tissue.model.account import Account
 from tissue.model.bone import pores
 from tissue.model.conservation import Budget, budgets, swept
 from tissue.model.homeostasis import healthy_tissue, smallest_share
 from tissue.model.observables import fields_of, observe
 from tissue.model.parameters import Parameters
 from tissue.model.state import State
-from tissue.model.step import Account, Forcing, Numerics, advance, see_solutes
+from tissue.model.step import Forcing, Numerics, advance, see_solutes
 from tissue.scenario.config import RunConfig
-from tissue.simulation.health import bad_voxels, diagnosis
+from tissue.simulation.health import bad_voxels, diagnosis, unconverged
 from tissue.simulation.ledger import broken_budget, ledger_row
 
 log = logging.getLogger(__name__)
@@ -37,7 +39,7 @@ SMALLEST_SHARE = 0.05  # of the nominal precursor density that healthy marrow mu
 
 @dataclass(frozen=True)
 class Record:
-    """What one step reports: a row of metrics.csv and one of ledger.csv, and the cycles spent."""
+    """What one step reports: its rows of metrics.csv and ledger.csv, and the cycles it took."""
 
     metrics: Mapping[str, float]
     ledger: Mapping[str, float]
@@ -83,9 +85,22 @@ class Simulation:
         self._numerics = Numerics(spacing, TOLERANCE[config.precision])
         bone = jnp.asarray(self.geometry.bone_volume_fraction, config.precision)
         exact = Numerics(spacing, HEALTHY_TOLERANCE[config.precision])
-        self.state, self.healthy = healthy_tissue(bone, config.parameters, exact)
+        self.state, self.healthy, efforts = healthy_tissue(bone, config.parameters, exact)
         self._start = jnp.mean(bone, dtype=jnp.float64)
+        self._refuse_unhealthy_start(efforts)
         self._refuse_starved_marrow()
+
+    def _refuse_unhealthy_start(self, efforts: Mapping[str, Effort]) -> None:
+        tolerance = HEALTHY_TOLERANCE[self.config.precision]
+        wrong = diagnosis(self.state, np.asarray(bad_voxels(self.state)))
+        wrong = wrong or unconverged(efforts, tolerance)
+        finite = all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(self.healthy))
+        if wrong or not finite:
+            raise InputError(
+                f"this bone has no healthy state with these parameters: "
+                f"{wrong or 'a healthy reference is not finite'}; look at the bone with "
+                "tissue check, or use parameters nearer to the preset's"
+            )
 
     def _refuse_starved_marrow(self) -> None:
         shares = smallest_share(self.state, self.healthy, self.config.parameters)
@@ -110,7 +125,7 @@ class Simulation:
         seen = see_solutes(state.il1, state.rankl, state.opg, pore, p)
         velocity = jnp.full_like(state.il1, p.v_0)
         metrics = observe(state, pore, seen, velocity, velocity, self._start)
-        return _numbers(metrics)
+        return {"time_day": self.time, **_numbers(metrics)}
 
     def advance(self) -> Record:
         """Takes one coupling step.
@@ -123,16 +138,20 @@ class Simulation:
         forcing = Forcing(self.config.il1_excess)
         following, account = advance(self.state, self.healthy, forcing, p, dt, self._numerics)
         examined = _examine(self.state, following, account, p, dt, self._start)
-        metrics, books, residuals, carried, bad = jax.device_get(examined)
-        wrong = diagnosis(following, bad) or broken_budget(residuals, self.config.precision)
+        examined, efforts = jax.device_get((examined, account.efforts))
+        metrics, books, residuals, carried, bad = examined
+        wrong = (
+            diagnosis(following, bad)
+            or unconverged(efforts, TOLERANCE[self.config.precision])
+            or broken_budget(residuals, self.config.precision)
+        )
         if wrong:
             raise RunError(f"stopped in step {self.step + 1}: {wrong}")
         self.state = following
         self.step += 1
-        # the clock is not a sum of rounded steps
-        metrics["time_day"] = self.time
         ledger = ledger_row(self.time, books, residuals, carried, self._spacing)
-        return Record(_numbers(metrics), ledger, _cycles(account))
+        cycles = {name: int(effort.cycles) for name, effort in efforts.items()}
+        return Record({"time_day": self.time, **_numbers(metrics)}, ledger, cycles)
 
     def fields(self) -> dict[str, np.ndarray]:
         """The tissue as snapshots show it, by field name."""
@@ -153,13 +172,3 @@ def load_geometry(settings: ImageSettings | SyntheticSettings) -> Geometry:
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in values.items()}
-
-
-def _cycles(account: Account) -> dict[str, int]:
-    done = account.activity
-    return {
-        "il1": int(done.fluid.il1_cycles),
-        "rankl_opg": int(done.fluid.pair.cycles),
-        "osteoclast_precursors": int(done.osteoclasts.cycles),
-        "osteoblast_precursors": int(done.osteoblasts.cycles),
-    }

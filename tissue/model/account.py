@@ -1,0 +1,103 @@
+"""What one step did: all that metrics and conservation budgets are made of."""
+
+from typing import NamedTuple
+
+from jax import Array
+
+from tissue.kernels.binding import Pair
+from tissue.kernels.elliptic import Effort
+from tissue.kernels.stencil import Field
+from tissue.kernels.surface import Motion
+from tissue.model.bone import Pores
+from tissue.model.cells import Relaxed
+
+
+class Fluid(NamedTuple):
+    """The solutes of one step [pM], what was made of each [pM/day], and the effort."""
+
+    il1: Field
+    pair: Pair
+    il1_source: Field
+    rankl_source: Field
+    opg_source: Field
+    il1_effort: Effort
+
+
+class Seen(NamedTuple):
+    """What the bone surface sees of the solutes [pM], and the IL-1 signal s and s_h there."""
+
+    il1: Field
+    rankl: Field
+    opg: Field
+    signal: Field
+    excess: Field
+
+
+class Lineage(NamedTuple):
+    """One line of cells over a step.
+
+    Attributes:
+        precursors: in the marrow, after the step [cells/mm^3 marrow].
+        supply: precursors that arrived [cells/mm^3/day].
+        formed: cells formed on the surface [cells/mm^2/day].
+        loss: their death rate [1/day].
+        cells: after the step and averaged over it [cells/mm^2].
+        effort: of the solve for the precursors.
+    """
+
+    precursors: Field
+    supply: Field
+    formed: Field
+    loss: Array | float
+    cells: Relaxed
+    effort: Effort
+
+
+class Activity(NamedTuple):
+    """What solutes and cells did in one step, before anything moved along or with the surface.
+
+    Attributes:
+        pores: geometry at the start of the step, used by every term.
+        fluid: the solutes.
+        seen: what the surface saw of them.
+        osteoclasts, osteoblasts: the two lineages.
+        store: the coupling store [um].
+        resorption, formation: gross velocities of the bone surface [um/day].
+    """
+
+    pores: Pores
+    fluid: Fluid
+    seen: Seen
+    osteoclasts: Lineage
+    osteoblasts: Lineage
+    store: Relaxed
+    resorption: Field
+    formation: Field
+
+
+class Account(NamedTuple):
+    """What one step did: all that metrics and conservation budgets are made of.
+
+    Attributes:
+        activity: of solutes and cells.
+        motion: of the bone.
+        pores: geometry at the end of the step.
+        spread_effort: of the diffusion along the surface.
+    """
+
+    activity: Activity
+    motion: Motion
+    pores: Pores
+    spread_effort: Effort
+
+    @property
+    def efforts(self) -> dict[str, Effort]:
+        """What every solve of the step took, by what it solved for."""
+        done = self.activity
+        return {
+            "il1": done.fluid.il1_effort,
+            "rankl and opg": done.fluid.pair.effort,
+            "osteoclast precursors": done.osteoclasts.effort,
+            "osteoblast precursors": done.osteoblasts.effort,
+            "cells along the surface": self.spread_effort,
+        }

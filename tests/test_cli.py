@@ -388,7 +388,10 @@ def test_the_version_is_told(capfd: Told) -> None:
 
 
 def started(*arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tissue", *map(str, arguments)]
+    # a test run in the background hands down an ignored SIGINT
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heed}; import runpy; runpy.run_module('tissue', run_name='__main__')"
+    command = [sys.executable, "-c", code, *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, text=True, **{**pipes, **options})
 

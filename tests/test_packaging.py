@@ -16,10 +16,10 @@ ROOT = Path(__file__).resolve().parents[1]
 LEFT_OUT = (".*", "out", "build", "dist", "__pycache__", "*.egg-info")
 ASK = """
 import tissue, tissue.kernels.elliptic
-from tissue.geometry.load import load_image
+from tissue.simulation.simulation import load_geometry
 print(tissue.__file__)
 for name, path in tissue.shipped().items():
-    print(name, load_image(tissue.read_run_file(path).geometry).grid.shape)
+    print(name, load_geometry(tissue.read_run_file(path).geometry).grid.shape)
 """
 
 

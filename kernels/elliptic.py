@@ -84,7 +84,9 @@ def _conjugate_gradients(
     one = jnp.ones((), total(u).dtype)
     state: tuple[Array, ...] = (u, r, jnp.zeros_like(u), one, one * 0, jnp.zeros((), jnp.int32))
     u, *_, r_z, energy, iterations = repeated_while(unfinished, iterate, state)
-    return u[0], Effort(iterations, jnp.sqrt(r_z / jnp.where(energy == 0, 1, jnp.abs(energy))))
+    # rounding may turn the sign of what is nothing
+    share = jnp.abs(r_z) / jnp.where(energy == 0, 1, jnp.abs(energy))
+    return u[0], Effort(iterations, jnp.sqrt(share))
 
 
 def _finished(u: Field, faces: Faces, capacity: Field, source: Field) -> Field:
@@ -106,7 +108,7 @@ def _finished(u: Field, faces: Faces, capacity: Field, source: Field) -> Field:
 def solve(
     faces: Faces, capacity: Field, source: Field, start: Field, tolerance: Scalar
 ) -> Solution:
-    """The non-negative u with c u - sum T (u_neighbour - u) = s, and the V-cycles it took.
+    """The non-negative u with c u - sum T (u_neighbour - u) = s, and the effort it took.
 
     Differentiable in faces, capacity and source by the implicit function theorem, at the cost of
     one more solve; `start` and `tolerance` carry no derivative. Compiled apart from its callers:

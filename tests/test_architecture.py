@@ -246,4 +246,4 @@ def test_no_text_knows_a_machine() -> None:
 def test_a_path_of_a_machine_is_recognised() -> None:
     for top in ("work", "home", "root", "Users"):
         assert FOLDER_OF_A_MACHINE.search(f"see /{top}/someone/file")
-    assert not FOLDER_OF_A_MACHINE.search("https://example.org/home/page and runs/work/a")
+    assert not FOLDER_OF_A_MACHINE.search("https://example.org/home/page and runs/Users/a")

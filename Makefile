@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: run test test-all check bench clean
+.PHONY: run test test-all check bench bench-full gpu-gate peers clean
 
 run: .venv/.run
 	$(BIN)/tissue run runs/shrew.toml --overwrite
@@ -21,7 +21,27 @@ check: .venv/.test
 	$(BIN)/mypy
 
 bench: .venv/.run
-	$(BIN)/python benchmarks/step.py
+	$(BIN)/python benchmarks/all.py
+
+bench-full: .venv/.run
+	$(BIN)/python benchmarks/all.py --full
+
+# compiles the GPU path ahead of time; needs no GPU
+gpu-gate: .venv-gpu/.gate
+	.venv-gpu/bin/python benchmarks/gpu/gate.py
+
+# ours beside what else a user could take, each in an environment of its own; make peers ARGS=--quick
+PEERS := numba devito pypde pyamg evoxels
+peers: .venv/.run $(PEERS:%=.venv-peers/%/.made)
+	$(BIN)/python benchmarks/peers/run.py $(ARGS)
+
+# one that does not install is left out of the tables by name, with the reason
+.venv-peers/%/.made: benchmarks/peers/requirements-%.txt
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $< 2>$(@D)/log.txt || \
+		{ grep ERROR $(@D)/log.txt || echo "does not install here"; } | tail -n 1 >$(@D)/failed.txt
+	@touch $@
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "tissue needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 1; }
@@ -35,5 +55,16 @@ bench: .venv/.run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
 	@touch $@
 
+# what compiles for CUDA, without the libraries that run it
+JAX := $(shell sed -n 's/^jax==//p' constraints.txt)
+NVCC := 12.9.86
+.venv-gpu/.gate: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "tissue needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv .venv-gpu
+	.venv-gpu/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	.venv-gpu/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		jax-cuda12-plugin==$(JAX) jax-cuda12-pjrt==$(JAX) nvidia-cuda-nvcc-cu12==$(NVCC)
+	@touch $@
+
 clean:
-	rm -rf .venv runs/out .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-gpu .venv-peers runs/out .pytest_cache .mypy_cache .ruff_cache

@@ -1,71 +1,251 @@
-"""Fair timing: everything warmed up, repeats interleaved, medians with their spread."""
+"""Fair measuring, and one place for what was measured.
 
+Everything is warmed up, repeats are interleaved, and medians stand with their spread. Every suite
+keeps its raw numbers as JSON lines in runs/out/bench and its tables in benchmarks/README.md.
+"""
+
+import argparse
 import json
+import os
 import platform
+import re
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from statistics import median
+from typing import Any
 
 import jax
-import numpy as np
+from stream import Bandwidth, measured
 
 from tissue import backend
+from tissue.simulation.machine import host_memory
+
+HERE = Path(__file__).resolve().parent
+README = HERE / "README.md"
+OUT = HERE.parent / "runs" / "out" / "bench"
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Wall time of one task [ms]: median and the range of the repeats."""
+    """Time of one task.
+
+    Attributes:
+        name: of the task.
+        median, low, high: wall time of the repeats [ms].
+        cpu: median CPU time of all threads of the process [ms].
+    """
 
     name: str
     median: float
     low: float
     high: float
+    cpu: float
+
+    @property
+    def spread(self) -> str:
+        """Shortest and longest repeat [ms]."""
+        return f"{number(self.low)} .. {number(self.high)}"
+
+    def shared_by(self, times: int) -> "Timing":
+        """The time of one of so many equal parts."""
+        parts = (t / times for t in (self.median, self.low, self.high, self.cpu))
+        return Timing(self.name, *parts)
 
 
-def timed(tasks: Mapping[str, Callable[[], object]], repeats: int = 7) -> tuple[Timing, ...]:
+def timed(
+    tasks: Mapping[str, Callable[[], object]], repeats: int = 7, warm_up: int = 1
+) -> dict[str, Timing]:
     """Times every task, one repeat of each in turn, so that a busy moment hits all alike."""
-    for task in tasks.values():
-        jax.block_until_ready(task())
-    seconds: dict[str, list[float]] = {name: [] for name in tasks}
+    for _ in range(warm_up):
+        for task in tasks.values():
+            jax.block_until_ready(task())
+    clocks: dict[str, list[tuple[float, float]]] = {name: [] for name in tasks}
     for _ in range(repeats):
         for name, task in tasks.items():
-            start = time.perf_counter()
-            jax.block_until_ready(task())
-            seconds[name].append(time.perf_counter() - start)
-    return tuple(
-        Timing(name, *(1e3 * float(f(s)) for f in (np.median, np.min, np.max)))
-        for name, s in seconds.items()
-    )
+            clocks[name].append(clocked(task)[1:])
+    return {name: _timing(name, spent) for name, spent in clocks.items()}
 
 
-def machine() -> dict[str, str]:
-    """What the numbers were measured on."""
+def clocked(task: Callable[[], Any]) -> tuple[Any, float, float]:
+    """The result of a task, and its wall and CPU time [s]."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = jax.block_until_ready(task())
+    return result, time.perf_counter() - wall, time.process_time() - cpu
+
+
+def _timing(name: str, spent: Sequence[tuple[float, float]]) -> Timing:
+    wall = [1e3 * w for w, _ in spent]
+    return Timing(name, median(wall), min(wall), max(wall), 1e3 * median(c for _, c in spent))
+
+
+@cache
+def bandwidth() -> Bandwidth:
+    """Memory bandwidth of this machine now, measured once a process."""
+    return measured()
+
+
+@cache
+def machine() -> dict[str, Any]:
+    """What the numbers are measured on; call it before measuring, for the load of others."""
+    busy = _busy()
+    stream = bandwidth()
     return {
-        "processor": platform.processor() or platform.machine(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory GB": round(host_memory() / 1e9, 1),
         "devices": ", ".join(backend.devices()),
-        "bandwidth": f"{bandwidth():.0f} GB/s (a + s b on arrays of 128 MB, best of 5)",
+        "bandwidth GB/s": round(stream.triad, 1),
+        "bandwidth by": stream.how,
+        "busy before %": busy,
+        "date": time.strftime("%Y-%m-%d"),
     } | backend.versions()
 
 
-def bandwidth() -> float:
-    """Memory bandwidth of a triad in JAX [GB/s]."""
-    a, b = (jax.numpy.ones(2**25, jax.numpy.float32) for _ in range(2))
-    triad = jax.jit(lambda a, b: a + 2 * b)
-    jax.block_until_ready(triad(a, b))
-    best = np.inf
-    for _ in range(5):
-        start = time.perf_counter()
-        jax.block_until_ready(triad(a, b))
-        best = min(best, time.perf_counter() - start)
-    return 3 * a.nbytes / best / 1e9
+def _busy(seconds: float = 0.5) -> int | None:
+    """Share of the processor that others use while this process sleeps [%], where told."""
+
+    def ticks() -> tuple[int, int]:
+        spent = [int(n) for n in Path("/proc/stat").read_text().split("\n")[0].split()[1:]]
+        return sum(spent[3:5]), sum(spent)
+
+    try:
+        idle, every = ticks()
+        time.sleep(seconds)
+        idle_after, every_after = ticks()
+    except OSError:
+        return None
+    return round(100 * (1 - (idle_after - idle) / max(1, every_after - every)))
 
 
-def report(title: str, timings: tuple[Timing, ...], reference: str) -> None:
-    """Prints a Markdown table with ratios to one task, and a JSON line for each."""
-    base = next(t.median for t in timings if t.name == reference)
-    print(f"\n### {title}\n\n| task | median ms | range ms | in {reference}s |\n|---|---|---|---|")
-    for t in timings:
-        ratio = f"{t.median / base:.2f}"
-        print(f"| {t.name} | {t.median:.2f} | {t.low:.2f} to {t.high:.2f} | {ratio} |")
-    for t in timings:
-        print(json.dumps({"title": title, **asdict(t)}))
+def _processor() -> str:
+    try:
+        info = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor() or platform.machine()
+    found = re.search(r"^model name\s*:\s*(.+)$", info, re.M)
+    return found[1] if found else platform.machine()
+
+
+def options(what: str | None, edge: int, full_edge: int) -> argparse.ArgumentParser:
+    """The command line of a suite; `chosen` reads it."""
+    parser = argparse.ArgumentParser(
+        description=what, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "edge",
+        type=int,
+        nargs="?",
+        help=f"edge of the grid in voxels (default {edge}, or {full_edge} with --full)",
+    )
+    parser.add_argument("--full", action="store_true", help="measure all there is, at leisure")
+    parser.set_defaults(edges=(edge, full_edge))
+    return parser
+
+
+def chosen(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """The command line as read, with the edge filled in."""
+    asked = parser.parse_args()
+    asked.edge = asked.edge or asked.edges[asked.full]
+    return asked
+
+
+def number(value: float) -> str:
+    """Three significant digits, without an exponent."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table; numbers get three digits, None shows as a dash."""
+
+    def shown(value: object) -> str:
+        if value is None:
+            return "-"
+        return number(value) if isinstance(value, float) else str(value)
+
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(shown(cell) for cell in line) + " |" for line in lines)
+
+
+def publish(section: str, markdown: str) -> None:
+    """Puts text between `<!-- section -->` and `<!-- /section -->` of benchmarks/README.md.
+
+    Raises:
+        ValueError: there is no such section.
+    """
+    text = README.read_text(encoding="utf-8")
+    start, end = f"<!-- {section} -->", f"<!-- /{section} -->"
+    before, opened, rest = text.partition(start)
+    _, closed, after = rest.partition(end)
+    if not (opened and closed):
+        raise ValueError(f"{README.name} has no section {start} ... {end}")
+    fresh = README.with_suffix(f".{os.getpid()}")
+    fresh.write_text(f"{before}{start}\n{markdown.strip()}\n{end}{after}", encoding="utf-8")
+    fresh.replace(README)
+    print(f"\n## {section}\n\n{markdown.strip()}", flush=True)
+
+
+def record(suite: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Adds rows to runs/out/bench/SUITE.jsonl, each with when and on what it was measured."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    about = {"time": time.strftime("%Y-%m-%dT%H:%M:%S"), "machine": machine()}
+    with (OUT / f"{suite}.jsonl").open("a", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps({**row, **about}) + "\n")
+
+
+def measured_on() -> str:
+    """A line below a table: the machine in short."""
+    about = machine()
+    return (
+        f"Measured {about['date']} on {about['cores']} cores of {about['processor']}, "
+        f"{about['bandwidth GB/s']} GB/s ({about['bandwidth by']}), jax {about['jax']}, "
+        f"{about['busy before %']} % busy with other work at the start."
+    )
+
+
+def isolated(script: str, *arguments: object, **environment: str) -> dict[str, Any]:
+    """The last line that a script of this folder prints, a JSON object, from a process of its own.
+
+    For peaks of memory and for what only a fresh process shows.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    done = quietly(script, *arguments, environment=environment, stdout=subprocess.PIPE)
+    if done.returncode:
+        raise RuntimeError(f"{script} ended with exit code {done.returncode}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def quietly(
+    script: str, *arguments: object, environment: Mapping[str, str], stdout: int | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Runs a script of this folder; what it logs is shown if it fails.
+
+    Loading compiled programs from a cache logs false alarms of missing machine features.
+    """
+    command = [sys.executable, str(HERE / script), *map(str, arguments)]
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
+        done = subprocess.run(
+            command,
+            stdout=stdout,
+            stderr=log,
+            text=True,
+            check=False,
+            env=os.environ | environment,
+        )
+        if done.returncode:
+            log.seek(0)
+            print("".join(log.readlines()[-20:]), file=sys.stderr)
+    return done
+
+
+def peak_bytes() -> int:
+    """Largest memory of this process so far [bytes]."""
+    return int(backend.peak_memory() * 1e9)

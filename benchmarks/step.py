@@ -1,100 +1,91 @@
-"""What a coupling step costs and where the time goes, on made-up mouse bone.
+"""Where does the time of one coupling step go, in a running simulation?
 
-usage: python benchmarks/step.py [edge in voxels, default 64]
+Every stage is timed by itself with the inputs it truly gets; what the host adds is the undisturbed
+step less the sum of its stages.
 """
 
-import sys
-from pathlib import Path
+import time
+from statistics import median
 
 import jax
 import jax.numpy as jnp
-from harness import Timing, machine, report, timed
+import operators
+from cases import config, running
+from harness import chosen, machine, measured_on, options, publish, record, table, timed
+from stages import diffusion_along_surface, step_parts
 
-from tissue import backend
-from tissue.kernels import multigrid, stencil, surface
-from tissue.model import cytokines
-from tissue.model.bone import pores
-from tissue.model.step import Forcing, Numerics, advance
-from tissue.scenario.config import parse_run
 from tissue.simulation.simulation import Simulation
 
-
-def main(edge: int) -> None:
-    for name, value in machine().items():
-        print(f"{name:12s} {value}")
-    simulation = prepared(edge)
-    kernels(simulation, edge)
-    step(simulation, edge)
-    print(f"\npeak memory of the process: {backend.peak_memory():.2f} GB")
-
-
-def prepared(edge: int) -> Simulation:
-    """A run that has left its first steps behind."""
-    run = {
-        "run": {"duration": "28 day", "step": "0.5 day"},
-        "geometry": {
-            "synthetic": {
-                "shape": [edge] * 3,
-                "spacing": "10 um",
-                "bv_tv": 0.2,
-                "thickness": "60 um",
-            }
-        },
-        "disease": {"il1_excess": "3.5 pM"},
-    }
-    simulation = Simulation(parse_run(run, Path(), "bench"))
-    for _ in range(4):
-        simulation.advance()
-    return simulation
+SURFACE, MOTION, HOST = "diffusion along the surface", "bone motion", "Python (rest of the wall)"
+CYCLES = {
+    "IL-1": "il1",
+    "RANKL and OPG": "rankl and opg",
+    "osteoclast precursors": "osteoclast precursors",
+    "osteoblast precursors": "osteoblast precursors",
+    SURFACE: "cells along the surface",
+}
 
 
-def kernels(simulation: Simulation, edge: int) -> None:
-    """Kernels alone, against one sweep of the residual."""
-    phi = simulation.state.bone_volume_fraction
-    eps = jnp.maximum(1 - phi, 0.02)
-    faces = stencil.harmonic_faces(eps)
-    capacity = (eps / 30**2)[None, None]
-    build = jax.jit(multigrid.hierarchy)
-    levels = build(faces, capacity)
-    sweep = jax.jit(multigrid.residual)
-    cycle = jax.jit(multigrid.v_cycle)
-    u = eps[None]
-    see = jax.jit(lambda eps, phi: surface.exchange(eps, phi).see(phi))
-    timings = timed(
-        {
-            "residual sweep": lambda: sweep(faces, capacity, u, u),
-            "V(1,1) cycle": lambda: cycle(levels, u),
-            "build hierarchy": lambda: build(faces, capacity),
-            "exchange + see": lambda: see(eps, phi),
-        }
+def main() -> None:
+    asked = chosen(options(__doc__, 64, 128))
+    machine()
+    simulation = running(config(asked.edge))
+    steps = 15 if asked.full else 6
+    parts, walls, cycles = measured(simulation, steps)
+    alone = diffusion_along_surface(simulation.advance)
+    if alone:
+        spread = timed({SURFACE: alone}, repeats=5)[SURFACE].median
+        parts[SURFACE] = spread
+        parts[MOTION] = max(0.0, parts.get(MOTION, 0.0) - spread)
+    wall = median(walls)
+    parts[HOST] = wall - sum(parts.values())
+    sweep = residual_sweep(simulation)
+    rows = [
+        (name, ms, 100 * ms / wall, ms / sweep, cycles.get(CYCLES.get(name, "")))
+        for name, ms in sorted(parts.items(), key=lambda item: -item[1])
+    ]
+    rows.append(("whole step", wall, 100.0, wall / sweep, None))
+    heads = ("part", "ms", "% of the step", "residual sweeps", "cycles")
+    voxels = asked.edge**3
+    publish(
+        "step",
+        f"{asked.edge}^3, float32, mouse bone under IL-1, steps of 0.5 day: "
+        f"**{1e6 * wall / voxels:.0f} ns a voxel and step** "
+        f"({min(walls):.0f} to {max(walls):.0f} ms in {len(walls)} steps). An undisturbed step "
+        f"prepares a stage while the one before still runs: the rest may come out below zero.\n\n"
+        f"{table(heads, rows)}\n\n{measured_on()}",
     )
-    report(f"kernels, {edge}^3, float32", timings, "residual sweep")
+    raw = [
+        {"edge": asked.edge, "part": part, "ms": ms, "cycles": count}
+        for part, ms, *_, count in rows
+    ]
+    record("step", raw)
 
 
-def step(simulation: Simulation, edge: int) -> None:
-    """One coupling step in a running simulation, and its parts."""
-    p, state, healthy = simulation.config.parameters, simulation.state, simulation.healthy
-    n = Numerics(10.0, 1e-4)
-    forcing = Forcing(3.5)
-    pore = pores(state.bone_volume_fraction, n.spacing, p)
-    il1_source = cytokines.il1_source(pore, 3.5, p)
-    ratio = healthy.marrow_per_surface
-    rankl = cytokines.rankl_source(pore, state.il1, state.osteoblast_precursors, ratio, p)
-    opg = cytokines.opg_source(
-        pore, state.il1, state.osteoblast_precursors, state.osteoblasts, ratio, p
-    )
-    start = state.rankl, state.opg
-    timings: tuple[Timing, ...] = timed(
-        {
-            "coupling step": lambda: advance(state, healthy, forcing, p, 0.5, n),
-            "IL-1": lambda: cytokines.il1(pore, il1_source, state.il1, p, 10.0, 1e-4),
-            "RANKL and OPG": lambda: cytokines.rankl_opg(pore, rankl, opg, start, p, 10.0, 1e-4),
-        }
-    )
-    report(f"coupling step, {edge}^3, float32", timings, "coupling step")
-    year = timings[0].median * 1e-3 * 365 / 0.5
-    print(f"\na year at half-day steps: about {year / 60:.1f} min")
+def measured(
+    simulation: Simulation, steps: int
+) -> tuple[dict[str, float], list[float], dict[str, float]]:
+    """Median of every part [ms], wall time of undisturbed steps between [ms], mean cycles."""
+    watched, walls, spent = [], [], []
+    for _ in range(steps):
+        watched.append(step_parts(simulation.advance))
+        start = time.perf_counter()
+        spent.append(simulation.advance().cycles)
+        walls.append(1e3 * (time.perf_counter() - start))
+    names = {name for parts in watched for name in parts}
+    parts = {name: median(p.get(name, 0.0) for p in watched) for name in names}
+    cycles = {name: sum(s[name] for s in spent) / len(spent) for name in spent[0]}
+    return parts, walls, cycles
+
+
+def residual_sweep(simulation: Simulation) -> float:
+    """Time of one on this bone [ms]."""
+    eps = jnp.maximum(1 - simulation.state.bone_volume_fraction, 0.02)
+    level = operators.levels_of(eps, (eps / 900)[None, None])[0]
+    u = operators.laid_out(eps[None])
+    sweep = jax.jit(operators.residual)
+    return timed({"": lambda: sweep(level, u, u)}, repeats=15)[""].median
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 64)
+    main()

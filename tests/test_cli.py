@@ -1,5 +1,6 @@
 """The command as a hurried user meets it: clear refusals at once, and nothing left in the way."""
 
+import json
 import logging
 import re
 import signal
@@ -21,6 +22,8 @@ from tissue.analysis import plot
 from tissue.cli import main
 from tissue.model.parameters import QUANTITIES
 from tissue.simulation import run as running
+from tissue.simulation import speed
+from tissue.simulation.plan import Probe
 
 TINY = Path(__file__).parent / "tiny.toml"
 IMAGE_RUN = """
@@ -46,6 +49,11 @@ def logging_as_before() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plot, "_WIDTH", 60)
+
+
+@pytest.fixture(autouse=True)
+def known_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "probe", lambda shape, precision, loading: Probe(2.0, 0.1, 0.0))
 
 
 @pytest.fixture
@@ -103,7 +111,7 @@ RUN_FILES = {
 }
 
 
-@pytest.mark.parametrize("command", ["run", "check"])
+@pytest.mark.parametrize("command", ["run", "check", "bench"])
 @pytest.mark.parametrize("name", RUN_FILES)
 def test_a_wrong_run_file_is_refused(
     capfd: Told, no_work: None, run_file: Path, command: str, name: str
@@ -349,6 +357,34 @@ def test_parameters_have_unit_range_and_source(capfd: Told, preset: str) -> None
 
 def test_an_unknown_preset_is_refused(capfd: Told) -> None:
     assert "must be 'mouse' or 'human'" in refused(capfd, "parameters", "rat")
+
+
+def test_check_foretells_the_time(capfd: Told, run_file: Path) -> None:
+    assert main(["check", str(run_file)]) == 0
+    assert re.search(
+        r"^  time +about \d.* s here and now: .* to start, then about 2 steps of .* s$",
+        capfd.readouterr().out,
+        re.M,
+    )
+
+
+def test_bench_measures_a_run(capfd: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "STEP_SECONDS", 0.0)
+    assert main(["bench", str(TINY)]) == 0
+    out, err = capfd.readouterr()
+    assert err == ""
+    assert re.search(r"^step +8 x 8 x 8: \d+ ns a voxel, [\d.]+ million voxels/s", out, re.M)
+    assert re.search(r"^estimate +run tiny: about .* for 4 steps, \d+ MB$", out, re.M)
+    assert re.search(r"^peak +[\d.]+ GB", out, re.M)
+    assert main(["bench", str(TINY), "--json", "--set", "run.duration=1 day"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert told["estimates"][0]["steps"] == 2
+    assert told["peak_memory_gb"] > 0
+    assert told["tissue"] == tissue.__version__
+
+
+def test_bench_refuses_changes_to_nothing(capfd: Told) -> None:
+    assert "name the run file too" in refused(capfd, "bench", "--set", "run.duration=1 day")
 
 
 def test_the_doctor_finds_this_machine_well(capfd: Told) -> None:

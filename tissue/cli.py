@@ -1,9 +1,11 @@
 """The command `tissue`."""
 
 import argparse
+import json
 import logging
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,6 +66,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_run_file(command)
     command.set_defaults(command=_check)
 
+    command = commands.add_parser("bench", help="measure the speed of this machine")
+    _add_run_file(command, needed=False)
+    command.add_argument("--json", action="store_true", help="print numbers for a program")
+    command.set_defaults(command=_bench)
+
     command = commands.add_parser("parameters", help="print a preset with units and sources")
     command.add_argument("preset", metavar="PRESET", help="mouse or human")
     command.set_defaults(command=_parameters)
@@ -76,8 +83,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_run_file(command: argparse.ArgumentParser) -> None:
-    command.add_argument("file", metavar="FILE", help="a run file, or the name of a ready-made run")
+def _add_run_file(command: argparse.ArgumentParser, needed: bool = True) -> None:
+    command.add_argument(
+        "file",
+        metavar="FILE",
+        nargs=None if needed else "?",
+        help="a run file, or the name of a ready-made run",
+    )
     command.add_argument(
         "--set",
         action="append",
@@ -153,14 +165,35 @@ def _check(options: argparse.Namespace) -> int:
     config = _config(options)
     from tissue.simulation.plan import plan
     from tissue.simulation.simulation import load_geometry
+    from tissue.simulation.speed import probe
 
+    start = time.perf_counter()
     geometry = load_geometry(config.geometry)
-    coming = plan(config, geometry)
+    loading = time.perf_counter() - start
+    coming = plan(config, geometry, probe(geometry.grid.shape, config.precision, loading))
     print(f"{options.file}: all good")
     for line in (*geometry.log, *coming.lines()):
         print(f"  {line}")
     for warning in coming.warnings:
         print(f"  warning: {warning}")
+    return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    if options.set and not options.file:
+        raise InputError("--set changes a run file: name the run file too")
+    config = _config(options) if options.file else None
+    from tissue import backend
+    from tissue.simulation.speed import bench
+
+    backend.keep_compiled()
+    done, peak = bench(config), backend.peak_memory()
+    if options.json:
+        print(json.dumps(done.as_dict() | {"peak_memory_gb": peak} | backend.versions()))
+        return 0
+    for line in done.lines():
+        print(line)
+    print(f"peak       {peak:.2f} GB of memory in this measurement")
     return 0
 
 

@@ -11,7 +11,15 @@ from tissue.geometry.load import Geometry, ImageSettings
 from tissue.model.conservation import BUDGETS, SWEPT, Budget
 from tissue.scenario.config import RunConfig
 from tissue.simulation.ledger import LEDGER, broken_budget, ledger_row
-from tissue.simulation.plan import FIELDS_IN_MEMORY, plan
+from tissue.simulation.plan import (
+    FIELDS_IN_MEMORY,
+    Duration,
+    Probe,
+    duration,
+    expected_steps,
+    plan,
+    wall_time,
+)
 
 
 def geometry(spacing: float = 10.0, *warnings: str) -> Geometry:
@@ -35,8 +43,48 @@ def test_the_plan_in_words(tiny: RunConfig) -> None:
     assert "10 x 20 x 30 voxels [z, y, x] of 10 um (0.1 x 0.2 x 0.3 mm" in grid
     assert "BV/TV 0.2500" in grid
     assert steps.split() == ["steps", "4", "of", "0.5", "day"]
-    assert memory.endswith("504 MB")
+    assert memory.endswith("854 MB")
     assert "3 snapshots (about 173 kB), metrics.csv, ledger.csv, run.toml" in writes
+
+
+def test_the_plan_tells_the_time_where_the_machine_was_probed(tiny: RunConfig) -> None:
+    assert plan(tiny, geometry()).duration is None
+    probe = Probe(2.0, 0.1, loading=100.0)
+    coming = plan(tiny, geometry(), probe)
+    took = coming.duration
+    assert took == wall_time(tiny, 6000, probe)
+    assert took is not None
+    assert took.steps == expected_steps(tiny) == 4
+    assert took.total == pytest.approx(took.start + 4 * took.step)
+    assert took.total > 100
+    assert coming.lines()[3].startswith(f"time       about {duration(took.total)} here and now")
+    assert "then about 4 steps of " in coming.lines()[3]
+
+
+def test_the_time_follows_machine_and_grid(tiny: RunConfig) -> None:
+    def of(sweep: float, compilation: float, voxels: int = 10**7) -> Duration:
+        return wall_time(tiny, voxels, Probe(sweep, compilation))
+
+    fast = of(2.0, 0.0)
+    assert of(20.0, 0.0).step == pytest.approx(10 * fast.step, rel=0.05)
+    assert of(2.0, 1.0).step == fast.step
+    assert of(2.0, 1.0).start > fast.start
+    assert of(2.0, 0.0, 2 * 10**7).step == pytest.approx(2 * fast.step, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0.123, "0.12 s"),
+        (119, "119 s"),
+        (121, "2 min"),
+        (5400, "90 min"),
+        (9000, "2.5 h"),
+        (10**6, "12 days"),
+    ],
+)
+def test_a_time_is_told_in_its_unit(seconds: float, told: str) -> None:
+    assert duration(seconds) == told
 
 
 @pytest.mark.parametrize(("preset", "edge"), [("mouse", 10.0), ("human", 25.0)])
@@ -54,7 +102,7 @@ def test_coarse_voxels_are_warned_of(tiny: RunConfig, preset: str, edge: float) 
 def test_too_little_memory_is_warned_of(tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tissue.simulation.plan.usable_memory", lambda: 400_000_000)
     (warning,) = plan(tiny, geometry()).warnings
-    assert "needs about 504 MB of memory and there are 400 MB" in warning
+    assert "needs about 854 MB of memory and there are 400 MB" in warning
 
 
 def test_short_steps_in_float32_are_warned_of(tiny: RunConfig) -> None:

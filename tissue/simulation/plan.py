@@ -1,6 +1,7 @@
 """What a run will do, need and write, told before it starts."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tissue.geometry.load import Geometry
 from tissue.geometry.synthetic import SyntheticSettings
@@ -10,8 +11,20 @@ from tissue.simulation.machine import usable_memory
 FIELDS_IN_MEMORY = 175
 """Fields alive at the peak of a step: 12.2 GB in all at 256^3 in float32."""
 
-PROGRAM_MEMORY = 500_000_000
+PROGRAM_MEMORY = 850_000_000
 """What the program takes besides its fields [bytes]."""
+
+SWEEPS_A_STEP = 600.0
+"""Time of a coupling step in passes over its grid (`speed.probe`)."""
+
+STEP_OVERHEAD = 0.02
+"""Time of a step that does not grow with the grid [s]."""
+
+COMPILATIONS = 200.0
+"""Time to compile a run in that of the program of the probe."""
+
+SET_UP_STEPS = 5.0
+"""Time of the healthy set-up in coupling steps."""
 
 COMPRESSION = 2.5
 """Ratio of a field in a snapshot: bone compresses better, smooth fields less."""
@@ -21,6 +34,33 @@ SHORTEST_FLOAT32_STEP = 0.02
 
 COARSEST_VOXEL = {"mouse": 10.0, "human": 25.0}
 """Voxel edge above which trabeculae of the species lose surface [um]."""
+
+
+class Probe(NamedTuple):
+    """What a quick measurement tells of this machine.
+
+    Attributes:
+        sweep: time of one pass `s - c u + sum T (u_neighbour - u)` [ns a voxel].
+        compilation: time to compile the program that makes it [s].
+        loading: time that reading or making the bone took [s].
+    """
+
+    sweep: float
+    compilation: float
+    loading: float = 0.0
+
+
+class Duration(NamedTuple):
+    """Wall time of a run [s]: until the first step is done, of every step; and their number."""
+
+    start: float
+    step: float
+    steps: int
+
+    @property
+    def total(self) -> float:
+        """Of the whole run [s]."""
+        return self.start + self.steps * self.step
 
 
 @dataclass(frozen=True)
@@ -37,6 +77,7 @@ class Plan:
         memory: estimated peak [bytes].
         disk: estimated output [bytes].
         warnings: a sentence for every questionable choice.
+        duration: estimated wall time, where this machine was measured.
     """
 
     shape: tuple[int, int, int]
@@ -48,6 +89,7 @@ class Plan:
     memory: int
     disk: int
     warnings: tuple[str, ...]
+    duration: Duration | None = None
 
     def lines(self) -> tuple[str, ...]:
         """The plan in words."""
@@ -58,16 +100,25 @@ class Plan:
             f"grid       {nz} x {ny} x {nx} voxels [z, y, x] of {self.spacing:g} um "
             f"({edge} mm, {voxels / 1e6:.3g} million voxels), BV/TV {self.bv_tv:.4f}",
             f"steps      {self.steps} of {self.step:g} day",
-            f"memory     about {_size(self.memory)}",
-            f"writes     {self.snapshots} snapshots (about {_size(self.disk)}), metrics.csv, "
+            f"memory     about {size(self.memory)}",
+            *self._time(),
+            f"writes     {self.snapshots} snapshots (about {size(self.disk)}), metrics.csv, "
             "ledger.csv, run.toml, run.log",
         )
 
+    def _time(self) -> tuple[str, ...]:
+        if self.duration is None:
+            return ()
+        start, step, steps = self.duration
+        return (
+            f"time       about {duration(self.duration.total)} here and now: {duration(start)} to "
+            f"start, then about {steps} steps of {duration(step)}",
+        )
 
-def plan(config: RunConfig, geometry: Geometry) -> Plan:
-    """The plan of a run on a geometry."""
+
+def plan(config: RunConfig, geometry: Geometry, probe: Probe | None = None) -> Plan:
+    """The plan of a run on a geometry, with its wall time where this machine was probed."""
     grid = geometry.grid
-    item = 4 if config.precision == "float32" else 8
     snapshots = len(config.snapshot_steps)
     warnings = [*geometry.warnings, *config.warnings]
     coarsest = COARSEST_VOXEL[config.preset]
@@ -84,11 +135,11 @@ def plan(config: RunConfig, geometry: Geometry) -> Plan:
             "well: set run.precision to float64 or run.step to "
             f"{SHORTEST_FLOAT32_STEP:g} day or more"
         )
-    memory = PROGRAM_MEMORY + FIELDS_IN_MEMORY * item * grid.voxels
+    need = memory(config, grid.voxels)
     usable = usable_memory()
-    if memory > usable:
+    if need > usable:
         warnings.append(
-            f"the run needs about {_size(memory)} of memory and there are {_size(usable)}: "
+            f"the run needs about {size(need)} of memory and there are {size(usable)}: "
             "use coarser voxels, a smaller box or float32"
         )
     return Plan(
@@ -98,13 +149,42 @@ def plan(config: RunConfig, geometry: Geometry) -> Plan:
         steps=config.steps,
         step=config.actual_step,
         snapshots=snapshots,
-        memory=memory,
+        memory=need,
         disk=int(snapshots * len(config.fields) * 4 * grid.voxels / COMPRESSION),
         warnings=tuple(warnings),
+        duration=wall_time(config, grid.voxels, probe) if probe else None,
     )
 
 
-def _size(number: int) -> str:
+def expected_steps(config: RunConfig) -> int:
+    """Coupling steps that a run will take."""
+    return config.steps
+
+
+def memory(config: RunConfig, voxels: int) -> int:
+    """Estimated peak of a run on a grid [bytes]."""
+    item = 4 if config.precision == "float32" else 8
+    return PROGRAM_MEMORY + FIELDS_IN_MEMORY * item * voxels
+
+
+def wall_time(config: RunConfig, voxels: int, probe: Probe) -> Duration:
+    """Estimated wall time of a run on a grid."""
+    step = STEP_OVERHEAD + SWEEPS_A_STEP * probe.sweep * voxels / 1e9
+    start = probe.loading + COMPILATIONS * probe.compilation + SET_UP_STEPS * step
+    return Duration(start, step, expected_steps(config))
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that suits it."""
+    for unit, length, most in (("s", 1, 120), ("min", 60, 120), ("h", 3600, 48)):
+        if seconds < most * length:
+            number = seconds / length
+            return f"{number:.0f} {unit}" if number >= 10 else f"{number:.2g} {unit}"
+    return f"{seconds / 86400:.0f} days"
+
+
+def size(number: int) -> str:
+    """A number of bytes in the unit that suits it."""
     value = float(number)
     for unit in ("B", "kB", "MB", "GB"):
         if value < 1000:

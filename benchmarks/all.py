@@ -1,0 +1,50 @@
+"""Runs every suite, one after another, and says what each took.
+
+The suites share compiled programs on disk, in runs/out/bench/cache; those that measure compilation
+or memory do without.
+
+usage: python benchmarks/all.py [--full]
+"""
+
+import sys
+import time
+
+from harness import HERE, OUT, README, machine, publish, quietly, table
+
+SUITES = ("kernels", "solver", "pair", "step", "growth", "compile", "year")
+FULL_ONLY = {"forecast": ("--full",)}
+LATER = {"output": (("64", "3"), ()), "time_step": ((), ())}
+"""Suites with a command line of their own: their arguments in short and in full."""
+
+SHARED = {
+    "JAX_COMPILATION_CACHE_DIR": str(OUT / "cache"),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+}
+
+
+def main() -> int:
+    full = "--full" in sys.argv[1:]
+    wanted = dict.fromkeys(SUITES, ("--full",) if full else ())
+    wanted |= {suite: forms[full] for suite, forms in LATER.items()}
+    if full:
+        wanted |= FULL_ONLY
+    about = machine()
+    publish("machine", table(("what", "value"), about.items()))
+    failed, spent = [], {}
+    for suite, arguments in wanted.items():
+        script = HERE / f"{suite}.py"
+        if not script.is_file():
+            continue
+        start = time.perf_counter()
+        if quietly(script.name, *arguments, environment=SHARED).returncode:
+            failed.append(suite)
+        spent[suite] = time.perf_counter() - start
+    rows = [*spent.items(), ("together", sum(spent.values()))]
+    print(f"\n{table(('suite', 's'), rows)}\n\ntables: {README}")
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""The bones and the running simulations that the suites share."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tissue.geometry.grid import Grid
+from tissue.geometry.load import Geometry, load_image
+from tissue.geometry.synthetic import SyntheticSettings, synthesise
+from tissue.scenario.config import RunConfig, parse_run, read_run_file
+from tissue.scenario.library import shipped
+from tissue.simulation.simulation import Simulation
+from tissue.simulation.speed import mirrored
+
+SPACING = 10.0  # um, of made-up mouse bone
+LEFT_BEHIND = 4  # steps until a simulation runs
+
+
+def config(
+    edge: int,
+    *,
+    parameters: Mapping[str, str] | None = None,
+    preset: str = "mouse",
+    step: str = "0.5 day",
+    duration: str = "28 day",
+    il1: str = "3.5 pM",
+    spacing: float = SPACING,
+    thickness: float = 60.0,
+) -> RunConfig:
+    """A run on a made-up cube of bone."""
+    data: dict[str, Any] = {
+        "run": {"preset": preset, "duration": duration, "step": step},
+        "geometry": {
+            "synthetic": {
+                "shape": [edge] * 3,
+                "spacing": f"{spacing} um",
+                "bv_tv": 0.2,
+                "thickness": f"{thickness} um",
+            }
+        },
+        "disease": {"il1_excess": il1},
+        "parameters": dict(parameters or {}),
+    }
+    return parse_run(data, Path(), "bench")
+
+
+def running(run: RunConfig, bone: Geometry | None = None, steps: int = LEFT_BEHIND) -> Simulation:
+    """A simulation that has left its first steps behind."""
+    simulation = Simulation(run, bone or tiled(run))
+    for _ in range(steps):
+        simulation.advance()
+    return simulation
+
+
+def tiled(run: RunConfig) -> Geometry:
+    """The made-up bone of a run, mirrored from a block: no time or memory goes into making it."""
+    assert isinstance(run.geometry, SyntheticSettings)
+    return mirrored(run.geometry)
+
+
+def noise(edge: int) -> Geometry:
+    """Thresholded noise, as the package makes up bone."""
+    return synthesise(SyntheticSettings((edge,) * 3, SPACING, 0.2, 60.0, 0))
+
+
+def gyroid(edge: int, bv_tv: float = 0.2, period: float = 24.0) -> Geometry:
+    """A gyroid sheet of a given share of the volume; `period` in voxels."""
+    z, y, x = np.meshgrid(*[2 * np.pi / period * np.arange(edge)] * 3, indexing="ij")
+    level = np.abs(np.sin(x) * np.cos(y) + np.sin(y) * np.cos(z) + np.sin(z) * np.cos(x))
+    cut = np.quantile(level, bv_tv)
+    slope = 2 * np.pi / period * 1.5  # of the level a voxel, near the sheet
+    bone = np.clip(0.5 + (cut - level) / slope, 0, 1)
+    return Geometry(Grid((edge,) * 3, SPACING), bone, (), ())
+
+
+def shrew(edge: int | None = None) -> Geometry:
+    """The real bone that comes with the package, 57^3, or mirrored at its end to a larger cube."""
+    settings = read_run_file(shipped()["shrew"]).geometry
+    assert not isinstance(settings, SyntheticSettings)
+    bone = load_image(settings)
+    if edge is None:
+        return bone
+    pad = [(0, max(0, edge - n)) for n in bone.grid.shape]
+    mirrored_bone = np.pad(bone.bone_volume_fraction, pad, mode="symmetric")
+    return Geometry(Grid(mirrored_bone.shape, bone.grid.spacing), mirrored_bone, (), ())

@@ -1,0 +1,106 @@
+"""How long until the first step is done, with nothing compiled and with everything on disk?
+
+Both in a fresh process: the first with an empty cache of compiled programs, the second with the
+cache that the first has left.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from itertools import pairwise
+from typing import Any
+
+import jax
+from cases import config, tiled
+from harness import chosen, isolated, machine, measured_on, options, publish, record, table
+
+from tissue import backend
+from tissue.simulation.simulation import Simulation
+
+COLD, WARM = 25, 3
+CACHE = "jax_compilation_cache_dir"
+
+
+def main() -> None:
+    parser = options(__doc__, 64, 64)
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    asked = chosen(parser)
+    if asked.one:
+        print(json.dumps(one(asked.edge)))
+        return
+    machine()
+    goals = {"cold": COLD, "warm cache": WARM}
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        places = {
+            "XDG_CACHE_HOME": folder,
+            "JAX_COMPILATION_CACHE_DIR": "",
+        }
+        for name in goals:
+            start = time.perf_counter()
+            found[name] = isolated("compile.py", asked.edge, "--one", **places)
+            found[name]["process_s"] = time.perf_counter() - start
+    rows = [
+        (
+            name,
+            f["setup_s"],
+            f["first_s"],
+            f["setup_s"] + f["first_s"],
+            f["cpu_s"],
+            f["second_s"],
+            f["process_s"],
+            goals[name],
+        )
+        for name, f in found.items()
+    ]
+    heads = (
+        "programs",
+        "set-up s",
+        "first step s",
+        "both s",
+        "CPU s of both",
+        "second step s",
+        "whole process s",
+        "goal s",
+    )
+    own = "the package keeps it" if found["cold"]["kept"] else "switched on for this measurement"
+    publish(
+        "compile",
+        f"{asked.edge}^3, float32; the goals are for the healthy set-up and the first step; the "
+        f"whole process imports, makes the bone and takes a second step besides. The cache of "
+        f"compiled programs: {own}.\n\n{table(heads, rows)}\n\n{measured_on()}",
+    )
+    record("compile", [{"edge": asked.edge, "programs": name, **f} for name, f in found.items()])
+
+
+def one(edge: int) -> dict[str, Any]:
+    """Seconds of this process to its first steps."""
+    backend.keep_compiled()
+    kept = bool(jax.config.values[CACHE])
+    if not kept:
+        jax.config.update(CACHE, os.environ["XDG_CACHE_HOME"])
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    run = config(edge)
+    bone = tiled(run)
+    marks = [time.perf_counter()]
+    cpu = time.process_time()
+    simulation = Simulation(run, bone)
+    marks.append(time.perf_counter())
+    simulation.advance()
+    marks.append(time.perf_counter())
+    cpu = time.process_time() - cpu
+    simulation.advance()
+    marks.append(time.perf_counter())
+    spans = [after - before for before, after in pairwise(marks)]
+    names = ("setup_s", "first_s", "second_s")
+    return dict(zip(names, spans, strict=True)) | {
+        "cpu_s": cpu,
+        "kept": kept,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""How well does `tissue check` foretell the memory and the wall time of a run?
+
+Both commands as a user gives them, each in a process of its own, on bone that is made up anew.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from harness import isolated, machine, measured_on, publish, record, table
+
+from tissue.scenario.config import read_run_file
+from tissue.simulation import plan, speed
+from tissue.simulation.simulation import load_geometry
+
+EDGES, SHORT = (96, 192), (64,)
+DAYS = {64: 7, 96: 28, 192: 14}
+GOAL_MEMORY, GOAL_TIME = 1.25, 1.5
+RUN = """
+[run]
+preset = "mouse"
+duration = "{days} day"
+step = "0.5 day"
+[geometry.synthetic]
+shape = [{edge}, {edge}, {edge}]
+spacing = "10 um"
+bv_tv = 0.2
+thickness = "60 um"
+[disease]
+il1_excess = "3.5 pM"
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("edges", type=int, nargs="*", help="of the grids in voxels")
+    parser.add_argument("--full", action="store_true", help=f"the grids {EDGES}")
+    parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.one:
+        print(json.dumps(foretold(asked.one)))
+        return
+    machine()
+    found = []
+    for edge in asked.edges or (EDGES if asked.full else SHORT):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "forecast.toml"
+            file.write_text(RUN.format(edge=edge, days=DAYS.get(edge, 7)), encoding="utf-8")
+            found.append({"edge": edge} | isolated("forecast.py", "--one", file) | took(file))
+    publish("forecast", told(found))
+    record("forecast", found)
+
+
+def foretold(file: Path) -> dict[str, Any]:
+    """What `tissue check` says."""
+    config = read_run_file(file)
+    start = time.perf_counter()
+    bone = load_geometry(config.geometry)
+    loading = time.perf_counter() - start
+    probe = speed.probe(bone.grid.shape, config.precision, loading)
+    coming = plan.plan(config, bone, probe)
+    assert coming.duration is not None
+    return {
+        "foretold_bytes": coming.memory,
+        "foretold_s": coming.duration.total,
+        "steps": coming.duration.steps,
+        "sweep_ns": probe.sweep,
+        "compile_s": probe.compilation,
+        "loading_s": loading,
+    }
+
+
+def took(file: Path) -> dict[str, Any]:
+    """What `tissue run` takes."""
+    command = [sys.executable, "-m", "tissue", "run", str(file), "--quiet", "--out"]
+    start = time.perf_counter()
+    process = subprocess.Popen([*command, str(file.with_suffix(""))])
+    _, status, used = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - start
+    if status:
+        raise RuntimeError(f"the run ended with status {status}")
+    scale = 1 if sys.platform == "darwin" else 1024
+    return {"bytes": used.ru_maxrss * scale, "wall_s": wall}
+
+
+def told(found: list[dict[str, Any]]) -> str:
+    """Both, side by side."""
+    rows = []
+    for f in found:
+        memory, seconds = f["foretold_bytes"] / f["bytes"], f["foretold_s"] / f["wall_s"]
+        good = all(
+            1 / most <= ratio <= most
+            for most, ratio in ((GOAL_MEMORY, memory), (GOAL_TIME, seconds))
+        )
+        rows.append(
+            (
+                f"{f['edge']}^3",
+                f["steps"],
+                f["foretold_bytes"] / 1e9,
+                f["bytes"] / 1e9,
+                memory,
+                f["foretold_s"],
+                f["wall_s"],
+                seconds,
+                "yes" if good else "no",
+            )
+        )
+    heads = (
+        "grid",
+        "steps",
+        "memory foretold GB",
+        "measured GB",
+        "ratio",
+        "time foretold s",
+        "measured s",
+        "ratio",
+        f"within {GOAL_MEMORY:g} and {GOAL_TIME:g}",
+    )
+    return f"{table(heads, rows)}\n\n{measured_on()}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""Compilation for a GPU that is not here.
+
+Needs XLA_FLAGS with --xla_dump_to, so that the PTX can be read; `gate.py` starts it so.
+"""
+
+import os
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+from devices import Device
+from hlo import Module
+from jax.experimental import topologies
+from jax.sharding import Sharding, SingleDeviceSharding
+
+WORD = 4  # bytes of a float32
+
+
+@dataclass(frozen=True)
+class Built:
+    """A compiled program.
+
+    Attributes:
+        name: of the program.
+        voxels: of the grid.
+        module: its scheduled HLO.
+        ptx: files it left.
+        thunks: kernels and copies that the runtime will issue, loops counted once; None if the
+            compiler left no list.
+        graphs: CUDA graphs the runtime captures them into.
+        temporary: memory beyond arguments and results [B].
+        seconds: to trace, lower and compile it.
+    """
+
+    name: str
+    voxels: int
+    module: Module
+    ptx: tuple[Path, ...]
+    thunks: int | None
+    graphs: int
+    temporary: int
+    seconds: float
+
+
+def dump_folder() -> Path:
+    """Where XLA leaves what it compiled."""
+    found = re.search(r"--xla_dump_to=(\S+)", os.environ.get("XLA_FLAGS", ""))
+    if not found:
+        raise RuntimeError("XLA_FLAGS has no --xla_dump_to: run gate.py, which sets it")
+    return Path(found[1])
+
+
+class Target:
+    """One device to compile for."""
+
+    def __init__(self, device: Device) -> None:
+        """Makes it known to JAX.
+
+        Raises:
+            RuntimeError: JAX holds another device than a GPU for it, or others dump here too.
+        """
+        if any(dump_folder().glob("*")):
+            raise RuntimeError("the dump folder must be empty: it tells whose PTX is whose")
+        topology: Any = topologies.get_topology_desc(
+            platform="cuda", target_config=device.target, topology="1x1x1"
+        )
+        (gpu,) = topology.devices
+        if gpu.platform not in ("gpu", "cuda"):
+            raise RuntimeError(f"asked for a GPU, got {gpu.platform}")
+        self.sharding: Sharding = SingleDeviceSharding(gpu)
+
+    def placed(self, tree: Any) -> Any:
+        """Shapes on this device, from shapes, arrays and numbers."""
+
+        def place(leaf: Any) -> jax.ShapeDtypeStruct:
+            if isinstance(leaf, int | float):
+                kind = jax.dtypes.canonicalize_dtype(type(leaf))
+                return jax.ShapeDtypeStruct((), kind, sharding=self.sharding, weak_type=True)
+            weak = getattr(leaf, "weak_type", False)
+            return jax.ShapeDtypeStruct(
+                leaf.shape, leaf.dtype, sharding=self.sharding, weak_type=weak
+            )
+
+        return jax.tree.map(place, tree)
+
+    def built(self, name: str, voxels: int, function: Any, *arguments: Any) -> Built:
+        """A jitted function compiled for this device.
+
+        Args:
+            name: for the reports.
+            voxels: of its grid.
+            function: made by jax.jit.
+            arguments: shapes.
+        """
+        start = time.perf_counter()
+        return compiled(name, voxels, function.lower(*self.placed(arguments)).compile, start)
+
+
+def compiled(name: str, voxels: int, compile_it: Any, start: float) -> Built:
+    """What a compilation leaves, in memory and on disk."""
+    folder = dump_folder()
+    before = set(folder.glob("*"))
+    program = compile_it()
+    seconds = time.perf_counter() - start
+    fresh = sorted(set(folder.glob("*")) - before)
+    memory = program.memory_analysis()
+    return Built(
+        name=name,
+        voxels=voxels,
+        module=Module(program.as_text()),
+        ptx=tuple(p for p in fresh if p.suffix == ".ptx" and p.stat().st_size),
+        thunks=_listed(fresh, "thunk_sequence.txt", r"k\w*Kernel|kCopy|kMemset\w*"),
+        graphs=_listed(fresh, "thunk_sequence_after_thunk_passes.txt", "kCommandBuffer") or 0,
+        temporary=int(memory.temp_size_in_bytes) if memory else 0,
+        seconds=seconds,
+    )
+
+
+def _listed(files: list[Path], ending: str, kinds: str) -> int | None:
+    """Lines of the list of thunks that begin with one of the kinds."""
+    for path in files:
+        if path.name.endswith(f".{ending}"):
+            text = path.read_text(encoding="utf-8")
+            return len(re.findall(rf"^\s*\d+: (?:{kinds})\b", text, re.M))
+    return None

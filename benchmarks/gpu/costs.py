@@ -1,0 +1,101 @@
+"""What a pass of each program asks of a GPU, and the time that makes: a prediction.
+
+Nothing here was measured on a GPU. Launches and bytes are counted in what XLA compiled, turns of
+loops in a run on the CPU; the times of a launch and of a turn are assumptions, named below.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from checks import STEPS_A_TURN
+from devices import Device
+
+LAUNCH = 2.5e-6  # s: a kernel or copy with next to nothing to do, as a node of a CUDA graph
+SLOW_LAUNCH = 5e-6  # s: launched one by one; 4 to 6 us are reported (docs/gpu.md)
+TURN = 10e-6  # s: a turn of a loop, whose condition the host reads and answers
+STEPS = 730  # coupling steps a year, of half a day
+GOALS = {128: 10.0, 256: 40.0}  # s: a simulated year on an H100, by the edge of the grid
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one pass asks for.
+
+    Attributes:
+        launches: kernels and copies.
+        turns: loop conditions that the host reads.
+        bytes: moved a voxel.
+    """
+
+    launches: float
+    turns: float
+    bytes: float
+
+    def seconds(self, voxels: int, device: Device, launch: float = LAUNCH) -> float:
+        """Predicted time [s]: launches, turns and bytes one after the other."""
+        waiting = self.launches * launch + self.turns * TURN
+        return waiting + self.bytes * voxels / (device.bandwidth * device.share)
+
+
+def plain(row: Row) -> Cost:
+    """A program without loops, or what stands outside them."""
+    return Cost(row["kernels"] + row["copies"], 0, row["bytes_per_voxel"])
+
+
+def explicit(row: Row) -> Cost:
+    """One explicit step: a part of a turn of its loop, of which the host reads no condition."""
+    (loop,) = row["loops"]
+    return Cost(loop["launches"] / STEPS_A_TURN, 0, loop["bytes_per_voxel"] / STEPS_A_TURN)
+
+
+def turn(row: Row, loop: str | None = None) -> Cost:
+    """One turn of a loop of a program, of the only one if none is named."""
+    (found,) = (x for x in row["loops"] if loop in (None, x["loop"]))
+    return Cost(found["launches"], 1, found["bytes_per_voxel"])
+
+
+def whole(row: Row, turns: Mapping[str, float]) -> Cost:
+    """A program with its loops.
+
+    Args:
+        row: what the gate found.
+        turns: how often each loop turns in one pass.
+    """
+    total = plain(row)
+    launches, read, moved = total.launches, total.turns, total.bytes
+    for loop in row["loops"]:
+        times = turns[loop["loop"]]
+        launches += times * loop["launches"]
+        moved += times * loop["bytes_per_voxel"]
+        read += times
+        # the condition that ends a loop is read too, once each time the loop is entered
+        entries = turns["pair, Newton"] if loop["loop"] == "pair, inner" else 1
+        launches, read = launches + entries, read + entries
+    return Cost(launches, read, moved)
+
+
+def costs(rows: Iterable[Row], device: str, edge: int) -> dict[str, Cost]:
+    """The cost of everything that is predicted.
+
+    Args:
+        rows: of one run of the gate.
+        device: key of the device that was compiled for.
+        edge: of the grid.
+    """
+    kept = list(rows)
+    by_name = {
+        row["program"]: row
+        for row in kept
+        if row.get("program") and (row["device"], row["edge"]) == (device, edge)
+    }
+    turns = next(row["turns"] for row in kept if "turns" in row)
+    return {
+        "explicit step, 3 species": explicit(by_name["explicit step"]),
+        "V-cycle, 1 field": plain(by_name["V-cycle, 1"]),
+        "V-cycle, 2 fields": plain(by_name["V-cycle, 2"]),
+        "CG iteration, V-cycle included": turn(by_name["solve"]),
+        "coupling step": whole(by_name["coupling step"], turns),
+    }

@@ -1,0 +1,186 @@
+"""Is the GPU path still sound? Compiles it for GPUs that are not here and judges what comes out.
+
+usage: python benchmarks/gpu/gate.py [--quick]
+
+Needs the environment that `make gpu-gate` makes, and no GPU. Prints a table, adds JSON lines to
+runs/out/bench/gpu.jsonl and exits with 1 if a check fails, if a negative control is not caught, or
+if there is nothing to judge by. --quick compiles for one GPU and one grid only.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from checks import failures
+from costs import GOALS, LAUNCH, STEPS, Cost, costs, plain
+from devices import COMPILED, EDGES, H100
+
+HERE = Path(__file__).resolve().parent
+OUT = HERE.parents[1] / "runs" / "out" / "bench" / "gpu.jsonl"
+PACKAGES = ("jax", "jaxlib", "jax-cuda12-plugin", "jax-cuda12-pjrt", "nvidia-cuda-nvcc-cu12")
+CONTROLS = 11  # as many must be reported, and each caught
+PROGRAMS = 5
+COUNTED_EDGE, COUNTED_STEPS = 64, 16
+
+ONE_LOOP = {"explicit step": "two steps in a loop", "solve": "a CG iteration"}
+
+Row = dict[str, Any]
+
+
+def started(script: str, *arguments: object, dump: Path | None = None) -> subprocess.Popen[str]:
+    """A script of this folder in a process of its own, on the CPU, with what XLA must be told."""
+    flags = f"--xla_gpu_autotune_level=0 --xla_dump_to={dump}" if dump else ""
+    told = {"JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3", "XLA_FLAGS": flags}
+    command = [sys.executable, str(HERE / script), *map(str, arguments)]
+    return subprocess.Popen(
+        command,
+        env=os.environ | told,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finished(process: subprocess.Popen[str]) -> tuple[list[Row], list[str]]:
+    """The JSON lines a process printed, and what went wrong with it."""
+    out, err = process.communicate()
+    rows = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+    if process.returncode:
+        last = "\n".join(err.strip().splitlines()[-3:])
+        return rows, [f"{' '.join(map(str, process.args[1:]))} failed: {last}"]  # type: ignore[index]
+    return rows, []
+
+
+def gathered(cases: Sequence[tuple[str, int]]) -> tuple[list[Row], list[str]]:
+    """Everything that is measured, and the failures of measuring it."""
+    counting = started("counts.py", COUNTED_EDGE, COUNTED_STEPS)
+    rows: list[Row] = []
+    wrong: list[str] = []
+    for device, edge in cases:
+        folder = Path(tempfile.mkdtemp(prefix="tissue-gpu-"))
+        try:
+            first = [] if rows else ["--controls"]
+            start = time.perf_counter()
+            found, failed = finished(started("measure.py", device, edge, *first, dump=folder))
+            seconds = time.perf_counter() - start
+            print(f"compiled for {device} at {edge}^3 in {seconds:.0f} s", flush=True)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        if len([row for row in found if "program" in row]) != PROGRAMS and not failed:
+            failed = [f"{device} {edge}^3: some programs are missing"]
+        rows, wrong = rows + found, wrong + failed
+    found, failed = finished(counting)
+    if not found and not failed:
+        failed = ["the turns of the loops were not counted"]
+    return rows + found, wrong + failed
+
+
+def judged(rows: Iterable[Row]) -> list[str]:
+    """Every check that fails, in words."""
+    wrong, controls = [], [row for row in rows if "control" in row]
+    for row in rows:
+        if "program" in row:
+            wrong += [f"{row['device']} {row['edge']}^3, {text}" for text in failures(row)]
+    wrong += [f"control not caught: {row['control']}" for row in controls if not row["caught"]]
+    if len(controls) < CONTROLS:
+        wrong.append(f"{len(controls)} negative controls, at least {CONTROLS} are needed")
+    return wrong
+
+
+def late(rows: Sequence[Row], cases: Iterable[tuple[str, int]]) -> list[str]:
+    """The goals for a simulated year that are predicted to be missed."""
+    wrong = []
+    for device, edge in cases:
+        if device == H100.key:
+            step = costs(rows, device, edge)["coupling step"]
+            year = STEPS * step.seconds(edge**3, H100)
+            print(f"a year at {edge}^3 on {H100.name}: {year:.1f} s predicted, goal {GOALS[edge]}")
+            if year > GOALS[edge]:
+                wrong.append(f"a year at {edge}^3: {year:.1f} s predicted, goal {GOALS[edge]}")
+    return wrong
+
+
+def shown(rows: Sequence[Row]) -> None:
+    """The table."""
+    line = "{:8} {:>4} {:38} {:>8} {:>6} {:>8} {:>9} {:>8} {:>6} {:>7}"
+    heads = "GPU", "edge", "program", "launches", "copies", "B/voxel", "temporary", "register"
+    print("\n" + line.format(*heads, "spills", "graphs"))
+    for row in rows:
+        if "program" not in row:
+            continue
+        where, cost = (row["device"], row["edge"]), plain(row)
+        held = f"{row['temporary_per_voxel']:.0f} B", row["registers"], row["spilled"]
+        counts = int(cost.launches), row["copies"], row["bytes_per_voxel"]
+        print(line.format(*where, row["program"], *counts, *held, row["graphs"]))
+        if row["program"].startswith("V-cycle"):
+            print(line.format("", "", f"  by level {row['levels']}", *("",) * 7))
+        for loop in row["loops"]:
+            counts = loop["launches"], loop["copies"], loop["bytes_per_voxel"]
+            name = ONE_LOOP.get(row["program"], f"a turn of {loop['loop']}")
+            print(line.format("", "", f"  {name}", *counts, *("",) * 4))
+    for row in rows:
+        if "control" in row:
+            told = "caught" if row["caught"] else "NOT CAUGHT"
+            print(f"control {row['control']:32} {told}: {'; '.join(row['reasons'])[:90]}")
+    print()
+
+
+def whole_steps(rows: Sequence[Row], cases: Iterable[tuple[str, int]]) -> list[Row]:
+    """Rows of a coupling step with its loops turned as often as counted."""
+    made = []
+    for device, edge in cases:
+        cost: Cost = costs(rows, device, edge)["coupling step"]
+        gpu = COMPILED[device]
+        total = cost.seconds(edge**3, gpu)
+        share = cost.launches * LAUNCH / total
+        print(
+            f"coupling step, {gpu.name}, {edge}^3: {cost.launches:.0f} launches, "
+            f"{cost.turns:.0f} turns, {cost.bytes:.0f} B/voxel; predicted {1e3 * total:.1f} ms, "
+            f"{share:.0%} of it launches"
+        )
+        made.append({"whole_step": vars(cost), "device": device, "edge": edge})
+    return made
+
+
+def kept(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Adds the rows to the file of raw numbers."""
+    about = {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S"),
+        "versions": {name: version(name) for name in PACKAGES},
+    }
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    with OUT.open("a", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps({**row, **about}) + "\n")
+
+
+def main(quick: bool) -> int:
+    start = time.perf_counter()
+    cases = [(device, edge) for device in COMPILED for edge in EDGES][: 1 if quick else None]
+    rows, wrong = gathered(cases)
+    shown(rows)
+    wrong += judged(rows)
+    try:
+        rows += whole_steps(rows, cases)
+        wrong += late(rows, cases)
+    except (KeyError, StopIteration) as error:
+        wrong.append(f"a coupling step cannot be added up: {error!r} is missing")
+    kept(rows)
+    checked = sum("program" in row for row in rows) + sum("control" in row for row in rows)
+    print(f"\n{time.perf_counter() - start:.0f} s to compile and judge")
+    for text in wrong:
+        print(f"FAILED {text}")
+    print(f"gpu gate: {checked} programs and controls, {len(wrong)} failures")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main("--quick" in sys.argv))

@@ -1,0 +1,285 @@
+"""What a compiled program does on a GPU, read from its scheduled HLO text.
+
+After scheduling, every fusion and every library call of the entry computation and of the bodies of
+its loops is one kernel, which reads its operands from memory and writes its results there. Operands
+and results are counted once each and in full: what a stencil reads twice is taken to come from the
+cache, and an operand of which a kernel reads a part counts whole.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from types import MappingProxyType
+
+ITEM = {"pred": 1, "s8": 1, "u8": 1, "s32": 4, "u32": 4, "f32": 4, "s64": 8, "u64": 8, "f64": 8}
+FREE = {
+    "parameter",
+    "constant",
+    "bitcast",
+    "get-tuple-element",
+    "tuple",
+    "after-all",
+    "partition-id",
+}
+COPIES = {"copy", "copy-start"}
+WAITS = {"copy-done", "async-done", "all-gather-done", "all-reduce-done"}
+TRANSFERS = {"infeed", "outfeed", "send", "recv", "send-done", "recv-done"}
+COLLECTIVES = {
+    f"{name}{suffix}"
+    for name in ("all-gather", "all-reduce", "all-to-all", "collective-permute", "reduce-scatter")
+    for suffix in ("", "-start")
+}
+HOST_MEMORY = re.compile(r"\{[^{}]*S\(5\)[^{}]*\}")
+_HEAD = re.compile(r"^(ENTRY )?%?([\w.\-]+) \(.*\) -> .*\{\s*$")
+_LINE = re.compile(r"^\s+(?:ROOT )?%([\w.\-]+) = (.*)$")
+_ARRAY = re.compile(r"\b(pred|[a-z]+\d+)\[([\d,]*)\]")
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One line of a computation.
+
+    Attributes:
+        name: unique in the module.
+        kind: type of the result.
+        opcode: what is done.
+        operands: names of what is read.
+        rest: attributes.
+    """
+
+    name: str
+    kind: str
+    opcode: str
+    operands: tuple[str, ...]
+    rest: str
+
+    def attribute(self, key: str) -> str:
+        """The name that stands behind key=, or nothing."""
+        found = re.search(rf"\b{key}=%?([\w.\-]+)", self.rest)
+        return found[1] if found else ""
+
+    @property
+    def transfers(self) -> bool:
+        """Whether it moves data between host and device, or calls back to Python."""
+        calls_host = self.opcode == "custom-call" and "callback" in self.rest
+        return self.opcode in TRANSFERS or calls_host or bool(HOST_MEMORY.search(self.kind))
+
+
+def arrays(kind: str) -> Iterator[tuple[str, int]]:
+    """Element type and number of elements of every array in a type."""
+    for name, sides in _ARRAY.findall(kind):
+        yield name, prod(int(side) for side in sides.split(",") if side)
+
+
+def size(kind: str) -> int:
+    """Bytes of a type."""
+    return sum(ITEM.get(name, 4) * count for name, count in arrays(kind))
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one pass over a computation costs, its loops apart.
+
+    Attributes:
+        kernels: launches of a kernel.
+        large: those among them that move as much as a whole field.
+        copies: copies of an array within the device.
+        whole_copies: those among them of a whole field.
+        transfers: between host and device, and calls to Python.
+        collectives: exchanges between devices.
+        bytes: operands and results.
+    """
+
+    kernels: int = 0
+    large: int = 0
+    copies: int = 0
+    whole_copies: int = 0
+    transfers: int = 0
+    collectives: int = 0
+    bytes: int = 0
+
+    @property
+    def launches(self) -> int:
+        """Nodes the GPU is given: kernels and copies."""
+        return self.kernels + self.copies
+
+    def __add__(self, other: "Work") -> "Work":
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Work(*(a + b for a, b in pairs))
+
+    def __mul__(self, times: float) -> "Work":
+        return Work(*(round(v * times) for v in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A while loop: where it stands, by the functions around it, and one pass of it."""
+
+    name: str
+    chain: tuple[str, ...]
+    body: str
+    condition: str
+    parent: str
+
+
+class Module:
+    """A compiled program."""
+
+    def __init__(self, text: str) -> None:
+        """Reads it.
+
+        Args:
+            text: `compiled.as_text()`.
+
+        Raises:
+            ValueError: there is no scheduled program in it.
+        """
+        self.text = text
+        self.computations: dict[str, list[Instruction]] = {}
+        self.entry = ""
+        current: list[Instruction] | None = None
+        for line in text.splitlines():
+            if head := _HEAD.match(line):
+                current = self.computations.setdefault(head[2], [])
+                self.entry = head[2] if head[1] else self.entry
+            elif line.startswith("}"):
+                current = None
+            elif current is not None and (found := _LINE.match(line)):
+                current.append(_instruction(found[1], found[2]))
+        if "is_scheduled=true" not in text or not self.computations.get(self.entry):
+            raise ValueError("no scheduled HLO: nothing can be said of this program")
+
+    @cached_property
+    def _frames(self) -> dict[str, tuple[str, ...]]:
+        """Names of the functions around every stack frame, outermost first."""
+        functions = dict(re.findall(r'^(\d+) "([^"]*)"$', self._section("FunctionNames"), re.M))
+        places = dict(
+            re.findall(r"^(\d+) \{.*?function_name_id=(\d+)", self._section("FileLocations"), re.M)
+        )
+        frames = re.findall(
+            r"^(\d+) \{file_location_id=(\d+)(?: parent_frame_id=(\d+))?",
+            self._section("StackFrames"),
+            re.M,
+        )
+        parents = {  # 1 stands for no parent, the others are one too large
+            frame: (functions.get(places[place], ""), str(int(up or 1) - 1))
+            for frame, place, up in frames
+        }
+
+        def chain(frame: str) -> tuple[str, ...]:
+            name, up = parents[frame]
+            return (*(chain(up) if up in parents else ()), name)
+
+        return {frame: chain(frame) for frame in parents}
+
+    def _section(self, name: str) -> str:
+        found = re.search(rf"^{name}\n(.*?)\n\n", self.text, re.M | re.S)
+        return found[1] if found else ""
+
+    def work(self, computation: str | None = None, field: int = 2**62) -> Work:
+        """One pass over a computation (the entry if none is named) without its loops.
+
+        Args:
+            computation: its name.
+            field: bytes of a whole field.
+        """
+        lines = self.computations[computation or self.entry]
+        known = {line.name: line.kind for line in lines}
+        total = Work()
+        for line in lines:
+            total += self.cost(line, known, field)
+        return total
+
+    def cost(
+        self, line: Instruction, known: Mapping[str, str] = MappingProxyType({}), field: int = 2**62
+    ) -> Work:
+        """What one instruction costs; `known` holds the types of its operands."""
+        if line.opcode in FREE | WAITS or line.opcode == "while":
+            return Work()
+        if line.opcode in ("call", "async-start"):
+            return self.work(line.attribute("to_apply") or line.attribute("calls"), field)
+        if line.opcode == "conditional":
+            inside = (self.work(name, field) for name in self._branches(line))
+            return max(inside, key=lambda work: work.bytes) + Work(transfers=1)
+        moved = size(line.kind) + sum(size(known.get(name, "")) for name in line.operands)
+        if line.transfers:
+            return Work(transfers=1, bytes=moved)
+        if line.opcode in COLLECTIVES:
+            return Work(collectives=1, bytes=moved)
+        if line.opcode in COPIES:
+            return Work(copies=1, whole_copies=int(size(line.kind) >= field), bytes=moved)
+        return Work(kernels=1, large=int(moved >= field), bytes=moved)
+
+    def _branches(self, line: Instruction) -> list[str]:
+        listed = re.search(r"branch_computations=\{([^}]*)\}", line.rest)
+        if listed:
+            return [name.strip().lstrip("%") for name in listed[1].split(",")]
+        return [line.attribute("true_computation"), line.attribute("false_computation")]
+
+    @cached_property
+    def loops(self) -> tuple[Loop, ...]:
+        """Every while loop, in the order of execution, an inner one after the one around it."""
+        return tuple(self._loops_in(self.entry))
+
+    def _loops_in(self, computation: str) -> Iterator[Loop]:
+        for line in self.computations[computation]:
+            if line.opcode == "while":
+                frame = re.search(r"stack_frame_id=(\d+)", line.rest)
+                chain = self._frames.get(frame[1], ()) if frame else ()
+                body, condition = line.attribute("body"), line.attribute("condition")
+                yield Loop(line.name, chain, body, condition, computation)
+                yield from self._loops_in(body)
+
+    def executed(self) -> Iterator[Instruction]:
+        """Every instruction of the entry and of the loops."""
+        names = [self.entry, *(n for loop in self.loops for n in (loop.body, loop.condition))]
+        for name in names:
+            yield from self.computations[name]
+
+    def extent(self, kernel: str) -> int:
+        """Elements of the largest array a kernel of the PTX reads or writes; 2^62 if unknown."""
+        return self._extents.get(kernel, 2**62)
+
+    @cached_property
+    def _extents(self) -> dict[str, int]:
+        lines = [line for lines in self.computations.values() for line in lines]
+        largest = {line.name: max((n for _, n in arrays(line.kind)), default=1) for line in lines}
+        found: dict[str, int] = {}
+        for line in lines:
+            if line.opcode not in FREE | {"while"}:
+                count = max(largest[name] for name in (line.name, *line.operands))
+                key = line.name.replace(".", "_").replace("-", "_")
+                found[key] = max(found.get(key, 0), count)
+        return found
+
+    def doubles(self, elements: int) -> set[str]:
+        """Opcodes that make float64 arrays of at least so many elements, in or out of kernels."""
+        lines: Iterable[Instruction] = (x for c in self.computations.values() for x in c)
+        return {
+            line.opcode
+            for line in lines
+            if any(name == "f64" and count >= elements for name, count in arrays(line.kind))
+        } - {"bitcast", "parameter", "get-tuple-element", "tuple", "reshape", "constant"}
+
+
+def _instruction(name: str, rest: str) -> Instruction:
+    kind, rest = _type(re.sub(r"/\*.*?\*/", "", rest))
+    opcode, _, tail = rest.partition("(")
+    inside, _, attributes = tail.partition(")")
+    operands = tuple(re.findall(r"%([\w.\-]+)", inside))
+    return Instruction(name, kind, opcode.strip(), operands, attributes)
+
+
+def _type(rest: str) -> tuple[str, str]:
+    """The type at the head of an instruction, and what follows."""
+    if not rest.startswith("("):
+        kind, _, tail = rest.partition(" ")
+        return kind, tail
+    depth = 0
+    for i, letter in enumerate(rest):
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0:
+            return rest[: i + 1], rest[i + 1 :].lstrip()
+    raise ValueError(f"cannot read the type in {rest[:80]}")

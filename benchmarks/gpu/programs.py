@@ -1,0 +1,73 @@
+"""The programs that the gate compiles, as a run uses them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from ahead import Built, Target
+from counts import EXCESS, STEP, example
+from jax import Array
+
+from tissue.kernels import elliptic, multigrid
+from tissue.kernels.explicit import steps
+from tissue.model.homeostasis import healthy_tissue
+from tissue.model.step import Forcing, Numerics, advance
+from tissue.scenario.config import parse_run
+
+SPACING, TOLERANCE = 10.0, 1e-4  # um, relative
+EXPLICIT_STEP, EXPLICIT_STEPS = 1e-5, 100  # day, in one program
+
+
+def field(edge: int, *lead: int) -> jax.ShapeDtypeStruct:
+    """The shape of a float32 field."""
+    return jax.ShapeDtypeStruct((*lead, edge, edge, edge), jnp.float32)
+
+
+def every(target: Target, edge: int) -> Iterator[Built]:
+    """All programs on a grid of edge^3 voxels."""
+    voxels = edge**3
+    yield explicit(target, edge)
+    faces = (field(edge),) * 3
+    for n in (1, 2):
+        levels = jax.eval_shape(multigrid.hierarchy, faces, field(edge, n, n))
+        cycle = jax.jit(multigrid.v_cycle)
+        yield target.built(f"V-cycle, {n}", voxels, cycle, levels, field(edge, n))
+    one = field(edge)
+    yield target.built("solve", voxels, elliptic.solve, faces, one, one, one, TOLERANCE)
+    yield target.built("coupling step", voxels, jax.jit(advance), *coupling_arguments(edge))
+
+
+def explicit(target: Target, edge: int) -> Built:
+    """A loop of explicit steps of three species that share a source."""
+
+    def stepped(
+        species: Any, pores: Array, source: Array, rates: tuple[Array, Array, Array]
+    ) -> Any:
+        spread, lost, made = rates
+        return steps(
+            species,
+            pores,
+            source,
+            diffusivity=spread,
+            loss=lost,
+            production=made,
+            spacing=SPACING,
+            dt=EXPLICIT_STEP,
+            n=EXPLICIT_STEPS,
+        )
+
+    pores = jax.ShapeDtypeStruct((edge, edge, edge), jnp.bool_)
+    rates = (jax.ShapeDtypeStruct((3,), jnp.float32),) * 3
+    three = (field(edge),) * 3
+    function = jax.jit(stepped)
+    return target.built("explicit step", edge**3, function, three, pores, field(edge), rates)
+
+
+def coupling_arguments(edge: int) -> tuple[Any, ...]:
+    """What a coupling step is called with, as shapes."""
+    config = parse_run(example(edge), Path(), "gate")
+    numerics = Numerics(SPACING, TOLERANCE)
+    state, healthy, _ = jax.eval_shape(healthy_tissue, field(edge), config.parameters, numerics)
+    return state, healthy, Forcing(EXCESS), config.parameters, STEP, numerics

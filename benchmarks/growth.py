@@ -1,0 +1,217 @@
+"""How do time and memory of a coupling step grow with the grid?
+
+Every size runs in a process of its own, on bone mirrored from one block, so that only the size
+differs. `--fit` prints the constants of tissue/simulation/plan.py that fit what was measured.
+"""
+
+import argparse
+import json
+import time
+from statistics import median
+from typing import Any
+
+from cases import config, running, tiled
+from harness import (
+    bandwidth,
+    isolated,
+    machine,
+    measured_on,
+    peak_bytes,
+    publish,
+    record,
+    table,
+)
+
+from tissue.simulation import plan, speed
+from tissue.simulation.machine import usable_memory
+
+SHORT, FULL, HUGE = (64, 96), (64, 96, 128, 192, 256), 384
+GOAL_GROWTH, GOAL_MEMORY = 1.5, 250
+ENOUGH = 8  # steps of a small grid; a large one takes as many as fit in SECONDS
+SECONDS = 60.0
+FITS = 0.9  # share of the memory that a plan may take
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("edges", type=int, nargs="*", help="of the grids in voxels")
+    parser.add_argument("--full", action="store_true", help=f"up to {FULL[-1]}^3")
+    parser.add_argument("--huge", action="store_true", help=f"{HUGE}^3 too, where memory allows")
+    parser.add_argument("--fit", action="store_true", help="print the constants of the plan")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.one:
+        print(json.dumps(one(*asked.edges)))
+        return
+    machine()
+    usual = FULL if asked.full or asked.fit else SHORT
+    edges = (asked.edges or [*usual]) + ([HUGE] if asked.huge else [])
+    found, left_out = [], []
+    for edge in edges:
+        need = plan.memory(config(edge), edge**3)
+        if need > FITS * usable_memory():
+            left_out.append(f"{edge}^3 needs about {need / 1e9:.1f} GB")
+        else:
+            found.append(isolated("growth.py", edge, "--one", JAX_COMPILATION_CACHE_DIR=""))
+    record("growth", found)
+    if asked.fit:
+        print(fitted(found))
+    else:
+        publish("growth", told(found, left_out))
+        publish("memory", memory_table(found))
+
+
+def one(edge: int) -> dict[str, Any]:
+    """What a grid costs in this process."""
+    run = config(edge)
+    bone = tiled(run)
+    forecast = plan.plan(run, bone)
+    early = speed.probe(bone.grid.shape, run.precision)
+    idle = peak_bytes()
+    start = time.perf_counter()
+    simulation = running(run, bone, steps=0)
+    setup = time.perf_counter() - start
+    after_setup = peak_bytes()
+    start = time.perf_counter()
+    simulation.advance()
+    first = time.perf_counter() - start
+    simulation.advance()
+    walls: list[float] = []
+    cycles = 0
+    cpu = time.process_time()
+    while len(walls) < ENOUGH and (len(walls) < 2 or sum(walls) < SECONDS):
+        start = time.perf_counter()
+        cycles += sum(simulation.advance().cycles.values())
+        walls.append(time.perf_counter() - start)
+    cpu = time.process_time() - cpu
+    peak = peak_bytes()
+    late = speed.probe(bone.grid.shape, run.precision)
+    probe = early._replace(sweep=(early.sweep + late.sweep) / 2)
+    voxels = edge**3
+    return {
+        "edge": edge,
+        "steps": len(walls),
+        "setup_s": setup,
+        "first_s": first,
+        "step_s": median(walls),
+        "low_s": min(walls),
+        "high_s": max(walls),
+        "cpu_s": cpu / len(walls),
+        "ns_per_voxel": 1e9 * median(walls) / voxels,
+        "cycles": cycles / len(walls),
+        "peak_idle": idle,
+        "peak_setup": after_setup,
+        "peak": peak,
+        "sweep_ns": probe.sweep,
+        "compile_s": probe.compilation,
+        "planned_memory": forecast.memory,
+        "planned_step_s": plan.wall_time(run, edge**3, probe).step,
+    }
+
+
+def told(found: list[dict[str, Any]], left_out: list[str]) -> str:
+    """Time against size."""
+    rows = [
+        (
+            f"{f['edge']}^3",
+            f["ns_per_voxel"],
+            f["step_s"],
+            f"{f['low_s']:.3g} .. {f['high_s']:.3g}",
+            f["cpu_s"],
+            f["cycles"],
+            f["step_s"] * 730 / 3600,
+            f["planned_step_s"] / f["step_s"],
+        )
+        for f in found
+    ]
+    heads = (
+        "grid",
+        "ns a voxel and step",
+        "s a step",
+        "range s",
+        "CPU s",
+        "cycles a step",
+        "hours a year (730 steps)",
+        "predicted / measured",
+    )
+    last, first = found[-1], found[0]
+    ratio = last["ns_per_voxel"] / first["ns_per_voxel"]
+    verdict = (
+        f"From {first['edge']}^3 to {last['edge']}^3 a voxel costs {ratio:.2f} times as much "
+        f"(goal at 256^3: <= {GOAL_GROWTH:g})."
+    )
+    missing = f" Left out: {'; '.join(left_out)}." if left_out else ""
+    return (
+        f"Float32, mouse bone under IL-1, steps of 0.5 day; a year is extrapolated to 730 steps. "
+        f"{verdict}{missing}\n\n{table(heads, rows)}\n\n{measured_on()}"
+    )
+
+
+def memory_table(found: list[dict[str, Any]]) -> str:
+    """Peak memory against size."""
+    rows = [
+        (
+            f"{f['edge']}^3",
+            f["peak"] / f["edge"] ** 3,
+            f["peak"] / 1e9,
+            f["peak_setup"] / 1e9,
+            f["peak_idle"] / 1e9,
+            f["planned_memory"] / f["peak"],
+        )
+        for f in found
+    ]
+    heads = (
+        "grid",
+        "B a voxel, whole process",
+        "peak GB",
+        "after set-up GB",
+        "before it GB",
+        "predicted / measured",
+    )
+    return (
+        f"Largest resident memory of a process of its own, float32 (goal at 256^3: <= "
+        f"{GOAL_MEMORY} B a voxel).\n\n{table(heads, rows)}\n\n{measured_on()}"
+    )
+
+
+def fitted(found: list[dict[str, Any]]) -> str:
+    """The constants of the plan, by least squares of relative errors."""
+    fields, program = line([(f["edge"] ** 3 * 4, f["peak"]) for f in found])
+    sweeps, fixed = line([(f["edge"] ** 3 * f["sweep_ns"] / 1e9, f["step_s"]) for f in found])
+    ready = [f["setup_s"] + f["first_s"] - 2 * f["step_s"] for f in found]
+    compiling, per_step = line(
+        [
+            (f["step_s"] / f["compile_s"], r / f["compile_s"])
+            for f, r in zip(found, ready, strict=True)
+        ]
+    )
+    return "\n".join(
+        (
+            f"FIELDS_IN_MEMORY = {max(fields, 0):.0f}",
+            f"PROGRAM_MEMORY = {max(program, 0) / 1e6:.0f}_000_000",
+            f"SWEEPS_A_STEP = {sweeps:.0f}",
+            f"STEP_OVERHEAD = {max(fixed, 0):.3g}",
+            f"COMPILATIONS = {per_step:.3g}",
+            f"SET_UP_STEPS = {compiling:.3g}",
+            f"# bandwidth then {bandwidth().triad:.1f} GB/s; steps in sweeps by size: "
+            + ", ".join(
+                f"{f['edge']}: {1e9 * f['step_s'] / f['edge'] ** 3 / f['sweep_ns']:.0f}"
+                for f in found
+            ),
+        )
+    )
+
+
+def line(points: list[tuple[float, float]]) -> tuple[float, float]:
+    """Slope and offset of y over x with the least relative errors."""
+    import numpy as np
+
+    x, y = np.array(points).T
+    if len(x) == 1:
+        return float(y[0] / x[0]), 0.0
+    slope, offset = np.linalg.lstsq(np.stack([x / y, 1 / y], axis=1), np.ones_like(y))[0]
+    return float(slope), float(offset)
+
+
+if __name__ == "__main__":
+    main()

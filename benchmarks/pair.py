@@ -1,0 +1,129 @@
+"""How many V-cycles does the pair of RANKL and OPG take in a running simulation?
+
+At the default parameters and at strong binding (kappa O / k_R = 100), in V-cycles of the pair and
+in what as many V-cycles of a single field would cost. The true error is measured against a tight
+solve in float64.
+"""
+
+from statistics import mean
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import operators
+from cases import config, running
+from harness import chosen, machine, measured_on, options, publish, record, table, timed
+from stages import inputs
+
+from tissue.kernels import multigrid
+from tissue.model.parameters import preset
+
+STRONG = 100.0  # kappa O / k_R
+GOAL_PAIR, GOAL_SINGLE = 4, 16
+TIGHT = 1e-9
+
+
+def main() -> None:
+    asked = chosen(options(__doc__, 64, 128))
+    machine()
+    ratio, single_ms, pair_ms = cycle_ratio(asked.edge)
+    p = preset("mouse")
+    kappa = STRONG * float(p.k_R) / float(p.O_0)
+    default = float(p.kappa) * float(p.O_0) / float(p.k_R)
+    cases = {
+        f"default (kappa O / k_R = {default:.2g})": None,
+        f"strong ({STRONG:g})": {"kappa": f"{kappa:.6g} 1/(pM day)"},
+    }
+    rows, raw = [], []
+    for name, parameters in cases.items():
+        found = measured(asked.edge, parameters, steps=15 if asked.full else 5)
+        cycles = found["cycles"]
+        rows.append(
+            (
+                name,
+                cycles,
+                f"{found['fewest']} .. {found['most']}",
+                cycles * ratio,
+                f"{found['error']:.1e}",
+                found["ms"],
+                found["ms"] / single_ms,
+                "yes" if cycles <= GOAL_PAIR and cycles * ratio <= GOAL_SINGLE else "no",
+            )
+        )
+        raw.append({"edge": asked.edge, "case": name, "ratio": ratio, **found})
+    heads = (
+        "binding",
+        "pair cycles a step",
+        "range",
+        "as single-field cycles",
+        "true error",
+        "ms a solve",
+        "solve in single-field cycles",
+        f"<= {GOAL_PAIR} and <= {GOAL_SINGLE}",
+    )
+    publish(
+        "pair",
+        f"{asked.edge}^3, float32, warm, steps of 0.5 day. A V-cycle of the pair takes "
+        f"{pair_ms:.1f} ms, {ratio:.2f} of one of a single field ({single_ms:.1f} ms). The "
+        f"last column but one holds everything a solve does, set-up included.\n\n"
+        f"{table(heads, rows)}\n\n{measured_on()}",
+    )
+    record("pair", raw)
+
+
+def cycle_ratio(edge: int) -> tuple[float, float, float]:
+    """Cost of a V-cycle of two fields over one of a single field, and both [ms]."""
+    eps = jnp.full((edge,) * 3, 0.8, jnp.float32)
+    c = eps / 900
+    matrix = jnp.stack([jnp.stack([2 * c, -c]), jnp.stack([-c, 2 * c])])
+    one, two = operators.levels_of(eps, c[None, None]), operators.levels_of(eps, matrix)
+    u, v = operators.laid_out(eps[None]), operators.laid_out(jnp.stack([eps, eps]))
+    cycle = jax.jit(multigrid.v_cycle)
+    times = timed(
+        {
+            "one": lambda: cycle(one, u),
+            "two": lambda: cycle(two, v),
+        },
+        repeats=15,
+    )
+    single, pair = times["one"].median, times["two"].median
+    return pair / single, single, pair
+
+
+def measured(edge: int, parameters: dict[str, str] | None, steps: int) -> dict[str, Any]:
+    """Cycles a step, the true error at the end, and the time of a solve [ms]."""
+    simulation = running(config(edge, parameters=parameters))
+    spent = [simulation.advance().cycles["rankl and opg"] for _ in range(steps)]
+    solve, arguments = inputs(simulation.advance, "rankl_opg")
+    got = solve(**arguments)
+    exact = solve(**tight(arguments))
+    errors = [relative(got.a, exact.a), relative(got.b, exact.b)]
+    ms = timed({"": lambda: solve(**arguments)}, repeats=5)[""].median
+    return {
+        "cycles": mean(spent),
+        "fewest": min(spent),
+        "most": max(spent),
+        "error": max(errors),
+        "ms": ms,
+    }
+
+
+def tight(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The same solve in float64, to a far smaller tolerance."""
+
+    def widened(leaf: Any) -> Any:
+        single = isinstance(leaf, jax.Array) and leaf.dtype == jnp.float32
+        return leaf.astype(jnp.float64) if single else leaf
+
+    return jax.tree.map(widened, arguments) | {"tolerance": TIGHT}
+
+
+def relative(got: jax.Array, exact: jax.Array) -> float:
+    """Relative L2 error."""
+    a, b = np.asarray(got, float), np.asarray(exact, float)
+    return float(np.linalg.norm(a - b) / np.linalg.norm(b))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""tissue: the multigrid solver (T3) and the explicit step (T1, T2)."""
+
+import worker
+
+contest, repeats = worker.arguments()
+
+import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+import numpy as np  # noqa: E402
+import tasks  # noqa: E402
+
+from tissue.kernels import explicit  # noqa: E402
+from tissue.kernels.elliptic import screened_diffusion  # noqa: E402
+
+
+def build(contest: worker.Contest) -> worker.Explicit | worker.Steady:
+    return stepping(contest) if contest.explicit else steady(contest)
+
+
+def stepping(contest: worker.Contest) -> worker.Explicit:
+    marrow, shell = tasks.geometry(contest.n)
+    if not contest.masked:
+        marrow = np.ones_like(marrow)
+    pores, source, t = jnp.asarray(marrow), jnp.asarray(shell), tasks.STEP
+    start = tasks.initial(contest.n, contest.masked)
+    state: dict[str, tuple[jax.Array, ...]] = {}
+
+    def steps(n: int) -> None:
+        after = explicit.steps(
+            state["species"],
+            pores,
+            source,
+            diffusivity=jnp.asarray(t.diffusivity),
+            loss=jnp.asarray(t.decay),
+            production=jnp.asarray(t.production),
+            spacing=tasks.SPACING,
+            dt=t.dt,
+            n=n,
+            pair=explicit.Pair(1, 2),
+            binding=t.binding,
+        )
+        state["species"] = jax.block_until_ready(after)
+
+    def reset() -> None:
+        state["species"] = jax.block_until_ready(tuple(jnp.asarray(u) for u in start))
+
+    return worker.Explicit(steps, reset, lambda: np.stack(state["species"]))
+
+
+def steady(contest: worker.Contest) -> worker.Steady:
+    case = tasks.rest(contest.task, contest.n)
+    pores = jnp.asarray(case.marrow, jnp.float32)
+    shell, nothing = jnp.asarray(case.shell), jnp.zeros_like(pores)
+    losses = [pores * np.float32(k) for k in case.decay]
+    sources = [shell * np.float32(s) for s in case.production]
+
+    def solve(tolerance: float) -> tuple[list[jax.Array], list[int]]:
+        found = [
+            screened_diffusion(
+                pores,
+                loss,
+                source,
+                nothing,
+                diffusivity=float(d),
+                spacing=tasks.SPACING,
+                tolerance=tolerance,
+            )
+            for d, loss, source in zip(case.diffusivity, losses, sources, strict=True)
+        ]
+        fields = jax.block_until_ready([u for u, _ in found])
+        return fields, [int(effort.cycles) for _, effort in found]
+
+    return worker.Steady(solve)
+
+
+worker.serve(build, contest, repeats, "jax", "numpy")

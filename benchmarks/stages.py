@@ -1,0 +1,156 @@
+"""Watches the stages of a coupling step from outside, with the inputs they truly get.
+
+A stage is a function of the package that a step calls between reads of the host. It is replaced by
+one that waits for its inputs and results and notes the time between.
+"""
+
+import inspect
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from tissue.model import cells, cytokines, step
+from tissue.simulation import simulation as running
+
+PARTS = {
+    "il1": "IL-1",
+    "rankl_opg": "RANKL and OPG",
+    "step_precursors": "precursors",
+    "see_solutes": "see the solutes",
+    "_move_surface": "bone motion",
+    "pores": "pores",
+    "_examine": "account, examine, metrics",
+    "bad_voxels": "account, examine, metrics",
+    "diagnosis": "account, examine, metrics",
+    "unconverged": "account, examine, metrics",
+    "broken_budget": "account, examine, metrics",
+    "ledger_row": "account, examine, metrics",
+}
+"""Stages by name, and the part of a step each belongs to; every other stage is one of OTHER."""
+
+OTHER = "sources, demand, growth"
+MODULES = (running, step, cytokines, cells)
+Around = Callable[[str, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+
+
+@contextmanager
+def watched(around: Around) -> Iterator[None]:
+    """While it lasts, `around(name, function, arguments, keywords)` stands for every stage."""
+    before = [(m, n, f) for m in MODULES for n, f in vars(m).items() if _is_stage(n, f)]
+    inside = [False]
+    for module, name, function in before:
+        setattr(module, name, _stood_for(name, function, around, inside))
+    try:
+        yield
+    finally:
+        for module, name, function in before:
+            setattr(module, name, function)
+
+
+def _is_stage(name: str, function: Any) -> bool:
+    ours = callable(function) and not inspect.isclass(function)
+    return ours and (name in PARTS or hasattr(function, "lower"))
+
+
+def _stood_for(
+    name: str, function: Callable[..., Any], around: Around, inside: list[bool]
+) -> Callable[..., Any]:
+    @wraps(function)
+    def stand_in(*arguments: Any, **keywords: Any) -> Any:
+        leaves = jax.tree.leaves((arguments, keywords))
+        if inside[0] or any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+            return function(*arguments, **keywords)
+        inside[0] = True
+        try:
+            jax.block_until_ready([leaf for leaf in leaves if isinstance(leaf, jax.Array)])
+            return around(name, function, arguments, keywords)
+        finally:
+            inside[0] = False
+
+    return stand_in
+
+
+def step_parts(advance: Callable[[], object]) -> dict[str, float]:
+    """Wall time of every part of one step [ms]."""
+    spent: dict[str, float] = defaultdict(float)
+
+    def clocked(name: str, function: Callable[..., Any], a: Any, k: Any) -> Any:
+        start = time.perf_counter()
+        result = jax.block_until_ready(function(*a, **k))
+        part = PARTS.get(name, OTHER)
+        if name == "step_precursors":
+            part = _lineage([*a, *k.values()])
+        spent[part] += 1e3 * (time.perf_counter() - start)
+        return result
+
+    with watched(clocked):
+        advance()
+    return dict(spent)
+
+
+def _lineage(arguments: list[Any]) -> str:
+    """Whose precursors: IL-1 slows those of osteoblasts from place to place."""
+    mobility = next(a.mobility for a in arguments if hasattr(a, "mobility"))
+    return f"{'osteoblast' if jnp.ndim(mobility) else 'osteoclast'} precursors"
+
+
+def inputs(advance: Callable[[], object], wanted: str) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """A stage and copies of its arguments, by name, the last time that a step calls it.
+
+    Raises:
+        LookupError: no step calls it.
+    """
+    found: list[tuple[Callable[..., Any], dict[str, Any]]] = []
+
+    def noted(name: str, function: Callable[..., Any], a: Any, k: Any) -> Any:
+        if name == wanted:
+            bound = inspect.signature(function).bind(*a, **k).arguments
+            found.append((function, jax.tree.map(_copy, dict(bound))))
+        return function(*a, **k)
+
+    with watched(noted):
+        advance()
+    if not found:
+        raise LookupError(f"no stage of a step is called {wanted}")
+    return found[-1]
+
+
+def _copy(leaf: Any) -> Any:
+    return jnp.array(leaf, copy=True) if isinstance(leaf, jax.Array) else leaf
+
+
+def diffusion_along_surface(advance: Callable[[], object]) -> Callable[[], object] | None:
+    """The diffusion along the surface of a step alone, compiled, with its true inputs.
+
+    It is part of a longer program: the stage that holds it is run once operation by operation.
+    """
+    stages = ((n, f) for n, f in vars(step).items() if _is_stage(n, f))
+    holder = next((n for n, f in stages if _calls(f, "spread_along")), None)
+    if holder is None:
+        return None
+    stage, arguments = inputs(advance, holder)
+    whole = step.spread_along
+    taken: list[tuple[Any, Any]] = []
+
+    def noted(*a: Any, **k: Any) -> Any:
+        taken.append((a, k))
+        return whole(*a, **k)
+
+    step.spread_along = noted  # type: ignore[assignment]
+    try:
+        stage.__wrapped__(**arguments)  # type: ignore[attr-defined]
+    finally:
+        step.spread_along = whole
+    a, k = taken[-1]
+    compiled = jax.jit(whole)
+    return lambda: compiled(*a, **k)
+
+
+def _calls(function: Any, name: str) -> bool:
+    return name in inspect.unwrap(function).__code__.co_names

@@ -1,0 +1,84 @@
+"""Memory bandwidth, the yardstick of every kernel: a triad in C, or in JAX where gcc is missing."""
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import which
+
+import jax
+import jax.numpy as jnp
+
+ELEMENTS = 2**25  # float32: 128 MiB an array, beyond every cache
+REPEATS = 12
+
+SOURCE = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <omp.h>
+int main(void) {
+  size_t n = %(elements)d;
+  float *a = malloc(4 * n), *b = malloc(4 * n), *c = malloc(4 * n);
+  if (!a || !b || !c) return 1;
+  double best = 1e9;
+  #pragma omp parallel for schedule(static)
+  for (size_t i = 0; i < n; i++) { a[i] = 0; b[i] = 1; c[i] = 2; }
+  for (int r = 0; r < %(repeats)d; r++) {
+    double t = omp_get_wtime();
+    #pragma omp parallel for simd schedule(static)
+    for (size_t i = 0; i < n; i++) a[i] = b[i] + 1.5f * c[i];
+    t = omp_get_wtime() - t;
+    if (t < best) best = t;
+    if (a[r] != 4) return 2;
+  }
+  printf("{\\"threads\\": %%d, \\"seconds\\": %%.9f}\\n", omp_get_max_threads(), best);
+}
+"""
+
+
+@dataclass(frozen=True)
+class Bandwidth:
+    """Bytes read and written a second [GB/s], 12 an element of the triad, and how it was found."""
+
+    triad: float
+    how: str
+
+
+def measured() -> Bandwidth:
+    """Best of several triads on the machine that computes."""
+    gcc = which("gcc")
+    if jax.default_backend() == "cpu" and gcc:
+        with tempfile.TemporaryDirectory() as folder:
+            found = _in_c(gcc, Path(folder))
+        if found:
+            return found
+    return _in_jax()
+
+
+def _in_c(gcc: str, folder: Path) -> Bandwidth | None:
+    source, program = folder / "triad.c", folder / "triad"
+    source.write_text(SOURCE % {"elements": ELEMENTS, "repeats": REPEATS}, encoding="utf-8")
+    flags = ["-O3", "-march=native", "-fopenmp", str(source), "-o", str(program)]
+    if subprocess.run([gcc, *flags], capture_output=True, check=False).returncode:
+        return None
+    done = subprocess.run([program], capture_output=True, text=True, check=False)
+    if done.returncode:
+        return None
+    told = json.loads(done.stdout)
+    how = f"STREAM triad in C, gcc, {told['threads']} threads"
+    return Bandwidth(12 * ELEMENTS / told["seconds"] / 1e9, how)
+
+
+def _in_jax() -> Bandwidth:
+    triad = jax.jit(lambda a, b: a + 1.5 * b, donate_argnums=0)
+    a, b = (jnp.full(ELEMENTS, value, jnp.float32) for value in (0, 1))
+    best = float("inf")
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        a = jax.block_until_ready(triad(a, b))
+        best = min(best, time.perf_counter() - start)
+    how = f"a += 1.5 b in JAX, {os.cpu_count()} cores of the host"
+    return Bandwidth(12 * ELEMENTS / best / 1e9, how)

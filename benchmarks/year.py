@@ -1,0 +1,158 @@
+"""How long does a simulated year of human bone take, the complete model?
+
+Runs the whole year where nothing else is said; `--steps N` measures N steps and extrapolates to the
+number of steps that the plan expects, and says so.
+"""
+
+import argparse
+import json
+import time
+from statistics import median
+from typing import Any
+
+from cases import config, tiled
+from harness import (
+    chosen,
+    isolated,
+    machine,
+    measured_on,
+    number,
+    options,
+    peak_bytes,
+    publish,
+    record,
+    table,
+)
+
+from tissue.errors import InputError
+from tissue.scenario.config import RunConfig
+from tissue.simulation import plan
+from tissue.simulation.machine import usable_memory
+from tissue.simulation.simulation import Simulation
+
+DAYS = 365.0
+EDGE, LARGE = 128, 256
+SHORT_STEPS, LARGE_STEPS = 4, 20
+FIXED = "0.5 day"  # where the version has no adaptive steps
+
+
+def main() -> None:
+    parser = options(__doc__, EDGE, EDGE)
+    parser.add_argument("--steps", type=int, help="measure so many steps, and extrapolate")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    asked = chosen(parser)
+    if asked.one:
+        print(json.dumps(one(asked.edge, asked.steps)))
+        return
+    machine()
+    short = asked.steps or (None if asked.full else SHORT_STEPS)
+    wanted = [(asked.edge, short)] + ([(LARGE, LARGE_STEPS)] if asked.full else [])
+    found, left_out = [], []
+    for edge, steps in wanted:
+        need = plan.memory(human(edge), edge**3)
+        if need > usable_memory():
+            left_out.append(f" {edge}^3 needs about {need / 1e9:.1f} GB and is left out.")
+            continue
+        limit = () if steps is None else ("--steps", steps)
+        found.append(isolated("year.py", edge, "--one", *limit))
+    publish("year", told(found, left_out))
+    record("year", found)
+
+
+def human(edge: int) -> RunConfig:
+    """A year of human bone under IL-1, with the steps that the version chooses best."""
+    about: dict[str, Any] = {
+        "preset": "human",
+        "duration": f"{DAYS:g} day",
+        "il1": "3 pM",
+        "spacing": 20.0,
+        "thickness": 150.0,
+    }
+    try:
+        return config(edge, step="adaptive", **about)
+    except InputError:
+        return config(edge, step=FIXED, **about)
+
+
+def one(edge: int, limit: int | None) -> dict[str, Any]:
+    """The year, or its first steps, in this process."""
+    run = human(edge)
+    bone = tiled(run)
+    start = time.perf_counter()
+    simulation = Simulation(run, bone)
+    setup = time.perf_counter() - start
+    walls, cycles, day = [], 0, 0.0
+    begun = time.process_time()
+    record = None
+    # the first step compiles, and is counted apart
+    wanted = None if limit is None else limit + 1
+    while day < DAYS * (1 - 1e-9) and (wanted is None or len(walls) < wanted):
+        start = time.perf_counter()
+        record = simulation.advance()
+        walls.append(time.perf_counter() - start)
+        cycles += sum(record.cycles.values())
+        day = record.metrics["time_day"]
+    assert record is not None
+    whole = day >= DAYS * (1 - 1e-9)
+    expected = len(walls) if whole else max(plan.expected_steps(run), len(walls))
+    warm = median(walls[1:]) if len(walls) > 1 else walls[0]
+    return {
+        "edge": edge,
+        "steps": len(walls),
+        "expected_steps": expected,
+        "whole": whole,
+        "days": day,
+        "setup_s": setup,
+        "first_s": walls[0],
+        "step_s": warm,
+        "low_s": min(walls[1:], default=walls[0]),
+        "high_s": max(walls[1:], default=walls[0]),
+        "wall_s": sum(walls) if whole else walls[0] + (expected - 1) * warm,
+        "cpu_s": time.process_time() - begun,
+        "cycles": cycles / len(walls),
+        "bv_tv_change_percent": record.metrics["bv_tv_change_percent"],
+        "peak": peak_bytes(),
+        "step": str(getattr(run, "step", None)),
+    }
+
+
+def told(found: list[dict[str, Any]], left_out: list[str]) -> str:
+    """The years as a table."""
+    rows = [
+        (
+            f"{f['edge']}^3",
+            f"{number(f['wall_s'] / 60)} min",
+            "run whole" if f["whole"] else f"extrapolated from {f['steps'] - 1} warm steps",
+            f["expected_steps"],
+            f["step_s"],
+            f"{f['low_s']:.3g} .. {f['high_s']:.3g}",
+            f["cycles"],
+            f["setup_s"],
+            f["peak"] / 1e9,
+        )
+        for f in found
+    ]
+    heads = (
+        "grid",
+        "a year",
+        "how",
+        "steps",
+        "s a step",
+        "range s",
+        "cycles a step",
+        "set-up s",
+        "peak GB",
+    )
+    lost = "; ".join(
+        f"{f['bv_tv_change_percent']:+.1f} % BV/TV in {f['days']:.4g} days at {f['edge']}^3"
+        for f in found
+    )
+    return (
+        f"Human bone under 3 pM of IL-1, voxels of 20 um, float32, complete model, nothing "
+        f"written; set-up apart. {lost}.{''.join(left_out)}\n\n"
+        f"{table(heads, rows)}\n\n{measured_on()}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""What tissue bench measures and foretells; no test asks how fast this machine is."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tissue.errors import InputError
+from tissue.geometry.grid import Grid
+from tissue.geometry.load import Geometry
+from tissue.geometry.synthetic import SyntheticSettings
+from tissue.scenario.config import RunConfig
+from tissue.simulation import speed
+from tissue.simulation.plan import memory
+from tissue.simulation.speed import Speed, bench, estimate, middle, mirrored, probe
+
+STEP = Speed(shape=(10, 10, 10), steps=3, seconds=2e-3, shortest=1e-3, longest=3e-3, start=5.0)
+
+
+def large(edge: int = 100) -> Geometry:
+    bone = np.zeros((edge, 20, edge))
+    bone[edge // 2 :] = 1
+    return Geometry(Grid(bone.shape, 10.0), bone, ("read",), ())
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "STEP_SECONDS", 0.0)
+    monkeypatch.setattr(speed, "TRIAD", 1000)
+
+
+def test_a_run_is_measured_and_foretold(quick: None, tiny: RunConfig) -> None:
+    done = bench(tiny)
+    (measured,), (whole,) = done.speeds, done.estimates
+    assert (measured.shape, measured.steps) == ((8, 8, 8), 2)
+    assert 0 < measured.shortest <= measured.seconds <= measured.longest
+    assert measured.rate == pytest.approx(1e9 * measured.seconds / 512)
+    assert (whole.shape, whole.steps, whole.fits) == ((8, 8, 8), 4, True)
+    assert whole.seconds == pytest.approx(measured.start + 4 * measured.seconds)
+    assert done.bandwidth > 0
+    assert not any("middle" in note for note in done.notes)
+
+
+def test_it_is_told_in_words_and_to_programs(quick: None, tiny: RunConfig) -> None:
+    done = bench(tiny)
+    heads = [line.split()[0] for line in done.lines()]
+    assert heads == ["device", "memory", "step", "estimate", "note"]
+    assert "8 x 8 x 8: " in done.lines()[2]
+    assert "run tiny: about " in done.lines()[3]
+    assert "for 4 steps" in done.lines()[3]
+    told = json.loads(json.dumps(done.as_dict()))
+    assert told["speeds"][0]["ns_per_voxel_and_step"] == done.speeds[0].rate
+    assert told["estimates"][0]["steps"] == 4
+
+
+def test_without_a_run_a_year_is_foretold(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "EDGES", (16,))
+    monkeypatch.setattr(speed, "measure", lambda config, bone: replace(STEP, shape=bone.grid.shape))
+    done = bench()
+    assert [s.shape for s in done.speeds] == [(16, 16, 16)]
+    assert [e.shape for e in done.estimates] == [(128,) * 3, (256,) * 3]
+    assert {e.steps for e in done.estimates} == {730}
+    small, big = done.estimates
+    assert (big.seconds - 5) / (small.seconds - 5) == pytest.approx(8)
+
+
+def test_the_impatient_get_fewer_grids(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "EDGES", (16, 18))
+    monkeypatch.setattr(speed, "PATIENCE", 0.0)
+    monkeypatch.setattr(speed, "measure", lambda config, bone: STEP)
+    monkeypatch.setattr(speed, "bandwidth", lambda: 10.0)
+    assert len(bench().speeds) == 1
+
+
+def test_an_estimate_grows_with_voxels_and_steps(
+    tiny: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tissue.simulation.speed.usable_memory", lambda: 10**9)
+    once = estimate("it", tiny, (100, 10, 10), STEP)
+    assert once.seconds == pytest.approx(5 + 4 * 0.02)
+    assert once.memory == memory(tiny, 10_000)
+    assert once.fits
+    longer = estimate("it", replace(tiny, duration=20.0), (100, 100, 100), STEP)
+    assert longer.seconds == pytest.approx(5 + 40 * 2.0)
+    assert not longer.fits
+
+
+def test_a_large_bone_is_measured_in_the_middle(
+    quick: None, tiny: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = large()
+    part = middle(whole)
+    assert part.grid == Grid((96, 20, 96), 10.0)
+    np.testing.assert_array_equal(
+        part.bone_volume_fraction, whole.bone_volume_fraction[2:98, :, 2:98]
+    )
+    assert middle(large(96)).grid.shape == (96, 20, 96)
+    monkeypatch.setattr("tissue.simulation.simulation.load_geometry", lambda settings: whole)
+    monkeypatch.setattr(speed, "measure", lambda config, bone: replace(STEP, shape=bone.grid.shape))
+    done = bench(tiny)
+    assert done.estimates[0].shape == (100, 20, 100)
+    assert "measured on the middle 96 x 20 x 96" in done.notes[-1]
+
+
+def test_a_middle_without_bone_is_refused() -> None:
+    whole = large(200)
+    whole.bone_volume_fraction[:150] = 0
+    with pytest.raises(InputError, match="middle 96 x 20 x 96 voxels of this bone hold no surface"):
+        middle(whole)
+
+
+def test_mirrored_bone_has_the_same_surface(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "TILE", 16)
+    settings = SyntheticSettings((32, 16, 20), 10.0, 0.3, 60.0, 1)
+    bone = mirrored(settings).bone_volume_fraction
+    assert bone.shape == (32, 16, 20)
+    np.testing.assert_array_equal(bone[16:], bone[15::-1])
+    assert bone[:16, :, :16].mean() == pytest.approx(0.3, abs=0.05)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_a_probe_tells_what_a_plan_wants(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "PROBE_SECONDS", 0.0)
+    monkeypatch.setattr(speed, "PROBED", 8)
+    found = probe((4, 9, 30), precision, loading=3.0)
+    assert found.sweep > 0
+    assert found.compilation >= 0
+    assert found.loading == 3

@@ -1,0 +1,325 @@
+"""How fast this machine is: its memory, a pass over a grid, and warmed-up coupling steps."""
+
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tissue.errors import InputError
+from tissue.geometry.grid import Grid
+from tissue.geometry.load import Geometry
+from tissue.geometry.synthetic import SyntheticSettings, synthesise
+from tissue.kernels.loop import repeated
+from tissue.scenario.config import RunConfig, parse_run
+from tissue.simulation import simulation
+from tissue.simulation.machine import device, usable_memory
+from tissue.simulation.plan import Probe, duration, expected_steps, memory, size
+
+EDGES = (64, 96)
+"""Grids that are measured when no run is given."""
+
+STEP = "0.5 day"
+"""Of the steps that are measured when no run is given."""
+
+PATIENCE = 25.0
+"""Time that a grid may take for the next one to be measured too [s]."""
+
+YEARS = (128, 256)
+"""Edges of the grids that a year is estimated for."""
+
+LARGEST = 96
+"""Edge of the block of a large bone that is measured instead of the whole."""
+
+TILE = 64
+"""Edge of the block that made-up bone is mirrored from."""
+
+PROBED = 128
+"""Largest edge of the grid that a pass is measured on: beyond every cache."""
+
+SWEEPS = 10
+"""Passes in one program, long enough for its start not to count."""
+
+PROBE_SECONDS = 0.8
+STEP_SECONDS = 5.0
+MOST_STEPS = 8
+TRIAD = 2**24
+"""Elements of the arrays of the triad: 64 MiB each in float32."""
+
+
+def bandwidth() -> float:
+    """Memory bandwidth of a += 1.5 b, 12 bytes an element, best of ten [GB/s]."""
+    triad = jax.jit(lambda a, b: a + 1.5 * b, donate_argnums=0)
+    a, b = (jnp.full(TRIAD, value, jnp.float32) for value in (0, 1))
+    best = np.inf
+    for _ in range(10):
+        start = time.perf_counter()
+        a = jax.block_until_ready(triad(a, b))
+        best = min(best, time.perf_counter() - start)
+    return float(12 * TRIAD / best / 1e9)
+
+
+def probe(shape: tuple[int, int, int], precision: str, loading: float = 0.0) -> Probe:
+    """What a plan wants to know of this machine, in about a second.
+
+    A pass `s - c u + sum T (u_neighbour - u)` over a field, the work that most of a step consists
+    of, on rows as the solver lays them out.
+
+    Args:
+        shape: voxels of the grid (z, y, x).
+        precision: of the fields, "float32" or "float64".
+        loading: time that reading or making the bone took [s].
+    """
+    nz, ny, nx = (min(n, PROBED) for n in shape)
+    plane, voxels = nx * ny, nx * ny * nz
+    offsets = (plane, nx, 1)
+    u = jnp.ones(voxels + 2 * plane, precision)
+    faces = [jnp.full_like(u, 0.1 * (i + 5)) for i in range(3)]
+
+    def near(u: jax.Array, offset: int) -> jax.Array:
+        return jax.lax.slice_in_dim(u, plane + offset, plane + offset + voxels)
+
+    def sweeps(
+        u: jax.Array, capacity: jax.Array, source: jax.Array, faces: list[jax.Array], times: int
+    ) -> jax.Array:
+        def sweep(u: jax.Array) -> jax.Array:
+            here = near(u, 0)
+            left = near(source, 0) - near(capacity, 0) * here
+            for face, offset in zip(faces, offsets, strict=True):
+                left = left + near(face, 0) * (near(u, offset) - here)
+                left = left - near(face, -offset) * (here - near(u, -offset))
+            return jnp.pad(here + 0.1 * left, plane)
+
+        return repeated(sweep, times)(u)
+
+    constant = 1e-3 * u, 2e-3 * u, faces
+    compilations = []
+    for times in (SWEEPS + 2, SWEEPS + 1, SWEEPS):
+        start = time.perf_counter()
+        lowered = jax.jit(sweeps, static_argnames="times").lower(u, *constant, times=times)
+        run = lowered.compile()
+        compilations.append(time.perf_counter() - start)
+    spent: list[float] = []
+    while sum(spent) < PROBE_SECONDS or len(spent) < 3:
+        start = time.perf_counter()
+        u = jax.block_until_ready(run(u, *constant))
+        spent.append(time.perf_counter() - start)
+    once = median(spent[1:]) / SWEEPS
+    return Probe(1e9 * once / voxels, median(compilations), loading)
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Warmed-up coupling steps on one grid.
+
+    Attributes:
+        shape: voxels (z, y, x).
+        steps: number of steps measured.
+        seconds: wall time of a step, the median [s].
+        shortest, longest: of the steps [s].
+        start: healthy set-up and the first step, compilation included [s].
+    """
+
+    shape: tuple[int, int, int]
+    steps: int
+    seconds: float
+    shortest: float
+    longest: float
+    start: float
+
+    @property
+    def voxels(self) -> int:
+        """Number of voxels."""
+        nz, ny, nx = self.shape
+        return nz * ny * nx
+
+    @property
+    def rate(self) -> float:
+        """Time of a step [ns a voxel]."""
+        return 1e9 * self.seconds / self.voxels
+
+
+def measure(config: RunConfig, bone: Geometry) -> Speed:
+    """Times steps of a run that has left its first two behind.
+
+    Raises:
+        InputError: the bone has no healthy state.
+        RunError: a step fails.
+    """
+    start = time.perf_counter()
+    running = simulation.Simulation(config, bone)
+    running.advance()
+    ready = time.perf_counter() - start
+    running.advance()
+    spent: list[float] = []
+    while len(spent) < 2 or (len(spent) < MOST_STEPS and sum(spent) < STEP_SECONDS):
+        start = time.perf_counter()
+        running.advance()
+        spent.append(time.perf_counter() - start)
+    return Speed(bone.grid.shape, len(spent), median(spent), min(spent), max(spent), ready)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run would take here.
+
+    Attributes:
+        what: the run in words.
+        shape: voxels (z, y, x).
+        steps: coupling steps expected.
+        seconds: wall time [s].
+        memory: peak [bytes].
+        fits: whether this machine has that memory.
+    """
+
+    what: str
+    shape: tuple[int, int, int]
+    steps: int
+    seconds: float
+    memory: int
+    fits: bool
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What this machine does.
+
+    Attributes:
+        device: what computes.
+        bandwidth: of its memory [GB/s].
+        speeds: of the grids measured.
+        estimates: for whole runs.
+        notes: what to know about the numbers.
+    """
+
+    device: str
+    bandwidth: float
+    speeds: tuple[Speed, ...]
+    estimates: tuple[Estimate, ...]
+    notes: tuple[str, ...]
+
+    def lines(self) -> tuple[str, ...]:
+        """The numbers in words."""
+        return (
+            f"device     {self.device}",
+            f"memory     {self.bandwidth:.1f} GB/s (a += 1.5 b)",
+            *(
+                f"step       {_grid(s.shape)}: {s.rate:.0f} ns a voxel, "
+                f"{1e3 / s.rate:.2f} million voxels/s, {s.seconds:.3g} s "
+                f"({s.shortest:.3g} to {s.longest:.3g} in {s.steps} steps)"
+                for s in self.speeds
+            ),
+            *(
+                f"estimate   {e.what}: about {duration(e.seconds)} for {e.steps} steps, "
+                f"{size(e.memory)}{'' if e.fits else ', more than there is here'}"
+                for e in self.estimates
+            ),
+            *(f"note       {note}" for note in self.notes),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The numbers for programs."""
+        rates = [
+            asdict(s) | {"ns_per_voxel_and_step": s.rate, "million_voxels_per_s": 1e3 / s.rate}
+            for s in self.speeds
+        ]
+        return {
+            "device": self.device,
+            "bandwidth_gb_per_s": self.bandwidth,
+            "speeds": rates,
+            "estimates": [asdict(e) for e in self.estimates],
+            "notes": self.notes,
+        }
+
+
+def bench(config: RunConfig | None = None) -> Bench:
+    """Measures this machine, on the bone of a run where there is one.
+
+    Raises:
+        InputError: the bone cannot be read, or has no healthy state.
+        RunError: a step fails.
+    """
+    if config is None:
+        speeds = _made_up()
+        year = standard(TILE, days=365)
+        estimates = tuple(
+            estimate(f"a year of {_grid((n,) * 3)}", year, (n,) * 3, speeds[-1]) for n in YEARS
+        )
+        return Bench(device(), bandwidth(), speeds, estimates, _warmth(speeds))
+    bone = simulation.load_geometry(config.geometry)
+    part = middle(bone)
+    speed = measure(config, part)
+    notes = _warmth((speed,))
+    if part is not bone:
+        notes += (f"measured on the middle {_grid(part.grid.shape)} of the bone, scaled by voxels",)
+    whole = estimate(f"run {config.name}", config, bone.grid.shape, speed)
+    return Bench(device(), bandwidth(), (speed,), (whole,), notes)
+
+
+def estimate(what: str, config: RunConfig, shape: tuple[int, int, int], speed: Speed) -> Estimate:
+    """Wall time and memory of a run on a grid, from steps measured on another."""
+    voxels = int(np.prod(shape))
+    steps = expected_steps(config)
+    need = memory(config, voxels)
+    seconds = speed.start + steps * speed.rate * voxels / 1e9
+    return Estimate(what, shape, steps, seconds, need, need <= usable_memory())
+
+
+def standard(edge: int, days: float = 28.0, step: str | None = None) -> RunConfig:
+    """The run that is measured when none is given: mouse bone under IL-1."""
+    run = {"duration": f"{days} day"} | ({} if step is None else {"step": step})
+    bone = {"shape": [edge] * 3, "spacing": "10 um", "bv_tv": 0.2, "thickness": "60 um"}
+    disease = {"il1_excess": "3.5 pM"}
+    tables = {"run": run, "geometry": {"synthetic": bone}, "disease": disease}
+    return parse_run(tables, Path(), "standard")
+
+
+def mirrored(settings: SyntheticSettings) -> Geometry:
+    """Made-up bone, mirrored from a block: the same surface a volume at any size, and quick."""
+    nz, ny, nx = settings.shape
+    part = min(nz, TILE), min(ny, TILE), min(nx, TILE)
+    block = synthesise(replace(settings, shape=part)).bone_volume_fraction
+    pad = [(0, n - m) for n, m in zip(settings.shape, part, strict=True)]
+    bone = np.pad(block, pad, mode="symmetric")
+    return Geometry(Grid(settings.shape, settings.spacing), bone, (), ())
+
+
+def middle(bone: Geometry) -> Geometry:
+    """A bone, or the middle block of a large one."""
+    shape = bone.grid.shape
+    if max(shape) <= LARGEST:
+        return bone
+    cut = tuple(slice((n - min(n, LARGEST)) // 2, (n + min(n, LARGEST)) // 2) for n in shape)
+    part = np.ascontiguousarray(bone.bone_volume_fraction[cut])
+    if not 0 < part.mean() < 1:
+        raise InputError(
+            f"the middle {_grid(part.shape)} voxels of this bone hold no surface to measure; "
+            "use tissue bench without a run file"
+        )
+    return Geometry(Grid(part.shape, bone.grid.spacing), part, (), ())
+
+
+def _made_up() -> tuple[Speed, ...]:
+    """As many of the usual grids as a hurried user waits for."""
+    speeds = []
+    for edge in EDGES:
+        start = time.perf_counter()
+        config = standard(edge, step=STEP)
+        assert isinstance(config.geometry, SyntheticSettings)
+        speeds.append(measure(config, mirrored(config.geometry)))
+        if time.perf_counter() - start > PATIENCE:
+            break
+    return tuple(speeds)
+
+
+def _warmth(speeds: tuple[Speed, ...]) -> tuple[str, ...]:
+    starts = ", ".join(f"{s.start:.0f} s on {_grid(s.shape)}" for s in speeds)
+    return (f"set-up, compilation and the first step took {starts}",)
+
+
+def _grid(shape: tuple[int, ...]) -> str:
+    return " x ".join(str(n) for n in shape)

@@ -20,7 +20,17 @@ from jaxtyping import Float
 from tissue.kernels.elliptic import Effort
 from tissue.kernels.loop import computed_once, repeated_while
 from tissue.kernels.multigrid import Level, hierarchy, residual, v_cycle
-from tissue.kernels.stencil import Field, Fields, flux_divergence, harmonic_faces, total
+from tissue.kernels.stencil import (
+    Field,
+    Rows,
+    Shape,
+    flux_divergence,
+    harmonic_faces,
+    inner_planes,
+    laid_out,
+    planes,
+    total,
+)
 
 Scalar = Float[Array, ""] | float
 
@@ -28,6 +38,7 @@ MAX_NEWTON = 30
 MAX_INNER = 8
 FORCING = 0.05  # a Newton step is solved to this share of itself
 BLINDNESS = 4.0  # times what a V-cycle sees of an error, at most: slow modes are hard to see
+STALE = 0.03  # a Newton step longer than this share of the fields asks for a new Jacobian
 SMALLEST = 0.1  # a Newton step leaves at least this share of a concentration
 
 
@@ -55,18 +66,22 @@ class Species(NamedTuple):
     start: Field
 
 
-def _norms(u: Fields) -> Array:
-    return jnp.sqrt(jnp.stack([total(f * f) for f in u]))
+def _dots(x: Rows, y: Rows, shape: Shape) -> Array:
+    return jnp.stack([total(planes(p * q, shape)) for p, q in zip(x, y, strict=True)])
+
+
+def _norms(u: Rows, shape: Shape) -> Array:
+    return jnp.sqrt(_dots(u, u, shape))
 
 
 def _inner(
-    levels: tuple[Level, ...], r: Fields, sizes: Array, weight: Array, tolerance: Scalar
-) -> tuple[Fields, Array, Array]:
+    levels: tuple[Level, ...], r: Rows, sizes: Array, weight: Array, tolerance: Scalar
+) -> tuple[Rows, Array, Array]:
     """Correction for the residual r, the relative error left in it, and the V-cycles."""
-    faces, capacity = levels[0].faces, levels[0].capacity
+    finest, shape = levels[0], levels[0].shape
 
-    def dot(x: Fields, y: Fields) -> Array:
-        return jnp.sum(weight * jnp.stack([total(p * q) for p, q in zip(x, y, strict=True)]))
+    def dot(x: Rows, y: Rows) -> Array:
+        return jnp.sum(weight * _dots(x, y, shape))
 
     def quotient(above: Array, below: Array) -> Array:
         return jnp.where(below > 0, above / jnp.where(below > 0, below, 1), 0).astype(r.dtype)
@@ -77,19 +92,20 @@ def _inner(
         return (iteration == 0) | (unsolved & (iteration < MAX_INNER))
 
     def iterate(state: tuple[Array, ...]) -> tuple[Array, ...]:
-        x, r, p, a_p, first, _, iteration = state
+        x, r, p, a_p, size, first, _, iteration = state
         z = v_cycle(levels, r)
-        left = BLINDNESS * jnp.max(_norms(z) / sizes)
-        a_z = computed_once(lambda z: -residual(faces, capacity, z, jnp.zeros_like(z)), z)
-        turn = -quotient(dot(a_z, a_p), dot(a_p, a_p))
+        left = BLINDNESS * jnp.max(_norms(z, shape) / sizes)
+        a_z = computed_once(lambda z: -residual(finest, z, jnp.zeros_like(z)), z)
+        turn = -quotient(dot(a_z, a_p), size)
         p, a_p = z + turn * p, a_z + turn * a_p
-        step = quotient(dot(r, a_p), dot(a_p, a_p))
+        size = dot(a_p, a_p)
+        step = quotient(dot(r, a_p), size)
         first = jnp.where(iteration == 0, left, first)
-        return x + step * p, r - step * a_p, p, a_p, first, left, iteration + 1
+        return x + step * p, r - step * a_p, p, a_p, size, first, left, iteration + 1
 
-    nothing = jnp.zeros_like(r)
+    nothing, zero = jnp.zeros_like(r), jnp.zeros((), sizes.dtype)
     unknown, none = jnp.full((), jnp.inf, sizes.dtype), jnp.zeros((), jnp.int32)
-    start: tuple[Array, ...] = (nothing, r, nothing, nothing, unknown, unknown, none)
+    start: tuple[Array, ...] = (nothing, r, nothing, nothing, zero, unknown, unknown, none)
     x, *_, left, cycles = repeated_while(unfinished, iterate, start)
     return x, left, cycles
 
@@ -132,17 +148,20 @@ def binding_pair(
     Returns:
         Both fields, positive, with sum(source) = sum(loss + binding) for each to rounding.
     """
-    faces = harmonic_faces(porosity)
+    shape = porosity.shape
+    faces = laid_out(harmonic_faces(porosity))
+    bound = laid_out(bind)
     scale = jnp.stack(
         [jnp.asarray(spacing**2 / s.diffusivity, porosity.dtype) for s in (first, second)]
-    )[:, None, None, None]
-    loss = scale * jnp.stack([first.loss, second.loss])
-    source = scale * jnp.stack([first.source, second.source])
-    weight = 1 / jnp.maximum(_norms(source) ** 2, np.finfo(source.dtype).tiny)
-    sign = jnp.asarray([1, -1], porosity.dtype)[:, None, None, None]
+    )[:, None]
+    loss = scale * laid_out(jnp.stack([first.loss, second.loss]))
+    source = scale * laid_out(jnp.stack([first.source, second.source]))
+    start = laid_out(jnp.stack([first.start, second.start]))
+    weight = 1 / jnp.maximum(_dots(source, source, shape), np.finfo(source.dtype).tiny)
+    sign = jnp.asarray([1, -1], porosity.dtype)[:, None]
 
-    def jacobian(u: Fields) -> Array:
-        per_a, per_b = scale[0] * bind, scale[1] * bind
+    def jacobian(u: Rows) -> Array:
+        per_a, per_b = scale[0] * bound, scale[1] * bound
         return jnp.stack(
             [
                 jnp.stack([loss[0] + per_a * u[1], -per_a * u[0]]),
@@ -150,24 +169,35 @@ def binding_pair(
             ]
         )
 
+    def left_over(u: Rows) -> Rows:
+        return source - loss * u - scale * (bound * u[0] * u[1]) + flux_divergence(faces, u, shape)
+
     def unfinished(state: tuple[Array, ...]) -> Array:
         _, step, left, iteration, _ = state
         # the error after a Newton step is quadratic in it
         return ((left > tolerance) | (step**2 > tolerance)) & (iteration < MAX_NEWTON)
 
-    def iterate(state: tuple[Array, ...]) -> tuple[Array, ...]:
-        u, _, _, iteration, cycles = state
-        levels, sizes = hierarchy(faces, jacobian(u)), _norms(u)
-        r = source - loss * u - scale * (bind * u[0] * u[1]) + flux_divergence(faces, u)
-        change, left, spent = _inner(levels, sign * r, sizes, weight, tolerance)
-        step = jnp.max(_norms(change) / sizes)
-        u = jnp.maximum(u + sign * change, SMALLEST * u)
-        return u, step, left, iteration + 1, cycles + spent
+    def with_new_jacobian(state: tuple[Array, ...]) -> tuple[Array, ...]:
+        u, _, _, *counts = state
+        levels = hierarchy(faces, computed_once(jacobian, u), shape)
 
-    start = jnp.stack([first.start, second.start])
+        def still_good(state: tuple[Array, ...]) -> Array:
+            return unfinished(state) & ((state[1] < STALE) | jnp.isinf(state[1]))
+
+        def iterate(state: tuple[Array, ...]) -> tuple[Array, ...]:
+            u, _, _, iteration, cycles = state
+            sizes, r = _norms(u, shape), computed_once(left_over, u)
+            change, left, spent = _inner(levels, sign * r, sizes, weight, tolerance)
+            step = jnp.max(_norms(change, shape) / sizes)
+            u = jnp.maximum(u + sign * change, SMALLEST * u)
+            return u, step, left, iteration + 1, cycles + spent
+
+        return repeated_while(still_good, iterate, (u, infinite, infinite, *counts))
+
     infinite = jnp.full((), jnp.inf, weight.dtype)
     zero = jnp.zeros((), jnp.int32)
     state: tuple[Array, ...] = (start, infinite, infinite, zero, zero)
-    u, step, left, _, cycles = repeated_while(unfinished, iterate, state)
+    u, step, left, _, cycles = repeated_while(unfinished, with_new_jacobian, state)
     effort = Effort(cycles, jnp.maximum(left, step**2))
+    u = inner_planes(planes(u, shape))
     return Pair(*_balanced(u[0], u[1], first, second, bind), effort)

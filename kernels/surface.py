@@ -17,9 +17,13 @@ from tissue.kernels.stencil import (
     AXES,
     Field,
     Fields,
+    Rows,
     face_sum,
     flux_divergence,
     harmonic_faces,
+    inner_planes,
+    laid_out,
+    planes,
     shift_replicate,
     total,
 )
@@ -128,25 +132,27 @@ def spread_along(
         time: [time].
         tolerance: relative residual.
     """
-    tiny = np.finfo(surface.dtype).tiny
-    reach = (diffusivities * time / spacing**2).astype(surface.dtype)[:, None, None, None]
-    faces = harmonic_faces(surface)
-    storage = jnp.where(surface > 0, surface, 1)
-    weight = 1 / (storage + reach * face_sum(faces))
+    tiny, shape = np.finfo(surface.dtype).tiny, surface.shape
+    reach = (diffusivities * time / spacing**2).astype(surface.dtype)[:, None]
+    faces, area, before = laid_out((harmonic_faces(surface), surface, densities))
+    storage = jnp.where(area > 0, area, 1)
+    weight = 1 / (storage + reach * face_sum(faces, shape))
 
-    def dots(x: Fields, y: Fields) -> Array:
-        products = jnp.sum(x * y, axis=(-3, -2, -1), dtype=jnp.float64)
-        return products.astype(x.dtype)[:, None, None, None]
+    def dots(x: Rows, y: Rows) -> Array:
+        products = jnp.stack([total(planes(p * q, shape)) for p, q in zip(x, y, strict=True)])
+        return products.astype(x.dtype)[:, None]
 
-    def kept(u: Fields) -> Fields:
+    def numbers(u: Rows) -> Array:
+        return jnp.stack([total(planes(area * n, shape)) for n in u])
+
+    def kept(u: Rows) -> Rows:
         """u times a factor each that restores the number on the surface."""
-        wanted = jnp.stack([total(surface * n) for n in densities])
-        got = jnp.stack([total(surface * n) for n in u])
+        wanted, got = numbers(before), numbers(u)
         factors = jnp.where(got > 0, wanted / jnp.where(got > 0, got, 1), 1)
-        return u * factors.astype(u.dtype)[:, None, None, None]
+        return u * factors.astype(u.dtype)[:, None]
 
-    def left(u: Fields, s: Fields) -> Fields:
-        return s - storage * u + reach * flux_divergence(faces, u)
+    def left(u: Rows, s: Rows) -> Rows:
+        return s - storage * u + reach * flux_divergence(faces, u, shape)
 
     def unfinished(state: tuple[Array, ...]) -> Array:
         *_, r_z, iteration = state
@@ -161,22 +167,18 @@ def spread_along(
         p = weight * r + new / jnp.maximum(r_z, tiny) * p
         return u, r, p, new, iteration + 1
 
-    source = storage * densities
+    source = storage * before
     goal = tolerance**2 * dots(source, weight * source)
-    r = computed_once(left, densities, source)
-    first: tuple[Array, ...] = (
-        densities,
-        r,
-        weight * r,
-        dots(r, weight * r),
-        jnp.zeros((), jnp.int32),
-    )
+    r = computed_once(left, before, source)
+    r_z = dots(r, weight * r)
+    first: tuple[Array, ...] = before, r, weight * r, r_z, jnp.zeros((), jnp.int32)
     spread, _, _, r_z, iterations = repeated_while(unfinished, iterate, first)
     # an unconverged iterate may undershoot: clipped, and what the clip disturbed is smoothed
     spread = jnp.maximum(spread, 0)
     spread = kept(spread + 0.5 * weight * left(spread, source))
     error = tolerance * jnp.sqrt(jnp.max(r_z / jnp.maximum(goal, tiny)))
-    return jnp.where(surface > 0, spread, densities), Effort(iterations, error)
+    settled = inner_planes(planes(jnp.where(area > 0, spread, before), shape))
+    return settled, Effort(iterations, error)
 
 
 class Motion(NamedTuple):

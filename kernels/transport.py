@@ -15,7 +15,17 @@ from jax import Array
 from jaxtyping import Float
 
 from tissue.kernels.elliptic import Solution, solve
-from tissue.kernels.stencil import AXES, Faces, Field, harmonic_faces, shift
+from tissue.kernels.stencil import (
+    AXES,
+    Faces,
+    Field,
+    PlaneFaces,
+    Planes,
+    between_planes,
+    harmonic_faces,
+    inner_planes,
+    shift,
+)
 
 Scalar = Float[Array, ""] | float
 
@@ -69,7 +79,7 @@ def drift_diffusion(
     scale = spacing**2 / diffusivity
     boltzmann, system = _symmetrised(porosity, mobility, potential, loss, source, start, scale)
     w, effort = solve(*system, tolerance)
-    return w * boltzmann, effort
+    return _density(w, boltzmann), effort
 
 
 @jax.jit
@@ -81,10 +91,16 @@ def _symmetrised(
     source: Field,
     start: Field,
     scale: Scalar,
-) -> tuple[Field, tuple[Faces, Field, Field, Field]]:
-    """exp(-psi), and the faces, capacity, source and start of the system in w."""
+) -> tuple[Field, tuple[PlaneFaces, Planes, Planes, Planes]]:
+    """exp(-psi), and faces, capacity, source and start of the system in w, between empty planes."""
     scale = jnp.asarray(scale, porosity.dtype)
     psi = potential - jnp.mean(potential)  # a constant drops out; exp stays near 1
     boltzmann = jnp.exp(-psi)
     faces = _fitted_faces(porosity * mobility, psi)
-    return boltzmann, (faces, loss * boltzmann * scale, source * scale, start / boltzmann)
+    system = faces, loss * boltzmann * scale, source * scale, start / boltzmann
+    return boltzmann, jax.tree.map(between_planes, system)
+
+
+@jax.jit
+def _density(w: Planes, boltzmann: Field) -> Field:
+    return inner_planes(w) * boltzmann

@@ -4,6 +4,7 @@ One surface serves everything: cells are counted with the area of the same |grad
 the bone (the two agree within 1 % on a partial-volume field). Box walls replicate the wall voxel.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -61,16 +62,31 @@ def godunov_slopes(phi: Field, spacing: Scalar) -> tuple[Field, Field]:
     return jnp.sqrt(erode) / spacing, jnp.sqrt(grow) / spacing
 
 
-def _binomial(u: Field) -> Field:
-    """Two passes of [1, 2, 1] / 4 along each axis: K2, self-adjoint and sum-preserving."""
+_BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 
-    def twice(u: Field, axis: int) -> Field:
-        for _ in range(2):
-            u = 0.5 * u + 0.25 * (shift_replicate(u, axis, 1) + shift_replicate(u, axis, -1))
-        return u
+
+def _binomial(u: Field) -> Field:
+    """[1, 4, 6, 4, 1] / 16 along each axis of the field mirrored at the walls.
+
+    K2: self-adjoint, and it keeps the sum.
+    """
+
+    def mirrored(u: Array, axis: int) -> Array:
+        near, far = (lax.slice_in_dim(u, i, i + 1, axis=axis) for i in (0, 1))
+        n = u.shape[axis]
+        last, before = (lax.slice_in_dim(u, i, i + 1, axis=axis) for i in (n - 1, n - 2))
+        return jnp.concatenate([far, near, u, last, before], axis)
+
+    def smoothed(u: Array, axis: int) -> Array:
+        n = u.shape[axis] - 4
+        return sum(
+            w * lax.slice_in_dim(u, i, i + n, axis=axis) for i, w in enumerate(_BINOMIAL)
+        )  # type: ignore[return-value]
 
     for axis in AXES:
-        u = computed_once(lambda v, axis=axis: twice(v, axis), u)
+        # the ends are put on first: with a test for them in the inner loop it takes twice as long
+        u = computed_once(partial(mirrored, axis=axis), u)
+        u = computed_once(partial(smoothed, axis=axis), u)
     return u
 
 

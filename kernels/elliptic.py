@@ -113,7 +113,9 @@ def _finished(u: Rows, finest: Level, source: Rows) -> Rows:
     """
     u = computed_once(lambda u: jnp.maximum(u, 0), u)
     share = 0.5 / DAMPING
-    u = computed_once(lambda u: u + share * multiply(finest.smoother, residual(finest, u, source)), u)
+    u = computed_once(
+        lambda u: u + share * multiply(finest.smoother, residual(finest, u, source)), u
+    )
     lost = _dot(finest.capacity[0], u, finest.shape)
     made = total(planes(source, finest.shape))
     factor = jnp.where(lost > 0, made / jnp.where(lost > 0, lost, 1), 1)

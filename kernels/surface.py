@@ -79,9 +79,7 @@ def _binomial(u: Field) -> Field:
 
     def smoothed(u: Array, axis: int) -> Array:
         n = u.shape[axis] - 4
-        return sum(
-            w * lax.slice_in_dim(u, i, i + n, axis=axis) for i, w in enumerate(_BINOMIAL)
-        )  # type: ignore[return-value]
+        return sum(w * lax.slice_in_dim(u, i, i + n, axis=axis) for i, w in enumerate(_BINOMIAL))  # type: ignore[return-value]
 
     for axis in AXES:
         # the ends are put on first: with a test for them in the inner loop it takes twice as long

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
+from tissue.storage.deflate import write_dataset
 
 FIELDS: Mapping[str, tuple[str, str]] = {
     "bone_volume_fraction": ("1", "bone volume fraction"),
@@ -35,8 +36,6 @@ FORMAT_VERSION = "1.0"
 DEFAULT_FIELD = "bone_volume_fraction"
 AXES = ("z", "y", "x")
 
-# Slabs of about 1 MiB: viewers read whole arrays or z slices.
-_CHUNK = (16, 128, 128)
 _TEMPORARY = ".tmp"
 
 
@@ -214,16 +213,8 @@ def _write_vtk(file: h5py.File, grid: Grid, fields: Mapping[str, ArrayLike]) -> 
     root.attrs["Direction"] = np.eye(3).ravel()
     # voxel values as point data: older readers fail on cell data of images
     points = root.create_group("PointData")
-    chunks = tuple(min(limit, count) for limit, count in zip(_CHUNK, grid.shape, strict=True))
     for name, values in fields.items():
-        dataset = points.create_dataset(
-            name,
-            data=np.ascontiguousarray(values, dtype=np.float32),
-            chunks=chunks,
-            shuffle=True,
-            compression="gzip",
-            compression_opts=1,
-        )
+        dataset = write_dataset(points, name, values)
         dataset.attrs["units"], dataset.attrs["long_name"] = FIELDS[name]
         for dimension, axis in enumerate(AXES):
             dataset.dims[dimension].attach_scale(file[axis])

@@ -11,7 +11,7 @@ from tissue.geometry.load import Geometry, ImageSettings
 from tissue.model.conservation import BUDGETS, SWEPT, Budget
 from tissue.scenario.config import RunConfig
 from tissue.simulation.ledger import LEDGER, broken_budget, ledger_row
-from tissue.simulation.plan import FIELDS_IN_MEMORY, plan
+from tissue.simulation.plan import FIELDS_IN_MEMORY, SNAPSHOTS_IN_MEMORY, plan
 
 
 def geometry(spacing: float = 10.0, *warnings: str) -> Geometry:
@@ -26,7 +26,8 @@ def test_the_plan_counts(tiny: RunConfig) -> None:
     assert (coming.steps, coming.step, coming.snapshots) == (4, 0.5, 3)
     assert coming.warnings == ()
     double = plan(replace(tiny, precision="float64"), geometry())
-    assert double.memory - coming.memory == FIELDS_IN_MEMORY * 4 * 6000
+    alive = FIELDS_IN_MEMORY + SNAPSHOTS_IN_MEMORY * len(tiny.fields)
+    assert double.memory - coming.memory == alive * 4 * 6000
     assert plan(replace(tiny, fields=tiny.fields[:3]), geometry()).disk == coming.disk // 2
 
 

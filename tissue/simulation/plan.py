@@ -10,6 +10,9 @@ from tissue.simulation.machine import usable_memory
 FIELDS_IN_MEMORY = 175
 """Fields alive at the peak of a step: 12.2 GB in all at 256^3 in float32."""
 
+SNAPSHOTS_IN_MEMORY = 2
+"""On a slow disk: one that is being written and one that waits."""
+
 PROGRAM_MEMORY = 500_000_000
 """What the program takes besides its fields [bytes]."""
 
@@ -84,7 +87,8 @@ def plan(config: RunConfig, geometry: Geometry) -> Plan:
             "well: set run.precision to float64 or run.step to "
             f"{SHORTEST_FLOAT32_STEP:g} day or more"
         )
-    memory = PROGRAM_MEMORY + FIELDS_IN_MEMORY * item * grid.voxels
+    alive = FIELDS_IN_MEMORY + SNAPSHOTS_IN_MEMORY * len(config.fields)
+    memory = PROGRAM_MEMORY + alive * item * grid.voxels
     usable = usable_memory()
     if memory > usable:
         warnings.append(

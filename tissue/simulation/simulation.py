@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -55,6 +56,13 @@ def _examine(
     metrics = observe(after, account.pores, done.seen, done.resorption, done.formation, start)
     residuals = {name: budget.residual for name, budget in books.items()}
     return metrics, books, residuals, swept(after, account), bad_voxels(after)
+
+
+@partial(jax.jit, static_argnames="names")
+def _shown(state: State, spacing: float, p: Parameters, names: tuple[str, ...]) -> dict[str, Array]:
+    every = fields_of(state, pores(state.bone_volume_fraction, spacing, p))
+    # copies: whoever holds them need not care whether a step reuses the memory of its state
+    return {name: jnp.copy(every[name]) for name in names}
 
 
 class Simulation:
@@ -153,14 +161,10 @@ class Simulation:
         cycles = {name: int(effort.cycles) for name, effort in efforts.items()}
         return Record({"time_day": self.time, **_numbers(metrics)}, ledger, cycles)
 
-    def fields(self) -> dict[str, np.ndarray]:
-        """The tissue as snapshots show it, by field name."""
-        pore = pores(
-            self.state.bone_volume_fraction, self._numerics.spacing, self.config.parameters
-        )
-        shown = {"bone_volume_fraction", *self.config.fields}
-        every = fields_of(self.state, pore)
-        return {name: np.asarray(values) for name, values in every.items() if name in shown}
+    def fields(self) -> dict[str, Array]:
+        """The tissue as snapshots show it, by field name; not touched by later steps."""
+        names = tuple(sorted({"bone_volume_fraction", *self.config.fields}))
+        return _shown(self.state, self._numerics.spacing, self.config.parameters, names)
 
 
 def load_geometry(settings: ImageSettings | SyntheticSettings) -> Geometry:

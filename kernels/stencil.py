@@ -56,6 +56,17 @@ def shift_replicate(u: Array, axis: int, step: int) -> Array:
     return jnp.where(index == edge, u, shift(u, axis, step))
 
 
+def highest_near(u: Field, reach: int) -> Field:
+    """The largest value in the cube of `reach` voxels to every side, within the box."""
+    lowest = jnp.full((), -jnp.inf, u.dtype)
+    for axis in AXES:
+        window = tuple(2 * reach + 1 if a == axis else 1 for a in AXES)
+        u = computed_once(
+            lambda u, w=window: lax.reduce_window(u, lowest, lax.max, w, (1, 1, 1), "SAME"), u
+        )
+    return u
+
+
 def harmonic_faces(porosity: Field) -> Faces:
     """Conductance of every face: the harmonic mean of its two voxels, zero on the outer walls.
 

@@ -8,6 +8,7 @@ from tissue.kernels.stencil import (
     face_sum,
     flux_divergence,
     harmonic_faces,
+    highest_near,
     inner_planes,
     laid_out,
     planes,
@@ -58,6 +59,15 @@ def test_shift_replicate_repeats_the_wall_voxel(axis: int, step: int) -> None:
     padded = np.pad(u, outside, mode="edge")
     expected = padded.take(range(1 + step, 1 + step + SHAPE[axis]), axis)
     assert np.array_equal(shift_replicate(jnp.asarray(u), axis, step), expected)
+
+
+def test_highest_near_looks_two_voxels_far_and_not_beyond_the_box() -> None:
+    u = -numbers()
+    expected = [
+        u[tuple(slice(max(i - 2, 0), i + 3) for i in here)].max() for here in np.ndindex(SHAPE)
+    ]
+    found = np.asarray(highest_near(jnp.asarray(u), 2))
+    assert np.array_equal(found, np.reshape(expected, SHAPE))
 
 
 def test_faces_conduct_like_two_halves_in_series_and_walls_not() -> None:

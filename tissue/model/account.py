@@ -12,6 +12,14 @@ from tissue.model.bone import Pores
 from tissue.model.cells import Relaxed
 
 
+class Il1(NamedTuple):
+    """IL-1 [pM], the effort of its solve, and what was made of it [pM/day]."""
+
+    field: Field
+    effort: Effort
+    source: Field
+
+
 class Fluid(NamedTuple):
     """The solutes of one step [pM], what was made of each [pM/day], and the effort."""
 
@@ -37,7 +45,8 @@ class Lineage(NamedTuple):
     """One line of cells over a step.
 
     Attributes:
-        precursors: in the marrow, after the step [cells/mm^3 marrow].
+        precursors: in the marrow, averaged over the step [cells/mm^3 marrow].
+        after: their number after it [cells/mm^3 tissue].
         supply: precursors that arrived [cells/mm^3/day].
         formed: cells formed on the surface [cells/mm^2/day].
         loss: their death rate [1/day].
@@ -46,6 +55,7 @@ class Lineage(NamedTuple):
     """
 
     precursors: Field
+    after: Field
     supply: Field
     formed: Field
     loss: Array | float

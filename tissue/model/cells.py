@@ -96,23 +96,37 @@ class Population(NamedTuple):
     uptake: Field
 
 
+def implicit_share(number: Field, pore: Pores, least: Scalar) -> Field:
+    """Where between start and end of a step precursors are solved for: 1 is the end.
+
+    `least` where they are at rest with their surroundings, 1 where the density differs twofold
+    from the one near by, as where bone has just opened or filled a voxel: these are damped, and
+    no density becomes negative.
+    """
+    eps = pore.exchange.porosity
+    density = number / eps
+    unrest = jnp.abs(jnp.log2(density / pore.exchange.see(density)))
+    return least + (1 - least) * jnp.minimum(unrest, 1)
+
+
 def step_precursors(
-    density: Field,
+    number: Field,
+    guess: Field,
     population: Population,
     pore: Pores,
-    dt: Scalar,
+    time: Field | Scalar,
     spacing: Scalar,
     tolerance: Scalar,
 ) -> Solution:
-    """Precursors [cells/mm^3 marrow] after an implicit step of dt days; in balance for dt = inf."""
-    loss, source = _implicit(density, population, pore, dt)
+    """Precursors [cells/mm^3 marrow] `time` days later by an implicit step; for inf in balance."""
+    loss, source = _implicit(number, population, pore, time)
     return drift_diffusion(
         pore.exchange.porosity,
         population.mobility,
         population.drift,
         loss,
         source,
-        density,
+        guess,
         diffusivity=population.diffusivity,
         spacing=spacing,
         tolerance=tolerance,
@@ -121,9 +135,15 @@ def step_precursors(
 
 @jax.jit
 def _implicit(
-    density: Field, population: Population, pore: Pores, dt: Scalar
+    number: Field, population: Population, pore: Pores, time: Field | Scalar
 ) -> tuple[Field, Field]:
-    """Loss and source of the implicit Euler step."""
+    """Loss and source of the implicit step."""
     eps = pore.exchange.porosity
-    loss = eps * population.turnover + population.uptake + eps / dt
-    return loss, population.supply + eps * density / dt
+    loss = eps * population.turnover + population.uptake + eps / time
+    return loss, population.supply + number / time
+
+
+@jax.jit
+def after_step(number: Field, precursors: Field, pore: Pores, share: Field) -> Field:
+    """The number of precursors at the end of a step whose share gave `precursors`."""
+    return number + (pore.exchange.porosity * precursors - number) / share

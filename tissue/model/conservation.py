@@ -7,6 +7,7 @@ from jax import Array
 
 from tissue.kernels.stencil import Field, total
 from tissue.model.account import Account, Activity, Lineage
+from tissue.model.bone import CELL_POROSITY_FLOOR
 from tissue.model.cells import PER_MM
 from tissue.model.parameters import Parameters, Scalar
 from tissue.model.state import State
@@ -53,7 +54,9 @@ def budgets(
     done = account.activity
     eps, pair = done.pores.solutes, done.fluid.pair
     bound = total(eps * p.kappa * pair.a * pair.b)  # the same number for both partners
-    old, new = done.pores.exchange.porosity, account.pores.exchange.porosity
+    old, new = (
+        jnp.maximum(1 - s.bone_volume_fraction, CELL_POROSITY_FLOOR) for s in (before, after)
+    )
 
     def stored(start: Field, end: Field) -> tuple[Array, Array]:
         return total(old * start), total(new * end)

@@ -15,7 +15,7 @@ from tissue.kernels.elliptic import Effort
 from tissue.kernels.stencil import Field, total
 from tissue.kernels.surface import Motion, spread_along
 from tissue.model import cells, cytokines, signals
-from tissue.model.account import Account, Activity, Fluid, Lineage, Seen
+from tissue.model.account import Account, Activity, Fluid, Il1, Lineage, Seen
 from tissue.model.bone import Pores, pores, remodel
 from tissue.model.cells import PER_MM, Population, Relaxed
 from tissue.model.parameters import Parameters, Scalar
@@ -48,27 +48,38 @@ class Numerics:
     tolerance: Scalar
 
 
-def solve_fluid(
-    state: State, pore: Pores, healthy_ratio: Array, forcing: Forcing, p: Parameters, n: Numerics
+def solve_il1(guess: Field, pore: Pores, forcing: Forcing, p: Parameters, n: Numerics) -> Il1:
+    """IL-1 in balance with its sources, from a guess [pM]."""
+    source = cytokines.il1_source(pore, forcing.il1_excess, p)
+    return Il1(*cytokines.il1(pore, source, guess, p, n.spacing, n.tolerance), source)
+
+
+def solve_pair(
+    guess: tuple[Field, Field],
+    il1: Il1,
+    stroma: Field,
+    osteoblasts: Field,
+    pore: Pores,
+    healthy_ratio: Array,
+    p: Parameters,
+    n: Numerics,
 ) -> Fluid:
-    """The solutes in balance with the cells of `state`.
+    """RANKL and OPG in balance with the cells that make them.
 
     Args:
-        state: gives the cells, and the solutes as a first guess.
+        guess: of RANKL and OPG [pM].
+        il1: solved before.
+        stroma: osteoblast precursors [cells/mm^3 marrow].
+        osteoblasts: [cells/mm^2].
         pore: geometry.
         healthy_ratio: marrow volume over bone surface in health [um].
-        forcing: disease.
         p: parameters.
         n: numerics.
     """
-    il1_source = cytokines.il1_source(pore, forcing.il1_excess, p)
-    il1, effort = cytokines.il1(pore, il1_source, state.il1, p, n.spacing, n.tolerance)
-    stroma = state.osteoblast_precursors
-    rankl_source = cytokines.rankl_source(pore, il1, stroma, healthy_ratio, p)
-    opg_source = cytokines.opg_source(pore, il1, stroma, state.osteoblasts, healthy_ratio, p)
-    start = state.rankl, state.opg
-    pair = cytokines.rankl_opg(pore, rankl_source, opg_source, start, p, n.spacing, n.tolerance)
-    return Fluid(il1, pair, il1_source, rankl_source, opg_source, effort)
+    rankl_source = cytokines.rankl_source(pore, il1.field, stroma, healthy_ratio, p)
+    opg_source = cytokines.opg_source(pore, il1.field, stroma, osteoblasts, healthy_ratio, p)
+    pair = cytokines.rankl_opg(pore, rankl_source, opg_source, guess, p, n.spacing, n.tolerance)
+    return Fluid(il1.field, pair, il1.source, rankl_source, opg_source, il1.effort)
 
 
 @jax.jit
@@ -128,11 +139,11 @@ class _Demand(NamedTuple):
 
 @jax.jit
 def _osteoclast_demand(
-    state: State, pore: Pores, healthy: Healthy, rankl: Field, seen: Seen, p: Parameters
+    supply: Field, pore: Pores, healthy: Healthy, rankl: Field, seen: Seen, p: Parameters
 ) -> _Demand:
     recruitment = cells.osteoclast_recruitment(seen.rankl, seen.signal, healthy.drive, p)
     uptake = p.n_f * cells.deposit_cells(pore.exchange, recruitment)
-    returned = p.n_f * p.delta_C * p.C_0 * PER_MM * state.endosteal_supply
+    returned = p.n_f * p.delta_C * p.C_0 * PER_MM * supply
     uptake_rate = uptake / healthy.osteoclast_precursors
     population = osteoclast_population(rankl, returned, uptake_rate, pore, p)
     return _Demand(recruitment, population, signals.osteoclast_loss(seen.excess, p))
@@ -140,17 +151,18 @@ def _osteoclast_demand(
 
 @jax.jit
 def _osteoblast_demand(
-    state: State,
+    supply: Field,
     pore: Pores,
     healthy: Healthy,
     il1: Field,
-    seen: Seen,
-    store: Relaxed,
+    seen_il1: Field,
+    store: Field,
     p: Parameters,
 ) -> _Demand:
-    recruitment = cells.osteoblast_recruitment(store.mean, seen.excess, p)
+    excess = signals.excess_signal(signals.il1_signal(seen_il1, p), p)
+    recruitment = cells.osteoblast_recruitment(store, excess, p)
     uptake = cells.deposit_cells(pore.exchange, recruitment) / p.n_p
-    returned = p.delta_B * p.B_0 / p.n_p * PER_MM * state.endosteal_supply
+    returned = p.delta_B * p.B_0 / p.n_p * PER_MM * supply
     uptake_rate = uptake / healthy.osteoblast_precursors
     population = osteoblast_population(il1, returned, uptake_rate, pore, p)
     return _Demand(recruitment, population, p.delta_B)
@@ -160,25 +172,73 @@ def _osteoblast_demand(
 def _grow(
     demand: _Demand, precursors: Field, reference: Field, density: Field, pore: Pores, dt: Scalar
 ) -> tuple[Field, Relaxed]:
-    """Cells formed from the new precursors [cells/mm^2/day], and what becomes of their density."""
+    """Cells formed from the precursors [cells/mm^2/day], and what becomes of their density."""
     formed = demand.recruitment * pore.exchange.see(precursors / reference)
     return formed, cells.relax(density, formed, demand.loss, dt)
 
 
 def _lineage(
     demand: _Demand,
-    start: tuple[Field, Field],
+    number: Field,
+    guess: Field,
     reference: Field,
+    density: Field,
     pore: Pores,
     dt: Scalar,
+    least: Scalar,
     n: Numerics,
 ) -> Lineage:
-    """Precursors and the cells that form from them, from their densities at the start."""
+    """Precursors and the cells that form from them over a step.
+
+    Args:
+        demand: of the surface.
+        number: precursors at the start [cells/mm^3 tissue].
+        guess: of their density [cells/mm^3 marrow].
+        reference: their density in health.
+        density: of the cells at the start [cells/mm^2].
+        pore: geometry.
+        dt: [day].
+        least: smallest implicit share.
+        n: numerics.
+    """
+    share = cells.implicit_share(number, pore, least)
     precursors, effort = cells.step_precursors(
-        start[0], demand.population, pore, dt, n.spacing, n.tolerance
+        number, guess, demand.population, pore, share * dt, n.spacing, n.tolerance
     )
-    formed, grown = _grow(demand, precursors, reference, start[1], pore, dt)
-    return Lineage(precursors, demand.population.supply, formed, demand.loss, grown, effort)
+    formed, grown = _grow(demand, precursors, reference, density, pore, dt)
+    after = cells.after_step(number, precursors, pore, share)
+    return Lineage(precursors, after, demand.population.supply, formed, demand.loss, grown, effort)
+
+
+class _Expected(NamedTuple):
+    pores: Pores
+    supply: Field
+    store: Field
+    resorption: Field
+    formation: Field
+    numbers: tuple[Field, Field]
+
+
+@jax.jit
+def _expect(state: State, healthy: Healthy, p: Parameters, dt: Scalar, n: Numerics) -> _Expected:
+    """The middle of the step, from what the cells are and see at its start."""
+    pore = pores(state.bone_volume_fraction, n.spacing, p)
+    seen = see_solutes(state.il1, state.rankl, state.opg, pore, p)
+    m = pore.exchange.see(state.osteoclast_precursors / healthy.osteoclast_precursors)
+    formed = m * cells.osteoclast_recruitment(seen.rankl, seen.signal, healthy.drive, p)
+    loss = signals.osteoclast_loss(seen.excess, p)
+    osteoclasts = cells.relax(state.osteoclasts, formed, loss, dt).mean
+    resorption, store = _resorb(state, healthy, seen, osteoclasts, p, dt)
+    q = pore.exchange.see(state.osteoblast_precursors / healthy.osteoblast_precursors)
+    formed = q * cells.osteoblast_recruitment(store.mean, seen.excess, p)
+    osteoblasts = cells.relax(state.osteoblasts, formed, p.delta_B, dt).mean
+    formation = _form(osteoblasts, seen.excess, p)
+    moved = remodel(state.bone_volume_fraction, resorption, formation, n.spacing, 0.5 * dt)
+    middle = pores(moved.phi, n.spacing, p)
+    eps = pore.exchange.porosity
+    numbers = eps * state.osteoclast_precursors, eps * state.osteoblast_precursors
+    supply = _move_supply(state.endosteal_supply, pore, middle)
+    return _Expected(middle, supply, store.mean, resorption, formation, numbers)
 
 
 @jax.jit
@@ -192,9 +252,9 @@ def _resorb(
 
 
 @jax.jit
-def _form(osteoblasts: Field, seen: Seen, p: Parameters) -> Field:
+def _form(osteoblasts: Field, excess: Field, p: Parameters) -> Field:
     """Formation velocity of osteoblasts averaged over the step [um/day]."""
-    return p.k_form * osteoblasts * signals.matrix_formation(seen.excess, p)
+    return p.k_form * osteoblasts * signals.matrix_formation(excess, p)
 
 
 def _move_supply(supply: Field, before: Pores, after: Pores) -> Field:
@@ -229,32 +289,44 @@ def _move_surface(state: State, done: Activity, p: Parameters, dt: Scalar, n: Nu
     surface = done.pores.exchange.surface
     spread, effort = spread_along(settled, surface, motility, n.spacing, dt, tolerance=n.tolerance)
     motion = remodel(state.bone_volume_fraction, done.resorption, done.formation, n.spacing, dt)
+    before = pores(state.bone_volume_fraction, n.spacing, p)
     after = pores(motion.phi, n.spacing, p)
-    # the number of precursors in a voxel stays while its pore space changes
-    crowding = done.pores.exchange.porosity / after.exchange.porosity
     lines = done.osteoclasts, done.osteoblasts
-    precursors = lines[0].precursors * crowding, lines[1].precursors * crowding
-    supply = _move_supply(state.endosteal_supply, done.pores, after)
+    eps = after.exchange.porosity
+    precursors = lines[0].after / eps, lines[1].after / eps
+    supply = _move_supply(state.endosteal_supply, before, after)
     return _Moved(motion, after, effort, precursors, spread, supply)
 
 
 def advance(
-    state: State, healthy: Healthy, forcing: Forcing, p: Parameters, dt: Scalar, n: Numerics
+    state: State, healthy: Healthy, forcing: Forcing, p: Parameters, dt: Scalar, n: Numerics,
+    least: Scalar = 0.55,
 ) -> tuple[State, Account]:
     """The tissue dt days later, and an account of what happened."""
-    pore = pores(state.bone_volume_fraction, n.spacing, p)
-    fluid = solve_fluid(state, pore, healthy.marrow_per_surface, forcing, p, n)
+    expected = _expect(state, healthy, p, dt, n)
+    pore, numbers = expected.pores, expected.numbers
+    il1 = solve_il1(state.il1, pore, forcing, p, n)
+
+    demand = _osteoblast_demand(
+        expected.supply, pore, healthy, il1.field, pore.exchange.see(il1.field), expected.store, p
+    )
+    osteoblasts = _lineage(
+        demand, numbers[1], state.osteoblast_precursors, healthy.osteoblast_precursors,
+        state.osteoblasts, pore, dt, least, n,
+    )
+    stroma = 0.5 * (numbers[1] + osteoblasts.after) / pore.exchange.porosity
+    fluid = solve_pair(
+        (state.rankl, state.opg), il1, stroma, osteoblasts.cells.mean, pore,
+        healthy.marrow_per_surface, p, n,
+    )
     seen = see_solutes(fluid.il1, fluid.pair.a, fluid.pair.b, pore, p)
-
-    demand = _osteoclast_demand(state, pore, healthy, fluid.pair.a, seen, p)
-    start = state.osteoclast_precursors, state.osteoclasts
-    osteoclasts = _lineage(demand, start, healthy.osteoclast_precursors, pore, dt, n)
+    demand = _osteoclast_demand(expected.supply, pore, healthy, fluid.pair.a, seen, p)
+    osteoclasts = _lineage(
+        demand, numbers[0], state.osteoclast_precursors, healthy.osteoclast_precursors,
+        state.osteoclasts, pore, dt, least, n,
+    )
     resorption, store = _resorb(state, healthy, seen, osteoclasts.cells.mean, p, dt)
-
-    demand = _osteoblast_demand(state, pore, healthy, fluid.il1, seen, store, p)
-    start = state.osteoblast_precursors, state.osteoblasts
-    osteoblasts = _lineage(demand, start, healthy.osteoblast_precursors, pore, dt, n)
-    formation = _form(osteoblasts.cells.mean, seen, p)
+    formation = _form(osteoblasts.cells.mean, seen.excess, p)
     del demand
 
     done = Activity(pore, fluid, seen, osteoclasts, osteoblasts, store, resorption, formation)

@@ -85,6 +85,18 @@ class Activity(NamedTuple):
     formation: Field
 
 
+class LocalError(NamedTuple):
+    """What one step is wrong by, at most: the middle as expected against the middle as found.
+
+    Attributes:
+        bone: misplaced bone over all bone [1].
+        cells: of the velocities that osteoclasts and osteoblasts make, relative [1].
+    """
+
+    bone: Array
+    cells: Array
+
+
 class Account(NamedTuple):
     """What one step did: all that metrics and conservation budgets are made of.
 
@@ -93,12 +105,14 @@ class Account(NamedTuple):
         motion: of the bone.
         pores: geometry at the end of the step.
         spread_effort: of the diffusion along the surface.
+        error: of the step in time.
     """
 
     activity: Activity
     motion: Motion
     pores: Pores
     spread_effort: Effort
+    error: LocalError
 
     @property
     def efforts(self) -> dict[str, Effort]:

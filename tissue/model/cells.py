@@ -96,16 +96,22 @@ class Population(NamedTuple):
     uptake: Field
 
 
+@jax.jit
 def implicit_share(number: Field, pore: Pores, least: Scalar) -> Field:
-    """Where between start and end of a step precursors are solved for: 1 is the end.
+    """Where between start and end of a step its mean is taken: 1 is the end, fully damped.
 
-    `least` where they are at rest with their surroundings, 1 where the density differs twofold
-    from the one near by, as where bone has just opened or filled a voxel: these are damped, and
-    no density becomes negative.
+    `least` where precursors are at rest with their surroundings, 1 where the density differs
+    twofold from the one near by, as where bone has just opened or filled a voxel.
+
+    Args:
+        number: precursors at the start [cells/mm^3 tissue].
+        pore: geometry.
+        least: smallest share.
     """
-    eps = pore.exchange.porosity
-    density = number / eps
-    unrest = jnp.abs(jnp.log2(density / pore.exchange.see(density)))
+    here = number / pore.exchange.porosity
+    near = pore.exchange.see(here)
+    fewer = jnp.minimum(here, near)
+    unrest = jnp.where(fewer > 0, jnp.abs(here - near) / jnp.where(fewer > 0, fewer, 1), 1)
     return least + (1 - least) * jnp.minimum(unrest, 1)
 
 

@@ -15,7 +15,7 @@ from tissue.kernels.elliptic import Effort
 from tissue.kernels.stencil import Field, total
 from tissue.kernels.surface import Motion, spread_along
 from tissue.model import cells, cytokines, signals
-from tissue.model.account import Account, Activity, Fluid, Il1, Lineage, Seen
+from tissue.model.account import Account, Activity, Fluid, Il1, Lineage, LocalError, Seen
 from tissue.model.bone import Pores, pores, remodel
 from tissue.model.cells import PER_MM, Population, Relaxed
 from tissue.model.parameters import Parameters, Scalar
@@ -155,11 +155,10 @@ def _osteoblast_demand(
     pore: Pores,
     healthy: Healthy,
     il1: Field,
-    seen_il1: Field,
     store: Field,
     p: Parameters,
 ) -> _Demand:
-    excess = signals.excess_signal(signals.il1_signal(seen_il1, p), p)
+    excess = signals.excess_signal(signals.il1_signal(pore.exchange.see(il1), p), p)
     recruitment = cells.osteoblast_recruitment(store, excess, p)
     uptake = cells.deposit_cells(pore.exchange, recruitment) / p.n_p
     returned = p.delta_B * p.B_0 / p.n_p * PER_MM * supply
@@ -242,6 +241,19 @@ def _expect(state: State, healthy: Healthy, p: Parameters, dt: Scalar, n: Numeri
 
 
 @jax.jit
+def _error(
+    expected: _Expected, resorption: Field, formation: Field, store: Relaxed, state: State,
+    dt: Scalar
+) -> LocalError:
+    surface = expected.pores.exchange.surface
+    off = [jnp.abs(a - b) for a, b in ((resorption, expected.resorption), (formation, expected.formation))]
+    bone = total(surface * jnp.abs(formation - resorption - expected.formation + expected.resorption)) * dt / total(state.bone_volume_fraction)
+    def share(off, of):
+        return total(surface*off)/total(surface*of)
+    return LocalError(bone, jnp.maximum(share(off[0], resorption), share(off[1], formation)))
+
+
+@jax.jit
 def _resorb(
     state: State, healthy: Healthy, seen: Seen, osteoclasts: Field, p: Parameters, dt: Scalar
 ) -> tuple[Field, Relaxed]:
@@ -308,7 +320,7 @@ def advance(
     il1 = solve_il1(state.il1, pore, forcing, p, n)
 
     demand = _osteoblast_demand(
-        expected.supply, pore, healthy, il1.field, pore.exchange.see(il1.field), expected.store, p
+        expected.supply, pore, healthy, il1.field, expected.store, p
     )
     osteoblasts = _lineage(
         demand, numbers[1], state.osteoblast_precursors, healthy.osteoblast_precursors,
@@ -328,6 +340,7 @@ def advance(
     resorption, store = _resorb(state, healthy, seen, osteoclasts.cells.mean, p, dt)
     formation = _form(osteoblasts.cells.mean, seen.excess, p)
     del demand
+    error = _error(expected, resorption, formation, store, state, dt)
 
     done = Activity(pore, fluid, seen, osteoclasts, osteoblasts, store, resorption, formation)
     moved = _move_surface(state, done, p, dt, n)
@@ -343,4 +356,4 @@ def advance(
         coupling_store=moved.spread[2],
         endosteal_supply=moved.supply,
     )
-    return following, Account(done, moved.motion, moved.pores, moved.spread_effort)
+    return following, Account(done, moved.motion, moved.pores, moved.spread_effort, error)

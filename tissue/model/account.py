@@ -9,7 +9,6 @@ from tissue.kernels.elliptic import Effort
 from tissue.kernels.stencil import Field
 from tissue.kernels.surface import Motion
 from tissue.model.bone import Pores
-from tissue.model.cells import Relaxed
 
 
 class Il1(NamedTuple):
@@ -39,6 +38,13 @@ class Seen(NamedTuple):
     opg: Field
     signal: Field
     excess: Field
+
+
+class Relaxed(NamedTuple):
+    """A density that grows by a constant rate and decays: after the step, and its mean over it."""
+
+    after: Field
+    mean: Field
 
 
 class Lineage(NamedTuple):

@@ -59,8 +59,8 @@ def healthy_tissue(
     )
     # IL-1 is uniform in health, so osteoblast precursors are too: no drift, uptake returned
     il1 = solve_il1(state.il1, pore, Forcing(), p, n)
-    guess, stroma = (state.rankl, state.opg), state.osteoblast_precursors
-    fluid = solve_pair(guess, il1, stroma, state.osteoblasts, pore, ratio, p, n)
+    stroma = state.osteoblast_precursors
+    fluid = solve_pair(state, il1, stroma, state.osteoblasts, pore, ratio, p, n)
     seen = see_solutes(fluid.il1, fluid.pair.a, fluid.pair.b, pore, p)
     monocytes, effort = _precursors_in_balance(state, pore, fluid.pair.a, p, n)
     references = Healthy(

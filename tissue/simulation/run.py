@@ -144,13 +144,13 @@ def _fill(
         )
 
     keep()
-    due = set(config.snapshot_steps)
+    due = set(config.snapshot_times)
     with (
         Table(folder / "metrics.csv", METRICS) as metrics,
         Table(folder / "ledger.csv", LEDGER) as ledger,
     ):
         metrics.append(simulation.start_metrics())
-        while simulation.step < config.steps:
+        while not simulation.finished:
             try:
                 record = simulation.advance()
             except RunError as error:
@@ -158,7 +158,7 @@ def _fill(
                 raise RunError(f"{error}; results up to {last} in {folder} are whole") from None
             metrics.append(record.metrics)
             ledger.append(record.ledger)
-            if simulation.step in due:
+            if simulation.time in due:
                 keep()
             if watch:
                 watch(record)

@@ -35,7 +35,7 @@ def configured(excess: float, *changes: str) -> RunConfig:
 
 def outcome(excess: float, *changes: str) -> Outcome:
     simulation = Simulation(configured(excess, *changes))
-    for _ in range(simulation.config.steps):
+    while not simulation.finished:
         metrics = simulation.advance().metrics
     return Outcome(
         metrics["bv_tv_change_percent"],

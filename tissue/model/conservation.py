@@ -7,6 +7,7 @@ from jax import Array
 
 from tissue.kernels.stencil import Field, total
 from tissue.model.account import Account, Activity, Lineage
+from tissue.model.bone import cell_porosity
 from tissue.model.cells import PER_MM
 from tissue.model.parameters import Parameters, Scalar
 from tissue.model.state import State
@@ -53,7 +54,7 @@ def budgets(
     done = account.activity
     eps, pair = done.pores.solutes, done.fluid.pair
     bound = total(eps * p.kappa * pair.a * pair.b)  # the same number for both partners
-    old, new = done.pores.exchange.porosity, account.pores.exchange.porosity
+    old, new = (cell_porosity(state.bone_volume_fraction) for state in (before, after))
 
     def stored(start: Field, end: Field) -> tuple[Array, Array]:
         return total(old * start), total(new * end)
@@ -105,6 +106,7 @@ def budgets(
 def swept(after: State, account: Account) -> dict[str, Array]:
     """Cells and store that came or went as the surface changed under a kept density.
 
+    From the middle of the step, whose surface its budgets use, to its end
     [cells/mm^2 or um, times um^3/um, summed over voxels], by the names in SWEPT.
     """
     change = account.pores.exchange.surface - account.activity.pores.exchange.surface

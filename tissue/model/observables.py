@@ -26,6 +26,7 @@ METRICS = (
     "rankl_marrow_pM",
     "opg_marrow_pM",
     "grey_bone_share",
+    "step_day",
 )
 
 
@@ -62,7 +63,7 @@ def observe(
     formation: Field,
     start_fraction: Array | float,
 ) -> dict[str, Array]:
-    """The metrics of a tissue but for the time.
+    """The metrics of a tissue but for the time and the step.
 
     Args:
         state: at the end of a step.
@@ -90,7 +91,7 @@ def observe(
         marrow_mean(pore, state.opg),
         grey_share(bone),
     )
-    return dict(zip(METRICS[1:], values, strict=True))
+    return dict(zip(METRICS[1:-1], values, strict=True))
 
 
 @jax.jit

@@ -34,8 +34,7 @@ class Plan:
         shape: voxels (z, y, x).
         spacing: edge of a voxel [um].
         bv_tv: bone volume fraction at the start.
-        steps: number of coupling steps.
-        step: coupling step [day].
+        steps: how the coupling steps are chosen.
         snapshots: number of snapshots.
         memory: estimated peak [bytes].
         disk: estimated output [bytes].
@@ -45,8 +44,7 @@ class Plan:
     shape: tuple[int, int, int]
     spacing: float
     bv_tv: float
-    steps: int
-    step: float
+    steps: str
     snapshots: int
     memory: int
     disk: int
@@ -60,7 +58,7 @@ class Plan:
         return (
             f"grid       {nz} x {ny} x {nx} voxels [z, y, x] of {self.spacing:g} um "
             f"({edge} mm, {voxels / 1e6:.3g} million voxels), BV/TV {self.bv_tv:.4f}",
-            f"steps      {self.steps} of {self.step:g} day",
+            f"steps      {self.steps}",
             f"memory     about {_size(self.memory)}",
             f"writes     {self.snapshots} snapshots (about {_size(self.disk)}), metrics.csv, "
             "ledger.csv, run.toml, run.log",
@@ -71,7 +69,7 @@ def plan(config: RunConfig, geometry: Geometry) -> Plan:
     """The plan of a run on a geometry."""
     grid = geometry.grid
     item = 4 if config.precision == "float32" else 8
-    snapshots = len(config.snapshot_steps)
+    snapshots = len(config.snapshot_times)
     warnings = [*geometry.warnings, *config.warnings]
     coarsest = COARSEST_VOXEL[config.preset]
     if grid.spacing > coarsest * 1.01:
@@ -81,9 +79,9 @@ def plan(config: RunConfig, geometry: Geometry) -> Plan:
             f"voxels of {grid.spacing:g} um are coarse for {config.preset} trabeculae: up to "
             f"{coarsest:g} um keeps their surface; set {key} to a finer voxel"
         )
-    if config.precision == "float32" and config.actual_step < SHORTEST_FLOAT32_STEP:
+    if config.precision == "float32" and (config.step or 1) < SHORTEST_FLOAT32_STEP:
         warnings.append(
-            f"steps of {config.actual_step:g} day move bone by less than float32 can add up "
+            f"steps of {config.step:g} day move bone by less than float32 can add up "
             "well: set run.precision to float64 or run.step to "
             f"{SHORTEST_FLOAT32_STEP:g} day or more"
         )
@@ -99,12 +97,20 @@ def plan(config: RunConfig, geometry: Geometry) -> Plan:
         shape=grid.shape,
         spacing=grid.spacing,
         bv_tv=float(geometry.bone_volume_fraction.mean()),
-        steps=config.steps,
-        step=config.actual_step,
+        steps=_steps(config),
         snapshots=snapshots,
         memory=memory,
         disk=int(snapshots * len(config.fields) * 4 * grid.voxels / COMPRESSION),
         warnings=tuple(warnings),
+    )
+
+
+def _steps(config: RunConfig) -> str:
+    if config.step is not None:
+        return f"of {config.step:g} day, or as much less as lands on every snapshot"
+    return (
+        f"adaptive: {config.allowed_error:g} percentage points of BV/TV change may be lost to time "
+        "stepping in a year"
     )
 
 

@@ -142,7 +142,7 @@ def _fill(
     def write(snapshot: Mapping[str, Any]) -> None:
         write_snapshot(folder, grid=simulation.geometry.grid, provenance=origin, **snapshot)
 
-    due = set(config.snapshot_steps)
+    due = set(config.snapshot_times)
     with (
         Table(folder / "metrics.csv", METRICS) as metrics,
         Table(folder / "ledger.csv", LEDGER) as ledger,
@@ -150,12 +150,12 @@ def _fill(
     ):
         writer.put(snapshot)
         metrics.append(simulation.start_metrics())
-        while simulation.step < config.steps:
+        while not simulation.finished:
             record = simulation.advance()
             metrics.append(record.metrics)
             ledger.append(record.ledger)
             writer.check()
-            if simulation.step in due:
+            if simulation.time in due:
                 writer.put(snapshot)
             if watch:
                 watch(record)

@@ -145,7 +145,7 @@ def _balanced(u: Rows, made: Array, lost: Rows, bound: Row, shape: Shape) -> Row
     root = jnp.sqrt(middle**2 + 4 * lost_b * together * made_b * lost_a)
     y = 2 * made_b * lost_a / (middle + root)
     x = made_a / (lost_a + y * together)
-    return u * jnp.stack([x, y])[:, None].astype(u.dtype)
+    return u + u * (jnp.stack([x, y]) - 1)[:, None].astype(u.dtype)
 
 
 @jax.jit

@@ -118,8 +118,9 @@ def _finished(u: Rows, finest: Level, source: Rows) -> Rows:
     )
     lost = _dot(finest.capacity[0], u, finest.shape)
     made = total(planes(source, finest.shape))
-    factor = jnp.where(lost > 0, made / jnp.where(lost > 0, lost, 1), 1)
-    return u * factor.astype(u.dtype)
+    more = jnp.where(lost > 0, (made - lost) / jnp.where(lost > 0, lost, 1), 0)
+    # not times a rounded 1 + more: that would round every voxel the same way
+    return u + u * more.astype(u.dtype)
 
 
 @jax.jit

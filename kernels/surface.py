@@ -162,8 +162,8 @@ def spread_along(
     def kept(u: Rows) -> Rows:
         """u times a factor each that restores the number on the surface."""
         wanted, got = numbers(before), numbers(u)
-        factors = jnp.where(got > 0, wanted / jnp.where(got > 0, got, 1), 1)
-        return u * factors.astype(u.dtype)[:, None]
+        more = jnp.where(got > 0, (wanted - got) / jnp.where(got > 0, got, 1), 0)
+        return u + u * more.astype(u.dtype)[:, None]
 
     def left(u: Rows, s: Rows) -> Rows:
         return s - storage * u + reach * flux_divergence(faces, u, shape)

@@ -24,7 +24,6 @@ from tissue.kernels.stencil import (
     Field,
     Row,
     Rows,
-    Shape,
     flux_divergence,
     harmonic_faces,
     inner_planes,
@@ -68,12 +67,12 @@ class Species(NamedTuple):
     start: Field
 
 
-def _dots(x: Rows, y: Rows, shape: Shape) -> Array:
-    return jnp.stack([total(planes(p * q, shape)) for p, q in zip(x, y, strict=True)])
+def _dots(x: Rows, y: Rows) -> Array:
+    return jnp.stack([total(p * q) for p, q in zip(x, y, strict=True)])
 
 
-def _norms(u: Rows, shape: Shape) -> Array:
-    return jnp.sqrt(_dots(u, u, shape))
+def _norms(u: Rows) -> Array:
+    return jnp.sqrt(_dots(u, u))
 
 
 def _newton(
@@ -91,11 +90,11 @@ def _newton(
     Returns:
         u, the length of the step relative to it, the relative error left in the step, V-cycles.
     """
-    finest, shape = levels[0], levels[0].shape
-    sizes, sign = _norms(u, shape), jnp.asarray([[1], [-1]], u.dtype)
+    finest = levels[0]
+    sizes, sign = _norms(u), jnp.asarray([[1], [-1]], u.dtype)
 
     def dot(x: Rows, y: Rows) -> Array:
-        return jnp.sum(weight * _dots(x, y, shape))
+        return jnp.sum(weight * _dots(x, y))
 
     def quotient(above: Array, below: Array) -> Array:
         return jnp.where(below > 0, above / jnp.where(below > 0, below, 1), 0).astype(u.dtype)
@@ -109,13 +108,13 @@ def _newton(
     def iterate(state: tuple[Array, ...]) -> tuple[Array, ...]:
         u, r, p, a_p, size, length, first, _, iteration = state
         z = v_cycle(levels, r)
-        left = BLINDNESS * jnp.max(_norms(z, shape) / sizes)
+        left = BLINDNESS * jnp.max(_norms(z) / sizes)
         a_z = computed_once(lambda z: -residual(finest, z, jnp.zeros_like(z)), z)
         turn = -quotient(dot(a_z, a_p), size)
         p, a_p = z + turn * p, a_z + turn * a_p
         size = dot(a_p, a_p)
         step = quotient(dot(r, a_p), size)
-        length = length + jnp.abs(step) * jnp.max(_norms(p, shape) / sizes)
+        length = length + jnp.abs(step) * jnp.max(_norms(p) / sizes)
         u = jnp.maximum(u + sign * (step * p), SMALLEST * u)
         first = jnp.where(iteration == 0, left, first)
         return u, r - step * a_p, p, a_p, size, length, first, left, iteration + 1
@@ -127,7 +126,7 @@ def _newton(
     return u, length, left, cycles
 
 
-def _balanced(u: Rows, made: Array, lost: Rows, bound: Row, shape: Shape) -> Rows:
+def _balanced(u: Rows, made: Array, lost: Rows, bound: Row) -> Rows:
     """Both fields times a factor each that closes both budgets.
 
     Args:
@@ -135,10 +134,9 @@ def _balanced(u: Rows, made: Array, lost: Rows, bound: Row, shape: Shape) -> Row
         made: sum of the source of each.
         lost: rate of loss of each, times porosity.
         bound: rate constant of binding, times porosity.
-        shape: voxels (z, y, x).
     """
-    lost_a, lost_b = _dots(lost, u, shape)
-    together = total(planes(bound * u[0] * u[1], shape))
+    lost_a, lost_b = _dots(lost, u)
+    together = total(bound * u[0] * u[1])
     made_a, made_b = made
     # lost_b together y^2 + middle y - made_b lost_a = 0 for the factor y of b
     middle = lost_a * lost_b + together * (made_a - made_b)
@@ -179,7 +177,7 @@ def binding_pair(
     bind = bind if jnp.ndim(bind) == 0 else laid_out(bind)
     stiffness = jnp.stack([jnp.asarray(s.diffusivity, eps.dtype) for s in (first, second)])
     stiffness = stiffness[:, None] / spacing**2
-    weight = 1 / jnp.maximum(_dots(source, source, shape), np.finfo(source.dtype).tiny)
+    weight = 1 / jnp.maximum(_dots(source, source), np.finfo(source.dtype).tiny)
     weight = weight * stiffness[:, 0] ** 2
 
     def lost() -> Rows:
@@ -228,5 +226,5 @@ def binding_pair(
     state: tuple[Array, ...] = (start, infinite, infinite, infinite, zero, zero)
     u, nonlinear, left, *_, cycles = repeated_while(unfinished, with_new_jacobian, state)
     made = jnp.stack([total(first.source), total(second.source)])
-    a, b = inner_planes(planes(_balanced(u, made, lost(), bound(), shape), shape))
+    a, b = inner_planes(planes(_balanced(u, made, lost(), bound()), shape))
     return Pair(a, b, Effort(cycles, jnp.maximum(left, nonlinear)))

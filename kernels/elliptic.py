@@ -19,7 +19,6 @@ from tissue.kernels.stencil import (
     PlaneFaces,
     Planes,
     Rows,
-    Shape,
     between_planes,
     flux_divergence,
     harmonic_faces,
@@ -64,8 +63,8 @@ def wall(porosity: Field, axis: int, side: int) -> Field:
     return jnp.zeros_like(porosity).at[plane].set(2 * porosity[plane])
 
 
-def _dot(x: Rows, y: Rows, shape: Shape) -> Array:
-    return total(planes(x * y, shape))
+def _dot(x: Rows, y: Rows) -> Array:
+    return total(x * y)
 
 
 def _conjugate_gradients(
@@ -77,7 +76,7 @@ def _conjugate_gradients(
     of the residual has a floor of 1e-3 in float32 at long decay lengths. The V-cycle stands at the
     head of the loop, so that it is compiled once; one iteration is always done.
     """
-    finest, shape = levels[0], levels[0].shape
+    finest = levels[0]
 
     def unfinished(state: tuple[Array, ...]) -> Array:
         *_, r_z, energy, iteration = state
@@ -86,15 +85,15 @@ def _conjugate_gradients(
     def iterate(state: tuple[Array, ...]) -> tuple[Array, ...]:
         u, r, p, old, _, iteration = state
         z = v_cycle(levels, r)
-        r_z = _dot(r, z, shape)
+        r_z = _dot(r, z)
         p = computed_once(
             lambda z, p, b: z + b * p, z, p, jnp.where(iteration > 0, r_z / old, 0).astype(u.dtype)
         )
         a_p = computed_once(lambda p: -residual(finest, p, jnp.zeros_like(p)), p)
-        p_a_p = _dot(p, a_p, shape)
+        p_a_p = _dot(p, a_p)
         step = jnp.where(p_a_p > 0, r_z / jnp.where(p_a_p > 0, p_a_p, 1), 0).astype(u.dtype)
         u, r = u + step * p, r - step * a_p
-        return u, r, p, r_z, _dot(u, source, shape), iteration + 1
+        return u, r, p, r_z, _dot(u, source), iteration + 1
 
     r = computed_once(lambda u: residual(finest, u, source), start)
     one = jnp.ones((), jnp.float64)
@@ -116,8 +115,8 @@ def _finished(u: Rows, finest: Level, source: Rows) -> Rows:
     u = computed_once(
         lambda u: u + share * multiply(finest.smoother, residual(finest, u, source)), u
     )
-    lost = _dot(finest.capacity[0], u, finest.shape)
-    made = total(planes(source, finest.shape))
+    lost = _dot(finest.capacity[0], u)
+    made = total(source)
     more = jnp.where(lost > 0, (made - lost) / jnp.where(lost > 0, lost, 1), 0)
     # not times a rounded 1 + more: that would round every voxel the same way
     return u + u * more.astype(u.dtype)

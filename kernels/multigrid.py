@@ -60,8 +60,8 @@ class Level:
     shape: Shape = field(metadata={"static": True})
 
 
-def multiply(matrix: Float[Array, "n n *cells"], u: Float[Array, "n *cells"]) -> Array:
-    """The n x n matrix of every voxel times the n values there."""
+def multiply(matrix: Array, u: Array) -> Array:
+    """The matrix [n, n, ...] of every voxel times the n values [n, ...] there."""
     n = len(u)
     if n == 1:
         return matrix[0] * u

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
@@ -31,15 +32,22 @@ RowFaces = tuple[Row, Row, Row]
 Shape = tuple[int, int, int]
 
 AXES = (-3, -2, -1)
+SLABS = 8
 
 
 def total(values: Array) -> Array:
-    """Sum over all voxels: each line along y in its own precision, the lines in float64.
+    """Sum of all elements: eight at a time in their own precision, the rest in float64.
 
-    Lines are short enough to lose nothing that matters (1e-9), and their sums are vectorised and
-    parallel, where one sum of everything in float64 costs three times as much on CPU.
+    Eight slabs are added to one first. That fuses with whatever makes the values and leaves an
+    eighth of them to convert, so it costs a sixth of a plain sum in float64 on CPU, and next to no
+    memory, where a plain sum keeps every product in float64.
     """
-    return jnp.sum(jnp.sum(values, axis=-2), dtype=jnp.float64)
+    values = values.reshape(-1, *values.shape[-2:]) if values.ndim >= 3 else values.reshape(-1)
+    n = values.shape[0] // SLABS
+    slabs = [lax.slice_in_dim(values, i * n, (i + 1) * n) for i in range(SLABS)]
+    rest = lax.slice_in_dim(values, SLABS * n, values.shape[0])
+    folded = sum(slabs[1:], start=slabs[0])
+    return jnp.sum(folded, dtype=jnp.float64) + jnp.sum(rest, dtype=jnp.float64)
 
 
 def shift(u: Array, axis: int, step: int) -> Array:
@@ -58,7 +66,7 @@ def shift_replicate(u: Array, axis: int, step: int) -> Array:
 
 def highest_near(u: Field, reach: int) -> Field:
     """The largest value in the cube of `reach` voxels to every side, within the box."""
-    lowest = jnp.full((), -jnp.inf, u.dtype)
+    lowest = np.asarray(-np.inf, u.dtype)
     for axis in AXES:
         window = tuple(2 * reach + 1 if a == axis else 1 for a in AXES)
         u = computed_once(

@@ -153,11 +153,11 @@ def spread_along(
     weight = 1 / (storage + reach * face_sum(faces, shape))
 
     def dots(x: Rows, y: Rows) -> Array:
-        products = jnp.stack([total(planes(p * q, shape)) for p, q in zip(x, y, strict=True)])
+        products = jnp.stack([total(p * q) for p, q in zip(x, y, strict=True)])
         return products.astype(x.dtype)[:, None]
 
     def numbers(u: Rows) -> Array:
-        return jnp.stack([total(planes(area * n, shape)) for n in u])
+        return jnp.stack([total(area * n) for n in u])
 
     def kept(u: Rows) -> Rows:
         """u times a factor each that restores the number on the surface."""

@@ -109,8 +109,14 @@ def test_flux_divergence_of_a_constant_is_nothing() -> None:
     assert not inflow(eps, jnp.full(SHAPE, 0.1, jnp.float32)).any()
 
 
-def test_lines_add_up_in_float64() -> None:
+@pytest.mark.parametrize("shape", [(3,), (17,), (3, 4, 5), (19, 2, 3), (2, 9, 2, 3)])
+def test_total_counts_everything_once(shape: tuple[int, ...]) -> None:
+    values = np.random.default_rng(0).random(shape)
+    assert float(total(jnp.asarray(values))) == pytest.approx(values.sum(), rel=1e-14)
+
+
+def test_total_adds_up_in_float64() -> None:
     # one float32 rounding step of 2^24 would swallow every later 1
-    values = jnp.ones(SHAPE, jnp.float32).at[0, :, 0].set(0).at[0, 0, 0].set(2.0**24)
+    values = jnp.ones((33, 4, 5), jnp.float32).at[::4].set(0).at[0, 0, 0].set(2.0**24)
     assert total(values).dtype == jnp.float64
-    assert float(total(values)) == 2.0**24 + 56
+    assert float(total(values)) == 2.0**24 + 24 * 20

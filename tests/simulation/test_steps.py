@@ -77,7 +77,7 @@ def test_a_rejected_step_leaves_the_state_alone(
         following, account = advance(*arguments)
         seen.append((arguments[0], arguments[4]))
         if len(seen) == 1:
-            account = account._replace(error=account.error._replace(bone=np.array(1.0)))
+            account = account._replace(error=account.error._replace(bone=jax.numpy.asarray(1.0)))
         return following, account
 
     monkeypatch.setattr(simulating, "advance", judged_wrong_at_first)

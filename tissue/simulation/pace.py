@@ -35,7 +35,7 @@ ORDER = 3
 
 SAFETY = 0.85  # of the step that would just meet its tolerance
 GROWTH, SHRINKAGE = 2.5, 0.2  # most that a step changes from one to the next
-PROPORTIONAL, INTEGRAL = 0.4, 0.7  # gains of the controller, over ORDER
+PROPORTIONAL, INTEGRAL = 0.2, 0.7  # gains of the controller, over ORDER
 RESERVE = 0.01  # of the allowance, once it is spent
 WORST = 1e6  # error over its tolerance that counts; also for one that is not finite
 TRIFLE = 1e-9  # rounding of times, relative to a step
@@ -137,7 +137,7 @@ class Pacing:
         if not worst <= 1 and stride.length > SHORTEST_STEP:
             shorter = stride.length * max(enough, SHRINKAGE)
             return False, replace(pace, wanted=max(shorter, SHORTEST_STEP))
-        smooth = worst ** (-INTEGRAL / ORDER) * pace.last ** (PROPORTIONAL / ORDER)
+        smooth = worst ** (-INTEGRAL / ORDER) * (pace.last / worst) ** (PROPORTIONAL / ORDER)
         wanted = stride.length * min(max(SAFETY * smooth, SHRINKAGE), GROWTH)
         if stride.length < pace.wanted:  # cut to land: no reason to go on with short steps
             wanted = max(wanted, min(pace.wanted, stride.length * enough))

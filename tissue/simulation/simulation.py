@@ -202,9 +202,10 @@ class Simulation:
         following, account = advance(
             self.state, self.healthy, forcing, p, dt, self._numerics, least
         )
-        examined = _examine(self.state, following, account, p, dt, self._start)
-        examined, efforts, error = jax.device_get((examined, account.efforts, account.error))
-        tried = _Tried(following, *examined, efforts, error)
+        found = _examine(self.state, following, account, p, dt, self._start)
+        examined, efforts, error = jax.device_get((found, account.efforts, account.error))
+        metrics, books, residuals, carried, bad = examined
+        tried = _Tried(following, metrics, books, residuals, carried, bad, efforts, error)
         overshot = any(tried.bad[FIELDS.index(name)] for name in PRECURSORS)
         # a crowd that all but vanishes within one step undershoots zero, unless damped
         return self._try(dt, damped=True) if overshot and not damped else tried

@@ -20,7 +20,17 @@ from jaxtyping import Float
 from tissue.kernels.elliptic import Effort
 from tissue.kernels.loop import computed_once, repeated_while
 from tissue.kernels.multigrid import Level, hierarchy, residual, v_cycle
-from tissue.kernels.stencil import Field, Fields, flux_divergence, harmonic_faces, total
+from tissue.kernels.stencil import (
+    Field,
+    Row,
+    Rows,
+    flux_divergence,
+    harmonic_faces,
+    inner_planes,
+    laid_out,
+    planes,
+    total,
+)
 
 Scalar = Float[Array, ""] | float
 
@@ -28,6 +38,8 @@ MAX_NEWTON = 30
 MAX_INNER = 8
 FORCING = 0.05  # a Newton step is solved to this share of itself
 BLINDNESS = 4.0  # times what a V-cycle sees of an error, at most: slow modes are hard to see
+STALE = 0.03  # the Jacobian is built anew once the fields have gone this share of themselves
+UNEVENNESS = 16.0  # where a field is small, a step is so much longer than its norm tells
 SMALLEST = 0.1  # a Newton step leaves at least this share of a concentration
 
 
@@ -44,69 +56,94 @@ class Species(NamedTuple):
 
     Attributes:
         diffusivity: [um^2/day].
-        loss: rate times porosity without the partner [1/day], per volume of tissue.
+        rate: of its loss without the partner [1/day], the same everywhere or a field.
         source: [concentration/day], per volume of tissue.
         start: a positive guess [concentration].
     """
 
     diffusivity: Scalar
-    loss: Field
+    rate: Field | Scalar
     source: Field
     start: Field
 
 
-def _norms(u: Fields) -> Array:
-    return jnp.sqrt(jnp.stack([total(f * f) for f in u]))
+def _dots(x: Rows, y: Rows) -> Array:
+    return jnp.stack([total(p * q) for p, q in zip(x, y, strict=True)])
 
 
-def _inner(
-    levels: tuple[Level, ...], r: Fields, sizes: Array, weight: Array, tolerance: Scalar
-) -> tuple[Fields, Array, Array]:
-    """Correction for the residual r, the relative error left in it, and the V-cycles."""
-    faces, capacity = levels[0].faces, levels[0].capacity
+def _norms(u: Rows) -> Array:
+    return jnp.sqrt(_dots(u, u))
 
-    def dot(x: Fields, y: Fields) -> Array:
-        return jnp.sum(weight * jnp.stack([total(p * q) for p, q in zip(x, y, strict=True)]))
+
+def _newton(
+    levels: tuple[Level, ...], u: Rows, r: Rows, weight: Array, tolerance: Scalar
+) -> tuple[Rows, Array, Array, Array]:
+    """u after one Newton step against its residual r.
+
+    Args:
+        levels: hierarchy of the Jacobian in (da, -db).
+        u: both fields, positive.
+        r: what they leave of their sources.
+        weight: of each field in the products of residuals.
+        tolerance: relative L2 error.
+
+    Returns:
+        u, the length of the step relative to it, the relative error left in the step, V-cycles.
+    """
+    finest = levels[0]
+    sizes, sign = _norms(u), jnp.asarray([[1], [-1]], u.dtype)
+
+    def dot(x: Rows, y: Rows) -> Array:
+        return jnp.sum(weight * _dots(x, y))
 
     def quotient(above: Array, below: Array) -> Array:
-        return jnp.where(below > 0, above / jnp.where(below > 0, below, 1), 0).astype(r.dtype)
+        return jnp.where(below > 0, above / jnp.where(below > 0, below, 1), 0).astype(u.dtype)
 
     def unfinished(state: tuple[Array, ...]) -> Array:
         *_, first, left, iteration = state
-        unsolved = left > jnp.maximum(FORCING * first, tolerance)
-        return (iteration == 0) | (unsolved & (iteration < MAX_INNER))
+        # solved to what the next Newton step would leave anyway, its length squared
+        goal = jnp.maximum(jnp.minimum(FORCING, first) * first, tolerance)
+        return (iteration == 0) | ((left > goal) & (iteration < MAX_INNER))
 
     def iterate(state: tuple[Array, ...]) -> tuple[Array, ...]:
-        x, r, p, a_p, first, _, iteration = state
+        u, r, p, a_p, size, length, first, _, iteration = state
         z = v_cycle(levels, r)
         left = BLINDNESS * jnp.max(_norms(z) / sizes)
-        a_z = computed_once(lambda z: -residual(faces, capacity, z, jnp.zeros_like(z)), z)
-        turn = -quotient(dot(a_z, a_p), dot(a_p, a_p))
+        a_z = computed_once(lambda z: -residual(finest, z, jnp.zeros_like(z)), z)
+        turn = -quotient(dot(a_z, a_p), size)
         p, a_p = z + turn * p, a_z + turn * a_p
-        step = quotient(dot(r, a_p), dot(a_p, a_p))
+        size = dot(a_p, a_p)
+        step = quotient(dot(r, a_p), size)
+        length = length + jnp.abs(step) * jnp.max(_norms(p) / sizes)
+        u = jnp.maximum(u + sign * (step * p), SMALLEST * u)
         first = jnp.where(iteration == 0, left, first)
-        return x + step * p, r - step * a_p, p, a_p, first, left, iteration + 1
+        return u, r - step * a_p, p, a_p, size, length, first, left, iteration + 1
 
-    nothing = jnp.zeros_like(r)
+    nothing, zero = jnp.zeros_like(r), jnp.zeros((), sizes.dtype)
     unknown, none = jnp.full((), jnp.inf, sizes.dtype), jnp.zeros((), jnp.int32)
-    start: tuple[Array, ...] = (nothing, r, nothing, nothing, unknown, unknown, none)
-    x, *_, left, cycles = repeated_while(unfinished, iterate, start)
-    return x, left, cycles
+    start: tuple[Array, ...] = u, sign * r, nothing, nothing, zero, zero, unknown, unknown, none
+    u, *_, length, _, left, cycles = repeated_while(unfinished, iterate, start)
+    return u, length, left, cycles
 
 
-def _balanced(
-    a: Field, b: Field, first: Species, second: Species, bind: Field
-) -> tuple[Field, Field]:
-    """Both fields times a factor each that closes both budgets."""
-    lost_a, lost_b = total(first.loss * a), total(second.loss * b)
-    bound = total(bind * a * b)
-    made_a, made_b = total(first.source), total(second.source)
-    # lost_b bound y^2 + middle y - made_b lost_a = 0 for the factor y of b
-    middle = lost_a * lost_b + bound * (made_a - made_b)
-    root = jnp.sqrt(middle**2 + 4 * lost_b * bound * made_b * lost_a)
+def _balanced(u: Rows, made: Array, lost: Rows, bound: Row) -> Rows:
+    """Both fields times a factor each that closes both budgets.
+
+    Args:
+        u: both fields.
+        made: sum of the source of each.
+        lost: rate of loss of each, times porosity.
+        bound: rate constant of binding, times porosity.
+    """
+    lost_a, lost_b = _dots(lost, u)
+    together = total(bound * u[0] * u[1])
+    made_a, made_b = made
+    # lost_b together y^2 + middle y - made_b lost_a = 0 for the factor y of b
+    middle = lost_a * lost_b + together * (made_a - made_b)
+    root = jnp.sqrt(middle**2 + 4 * lost_b * together * made_b * lost_a)
     y = 2 * made_b * lost_a / (middle + root)
-    x = made_a / (lost_a + y * bound)
-    return a * x.astype(a.dtype), b * y.astype(b.dtype)
+    x = made_a / (lost_a + y * together)
+    return u + u * (jnp.stack([x, y]) - 1)[:, None].astype(u.dtype)
 
 
 @jax.jit
@@ -114,7 +151,7 @@ def binding_pair(
     porosity: Field,
     first: Species,
     second: Species,
-    bind: Field,
+    bind: Field | Scalar,
     *,
     spacing: Scalar,
     tolerance: Scalar,
@@ -125,49 +162,69 @@ def binding_pair(
         porosity: eps in (0, 1].
         first: one partner.
         second: the other.
-        bind: rate constant times porosity [1/(concentration day)], per volume of tissue.
+        bind: rate constant [1/(concentration day)], the same everywhere or a field.
         spacing: edge of a voxel [um].
         tolerance: relative L2 error of each field.
 
     Returns:
         Both fields, positive, with sum(source) = sum(loss + binding) for each to rounding.
     """
-    faces = harmonic_faces(porosity)
-    scale = jnp.stack(
-        [jnp.asarray(spacing**2 / s.diffusivity, porosity.dtype) for s in (first, second)]
-    )[:, None, None, None]
-    loss = scale * jnp.stack([first.loss, second.loss])
-    source = scale * jnp.stack([first.source, second.source])
-    weight = 1 / jnp.maximum(_norms(source) ** 2, np.finfo(source.dtype).tiny)
-    sign = jnp.asarray([1, -1], porosity.dtype)[:, None, None, None]
+    shape = porosity.shape
+    faces, eps = laid_out((harmonic_faces(porosity), porosity))
+    source = laid_out(jnp.stack([first.source, second.source]))
+    start = laid_out(jnp.stack([first.start, second.start]))
+    rates = [rate if jnp.ndim(rate) == 0 else laid_out(rate) for rate in (first.rate, second.rate)]
+    bind = bind if jnp.ndim(bind) == 0 else laid_out(bind)
+    stiffness = jnp.stack([jnp.asarray(s.diffusivity, eps.dtype) for s in (first, second)])
+    stiffness = stiffness[:, None] / spacing**2
+    weight = 1 / jnp.maximum(_dots(source, source), np.finfo(source.dtype).tiny)
+    weight = weight * stiffness[:, 0] ** 2
 
-    def jacobian(u: Fields) -> Array:
-        per_a, per_b = scale[0] * bind, scale[1] * bind
+    def lost() -> Rows:
+        return jnp.stack([(rate * eps).astype(eps.dtype) for rate in rates])
+
+    def bound() -> Row:
+        return (bind * eps).astype(eps.dtype)
+
+    def jacobian(u: Rows) -> Array:
+        (loss_a, loss_b), (per_a, per_b) = lost() / stiffness, bound() / stiffness
         return jnp.stack(
             [
-                jnp.stack([loss[0] + per_a * u[1], -per_a * u[0]]),
-                jnp.stack([-per_b * u[1], loss[1] + per_b * u[0]]),
+                jnp.stack([loss_a + per_a * u[1], -per_a * u[0]]),
+                jnp.stack([-per_b * u[1], loss_b + per_b * u[0]]),
             ]
         )
 
+    def left_over(u: Rows) -> Rows:
+        reaction = source - lost() * u - bound() * (u[0] * u[1])
+        return reaction / stiffness + flux_divergence(faces, u, shape)
+
     def unfinished(state: tuple[Array, ...]) -> Array:
-        _, step, left, iteration, _ = state
-        # the error after a Newton step is quadratic in it
-        return ((left > tolerance) | (step**2 > tolerance)) & (iteration < MAX_NEWTON)
+        _, nonlinear, left, _, iteration, _ = state
+        return (jnp.maximum(left, nonlinear) > tolerance) & (iteration < MAX_NEWTON)
 
-    def iterate(state: tuple[Array, ...]) -> tuple[Array, ...]:
-        u, _, _, iteration, cycles = state
-        levels, sizes = hierarchy(faces, jacobian(u)), _norms(u)
-        r = source - loss * u - scale * (bind * u[0] * u[1]) + flux_divergence(faces, u)
-        change, left, spent = _inner(levels, sign * r, sizes, weight, tolerance)
-        step = jnp.max(_norms(change) / sizes)
-        u = jnp.maximum(u + sign * change, SMALLEST * u)
-        return u, step, left, iteration + 1, cycles + spent
+    def with_new_jacobian(state: tuple[Array, ...]) -> tuple[Array, ...]:
+        u, *_, iteration, cycles = state
+        levels = hierarchy(faces, computed_once(jacobian, u), shape)
 
-    start = jnp.stack([first.start, second.start])
+        def still_good(state: tuple[Array, ...]) -> Array:
+            return unfinished(state) & (state[3] < STALE)
+
+        def iterate(state: tuple[Array, ...]) -> tuple[Array, ...]:
+            u, _, _, drift, iteration, cycles = state
+            r = computed_once(left_over, u)
+            u, step, left, spent = _newton(levels, u, r, weight, tolerance)
+            drift = drift + step
+            # the Jacobian is off by the way gone since it was built, this step included
+            return u, UNEVENNESS * step * drift, left, drift, iteration + 1, cycles + spent
+
+        fresh = u, infinite, infinite, jnp.zeros_like(infinite), iteration, cycles
+        return repeated_while(still_good, iterate, fresh)
+
     infinite = jnp.full((), jnp.inf, weight.dtype)
     zero = jnp.zeros((), jnp.int32)
-    state: tuple[Array, ...] = (start, infinite, infinite, zero, zero)
-    u, step, left, _, cycles = repeated_while(unfinished, iterate, state)
-    effort = Effort(cycles, jnp.maximum(left, step**2))
-    return Pair(*_balanced(u[0], u[1], first, second, bind), effort)
+    state: tuple[Array, ...] = (start, infinite, infinite, infinite, zero, zero)
+    u, nonlinear, left, *_, cycles = repeated_while(unfinished, with_new_jacobian, state)
+    made = jnp.stack([total(first.source), total(second.source)])
+    a, b = inner_planes(planes(_balanced(u, made, lost(), bound()), shape))
+    return Pair(a, b, Effort(cycles, jnp.maximum(left, nonlinear)))

@@ -13,8 +13,20 @@ from jax import Array, lax
 from jaxtyping import Float
 
 from tissue.kernels.loop import computed_once, repeated_while
-from tissue.kernels.multigrid import Level, hierarchy, residual, v_cycle
-from tissue.kernels.stencil import Faces, Field, face_sum, flux_divergence, harmonic_faces, total
+from tissue.kernels.multigrid import DAMPING, Level, hierarchy, multiply, residual, v_cycle
+from tissue.kernels.stencil import (
+    Field,
+    PlaneFaces,
+    Planes,
+    Rows,
+    between_planes,
+    flux_divergence,
+    harmonic_faces,
+    inner_planes,
+    planes,
+    row,
+    total,
+)
 
 Scalar = Float[Array, ""] | float
 
@@ -51,16 +63,20 @@ def wall(porosity: Field, axis: int, side: int) -> Field:
     return jnp.zeros_like(porosity).at[plane].set(2 * porosity[plane])
 
 
+def _dot(x: Rows, y: Rows) -> Array:
+    return total(x * y)
+
+
 def _conjugate_gradients(
-    levels: tuple[Level, ...], source: Field, start: Field, tolerance: Scalar
-) -> Solution:
+    levels: tuple[Level, ...], source: Rows, start: Rows, tolerance: Scalar
+) -> tuple[Rows, Effort]:
     """CG from `start` until the estimated error is below `tolerance` in the energy norm.
 
     sqrt(r.Mr / u.s) estimates |error| / |u| in that norm: both products come free, where the norm
     of the residual has a floor of 1e-3 in float32 at long decay lengths. The V-cycle stands at the
     head of the loop, so that it is compiled once; one iteration is always done.
     """
-    faces, capacity = levels[0].faces, levels[0].capacity
+    finest = levels[0]
 
     def unfinished(state: tuple[Array, ...]) -> Array:
         *_, r_z, energy, iteration = state
@@ -69,50 +85,52 @@ def _conjugate_gradients(
     def iterate(state: tuple[Array, ...]) -> tuple[Array, ...]:
         u, r, p, old, _, iteration = state
         z = v_cycle(levels, r)
-        r_z = total(r * z)
+        r_z = _dot(r, z)
         p = computed_once(
             lambda z, p, b: z + b * p, z, p, jnp.where(iteration > 0, r_z / old, 0).astype(u.dtype)
         )
-        a_p = computed_once(lambda p: -residual(faces, capacity, p, jnp.zeros_like(p)), p)
-        p_a_p = total(p * a_p)
+        a_p = computed_once(lambda p: -residual(finest, p, jnp.zeros_like(p)), p)
+        p_a_p = _dot(p, a_p)
         step = jnp.where(p_a_p > 0, r_z / jnp.where(p_a_p > 0, p_a_p, 1), 0).astype(u.dtype)
         u, r = u + step * p, r - step * a_p
-        return u, r, p, r_z, total(u * source), iteration + 1
+        return u, r, p, r_z, _dot(u, source), iteration + 1
 
-    u = start[None]
-    r = computed_once(lambda u: residual(faces, capacity, u, source[None]), u)
-    one = jnp.ones((), total(u).dtype)
-    state: tuple[Array, ...] = (u, r, jnp.zeros_like(u), one, one * 0, jnp.zeros((), jnp.int32))
+    r = computed_once(lambda u: residual(finest, u, source), start)
+    one = jnp.ones((), jnp.float64)
+    state: tuple[Array, ...] = (start, r, jnp.zeros_like(r), one, one * 0, jnp.zeros((), jnp.int32))
     u, *_, r_z, energy, iterations = repeated_while(unfinished, iterate, state)
     # rounding may turn the sign of what is nothing
     share = jnp.abs(r_z) / jnp.where(energy == 0, 1, jnp.abs(energy))
-    return u[0], Effort(iterations, jnp.sqrt(share))
+    return u, Effort(iterations, jnp.sqrt(share))
 
 
-def _finished(u: Field, faces: Faces, capacity: Field, source: Field) -> Field:
+def _finished(u: Rows, finest: Level, source: Rows) -> Rows:
     """u made non-negative and balanced: sum(c u) = sum(s) to rounding, error no worse.
 
     An unconverged CG iterate undershoots zero. It is clipped, half a Jacobi step restores what the
     clip disturbed, and one factor closes the budget.
     """
     u = computed_once(lambda u: jnp.maximum(u, 0), u)
-    diagonal = capacity + face_sum(faces)
-    left = source - capacity * u + flux_divergence(faces, u)
-    u = u + 0.5 * left / jnp.where(diagonal > 0, diagonal, 1)
-    lost = total(capacity * u)
-    factor = jnp.where(lost > 0, total(source) / jnp.where(lost > 0, lost, 1), 1)
-    return u * factor.astype(u.dtype)
+    share = 0.5 / DAMPING
+    u = computed_once(
+        lambda u: u + share * multiply(finest.smoother, residual(finest, u, source)), u
+    )
+    lost = _dot(finest.capacity[0], u)
+    made = total(source)
+    more = jnp.where(lost > 0, (made - lost) / jnp.where(lost > 0, lost, 1), 0)
+    # not times a rounded 1 + more: that would round every voxel the same way
+    return u + u * more.astype(u.dtype)
 
 
 @jax.jit
 def solve(
-    faces: Faces, capacity: Field, source: Field, start: Field, tolerance: Scalar
-) -> Solution:
+    faces: PlaneFaces, capacity: Planes, source: Planes, start: Planes, tolerance: Scalar
+) -> tuple[Planes, Effort]:
     """The non-negative u with c u - sum T (u_neighbour - u) = s, and the effort it took.
 
     Differentiable in faces, capacity and source by the implicit function theorem, at the cost of
     one more solve; `start` and `tolerance` carry no derivative. Compiled apart from its callers:
-    every field of a shape shares one program.
+    every field of a shape shares one program. All fields lie between empty planes, [z + 2, y, x].
 
     Args:
         faces: conductances T >= 0 of the faces.
@@ -121,23 +139,26 @@ def solve(
         start: a guess, such as the solution of the step before.
         tolerance: relative error in the energy norm.
     """
-    levels = lax.stop_gradient(hierarchy(faces, capacity[None, None]))
+    shape = (source.shape[0] - 2, *source.shape[1:])
+    faces = tuple(row(t) for t in faces)
+    capacity, source, start = row(capacity), row(source)[None], row(start)[None]
+    levels = lax.stop_gradient(hierarchy(faces, capacity[None, None], shape))
     start, tolerance = lax.stop_gradient((start, tolerance))
 
-    def operator(u: Field) -> Field:
-        return capacity * u - flux_divergence(faces, u)
+    def operator(u: Rows) -> Rows:
+        return capacity * u - flux_divergence(faces, u, shape)
 
-    def forward(_: object, s: Field) -> Solution:
+    def forward(_: object, s: Rows) -> tuple[Rows, Effort]:
         return _conjugate_gradients(levels, s, start, tolerance)
 
-    def adjoint(_: object, s: Field) -> Solution:
+    def adjoint(_: object, s: Rows) -> tuple[Rows, Effort]:
         return _conjugate_gradients(levels, s, jnp.zeros_like(s), tolerance)
 
     u, effort = lax.custom_linear_solve(
         operator, source, forward, transpose_solve=adjoint, symmetric=True, has_aux=True
     )
-    mended = lax.stop_gradient(_finished(u, faces, capacity, source) - u)
-    return u + mended, effort
+    mended = lax.stop_gradient(_finished(u, levels[0], source) - u)
+    return planes(u + mended, shape)[0], effort
 
 
 def screened_diffusion(
@@ -164,13 +185,16 @@ def screened_diffusion(
     Returns:
         The concentration, never negative, with sum(loss u) = sum(source); and the effort.
     """
-    system = _scaled(porosity, loss, source, spacing**2 / diffusivity)
-    return solve(*system, start, tolerance)
+    system = _scaled(porosity, loss, source, start, spacing**2 / diffusivity)
+    u, effort = solve(*system, tolerance)
+    return inner_planes(u), effort
 
 
 @jax.jit
 def _scaled(
-    porosity: Field, loss: Field, source: Field, scale: Scalar
-) -> tuple[Faces, Field, Field]:
+    porosity: Field, loss: Field, source: Field, start: Field, scale: Scalar
+) -> tuple[PlaneFaces, Planes, Planes, Planes]:
+    """Faces, capacity, source and start of the scaled system, between empty planes."""
     scale = jnp.asarray(scale, porosity.dtype)
-    return harmonic_faces(porosity), loss * scale, source * scale
+    system = harmonic_faces(porosity), loss * scale, source * scale, start
+    return jax.tree.map(between_planes, system)

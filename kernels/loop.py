@@ -34,13 +34,14 @@ def computed_once(function: Callable[..., Result], *arguments: Any) -> Result:
     which multiplies the cost of a multigrid cycle by eight; it deletes `optimization_barrier`
     before it fuses, but never fuses across a branch. Other backends fuse sensibly.
     """
-    if jax.default_backend() != "cpu":
-        return function(*arguments)
-    leaf = jax.tree.leaves(arguments)[0]
-    taken = leaf[(0,) * leaf.ndim] < jnp.inf  # a NaN takes the other branch and so stays a NaN
     shapes = jax.eval_shape(function, *arguments)
 
     def otherwise(*_: Any) -> Result:
         return jax.tree.map(lambda s: jnp.full(s.shape, jnp.nan, s.dtype), shapes)
 
-    return lax.cond(taken, function, otherwise, *arguments)
+    def held(*arguments: Any) -> Result:
+        leaf = jax.tree.leaves(arguments)[0]
+        taken = leaf[(0,) * leaf.ndim] < jnp.inf  # a NaN takes the other branch and so stays a NaN
+        return lax.cond(taken, function, otherwise, *arguments)
+
+    return lax.platform_dependent(*arguments, cpu=held, default=function)

@@ -5,49 +5,72 @@ conductances T and may be coupled in each voxel by an n x n matrix c. Odd sides 
 empty plane. Prolongation leans on a neighbour only as far as the face to it conducts, so nothing
 is carried through bone; restriction is its transpose, written as face fluxes so that sums are kept
 exactly; both ends smooth with the same damped Jacobi sweep: the cycle is symmetric where c is.
+
+Fields lie as rows (see `stencil`); only the passage between levels sees them as [z, y, x].
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
 
 from tissue.kernels.loop import computed_once
-from tissue.kernels.stencil import AXES, Faces, Field, Fields, face_sum, flux_divergence, shift
+from tissue.kernels.stencil import (
+    AXES,
+    RowFaces,
+    Rows,
+    Shape,
+    beside,
+    between_planes,
+    face_sum,
+    flux_divergence,
+    inner_planes,
+    planes,
+    row,
+    shift,
+)
 
 DAMPING = 6 / 7  # of the Jacobi sweep: the optimum of the 7-point stencil
-Coupling = Float[Array, "n n z y x"]
-CoarseField = Float[Array, "cz cy cx"]
-CoarseFields = Float[Array, "n cz cy cx"]
-CoarseFaces = tuple[CoarseField, CoarseField, CoarseField]
-CoarseCoupling = Float[Array, "n n cz cy cx"]
+Coupling = Float[Array, "n n cells"]
+CoarseRow = Float[Array, "coarse_cells"]
+CoarseRows = Float[Array, "n coarse_cells"]
+CoarseRowFaces = tuple[CoarseRow, CoarseRow, CoarseRow]
+CoarseCoupling = Float[Array, "n n coarse_cells"]
 
 
-class Level(NamedTuple):
-    """One grid of the hierarchy.
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Level:
+    """One grid of the hierarchy; all arrays are rows.
 
     Attributes:
         faces: conductances T.
         capacity: c, an n x n matrix in every voxel.
         smoother: DAMPING / (c + sum T), the inverse of the diagonal block.
         bridges: a quarter of the openness of every face [0, 1/4], the weights of prolongation.
+        shape: voxels (z, y, x).
     """
 
-    faces: Faces
+    faces: RowFaces
     capacity: Coupling
     smoother: Coupling
-    bridges: Faces
+    bridges: RowFaces
+    shape: Shape = field(metadata={"static": True})
 
 
-def multiply(matrix: Coupling, u: Fields) -> Fields:
-    """The n x n matrix of every voxel times the n values there."""
-    return sum((matrix[:, j] * u[j] for j in range(matrix.shape[1])), start=jnp.zeros_like(u))
+def multiply(matrix: Array, u: Array) -> Array:
+    """The matrix [n, n, ...] of every voxel times the n values [n, ...] there."""
+    n = len(u)
+    if n == 1:
+        return matrix[0] * u
+    return jnp.stack([sum(matrix[i, j] * u[j] for j in range(n)) for i in range(n)])  # type: ignore[misc]
 
 
-def residual(faces: Faces, capacity: Coupling, u: Fields, source: Fields) -> Fields:
+def residual(level: Level, u: Rows, source: Rows) -> Rows:
     """What u leaves of the source."""
-    return source - multiply(capacity, u) + flux_divergence(faces, u)
+    return source - multiply(level.capacity, u) + flux_divergence(level.faces, u, level.shape)
 
 
 def _inverse(block: Coupling) -> Coupling:
@@ -60,103 +83,146 @@ def _inverse(block: Coupling) -> Coupling:
     return jnp.stack([jnp.stack([d, -b]), jnp.stack([-c, a])]) * scale
 
 
-def _level(faces: Faces, capacity: Coupling, openness: float) -> Level:
-    n = capacity.shape[0]
-    diagonal = capacity + jnp.eye(n, dtype=capacity.dtype)[:, :, None, None, None] * face_sum(faces)
+def _level(faces: RowFaces, capacity: Coupling, shape: Shape, openness: float) -> Level:
+    def smoother(faces: RowFaces, capacity: Coupling) -> Coupling:
+        unit = jnp.eye(capacity.shape[0], dtype=capacity.dtype)[:, :, None]
+        return DAMPING * _inverse(capacity + unit * face_sum(faces, shape))
+
     bridges = tuple(0.25 * jnp.minimum(1, t * openness) for t in faces)
-    return Level(faces, capacity, DAMPING * _inverse(diagonal), bridges)  # type: ignore[arg-type]
+    return Level(faces, capacity, computed_once(smoother, faces, capacity), bridges, shape)  # type: ignore[arg-type]
 
 
-def _padded(u: Array) -> Array:
-    """u with an empty plane at the end of every odd side."""
-    return jnp.pad(u, [(0, 0)] * (u.ndim - 3) + [(0, n % 2) for n in u.shape[-3:]])
+def _halved(shape: Shape) -> Shape:
+    return tuple((n + 1) // 2 for n in shape)  # type: ignore[return-value]
 
 
-def _children(u: Array) -> dict[tuple[int, int, int], Array]:
-    """The eight interleaved subgrids of u (even sides), by offset (z, y, x)."""
-    u = _padded(u)
-    n = u.shape[-3:]
-    lead = (0,) * (u.ndim - 3), tuple(u.shape[:-3]), (1,) * (u.ndim - 3)
-    return {
-        (i, j, k): lax.slice(u, (*lead[0], i, j, k), (*lead[1], *n), (*lead[2], 2, 2, 2))
-        for i in (0, 1)
-        for j in (0, 1)
-        for k in (0, 1)
-    }
+def _children(u: Array, shape: Shape) -> dict[tuple[int, int, int], Array]:
+    """The eight interleaved subgrids of the voxels between the planes u, by offset (z, y, x).
+
+    An odd side ends on zeros: along z on the empty plane that is there already.
+    """
+    coarse, lead = _halved(shape), u.ndim - 3
+    u = jnp.pad(u, [(0, 0)] * (lead + 1) + [(0, n % 2) for n in shape[1:]])
+
+    def child(offset: tuple[int, int, int]) -> Array:
+        start = offset[0] + 1, offset[1], offset[2]
+        end = tuple(i + 2 * n - 1 for i, n in zip(start, coarse, strict=True))
+        whole = (0,) * lead, tuple(u.shape[:lead]), (1,) * lead
+        return lax.slice(u, (*whole[0], *start), (*whole[1], *end), (*whole[2], 2, 2, 2))
+
+    return {(i, j, k): child((i, j, k)) for i in (0, 1) for j in (0, 1) for k in (0, 1)}
 
 
-def _coarse_faces(faces: Faces) -> CoarseFaces:
+def _coarse_faces(faces: RowFaces, shape: Shape) -> CoarseRowFaces:
     """Sum of four fine faces over 16: half the gradient, four areas, an eighth of the volume."""
 
-    def coarsen(axis: int, conductance: Field) -> CoarseField:
-        outer = [v for o, v in _children(conductance).items() if o[axis] == 1]
-        return sum(outer[1:], start=outer[0]) / 16
+    def coarsen(axis: int, conductance: Array) -> Array:
+        outer = [v for o, v in _children(conductance, shape).items() if o[axis] == 1]
+        return between_planes(sum(outer[1:], start=outer[0]) / 16)
 
-    return tuple(coarsen(a, t) for a, t in zip(AXES, faces, strict=True))  # type: ignore[return-value]
+    def coarsen_all(*fine: Array) -> tuple[Array, ...]:
+        return tuple(coarsen(axis, t) for axis, t in zip(AXES, fine, strict=True))
+
+    coarse = computed_once(coarsen_all, *(planes(t, shape) for t in faces))
+    return tuple(row(t) for t in coarse)  # type: ignore[return-value]
 
 
-def _coarse_capacity(capacity: Coupling) -> CoarseCoupling:
-    child = list(_children(capacity).values())
-    return sum(child[1:], start=child[0]) / 8
+def _coarse_capacity(capacity: Coupling, shape: Shape) -> CoarseCoupling:
+    def coarsen(fine: Array) -> Array:
+        child = list(_children(fine, shape).values())
+        return between_planes(sum(child[1:], start=child[0]) / 8)
+
+    return row(computed_once(coarsen, planes(capacity, shape)))
 
 
-def hierarchy(faces: Faces, capacity: Coupling) -> tuple[Level, ...]:
+def hierarchy(faces: RowFaces, capacity: Coupling, shape: Shape) -> tuple[Level, ...]:
     """All levels from the finest to a single voxel.
 
     Args:
         faces: conductance of every face, 1 for an open one (any units shared with capacity).
         capacity: loss in every voxel in the units of the faces, an n x n matrix with n = 1 or 2.
+        shape: voxels (z, y, x).
     """
-    levels = [_level(faces, capacity, 1.0)]
-    while max(levels[-1].capacity.shape[-3:]) > 1:
-        faces = computed_once(_coarse_faces, levels[-1].faces)
-        capacity = computed_once(_coarse_capacity, levels[-1].capacity)
-        levels.append(_level(faces, capacity, 4.0 ** len(levels)))
+    levels = [_level(faces, capacity, shape, 1.0)]
+    while max(shape) > 1:
+        faces = _coarse_faces(faces, shape)
+        capacity = _coarse_capacity(capacity, shape)
+        shape = _halved(shape)
+        levels.append(_level(faces, capacity, shape, 4.0 ** len(levels)))
     return tuple(levels)
 
 
-def _restrict(coarse: Level, r: Fields) -> CoarseFields:
-    child = _children(r)
-    result = sum(child.values(), start=jnp.zeros_like(child[0, 0, 0]))
-    for axis, bridge in zip(AXES, coarse.bridges, strict=True):
-        near = sum(v for o, v in child.items() if o[axis] == 1)
-        far = sum(v for o, v in child.items() if o[axis] == 0)
-        flux = bridge * (shift(far, axis, 1) - near)  # type: ignore[arg-type]
-        result = result + flux - shift(flux, axis, -1)
-    return result / 8
+def restrict(coarse: Level, r: Rows, shape: Shape) -> CoarseRows:
+    """The residual of a level of `shape` as the source of the next coarser one."""
+
+    def gather(r: Array, *bridges: Array) -> Array:
+        child = _children(r, shape)
+        result = sum(child.values(), start=jnp.zeros_like(child[0, 0, 0]))
+        for axis, bridge in zip(AXES, bridges, strict=True):
+            near = sum(v for o, v in child.items() if o[axis] == 1)
+            far = sum(v for o, v in child.items() if o[axis] == 0)
+            flux = inner_planes(bridge) * (shift(far, axis, 1) - near)  # type: ignore[arg-type]
+            result = result + flux - shift(flux, axis, -1)
+        return between_planes(result / 8)
+
+    bridges = (planes(b, coarse.shape) for b in coarse.bridges)
+    return row(computed_once(gather, planes(r, shape), *bridges))
 
 
-def _prolong(coarse: Level, u: CoarseFields, shape: tuple[int, ...]) -> Fields:
-    slopes = []
-    for axis, bridge in zip(AXES, coarse.bridges, strict=True):
-        flux = bridge * (shift(u, axis, 1) - u)
-        slopes.append((-shift(flux, axis, -1), flux))
-    n, (nz, ny, nx) = u.shape[0], u.shape[-3:]
-    fine = u[:, :, None, :, None, :, None]
-    for axis, (low, high) in zip((2, 4, 6), slopes, strict=True):
-        both = jnp.stack([low, high], axis=-1)
-        view = [n, nz, 1, ny, 1, nx, 1]
-        view[axis] = 2
-        order = [0, 1, 2, 3]
-        order.insert(axis // 2 + 1, 4)
-        fine = fine + both.transpose(order).reshape(view)
-    fine = fine.reshape(n, 2 * nz, 2 * ny, 2 * nx)
-    return fine[:, : shape[-3], : shape[-2], : shape[-1]]
+def prolong(coarse: Level, u: CoarseRows, shape: Shape) -> Rows:
+    """A correction on the next coarser level, carried to the level of `shape`."""
+    return row(computed_once(lambda parts: _interleaved(parts, shape), _parts(coarse, u)))
 
 
-def v_cycle(levels: tuple[Level, ...], source: Fields) -> Fields:
+def _parts(coarse: Level, u: Rows) -> Array:
+    """What a parent gives its children: [6, n, z, y, x], lower and upper along z, y and x.
+
+    A child is the sum of three of them; the value of the parent itself goes with those along z.
+    """
+
+    def parts(u: Array, *bridges: Array) -> Array:
+        here = beside(u, coarse.shape, -1, 0)
+        both = []
+        for axis, bridge in zip(AXES, bridges, strict=True):
+            base = here if axis == -3 else 0
+            below = here - beside(u, coarse.shape, axis, -1)
+            above = beside(u, coarse.shape, axis, 1) - here
+            both.append(base - beside(bridge, coarse.shape, axis, -1) * below)
+            both.append(base + beside(bridge, coarse.shape, axis, 0) * above)
+        return jnp.stack(both)
+
+    return computed_once(parts, u, *coarse.bridges).reshape(6, len(u), *coarse.shape)
+
+
+def _interleaved(parts: Array, shape: Shape) -> Array:
+    """All children of all parents, as planes of a level of `shape`."""
+    n, nz, ny, nx = parts.shape[1:]
+    z = parts[0:2].transpose(1, 2, 0, 3, 4)[:, :, :, :, None, :, None]
+    y = parts[2:4].transpose(1, 2, 3, 0, 4)[:, :, None, :, :, :, None]
+    x = parts[4:6].transpose(1, 2, 3, 4, 0)[:, :, None, :, None, :, :]
+    fine = (z + y + x).reshape(n, 2 * nz, 2 * ny, 2 * nx)
+    return between_planes(fine[:, : shape[0], : shape[1], : shape[2]])
+
+
+def v_cycle(levels: tuple[Level, ...], source: Rows) -> Rows:
     """An approximate solution of the finest level's system from a zero start."""
     level, coarser = levels[0], levels[1:]
     if not coarser:  # a single voxel: exact
         return multiply(level.smoother, source) / DAMPING
 
-    def descend(s: Array, smoother: Array) -> tuple[Array, Array]:
-        u = computed_once(multiply, smoother, s)
-        return u, computed_once(lambda v: residual(level.faces, level.capacity, v, s), u)
+    def first_residual(smoother: Array, s: Array) -> Array:
+        # the first sweep is cheaper made anew at every neighbour than kept
+        return residual(level, multiply(smoother, s), s)
 
-    u, left = descend(source, level.smoother)
-    correction = v_cycle(coarser, computed_once(lambda r: _restrict(coarser[0], r), left))
-    u = computed_once(lambda v, e: v + _prolong(coarser[0], e, v.shape), u, correction)
-    return computed_once(
-        lambda v: v + multiply(level.smoother, residual(level.faces, level.capacity, v, source)), u
-    )
+    def corrected(smoother: Array, s: Array, parts: Array) -> Array:
+        return multiply(smoother, s) + _interleaved(parts, level.shape)
+
+    def last_sweep(u: Array, s: Array) -> Array:
+        return u + multiply(level.smoother, residual(level, u, s))
+
+    left = computed_once(first_residual, level.smoother, source)
+    correction = v_cycle(coarser, restrict(coarser[0], left, level.shape))
+    parts = _parts(coarser[0], correction)
+    seen = planes(level.smoother, level.shape), planes(source, level.shape)
+    u = row(computed_once(corrected, *seen, parts))
+    return computed_once(last_sweep, u, source)

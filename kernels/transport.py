@@ -15,22 +15,40 @@ from jax import Array
 from jaxtyping import Float
 
 from tissue.kernels.elliptic import Solution, solve
-from tissue.kernels.stencil import AXES, Faces, Field, harmonic_faces, shift
+from tissue.kernels.loop import computed_once
+from tissue.kernels.stencil import (
+    AXES,
+    Faces,
+    Field,
+    PlaneFaces,
+    Planes,
+    between_planes,
+    harmonic_faces,
+    inner_planes,
+    shift,
+)
 
 Scalar = Float[Array, ""] | float
 
 
-def _fitted_faces(conductance: Field, potential: Field) -> Faces:
-    """Harmonic conductance times (psi_b - psi_a) / (exp(psi_b) - exp(psi_a))."""
+NEAR = 0.2  # half the difference of potentials below which a series is more exact than a quotient
+
+
+def _fitted_faces(conductance: Field, potential: Field, boltzmann: Field) -> Faces:
+    """Harmonic conductance times (psi_b - psi_a) / (exp(psi_b) - exp(psi_a)).
+
+    With E = exp(-psi) at hand that is E_a E_b (psi_b - psi_a) / (E_a - E_b): no exponential a face.
+    """
 
     def fit(axis: int, open_face: Field) -> Field:
-        here, there = potential, shift(potential, axis, 1)
-        middle, half = 0.5 * (here + there), 0.5 * (there - here)
-        small = jnp.abs(half) < 0.05
-        safe = jnp.where(small, 1, half)
-        # x / sinh(x), by its series where the quotient would cancel
-        ratio = jnp.where(small, 1 - half**2 / 6 + 7 * half**4 / 360, safe / jnp.sinh(safe))
-        return open_face * jnp.exp(-middle) * ratio
+        half = 0.5 * (shift(potential, axis, 1) - potential)
+        there = shift(boltzmann, axis, 1)
+        product, apart = boltzmann * there, boltzmann - there
+        # x / sinh(x) by its series where the quotient would cancel
+        series = 1 - half**2 / 6 + 7 * half**4 / 360 - 31 * half**6 / 15120
+        near = jnp.abs(half) < NEAR
+        quotient = product * 2 * half / jnp.where(near, 1, apart)
+        return open_face * jnp.where(near, jnp.sqrt(product) * series, quotient)
 
     faces = harmonic_faces(conductance)
     return tuple(fit(a, t) for a, t in zip(AXES, faces, strict=True))  # type: ignore[return-value]
@@ -69,7 +87,7 @@ def drift_diffusion(
     scale = spacing**2 / diffusivity
     boltzmann, system = _symmetrised(porosity, mobility, potential, loss, source, start, scale)
     w, effort = solve(*system, tolerance)
-    return w * boltzmann, effort
+    return _density(w, boltzmann), effort
 
 
 @jax.jit
@@ -81,10 +99,16 @@ def _symmetrised(
     source: Field,
     start: Field,
     scale: Scalar,
-) -> tuple[Field, tuple[Faces, Field, Field, Field]]:
-    """exp(-psi), and the faces, capacity, source and start of the system in w."""
+) -> tuple[Field, tuple[PlaneFaces, Planes, Planes, Planes]]:
+    """exp(-psi), and faces, capacity, source and start of the system in w, between empty planes."""
     scale = jnp.asarray(scale, porosity.dtype)
     psi = potential - jnp.mean(potential)  # a constant drops out; exp stays near 1
-    boltzmann = jnp.exp(-psi)
-    faces = _fitted_faces(porosity * mobility, psi)
-    return boltzmann, (faces, loss * boltzmann * scale, source * scale, start / boltzmann)
+    boltzmann = computed_once(lambda psi: jnp.exp(-psi), psi)
+    faces = _fitted_faces(porosity * mobility, psi, boltzmann)
+    system = faces, loss * boltzmann * scale, source * scale, start / boltzmann
+    return boltzmann, jax.tree.map(between_planes, system)
+
+
+@jax.jit
+def _density(w: Planes, boltzmann: Field) -> Field:
+    return inner_planes(w) * boltzmann

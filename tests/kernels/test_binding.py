@@ -38,13 +38,13 @@ def problem(strength: float, seed: int = 0) -> Problem:
 
 def solved(p: Problem, start: tuple[Any, Any], tolerance: float = 1e-10) -> Pair:
     species = [
-        Species(d, jnp.asarray(k), jnp.asarray(s), jnp.asarray(np.broadcast_to(u, SHAPE) * 1.0))
+        Species(d, *map(jnp.asarray, (k / p.porosity, s, np.broadcast_to(u, SHAPE) * 1.0)))
         for d, k, s, u in zip(p.diffusivities, p.losses, p.sources, start, strict=True)
     ]
     return binding_pair(
         jnp.asarray(p.porosity),
         *species,
-        jnp.asarray(p.bind),
+        jnp.asarray(p.bind / p.porosity),
         spacing=SPACING,
         tolerance=tolerance,
     )
@@ -142,6 +142,19 @@ def test_strong_binding_costs_no_more_than_weak() -> None:
     assert max(cycles) <= 2 * min(cycles)
 
 
+def test_rates_may_be_the_same_everywhere_or_fields() -> None:
+    p = problem(3.0)
+    start = jnp.ones(SHAPE)
+    species = [
+        Species(d, k, jnp.asarray(s), start)
+        for d, k, s in zip(p.diffusivities, (1.0, 0.5), p.sources, strict=True)
+    ]
+    same = binding_pair(jnp.asarray(p.porosity), *species, 3.0, spacing=SPACING, tolerance=1e-10)
+    fields = solved(p, (1.0, 1.0))
+    assert np.asarray(same.a) == pytest.approx(np.asarray(fields.a), rel=1e-9)
+    assert np.asarray(same.b) == pytest.approx(np.asarray(fields.b), rel=1e-9)
+
+
 def test_warm_start() -> None:
     p = problem(10.0)
     cold = solved(p, (1.0, 1.0), 1e-4)
@@ -170,11 +183,12 @@ def on_bone(porosity: Volume, strength: float, dtype: Any, tolerance: float) -> 
     eps = porosity[:32, :32, :32]
     rim = np.where((eps > 0.1) & (eps < 0.9), 3.0, 0.0)
     species = [
-        Species(400.0, *(jnp.asarray(f, dtype) for f in (eps, made, np.ones(eps.shape))))
+        Species(400.0, 1.0, *(jnp.asarray(f, dtype) for f in (made, np.ones(eps.shape))))
         for made in (rim, 0.7 * eps)
     ]
-    bind = jnp.asarray(strength * eps, dtype)
-    return binding_pair(jnp.asarray(eps, dtype), *species, bind, spacing=1.0, tolerance=tolerance)
+    return binding_pair(
+        jnp.asarray(eps, dtype), *species, strength, spacing=1.0, tolerance=tolerance
+    )
 
 
 @pytest.mark.slow

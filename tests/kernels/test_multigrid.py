@@ -5,25 +5,32 @@ import numpy.typing as npt
 import pytest
 from jax import Array
 
-from tissue.kernels.multigrid import _prolong, _restrict, hierarchy, residual, v_cycle
-from tissue.kernels.stencil import Faces, harmonic_faces
+from tissue.kernels.multigrid import Level, hierarchy, prolong, residual, restrict, v_cycle
+from tissue.kernels.stencil import Faces, harmonic_faces, inner_planes, laid_out, planes
 
 Volume = npt.NDArray[np.float64]
 SHAPE = (9, 5, 6)
 
 
-built = jax.jit(hierarchy)
+@jax.jit
+def built(faces: Faces, capacity: Array) -> tuple[Level, ...]:
+    return hierarchy(laid_out(faces), laid_out(capacity), SHAPE)
+
+
+def voxels(row: Array, shape: tuple[int, int, int] = SHAPE) -> Volume:
+    return np.asarray(inner_planes(planes(row, shape)))
 
 
 @jax.jit
 def matrices(faces: Faces, capacity: Array) -> tuple[Array, Array]:
     """The operator and the V-cycle as matrices over the n fields of all voxels."""
     n = capacity.shape[0] * capacity[0, 0].size
-    levels = hierarchy(faces, capacity)
-    units = jnp.eye(n).reshape(n, capacity.shape[0], *SHAPE)
-    operator = jax.vmap(lambda u: -residual(faces, capacity, u, jnp.zeros_like(u)))(units)
+    levels = hierarchy(laid_out(faces), laid_out(capacity), SHAPE)
+    units = laid_out(jnp.eye(n).reshape(n, capacity.shape[0], *SHAPE))
+    operator = jax.vmap(lambda u: -residual(levels[0], u, jnp.zeros_like(u)))(units)
     cycle = jax.vmap(lambda s: v_cycle(levels, s))(units)
-    return operator.reshape(n, n).T, cycle.reshape(n, n).T
+    both = (inner_planes(planes(rows, SHAPE)) for rows in (operator, cycle))
+    return tuple(rows.reshape(n, n).T for rows in both)
 
 
 def porous(seed: int = 0) -> Array:
@@ -110,15 +117,15 @@ def test_coarse_levels_keep_sums() -> None:
     eps = porous()
     capacity = (0.3 * eps)[None, None]
     levels = built(harmonic_faces(eps), capacity)
-    assert [level.capacity.shape[2:] for level in levels[:3]] == [(9, 5, 6), (5, 3, 3), (3, 2, 2)]
+    assert [level.shape for level in levels[:3]] == [(9, 5, 6), (5, 3, 3), (3, 2, 2)]
     for i, level in enumerate(levels):
         assert float(level.capacity.sum()) * 8**i == pytest.approx(float(capacity.sum()), rel=1e-14)
         # the padding lies beyond closed walls
         for axis, faces in enumerate(level.faces):
-            assert not np.asarray(faces).take(-1, axis).any()
+            assert not voxels(faces, level.shape).take(-1, axis).any()
     # half the gradient over four times the area in eight times the volume
-    inner = np.asarray(levels[0].faces[2])[:4, :4, 1].reshape(2, 2, 2, 2)
-    assert np.asarray(levels[1].faces[2])[:2, :2, 0] == pytest.approx(
+    inner = voxels(levels[0].faces[2])[:4, :4, 1].reshape(2, 2, 2, 2)
+    assert voxels(levels[1].faces[2], (5, 3, 3))[:2, :2, 0] == pytest.approx(
         inner.sum((1, 3)) / 16, rel=1e-14
     )
 
@@ -129,19 +136,21 @@ def test_restriction_keeps_sums_and_is_the_transpose_of_prolongation() -> None:
     rng = np.random.default_rng(3)
     fine = jnp.asarray(rng.normal(size=(2, *SHAPE)))
     values = jnp.asarray(rng.normal(size=(2, 5, 3, 3)))
-    down, up = _restrict(coarse, fine), _prolong(coarse, values, SHAPE)
+    down = voxels(restrict(coarse, laid_out(fine), SHAPE), (5, 3, 3))
+    up = voxels(prolong(coarse, laid_out(values), SHAPE))
     assert up.shape == fine.shape
     assert 8 * float(jnp.vdot(values, down)) == pytest.approx(float(jnp.vdot(up, fine)), rel=1e-12)
     assert 8 * np.asarray(down).sum((1, 2, 3)) == pytest.approx(
         np.asarray(fine).sum((1, 2, 3)), rel=1e-12
     )
-    constant = _prolong(coarse, jnp.ones((2, 5, 3, 3)), SHAPE)
-    assert np.asarray(constant) == pytest.approx(1, rel=1e-15)
+    constant = prolong(coarse, laid_out(jnp.ones((2, 5, 3, 3))), SHAPE)
+    assert voxels(constant) == pytest.approx(1, rel=1e-15)
 
 
 def test_prolongation_carries_nothing_through_bone() -> None:
     eps = jnp.ones(SHAPE).at[4:].set(0.0)
     coarse = built(harmonic_faces(eps), (eps + 0.1)[None, None])[1]
-    fine = np.asarray(_prolong(coarse, jnp.zeros((2, 5, 3, 3)).at[:, 2:].set(1.0), SHAPE))
+    upper = laid_out(jnp.zeros((2, 5, 3, 3)).at[:, 2:].set(1.0))
+    fine = voxels(prolong(coarse, upper, SHAPE))
     assert not fine[:, :4].any()
     assert (fine[:, 4:] == 1).all()

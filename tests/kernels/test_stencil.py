@@ -2,11 +2,16 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 import pytest
+from jax import Array
 
 from tissue.kernels.stencil import (
     face_sum,
     flux_divergence,
     harmonic_faces,
+    highest_near,
+    inner_planes,
+    laid_out,
+    planes,
     shift,
     shift_replicate,
     total,
@@ -18,6 +23,21 @@ AXES = (-3, -2, -1)
 
 def numbers(*lead: int, seed: int = 0) -> npt.NDArray[np.float64]:
     return np.random.default_rng(seed).random((*lead, *SHAPE)) + 0.1
+
+
+def voxels(row: Array) -> npt.NDArray[np.float64]:
+    ends = np.asarray(planes(row, SHAPE))
+    assert not ends[..., 0, :, :].any()
+    assert not ends[..., -1, :, :].any()
+    return np.asarray(inner_planes(planes(row, SHAPE)))
+
+
+def diagonal(eps: Array) -> npt.NDArray[np.float64]:
+    return voxels(face_sum(laid_out(harmonic_faces(eps)), SHAPE))
+
+
+def inflow(eps: Array, u: Array) -> npt.NDArray[np.float64]:
+    return voxels(flux_divergence(laid_out(harmonic_faces(eps)), laid_out(u), SHAPE))
 
 
 @pytest.mark.parametrize("axis", AXES)
@@ -41,6 +61,15 @@ def test_shift_replicate_repeats_the_wall_voxel(axis: int, step: int) -> None:
     assert np.array_equal(shift_replicate(jnp.asarray(u), axis, step), expected)
 
 
+def test_highest_near_looks_two_voxels_far_and_not_beyond_the_box() -> None:
+    u = -numbers()
+    expected = [
+        u[tuple(slice(max(i - 2, 0), i + 3) for i in here)].max() for here in np.ndindex(SHAPE)
+    ]
+    found = np.asarray(highest_near(jnp.asarray(u), 2))
+    assert np.array_equal(found, np.reshape(expected, SHAPE))
+
+
 def test_faces_conduct_like_two_halves_in_series_and_walls_not() -> None:
     eps = numbers()
     for axis, faces in zip(AXES, harmonic_faces(jnp.asarray(eps)), strict=True):
@@ -53,8 +82,8 @@ def test_faces_conduct_like_two_halves_in_series_and_walls_not() -> None:
 
 def test_an_impermeable_voxel_closes_its_faces() -> None:
     eps = jnp.asarray(numbers()).at[1, 1, 2].set(0.0)
-    assert float(face_sum(harmonic_faces(eps))[1, 1, 2]) == 0
-    assert np.isfinite(face_sum(harmonic_faces(jnp.zeros(SHAPE)))).all()
+    assert diagonal(eps)[1, 1, 2] == 0
+    assert np.isfinite(diagonal(jnp.zeros(SHAPE))).all()
 
 
 def test_flux_divergence_equals_the_matrix() -> None:
@@ -70,19 +99,24 @@ def test_flux_divergence_equals_the_matrix() -> None:
                     conductance = 2 * eps[here] * eps[there] / (eps[here] + eps[there])
                     expected[(..., *here)] += conductance * (u[(..., *there)] - u[(..., *here)])
                     sums[here] += conductance
-    faces = harmonic_faces(jnp.asarray(eps))
-    assert np.asarray(flux_divergence(faces, jnp.asarray(u))) == pytest.approx(expected, abs=1e-14)
-    assert np.asarray(face_sum(faces)) == pytest.approx(sums, rel=1e-14)
+    assert inflow(jnp.asarray(eps), jnp.asarray(u)) == pytest.approx(expected, abs=1e-14)
+    assert diagonal(jnp.asarray(eps)) == pytest.approx(sums, rel=1e-14)
 
 
 def test_flux_divergence_of_a_constant_is_nothing() -> None:
     # exactly, because it is written with differences
-    faces = harmonic_faces(jnp.asarray(numbers(), jnp.float32))
-    assert not np.asarray(flux_divergence(faces, jnp.full(SHAPE, 0.1, jnp.float32))).any()
+    eps = jnp.asarray(numbers(), jnp.float32)
+    assert not inflow(eps, jnp.full(SHAPE, 0.1, jnp.float32)).any()
 
 
-def test_total_is_accumulated_in_float64() -> None:
-    # one float32 rounding step of 2^24 swallows every later 1
-    values = jnp.ones(SHAPE, jnp.float32).at[0, 0, 0].set(2.0**24)
+@pytest.mark.parametrize("shape", [(3,), (17,), (3, 4, 5), (19, 2, 3), (2, 9, 2, 3)])
+def test_total_counts_everything_once(shape: tuple[int, ...]) -> None:
+    values = np.random.default_rng(0).random(shape)
+    assert float(total(jnp.asarray(values))) == pytest.approx(values.sum(), rel=1e-14)
+
+
+def test_total_adds_up_in_float64() -> None:
+    # one float32 rounding step of 2^24 would swallow every later 1
+    values = jnp.ones((33, 4, 5), jnp.float32).at[::4].set(0).at[0, 0, 0].set(2.0**24)
     assert total(values).dtype == jnp.float64
-    assert float(total(values)) == 2.0**24 + 59
+    assert float(total(values)) == 2.0**24 + 24 * 20

@@ -98,7 +98,8 @@ def test_a_wall_moves_at_its_velocity(direction: tuple[int, ...], spacing: float
     """By six voxels in either direction, within 2 %, oblique walls as well.
 
     The volume below the profile is exact for an axis-aligned wall, for the one-sided slopes add up
-    to one; the 0.5-contour lags a little while the profile takes its shape.
+    to one; the 0.5-contour lags by a sixth of a voxel once the profile has taken its shape, as the
+    median of a Poisson distribution lags behind its mean.
     """
     n, distance = 24, 6 * spacing
     normal = np.asarray(direction) / np.linalg.norm(direction)
@@ -124,7 +125,7 @@ def test_a_wall_moves_at_its_velocity(direction: tuple[int, ...], spacing: float
         way = np.sign(speed) * distance
         assert np.trapezoid(last - first, s) == pytest.approx(way, rel=0.02)
         contours = [s[np.argmax(p < 0.5)] for p in (first, last)]
-        assert contours[1] - contours[0] == pytest.approx(way, rel=0.02)
+        assert contours[1] - contours[0] == pytest.approx(way, abs=0.2 * spacing)
 
 
 @pytest.mark.parametrize("sign", [-1.0, 1.0])
@@ -322,3 +323,22 @@ def test_no_surface_at_all() -> None:
     densities = jnp.asarray(np.random.default_rng(0).random((2, *WALL)))
     found = spread(densities, jnp.zeros(WALL), jnp.asarray([1.0, 2.0]), 1.0, 1.0, tolerance=1e-6)
     assert np.array_equal(found, densities)
+
+
+def test_motion_is_of_the_second_order_in_time() -> None:
+    # a ball that shrinks: one long step against many short ones
+    z, y, x = np.indices((20, 20, 20)) - 9.5
+    radius = np.sqrt(x**2 + y**2 + z**2)
+    phi = jnp.asarray(1 / (1 + np.exp(1.5 * (radius - 6))))
+    still = jnp.zeros_like(phi)
+
+    def moved(steps: int) -> jax.Array:
+        now = phi
+        for _ in range(steps):
+            now = move(now, still + 1.0, still, 1.0, 0.24 / steps).phi
+        return now
+
+    truth = moved(32)
+    errors = [float(jnp.abs(moved(n) - truth).max()) for n in (1, 2, 4)]
+    assert errors[1] < errors[0] / 2.6
+    assert errors[2] < errors[1] / 2.6

@@ -27,12 +27,17 @@ class Tissue:
     numerics: Numerics
 
     def step(
-        self, il1_excess: float = 0.0, dt: float = 0.5, state: State | None = None, **changes: Any
+        self,
+        il1_excess: float = 0.0,
+        dt: float = 0.5,
+        state: State | None = None,
+        least: float = 1.0,
+        **changes: Any,
     ) -> tuple[State, Account]:
         """One step with some parameters changed; the references stay those of health."""
         p = replace(self.parameters, **changes)
         start = state or self.state
-        return advance(start, self.healthy, Forcing(il1_excess), p, dt, self.numerics)
+        return advance(start, self.healthy, Forcing(il1_excess), p, dt, self.numerics, least)
 
     def run(
         self, steps: int, il1_excess: float = 0.0, dt: float = 0.5, **changes: Any

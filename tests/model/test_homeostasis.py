@@ -94,7 +94,7 @@ def stands_still(geometry: Geometry, preset_name: str, precision: str, step: flo
     }
     simulation = Simulation(parse_run(run, Path(), "healthy"), geometry)
     start = simulation.state.bone_volume_fraction
-    for _ in range(simulation.config.steps):
+    while not simulation.finished:
         record = simulation.advance()  # raises where a field is not finite or negative
         for name, value in record.ledger.items():
             if name.endswith("_residual"):

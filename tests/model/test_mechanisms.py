@@ -202,9 +202,9 @@ def closed_marrow(
     moving = population._replace(turnover=0.0, supply=nothing, uptake=nothing)
     pore = pores(tissue.state.bone_volume_fraction, tissue.numerics.spacing, P)
     start = 1000 * jnp.ones_like(nothing) if start is None else start
-    return np.asarray(
-        cells.step_precursors(start, moving, pore, dt, tissue.numerics.spacing, 1e-12)[0]
-    )
+    number = pore.exchange.porosity * start
+    stepped = cells.step_precursors(number, start, moving, pore, dt, tissue.numerics.spacing, 1e-12)
+    return np.asarray(stepped[0])
 
 
 def variation(values: np.ndarray) -> float:

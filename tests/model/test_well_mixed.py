@@ -35,7 +35,7 @@ def configured(excess: float, *changes: str) -> RunConfig:
 
 def outcome(excess: float, *changes: str) -> Outcome:
     simulation = Simulation(configured(excess, *changes))
-    for _ in range(simulation.config.steps):
+    while not simulation.finished:
         metrics = simulation.advance().metrics
     return Outcome(
         metrics["bv_tv_change_percent"],
@@ -77,13 +77,13 @@ def test_voxel_size_matters_little() -> None:
 
 
 @pytest.mark.slow
-def test_time_step_converges_at_first_order() -> None:
-    # in float64, whose solves are exact enough not to blur the smallest difference; for a week,
-    # since the error changes its sign in the second one, where no order can be read off
-    run = ("run.duration=7 day", "run.precision=float64")
-    steps = (1.0, 0.5, 0.25, 0.125)
+def test_time_step_converges_faster_than_first_order() -> None:
+    # in float64, whose solves are exact enough not to blur the smallest difference; the damped
+    # first step, which meets the jump of IL-1, keeps the order a little below two
+    run = ("run.duration=8 day", "run.precision=float64", "output.snapshots=8 day")
+    steps = (2.0, 1.0, 0.5, 0.25)
     changes = [outcome(10.0, *run, f"run.step={step} day").change for step in steps]
     differences = np.abs(np.diff(changes))
-    assert differences[0] < 0.1
+    assert differences[0] < 0.15
     order = -np.polyfit(np.arange(3), np.log2(differences), 1)[0]
-    assert 0.9 < order < 1.15
+    assert order > 1.3

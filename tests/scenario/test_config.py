@@ -67,7 +67,7 @@ def written(folder: Path, text: str = FULL) -> Path:
 
 def test_defaults() -> None:
     config = parsed()
-    assert (config.preset, config.duration, config.step) == ("mouse", 28, 0.5)
+    assert (config.preset, config.duration, config.step) == ("mouse", 28, None)
     assert (config.precision, config.seed, config.il1_excess) == ("float32", 0, 0)
     assert config.geometry == ImageSettings(file=Path("/runs/bone.nrrd").resolve())
     assert config.parameters == preset("mouse")
@@ -125,8 +125,18 @@ def test_synthetic_bone_takes_the_seed_of_the_run() -> None:
         ({"run__duration": "-3 day"}, "run.duration = '-3 day' must be .* at least 0.001 day"),
         ({"run__duration": True}, "run.duration: True is not a quantity"),
         ({"run__duration": None}, "run.duration: None is not a quantity"),
-        ({"run__step": "6 day"}, "run.step = '6 day' must be a time between 0.001 and 5 day"),
-        ({"run__step": "1 s"}, "run.step = '1 s' must be a time between 0.001 and 5 day"),
+        ({"run__step": "15 day"}, "run.step = '15 day' must be a time between 0.001 and 14 day"),
+        ({"run__step": "1 s"}, "run.step = '1 s' must be .* 0.001 and 14 day, .* or 'adaptive'"),
+        ({"run__step": "adaptiv"}, "run.step: 'adaptiv' .* or 'adaptive'"),
+        ({"run__step": "3 pM"}, "run.step: '3 pM' is a concentration.* or 'adaptive'"),
+        ({"run__accuracy": "20 %"}, "run.accuracy = '20 %' must be .* between 0.001 and 5 %"),
+        ({"run__accuracy": 0.2}, "run.accuracy = 0.2 must be a percentage between 0.001 and 5 %"),
+        ({"run__accuracy": "0 %"}, "run.accuracy = '0 %' must be a percentage"),
+        ({"run__accuracy": "1 day"}, "run.accuracy: '1 day' is a time"),
+        (
+            {"run__accuracy": "1 %", "run__step": "1 day"},
+            "run.accuracy is for run.step = 'adaptive' and does not go with a time",
+        ),
         ({"run__step": "2 day", "run__duration": "1 day"}, "run.step = 2 day must be at most"),
         ({"run__preset": "rat"}, "run.preset = 'rat' must be 'mouse' or 'human'"),
         ({"run__precision": 64}, "run.precision = 64 must be 'float32' or 'float64'"),
@@ -262,25 +272,36 @@ def test_hash_changes_with_the_run_only() -> None:
     assert config_hash(parsed(run__seed=1)) != config_hash(config)
 
 
-def test_steps_fit_the_duration() -> None:
+def test_snapshots_end_with_the_run() -> None:
     config = parsed(run__duration="10 day", run__step="3 day", output__snapshots="4 day")
-    assert (config.steps, config.actual_step) == (4, 2.5)
-    assert config.snapshot_steps == (0, 2, 3, 4)
-    assert parsed(run__step="0.1 day").steps == 280
+    assert (config.step, config.snapshot_times) == (3, (0, 4, 8, 10))
+    *_, before, end = parsed(run__duration="28 day", output__snapshots="0.1 day").snapshot_times
+    assert before == pytest.approx(27.9)
+    assert end == 28
 
 
-def test_a_short_run_takes_one_step() -> None:
-    config = parsed(run__duration="0.2 day")
-    assert (config.step, config.steps, config.snapshot_steps) == (0.2, 1, (0, 1))
+def test_steps_are_adaptive_unless_told() -> None:
+    config = parsed()
+    assert (config.step, config.accuracy) == (None, 0.002)
+    assert config.allowed_error == pytest.approx(0.2)
+    finer = parsed(run__step="adaptive", run__accuracy="0.05 %")
+    assert (finer.step, finer.accuracy) == (None, 0.0005)
+    fixed = parsed(run__step="0.5 day")
+    assert (fixed.step, fixed.allowed_error) == (0.5, None)
 
 
-@given(st.floats(0.01, 100), st.floats(0.01, 5), st.floats(1e-9, 200))
-def test_snapshots_include_start_and_end(duration: float, step: float, interval: float) -> None:
-    config = dataclasses.replace(
-        parsed(), duration=duration, step=min(step, duration), snapshot_interval=interval
-    )
-    steps = config.snapshot_steps
-    assert (steps[0], steps[-1]) == (0, config.steps)
-    assert list(steps) == sorted(set(steps))
-    assert config.actual_step <= config.step * (1 + 1e-8)
-    assert config.steps * config.actual_step == pytest.approx(duration)
+@pytest.mark.parametrize("changes", [{}, {"run__accuracy": "0.03 %"}, {"run__step": "0.3 day"}])
+def test_the_choice_of_steps_is_written_out(changes: dict[str, Any], tmp_path: Path) -> None:
+    config = parsed(**changes)
+    (tmp_path / "again.toml").write_text(resolved_toml(config), encoding="utf-8")
+    again = read_run_file(tmp_path / "again.toml")
+    assert (again.step, again.accuracy) == (config.step, config.accuracy)
+    assert config_hash(parsed(run__accuracy="0.07 %")) != config_hash(config)
+
+
+@given(st.floats(0.01, 100), st.floats(1e-3, 200))
+def test_snapshots_include_start_and_end(duration: float, interval: float) -> None:
+    config = dataclasses.replace(parsed(), duration=duration, snapshot_interval=interval)
+    times = config.snapshot_times
+    assert (times[0], times[-1]) == (0, duration)
+    assert list(times) == sorted(set(times))

@@ -13,6 +13,7 @@ from tissue.scenario.config import RunConfig
 from tissue.simulation.ledger import LEDGER, broken_budget, ledger_row
 from tissue.simulation.plan import (
     FIELDS_IN_MEMORY,
+    SNAPSHOTS_IN_MEMORY,
     Duration,
     Probe,
     duration,
@@ -31,10 +32,11 @@ def geometry(spacing: float = 10.0, *warnings: str) -> Geometry:
 def test_the_plan_counts(tiny: RunConfig) -> None:
     coming = plan(tiny, geometry())
     assert (coming.shape, coming.spacing, coming.bv_tv) == ((10, 20, 30), 10, 0.25)
-    assert (coming.steps, coming.step, coming.snapshots) == (4, 0.5, 3)
+    assert (coming.steps[:10], coming.snapshots) == ("of 0.5 day", 3)
     assert coming.warnings == ()
     double = plan(replace(tiny, precision="float64"), geometry())
-    assert double.memory - coming.memory == FIELDS_IN_MEMORY * 4 * 6000
+    alive = FIELDS_IN_MEMORY + SNAPSHOTS_IN_MEMORY * len(tiny.fields)
+    assert double.memory - coming.memory == alive * 4 * 6000
     assert plan(replace(tiny, fields=tiny.fields[:3]), geometry()).disk == coming.disk // 2
 
 
@@ -42,7 +44,9 @@ def test_the_plan_in_words(tiny: RunConfig) -> None:
     grid, steps, memory, writes = plan(tiny, geometry()).lines()
     assert "10 x 20 x 30 voxels [z, y, x] of 10 um (0.1 x 0.2 x 0.3 mm" in grid
     assert "BV/TV 0.2500" in grid
-    assert steps.split() == ["steps", "4", "of", "0.5", "day"]
+    assert steps == "steps      of 0.5 day, or as much less as lands on every snapshot"
+    _, adaptive, *_ = plan(replace(tiny, step=None), geometry()).lines()
+    assert adaptive.startswith("steps      adaptive: 0.2 percentage points of BV/TV change")
     assert memory.endswith("854 MB")
     assert "3 snapshots (about 173 kB), metrics.csv, ledger.csv, run.toml" in writes
 

@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import h5py
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import SimpleITK
@@ -177,6 +178,26 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(OSError, match="No space"):
         write(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_is_told_by_the_system(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large") as raised:
+            write(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert raised.value.strerror
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_arrays_of_a_device_are_stored_as_others(tmp_path: Path) -> None:
+    on_device = {name: jnp.asarray(values) for name, values in some_fields(GRID).items()}
+    found = read_snapshot(write(tmp_path, fields=on_device))
+    for name, values in some_fields(GRID).items():
+        np.testing.assert_array_equal(found.field(name), values)
 
 
 def test_snapshots_are_listed_in_order(tmp_path: Path) -> None:

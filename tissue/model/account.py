@@ -9,7 +9,14 @@ from tissue.kernels.elliptic import Effort
 from tissue.kernels.stencil import Field
 from tissue.kernels.surface import Motion
 from tissue.model.bone import Pores
-from tissue.model.cells import Relaxed
+
+
+class Il1(NamedTuple):
+    """IL-1 [pM], the effort of its solve, and what was made of it [pM/day]."""
+
+    field: Field
+    effort: Effort
+    source: Field
 
 
 class Fluid(NamedTuple):
@@ -33,11 +40,19 @@ class Seen(NamedTuple):
     excess: Field
 
 
+class Relaxed(NamedTuple):
+    """A density that grows by a constant rate and decays: after the step, and its mean over it."""
+
+    after: Field
+    mean: Field
+
+
 class Lineage(NamedTuple):
     """One line of cells over a step.
 
     Attributes:
-        precursors: in the marrow, after the step [cells/mm^3 marrow].
+        precursors: in the marrow, averaged over the step [cells/mm^3 marrow].
+        after: their number after it [cells/mm^3 tissue].
         supply: precursors that arrived [cells/mm^3/day].
         formed: cells formed on the surface [cells/mm^2/day].
         loss: their death rate [1/day].
@@ -46,6 +61,7 @@ class Lineage(NamedTuple):
     """
 
     precursors: Field
+    after: Field
     supply: Field
     formed: Field
     loss: Array | float
@@ -75,6 +91,18 @@ class Activity(NamedTuple):
     formation: Field
 
 
+class LocalError(NamedTuple):
+    """What one step is wrong by, at most: the middle as expected against the middle as found.
+
+    Attributes:
+        bone: misplaced bone over all bone [1].
+        cells: of the velocities that osteoclasts and osteoblasts make, relative [1].
+    """
+
+    bone: Array
+    cells: Array
+
+
 class Account(NamedTuple):
     """What one step did: all that metrics and conservation budgets are made of.
 
@@ -83,12 +111,14 @@ class Account(NamedTuple):
         motion: of the bone.
         pores: geometry at the end of the step.
         spread_effort: of the diffusion along the surface.
+        error: of the step in time.
     """
 
     activity: Activity
     motion: Motion
     pores: Pores
     spread_effort: Effort
+    error: LocalError
 
     @property
     def efforts(self) -> dict[str, Effort]:

@@ -34,12 +34,17 @@ class Pores(NamedTuple):
     exchange: Exchange
 
 
+def cell_porosity(bone_volume_fraction: Field) -> Field:
+    """Porosity in all cell terms."""
+    return jnp.maximum(1 - bone_volume_fraction, CELL_POROSITY_FLOOR)
+
+
 @jax.jit
 def pores(bone_volume_fraction: Field, spacing: Scalar, p: Parameters) -> Pores:
     """The pore space and the surface of a bone volume fraction."""
     porosity = 1 - bone_volume_fraction
     surface = specific_surface(bone_volume_fraction, spacing)
-    cells = jnp.maximum(porosity, CELL_POROSITY_FLOOR)
+    cells = cell_porosity(bone_volume_fraction)
     return Pores(jnp.maximum(porosity, p.eps_min), exchange(cells, surface))
 
 

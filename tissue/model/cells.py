@@ -12,22 +12,16 @@ import jax.numpy as jnp
 from jax import Array
 
 from tissue.kernels.elliptic import Solution
-from tissue.kernels.stencil import Field
+from tissue.kernels.stencil import Field, total
 from tissue.kernels.surface import Exchange
 from tissue.kernels.transport import drift_diffusion
 from tissue.model import signals
-from tissue.model.bone import Pores
+from tissue.model.account import Relaxed, Seen
+from tissue.model.bone import Pores, cell_porosity
 from tissue.model.parameters import Parameters, Scalar
 
 PER_MM = 1e3
 """1/um in 1/mm: a rate per mm^2 of surface times the surface in 1/um, as a rate per mm^3."""
-
-
-class Relaxed(NamedTuple):
-    """A density that grows by a constant rate and decays: after the step, and its mean over it."""
-
-    after: Field
-    mean: Field
 
 
 def relax(density: Field, gain: Field, loss: Array | float, dt: Scalar) -> Relaxed:
@@ -59,6 +53,30 @@ def osteoblast_recruitment(coupling_store: Field, excess: Field, p: Parameters) 
     """
     released = p.k_E * coupling_store
     return p.delta_B / p.k_form * released * signals.osteoblast_differentiation(excess, p)
+
+
+def resorption(osteoclasts: Field, seen: Seen, healthy_occupancy: Field, p: Parameters) -> Field:
+    """Velocity at which osteoclasts resorb bone [um/day]."""
+    activity = signals.resorption_activity(seen.rankl, seen.signal, healthy_occupancy, p)
+    return p.k_res * osteoclasts * activity
+
+
+@jax.jit
+def formation(osteoblasts: Field, seen: Seen, p: Parameters) -> Field:
+    """Velocity at which osteoblasts form bone [um/day]."""
+    return p.k_form * osteoblasts * signals.matrix_formation(seen.excess, p)
+
+
+def move_supply(supply: Field, before: Pores, after: Pores) -> Field:
+    """The endosteal supply on changed bone.
+
+    Where bone has filled pores it moves to the nearest ones. It comes with the marrow, like the
+    rest of the supply, and so grows and shrinks with the volume of all marrow.
+    """
+    old, new = before.exchange.porosity, after.exchange.porosity
+    buried = supply * jnp.maximum(1 - new / old, 0)
+    moved = supply - buried + after.exchange.spread(buried)
+    return moved * (total(new) / total(old)).astype(moved.dtype)
 
 
 def osteoclast_precursor_drift(rankl: Field, p: Parameters) -> Field:
@@ -96,23 +114,79 @@ class Population(NamedTuple):
     uptake: Field
 
 
+def implicit_share(number: Field, pore: Pores, least: Scalar) -> Field:
+    """Where between start and end of a step its mean is taken: 1 is the end, fully damped.
+
+    `least` where precursors are at rest with their surroundings, 1 where the density differs
+    twofold from the one near by, as where bone has just opened or filled a voxel. It may differ
+    from voxel to voxel: what moves between two of them is the same number for both.
+
+    Args:
+        number: precursors at the start [cells/mm^3 tissue].
+        pore: geometry in the middle of the step.
+        least: smallest share.
+    """
+    here = number / pore.exchange.porosity
+    near = pore.exchange.see(here)
+    fewer = jnp.minimum(here, near)
+    unrest = jnp.where(fewer > 0, jnp.abs(here - near) / jnp.where(fewer > 0, fewer, 1), 1)
+    return least + (1 - least) * jnp.minimum(unrest, 1)
+
+
+@jax.jit
+def ready(
+    bone_volume_fraction: Field, density: Field, pore: Pores, least: Scalar
+) -> tuple[Field, Field]:
+    """Precursors at the start of a step [cells/mm^3 tissue], and their implicit share."""
+    number = cell_porosity(bone_volume_fraction) * density
+    return number, implicit_share(number, pore, least)
+
+
+@jax.jit
+def halfway(bone_volume_fraction: Field, before: Field, after: Field, pore: Pores) -> Field:
+    """Precursors in the middle of a step [cells/mm^3 marrow].
+
+    Args:
+        bone_volume_fraction: at the start.
+        before: density at the start [cells/mm^3 marrow].
+        after: number at the end [cells/mm^3 tissue].
+        pore: geometry in the middle.
+    """
+    number = cell_porosity(bone_volume_fraction) * before
+    return 0.5 * (number + after) / pore.exchange.porosity
+
+
 def step_precursors(
-    density: Field,
+    number: Field,
+    guess: Field,
     population: Population,
     pore: Pores,
-    dt: Scalar,
+    time: Field | Scalar,
     spacing: Scalar,
     tolerance: Scalar,
 ) -> Solution:
-    """Precursors [cells/mm^3 marrow] after an implicit step of dt days; in balance for dt = inf."""
-    loss, source = _implicit(density, population, pore, dt)
+    """Precursors `time` days later by an implicit step; for inf in balance.
+
+    Args:
+        number: at the start [cells/mm^3 tissue].
+        guess: of the result.
+        population: how they move, come and go.
+        pore: geometry.
+        time: [day].
+        spacing: edge of a voxel [um].
+        tolerance: relative error.
+
+    Returns:
+        Their density [cells/mm^3 marrow], and the effort.
+    """
+    loss, source = _implicit(number, population, pore, time)
     return drift_diffusion(
         pore.exchange.porosity,
         population.mobility,
         population.drift,
         loss,
         source,
-        density,
+        guess,
         diffusivity=population.diffusivity,
         spacing=spacing,
         tolerance=tolerance,
@@ -121,9 +195,22 @@ def step_precursors(
 
 @jax.jit
 def _implicit(
-    density: Field, population: Population, pore: Pores, dt: Scalar
+    number: Field, population: Population, pore: Pores, time: Field | Scalar
 ) -> tuple[Field, Field]:
-    """Loss and source of the implicit Euler step."""
+    """Loss and source of the implicit step."""
     eps = pore.exchange.porosity
-    loss = eps * population.turnover + population.uptake + eps / dt
-    return loss, population.supply + eps * density / dt
+    loss = eps * population.turnover + population.uptake + eps / time
+    return loss, population.supply + number / time
+
+
+@jax.jit
+def after_step(number: Field, precursors: Field, pore: Pores, share: Field) -> Field:
+    """The number of precursors at the end of a step [cells/mm^3 tissue].
+
+    Args:
+        number: at its start.
+        precursors: the density that acted throughout the step, at its implicit share.
+        pore: geometry in its middle.
+        share: the implicit share.
+    """
+    return number + (pore.exchange.porosity * precursors - number) / share

@@ -80,12 +80,11 @@ def rankl_opg(
     tolerance: Scalar,
 ) -> Pair:
     """Free RANKL and OPG [pM], each lost with the other one to one."""
-    eps = pore.solutes
     return binding_pair(
-        eps,
-        Species(p.D_R, eps * p.k_R, rankl_source, start[0]),
-        Species(p.D_O, eps * p.k_O, opg_source, start[1]),
-        eps * p.kappa,
+        pore.solutes,
+        Species(p.D_R, p.k_R, rankl_source, start[0]),
+        Species(p.D_O, p.k_O, opg_source, start[1]),
+        p.kappa,
         spacing=spacing,
         tolerance=tolerance,
     )

@@ -24,7 +24,8 @@ from tissue.model.step import (
     Numerics,
     osteoclast_population,
     see_solutes,
-    solve_fluid,
+    solve_il1,
+    solve_pair,
 )
 
 FILLING_PASSES = 60
@@ -57,7 +58,9 @@ def healthy_tissue(
         endosteal_supply=pore.exchange.deposit(uniform),
     )
     # IL-1 is uniform in health, so osteoblast precursors are too: no drift, uptake returned
-    fluid = solve_fluid(state, pore, ratio, Forcing(), p, n)
+    il1 = solve_il1(state.il1, pore, Forcing(), p, n)
+    stroma = state.osteoblast_precursors
+    fluid = solve_pair(state, il1, stroma, state.osteoblasts, pore, ratio, p, n)
     seen = see_solutes(fluid.il1, fluid.pair.a, fluid.pair.b, pore, p)
     monocytes, effort = _precursors_in_balance(state, pore, fluid.pair.a, p, n)
     references = Healthy(
@@ -92,7 +95,7 @@ def _precursors_in_balance(
     population = osteoclast_population(rankl, nothing, nothing, pore, p)
     forever = jnp.asarray(jnp.inf, rankl.dtype)
     start = state.osteoclast_precursors
-    return cells.step_precursors(start, population, pore, forever, n.spacing, n.tolerance)
+    return cells.step_precursors(start, start, population, pore, forever, n.spacing, n.tolerance)
 
 
 @jax.jit

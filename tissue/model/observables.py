@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from tissue.kernels.stencil import AXES, Field, shift_replicate, total
+from tissue.kernels.stencil import Field, highest_near, total
 from tissue.model.account import Seen
 from tissue.model.bone import Pores
 from tissue.model.cells import PER_MM
@@ -26,6 +26,7 @@ METRICS = (
     "rankl_marrow_pM",
     "opg_marrow_pM",
     "grey_bone_share",
+    "step_day",
 )
 
 
@@ -48,12 +49,9 @@ def grey_share(bone_volume_fraction: Field) -> Array:
     A surface that moves through voxels smears, and growth never raises a local maximum: bone that
     was once thin stays grey. Above a fifth, morphometry by threshold is no longer right.
     """
-    highest = bone_volume_fraction
-    for axis in AXES * 2:
-        up, down = (shift_replicate(highest, axis, side) for side in (1, -1))
-        highest = jnp.maximum(highest, jnp.maximum(up, down))
     mass = total(bone_volume_fraction)
-    grey = total(jnp.where(highest < 0.9, bone_volume_fraction, 0))
+    hollow = highest_near(bone_volume_fraction, 2) < 0.9
+    grey = total(jnp.where(hollow, bone_volume_fraction, 0))
     return jnp.where(mass > 0, grey / jnp.where(mass > 0, mass, 1), 0)
 
 
@@ -65,7 +63,7 @@ def observe(
     formation: Field,
     start_fraction: Array | float,
 ) -> dict[str, Array]:
-    """The metrics of a tissue but for the time.
+    """The metrics of a tissue but for the time and the step.
 
     Args:
         state: at the end of a step.
@@ -93,7 +91,7 @@ def observe(
         marrow_mean(pore, state.opg),
         grey_share(bone),
     )
-    return dict(zip(METRICS[1:], values, strict=True))
+    return dict(zip(METRICS[1:-1], values, strict=True))
 
 
 @jax.jit

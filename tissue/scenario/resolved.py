@@ -46,7 +46,7 @@ def _tables(config: RunConfig, folder: Path) -> dict[str, dict[str, Any]]:
     run = {
         "preset": config.preset,
         "duration": units.exact(config.duration, "day"),
-        "step": units.exact(config.step, "day"),
+        **_steps(config),
         "precision": config.precision,
         "seed": config.seed,
     }
@@ -61,6 +61,12 @@ def _tables(config: RunConfig, folder: Path) -> dict[str, dict[str, Any]]:
         "parameters": {key: _number(text) for key, text in as_text(config.parameters).items()},
         "output": output,
     }
+
+
+def _steps(config: RunConfig) -> dict[str, str]:
+    if config.step is not None:
+        return {"step": units.exact(config.step, "day")}
+    return {"step": "adaptive", "accuracy": units.exact(config.accuracy, "1", "%")}
 
 
 def _geometry(

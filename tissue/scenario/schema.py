@@ -22,7 +22,10 @@ FieldName = Literal[
 ]
 
 SHORTEST_STEP = 0.001
-LONGEST_STEP = 5.0
+LONGEST_STEP = 14.0
+"""Longest step [day]: osteoclasts, which live one to two weeks, must be seen to come and go."""
+
+HIGHEST_ACCURACY, LOWEST_ACCURACY = 1e-5, 0.05
 
 
 def _in(unit: str) -> BeforeValidator:
@@ -59,7 +62,9 @@ def _distinct(value: tuple[str, ...]) -> tuple[str, ...]:
 
 Time = Annotated[float, _in("day")]
 Length = Annotated[float, _in("um")]
+Share = Annotated[float, _in("1")]
 Concentration = Annotated[float, _in("pM")]
+_FixedStep = Annotated[Time, Field(ge=SHORTEST_STEP, le=LONGEST_STEP)]
 _PositiveLength = Annotated[Length, Field(gt=0)]
 _Lengths = Annotated[
     tuple[_PositiveLength, _PositiveLength, _PositiveLength], BeforeValidator(_to_tuple)
@@ -85,11 +90,21 @@ class RunTable(Table):
     duration: Time = Field(
         ge=SHORTEST_STEP, description=f"a time of at least {SHORTEST_STEP} day, e.g. '28 day'"
     )
-    step: Time | None = Field(
+    step: _FixedStep | Literal["adaptive"] = Field(
+        default="adaptive",
+        description=(
+            f"a time between {SHORTEST_STEP} and {LONGEST_STEP:g} day, e.g. '0.5 day', or "
+            "'adaptive'"
+        ),
+    )
+    accuracy: Share | None = Field(
         default=None,
-        ge=SHORTEST_STEP,
-        le=LONGEST_STEP,
-        description=f"a time between {SHORTEST_STEP} and {LONGEST_STEP:g} day, e.g. '0.5 day'",
+        ge=HIGHEST_ACCURACY,
+        le=LOWEST_ACCURACY,
+        description=(
+            f"a percentage between {100 * HIGHEST_ACCURACY:g} and {100 * LOWEST_ACCURACY:g} %, "
+            "e.g. '0.2 %'"
+        ),
     )
     precision: Literal["float32", "float64"] = Field(
         default="float32", description="'float32' or 'float64'"

@@ -1,6 +1,8 @@
 """What a run will do, need and write, told before it starts."""
 
+import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from tissue.geometry.load import Geometry
@@ -10,6 +12,9 @@ from tissue.simulation.machine import usable_memory
 
 FIELDS_IN_MEMORY = 175
 """Fields alive at the peak of a step: 12.2 GB in all at 256^3 in float32."""
+
+SNAPSHOTS_IN_MEMORY = 2
+"""On a slow disk: one that is being written and one that waits."""
 
 PROGRAM_MEMORY = 850_000_000
 """What the program takes besides its fields [bytes]."""
@@ -71,8 +76,7 @@ class Plan:
         shape: voxels (z, y, x).
         spacing: edge of a voxel [um].
         bv_tv: bone volume fraction at the start.
-        steps: number of coupling steps.
-        step: coupling step [day].
+        steps: how the coupling steps are chosen.
         snapshots: number of snapshots.
         memory: estimated peak [bytes].
         disk: estimated output [bytes].
@@ -83,8 +87,7 @@ class Plan:
     shape: tuple[int, int, int]
     spacing: float
     bv_tv: float
-    steps: int
-    step: float
+    steps: str
     snapshots: int
     memory: int
     disk: int
@@ -99,7 +102,7 @@ class Plan:
         return (
             f"grid       {nz} x {ny} x {nx} voxels [z, y, x] of {self.spacing:g} um "
             f"({edge} mm, {voxels / 1e6:.3g} million voxels), BV/TV {self.bv_tv:.4f}",
-            f"steps      {self.steps} of {self.step:g} day",
+            f"steps      {self.steps}",
             f"memory     about {size(self.memory)}",
             *self._time(),
             f"writes     {self.snapshots} snapshots (about {size(self.disk)}), metrics.csv, "
@@ -119,7 +122,7 @@ class Plan:
 def plan(config: RunConfig, geometry: Geometry, probe: Probe | None = None) -> Plan:
     """The plan of a run on a geometry, with its wall time where this machine was probed."""
     grid = geometry.grid
-    snapshots = len(config.snapshot_steps)
+    snapshots = len(config.snapshot_times)
     warnings = [*geometry.warnings, *config.warnings]
     coarsest = COARSEST_VOXEL[config.preset]
     if grid.spacing > coarsest * 1.01:
@@ -129,9 +132,9 @@ def plan(config: RunConfig, geometry: Geometry, probe: Probe | None = None) -> P
             f"voxels of {grid.spacing:g} um are coarse for {config.preset} trabeculae: up to "
             f"{coarsest:g} um keeps their surface; set {key} to a finer voxel"
         )
-    if config.precision == "float32" and config.actual_step < SHORTEST_FLOAT32_STEP:
+    if config.precision == "float32" and (config.step or 1) < SHORTEST_FLOAT32_STEP:
         warnings.append(
-            f"steps of {config.actual_step:g} day move bone by less than float32 can add up "
+            f"steps of {config.step:g} day move bone by less than float32 can add up "
             "well: set run.precision to float64 or run.step to "
             f"{SHORTEST_FLOAT32_STEP:g} day or more"
         )
@@ -146,8 +149,7 @@ def plan(config: RunConfig, geometry: Geometry, probe: Probe | None = None) -> P
         shape=grid.shape,
         spacing=grid.spacing,
         bv_tv=float(geometry.bone_volume_fraction.mean()),
-        steps=config.steps,
-        step=config.actual_step,
+        steps=_steps(config),
         snapshots=snapshots,
         memory=need,
         disk=int(snapshots * len(config.fields) * 4 * grid.voxels / COMPRESSION),
@@ -156,15 +158,29 @@ def plan(config: RunConfig, geometry: Geometry, probe: Probe | None = None) -> P
     )
 
 
+def _steps(config: RunConfig) -> str:
+    if config.step is not None:
+        return f"of {config.step:g} day, or as much less as lands on every snapshot"
+    return (
+        f"adaptive: {config.allowed_error:g} percentage points of BV/TV change may be lost to time "
+        "stepping in a year"
+    )
+
+
 def expected_steps(config: RunConfig) -> int:
     """Coupling steps that a run will take."""
-    return config.steps
+    if config.step is None:
+        return 100
+    times = config.snapshot_times
+    gaps = (b - a for a, b in pairwise(times))
+    return sum(max(1, math.ceil(gap / config.step - 1e-9)) for gap in gaps)
 
 
 def memory(config: RunConfig, voxels: int) -> int:
     """Estimated peak of a run on a grid [bytes]."""
     item = 4 if config.precision == "float32" else 8
-    return PROGRAM_MEMORY + FIELDS_IN_MEMORY * item * voxels
+    alive = FIELDS_IN_MEMORY + SNAPSHOTS_IN_MEMORY * len(config.fields)
+    return PROGRAM_MEMORY + alive * item * voxels
 
 
 def wall_time(config: RunConfig, voxels: int, probe: Probe) -> Duration:

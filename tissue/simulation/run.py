@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from logging.handlers import MemoryHandler
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from jax.errors import JaxRuntimeError
@@ -23,6 +23,7 @@ from tissue.simulation.provenance import provenance
 from tissue.simulation.simulation import Record, Simulation, load_geometry
 from tissue.storage.snapshot import list_snapshots, read_snapshot, remove_temporary, write_snapshot
 from tissue.storage.tables import Table, read_table
+from tissue.storage.writer import Writer
 
 log = logging.getLogger(__name__)
 
@@ -94,10 +95,12 @@ def run(
             clear_folder(folder)
             kept.write_to(folder / "run.log")
             _fill(folder, simulation, origin, watch)
+        except RunError as error:
+            raise RunError(f"{error}; {_whole(folder)}") from None
         except OSError as error:
             raise RunError(
                 f"stopped after step {simulation.step}: {folder} cannot be written to "
-                f"({error.strerror or error}); what is there already is whole"
+                f"({error.strerror or error}); {_whole(folder)}"
             ) from None
     return open_run(folder)
 
@@ -133,37 +136,39 @@ def _fill(
     config = simulation.config
     (folder / "run.toml").write_text(resolved_toml(config, folder), encoding="utf-8")
 
-    def keep() -> None:
-        write_snapshot(
-            folder,
-            grid=simulation.geometry.grid,
-            step=simulation.step,
-            time=simulation.time,
-            fields=simulation.fields(),
-            provenance=origin,
-        )
+    def snapshot() -> dict[str, Any]:
+        return {"step": simulation.step, "time": simulation.time, "fields": simulation.fields()}
 
-    keep()
-    due = set(config.snapshot_steps)
+    def write(snapshot: Mapping[str, Any]) -> None:
+        write_snapshot(folder, grid=simulation.geometry.grid, provenance=origin, **snapshot)
+
+    due = set(config.snapshot_times)
     with (
         Table(folder / "metrics.csv", METRICS) as metrics,
         Table(folder / "ledger.csv", LEDGER) as ledger,
+        Writer(write) as writer,
     ):
+        writer.put(snapshot)
         metrics.append(simulation.start_metrics())
-        while simulation.step < config.steps:
-            try:
-                record = simulation.advance()
-            except RunError as error:
-                last = list_snapshots(folder)[-1].name
-                raise RunError(f"{error}; results up to {last} in {folder} are whole") from None
+        while not simulation.finished:
+            record = simulation.advance()
             metrics.append(record.metrics)
             ledger.append(record.ledger)
-            if simulation.step in due:
-                keep()
+            writer.check()
+            if simulation.time in due:
+                writer.put(snapshot)
             if watch:
                 watch(record)
     _comment(record.metrics)
     log.info(f"finished: {simulation.step} steps, {simulation.time:g} days")
+
+
+def _whole(folder: Path) -> str:
+    """What a run that had to stop leaves; to be asked once its last snapshot is written."""
+    snapshots = list_snapshots(folder)
+    if not snapshots:
+        return f"no snapshot in {folder} is finished"
+    return f"results up to {snapshots[-1].name} in {folder} are whole"
 
 
 def _comment(metrics: Mapping[str, float]) -> None:

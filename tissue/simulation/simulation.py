@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,36 +15,57 @@ from tissue.errors import InputError, RunError
 from tissue.geometry.load import Geometry, ImageSettings, load_image
 from tissue.geometry.synthetic import SyntheticSettings, synthesise
 from tissue.kernels.elliptic import Effort
-from tissue.model.account import Account
+from tissue.model.account import Account, LocalError
 from tissue.model.bone import pores
 from tissue.model.conservation import Budget, budgets, swept
 from tissue.model.homeostasis import healthy_tissue, smallest_share
 from tissue.model.observables import fields_of, observe
 from tissue.model.parameters import Parameters
 from tissue.model.state import State
-from tissue.model.step import Forcing, Numerics, advance, see_solutes
+from tissue.model.step import UNDAMPED, Forcing, Numerics, advance, see_solutes
 from tissue.scenario.config import RunConfig
-from tissue.simulation.health import bad_voxels, diagnosis, unconverged
+from tissue.scenario.schema import LONGEST_STEP
+from tissue.simulation.health import FIELDS, bad_voxels, diagnosis, unconverged
 from tissue.simulation.ledger import broken_budget, ledger_row
+from tissue.simulation.pace import Pace, Pacing
 
 log = logging.getLogger(__name__)
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
-"""Relative error of the solves of a step, an order below the error of a half-day step."""
+"""Relative error of the solves of a step, well below the error of a step in time."""
 
 HEALTHY_TOLERANCE = {"float32": 5e-6, "float64": 1e-11}
 """Of the healthy state, which stands still to this."""
+
+PRECURSORS = ("osteoclast_precursors", "osteoblast_precursors")
 
 SMALLEST_SHARE = 0.05  # of the nominal precursor density that healthy marrow must keep
 
 
 @dataclass(frozen=True)
 class Record:
-    """What one step reports: its rows of metrics.csv and ledger.csv, and the cycles it took."""
+    """What one step reports: its rows of metrics.csv and ledger.csv, and the cycles it took.
+
+    With the steps tried in its place that were too long.
+    """
 
     metrics: Mapping[str, float]
     ledger: Mapping[str, float]
     cycles: Mapping[str, int]
+    rejected: int = 0
+
+
+class _Tried(NamedTuple):
+    """A step that has been computed but not taken, and all that was found out about it."""
+
+    state: State
+    metrics: Mapping[str, Any]
+    books: Mapping[str, Budget]
+    residuals: Mapping[str, float]
+    swept: Mapping[str, float]
+    bad: np.ndarray
+    efforts: Mapping[str, Effort]
+    error: LocalError
 
 
 @jax.jit
@@ -57,6 +79,13 @@ def _examine(
     return metrics, books, residuals, swept(after, account), bad_voxels(after)
 
 
+@partial(jax.jit, static_argnames="names")
+def _shown(state: State, spacing: float, p: Parameters, names: tuple[str, ...]) -> dict[str, Array]:
+    every = fields_of(state, pores(state.bone_volume_fraction, spacing, p))
+    # copies: whoever holds them need not care whether a step reuses the memory of its state
+    return {name: jnp.copy(every[name]) for name in names}
+
+
 class Simulation:
     """A bone in health that disease acts on from the start of the clock.
 
@@ -65,7 +94,8 @@ class Simulation:
         geometry: the bone it started from.
         healthy: references that keep health still.
         state: the tissue now.
-        step: number of coupling steps done.
+        pace: the clock, and what the choice of steps remembers; with the state and the healthy
+            references all that the rest of the run depends on.
     """
 
     def __init__(self, config: RunConfig, geometry: Geometry | None = None) -> None:
@@ -80,7 +110,8 @@ class Simulation:
         """
         self.config = config
         self.geometry = geometry or load_geometry(config.geometry)
-        self.step = 0
+        self.pace = Pace()
+        self._pacing = pacing(config)
         self._spacing = spacing = self.geometry.grid.spacing
         self._numerics = Numerics(spacing, TOLERANCE[config.precision])
         bone = jnp.asarray(self.geometry.bone_volume_fraction, config.precision)
@@ -116,7 +147,17 @@ class Simulation:
     @property
     def time(self) -> float:
         """Simulated time [day]."""
-        return self.step * self.config.actual_step
+        return self.pace.time
+
+    @property
+    def step(self) -> int:
+        """Number of coupling steps done."""
+        return self.pace.steps
+
+    @property
+    def finished(self) -> bool:
+        """The end of the run is reached."""
+        return self.time >= self.config.duration
 
     def start_metrics(self) -> dict[str, float]:
         """The metrics of the healthy start."""
@@ -125,42 +166,66 @@ class Simulation:
         seen = see_solutes(state.il1, state.rankl, state.opg, pore, p)
         velocity = jnp.full_like(state.il1, p.v_0)
         metrics = observe(state, pore, seen, velocity, velocity, self._start)
-        return {"time_day": self.time, **_numbers(metrics)}
+        return {"time_day": self.time, **_numbers(metrics), "step_day": 0.0}
 
     def advance(self) -> Record:
-        """Takes one coupling step.
+        """Takes one coupling step, as long as its error allows.
 
         Raises:
             RunError: the state is no longer physical or a budget does not close; the state of
                 the step before is kept.
         """
-        p, dt = self.config.parameters, self.config.actual_step
-        forcing = Forcing(self.config.il1_excess)
-        following, account = advance(self.state, self.healthy, forcing, p, dt, self._numerics)
-        examined = _examine(self.state, following, account, p, dt, self._start)
-        examined, efforts = jax.device_get((examined, account.efforts))
-        metrics, books, residuals, carried, bad = examined
-        wrong = (
-            diagnosis(following, bad)
-            or unconverged(efforts, TOLERANCE[self.config.precision])
-            or broken_budget(residuals, self.config.precision)
-        )
-        if wrong:
-            raise RunError(f"stopped in step {self.step + 1}: {wrong}")
-        self.state = following
-        self.step += 1
-        ledger = ledger_row(self.time, books, residuals, carried, self._spacing)
-        cycles = {name: int(effort.cycles) for name, effort in efforts.items()}
-        return Record({"time_day": self.time, **_numbers(metrics)}, ledger, cycles)
+        rejected = 0
+        while True:
+            stride = self._pacing.next(self.pace)
+            tried = self._try(stride.length, damped=self.pace.fresh)
+            wrong = self._wrong_with(tried)
+            if wrong:
+                raise RunError(f"stopped in step {self.step + 1}: {wrong}")
+            bone = tried.error.bone * 100 * tried.metrics["bv_tv"] / float(self._start)
+            accepted, self.pace = self._pacing.judge(
+                self.pace, stride, float(bone), float(tried.error.cells)
+            )
+            if accepted:
+                break
+            rejected += 1
+        self.state = tried.state
+        ledger = ledger_row(self.time, tried.books, tried.residuals, tried.swept, self._spacing)
+        cycles = {name: int(effort.cycles) for name, effort in tried.efforts.items()}
+        metrics = {"time_day": self.time, **_numbers(tried.metrics), "step_day": stride.length}
+        return Record(metrics, ledger, cycles, rejected)
 
-    def fields(self) -> dict[str, np.ndarray]:
-        """The tissue as snapshots show it, by field name."""
-        pore = pores(
-            self.state.bone_volume_fraction, self._numerics.spacing, self.config.parameters
+    def _try(self, dt: float, *, damped: bool) -> _Tried:
+        """A step that may yet be rejected."""
+        p, forcing = self.config.parameters, Forcing(self.config.il1_excess)
+        least = 1.0 if damped else UNDAMPED
+        following, account = advance(
+            self.state, self.healthy, forcing, p, dt, self._numerics, least
         )
-        shown = {"bone_volume_fraction", *self.config.fields}
-        every = fields_of(self.state, pore)
-        return {name: np.asarray(values) for name, values in every.items() if name in shown}
+        found = _examine(self.state, following, account, p, dt, self._start)
+        examined, efforts, error = jax.device_get((found, account.efforts, account.error))
+        metrics, books, residuals, carried, bad = examined
+        tried = _Tried(following, metrics, books, residuals, carried, bad, efforts, error)
+        overshot = any(tried.bad[FIELDS.index(name)] for name in PRECURSORS)
+        # a crowd that all but vanishes within one step undershoots zero, unless damped
+        return self._try(dt, damped=True) if overshot and not damped else tried
+
+    def _wrong_with(self, tried: _Tried) -> str | None:
+        return (
+            diagnosis(tried.state, tried.bad)
+            or unconverged(tried.efforts, TOLERANCE[self.config.precision])
+            or broken_budget(tried.residuals, self.config.precision)
+        )
+
+    def fields(self) -> dict[str, Array]:
+        """The tissue as snapshots show it, by field name; not touched by later steps."""
+        names = tuple(sorted({"bone_volume_fraction", *self.config.fields}))
+        return _shown(self.state, self._numerics.spacing, self.config.parameters, names)
+
+
+def pacing(config: RunConfig) -> Pacing:
+    """The rules by which a run chooses its steps."""
+    return Pacing(config.snapshot_times[1:], config.step or LONGEST_STEP, config.allowed_error)
 
 
 def load_geometry(settings: ImageSettings | SyntheticSettings) -> Geometry:

@@ -8,14 +8,16 @@ Arrays are [z, y, x]; VTK and ITK metadata are (x, y, z), as those tools expect.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
+from tissue.storage.deflate import write_dataset
 
 FIELDS: Mapping[str, tuple[str, str]] = {
     "bone_volume_fraction": ("1", "bone volume fraction"),
@@ -34,8 +36,6 @@ FORMAT_VERSION = "1.0"
 DEFAULT_FIELD = "bone_volume_fraction"
 AXES = ("z", "y", "x")
 
-# Slabs of about 1 MiB: viewers read whole arrays or z slices.
-_CHUNK = (16, 128, 128)
 _TEMPORARY = ".tmp"
 
 
@@ -91,7 +91,7 @@ def write_snapshot(
     grid: Grid,
     step: int,
     time: float,
-    fields: Mapping[str, NDArray[np.generic]],
+    fields: Mapping[str, ArrayLike],
     provenance: Mapping[str, str],
 ) -> Path:
     """Writes `snap_<step>.hdf`; under that name the file is complete or absent, never partial.
@@ -102,6 +102,7 @@ def write_snapshot(
         step: number of coupling steps done.
         time: simulated time [day].
         fields: arrays [z, y, x] by name, bone_volume_fraction among them; stored as float32.
+            Arrays on a device are fetched one after the other.
         provenance: what made this run: configuration, versions, hashes.
 
     Returns:
@@ -109,19 +110,23 @@ def write_snapshot(
 
     Raises:
         ValueError: a field is unknown or has another shape than the grid, or bone is missing.
+        OSError: the folder cannot be written to.
     """
     _check(grid, fields)
+    # made in memory: HDF5 does not recover from a disk that is full, and may crash the program
+    made = BytesIO()
+    # "latest" would make VTK read zero arrays without any error
+    with h5py.File(made, "w", libver=("earliest", "v110")) as file:
+        _write_root(file, step, time)
+        _write_scales(file, grid)
+        _write_vtk(file, grid, fields)
+        _write_nexus(file, fields)
+        _write_itk(file, grid)
+        _write_provenance(file, provenance)
     path = folder / f"snap_{step:010d}.hdf"
     temporary = path.with_name(path.name + _TEMPORARY)
     try:
-        # "latest" would make VTK read zero arrays without any error
-        with h5py.File(temporary, "w", libver=("earliest", "v110")) as file:
-            _write_root(file, step, time)
-            _write_scales(file, grid)
-            _write_vtk(file, grid, fields)
-            _write_nexus(file, fields)
-            _write_itk(file, grid)
-            _write_provenance(file, provenance)
+        temporary.write_bytes(made.getbuffer())
         _synchronise(temporary)
         temporary.replace(path)
     except BaseException:
@@ -166,14 +171,14 @@ def remove_temporary(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _check(grid: Grid, fields: Mapping[str, NDArray[np.generic]]) -> None:
+def _check(grid: Grid, fields: Mapping[str, ArrayLike]) -> None:
     if DEFAULT_FIELD not in fields:
         raise ValueError(f"a snapshot needs {DEFAULT_FIELD}")
     for name, values in fields.items():
         if name not in FIELDS:
             raise ValueError(f"unknown field {name!r}; add its unit to FIELDS")
-        if values.shape != grid.shape:
-            raise ValueError(f"{name} has shape {values.shape}, the grid {grid.shape}")
+        if np.shape(values) != grid.shape:
+            raise ValueError(f"{name} has shape {np.shape(values)}, the grid {grid.shape}")
 
 
 def _write_root(file: h5py.File, step: int, time: float) -> None:
@@ -196,7 +201,7 @@ def _write_scales(file: h5py.File, grid: Grid) -> None:
         scale.attrs["long_name"] = f"{axis} [um]"
 
 
-def _write_vtk(file: h5py.File, grid: Grid, fields: Mapping[str, NDArray[np.generic]]) -> None:
+def _write_vtk(file: h5py.File, grid: Grid, fields: Mapping[str, ArrayLike]) -> None:
     nz, ny, nx = grid.shape
     root = file.create_group("VTKHDF")
     # static data must say 1.0: VTK 9.2 and ParaView 5.11 refuse a higher version
@@ -208,22 +213,14 @@ def _write_vtk(file: h5py.File, grid: Grid, fields: Mapping[str, NDArray[np.gene
     root.attrs["Direction"] = np.eye(3).ravel()
     # voxel values as point data: older readers fail on cell data of images
     points = root.create_group("PointData")
-    chunks = tuple(min(limit, count) for limit, count in zip(_CHUNK, grid.shape, strict=True))
     for name, values in fields.items():
-        dataset = points.create_dataset(
-            name,
-            data=np.ascontiguousarray(values, dtype=np.float32),
-            chunks=chunks,
-            shuffle=True,
-            compression="gzip",
-            compression_opts=1,
-        )
+        dataset = write_dataset(points, name, values)
         dataset.attrs["units"], dataset.attrs["long_name"] = FIELDS[name]
         for dimension, axis in enumerate(AXES):
             dataset.dims[dimension].attach_scale(file[axis])
 
 
-def _write_nexus(file: h5py.File, fields: Mapping[str, NDArray[np.generic]]) -> None:
+def _write_nexus(file: h5py.File, fields: Mapping[str, ArrayLike]) -> None:
     entry = file.create_group("entry")
     entry.attrs["NX_class"] = "NXentry"
     entry.attrs["default"] = DEFAULT_FIELD

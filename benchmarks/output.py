@@ -1,0 +1,194 @@
+"""What a snapshot costs: time and size of ways to write it, and how long the run waits for it.
+
+usage: python benchmarks/output.py [edge in voxels, default 128] [repeats, default 5]
+"""
+
+import json
+import sys
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from unittest.mock import patch
+
+import h5py
+import jax
+import numpy as np
+
+from tissue.scenario.config import parse_run
+from tissue.simulation.simulation import Simulation
+from tissue.storage import deflate
+from tissue.storage.snapshot import write_snapshot
+from tissue.storage.writer import Writer
+
+FIELDS = (
+    "bone_volume_fraction",
+    "il1",
+    "opg",
+    "osteoblasts",
+    "osteoclast_precursors",
+    "osteoclasts",
+    "rankl",
+)
+STEPS = 2
+
+Row = dict[str, str | float]
+Fields = Mapping[str, np.ndarray]
+
+
+def measure(edge: int, repeats: int) -> Iterator[Row]:
+    """All figures: one dictionary for each way to write, and for each way to run."""
+    simulation = prepared(edge)
+    with tempfile.TemporaryDirectory() as folder:
+        given = {"grid": simulation.geometry.grid, "time": 0.0, "provenance": {}}
+        write = partial(write_snapshot, Path(folder), **given)
+        yield from formats(simulation, write, repeats)
+        yield from loops(simulation, write, repeats)
+
+
+def prepared(edge: int) -> Simulation:
+    """A run that has left its first steps behind; everything it calls is compiled."""
+    synthetic = {"shape": [edge] * 3, "spacing": "10 um", "bv_tv": 0.2, "thickness": "60 um"}
+    run = {
+        "run": {"duration": "28 day", "step": "0.5 day"},
+        "geometry": {"synthetic": synthetic},
+        "disease": {"il1_excess": "3.5 pM"},
+    }
+    simulation = Simulation(replace(parse_run(run, Path(), "bench"), fields=FIELDS))
+    for _ in range(2):
+        simulation.advance()
+        jax.block_until_ready(simulation.fields())
+    return simulation
+
+
+def formats(simulation: Simulation, write: Callable[..., Path], repeats: int) -> list[Row]:
+    """Snapshots written with nothing else to do."""
+    fields = {name: np.asarray(values) for name, values in simulation.fields().items()}
+    ways = {
+        "deflate by HDF5, level 1": inside_hdf5,
+        **{
+            f"zlib, level {level}": by(partial(zlib.compress, level=level)) for level in range(1, 5)
+        },
+        "zlib, runs": by(deflate.zlib_runs),
+    }
+    if deflate.isal_zlib:
+        ways["isal, level 1"] = by(deflate.igzip)
+    size = sum(values.nbytes for values in fields.values())
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    busy: dict[str, list[float]] = {name: [] for name in ways}
+    sizes = {}
+    for step in range(repeats):
+        for name, way in ways.items():
+            with way():
+                start, busy_before = time.perf_counter(), time.thread_time()
+                path = write(step=step, fields=fields)
+                seconds[name].append(time.perf_counter() - start)
+                busy[name].append(time.thread_time() - busy_before)
+            sizes[name] = path.stat().st_size
+    return [
+        {
+            "task": f"write: {name}",
+            **spread("ms", seconds[name]),
+            **spread("cpu_ms", busy[name]),
+            "MB_per_s": size / float(np.median(seconds[name])) / 1e6,
+            "file_MB": sizes[name] / 1e6,
+            "ratio": size / sizes[name],
+        }
+        for name in ways
+    ]
+
+
+def by(compress: Callable[..., bytes]) -> Callable[[], object]:
+    """Chunks compressed by another function."""
+    return partial(patch.object, deflate, "compress", compress)
+
+
+@contextmanager
+def inside_hdf5() -> Iterator[None]:
+    """Chunks compressed by the filters of HDF5."""
+
+    def write(group: h5py.Group, name: str, values: np.ndarray) -> h5py.Dataset:
+        chunks = deflate.chunk_shape(values.shape)
+        return group.create_dataset(name, data=values, chunks=chunks, **deflate.FILTERS)
+
+    with patch("tissue.storage.snapshot.write_dataset", write):
+        yield
+
+
+def loops(simulation: Simulation, write: Callable[..., Path], repeats: int) -> list[Row]:
+    """Steps with a snapshot after each: how long the steps wait, and how much longer they take."""
+
+    def job() -> dict[str, object]:
+        return {"step": simulation.step, "fields": simulation.fields()}
+
+    def at_once(ask: Callable[[], dict[str, object]]) -> None:
+        write(**ask())
+
+    def plain() -> tuple[float, list[float]]:
+        return loop(simulation, lambda: None)
+
+    def synchronous() -> tuple[float, list[float]]:
+        return loop(simulation, lambda: at_once(job))
+
+    def background() -> tuple[float, list[float]]:
+        start = time.perf_counter()
+        with Writer(lambda given: write(**given)) as writer:
+            _, stalls = loop(simulation, lambda: writer.put(job))
+        return time.perf_counter() - start, stalls
+
+    # the compressors with and without the optional package, against the filters of HDF5
+    ways = {
+        "no output": (plain, by(deflate.zlib_runs)),
+        "synchronous, HDF5": (synchronous, inside_hdf5),
+        "synchronous, zlib": (synchronous, by(deflate.zlib_runs)),
+        "background, HDF5": (background, inside_hdf5),
+        "background, zlib": (background, by(deflate.zlib_runs)),
+    }
+    if deflate.isal_zlib:
+        ways["background, isal"] = (background, by(deflate.igzip))
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    stalls: dict[str, list[float]] = {name: [] for name in ways}
+    start = simulation.state, simulation.step
+    for _ in range(repeats):
+        for name, (run, way) in ways.items():
+            simulation.state, simulation.step = start
+            with way():
+                total, waited = run()
+            times[name].append(total / STEPS)
+            stalls[name] += waited
+    return [
+        {"task": f"step: {name}", **spread("ms", times[name]), **spread("stall_ms", stalls[name])}
+        for name in ways
+    ]
+
+
+def loop(simulation: Simulation, output: Callable[[], object]) -> tuple[float, list[float]]:
+    """Time of STEPS steps with output after each, and of every output alone [s]."""
+    stalls = []
+    start = time.perf_counter()
+    for _ in range(STEPS):
+        simulation.advance()
+        before = time.perf_counter()
+        output()
+        stalls.append(time.perf_counter() - before)
+    return time.perf_counter() - start, stalls
+
+
+def spread(name: str, seconds: list[float]) -> Row:
+    """Median and range in milliseconds."""
+    parts = {name: np.median, f"{name}_low": np.min, f"{name}_high": np.max}
+    return {key: 1e3 * float(part(seconds)) for key, part in parts.items()}
+
+
+def main(edge: int = 128, repeats: int = 5) -> None:
+    for row in measure(edge, repeats):
+        rounded = {key: v if isinstance(v, str) else round(v, 3) for key, v in row.items()}
+        print(json.dumps({"edge": edge} | rounded), flush=True)
+
+
+if __name__ == "__main__":
+    main(*(int(argument) for argument in sys.argv[1:]))

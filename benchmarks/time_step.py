@@ -1,0 +1,111 @@
+"""What a step in time costs in accuracy, and how far adaptive steps keep to what was asked.
+
+On made-up bone of 24^3 voxels in float64, against steps of a sixteenth of a day. Errors are in
+percentage points of the change of BV/TV: at the end, and in brackets the largest on the way.
+
+usage: python benchmarks/time_step.py
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tissue.geometry.load import Geometry
+from tissue.scenario.config import parse_run
+from tissue.simulation.simulation import Simulation, load_geometry
+
+EDGE = 24
+STEPS = (2.0, 1.0, 0.5, 0.25)
+REFERENCE = 0.0625
+BONES: dict[str, dict[str, Any]] = {
+    "mouse": {"spacing": "10 um", "bv_tv": 0.2, "thickness": "60 um"},
+    "human": {"spacing": "20 um", "bv_tv": 0.2, "thickness": "150 um"},
+}
+DOSES = (10.0, 2.0, 0.0)
+DAYS = {"mouse": 28, "human": 56}
+CHECKS = 7  # times a duration, at which errors are compared
+
+
+def main() -> None:
+    print("| run | step | days | steps (repeated) | error (largest) | estimate |")
+    print("|---|---|---|---|---|---|")
+    for species in BONES:
+        geometry = load_geometry(parse_run(described(species, 1, 0.0), Path(), "b").geometry)
+        for dose in DOSES:
+            table(species, dose, geometry)
+    geometry = load_geometry(parse_run(described("human", 1, 0.0), Path(), "b").geometry)
+    truth, *_ = course("human", 3.0, 365, 0.5, geometry)
+    show("human", 3.0, 365, None, geometry, truth)
+
+
+def described(species: str, days: float, dose: float) -> dict[str, Any]:
+    return {
+        "run": {"preset": species, "duration": f"{days} day", "precision": "float64"},
+        "geometry": {"synthetic": {"shape": [EDGE] * 3, "seed": 3, **BONES[species]}},
+        "disease": {"il1_excess": f"{dose} pM"},
+        "output": {"snapshots": f"{days / CHECKS} day"},
+    }
+
+
+def course(
+    species: str, dose: float, days: float, step: float | None, geometry: Geometry
+) -> tuple[np.ndarray, int, int, float]:
+    """Change of BV/TV at the checks [%], steps, repeated steps and the estimated error."""
+    config = replace(parse_run(described(species, days, dose), Path(), "bench"), step=step)
+    simulation = Simulation(config, geometry)
+    changes, repeated = [], 0
+    while not simulation.finished:
+        record = simulation.advance()
+        repeated += record.rejected
+        if simulation.time in config.snapshot_times:
+            changes.append(record.metrics["bv_tv_change_percent"])
+    return np.array(changes), simulation.step, repeated, simulation.pace.spent
+
+
+def show(
+    species: str,
+    dose: float,
+    days: float,
+    step: float | None,
+    geometry: Geometry,
+    truth: np.ndarray,
+) -> float:
+    """Prints one row, and gives the error at the end."""
+    changes, steps, repeated, spent = course(species, dose, days, step, geometry)
+    errors = changes - truth
+    name = "adaptive" if step is None else f"{step:g} day"
+    print(
+        f"| {species} +{dose:g} pM | {name} | {days} | {steps} ({repeated}) "
+        f"| {errors[-1]:+.4f} ({np.abs(errors).max():.4f}) | {spent:.3f} |",
+        flush=True,
+    )
+    row = {
+        "species": species, "il1_excess_pM": dose, "days": days, "step_day": step, "steps": steps,
+        "repeated": repeated, "error_points": float(errors[-1]),
+        "largest_error_points": float(np.abs(errors).max()), "estimate_points": spent,
+        "change_percent": float(changes[-1]),
+    }  # fmt: skip
+    ROWS.append(json.dumps(row))
+    return float(np.abs(errors).max())
+
+
+def table(species: str, dose: float, geometry: Geometry) -> None:
+    """All rows of one run, with the order fitted to its largest errors."""
+    days = DAYS[species]
+    truth, *_ = course(species, dose, days, REFERENCE, geometry)
+    errors = [show(species, dose, days, step, geometry, truth) for step in STEPS]
+    show(species, dose, days, None, geometry, truth)
+    if dose:
+        order = np.polyfit(np.log(STEPS), np.log(errors), 1)[0]
+        print(f"| {species} +{dose:g} pM | order {order:.2f} | | | | |", flush=True)
+        ROWS.append(json.dumps({"species": species, "il1_excess_pM": dose, "order": float(order)}))
+
+
+ROWS: list[str] = []
+
+if __name__ == "__main__":
+    main()
+    print("\n" + "\n".join(ROWS))

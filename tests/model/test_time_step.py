@@ -1,0 +1,132 @@
+"""A step is of the second order in time, closes its budgets and stands still in health."""
+
+from types import SimpleNamespace
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from tissue.kernels.stencil import total
+from tissue.model import cells
+from tissue.model.bone import pores
+from tissue.model.conservation import BUDGETS, budgets
+from tissue.model.parameters import preset
+from tissue.model.state import State
+from tissue.model.step import UNDAMPED
+
+P = preset("mouse")
+HIGH = 10.0  # pM of excess IL-1
+UNEVEN = (0.1, 1.0, 3.0, 0.3, 5.0, 14.0, 0.05, 2.0)
+
+
+@pytest.fixture(scope="module")
+def ill(tissue: SimpleNamespace) -> State:
+    """Two days into disease, where the jump of IL-1 is over."""
+    state = tissue.state
+    for dt in (0.1, 0.2, 0.3, 0.4, 0.5, 0.5):
+        state, _ = tissue.step(HIGH, dt, state, least=1.0)
+    return state
+
+
+def later(tissue: SimpleNamespace, state: State, days: float, dt: float, least: float) -> State:
+    for _ in range(round(days / dt)):
+        state, _ = tissue.step(HIGH, dt, state, least=least)
+    return state
+
+
+def lost(before: State, after: State) -> float:
+    """Bone lost [%]."""
+    ratio = total(after.bone_volume_fraction) / total(before.bone_volume_fraction)
+    return 100 * float(1 - ratio)
+
+
+def test_the_error_falls_with_the_square_of_the_step(tissue: SimpleNamespace, ill: State) -> None:
+    steps = (2.0, 1.0, 0.5)
+    truth = lost(ill, later(tissue, ill, 8, 0.125, 0.5))
+    errors = np.abs([lost(ill, later(tissue, ill, 8, dt, 0.5)) - truth for dt in steps])
+    assert truth > 5
+    assert errors[0] < 0.1
+    assert errors[2] < errors[0] / 8
+    assert np.polyfit(np.log(steps), np.log(errors), 1)[0] > 1.6
+
+
+def test_the_usual_damping_costs_next_to_nothing(tissue: SimpleNamespace, ill: State) -> None:
+    truth = lost(ill, later(tissue, ill, 8, 0.25, 0.5))
+    errors = [abs(lost(ill, later(tissue, ill, 8, 2.0, s)) - truth) for s in (UNDAMPED, 1.0)]
+    assert errors[0] < 0.05
+    assert errors[0] < 0.5 * errors[1]
+
+
+def test_the_estimate_goes_with_the_cube_of_the_step(tissue: SimpleNamespace, ill: State) -> None:
+    # from a state whose solutes are those of its cells, as after a short step
+    ill, _ = tissue.step(HIGH, 1e-3, ill)
+    steps = np.array([2.0, 1.0, 0.5])
+    found = [tissue.step(HIGH, dt, ill, least=UNDAMPED)[1].error for dt in steps]
+    bone = [float(error.bone) for error in found]
+    assert 2.2 < np.polyfit(np.log(steps), np.log(bone), 1)[0] < 3.4
+    speeds = [float(error.cells) for error in found]
+    assert 1.2 < np.polyfit(np.log(steps), np.log(speeds), 1)[0] < 2.4
+    # and is not far below the true error of a step
+    fine = ill
+    for _ in range(16):
+        fine, _ = tissue.step(HIGH, 0.125, fine, least=UNDAMPED)
+    true = lost(fine, tissue.step(HIGH, 2.0, ill, least=UNDAMPED)[0])
+    assert abs(true) < 2 * 100 * bone[0]
+
+
+def test_health_stands_still_at_long_and_uneven_steps(tissue: SimpleNamespace) -> None:
+    state = tissue.state
+    for dt in UNEVEN:
+        state, account = tissue.step(0.0, dt, state, least=UNDAMPED)
+        assert float(account.error.bone) < 1e-6
+    assert_allclose(state.bone_volume_fraction, tissue.state.bone_volume_fraction, atol=1e-6)
+    for name in ("rankl", "opg", "osteoclast_precursors", "osteoblast_precursors"):
+        assert_allclose(getattr(state, name), getattr(tissue.state, name), rtol=1e-6, err_msg=name)
+
+
+def test_budgets_close_at_uneven_steps(tissue: SimpleNamespace, ill: State) -> None:
+    for dt in UNEVEN:
+        after, account = tissue.step(HIGH, dt, ill, least=UNDAMPED)
+        books = budgets(ill, after, account, P, dt)
+        worst = {name: float(books[name].residual) for name in BUDGETS}
+        assert max(worst.values()) < 1e-10, worst
+        assert float(jnp.min(after.osteoclast_precursors)) >= 0
+        ill = after
+
+
+def test_shares_damp_where_precursors_are_uneven(tissue: SimpleNamespace) -> None:
+    pore = pores(tissue.state.bone_volume_fraction, 10.0, P)
+    even = 1000 * pore.exchange.porosity
+    assert_allclose(cells.implicit_share(even, pore, 0.55), 0.55)
+    z, y, x = (int(i[0]) for i in np.nonzero(np.asarray(pore.exchange.porosity) == 1))
+    for factor in (0.0, 0.1, 10.0):
+        share = cells.implicit_share(even.at[z, y, x].mul(factor), pore, 0.55)
+        assert share[z, y, x] == 1
+    mild = cells.implicit_share(even.at[z, y, x].mul(1.2), pore, 0.55)
+    assert 0.56 < mild[z, y, x] < 0.8
+    assert_allclose(cells.implicit_share(0 * even, pore, 0.55), 1)
+
+
+def test_newly_opened_voxels_neither_ring_nor_empty(tissue: SimpleNamespace, ill: State) -> None:
+    # a voxel just opened holds few cells and one just filled too many
+    pore = np.asarray(pores(ill.bone_volume_fraction, 10.0, P).exchange.porosity)
+    factors = np.ones(pore.shape)
+    factors[::3, ::3, ::3], factors[1::3, 1::3, 1::3] = 0.01, 10.0
+    factors[pore > 0.9] = 1
+    rough = {"osteoclast_precursors": ill.osteoclast_precursors * factors}
+    state = State(**{**{k: getattr(ill, k) for k in ill.__dataclass_fields__}, **rough})
+    for _ in range(4):
+        state, account = tissue.step(HIGH, 1.0, state, least=UNDAMPED)
+        assert float(jnp.min(state.osteoclast_precursors)) > 0
+    seen = account.pores.exchange.see(state.osteoclast_precursors)
+    inside = pore > 0.3
+    ratio = np.asarray(state.osteoclast_precursors / seen)[inside]
+    assert 0.4 < ratio.min() < ratio.max() < 2
+
+
+def test_precursors_in_the_middle_are_the_mean_of_both_ends(tissue: SimpleNamespace) -> None:
+    phi = tissue.state.bone_volume_fraction
+    pore = pores(phi, 10.0, P)
+    before, after = jnp.full_like(phi, 10.0), 30 * pore.exchange.porosity
+    assert_allclose(cells.halfway(phi, before, after, pore), 20, rtol=1e-12)

@@ -1,0 +1,170 @@
+"""The choice of steps: lands where it must, spends no more than allowed, begins anew."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tissue.simulation.pace import (
+    FIRST_STEP,
+    GROWTH,
+    SHORTEST_STEP,
+    Pace,
+    Pacing,
+    Stride,
+)
+
+Errors = Callable[[Pace, Stride], float]
+
+
+def cubic(rate: float) -> Errors:
+    """A problem whose error per step goes with the cube of the step."""
+    return lambda _, stride: rate * stride.length**3
+
+
+QUIET = cubic(1e-5)
+
+
+def march(
+    pacing: Pacing, errors: Errors = QUIET, cells: float = 0.0
+) -> tuple[list[Pace], list[Stride], int]:
+    pace, paces, strides, rejected = Pace(), [Pace()], [], 0
+    while pace.time < pacing.landings[-1]:
+        stride = pacing.next(pace)
+        accepted, pace = pacing.judge(pace, stride, errors(pace, stride), cells)
+        if accepted:
+            strides.append(stride)
+            paces.append(pace)
+        else:
+            rejected += 1
+        assert rejected < 1000
+    return paces, strides, rejected
+
+
+@given(
+    st.lists(st.floats(0.05, 20), min_size=1, max_size=6),
+    st.floats(0.1, 14),
+    st.sampled_from([None, 0.02, 0.2]),
+)
+def test_steps_end_exactly_on_every_landing(
+    gaps: list[float], longest: float, accuracy: float | None
+) -> None:
+    landings = [sum(gaps[: i + 1]) for i in range(len(gaps))]
+    paces, strides, _ = march(Pacing(landings, longest, accuracy))
+    times = [pace.time for pace in paces]
+    assert set(landings) <= set(times)
+    assert times[-1] == landings[-1]
+    assert all(stride.length <= longest * (1 + 1e-6) for stride in strides)
+    assert sum(stride.length for stride in strides) == pytest.approx(landings[-1])
+    assert [pace.steps for pace in paces] == list(range(len(paces)))
+
+
+def test_fixed_steps_are_equal_between_landings() -> None:
+    _, strides, _ = march(Pacing((4.0, 10.0), 2.5))
+    assert [stride.length for stride in strides] == [2, 2, 2, 2, 2]
+    _, strides, rejected = march(Pacing((28.0,), 0.1), cubic(1e9))
+    assert (len(strides), rejected) == (280, 0)
+
+
+@pytest.mark.parametrize("rate", [1e-6, 1e-4, 1e-2])
+def test_estimates_never_add_up_to_more_than_allowed(rate: float) -> None:
+    pacing = Pacing((90.0, 180.0), 14.0, 0.2)
+    paces, strides, rejected = march(pacing, cubic(rate))
+    assert paces[-1].spent <= pacing.allowance == 0.2
+    assert rejected <= 5 + len(strides) // 20
+    # the step is neither far shorter than it might be, nor at its limit for no reason
+    assert paces[-1].spent > 0.3 * 0.2 or max(s.length for s in strides) == 14
+
+
+def test_a_burst_gets_short_steps_and_the_quiet_after_it_long_ones() -> None:
+    def burst(pace: Pace, stride: Stride) -> float:
+        return (1e-2 if 20 <= pace.time < 25 else 1e-5) * stride.length**3
+
+    paces, strides, rejected = march(Pacing((100.0,), 14.0, 0.2), burst)
+    lengths = {p.time: s.length for p, s in zip(paces[:-1], strides, strict=True)}
+    assert max(length for time, length in lengths.items() if 20 <= time < 25) < 3
+    assert max(length for time, length in lengths.items() if time > 40) > 4
+    assert 1 <= rejected <= 6
+
+
+def test_a_step_grows_by_no_more_than_a_factor() -> None:
+    _, strides, _ = march(Pacing((365.0,), 14.0, 0.2), cubic(0.0))
+    lengths = [stride.length for stride in strides]
+    assert lengths[0] == FIRST_STEP
+    assert all(b <= GROWTH * a * (1 + 1e-9) for a, b in pairwise(lengths))
+    assert max(lengths) == 14
+    assert len(lengths) < 40
+
+
+def test_a_long_run_may_err_in_proportion() -> None:
+    assert Pacing((28.0,), 14.0, 0.2).allowance == 0.2
+    assert Pacing((730.0,), 14.0, 0.2).allowance == 0.4
+
+
+def test_a_rejected_step_is_repeated_shorter_from_the_same_time() -> None:
+    pacing, pace = Pacing((100.0,), 14.0, 0.2), Pace(time=10, steps=7, wanted=4, fresh=False)
+    stride = pacing.next(pace)
+    assert stride == Stride(4, 14)
+    accepted, again = pacing.judge(pace, stride, 1.0, 0.0)
+    assert not accepted
+    assert again == replace(pace, wanted=again.wanted)
+    assert again.wanted < 3
+    accepted, _ = pacing.judge(pace, stride, 0.001, 1.0)
+    assert not accepted, "the cells have a limit of their own"
+
+
+def test_the_shortest_step_is_taken_whatever_its_error() -> None:
+    pacing, pace = Pacing((1.0,), 14.0, 0.2), Pace(wanted=SHORTEST_STEP, fresh=False)
+    accepted, after = pacing.judge(pace, pacing.next(pace), 1e9, 0.0)
+    assert accepted
+    assert after.wanted == SHORTEST_STEP
+    _, _, rejected = march(Pacing((0.3,), 14.0, 0.2), lambda *_: float("nan"))
+    assert rejected < 10
+
+
+def test_a_restart_begins_with_a_short_step_whose_estimate_is_not_judged() -> None:
+    pacing = Pacing((100.0,), 14.0, 0.2)
+    pace = Pace(time=50, steps=9, wanted=10, spent=0.05, last=0.3, fresh=False).restart()
+    stride = pacing.next(pace)
+    assert stride.length == FIRST_STEP
+    accepted, after = pacing.judge(pace, stride, 5.0, 5.0)
+    assert accepted
+    assert (after.spent, after.fresh) == (0.05, False)
+    assert after.changed == 50
+    assert after.wanted == pytest.approx(GROWTH * FIRST_STEP)
+
+
+def test_a_landing_does_not_shorten_the_steps_after_it() -> None:
+    pacing = Pacing((10.1, 100.0), 14.0, 0.2)
+    pace = Pace(time=10, steps=5, wanted=6, fresh=False)
+    stride = pacing.next(pace)
+    assert stride.end == 10.1
+    _, after = pacing.judge(pace, stride, 1e-9, 0.0)
+    assert after.wanted == 6
+
+
+def test_no_tiny_step_is_left_before_a_landing() -> None:
+    pacing = Pacing((10.0,), 14.0, 0.2)
+    assert pacing.next(Pace(time=4, wanted=5.9, fresh=False)).length == pytest.approx(3)
+
+
+def test_early_days_may_err_more_than_late_ones() -> None:
+    pacing = Pacing((365.0,), 14.0, 0.2)
+    tolerances = [
+        pacing.tolerance(Pace(time=time, fresh=False), Stride(1.0, time + 1))
+        for time in (0.1, 1.0, 10.0, 100.0)
+    ]
+    assert tolerances == sorted(tolerances, reverse=True)
+    assert tolerances[0] > 10 * tolerances[3]
+    late = Pace(time=100, fresh=False).restart()
+    assert pacing.tolerance(late, Stride(1.0, 101)) > 5 * tolerances[3]
+
+
+def test_what_is_left_at_the_end_may_be_used() -> None:
+    pacing = Pacing((10.0,), 14.0, 0.2)
+    pace = Pace(time=7, spent=0.15, fresh=False)
+    assert pacing.tolerance(pace, Stride(3, 10)) == pytest.approx(0.05)
+    assert pacing.tolerance(replace(pace, spent=0.3), Stride(3, 10)) > 0

@@ -1,0 +1,139 @@
+"""A simulation that chooses its steps keeps its promises."""
+
+from dataclasses import replace
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from tissue.model import step
+from tissue.scenario.config import RunConfig
+from tissue.simulation import simulation as simulating
+from tissue.simulation.pace import FIRST_STEP
+from tissue.simulation.simulation import Record, Simulation
+
+
+@pytest.fixture(scope="module")
+def adaptive(tiny: RunConfig) -> RunConfig:
+    return replace(
+        tiny, step=None, duration=14.0, snapshot_interval=5.0, precision="float64", il1_excess=10.0
+    )
+
+
+def finish(simulation: Simulation) -> list[Record]:
+    records = []
+    while not simulation.finished:
+        records.append(simulation.advance())
+    return records
+
+
+def change(config: RunConfig) -> float:
+    return finish(Simulation(config))[-1].metrics["bv_tv_change_percent"]
+
+
+def test_adaptive_steps_keep_to_the_accuracy_asked(adaptive: RunConfig) -> None:
+    truth = change(replace(adaptive, step=0.125))
+    steps = {}
+    for accuracy in (0.002, 0.0005):
+        simulation = Simulation(replace(adaptive, accuracy=accuracy))
+        last = finish(simulation)[-1].metrics["bv_tv_change_percent"]
+        assert abs(last - truth) < 100 * accuracy
+        assert simulation.pace.spent <= 100 * accuracy
+        steps[accuracy] = simulation.step
+    assert steps[0.002] < steps[0.0005] < 14 / 0.125
+    assert steps[0.002] < 30
+
+
+def test_adaptive_steps_land_on_snapshots_and_tell_their_length(adaptive: RunConfig) -> None:
+    records = finish(Simulation(adaptive))
+    times = [0.0, *(record.metrics["time_day"] for record in records)]
+    assert {5.0, 10.0, 14.0} <= set(times)
+    lengths = [record.metrics["step_day"] for record in records]
+    assert lengths[0] == FIRST_STEP
+    np.testing.assert_allclose(np.diff(times), lengths, rtol=1e-9)
+    assert max(lengths) > 5 * FIRST_STEP
+
+
+def test_health_takes_long_steps_and_stands_still(adaptive: RunConfig) -> None:
+    simulation = Simulation(
+        replace(adaptive, il1_excess=0.0, duration=200.0, snapshot_interval=200.0)
+    )
+    records = finish(simulation)
+    assert abs(records[-1].metrics["bv_tv_change_percent"]) < 1e-4
+    assert len(records) < 25
+
+
+def test_a_rejected_step_leaves_the_state_alone(
+    monkeypatch: pytest.MonkeyPatch, adaptive: RunConfig
+) -> None:
+    simulation = Simulation(adaptive)
+    for _ in range(5):
+        simulation.advance()
+    state, pace = simulation.state, simulation.pace
+    advance, seen = step.advance, []
+
+    def judged_wrong_at_first(*arguments: Any) -> Any:
+        following, account = advance(*arguments)
+        seen.append((arguments[0], arguments[4]))
+        if len(seen) == 1:
+            account = account._replace(error=account.error._replace(bone=jax.numpy.asarray(1.0)))
+        return following, account
+
+    monkeypatch.setattr(simulating, "advance", judged_wrong_at_first)
+    record = simulation.advance()
+    assert record.rejected == 1
+    assert [start is state for start, _ in seen] == [True, True]
+    assert seen[1][1] < seen[0][1]
+    assert simulation.step == pace.steps + 1
+    assert simulation.time == pytest.approx(pace.time + seen[1][1])
+    assert record.metrics["step_day"] == seen[1][1]
+
+
+def test_a_run_goes_on_from_its_state_and_pace(adaptive: RunConfig) -> None:
+    whole, other = Simulation(adaptive), Simulation(adaptive)
+    for _ in range(8):
+        whole.advance()
+    other.state = jax.tree.map(lambda leaf: jax.numpy.asarray(np.asarray(leaf)), whole.state)
+    other.pace = whole.pace
+    a, b = finish(whole)[-1], finish(other)[-1]
+    assert a == b
+    for name in whole.state.__dataclass_fields__:
+        np.testing.assert_array_equal(getattr(whole.state, name), getattr(other.state, name))
+
+
+def test_a_crowd_that_vanishes_is_stepped_with_damping(
+    monkeypatch: pytest.MonkeyPatch, tiny: RunConfig
+) -> None:
+    simulation = Simulation(replace(tiny, step=1.0))
+    simulation.advance()
+    advance, shares = step.advance, []
+
+    def overshooting(*arguments: Any) -> Any:
+        following, account = advance(*arguments)
+        shares.append(arguments[6])
+        if arguments[6] < 1:
+            few = -following.osteoclast_precursors
+            following = replace(following, osteoclast_precursors=few)
+        return following, account
+
+    monkeypatch.setattr(simulating, "advance", overshooting)
+    simulation.advance()
+    assert shares == [step.UNDAMPED, 1.0]
+    assert float(simulation.state.osteoclast_precursors.min()) > 0
+
+
+def test_the_first_step_is_damped(monkeypatch: pytest.MonkeyPatch, tiny: RunConfig) -> None:
+    advance, shares = step.advance, []
+
+    def watched(*arguments: Any) -> Any:
+        shares.append(arguments[6])
+        return advance(*arguments)
+
+    monkeypatch.setattr(simulating, "advance", watched)
+    simulation = Simulation(tiny)
+    simulation.advance()
+    simulation.advance()
+    simulation.pace = simulation.pace.restart()
+    simulation.advance()
+    assert shares == [1.0, step.UNDAMPED, 1.0]

@@ -1,0 +1,89 @@
+"""The middle of a step, as it is expected from the start: what a step is evaluated with.
+
+Geometry, endosteal supply and coupling store are taken here before anything is solved; each is off
+by the square of the step, so that one solve of every field makes a step of the second order.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from tissue.kernels.stencil import Field, total
+from tissue.model import cells, signals
+from tissue.model.account import Activity, LocalError, Seen
+from tissue.model.bone import Pores, pores, remodel
+from tissue.model.parameters import Parameters, Scalar
+from tissue.model.state import Healthy, State
+
+
+class Middle(NamedTuple):
+    """What half a step brings.
+
+    Attributes:
+        pores: geometry.
+        supply: endosteal supply [1/um].
+        store: coupling store, averaged over the step [um].
+        resorption, formation: gross velocities, averaged over the step [um/day].
+    """
+
+    pores: Pores
+    supply: Field
+    store: Field
+    resorption: Field
+    formation: Field
+
+
+@jax.jit
+def expect(
+    state: State,
+    healthy: Healthy,
+    pore: Pores,
+    seen: Seen,
+    p: Parameters,
+    spacing: Scalar,
+    dt: Scalar,
+) -> Middle:
+    """The middle of a step of dt days if precursors and solutes stay as they are."""
+    crowd = pore.exchange.see(state.osteoclast_precursors / healthy.osteoclast_precursors)
+    formed = crowd * cells.osteoclast_recruitment(seen.rankl, seen.signal, healthy.drive, p)
+    loss = signals.osteoclast_loss(seen.excess, p)
+    osteoclasts = cells.relax(state.osteoclasts, formed, loss, dt).mean
+    resorption = cells.resorption(osteoclasts, seen, healthy.rank_occupancy, p)
+    store = cells.relax(state.coupling_store, resorption, p.k_E, dt).mean
+    crowd = pore.exchange.see(state.osteoblast_precursors / healthy.osteoblast_precursors)
+    formed = crowd * cells.osteoblast_recruitment(store, seen.excess, p)
+    osteoblasts = cells.relax(state.osteoblasts, formed, p.delta_B, dt).mean
+    formation = cells.formation(osteoblasts, seen, p)
+    moved = remodel(state.bone_volume_fraction, resorption, formation, spacing, 0.5 * dt)
+    middle = pores(moved.phi, spacing, p)
+    supply = cells.move_supply(state.endosteal_supply, pore, middle)
+    return Middle(middle, supply, store, resorption, formation)
+
+
+@jax.jit
+def local_error(expected: Middle, done: Activity, bone: Field, dt: Scalar) -> LocalError:
+    """What a step may be wrong by: what was found in its middle against what was expected.
+
+    The two differ by the square of dt, and the bone they move by its cube, like the error.
+
+    Args:
+        expected: before the solves.
+        done: in the step.
+        bone: volume fraction at the start.
+        dt: [day].
+    """
+    surface = expected.pores.exchange.surface
+    resorbed, formed = done.resorption - expected.resorption, done.formation - expected.formation
+
+    def share(off: Field, of: Field) -> Array:
+        whole = total(surface * of)
+        return total(surface * jnp.abs(off)) / jnp.where(whole > 0, whole, 1)
+
+    volume = total(bone)
+    misplaced = dt * total(surface * jnp.abs(formed - resorbed))
+    return LocalError(
+        misplaced / jnp.where(volume > 0, volume, 1),
+        jnp.maximum(share(resorbed, done.resorption), share(formed, done.formation)),
+    )

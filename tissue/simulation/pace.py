@@ -1,0 +1,145 @@
+"""How long the next step is: fixed by the user, or as long as the error of time stepping allows.
+
+The error a step makes is estimated by the step itself. All estimates of a run together stay below
+an allowance: a step may use what is left in proportion to its share of the time left. Time counts
+by its logarithm since the forcing last changed, for that is how a tissue comes to rest: most of the
+error is made in the first days.
+
+References:
+    Gustafsson 1991, ACM Trans Math Softw 17:533 (PI control of the step).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+FIRST_STEP = 0.1
+"""Step after a restart [day]; in the first one a jump of IL-1 by 10 pM costs 0.0003 points."""
+
+SHORTEST_STEP = 0.01
+"""Step that is accepted whatever its error [day]: the fastest cells take days."""
+
+SETTLING = 1.0
+"""Time since the forcing changed from which its logarithm counts [day]: that of the fastest cells
+is a few days."""
+
+CELL_ERROR = 0.02
+"""Largest error of the speed of resorption or formation in one step, relative."""
+
+YEAR = 365.0
+"""Length of a run the accuracy refers to [day]; longer ones may err in proportion."""
+
+ORDER = 3
+"""The error of one step goes with this power of its length."""
+
+SAFETY = 0.85  # of the step that would just meet its tolerance
+GROWTH, SHRINKAGE = 2.5, 0.2  # most that a step changes from one to the next
+PROPORTIONAL, INTEGRAL = 0.2, 0.7  # gains of the controller, over ORDER
+RESERVE = 0.01  # of the allowance, once it is spent
+WORST = 1e6  # error over its tolerance that counts; also for one that is not finite
+TRIFLE = 1e-9  # rounding of times, relative to a step
+
+
+class Stride(NamedTuple):
+    """A step to take: its length, and the exact time it ends at [day]."""
+
+    length: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The clock of a run and all that the choice of steps remembers; kept with the state.
+
+    Attributes:
+        time: simulated so far [day].
+        steps: taken so far.
+        wanted: length of the next step [day], before it is cut to land on a time.
+        spent: sum of the estimated errors of the steps so far [percentage points of BV/TV change].
+        last: error of the last step over its tolerance.
+        fresh: the next step is the first after a change of forcing.
+        changed: time of that change [day].
+    """
+
+    time: float = 0.0
+    steps: int = 0
+    wanted: float = FIRST_STEP
+    spent: float = 0.0
+    last: float = 1.0
+    fresh: bool = True
+    changed: float = 0.0
+
+    def restart(self) -> "Pace":
+        """The pace where the forcing has just changed."""
+        return replace(self, wanted=FIRST_STEP, last=1.0, fresh=True, changed=self.time)
+
+
+@dataclass(frozen=True)
+class Pacing:
+    """The rules a run paces by.
+
+    Attributes:
+        landings: times that a step must end at [day], in order; the last is the end of the run.
+        longest: longest step [day].
+        accuracy: error allowed [percentage points of BV/TV change] in a run of up to a year; None
+            for steps of `longest`, as near as they land.
+    """
+
+    landings: Sequence[float]
+    longest: float
+    accuracy: float | None = None
+
+    @property
+    def allowance(self) -> float:
+        """Error allowed in the whole run [percentage points]."""
+        return (self.accuracy or math.inf) * max(1.0, self.landings[-1] / YEAR)
+
+    def next(self, pace: Pace) -> Stride:
+        """The step to try now."""
+        goal = next(t for t in self.landings if t > pace.time)
+        left = goal - pace.time
+        wanted = self.longest if self.accuracy is None else min(pace.wanted, self.longest)
+        # equal steps when the goal is near: a tiny last one would be as dear as a long one
+        number = math.ceil(left / wanted - TRIFLE)
+        if number <= 1:
+            return Stride(left, goal)
+        length = left / number if self.accuracy is None or number == 2 else wanted
+        return Stride(length, pace.time + length)
+
+    def tolerance(self, pace: Pace, stride: Stride) -> float:
+        """Error that a step may make [percentage points]."""
+        age = pace.time - pace.changed + SETTLING
+        to_come = math.log1p((self.landings[-1] - pace.time) / age)
+        share = math.log1p(stride.length / age) / to_come
+        left = self.allowance - pace.spent
+        if left <= 0:  # steps that could not be shorter have spent it
+            left = RESERVE * self.allowance
+        return left * min(1.0, share)
+
+    def judge(self, pace: Pace, stride: Stride, bone: float, cells: float) -> tuple[bool, Pace]:
+        """Whether a step was short enough, and the pace after it or for its repetition.
+
+        Args:
+            pace: before the step.
+            stride: the step.
+            bone: estimated error of its change of BV/TV [percentage points].
+            cells: estimated relative error of the cells' activity.
+        """
+        after = replace(pace, time=stride.end, steps=pace.steps + 1, fresh=False)
+        if self.accuracy is None:
+            return True, replace(after, spent=pace.spent + (0 if pace.fresh else bone))
+        if pace.fresh:  # what is estimated is the jump itself, not the error
+            return True, replace(after, wanted=GROWTH * stride.length)
+        worst = max(bone / self.tolerance(pace, stride), cells / CELL_ERROR)
+        worst = min(max(worst, 1 / WORST), WORST) if math.isfinite(worst) else WORST
+        enough = SAFETY * worst ** (-1 / ORDER)
+        if not worst <= 1 and stride.length > SHORTEST_STEP:
+            shorter = stride.length * max(enough, SHRINKAGE)
+            return False, replace(pace, wanted=max(shorter, SHORTEST_STEP))
+        smooth = worst ** (-INTEGRAL / ORDER) * (pace.last / worst) ** (PROPORTIONAL / ORDER)
+        wanted = stride.length * min(max(SAFETY * smooth, SHRINKAGE), GROWTH)
+        if stride.length < pace.wanted:  # cut to land: no reason to go on with short steps
+            wanted = max(wanted, min(pace.wanted, stride.length * enough))
+        wanted = min(max(wanted, SHORTEST_STEP), self.longest)
+        return True, replace(after, wanted=wanted, last=worst, spent=pace.spent + bone)

@@ -22,6 +22,7 @@ from tissue.model.step import osteoblast_population, osteoclast_population
 
 P = preset("mouse")
 HIGH = 10.0  # pM of excess IL-1
+INSTANT = 1e-6  # day, in which no cell has changed
 
 
 def excess(il1: float, p: Parameters = P) -> float:
@@ -55,17 +56,19 @@ def test_uniform_il1_excess_gives_uniform_il1(tissue: SimpleNamespace) -> None:
 
 
 def test_il1_raises_rankl_expression(tissue: SimpleNamespace) -> None:
-    made = [total(tissue.step(i)[1].activity.fluid.rankl_source) for i in (0.0, HIGH)]
+    made = [total(tissue.step(i, INSTANT)[1].activity.fluid.rankl_source) for i in (0.0, HIGH)]
     assert_allclose(made[1] / made[0], 1 + 3 * S, rtol=1e-6)
 
 
 def test_il1_lowers_opg_expression(tissue: SimpleNamespace) -> None:
-    made = [total(tissue.step(i)[1].activity.fluid.opg_source) for i in (0.0, HIGH)]
+    made = [total(tissue.step(i, INSTANT)[1].activity.fluid.opg_source) for i in (0.0, HIGH)]
     assert_allclose(made[1] / made[0], 1 / (1 + S), rtol=1e-6)
 
 
 def test_opg_may_rise_where_the_sign_is_reversed(tissue: SimpleNamespace) -> None:
-    made = [total(tissue.step(i, a_O=-0.5)[1].activity.fluid.opg_source) for i in (0.0, HIGH)]
+    made = [
+        total(tissue.step(i, INSTANT, a_O=-0.5)[1].activity.fluid.opg_source) for i in (0.0, HIGH)
+    ]
     assert_allclose(made[1] / made[0], 1 / (1 - 0.5 * S), rtol=1e-6)
 
 

@@ -9,9 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tissue.simulation.pace import (
-    FIRST_STEP,
     GROWTH,
-    SHORTEST_STEP,
     Pace,
     Pacing,
     Stride,
@@ -25,6 +23,7 @@ def cubic(rate: float) -> Errors:
     return lambda _, stride: rate * stride.length**3
 
 
+SHORTEST = 0.1  # day
 QUIET = cubic(1e-5)
 
 
@@ -93,7 +92,7 @@ def test_a_burst_gets_short_steps_and_the_quiet_after_it_long_ones() -> None:
 def test_a_step_grows_by_no_more_than_a_factor() -> None:
     _, strides, _ = march(Pacing((365.0,), 14.0, 0.2), cubic(0.0))
     lengths = [stride.length for stride in strides]
-    assert lengths[0] == FIRST_STEP
+    assert lengths[0] == SHORTEST
     assert all(b <= GROWTH * a * (1 + 1e-9) for a, b in pairwise(lengths))
     assert max(lengths) == 14
     assert len(lengths) < 40
@@ -117,10 +116,10 @@ def test_a_rejected_step_is_repeated_shorter_from_the_same_time() -> None:
 
 
 def test_the_shortest_step_is_taken_whatever_its_error() -> None:
-    pacing, pace = Pacing((1.0,), 14.0, 0.2), Pace(wanted=SHORTEST_STEP, fresh=False)
+    pacing, pace = Pacing((1.0,), 14.0, 0.2), Pace(wanted=SHORTEST, fresh=False)
     accepted, after = pacing.judge(pace, pacing.next(pace), 1e9, 0.0)
     assert accepted
-    assert after.wanted == SHORTEST_STEP
+    assert after.wanted == SHORTEST
     _, _, rejected = march(Pacing((0.3,), 14.0, 0.2), lambda *_: float("nan"))
     assert rejected < 10
 
@@ -129,12 +128,12 @@ def test_a_restart_begins_with_a_short_step_whose_estimate_is_not_judged() -> No
     pacing = Pacing((100.0,), 14.0, 0.2)
     pace = Pace(time=50, steps=9, wanted=10, spent=0.05, last=0.3, fresh=False).restart()
     stride = pacing.next(pace)
-    assert stride.length == FIRST_STEP
+    assert stride.length == SHORTEST
     accepted, after = pacing.judge(pace, stride, 5.0, 5.0)
     assert accepted
     assert (after.spent, after.fresh) == (0.05, False)
     assert after.changed == 50
-    assert after.wanted == pytest.approx(GROWTH * FIRST_STEP)
+    assert after.wanted == pytest.approx(GROWTH * SHORTEST)
 
 
 def test_a_landing_does_not_shorten_the_steps_after_it() -> None:

@@ -14,12 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-FIRST_STEP = 0.1
-"""Step after a restart [day]; in the first one a jump of IL-1 by 10 pM costs 0.0003 points."""
-
-SHORTEST_STEP = 0.01
-"""Step that is accepted whatever its error [day]: the fastest cells take days."""
-
 SETTLING = 1.0
 """Time since the forcing changed from which its logarithm counts [day]: that of the fastest cells
 is a few days."""
@@ -55,7 +49,8 @@ class Pace:
     Attributes:
         time: simulated so far [day].
         steps: taken so far.
-        wanted: length of the next step [day], before it is cut to land on a time.
+        wanted: length of the next step [day], before it is cut to land on a time; not used while
+            fresh.
         spent: sum of the estimated errors of the steps so far [percentage points of BV/TV change].
         last: error of the last step over its tolerance.
         fresh: the next step is the first after a change of forcing.
@@ -64,7 +59,7 @@ class Pace:
 
     time: float = 0.0
     steps: int = 0
-    wanted: float = FIRST_STEP
+    wanted: float = 0.0
     spent: float = 0.0
     last: float = 1.0
     fresh: bool = True
@@ -72,7 +67,7 @@ class Pace:
 
     def restart(self) -> "Pace":
         """The pace where the forcing has just changed."""
-        return replace(self, wanted=FIRST_STEP, last=1.0, fresh=True, changed=self.time)
+        return replace(self, last=1.0, fresh=True, changed=self.time)
 
 
 @dataclass(frozen=True)
@@ -84,11 +79,14 @@ class Pacing:
         longest: longest step [day].
         accuracy: error allowed [percentage points of BV/TV change] in a run of up to a year; None
             for steps of `longest`, as near as they land.
+        shortest: first step after a change of forcing, and step that is accepted whatever its
+            error [day].
     """
 
     landings: Sequence[float]
     longest: float
     accuracy: float | None = None
+    shortest: float = 0.1
 
     @property
     def allowance(self) -> float:
@@ -99,7 +97,8 @@ class Pacing:
         """The step to try now."""
         goal = next(t for t in self.landings if t > pace.time)
         left = goal - pace.time
-        wanted = self.longest if self.accuracy is None else min(pace.wanted, self.longest)
+        wanted = self.shortest if pace.fresh else pace.wanted
+        wanted = self.longest if self.accuracy is None else min(wanted, self.longest)
         # equal steps when the goal is near: a tiny last one would be as dear as a long one
         number = math.ceil(left / wanted - TRIFLE)
         if number <= 1:
@@ -134,12 +133,12 @@ class Pacing:
         worst = max(bone / self.tolerance(pace, stride), cells / CELL_ERROR)
         worst = min(max(worst, 1 / WORST), WORST) if math.isfinite(worst) else WORST
         enough = SAFETY * worst ** (-1 / ORDER)
-        if not worst <= 1 and stride.length > SHORTEST_STEP:
+        if not worst <= 1 and stride.length > self.shortest:
             shorter = stride.length * max(enough, SHRINKAGE)
-            return False, replace(pace, wanted=max(shorter, SHORTEST_STEP))
+            return False, replace(pace, wanted=max(shorter, self.shortest))
         smooth = worst ** (-INTEGRAL / ORDER) * (pace.last / worst) ** (PROPORTIONAL / ORDER)
         wanted = stride.length * min(max(SAFETY * smooth, SHRINKAGE), GROWTH)
         if stride.length < pace.wanted:  # cut to land: no reason to go on with short steps
             wanted = max(wanted, min(pace.wanted, stride.length * enough))
-        wanted = min(max(wanted, SHORTEST_STEP), self.longest)
+        wanted = min(max(wanted, self.shortest), self.longest)
         return True, replace(after, wanted=wanted, last=worst, spent=pace.spent + bone)

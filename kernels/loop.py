@@ -34,6 +34,7 @@ def computed_once(function: Callable[..., Result], *arguments: Any) -> Result:
     which multiplies the cost of a multigrid cycle by eight; it deletes `optimization_barrier`
     before it fuses, but never fuses across a branch. Other backends fuse sensibly.
     """
+    function = jax.jit(function)  # traced once, however often it stands below
     shapes = jax.eval_shape(function, *arguments)
 
     def otherwise(*_: Any) -> Result:

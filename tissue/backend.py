@@ -1,5 +1,6 @@
 """The machine a run computes on: versions, devices, memory, and whether its results are right."""
 
+import hashlib
 import os
 import platform
 import resource
@@ -21,11 +22,25 @@ _SIZE = 200_000  # large enough for the vectorised and parallel code paths
 def keep_compiled() -> None:
     """Keeps compiled programs on disk between runs, unless the user has said where or not to.
 
-    Not on CPU, where loading them logs false alarms of missing machine features.
+    One folder for each kind of processor: a home folder may be shared by machines that do not
+    understand each other's programs.
     """
-    if jax.default_backend() != "cpu" and not jax.config.values["jax_compilation_cache_dir"]:
+    if not jax.config.values["jax_compilation_cache_dir"]:
         root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        jax.config.update("jax_compilation_cache_dir", str(root / "tissue" / "jax"))
+        jax.config.update("jax_compilation_cache_dir", str(root / "tissue" / "jax" / _processor()))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
+
+def _processor() -> str:
+    """A short name for what programs this processor understands."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = [platform.processor()]
+    skills = sorted(
+        {line for line in lines if line.startswith(("flags", "Features", "model name"))}
+    )
+    return hashlib.sha256("\n".join(skills or lines).encode()).hexdigest()[:12]
 
 
 def versions() -> dict[str, str]:

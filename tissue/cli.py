@@ -23,6 +23,8 @@ RUN_FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit code."""
     options = _parser().parse_args(arguments)
+    # XLA's loader of programs kept on disk takes two tuning hints for missing machine features
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         code = int(options.command(options))
         sys.stdout.flush()

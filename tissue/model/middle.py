@@ -24,13 +24,11 @@ class Middle(NamedTuple):
     Attributes:
         pores: geometry.
         supply: endosteal supply [1/um].
-        store: coupling store, averaged over the step [um].
         resorption, formation: gross velocities, averaged over the step [um/day].
     """
 
     pores: Pores
     supply: Field
-    store: Field
     resorption: Field
     formation: Field
 
@@ -44,8 +42,11 @@ def expect(
     p: Parameters,
     spacing: Scalar,
     dt: Scalar,
-) -> Middle:
-    """The middle of a step of dt days if precursors and solutes stay as they are."""
+) -> tuple[Middle, Field]:
+    """The middle of a step of dt days if precursors and solutes stay as they are.
+
+    And the coupling store [um], averaged over the step.
+    """
     crowd = pore.exchange.see(state.osteoclast_precursors / healthy.osteoclast_precursors)
     formed = crowd * cells.osteoclast_recruitment(seen.rankl, seen.signal, healthy.drive, p)
     loss = signals.osteoclast_loss(seen.excess, p)
@@ -59,7 +60,7 @@ def expect(
     moved = remodel(state.bone_volume_fraction, resorption, formation, spacing, 0.5 * dt)
     middle = pores(moved.phi, spacing, p)
     supply = cells.move_supply(state.endosteal_supply, pore, middle)
-    return Middle(middle, supply, store, resorption, formation)
+    return Middle(middle, supply, resorption, formation), store
 
 
 @jax.jit

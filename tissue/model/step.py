@@ -228,32 +228,36 @@ def _resorb(
 
 
 class _Moved(NamedTuple):
-    """What moved along with the surface, or along it."""
+    """What moved along with the surface."""
 
     motion: Motion
     pores: Pores
-    spread_effort: Effort
     precursors: tuple[Field, Field]
-    spread: Field
     supply: Field
 
 
 @jax.jit
+def _spread(
+    density: Field, surface: Field, motility: Scalar, dt: Scalar, n: Numerics
+) -> tuple[Field, Effort]:
+    """A density after diffusing along the surface; one at a time, for the sake of memory."""
+    along = jnp.asarray(motility, density.dtype)[None]
+    spread, effort = spread_along(
+        density[None], surface, along, n.spacing, dt, tolerance=n.tolerance
+    )
+    return spread[0], effort
+
+
+@jax.jit
 def _move_surface(state: State, done: Activity, p: Parameters, dt: Scalar, n: Numerics) -> _Moved:
-    """Cells spread along the surface, the bone moves, the precursors follow the pore space."""
-    on_surface = done.osteoclasts.cells, done.osteoblasts.cells, done.store
-    settled = jnp.stack([density.after for density in on_surface])
-    motility = jnp.stack([jnp.asarray(d, settled.dtype) for d in (p.D_sC, p.D_sB, p.D_sB)])
-    surface = done.pores.exchange.surface
-    spread, effort = spread_along(settled, surface, motility, n.spacing, dt, tolerance=n.tolerance)
+    """The bone moves, and precursors and their supply follow the pore space."""
     motion = remodel(state.bone_volume_fraction, done.resorption, done.formation, n.spacing, dt)
     before = pores(state.bone_volume_fraction, n.spacing, p)
     after = pores(motion.phi, n.spacing, p)
-    lines = done.osteoclasts, done.osteoblasts
     eps = after.exchange.porosity
-    precursors = lines[0].after / eps, lines[1].after / eps
+    precursors = done.osteoclasts.after / eps, done.osteoblasts.after / eps
     supply = cells.move_supply(state.endosteal_supply, before, after)
-    return _Moved(motion, after, effort, precursors, spread, supply)
+    return _Moved(motion, after, precursors, supply)
 
 
 def advance(
@@ -279,15 +283,16 @@ def advance(
     """
     start = pores(state.bone_volume_fraction, n.spacing, p)
     seen = see_solutes(state.il1, state.rankl, state.opg, start, p)
-    expected = expect(state, healthy, start, seen, p, n.spacing, dt)
-    del start
+    expected, expected_store = expect(state, healthy, start, seen, p, n.spacing, dt)
+    del start, seen  # every field let go is memory for the solves
     pore, supply = expected.pores, expected.supply
 
     il1 = solve_il1(state.il1, pore, forcing, p, n)
-    demand = _osteoblast_demand(supply, pore, healthy, il1.field, expected.store, p)
+    demand = _osteoblast_demand(supply, pore, healthy, il1.field, expected_store, p)
     line = state.osteoblast_precursors, state.osteoblasts
     reference = healthy.osteoblast_precursors
     osteoblasts = _lineage(demand, line, reference, state, pore, dt, least, n)
+    del demand, expected_store
 
     stroma = cells.halfway(state.bone_volume_fraction, line[0], osteoblasts.after, pore)
     fluid = solve_pair(
@@ -305,6 +310,15 @@ def advance(
     formation = cells.formation(osteoblasts.cells.mean, seen, p)
     done = Activity(pore, fluid, seen, osteoclasts, osteoblasts, store, resorption, formation)
     error = local_error(expected, done, state.bone_volume_fraction, dt)
+    del expected
+    surface = pore.exchange.surface
+    spread_osteoclasts, first = _spread(osteoclasts.cells.after, surface, p.D_sC, dt, n)
+    spread_osteoblasts, second = _spread(osteoblasts.cells.after, surface, p.D_sB, dt, n)
+    spread_store, third = _spread(store.after, surface, p.D_sB, dt, n)
+    effort = Effort(
+        first.cycles + second.cycles + third.cycles,
+        jnp.maximum(jnp.maximum(first.error, second.error), third.error),
+    )
     moved = _move_surface(state, done, p, dt, n)
     following = State(
         bone_volume_fraction=moved.motion.phi,
@@ -313,9 +327,9 @@ def advance(
         opg=fluid.pair.b,
         osteoclast_precursors=moved.precursors[0],
         osteoblast_precursors=moved.precursors[1],
-        osteoclasts=moved.spread[0],
-        osteoblasts=moved.spread[1],
-        coupling_store=moved.spread[2],
+        osteoclasts=spread_osteoclasts,
+        osteoblasts=spread_osteoblasts,
+        coupling_store=spread_store,
         endosteal_supply=moved.supply,
     )
-    return following, Account(done, moved.motion, moved.pores, moved.spread_effort, error)
+    return following, Account(done, moved.motion, moved.pores, effort, error)

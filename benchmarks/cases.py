@@ -15,7 +15,7 @@ from tissue.simulation.simulation import Simulation
 from tissue.simulation.speed import mirrored
 
 SPACING = 10.0  # um, of made-up mouse bone
-LEFT_BEHIND = 4  # steps until a simulation runs
+LEFT_BEHIND = 10  # steps until a simulation runs: the first ones are short
 
 
 def config(
@@ -23,8 +23,8 @@ def config(
     *,
     parameters: Mapping[str, str] | None = None,
     preset: str = "mouse",
-    step: str = "0.5 day",
-    duration: str = "28 day",
+    step: str = "adaptive",
+    duration: str = "56 day",
     il1: str = "3.5 pM",
     spacing: float = SPACING,
     thickness: float = 60.0,

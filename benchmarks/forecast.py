@@ -20,13 +20,12 @@ from tissue.simulation import plan, speed
 from tissue.simulation.simulation import load_geometry
 
 EDGES, SHORT = (96, 192), (64,)
-DAYS = {64: 7, 96: 28, 192: 14}
+DAYS = {64: 28, 96: 28, 192: 7}
 GOAL_MEMORY, GOAL_TIME = 1.25, 1.5
 RUN = """
 [run]
 preset = "mouse"
 duration = "{days} day"
-step = "0.5 day"
 [geometry.synthetic]
 shape = [{edge}, {edge}, {edge}]
 spacing = "10 um"

@@ -29,6 +29,7 @@ SHORT, FULL, HUGE = (64, 96), (64, 96, 128, 192, 256), 384
 GOAL_GROWTH, GOAL_MEMORY = 1.5, 250
 ENOUGH = 8  # steps of a small grid; a large one takes as many as fit in SECONDS
 SECONDS = 60.0
+YEAR_STEPS = plan.expected_steps(config(64, preset="human", duration="365 day"))
 FITS = 0.9  # share of the memory that a plan may take
 
 
@@ -119,7 +120,7 @@ def told(found: list[dict[str, Any]], left_out: list[str]) -> str:
             f"{f['low_s']:.3g} .. {f['high_s']:.3g}",
             f["cpu_s"],
             f["cycles"],
-            f["step_s"] * 730 / 3600,
+            f["step_s"] * YEAR_STEPS / 60,
             f["planned_step_s"] / f["step_s"],
         )
         for f in found
@@ -131,7 +132,7 @@ def told(found: list[dict[str, Any]], left_out: list[str]) -> str:
         "range s",
         "CPU s",
         "cycles a step",
-        "hours a year (730 steps)",
+        f"min a human year ({YEAR_STEPS} steps)",
         "predicted / measured",
     )
     last, first = found[-1], found[0]
@@ -142,7 +143,7 @@ def told(found: list[dict[str, Any]], left_out: list[str]) -> str:
     )
     missing = f" Left out: {'; '.join(left_out)}." if left_out else ""
     return (
-        f"Float32, mouse bone under IL-1, steps of 0.5 day; a year is extrapolated to 730 steps. "
+        f"Float32, mouse bone under IL-1, adaptive steps. "
         f"{verdict}{missing}\n\n{table(heads, rows)}\n\n{measured_on()}"
     )
 

@@ -48,24 +48,24 @@ def tasks(edge: int) -> dict[str, Task]:
     matrix = coupled(capacity)
     one = operators.levels_of(eps, capacity[None, None])
     two = operators.levels_of(eps, matrix)
-    faces = operators.laid_out(stencil.harmonic_faces(eps))
-    single, pair = (operators.laid_out(jnp.stack([eps] * n)) for n in (1, 2))
-    laid_capacity, laid_matrix = operators.laid_out((capacity[None, None], matrix))
-    bind = operators.laid_out(capacity)
+    faces = stencil.laid_out(stencil.harmonic_faces(eps))
+    single, pair = (stencil.laid_out(jnp.stack([eps] * n)) for n in (1, 2))
+    laid_capacity, laid_matrix = stencil.laid_out((capacity[None, None], matrix))
+    bind = stencil.laid_out(capacity)
     area = surface.specific_surface(phi, SPACING)
     traffic = jax.jit(surface.exchange)(eps, area)
     eroding, growing = 0.3 * jnp.ones_like(phi), 0.1 * jnp.ones_like(phi)
     return {
-        "residual sweep": Task(operators.residual, (one[0], single, single), 7),
+        "residual sweep": Task(multigrid.residual, (one[0], single, single), 7),
         "Jacobi sweep": Task(operators.jacobi, (one[0], single, single), 8),
-        "residual sweep, pair": Task(operators.residual, (two[0], pair, pair), 13, 2),
+        "residual sweep, pair": Task(multigrid.residual, (two[0], pair, pair), 13, 2),
         "face conductances": Task(stencil.harmonic_faces, (eps,), 4),
         "Scharfetter-Gummel faces": Task(operators.fitted_faces, (eps, phi), 5),
         "hierarchy build": Task(
-            lambda f, c: operators.build(f, c, shape), (faces, laid_capacity), 12.5 * 8 / 7
+            lambda f, c: multigrid.hierarchy(f, c, shape), (faces, laid_capacity), 12.5 * 8 / 7
         ),
         "hierarchy build, pair": Task(
-            lambda f, c: operators.build(f, c, shape), (faces, laid_matrix), 19 * 8 / 7, 2
+            lambda f, c: multigrid.hierarchy(f, c, shape), (faces, laid_matrix), 19 * 8 / 7, 2
         ),
         "restriction": Task(operators.restriction(one, shape), (single,), 1.5),
         "prolongation": Task(

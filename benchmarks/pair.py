@@ -16,11 +16,11 @@ from cases import config, running
 from harness import chosen, machine, measured_on, options, publish, record, table, timed
 from stages import inputs
 
-from tissue.kernels import multigrid
+from tissue.kernels import multigrid, stencil
 from tissue.model.parameters import preset
 
 STRONG = 100.0  # kappa O / k_R
-GOAL_PAIR, GOAL_SINGLE = 4, 16
+GOALS = 4, 16  # single-field cycles: at the default binding, and where it is strong
 TIGHT = 1e-9
 
 
@@ -36,7 +36,7 @@ def main() -> None:
         f"strong ({STRONG:g})": {"kappa": f"{kappa:.6g} 1/(pM day)"},
     }
     rows, raw = [], []
-    for name, parameters in cases.items():
+    for (name, parameters), goal in zip(cases.items(), GOALS, strict=True):
         found = measured(asked.edge, parameters, steps=15 if asked.full else 5)
         cycles = found["cycles"]
         rows.append(
@@ -48,7 +48,7 @@ def main() -> None:
                 f"{found['error']:.1e}",
                 found["ms"],
                 found["ms"] / single_ms,
-                "yes" if cycles <= GOAL_PAIR and cycles * ratio <= GOAL_SINGLE else "no",
+                f"{'yes' if cycles * ratio <= goal else 'no'} ({goal})",
             )
         )
         raw.append({"edge": asked.edge, "case": name, "ratio": ratio, **found})
@@ -60,11 +60,11 @@ def main() -> None:
         "true error",
         "ms a solve",
         "solve in single-field cycles",
-        f"<= {GOAL_PAIR} and <= {GOAL_SINGLE}",
+        "goal met",
     )
     publish(
         "pair",
-        f"{asked.edge}^3, float32, warm, steps of 0.5 day. A V-cycle of the pair takes "
+        f"{asked.edge}^3, float32, warm, adaptive steps. A V-cycle of the pair takes "
         f"{pair_ms:.1f} ms, {ratio:.2f} of one of a single field ({single_ms:.1f} ms). The "
         f"last column but one holds everything a solve does, set-up included.\n\n"
         f"{table(heads, rows)}\n\n{measured_on()}",
@@ -78,7 +78,7 @@ def cycle_ratio(edge: int) -> tuple[float, float, float]:
     c = eps / 900
     matrix = jnp.stack([jnp.stack([2 * c, -c]), jnp.stack([-c, 2 * c])])
     one, two = operators.levels_of(eps, c[None, None]), operators.levels_of(eps, matrix)
-    u, v = operators.laid_out(eps[None]), operators.laid_out(jnp.stack([eps, eps]))
+    u, v = stencil.laid_out(eps[None]), stencil.laid_out(jnp.stack([eps, eps]))
     cycle = jax.jit(multigrid.v_cycle)
     times = timed(
         {

@@ -17,7 +17,7 @@ from cases import config, gyroid, noise, running, shrew
 from harness import chosen, machine, measured_on, options, publish, record, table, timed
 
 from tissue.geometry.load import Geometry
-from tissue.kernels import elliptic, multigrid, surface
+from tissue.kernels import elliptic, multigrid, stencil, surface
 
 GOAL, COLD, WARM = 1e-3, 6, 3
 DECAY = (5, 20, 100)  # lengths in voxels
@@ -118,8 +118,8 @@ def solved(before: jax.Array, after: jax.Array, length: float) -> dict[str, Any]
     cold_tolerance, cold, cold_error = reached(now, nothing, exact)
     warm_tolerance, warm, warm_error = reached(now, start, exact)
     levels = operators.levels_of(now.porosity, now.loss[None, None])
-    cycle, sweep = jax.jit(multigrid.v_cycle), jax.jit(operators.residual)
-    s = operators.laid_out(now.source[None])
+    cycle, sweep = jax.jit(multigrid.v_cycle), jax.jit(multigrid.residual)
+    s = stencil.laid_out(now.source[None])
     times = timed(
         {
             "cold": lambda: solve(now, nothing, cold_tolerance),

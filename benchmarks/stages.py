@@ -19,10 +19,13 @@ from tissue.model import cells, cytokines, step
 from tissue.simulation import simulation as running
 
 PARTS = {
-    "il1": "IL-1",
+    "solve_il1": "IL-1",
     "rankl_opg": "RANKL and OPG",
     "step_precursors": "precursors",
     "see_solutes": "see the solutes",
+    "expect": "the middle of the step",
+    "local_error": "the middle of the step",
+    "_spread": "diffusion along the surface",
     "_move_surface": "bone motion",
     "pores": "pores",
     "_examine": "account, examine, metrics",

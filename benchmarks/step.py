@@ -14,6 +14,7 @@ from cases import config, running
 from harness import chosen, machine, measured_on, options, publish, record, table, timed
 from stages import diffusion_along_surface, step_parts
 
+from tissue.kernels import multigrid, stencil
 from tissue.simulation.simulation import Simulation
 
 SURFACE, MOTION, HOST = "diffusion along the surface", "bone motion", "Python (rest of the wall)"
@@ -49,7 +50,7 @@ def main() -> None:
     voxels = asked.edge**3
     publish(
         "step",
-        f"{asked.edge}^3, float32, mouse bone under IL-1, steps of 0.5 day: "
+        f"{asked.edge}^3, float32, mouse bone under IL-1, adaptive steps: "
         f"**{1e6 * wall / voxels:.0f} ns a voxel and step** "
         f"({min(walls):.0f} to {max(walls):.0f} ms in {len(walls)} steps). An undisturbed step "
         f"prepares a stage while the one before still runs: the rest may come out below zero.\n\n"
@@ -82,8 +83,8 @@ def residual_sweep(simulation: Simulation) -> float:
     """Time of one on this bone [ms]."""
     eps = jnp.maximum(1 - simulation.state.bone_volume_fraction, 0.02)
     level = operators.levels_of(eps, (eps / 900)[None, None])[0]
-    u = operators.laid_out(eps[None])
-    sweep = jax.jit(operators.residual)
+    u = stencil.laid_out(eps[None])
+    sweep = jax.jit(multigrid.residual)
     return timed({"": lambda: sweep(level, u, u)}, repeats=15)[""].median
 
 

@@ -24,7 +24,6 @@ from harness import (
     table,
 )
 
-from tissue.errors import InputError
 from tissue.scenario.config import RunConfig
 from tissue.simulation import plan
 from tissue.simulation.machine import usable_memory
@@ -33,7 +32,6 @@ from tissue.simulation.simulation import Simulation
 DAYS = 365.0
 EDGE, LARGE = 128, 256
 SHORT_STEPS, LARGE_STEPS = 4, 20
-FIXED = "0.5 day"  # where the version has no adaptive steps
 
 
 def main() -> None:
@@ -60,18 +58,15 @@ def main() -> None:
 
 
 def human(edge: int) -> RunConfig:
-    """A year of human bone under IL-1, with the steps that the version chooses best."""
-    about: dict[str, Any] = {
-        "preset": "human",
-        "duration": f"{DAYS:g} day",
-        "il1": "3 pM",
-        "spacing": 20.0,
-        "thickness": 150.0,
-    }
-    try:
-        return config(edge, step="adaptive", **about)
-    except InputError:
-        return config(edge, step=FIXED, **about)
+    """A year of human bone under IL-1, with adaptive steps."""
+    return config(
+        edge,
+        preset="human",
+        duration=f"{DAYS:g} day",
+        il1="3 pM",
+        spacing=20.0,
+        thickness=150.0,
+    )
 
 
 def one(edge: int, limit: int | None) -> dict[str, Any]:

@@ -140,13 +140,14 @@ def solve(
         tolerance: relative error in the energy norm.
     """
     shape = (source.shape[0] - 2, *source.shape[1:])
-    faces = tuple(row(t) for t in faces)
+    in_z, in_y, in_x = faces
+    conductances = row(in_z), row(in_y), row(in_x)
     capacity, source, start = row(capacity), row(source)[None], row(start)[None]
-    levels = lax.stop_gradient(hierarchy(faces, capacity[None, None], shape))
+    levels = lax.stop_gradient(hierarchy(conductances, capacity[None, None], shape))
     start, tolerance = lax.stop_gradient((start, tolerance))
 
     def operator(u: Rows) -> Rows:
-        return capacity * u - flux_divergence(faces, u, shape)
+        return capacity * u - flux_divergence(conductances, u, shape)
 
     def forward(_: object, s: Rows) -> tuple[Rows, Effort]:
         return _conjugate_gradients(levels, s, start, tolerance)

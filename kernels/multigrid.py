@@ -65,7 +65,7 @@ def multiply(matrix: Array, u: Array) -> Array:
     n = len(u)
     if n == 1:
         return matrix[0] * u
-    return jnp.stack([sum(matrix[i, j] * u[j] for j in range(n)) for i in range(n)])  # type: ignore[misc]
+    return jnp.stack([sum(matrix[i, j] * u[j] for j in range(n)) for i in range(n)])
 
 
 def residual(level: Level, u: Rows, source: Rows) -> Rows:
@@ -93,7 +93,7 @@ def _level(faces: RowFaces, capacity: Coupling, shape: Shape, openness: float) -
 
 
 def _halved(shape: Shape) -> Shape:
-    return tuple((n + 1) // 2 for n in shape)  # type: ignore[return-value]
+    return tuple((n + 1) // 2 for n in shape)
 
 
 def _children(u: Array, shape: Shape) -> dict[tuple[int, int, int], Array]:

@@ -29,7 +29,7 @@ PlaneFaces = tuple[Planes, Planes, Planes]
 Row = Float[Array, "cells"]
 Rows = Float[Array, "n cells"]
 RowFaces = tuple[Row, Row, Row]
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
 
 AXES = (-3, -2, -1)
 SLABS = 8

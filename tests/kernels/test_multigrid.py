@@ -29,8 +29,8 @@ def matrices(faces: Faces, capacity: Array) -> tuple[Array, Array]:
     units = laid_out(jnp.eye(n).reshape(n, capacity.shape[0], *SHAPE))
     operator = jax.vmap(lambda u: -residual(levels[0], u, jnp.zeros_like(u)))(units)
     cycle = jax.vmap(lambda s: v_cycle(levels, s))(units)
-    both = (inner_planes(planes(rows, SHAPE)) for rows in (operator, cycle))
-    return tuple(rows.reshape(n, n).T for rows in both)
+    operator, cycle = (inner_planes(planes(rows, SHAPE)) for rows in (operator, cycle))
+    return operator.reshape(n, n).T, cycle.reshape(n, n).T
 
 
 def porous(seed: int = 0) -> Array:

@@ -131,7 +131,7 @@ def test_little_is_held_for_a_slow_disk(
 
     monkeypatch.setattr(Simulation, "fields", counted)
     monkeypatch.setattr(running, "write_snapshot", noted)
-    run(replace(tiny, snapshot_interval=tiny.actual_step), tmp_path)
+    run(replace(tiny, snapshot_interval=0.5), tmp_path)
     assert made == written == [0, 1, 2, 3, 4]
     assert max(held) == 2  # one that is written and one that waits
 

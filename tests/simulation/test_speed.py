@@ -60,7 +60,7 @@ def test_without_a_run_a_year_is_foretold(quick: None, monkeypatch: pytest.Monke
     done = bench()
     assert [s.shape for s in done.speeds] == [(16, 16, 16)]
     assert [e.shape for e in done.estimates] == [(128,) * 3, (256,) * 3]
-    assert {e.steps for e in done.estimates} == {730}
+    assert {e.steps for e in done.estimates} == {105}
     small, big = done.estimates
     assert (big.seconds - 5) / (small.seconds - 5) == pytest.approx(8)
 

@@ -31,6 +31,10 @@ COMPILATIONS = 200.0
 SET_UP_STEPS = 5.0
 """Time of the healthy set-up in coupling steps."""
 
+STEPS_TO_SETTLE, QUIET_STEP, USUAL_ERROR = 14, {"mouse": 4.0, "human": 13.0}, 0.2
+"""Adaptive steps that a disease takes to set in, the length of those that follow [day], and the
+accuracy they are for [percentage points] (`benchmarks/time_step.py`)."""
+
 COMPRESSION = 2.5
 """Ratio of a field in a snapshot: bone compresses better, smooth fields less."""
 
@@ -169,9 +173,11 @@ def _steps(config: RunConfig) -> str:
 
 def expected_steps(config: RunConfig) -> int:
     """Coupling steps that a run will take."""
-    if config.step is None:
-        return 100
     times = config.snapshot_times
+    if config.allowed_error is not None:
+        finer = (USUAL_ERROR / config.allowed_error) ** (1 / 3)
+        steps = (STEPS_TO_SETTLE + config.duration / QUIET_STEP[config.preset]) * finer
+        return max(round(steps), len(times))
     gaps = (b - a for a, b in pairwise(times))
     return sum(max(1, math.ceil(gap / config.step - 1e-9)) for gap in gaps)
 

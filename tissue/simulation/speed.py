@@ -23,9 +23,6 @@ from tissue.simulation.plan import Probe, duration, expected_steps, memory, size
 EDGES = (64, 96)
 """Grids that are measured when no run is given."""
 
-STEP = "0.5 day"
-"""Of the steps that are measured when no run is given."""
-
 PATIENCE = 25.0
 """Time that a grid may take for the next one to be measured too [s]."""
 
@@ -308,7 +305,7 @@ def _made_up() -> tuple[Speed, ...]:
     speeds = []
     for edge in EDGES:
         start = time.perf_counter()
-        config = standard(edge, step=STEP)
+        config = standard(edge)
         assert isinstance(config.geometry, SyntheticSettings)
         speeds.append(measure(config, mirrored(config.geometry)))
         if time.perf_counter() - start > PATIENCE:

@@ -7,15 +7,18 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
 from ahead import Built, Target, compiled
 from hlo import Module
 from jax import Array, lax
+from programs import hierarchy, row
 from ptx import Kernel, NoData, assembled
 
-from tissue.kernels import multigrid
+from tissue.kernels import loop, multigrid
 from tissue.kernels.stencil import AXES, shift
 
 DIFFUSION, DECAY = 0.1, 0.01
@@ -80,17 +83,14 @@ def _for_the_cpu(edge: int, *shapes: jax.ShapeDtypeStruct) -> Built:
 
 def barred_cycle(target: Target, edge: int) -> Built:
     """A V-cycle with the branches that hold XLA's CPU backend back from fusing."""
-    field = jax.ShapeDtypeStruct((edge, edge, edge), jnp.float32)
-    one = jax.ShapeDtypeStruct((1, edge, edge, edge), jnp.float32)
-    matrix = jax.ShapeDtypeStruct((1, 1, edge, edge, edge), jnp.float32)
-    levels = jax.eval_shape(multigrid.hierarchy, (field,) * 3, matrix)
-    pretended, jax.default_backend = jax.default_backend, lambda: "cpu"
-    try:
-        # a function of its own: jax keeps what it traced of another
-        cycle = jax.jit(lambda levels, s: multigrid.v_cycle(levels, s))
-        return target.built("V-cycle, 1", edge**3, cycle, levels, one)
-    finally:
-        jax.default_backend = pretended
+
+    def for_the_cpu(*arguments: Any, cpu: Callable[..., Any], default: object) -> Any:
+        return cpu(*arguments)
+
+    # a function of its own: jax keeps what it traced of another
+    cycle = jax.jit(lambda levels, s: multigrid.v_cycle(levels, s))
+    with mock.patch.object(loop.lax, "platform_dependent", for_the_cpu):
+        return target.built("V-cycle, 1", edge**3, cycle, hierarchy(edge, 1), row(edge, 1))
 
 
 def missing_data(good: Built, ptxas: Path, silent: Path) -> dict[str, Callable[[], object]]:

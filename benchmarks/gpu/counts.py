@@ -1,88 +1,155 @@
 """How often each loop of a coupling step turns, counted on the CPU in a running simulation.
 
-usage: python benchmarks/gpu/counts.py [edge in voxels, default 64] [steps, default 16]
+usage: python benchmarks/gpu/counts.py [edge in voxels, default 64]
 
-The last line is a JSON object: the mean iterations of every loop of a coupling step, by the names
-of `LOOPS`. Iterations do not grow from 64^3 to 128^3, so the counts stand for the larger grids.
+The last line is a JSON object: the coupling steps of a year of human bone under IL-1, those tried
+in vain included, and the mean turns of every loop in one of them, by the names of `LOOPS`; and the
+same of steps of one day, of which a few are computed. Iterations do not grow from 64^3 to 128^3, so
+the counts stand for the larger grids.
 """
 
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import jax
 
 from tissue.kernels import binding, surface
+from tissue.model import middle, step
 from tissue.scenario.config import parse_run
+from tissue.simulation import simulation
 from tissue.simulation.simulation import Simulation
 
-STEP = 0.5  # day
-EXCESS = 3.5  # pM of IL-1
-LEFT_BEHIND = 4  # first steps, which start from poorer guesses than all later ones
+YEAR = 365.0  # day
+EXCESS = 3.0  # pM of IL-1
+DAILY = "1 day"
+DAILY_STEPS = 24
+LEFT_BEHIND = 4  # first steps of a day, which start from poorer guesses than all later ones
 
-# a loop is the first of these whose function is around it; those of a lineage in this order
+SOLVES = ("il1", "osteoblast precursors", "osteoclast precursors")
+SPREADS = ("osteoclasts along", "osteoblasts along", "coupling store along")
+MOVES = ("sub-steps to the middle", "sub-steps of the surface")
+
+# a loop is of the first of these functions that is around it; those of one stand in this order
 LOOPS = {
-    "_inner": "pair, inner",
-    "binding_pair": "pair, Newton",
-    "il1": "il1",
-    "_lineage": "osteoclast precursors",
-    "spread_along": "cells along the surface",
-    "move": "sub-steps of the surface",
+    "_newton": ("pair, inner",),
+    "with_new_jacobian": ("pair, Newton",),
+    "binding_pair": ("pair, Jacobian",),
+    "_conjugate_gradients": SOLVES,
+    "spread_along": SPREADS,
+    "move": MOVES,
 }
-SECOND_LINEAGE = "osteoblast precursors"
 
 _turns: Counter[str] = Counter()
+_place = ""  # where in a step it is being traced
 
 
-def counted(module: Any, function: str, name: str) -> None:
-    """Makes a function of a module count its executions, in loops too, under a name."""
+def counted(module: Any, function: str, name: str = "") -> None:
+    """Makes a function count its executions, in loops too, under a name or that of the place."""
     original: Callable[..., Any] = getattr(module, function)
 
     def wrapper(*arguments: Any, **named: Any) -> Any:
-        jax.debug.callback(lambda: _turns.update([name]))
+        what = name or _place
+        jax.debug.callback(lambda: _turns.update([what]))
         return original(*arguments, **named)
 
     setattr(module, function, wrapper)
 
 
-def measured(edge: int, steps: int) -> dict[str, float]:
-    """Mean iterations a step of every loop."""
-    counted(binding, "hierarchy", "Newton")  # built once a Newton step
-    counted(surface, "godunov_slopes", "slopes")  # once before the sub-steps and once in each
-    simulation = Simulation(parse_run(example(edge), Path(), "counts"))
+def placed(module: Any, function: str, name: str) -> None:
+    """Gives the place where a function is called a name."""
+    original: Callable[..., Any] = getattr(module, function)
+
+    def wrapper(*arguments: Any, **named: Any) -> Any:
+        with _at(name):
+            return original(*arguments, **named)
+
+    setattr(module, function, wrapper)
+
+
+@contextmanager
+def _at(name: str) -> Iterator[None]:
+    global _place
+    before, _place = _place, name
+    try:
+        yield
+    finally:
+        _place = before
+
+
+def watched() -> None:
+    """Has every step counted that is computed from here on, whether a run takes it or not."""
+    counted(binding, "hierarchy", "pair, Jacobian")  # built once a turn
+    counted(binding, "_newton", "pair, Newton")
+    counted(surface, "godunov_slopes")  # once before the sub-steps and twice in each
+    for module, name in zip((middle, step), MOVES, strict=True):
+        placed(module, "remodel", name)
+    spread, advance = step._spread, simulation.advance
+    spreads: list[Any] = []
+
+    def spread_watched(*arguments: Any) -> Any:
+        found = spread(*arguments)
+        spreads.append(found[1].cycles)
+        return found
+
+    def advance_watched(*arguments: Any) -> Any:
+        following, account = advance(*arguments)
+        efforts = account.efforts
+        _turns.update({name: int(efforts[name].cycles) for name in SOLVES})
+        _turns.update({"steps": 1, "pair, inner": int(efforts["rankl and opg"].cycles)})
+        _turns.update(dict(zip(SPREADS, map(int, spreads), strict=True)))
+        spreads.clear()
+        return following, account
+
+    step._spread = spread_watched
+    simulation.advance = advance_watched
+
+
+def means() -> dict[str, float]:
+    """Mean turns a step of every loop, since they were last cleared."""
+    jax.effects_barrier()
+    steps = _turns["steps"]
+    slopes = {name: (_turns[name] / steps - 1) / 2 for name in MOVES}
+    names = (name for names in LOOPS.values() for name in names)
+    return {name: slopes.get(name, _turns[name] / steps) for name in names}
+
+
+def year(edge: int) -> dict[str, Any]:
+    """Of the steps that a year takes."""
+    run = Simulation(parse_run(example(edge), Path(), "counts"))
+    _turns.clear()
+    while not run.finished:
+        run.advance()
+    return {"steps": _turns["steps"], "taken": run.step, "turns": means()}
+
+
+def daily(edge: int) -> dict[str, Any]:
+    """Of steps of one day."""
+    run = Simulation(parse_run(example(edge, DAILY), Path(), "counts"))
     for _ in range(LEFT_BEHIND):
-        simulation.advance()
+        run.advance()
     jax.effects_barrier()
     _turns.clear()
-    cycles: Counter[str] = Counter()
-    for _ in range(steps):
-        cycles.update(simulation.advance().cycles)
-    jax.effects_barrier()
-    return {
-        "il1": cycles["il1"] / steps,
-        "pair, Newton": _turns["Newton"] / steps,
-        "pair, inner": cycles["rankl and opg"] / steps,
-        "osteoclast precursors": cycles["osteoclast precursors"] / steps,
-        "osteoblast precursors": cycles["osteoblast precursors"] / steps,
-        "cells along the surface": cycles["cells along the surface"] / steps,
-        "sub-steps of the surface": _turns["slopes"] / steps - 1,
-    }
+    for _ in range(DAILY_STEPS):
+        run.advance()
+    return {"steps": round(YEAR), "counted": DAILY_STEPS, "turns": means()}
 
 
-def example(edge: int) -> dict[str, Any]:
-    """A run on made-up mouse bone under IL-1, as `benchmarks/step.py` has it."""
-    bone = {"shape": [edge] * 3, "spacing": "10 um", "bv_tv": 0.2, "thickness": "60 um"}
+def example(edge: int, step: str = "adaptive") -> dict[str, Any]:
+    """A year of made-up human bone under IL-1, as `benchmarks/year.py` has it."""
+    bone = {"shape": [edge] * 3, "spacing": "20 um", "bv_tv": 0.2, "thickness": "150 um"}
     return {
-        "run": {"duration": "28 day", "step": f"{STEP} day"},
+        "run": {"preset": "human", "duration": f"{YEAR:g} day", "step": step},
         "geometry": {"synthetic": bone},
         "disease": {"il1_excess": f"{EXCESS} pM"},
     }
 
 
 if __name__ == "__main__":
-    numbers = [int(argument) for argument in sys.argv[1:]]
-    edge, steps = (*numbers, *(64, 16)[len(numbers) :])
-    print(json.dumps({"edge": edge, "steps": steps, "turns": measured(edge, steps)}))
+    edge = int(sys.argv[1]) if len(sys.argv) > 1 else 64
+    watched()
+    print(json.dumps({"edge": edge, **year(edge), "daily": daily(edge)}))

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import controls
-import jax
 import programs
 import ptx
 from ahead import WORD, Built, Target
 from checks import failures
-from counts import LOOPS, SECOND_LINEAGE
+from counts import LOOPS
 from devices import COMPILED
 from hlo import Loop, arrays
 
@@ -76,11 +75,11 @@ def row(built: Built, kernels: tuple[ptx.Kernel, ...]) -> Row:
 def named(loops: tuple[Loop, ...]) -> list[str]:
     """Names of the loops as `counts.py` counts them, or the functions around one it lacks."""
     names: list[str] = []
+    left = {function: iter(of_one) for function, of_one in LOOPS.items()}
     for loop in loops:
-        plain = [function.split(".")[0] for function in loop.chain]
-        name = next((LOOPS[f] for f in LOOPS if f in plain), "/".join(plain))
-        second = name == LOOPS["_lineage"] and name in names
-        names.append(SECOND_LINEAGE if second else name)
+        around = {part for function in loop.chain for part in function.split(".")}
+        function = next((f for f in LOOPS if f in around), "")
+        names.append(next(left.get(function, iter(())), "/".join(loop.chain)))
     return names
 
 
@@ -140,7 +139,6 @@ def caught(target: Target, good: Built, edge: int, ptxas: Path) -> list[Row]:
 
 def main(key: str, edge: int, with_controls: bool) -> None:
     ptxas, target = ptx.assembler(), Target(COMPILED[key])
-    jax.default_backend = lambda: "gpu"  # kernels/loop.py asks it what it compiles for
     good = None
     for built in programs.every(target, edge):
         good = good or built

@@ -1,22 +1,25 @@
 """The programs that the gate compiles, as a run uses them."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from ahead import Built, Target
-from counts import EXCESS, STEP, example
+from counts import EXCESS, example
 from jax import Array
 
 from tissue.kernels import elliptic, multigrid
 from tissue.kernels.explicit import steps
 from tissue.model.homeostasis import healthy_tissue
-from tissue.model.step import Forcing, Numerics, advance
+from tissue.model.step import UNDAMPED, Forcing, Numerics, advance
 from tissue.scenario.config import parse_run
+from tissue.simulation.simulation import _examine
 
-SPACING, TOLERANCE = 10.0, 1e-4  # um, relative
+SPACING, TOLERANCE = 20.0, 1e-3  # um, relative
+STEP = 8.0  # day
 EXPLICIT_STEP, EXPLICIT_STEPS = 1e-5, 100  # day, in one program
 
 
@@ -29,14 +32,29 @@ def every(target: Target, edge: int) -> Iterator[Built]:
     """All programs on a grid of edge^3 voxels."""
     voxels = edge**3
     yield explicit(target, edge)
-    faces = (field(edge),) * 3
     for n in (1, 2):
-        levels = jax.eval_shape(multigrid.hierarchy, faces, field(edge, n, n))
         cycle = jax.jit(multigrid.v_cycle)
-        yield target.built(f"V-cycle, {n}", voxels, cycle, levels, field(edge, n))
-    one = field(edge)
-    yield target.built("solve", voxels, elliptic.solve, faces, one, one, one, TOLERANCE)
-    yield target.built("coupling step", voxels, jax.jit(advance), *coupling_arguments(edge))
+        yield target.built(f"V-cycle, {n}", voxels, cycle, hierarchy(edge, n), row(edge, n))
+    one = jax.ShapeDtypeStruct((edge + 2, edge, edge), jnp.float32)  # between empty planes
+    yield target.built("solve", voxels, elliptic.solve, (one,) * 3, one, one, one, TOLERANCE)
+    arguments = coupling_arguments(edge)
+    yield target.built("coupling step", voxels, jax.jit(advance), *arguments)
+    before, _, _, parameters, *_ = arguments
+    after, account = jax.eval_shape(advance, *arguments)
+    start = jax.ShapeDtypeStruct((), jnp.float64)
+    examined = before, after, account, parameters, STEP, start
+    yield target.built("books of a step", voxels, _examine, *examined)
+
+
+def row(edge: int, *lead: int) -> jax.ShapeDtypeStruct:
+    """The shape of a float32 field laid out as a row."""
+    return jax.ShapeDtypeStruct((*lead, (edge + 2) * edge * edge), jnp.float32)
+
+
+def hierarchy(edge: int, n: int) -> Any:
+    """The shapes of all levels for n fields."""
+    made = partial(multigrid.hierarchy, shape=(edge,) * 3)
+    return jax.eval_shape(made, (row(edge),) * 3, row(edge, n, n))
 
 
 def explicit(target: Target, edge: int) -> Built:
@@ -70,4 +88,4 @@ def coupling_arguments(edge: int) -> tuple[Any, ...]:
     config = parse_run(example(edge), Path(), "gate")
     numerics = Numerics(SPACING, TOLERANCE)
     state, healthy, _ = jax.eval_shape(healthy_tissue, field(edge), config.parameters, numerics)
-    return state, healthy, Forcing(EXCESS), config.parameters, STEP, numerics
+    return state, healthy, Forcing(EXCESS), config.parameters, STEP, numerics, UNDAMPED

@@ -173,13 +173,14 @@ def _steps(config: RunConfig) -> str:
 
 def expected_steps(config: RunConfig) -> int:
     """Coupling steps that a run will take."""
-    times = config.snapshot_times
-    if config.allowed_error is not None:
+    times, step = config.snapshot_times, config.step
+    if step is None:
+        assert config.allowed_error
         finer = (USUAL_ERROR / config.allowed_error) ** (1 / 3)
         steps = (STEPS_TO_SETTLE + config.duration / QUIET_STEP[config.preset]) * finer
         return max(round(steps), len(times))
     gaps = (b - a for a, b in pairwise(times))
-    return sum(max(1, math.ceil(gap / config.step - 1e-9)) for gap in gaps)
+    return sum(max(1, math.ceil(gap / step - 1e-9)) for gap in gaps)
 
 
 def memory(config: RunConfig, voxels: int) -> int:

@@ -7,18 +7,16 @@ level 1, in smaller files. Every reader decodes the result like any other deflat
 
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
-from importlib import import_module
 from itertools import product
-from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-isal_zlib: Any = None
-with suppress(ImportError):  # the extra `fast`: three times as fast
-    isal_zlib = import_module("isal.isal_zlib")
+try:
+    from isal import isal_zlib
+except ImportError:  # the extra `fast`: three times as fast
+    isal_zlib = None  # type: ignore[assignment,unused-ignore]
 
 FILTERS = {"shuffle": True, "compression": "gzip", "compression_opts": 1}
 """What datasets written by `write_dataset` declare."""

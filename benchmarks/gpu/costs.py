@@ -14,8 +14,11 @@ from devices import Device
 LAUNCH = 2.5e-6  # s: a kernel or copy with next to nothing to do, as a node of a CUDA graph
 SLOW_LAUNCH = 5e-6  # s: launched one by one; 4 to 6 us are reported (docs/gpu.md)
 TURN = 10e-6  # s: a turn of a loop, whose condition the host reads and answers
-STEPS = 730  # coupling steps a year, of half a day
+BOOKS = 1  # results of a step that the host waits for: its ledger
 GOALS = {128: 10.0, 256: 40.0}  # s: a simulated year on an H100, by the edge of the grid
+
+AROUND = {"pair, inner": "pair, Newton", "pair, Newton": "pair, Jacobian"}  # the loop they are in
+STEP = "coupling step, its books included"
 
 Row = Mapping[str, Any]
 
@@ -38,6 +41,10 @@ class Cost:
         """Predicted time [s]: launches, turns and bytes one after the other."""
         waiting = self.launches * launch + self.turns * TURN
         return waiting + self.bytes * voxels / (device.bandwidth * device.share)
+
+    def __add__(self, other: "Cost") -> "Cost":
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Cost(*(a + b for a, b in pairs))
 
 
 def plain(row: Row) -> Cost:
@@ -72,9 +79,35 @@ def whole(row: Row, turns: Mapping[str, float]) -> Cost:
         moved += times * loop["bytes_per_voxel"]
         read += times
         # the condition that ends a loop is read too, once each time the loop is entered
-        entries = turns["pair, Newton"] if loop["loop"] == "pair, inner" else 1
+        around = AROUND.get(loop["loop"])
+        entries = turns[around] if around else 1
         launches, read = launches + entries, read + entries
     return Cost(launches, read, moved)
+
+
+def counted(rows: Iterable[Row]) -> Row:
+    """What counts.py found: steps of a year, and turns of the loops in one."""
+    return next(row for row in rows if "turns" in row)
+
+
+def daily_step(rows: Iterable[Row], device: str, edge: int) -> Cost:
+    """The cost of a coupling step of one day."""
+    kept = list(rows)
+    programs = _programs(kept, device, edge)
+    turns = counted(kept)["daily"]["turns"]
+    return whole(programs["coupling step"], turns) + _books(programs)
+
+
+def _programs(rows: Iterable[Row], device: str, edge: int) -> dict[str, Row]:
+    return {
+        row["program"]: row
+        for row in rows
+        if row.get("program") and (row["device"], row["edge"]) == (device, edge)
+    }
+
+
+def _books(programs: Mapping[str, Row]) -> Cost:
+    return plain(programs["books of a step"]) + Cost(0, BOOKS, 0)
 
 
 def costs(rows: Iterable[Row], device: str, edge: int) -> dict[str, Cost]:
@@ -86,16 +119,12 @@ def costs(rows: Iterable[Row], device: str, edge: int) -> dict[str, Cost]:
         edge: of the grid.
     """
     kept = list(rows)
-    by_name = {
-        row["program"]: row
-        for row in kept
-        if row.get("program") and (row["device"], row["edge"]) == (device, edge)
-    }
-    turns = next(row["turns"] for row in kept if "turns" in row)
+    by_name = _programs(kept, device, edge)
+    step = whole(by_name["coupling step"], counted(kept)["turns"])
     return {
         "explicit step, 3 species": explicit(by_name["explicit step"]),
         "V-cycle, 1 field": plain(by_name["V-cycle, 1"]),
         "V-cycle, 2 fields": plain(by_name["V-cycle, 2"]),
         "CG iteration, V-cycle included": turn(by_name["solve"]),
-        "coupling step": whole(by_name["coupling step"], turns),
+        STEP: step + _books(by_name),
     }

@@ -20,15 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from checks import failures
-from costs import GOALS, LAUNCH, STEPS, Cost, costs, plain
+from costs import GOALS, LAUNCH, STEP, Cost, costs, counted, plain
 from devices import COMPILED, EDGES, H100
 
 HERE = Path(__file__).resolve().parent
 OUT = HERE.parents[1] / "runs" / "out" / "bench" / "gpu.jsonl"
 PACKAGES = ("jax", "jaxlib", "jax-cuda12-plugin", "jax-cuda12-pjrt", "nvidia-cuda-nvcc-cu12")
 CONTROLS = 11  # as many must be reported, and each caught
-PROGRAMS = 5
-COUNTED_EDGE, COUNTED_STEPS = 64, 16
+PROGRAMS = 6
+COUNTED_EDGE = 64
 
 ONE_LOOP = {"explicit step": "two steps in a loop", "solve": "a CG iteration"}
 
@@ -61,7 +61,7 @@ def finished(process: subprocess.Popen[str]) -> tuple[list[Row], list[str]]:
 
 def gathered(cases: Sequence[tuple[str, int]]) -> tuple[list[Row], list[str]]:
     """Everything that is measured, and the failures of measuring it."""
-    counting = started("counts.py", COUNTED_EDGE, COUNTED_STEPS)
+    counting = started("counts.py", COUNTED_EDGE)
     rows: list[Row] = []
     wrong: list[str] = []
     for device, edge in cases:
@@ -100,8 +100,7 @@ def late(rows: Sequence[Row], cases: Iterable[tuple[str, int]]) -> list[str]:
     wrong = []
     for device, edge in cases:
         if device == H100.key:
-            step = costs(rows, device, edge)["coupling step"]
-            year = STEPS * step.seconds(edge**3, H100)
+            year = counted(rows)["steps"] * costs(rows, device, edge)[STEP].seconds(edge**3, H100)
             print(f"a year at {edge}^3 on {H100.name}: {year:.1f} s predicted, goal {GOALS[edge]}")
             if year > GOALS[edge]:
                 wrong.append(f"a year at {edge}^3: {year:.1f} s predicted, goal {GOALS[edge]}")
@@ -137,12 +136,12 @@ def whole_steps(rows: Sequence[Row], cases: Iterable[tuple[str, int]]) -> list[R
     """Rows of a coupling step with its loops turned as often as counted."""
     made = []
     for device, edge in cases:
-        cost: Cost = costs(rows, device, edge)["coupling step"]
+        cost: Cost = costs(rows, device, edge)[STEP]
         gpu = COMPILED[device]
         total = cost.seconds(edge**3, gpu)
         share = cost.launches * LAUNCH / total
         print(
-            f"coupling step, {gpu.name}, {edge}^3: {cost.launches:.0f} launches, "
+            f"{STEP}, {gpu.name}, {edge}^3: {cost.launches:.0f} launches, "
             f"{cost.turns:.0f} turns, {cost.bytes:.0f} B/voxel; predicted {1e3 * total:.1f} ms, "
             f"{share:.0%} of it launches"
         )

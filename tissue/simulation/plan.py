@@ -10,13 +10,14 @@ from tissue.geometry.synthetic import SyntheticSettings
 from tissue.scenario.config import RunConfig
 from tissue.simulation.machine import usable_memory
 
-FIELDS_IN_MEMORY = 175
-"""Fields alive at the peak of a step: 12.2 GB in all at 256^3 in float32."""
+FIELDS_IN_MEMORY = 110
+"""Fields that a run takes at its peak: 67 alive in a step, the rest lost between them in the heap
+(`benchmarks/growth.py`)."""
 
 SNAPSHOTS_IN_MEMORY = 2
 """On a slow disk: one that is being written and one that waits."""
 
-PROGRAM_MEMORY = 850_000_000
+PROGRAM_MEMORY = 650_000_000
 """What the program takes besides its fields [bytes]."""
 
 SWEEPS_A_STEP = 600.0

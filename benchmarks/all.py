@@ -12,8 +12,8 @@ import time
 from harness import HERE, OUT, README, machine, publish, quietly, table
 
 SUITES = ("kernels", "solver", "pair", "step", "growth", "compile", "year")
-FULL_ONLY = {"forecast": ("--full",)}
-LATER = {"output": (("64", "3"), ()), "time_step": ((), ())}
+FULL_ONLY = {"forecast": ("--full",), "time_step": ()}
+LATER = {"output": (("64", "3"), ())}
 """Suites with a command line of their own: their arguments in short and in full."""
 
 SHARED = {

@@ -152,10 +152,10 @@ def loops(simulation: Simulation, write: Callable[..., Path], repeats: int) -> l
         ways["background, isal"] = (background, by(deflate.igzip))
     times: dict[str, list[float]] = {name: [] for name in ways}
     stalls: dict[str, list[float]] = {name: [] for name in ways}
-    start = simulation.state, simulation.step
+    start = simulation.state, simulation.pace
     for _ in range(repeats):
         for name, (run, way) in ways.items():
-            simulation.state, simulation.step = start
+            simulation.state, simulation.pace = start
             with way():
                 total, waited = run()
             times[name].append(total / STEPS)

@@ -6,12 +6,12 @@ percentage points of the change of BV/TV: at the end, and in brackets the larges
 usage: python benchmarks/time_step.py
 """
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from harness import machine, measured_on, publish, record
 
 from tissue.geometry.load import Geometry
 from tissue.scenario.config import parse_run
@@ -27,11 +27,18 @@ BONES: dict[str, dict[str, Any]] = {
 DOSES = (10.0, 2.0, 0.0)
 DAYS = {"mouse": 28, "human": 56}
 CHECKS = 7  # times a duration, at which errors are compared
+INTRODUCTION = """24^3 voxels, float64. Errors in percentage points of the change of BV/TV against
+steps of 0.0625 day (the year: of 0.5 day), at the end and in brackets the largest on the way; the
+estimate is what the run itself sums up."""
+
+LINES: list[str] = []
+ROWS: list[dict[str, Any]] = []
 
 
 def main() -> None:
-    print("| run | step | days | steps (repeated) | error (largest) | estimate |")
-    print("|---|---|---|---|---|---|")
+    machine()
+    tell("| run | step | days | steps (repeated) | error (largest) | estimate |")
+    tell("|---|---|---|---|---|---|")
     for species in BONES:
         geometry = load_geometry(parse_run(described(species, 1, 0.0), Path(), "b").geometry)
         for dose in DOSES:
@@ -39,6 +46,14 @@ def main() -> None:
     geometry = load_geometry(parse_run(described("human", 1, 0.0), Path(), "b").geometry)
     truth, *_ = course("human", 3.0, 365, 0.5, geometry)
     show("human", 3.0, 365, None, geometry, truth)
+    publish("time-step", f"{INTRODUCTION}\n\n" + "\n".join(LINES) + f"\n\n{measured_on()}")
+    record("time_step", ROWS)
+
+
+def tell(line: str) -> None:
+    """Prints a line of the table, and keeps it."""
+    print(line, flush=True)
+    LINES.append(line)
 
 
 def described(species: str, days: float, dose: float) -> dict[str, Any]:
@@ -77,10 +92,9 @@ def show(
     changes, steps, repeated, spent = course(species, dose, days, step, geometry)
     errors = changes - truth
     name = "adaptive" if step is None else f"{step:g} day"
-    print(
+    tell(
         f"| {species} +{dose:g} pM | {name} | {days} | {steps} ({repeated}) "
-        f"| {errors[-1]:+.4f} ({np.abs(errors).max():.4f}) | {spent:.3f} |",
-        flush=True,
+        f"| {errors[-1]:+.4f} ({np.abs(errors).max():.4f}) | {spent:.3f} |"
     )
     row = {
         "species": species, "il1_excess_pM": dose, "days": days, "step_day": step, "steps": steps,
@@ -88,7 +102,7 @@ def show(
         "largest_error_points": float(np.abs(errors).max()), "estimate_points": spent,
         "change_percent": float(changes[-1]),
     }  # fmt: skip
-    ROWS.append(json.dumps(row))
+    ROWS.append(row)
     return float(np.abs(errors).max())
 
 
@@ -100,12 +114,9 @@ def table(species: str, dose: float, geometry: Geometry) -> None:
     show(species, dose, days, None, geometry, truth)
     if dose:
         order = np.polyfit(np.log(STEPS), np.log(errors), 1)[0]
-        print(f"| {species} +{dose:g} pM | order {order:.2f} | | | | |", flush=True)
-        ROWS.append(json.dumps({"species": species, "il1_excess_pM": dose, "order": float(order)}))
+        tell(f"| {species} +{dose:g} pM | order {order:.2f} | | | | |")
+        ROWS.append({"species": species, "il1_excess_pM": dose, "order": float(order)})
 
-
-ROWS: list[str] = []
 
 if __name__ == "__main__":
     main()
-    print("\n" + "\n".join(ROWS))

@@ -11,6 +11,9 @@ import tasks  # noqa: E402
 
 from tissue.kernels import explicit  # noqa: E402
 from tissue.kernels.elliptic import screened_diffusion  # noqa: E402
+from tissue.simulation.machine import keep_memory  # noqa: E402
+
+keep_memory()  # as in every run
 
 
 def build(contest: worker.Contest) -> worker.Explicit | worker.Steady:

@@ -37,8 +37,7 @@ TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
 
 SOLVER_SHARE = 2.5e-3
 """Relative error of the solves of an adaptive step over the accuracy asked of the run [1/point]: at
-0.2 points 5e-4. At 1e-3 it costs 0.08 points of 40 in mouse at +10 pM, 0.002 of 24 in a human year
-at +3 pM (`benchmarks/time_step.py`)."""
+0.2 points 5e-4, which costs 0.004 points of 24 in a human year at +3 pM."""
 
 LARGEST_TOLERANCE = 3e-3
 

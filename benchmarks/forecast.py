@@ -1,6 +1,7 @@
 """How well does `tissue check` foretell the memory and the wall time of a run?
 
-Both commands as a user gives them, each in a process of its own, on bone that is made up anew.
+Both commands as a user gives them the first time, with no compiled programs on disk, each in a
+process of its own, on bone that is made up anew.
 """
 
 import argparse
@@ -79,7 +80,9 @@ def took(file: Path) -> dict[str, Any]:
     """What `tissue run` takes."""
     command = [sys.executable, "-m", "tissue", "run", str(file), "--quiet", "--out"]
     start = time.perf_counter()
-    process = subprocess.Popen([*command, str(file.with_suffix(""))])
+    environment = os.environ | {"XDG_CACHE_HOME": str(file.parent / "cache")}
+    environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+    process = subprocess.Popen([*command, str(file.with_suffix(""))], env=environment)
     _, status, used = os.wait4(process.pid, 0)
     wall = time.perf_counter() - start
     if status:

@@ -178,27 +178,23 @@ def memory_table(found: list[dict[str, Any]]) -> str:
 def fitted(found: list[dict[str, Any]]) -> str:
     """The constants of the plan, by least squares of relative errors."""
     fields, program = line([(f["edge"] ** 3 * 4, f["peak"]) for f in found])
-    sweeps, fixed = line([(f["edge"] ** 3 * f["sweep_ns"] / 1e9, f["step_s"]) for f in found])
-    ready = [f["setup_s"] + f["first_s"] - 2 * f["step_s"] for f in found]
-    compiling, per_step = line(
+    sweeps = {f["edge"]: 1e9 * f["step_s"] / f["edge"] ** 3 / f["sweep_ns"] for f in found}
+    usual = [n * min(1.0, plan.LARGE ** (1 / 3) / edge) for edge, n in sweeps.items()]
+    set_up, compiling = line(
         [
-            (f["step_s"] / f["compile_s"], r / f["compile_s"])
-            for f, r in zip(found, ready, strict=True)
+            (f["step_s"] / f["compile_s"], (f["setup_s"] + f["first_s"]) / f["compile_s"])
+            for f in found
         ]
     )
     return "\n".join(
         (
             f"FIELDS_IN_MEMORY = {max(fields, 0):.0f}",
             f"PROGRAM_MEMORY = {max(program, 0) / 1e6:.0f}_000_000",
-            f"SWEEPS_A_STEP = {sweeps:.0f}",
-            f"STEP_OVERHEAD = {max(fixed, 0):.3g}",
-            f"COMPILATIONS = {per_step:.3g}",
-            f"SET_UP_STEPS = {compiling:.3g}",
+            f"SWEEPS_A_STEP = {median(usual):.0f}",
+            f"COMPILATIONS = {compiling:.3g}",
+            f"SET_UP_STEPS = {set_up:.3g}",
             f"# bandwidth then {bandwidth().triad:.1f} GB/s; steps in sweeps by size: "
-            + ", ".join(
-                f"{f['edge']}: {1e9 * f['step_s'] / f['edge'] ** 3 / f['sweep_ns']:.0f}"
-                for f in found
-            ),
+            + ", ".join(f"{edge}: {n:.0f}" for edge, n in sweeps.items()),
         )
     )
 

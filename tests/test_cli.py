@@ -362,7 +362,8 @@ def test_an_unknown_preset_is_refused(capfd: Told) -> None:
 def test_check_foretells_the_time(capfd: Told, run_file: Path) -> None:
     assert main(["check", str(run_file)]) == 0
     assert re.search(
-        r"^  time +about \d.* s here and now: .* to start, then about \d+ steps of .* s$",
+        r"^  time +about \d.* s here and now: .* to start the first time, about \d+ steps of .* s, "
+        r".* for the picture$",
         capfd.readouterr().out,
         re.M,
     )

@@ -47,7 +47,7 @@ def test_the_plan_in_words(tiny: RunConfig) -> None:
     assert steps == "steps      of 0.5 day, or as much less as lands on every snapshot"
     _, adaptive, *_ = plan(replace(tiny, step=None), geometry()).lines()
     assert adaptive.startswith("steps      adaptive: 0.2 percentage points of BV/TV change")
-    assert memory.endswith("653 MB")
+    assert memory.endswith("793 MB")
     assert "3 snapshots (about 173 kB), metrics.csv, ledger.csv, run.toml" in writes
 
 
@@ -59,21 +59,22 @@ def test_the_plan_tells_the_time_where_the_machine_was_probed(tiny: RunConfig) -
     assert took == wall_time(tiny, 6000, probe)
     assert took is not None
     assert took.steps == expected_steps(tiny) == 4
-    assert took.total == pytest.approx(took.start + 4 * took.step)
+    assert took.total == pytest.approx(took.start + 4 * took.step + took.end)
     assert took.total > 100
     assert coming.lines()[3].startswith(f"time       about {duration(took.total)} here and now")
-    assert "then about 4 steps of " in coming.lines()[3]
+    assert "about 4 steps of " in coming.lines()[3]
 
 
 def test_the_time_follows_machine_and_grid(tiny: RunConfig) -> None:
-    def of(sweep: float, compilation: float, voxels: int = 10**7) -> Duration:
+    def of(sweep: float, compilation: float, voxels: int = 10**6) -> Duration:
         return wall_time(tiny, voxels, Probe(sweep, compilation))
 
     fast = of(2.0, 0.0)
     assert of(20.0, 0.0).step == pytest.approx(10 * fast.step, rel=0.05)
     assert of(2.0, 1.0).step == fast.step
     assert of(2.0, 1.0).start > fast.start
-    assert of(2.0, 0.0, 2 * 10**7).step == pytest.approx(2 * fast.step, rel=0.05)
+    assert of(2.0, 0.0, 2 * 10**6).step == pytest.approx(2 * fast.step)
+    assert of(2.0, 0.0, 64 * 10**6).step > 100 * fast.step
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_coarse_voxels_are_warned_of(tiny: RunConfig, preset: str, edge: float) 
 def test_too_little_memory_is_warned_of(tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tissue.simulation.plan.usable_memory", lambda: 400_000_000)
     (warning,) = plan(tiny, geometry()).warnings
-    assert "needs about 653 MB of memory and there are 400 MB" in warning
+    assert "needs about 793 MB of memory and there are 400 MB" in warning
 
 
 def test_short_steps_in_float32_are_warned_of(tiny: RunConfig) -> None:

@@ -10,26 +10,29 @@ from tissue.geometry.synthetic import SyntheticSettings
 from tissue.scenario.config import RunConfig
 from tissue.simulation.machine import usable_memory
 
-FIELDS_IN_MEMORY = 110
+FIELDS_IN_MEMORY = 98
 """Fields that a run takes at its peak: 67 alive in a step, the rest lost between them in the heap
 (`benchmarks/growth.py`)."""
 
 SNAPSHOTS_IN_MEMORY = 2
 """On a slow disk: one that is being written and one that waits."""
 
-PROGRAM_MEMORY = 650_000_000
+PROGRAM_MEMORY = 790_000_000
 """What the program takes besides its fields [bytes]."""
 
-SWEEPS_A_STEP = 600.0
-"""Time of a coupling step in passes over its grid (`speed.probe`)."""
+SWEEPS_A_STEP, LARGE = 500.0, 128**3
+"""Time of a coupling step in passes over its grid (`speed.probe`), up to LARGE voxels. Beyond, it
+rises with the cube root of their number: 740 passes at 192^3, 1000 at 256^3
+(`benchmarks/growth.py --fit`)."""
 
-STEP_OVERHEAD = 0.02
-"""Time of a step that does not grow with the grid [s]."""
+COMPILATIONS = 290.0
+"""Time to compile a run in that of the program of the probe; a later run of the same shape finds
+its programs on disk and starts in a third of the time."""
 
-COMPILATIONS = 200.0
-"""Time to compile a run in that of the program of the probe."""
+PICTURE = 180.0
+"""Time that drawing the picture of a finished run takes, in that of the same compilation."""
 
-SET_UP_STEPS = 5.0
+SET_UP_STEPS = 3.0
 """Time of the healthy set-up in coupling steps."""
 
 STEPS_TO_SETTLE, QUIET_STEP, USUAL_ERROR = 14, {"mouse": 4.0, "human": 13.0}, 0.2
@@ -61,16 +64,17 @@ class Probe(NamedTuple):
 
 
 class Duration(NamedTuple):
-    """Wall time of a run [s]: until the first step is done, of every step; and their number."""
+    """Wall time of a run [s]: until the first step is done, of each step, their number, the end."""
 
     start: float
     step: float
     steps: int
+    end: float
 
     @property
     def total(self) -> float:
         """Of the whole run [s]."""
-        return self.start + self.steps * self.step
+        return self.start + self.steps * self.step + self.end
 
 
 @dataclass(frozen=True)
@@ -117,10 +121,11 @@ class Plan:
     def _time(self) -> tuple[str, ...]:
         if self.duration is None:
             return ()
-        start, step, steps = self.duration
+        start, step, steps, end = self.duration
         return (
             f"time       about {duration(self.duration.total)} here and now: {duration(start)} to "
-            f"start, then about {steps} steps of {duration(step)}",
+            f"start the first time, about {steps} steps of {duration(step)}, {duration(end)} for "
+            "the picture",
         )
 
 
@@ -193,9 +198,10 @@ def memory(config: RunConfig, voxels: int) -> int:
 
 def wall_time(config: RunConfig, voxels: int, probe: Probe) -> Duration:
     """Estimated wall time of a run on a grid."""
-    step = STEP_OVERHEAD + SWEEPS_A_STEP * probe.sweep * voxels / 1e9
+    sweeps = SWEEPS_A_STEP * max(1.0, voxels / LARGE) ** (1 / 3)
+    step = sweeps * probe.sweep * voxels / 1e9
     start = probe.loading + COMPILATIONS * probe.compilation + SET_UP_STEPS * step
-    return Duration(start, step, expected_steps(config))
+    return Duration(start, step, expected_steps(config), PICTURE * probe.compilation)
 
 
 def duration(seconds: float) -> str:

@@ -18,7 +18,7 @@ from tissue.model import cells, cytokines, signals
 from tissue.model.bone import pores
 from tissue.model.observables import surface_mean
 from tissue.model.parameters import Parameters, preset
-from tissue.model.step import osteoblast_population, osteoclast_population
+from tissue.model.balance import osteoblast_population, osteoclast_population
 
 P = preset("mouse")
 HIGH = 10.0  # pM of excess IL-1

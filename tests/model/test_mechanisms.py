@@ -15,10 +15,10 @@ from numpy.testing import assert_allclose
 
 from tissue.kernels.stencil import total
 from tissue.model import cells, cytokines, signals
+from tissue.model.balance import osteoblast_population, osteoclast_population
 from tissue.model.bone import pores
 from tissue.model.observables import surface_mean
 from tissue.model.parameters import Parameters, preset
-from tissue.model.balance import osteoblast_population, osteoclast_population
 
 P = preset("mouse")
 HIGH = 10.0  # pM of excess IL-1

@@ -9,14 +9,16 @@ import pytest
 
 from tissue.model import step
 from tissue.scenario.config import RunConfig
+from tissue.scenario.disease import Disease
 from tissue.simulation import simulation as simulating
 from tissue.simulation.simulation import Record, Simulation
 
 
 @pytest.fixture(scope="module")
 def adaptive(tiny: RunConfig) -> RunConfig:
+    ill = Disease(il1_excess=10.0)
     return replace(
-        tiny, step=None, duration=14.0, snapshot_interval=5.0, precision="float64", il1_excess=10.0
+        tiny, step=None, duration=14.0, snapshot_interval=5.0, precision="float64", disease=ill
     )
 
 
@@ -56,7 +58,7 @@ def test_adaptive_steps_land_on_snapshots_and_tell_their_length(adaptive: RunCon
 
 def test_health_takes_long_steps_and_stands_still(adaptive: RunConfig) -> None:
     simulation = Simulation(
-        replace(adaptive, il1_excess=0.0, duration=200.0, snapshot_interval=200.0)
+        replace(adaptive, disease=Disease(), duration=200.0, snapshot_interval=200.0)
     )
     records = finish(simulation)
     assert abs(records[-1].metrics["bv_tv_change_percent"]) < 1e-4

@@ -102,7 +102,7 @@ class DiseaseParameters:
     a_dT: Scalar = quantity(
         "TNF direct osteoclastogenesis, added to the RANK occupancy",
         "1",
-        both=(0.35, 0.1, 0.6),
+        both=(0.4, 0.1, 0.6),
         source="fitted so that IL-1R deficiency halves the TNF osteoclast response (Wei 2005, "
         "read abstract)",
         confidence="medium",

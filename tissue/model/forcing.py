@@ -78,7 +78,7 @@ class Forcing:
     """All that acts on the tissue during a step; the default is health.
 
     Attributes:
-        il1_excess: uniform IL-1 above the healthy level [pM].
+        il1_excess, il1ra_excess: uniform IL-1 and IL-1Ra above the healthy level [pM].
         tnf: uniform TNF [pM].
         estrogen_loss: 0 before, 1 after ovariectomy or menopause.
         relaxation: how much of the IL-1 and TNF of estrogen loss is still made [1].
@@ -90,6 +90,7 @@ class Forcing:
     """
 
     il1_excess: Array | float = 0.0
+    il1ra_excess: Array | float = 0.0
     tnf: Array | float = 0.0
     estrogen_loss: Array | float = 0.0
     relaxation: Array | float = 1.0

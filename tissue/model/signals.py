@@ -39,7 +39,8 @@ def tnf_signal(tnf: Value, f: Forcing, p: Parameters) -> Value:
 
 def antagonist(around: Milieu, f: Forcing, p: Parameters) -> Value:
     """IL-1Ra made by the tissue [pM]: that of marrow, and what inflammatory cells add."""
-    return p.A_0 * f.il1ra + p.A_F * around.inflammatory_cells / p.F_0
+    from_cells = p.A_F * around.inflammatory_cells / p.F_0
+    return f.il1ra * (p.A_0 + from_cells) + f.il1ra_excess
 
 
 def il1_signal(around: Milieu, f: Forcing, p: Parameters) -> Array:

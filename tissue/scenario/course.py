@@ -30,6 +30,10 @@ FREQUENT = 7.0
 """Doses that come at least as often as this [day] are one course: only its start and its end change
 what acts on the tissue."""
 
+NULL = 1e-6
+"""Production that stands for none: the relative error of a concentration that is zero has no
+meaning, and a millionth of RANKL or OPG does nothing."""
+
 EXPOSURES = ("il1ra_drug", "denosumab", "tnf_blocker", "il4")
 COURSE_METRICS = ("estrogen_loss", *(f"{name}_pM" for name in EXPOSURES), "anabolic")
 
@@ -97,12 +101,13 @@ class Course:
             anabolic *= np.exp(-float(p.r_age) * middle)
         values: dict[str, Any] = {
             "il1_excess": disease.il1_excess,
+            "il1ra_excess": disease.il1ra_excess,
             "tnf": 0.0 if "tnf" in out else disease.tnf,
             "estrogen_loss": estrogen.lost(middle) if estrogen else 0.0,
             "relaxation": estrogen.relaxation(middle, p) if estrogen else 1.0,
             "anabolic": anabolic,
-            "rankl": 0.0 if "rankl" in out else rankl * disease.rankl_production,
-            "opg": 0.0 if "opg" in out else disease.opg_production,
+            "rankl": max(rankl * disease.rankl_production * ("rankl" not in out), NULL),
+            "opg": max(disease.opg_production * ("opg" not in out), NULL),
             "il1": 0.0 if "il1" in out else 1.0,
             "il1ra": 0.0 if "il1ra" in out else 1.0,
             "il1_receptor": 0.0 if "il1_receptor" in out else 1.0,
@@ -119,20 +124,16 @@ class Course:
 
     def _anabolic(self, time: float, length: float) -> tuple[float, float]:
         """Factors of teriparatide and romosozumab on formation and on RANKL."""
-        p, formation, rankl = self._p, 1.0, 1.0
-        if "teriparatide" in self._kinetics:
-            pulse = self._share("teriparatide", time, length) / self._usual["teriparatide"]
+        p, kinetics, formation, rankl = self._p, self._kinetics, 1.0, 1.0
+        if "teriparatide" in kinetics:
+            pulse = kinetics["teriparatide"].mean_share(time, length) / self._usual["teriparatide"]
             formation *= 1 + float(p.a_P) * pulse
             rankl *= 1 + float(p.r_P) * pulse
-        if "romosozumab" in self._kinetics:
-            blocked = self._share("romosozumab", time, length)
+        if "romosozumab" in kinetics:
+            blocked = kinetics["romosozumab"].mean_share(time, length)
             formation *= 1 + float(p.a_S) * blocked
             rankl *= 1 - float(p.r_S) * blocked
         return formation, rankl
-
-    def _share(self, drug: str, time: float, length: float) -> float:
-        """Mean share of the largest effect during a step."""
-        return _mean_share(self._kinetics[drug], time, length)
 
 
 def exposure(forcing: Forcing) -> Mapping[str, Array]:
@@ -146,18 +147,10 @@ def _mean(concentrations: Array) -> Array:
     return jnp.sum(concentrations * weights)
 
 
-def _mean_share(kinetics: Kinetics, time: float, length: float) -> float:
-    half = kinetics.drug.half_effect
-    assert half
-    found = kinetics.spread(time, length, 4 * FAST)
-    weights = np.polynomial.legendre.leggauss(4 * FAST)[1] / 2
-    return float(np.sum(weights * found / (found + half)))
-
-
 def _usual_share(name: str) -> float:
     """Mean share of the largest effect at the usual dose, long after its start."""
     drug = DRUGS[name]
     amount, every = drug.usual
     times = every * np.arange(40.0)
     kinetics = Kinetics(drug, Dosing(times, np.full(40, amount / 65.0)), 40 * every)
-    return _mean_share(kinetics, 30 * every, every)
+    return kinetics.mean_share(30 * every, every)

@@ -97,7 +97,7 @@ class Disease:
     """All that is wrong, drugs aside.
 
     Attributes:
-        il1_excess, tnf: uniform [pM].
+        il1_excess, il1ra_excess, tnf: uniform, above health [pM].
         inflammatory_cells: everywhere in marrow [cells/mm^3].
         rankl_production, opg_production: over the healthy ones [1].
         ageing: bone balance falls with age.
@@ -108,6 +108,7 @@ class Disease:
     """
 
     il1_excess: float = 0.0
+    il1ra_excess: float = 0.0
     tnf: float = 0.0
     inflammatory_cells: float = 0.0
     rankl_production: float = 1.0
@@ -140,6 +141,7 @@ def read_disease(
         )
     return Disease(
         il1_excess=table.il1_excess,
+        il1ra_excess=table.il1ra_excess,
         tnf=table.tnf,
         inflammatory_cells=table.inflammatory_cells,
         rankl_production=table.rankl_production,

@@ -108,6 +108,7 @@ def _disease(disease: Disease, folder: Path) -> dict[str, dict[str, Any]]:
     tables: dict[str, dict[str, Any]] = {
         "disease": {
             "il1_excess": units.exact(disease.il1_excess, "pM"),
+            "il1ra_excess": units.exact(disease.il1ra_excess, "pM"),
             "tnf": units.exact(disease.tnf, "pM"),
             "inflammatory_cells": units.exact(disease.inflammatory_cells, "cells/mm^3"),
             "rankl_production": disease.rankl_production,

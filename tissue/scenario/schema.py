@@ -235,6 +235,7 @@ class DiseaseTable(Table):
     """[disease]."""
 
     il1_excess: Concentration = Field(default=0.0, ge=0, description=_CONCENTRATION)
+    il1ra_excess: Concentration = Field(default=0.0, ge=0, description=_CONCENTRATION)
     tnf: Concentration = Field(default=0.0, ge=0, description=_CONCENTRATION)
     inflammatory_cells: Density = Field(
         default=0.0, ge=0, description="a density >= 0 everywhere in marrow, e.g. '100 cells/mm^3'"

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tissue import __version__
-from tissue.errors import InputError, RunError
+from tissue.errors import InputError, RunError, RunStopped
 
 if TYPE_CHECKING:
     from tissue.scenario.config import RunConfig
     from tissue.simulation.simulation import Record
+    from tissue.storage.checkpoint import Checkpoint
 
-RUN_FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+RUN_FAILED, BAD_INPUT, STOPPED, INTERRUPTED = 1, 2, 75, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RunError as error:
         print(f"tissue: {error}", file=sys.stderr)
         return RUN_FAILED
+    except RunStopped as stopped:
+        print(f"tissue: {stopped}", file=sys.stderr)
+        return STOPPED
     except MemoryError:
         print(
             "tissue: the memory is too small for this grid; use coarser voxels or a smaller box",
@@ -61,8 +65,24 @@ def _parser() -> argparse.ArgumentParser:
     _add_run_file(command)
     command.add_argument("--out", type=Path, metavar="DIR", help="default: runs/out/NAME")
     command.add_argument("--overwrite", action="store_true", help="replace a run that is there")
+    command.add_argument(
+        "--resume",
+        nargs="?",
+        const="latest",
+        metavar="WHERE",
+        help="go on with the run in the folder: latest, the number of a step, or a checkpoint",
+    )
     command.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    command.set_defaults(command=_run)
+    command.set_defaults(command=_run, at=None)
+
+    command = commands.add_parser("branch", help="take another course from a moment of a run on")
+    command.add_argument("parent", type=Path, metavar="RUN", help="folder of the run")
+    _add_run_file(command)
+    command.add_argument("--at", required=True, metavar="TIME", help="e.g. '180 day'")
+    command.add_argument("--out", type=Path, metavar="DIR", help="default: runs/out/NAME")
+    command.add_argument("--overwrite", action="store_true", help="replace a run that is there")
+    command.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    command.set_defaults(command=_run, resume=None)
 
     command = commands.add_parser("check", help="check a run file and print the plan")
     _add_run_file(command)
@@ -121,7 +141,14 @@ def _run(options: argparse.Namespace) -> int:
     backend.keep_compiled()
     folder = options.out or Path("runs/out") / config.name
     with _Progress(config, options.quiet) as progress:
-        done = run(config, folder, overwrite=options.overwrite, watch=progress)
+        done = run(
+            config,
+            folder,
+            overwrite=options.overwrite,
+            watch=progress,
+            resume=options.resume,
+            parent=_parent(options),
+        )
     try:
         picture = write_summary(folder, config.name)
     except OSError as error:
@@ -135,6 +162,19 @@ def _run(options: argparse.Namespace) -> int:
         print(f"{len(done.snapshots)} snapshots, metrics.csv and ledger.csv in {folder}")
         print(f"picture: {picture}")
     return 0
+
+
+def _parent(options: argparse.Namespace) -> "Checkpoint | None":
+    if options.at is None:
+        return None
+    from tissue import units
+    from tissue.simulation.resume import at_time
+
+    try:
+        time = units.parse(options.at, "day")
+    except units.UnitError as error:
+        raise InputError(f"--at: {error}") from None
+    return at_time(options.parent, time)
 
 
 class _Progress:

@@ -326,6 +326,15 @@ class OutputTable(Table):
     """[output]."""
 
     snapshots: Time | None = Field(default=None, gt=0, description="a time > 0, e.g. '7 day'")
+    checkpoints: Time | None = Field(
+        default=None, gt=0, description="a time > 0 in the simulation, e.g. '5 day'"
+    )
+    checkpoint_every_wall: Time = Field(
+        default=30 / 1440, gt=0, description="a time > 0 on the clock on the wall, e.g. '30 min'"
+    )
+    keep_every: int = Field(
+        default=0, ge=0, description="a whole number >= 0: every so many checkpoints are kept"
+    )
     fields: _Names = Field(
         default=("bone_volume_fraction", "il1", "rankl", "opg", "osteoclasts", "osteoblasts"),
         min_length=1,

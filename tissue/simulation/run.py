@@ -1,18 +1,20 @@
 """A run: a simulation with a folder that fills with its results."""
 
 import logging
+import math
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from logging.handlers import MemoryHandler
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from jax.errors import JaxRuntimeError
 
-from tissue.errors import InputError, RunError
+from tissue.errors import InputError, RunError, RunStopped
 from tissue.geometry.load import Geometry, ImageSettings
 from tissue.model.observables import METRICS
 from tissue.scenario.config import RunConfig
@@ -20,8 +22,14 @@ from tissue.scenario.resolved import resolved_toml
 from tissue.simulation.ledger import LEDGER
 from tissue.simulation.plan import plan
 from tissue.simulation.provenance import provenance
+from tissue.simulation.requests import Requests
+from tissue.simulation.resume import branched, find, held, held_fields, resumed
 from tissue.simulation.simulation import Record, Simulation, load_geometry
-from tissue.storage.snapshot import list_snapshots, read_snapshot, remove_unfinished, write_snapshot
+from tissue.storage import checkpoint as checkpoint_files
+from tissue.storage import snapshot as snapshot_files
+from tissue.storage.checkpoint import Checkpoint, list_checkpoints, write_checkpoint
+from tissue.storage.lock import locked
+from tissue.storage.snapshot import list_snapshots, read_snapshot, write_snapshot
 from tissue.storage.tables import Table, read_table
 from tissue.storage.writer import Writer
 
@@ -70,8 +78,10 @@ def run(
     overwrite: bool = False,
     geometry: Geometry | None = None,
     watch: Callable[[Record], None] | None = None,
+    resume: str | None = None,
+    parent: Checkpoint | None = None,
 ) -> Run:
-    """Runs a simulation to its end and writes snapshots and tables as it goes.
+    """Runs a simulation to its end and writes snapshots, tables and checkpoints as it goes.
 
     Args:
         config: the run.
@@ -79,22 +89,35 @@ def run(
         overwrite: replace a run that is there.
         geometry: bone to use instead of the one the run names.
         watch: called after every step.
+        resume: go on with the run that is there: "latest", the number of a step, or the path of a
+            checkpoint.
+        parent: checkpoint of another run to branch off from.
 
     Raises:
         InputError: the folder or the bone cannot be used; an earlier run there is untouched.
         RunError: the run had to stop; what is on disk is whole.
+        RunStopped: a signal asked it to stop; it can be resumed.
     """
     folder = Path(folder)
-    prepare_folder(folder, overwrite)
-    _spare_input(config, folder)
-    with _RunLog() as kept, _told_if_memory_is_short():
-        simulation = _set_up(config, geometry)
-        bone, given = simulation.geometry.bone_volume_fraction, geometry is not None
-        origin = provenance(config, folder, bone, given=given)
+    prepare_folder(folder, overwrite or resume is not None)
+    with locked(folder), _RunLog() as kept, _told_if_memory_is_short():
+        if resume:
+            simulation = resumed(config, find(folder, resume))
+            log.info(f"resumed at step {simulation.step}, day {simulation.time:g}")
+        elif parent:
+            simulation = branched(config, parent)
+            log.info(f"branched off from {parent.path} at day {simulation.time:g}")
+        else:
+            _spare_input(config, folder)
+            simulation = _set_up(config, geometry)
+        origin = _origin(simulation, folder, parent, given=geometry is not None)
         try:
-            clear_folder(folder)
-            kept.write_to(folder / "run.log")
-            _fill(folder, simulation, origin, watch)
+            if resume:
+                remove_unfinished(folder)
+            else:
+                clear_folder(folder)
+            kept.write_to(folder / "run.log", going_on=resume is not None)
+            _fill(folder, simulation, origin, watch, going_on=resume is not None)
         except RunError as error:
             raise RunError(f"{error}; {_whole(folder)}") from None
         except OSError as error:
@@ -103,6 +126,18 @@ def run(
                 f"({error.strerror or error}); {_whole(folder)}"
             ) from None
     return open_run(folder)
+
+
+def _origin(
+    simulation: Simulation, folder: Path, parent: Checkpoint | None, *, given: bool
+) -> dict[str, str]:
+    bone = simulation.geometry.bone_volume_fraction
+    made = provenance(simulation.config, folder, bone, given=given)
+    if parent:
+        made["parent"] = str(parent.path)
+        made["parent_config_sha256"] = parent.provenance["config_sha256"]
+        made["parent_time"] = f"{parent.time:g} day"
+    return made
 
 
 @contextmanager
@@ -132,43 +167,112 @@ def _fill(
     simulation: Simulation,
     origin: Mapping[str, str],
     watch: Callable[[Record], None] | None,
+    *,
+    going_on: bool,
 ) -> None:
     config = simulation.config
     (folder / "run.toml").write_text(resolved_toml(config, folder), encoding="utf-8")
+    complete = resolved_toml(config)
+    schedule = Schedule(config, simulation.time)
 
-    def snapshot() -> dict[str, Any]:
-        return {"step": simulation.step, "time": simulation.time, "fields": simulation.fields()}
+    def snapshot() -> Callable[[], object]:
+        step, time, fields = simulation.step, simulation.time, simulation.fields()
+        grid = simulation.geometry.grid
+        return lambda: write_snapshot(
+            folder, grid=grid, step=step, time=time, fields=fields, provenance=origin
+        )
 
-    def write(snapshot: Mapping[str, Any]) -> None:
-        write_snapshot(folder, grid=simulation.geometry.grid, provenance=origin, **snapshot)
+    def checkpoint() -> Callable[[], object]:
+        now, keep = held(simulation), schedule.keep
+        return lambda: write_checkpoint(
+            folder, **now, config=complete, provenance=origin, keep=keep
+        )
 
     due = set(config.snapshot_times)
+    resume_at = simulation.time if going_on else None
     with (
-        Table(folder / "metrics.csv", METRICS) as metrics,
-        Table(folder / "ledger.csv", LEDGER) as ledger,
-        Writer(write) as writer,
+        Requests(config.checkpoint_wall) as requests,
+        Table(folder / "metrics.csv", METRICS, resume_at=resume_at) as metrics,
+        Table(folder / "ledger.csv", LEDGER, resume_at=resume_at) as ledger,
+        Writer[Callable[[], object]](lambda write: write()) as writer,
     ):
-        writer.put(snapshot)
-        metrics.append(simulation.start_metrics())
+        if not going_on:
+            writer.put(snapshot)
+            metrics.append(simulation.start_metrics())
         while not simulation.finished:
-            record = simulation.advance()
+            try:
+                record = simulation.advance()
+            except RunError:
+                writer.put(checkpoint)
+                if simulation.failed:
+                    writer.put(partial(_set_aside, folder, simulation, complete, origin))
+                raise
             metrics.append(record.metrics)
             ledger.append(record.ledger)
             writer.check()
             if simulation.time in due:
                 writer.put(snapshot)
+            if schedule.due(simulation) or requests.checkpoint_due():
+                writer.put(checkpoint)
+                requests.checkpoint_made()
             if watch:
                 watch(record)
+            if requests.stop and not simulation.finished:
+                break
+    if not simulation.finished:
+        assert requests.stop
+        raise RunStopped(
+            f"stopped by {requests.stop.name} after step {simulation.step}, day "
+            f"{simulation.time:g}; go on with --resume"
+        )
     _comment(record.metrics)
     log.info(f"finished: {simulation.step} steps, {simulation.time:g} days")
 
 
+class Schedule:
+    """When checkpoints are due in simulated time, and which are kept for good."""
+
+    def __init__(self, config: RunConfig, time: float) -> None:
+        """Follows the output settings of a run from a time on [day]."""
+        self._interval, self._keep_every = config.checkpoint_interval, config.keep_every
+        self._count = self._number(time)
+        self.keep = False
+
+    def _number(self, time: float) -> int:
+        return math.floor(time / self._interval * (1 + 1e-9))
+
+    def due(self, simulation: Simulation) -> bool:
+        """Whether one is due after the step just taken; the end of a run always has one."""
+        before, self._count = self._count, self._number(simulation.time)
+        crossed = self._count > before
+        self.keep = crossed and self._keep_every > 0 and self._count % self._keep_every == 0
+        return crossed or simulation.finished
+
+
+def _set_aside(
+    folder: Path, simulation: Simulation, config: str, origin: Mapping[str, str]
+) -> Callable[[], object]:
+    """Keeps the state that was not physical, under a name that no one resumes from."""
+    assert simulation.failed
+    bad = {**held(simulation), "state": held_fields(simulation.failed)}
+    return lambda: write_checkpoint(
+        folder,
+        **bad,
+        config=config,
+        provenance=origin,
+        name=f"failed_{simulation.step + 1:010d}.h5",
+    )
+
+
 def _whole(folder: Path) -> str:
     """What a run that had to stop leaves; to be asked once its last snapshot is written."""
-    snapshots = list_snapshots(folder)
+    snapshots, checkpoints = list_snapshots(folder), list_checkpoints(folder)
     if not snapshots:
         return f"no snapshot in {folder} is finished"
-    return f"results up to {snapshots[-1].name} in {folder} are whole"
+    whole = f"results up to {snapshots[-1].name} in {folder} are whole"
+    if checkpoints:
+        whole += f", and {checkpoints[-1].name} is the last good checkpoint (--resume)"
+    return whole
 
 
 def _comment(metrics: Mapping[str, float]) -> None:
@@ -226,9 +330,16 @@ def clear_folder(folder: Path) -> None:
         old.unlink()
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Removes what a killed run was writing."""
+    snapshot_files.remove_unfinished(folder)
+    checkpoint_files.remove_unfinished(folder)
+
+
 def _made(folder: Path) -> list[Path]:
     files = (folder / name for name in _MADE)
-    return [*(file for file in files if file.exists()), *list_snapshots(folder)]
+    found = [file for file in files if file.exists()]
+    return [*found, *list_snapshots(folder), *list_checkpoints(folder), *folder.glob("failed_*.h5")]
 
 
 class _RunLog:
@@ -246,10 +357,10 @@ class _RunLog:
             self._logger.setLevel(logging.INFO)
         return self
 
-    def write_to(self, path: Path) -> None:
+    def write_to(self, path: Path, *, going_on: bool) -> None:
         """Writes what has been held back, and from now on everything at once."""
         self._logger.removeHandler(self._held)
-        self._handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+        self._handler = logging.FileHandler(path, "a" if going_on else "w", encoding="utf-8")
         self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self._held.setTarget(self._handler)
         self._held.close()

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
+from tissue.storage.deflate import write_dataset
 from tissue.storage.publish import publish, remove_temporary
 
 FORMAT = "tissue-checkpoint"
@@ -73,7 +74,8 @@ def write_checkpoint(
     clock: Mapping[str, float],
     config: str,
     provenance: Mapping[str, str],
-    spare: frozenset[int] = frozenset(),
+    keep: bool = False,
+    name: str | None = None,
 ) -> Path:
     """Writes `ckpt_<step>.h5`, then removes all but the newest ones.
 
@@ -87,7 +89,8 @@ def write_checkpoint(
         clock: numbers that the rest of the run depends on.
         config: the complete run file.
         provenance: versions, device, hashes.
-        spare: steps whose checkpoints stay for good.
+        keep: stays for good.
+        name: of the file, where it is not a checkpoint to resume from.
 
     Raises:
         OSError: the folder cannot be written to; older checkpoints are untouched.
@@ -100,15 +103,16 @@ def write_checkpoint(
         file.attrs["spacing"] = np.float64(grid.spacing)
         file.attrs["origin"] = np.array(grid.origin, dtype="f8")
         file.attrs["config"] = config
-        for name, arrays in (("state", state), ("healthy", healthy)):
-            _write_arrays(file.create_group(name), arrays)
+        for group, arrays in (("state", state), ("healthy", healthy)):
+            _write_arrays(file.create_group(group), arrays)
         file.create_group("clock").attrs.update(clock)
         file.create_group("provenance").attrs.update(provenance)
+        file.attrs["keep"] = np.int64(keep)
         file.attrs["complete"] = np.int64(1)
-    path = checkpoint_path(folder, step)
+    path = folder / name if name else checkpoint_path(folder, step)
     publish(path, made.getbuffer())
     for old in list_checkpoints(folder)[:-KEPT]:
-        if _step(old) not in spare:
+        if not _stays(old):
             old.unlink(missing_ok=True)
     return path
 
@@ -155,15 +159,21 @@ def remove_unfinished(folder: Path) -> None:
     remove_temporary(folder, "ckpt_*.h5")
 
 
-def _step(path: Path) -> int:
-    return int(path.stem.removeprefix("ckpt_"))
+def _stays(path: Path) -> bool:
+    try:
+        with h5py.File(path, "r") as file:
+            return bool(file.attrs["keep"])
+    except (OSError, KeyError):  # damaged: whoever finds out why should find it
+        return True
 
 
 def _write_arrays(group: h5py.Group, arrays: Arrays) -> None:
     for name, values in arrays.items():
-        whole = np.ascontiguousarray(np.asarray(values))
-        packed = {"shuffle": True, "compression": "gzip", "compression_opts": 1, "fletcher32": True}
-        dataset = group.create_dataset(name, data=whole, **(packed if whole.ndim else {}))
+        whole = np.asarray(values, order="C")  # ascontiguousarray would give a number an axis
+        if whole.ndim:
+            dataset = write_dataset(group, name, whole, whole.dtype)
+        else:
+            dataset = group.create_dataset(name, data=whole)
         dataset.attrs["sha256"] = _digest(whole)
 
 
@@ -180,4 +190,4 @@ def _read_arrays(path: Path, group: h5py.Group) -> dict[str, NDArray[np.generic]
 
 
 def _digest(values: NDArray[np.generic]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
+    return hashlib.sha256(values.tobytes()).hexdigest()

@@ -24,10 +24,11 @@ from tissue.simulation.plan import plan
 from tissue.simulation.provenance import provenance
 from tissue.simulation.requests import Requests
 from tissue.simulation.resume import branched, find, held, held_fields, resumed
-from tissue.simulation.simulation import Record, Simulation, load_geometry
+from tissue.simulation.simulation import KEPT_BITS, Record, Simulation, load_geometry, rounded
 from tissue.storage import checkpoint as checkpoint_files
 from tissue.storage import snapshot as snapshot_files
 from tissue.storage.checkpoint import Checkpoint, list_checkpoints, write_checkpoint
+from tissue.storage.index import INDEX, SERIES, XDMF, write_index, write_series, write_xdmf
 from tissue.storage.lock import locked
 from tissue.storage.snapshot import list_snapshots, read_snapshot, write_snapshot
 from tissue.storage.tables import Table, read_table
@@ -36,7 +37,16 @@ from tissue.storage.writer import Writer
 log = logging.getLogger(__name__)
 
 GREY_LIMIT = 0.2
-_MADE = ("run.toml", "metrics.csv", "ledger.csv", "run.log", "summary.png")
+_MADE = (
+    "run.toml",
+    "metrics.csv",
+    "ledger.csv",
+    "run.log",
+    "summary.png",
+    INDEX,
+    SERIES,
+    XDMF,
+)
 
 
 @dataclass(frozen=True)
@@ -176,11 +186,23 @@ def _fill(
     schedule = Schedule(config, simulation.time)
 
     def snapshot() -> Callable[[], object]:
-        step, time, fields = simulation.step, simulation.time, simulation.fields()
+        step, time, fields = simulation.step, simulation.time, rounded(simulation.fields())
         grid = simulation.geometry.grid
-        return lambda: write_snapshot(
-            folder, grid=grid, step=step, time=time, fields=fields, provenance=origin
-        )
+        bits = {name: KEPT_BITS for name in fields if name != "bone_volume_fraction"}
+
+        def write() -> None:
+            write_snapshot(
+                folder,
+                grid=grid,
+                step=step,
+                time=time,
+                fields=fields,
+                provenance=origin,
+                kept_bits=bits,
+            )
+            write_series(folder, [read_snapshot(path) for path in list_snapshots(folder)])
+
+        return write
 
     def checkpoint() -> Callable[[], object]:
         now, keep = held(simulation), schedule.keep
@@ -219,6 +241,7 @@ def _fill(
                 watch(record)
             if requests.stop and not simulation.finished:
                 break
+    write_indices(folder)
     if not simulation.finished:
         assert requests.stop
         raise RunStopped(
@@ -227,6 +250,22 @@ def _fill(
         )
     _comment(record.metrics)
     log.info(f"finished: {simulation.step} steps, {simulation.time:g} days")
+
+
+def write_indices(folder: Path) -> tuple[Path, ...]:
+    """Writes, or writes anew, what shows the snapshots of a run as one.
+
+    Raises:
+        InputError: there is no snapshot, or they do not belong together.
+    """
+    paths = list_snapshots(folder)
+    if not paths:
+        raise InputError(f"{folder} holds no snapshots to index; give the folder of a run")
+    whole = [read_snapshot(path) for path in paths]
+    made = [write_series(folder, whole), write_xdmf(folder, whole)]
+    if len(paths) > 1:
+        made.append(write_index(folder, paths))
+    return tuple(made)
 
 
 class Schedule:

@@ -82,7 +82,9 @@ def same(one: Path, other: Path) -> None:
     assert [p.name for p in list_snapshots(one)] == [p.name for p in list_snapshots(other)]
     for a, b in zip(list_snapshots(one), list_snapshots(other), strict=True):
         for name in read_snapshot(a).fields:
-            np.testing.assert_array_equal(read_snapshot(a).field(name), read_snapshot(b).field(name))
+            np.testing.assert_array_equal(
+                read_snapshot(a).field(name), read_snapshot(b).field(name)
+            )
 
 
 def kill_loop(kills: int, seed: int, folder: Path) -> int:

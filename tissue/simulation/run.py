@@ -220,7 +220,8 @@ def _fill(
     ):
         if not going_on:
             writer.put(snapshot)
-            metrics.append(simulation.start_metrics())
+            if simulation.step == 0:  # a branch starts from what its parent has told already
+                metrics.append(simulation.start_metrics())
         while not simulation.finished:
             try:
                 record = simulation.advance()

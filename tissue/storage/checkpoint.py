@@ -110,7 +110,9 @@ def write_checkpoint(
         file.attrs["keep"] = np.int64(keep)
         file.attrs["complete"] = np.int64(1)
     path = folder / name if name else checkpoint_path(folder, step)
-    publish(path, made.getbuffer())
+    content = made.getvalue()
+    # HDF5 does not mind what follows its end: any damage anywhere is found by this
+    publish(path, content + hashlib.sha256(content).digest())
     for old in list_checkpoints(folder)[:-KEPT]:
         if not _stays(old):
             old.unlink(missing_ok=True)
@@ -128,7 +130,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise InputError(f"{path} does not exist; give a checkpoint (ckpt_*.h5)")
     try:
         with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != FORMAT:
+            if file.attrs.get("format") == FORMAT:
+                _prove_whole(path)
+            else:
                 raise InputError(f"{path} is HDF5 but no checkpoint; give a file named ckpt_*.h5")
             version = str(file.attrs["format_version"])
             if version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
@@ -157,6 +161,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def remove_unfinished(folder: Path) -> None:
     """Removes what a killed writer left behind."""
     remove_temporary(folder, "ckpt_*.h5")
+
+
+def _prove_whole(path: Path) -> None:
+    size = path.stat().st_size - hashlib.sha256().digest_size
+    digest, left = hashlib.sha256(), size
+    with path.open("rb") as file:
+        while left > 0 and (part := file.read(min(left, 2**24))):
+            digest.update(part)
+            left -= len(part)
+        if file.read() != digest.digest():
+            raise ValueError("damaged")
 
 
 def _stays(path: Path) -> bool:

@@ -102,7 +102,7 @@ class DiseaseParameters:
     a_dT: Scalar = quantity(
         "TNF direct osteoclastogenesis, added to the RANK occupancy",
         "1",
-        both=(0.4, 0.1, 0.6),
+        both=(0.5, 0.1, 0.6),
         source="fitted so that IL-1R deficiency halves the TNF osteoclast response (Wei 2005, "
         "read abstract)",
         confidence="medium",
@@ -123,7 +123,7 @@ class DiseaseParameters:
     omega_I: Scalar = quantity(
         "estrogen loss: IL-1 production x(1 + omega_I)",
         "1",
-        mouse=(4.7, 2.0, 12.0),
+        mouse=(4.4, 2.0, 12.0),
         human=(1.25, 0.5, 4.0),
         source=CALIBRATED,
         confidence="medium",

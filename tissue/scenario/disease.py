@@ -29,6 +29,9 @@ SILENCED = {
 """The parameter that is zero where a mechanism is knocked out. The healthy state is made without
 it, so that nothing but the answer to disease changes."""
 
+KNOCKED_OUT = frozenset(name for name, out in KnockoutTable() if out)
+"""What is out unless a run file switches it on."""
+
 AXES = {"z": 0, "y": 1, "x": 2}
 
 
@@ -116,7 +119,7 @@ class Disease:
     ageing: bool = False
     estrogen: Estrogen | None = None
     pannus: Pannus | None = None
-    knockout: frozenset[str] = frozenset()
+    knockout: frozenset[str] = KNOCKED_OUT
     walls: tuple[OpenFace, ...] = ()
 
     @property

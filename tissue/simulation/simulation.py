@@ -1,6 +1,7 @@
 """The tissue with a clock."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -223,7 +224,7 @@ class Simulation:
                 break
             rejected += 1
         self.state = tried.state
-        if self.time in self._course.changes:
+        if any(_same(self.time, change) for change in self._course.changes):
             self._give_bisphosphonate()
             self.pace = self.pace.restart()
         if self.step == 1:  # all is compiled now
@@ -282,8 +283,15 @@ def solver_tolerance(config: RunConfig) -> float:
 def pacing(config: RunConfig, changes: Sequence[float] = ()) -> Pacing:
     """The rules by which a run chooses its steps, which end where what acts changes."""
     shortest = SHORTEST_SHARE / float(config.parameters.delta_P)
-    landings = sorted({*config.snapshot_times[1:], *changes})
+    snapshots = config.snapshot_times[1:]
+    others = {t for t in changes if not any(_same(t, snapshot) for snapshot in snapshots)}
+    landings = sorted({*snapshots, *others})
     return Pacing(landings, config.step or LONGEST_STEP, config.allowed_error, shortest)
+
+
+def _same(time: float, other: float) -> bool:
+    """Whether two times [day] differ by rounding only."""
+    return math.isclose(time, other, rel_tol=1e-9)
 
 
 def load_geometry(settings: ImageSettings | SyntheticSettings) -> Geometry:

@@ -25,7 +25,7 @@ BONES = {
 
 SEED = 2
 
-ACCURACY = 0.002
+ACCURACY = 0.0005
 """Error of the steps in time over the bone at the start [1]."""
 
 TIGHTER = 4.0

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,21 +21,9 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKERS = 2
+LIST = ROOT / "tests/mutations.toml"
 TABLE = ROOT / "docs/mutations.md"
 COPIED = ("kernels", "tissue", "tests", "runs", "pyproject.toml", "README.md", "docs")
-
-SIGNALS = "tissue/model/signals.py"
-CELLS = "tissue/model/cells.py"
-CYTOKINES = "tissue/model/cytokines.py"
-STEP = "tissue/model/step.py"
-LOAD = "tissue/model/mechanostat.py"
-COURSE = "tissue/scenario/course.py"
-PARAMETERS = "tissue/model/parameters.py"
-IL1 = "tests/model/test_mechanisms.py"
-ILL = "tests/model/test_disease_mechanisms.py"
-DRUG = "tests/model/test_therapy_mechanisms.py"
-LOADED = "tests/model/test_load.py"
-MOVED = "tests/model/test_migration.py"
 
 
 class Mutation(NamedTuple):
@@ -45,338 +34,28 @@ class Mutation(NamedTuple):
         file: of the term.
         term: the code that is taken out; once in the file.
         instead: what stands there then.
-        test: file and name.
+        test: file and name, as pytest writes them.
     """
 
     mechanism: str
     file: str
     term: str
     instead: str
-    test: tuple[str, str]
+    test: str
 
 
-MUTATIONS = (
-    Mutation(
-        "IL-1 alpha has its own potency",
-        PARAMETERS,
-        "self.alpha_share / (self.EC50_alpha",
-        "self.alpha_share / (self.EC50",
-        (ILL, "test_il1_alpha_has_its_own_potency_and_resists_the_antagonist"),
-    ),
-    Mutation(
-        "IL-1 alpha resists the antagonist",
-        PARAMETERS,
-        "antagonist / self.K_A_alpha",
-        "antagonist / self.K_A",
-        (ILL, "test_il1_alpha_has_its_own_potency_and_resists_the_antagonist"),
-    ),
-    Mutation(
-        "IL-1 raises RANKL",
-        SIGNALS,
-        "raised_by = (1 + p.a_R * excess)",
-        "raised_by = (1 + 0 * excess)",
-        (IL1, "test_il1_raises_rankl_expression"),
-    ),
-    Mutation(
-        "IL-1 lowers OPG",
-        SIGNALS,
-        "by_il1 = 1 / (1 + p.a_O * jnp.maximum(excess, -0.5))",
-        "by_il1 = 1 / (1 + 0 * jnp.maximum(excess, -0.5))",
-        (IL1, "test_il1_lowers_opg_expression"),
-    ),
-    Mutation(
-        "IL-1 makes osteoclasts directly",
-        SIGNALS,
-        "directly = p.a_d * signal + p.a_dT",
-        "directly = 0 * signal + p.a_dT",
-        (IL1, "test_direct_osteoclastogenesis_needs_permissive_rankl"),
-    ),
-    Mutation(
-        "... only where some RANKL permits it",
-        SIGNALS,
-        "directly * gate + p.leak",
-        "directly + p.leak",
-        (IL1, "test_direct_osteoclastogenesis_needs_permissive_rankl"),
-    ),
-    Mutation(
-        "osteoclasts resorb harder under IL-1",
-        SIGNALS,
-        "(1 + p.a_a * excess_signal(signal, p))",
-        "(1 + 0 * excess_signal(signal, p))",
-        (IL1, "test_il1_makes_osteoclasts_resorb_harder"),
-    ),
-    Mutation(
-        "osteoclasts live longer under IL-1",
-        SIGNALS,
-        "p.delta_C / (1 + p.a_s * excess)",
-        "p.delta_C / (1 + 0 * excess)",
-        (IL1, "test_il1_prolongs_osteoclast_life"),
-    ),
-    Mutation(
-        "IL-1 lowers osteoblast differentiation",
-        SIGNALS,
-        "hill_repression(raised(excess), p.g_d, 1)",
-        "hill_repression(raised(excess), 0, 1)",
-        (IL1, "test_il1_lowers_osteoblast_differentiation"),
-    ),
-    Mutation(
-        "IL-1 lowers matrix formation",
-        SIGNALS,
-        "hill_repression(raised(excess), p.g_f, 1)",
-        "hill_repression(raised(excess), 0, 1)",
-        (IL1, "test_il1_lowers_matrix_formation_per_osteoblast"),
-    ),
-    Mutation(
-        "IL-1 slows the osteoblast lineage",
-        SIGNALS,
-        "hill_repression(raised(excess), p.g_m, 1)",
-        "hill_repression(raised(excess), 0, 1)",
-        (MOVED, "test_il1_slows_osteoblast_precursors"),
-    ),
-    Mutation(
-        "an IL-1 gradient repels osteoblast precursors",
-        CELLS,
-        "repelled = p.chi_I / p.D_P",
-        "repelled = 0 / p.D_P",
-        (MOVED, "test_il1_repels_osteoblast_precursors"),
-    ),
-    Mutation(
-        "RANKL draws osteoclast precursors",
-        CELLS,
-        "return -p.chi_R / p.D_M",
-        "return -0 / p.D_M",
-        (MOVED, "test_rankl_attracts_osteoclast_precursors"),
-    ),
-    Mutation(
-        "formation is coupled to resorption",
-        CELLS,
-        "released = p.k_E * coupling_store",
-        "released = p.k_E * p.E_0 + 0 * coupling_store",
-        (IL1, "test_formation_follows_resorption_with_a_delay"),
-    ),
-    Mutation(
-        "IL-1 uncouples them",
-        SIGNALS,
-        "return by_il1 * (1 + 0.5 * load) * f.anabolic",
-        "return 1 + 0 * by_il1",
-        (IL1, "test_il1_uncouples_formation_from_resorption"),
-    ),
-    Mutation(
-        "TGF-beta from the matrix draws osteoblast precursors",
-        CELLS,
-        "return repelled - p.chi_G / p.D_P",
-        "return repelled - 0 / p.D_P",
-        (LOADED, "test_precursors_gather_where_matrix_is_resorbed"),
-    ),
-    Mutation(
-        "TNF raises IL-1",
-        SIGNALS,
-        "1 + p.a_TI * tnf_signal(tnf, f, p)",
-        "1 + 0 * tnf_signal(tnf, f, p)",
-        (ILL, "test_tnf_raises_il1_production"),
-    ),
-    Mutation(
-        "TNF makes cells sensitive to IL-1",
-        SIGNALS,
-        "sensitivity = 1 + p.a_RT",
-        "sensitivity = 1 + 0",
-        (ILL, "test_tnf_raises_the_sensitivity_to_il1"),
-    ),
-    Mutation(
-        "TNF makes osteoclasts directly",
-        SIGNALS,
-        "p.a_d * signal + p.a_dT * tnf_signal(tnf, f, p)",
-        "p.a_d * signal",
-        (ILL, "test_tnf_makes_osteoclasts_directly_where_rankl_permits"),
-    ),
-    Mutation(
-        "a blocker takes TNF out of play",
-        SIGNALS,
-        "tnf / (1 + blocker / p.K_W)",
-        "tnf / (1 + 0 * blocker / p.K_W)",
-        (ILL, "test_a_blocker_takes_tnf_out_of_play"),
-    ),
-    Mutation(
-        "IL-4 stops osteoclastogenesis",
-        CELLS,
-        "drive / healthy_drive * signals.osteoclast_inhibition(f, p)",
-        "drive / healthy_drive",
-        (ILL, "test_il4_stops_precursors_from_becoming_osteoclasts"),
-    ),
-    Mutation(
-        "IL-4 lowers RANKL",
-        SIGNALS,
-        "return raised_by * osteoclast_inhibition(f, p)",
-        "return raised_by",
-        (ILL, "test_il4_lowers_rankl_and_raises_opg"),
-    ),
-    Mutation(
-        "IL-4 raises OPG",
-        SIGNALS,
-        "(1 - p.omega_O * f.estrogen_loss) * opg_stimulation(f, p)",
-        "(1 - p.omega_O * f.estrogen_loss)",
-        (ILL, "test_il4_lowers_rankl_and_raises_opg"),
-    ),
-    Mutation(
-        "IL-4 lowers IL-1",
-        SIGNALS,
-        "f.il1 * raised_by * il1_inhibition(f, p)",
-        "f.il1 * raised_by",
-        (ILL, "test_il4_lowers_il1_production"),
-    ),
-    Mutation(
-        "estrogen loss raises IL-1",
-        SIGNALS,
-        "1 + p.omega_I * f.estrogen_loss * f.relaxation",
-        "1 + 0 * f.estrogen_loss * f.relaxation",
-        (ILL, "test_estrogen_loss_raises_il1_and_tnf_until_they_relax"),
-    ),
-    Mutation(
-        "estrogen loss raises TNF",
-        SIGNALS,
-        "f.tnf + p.omega_T * f.estrogen_loss * f.relaxation",
-        "f.tnf",
-        (ILL, "test_estrogen_loss_raises_il1_and_tnf_until_they_relax"),
-    ),
-    Mutation(
-        "estrogen loss lowers OPG",
-        SIGNALS,
-        "by_il1 * (1 - p.omega_O * f.estrogen_loss)",
-        "by_il1",
-        (ILL, "test_estrogen_loss_lowers_opg"),
-    ),
-    Mutation(
-        "estrogen loss prolongs the life of osteoclasts",
-        SIGNALS,
-        " * (1 - p.omega_C * f.estrogen_loss)",
-        "",
-        (ILL, "test_estrogen_loss_changes_how_long_cells_live"),
-    ),
-    Mutation(
-        "estrogen loss cuts the life of osteoblasts",
-        SIGNALS,
-        "p.delta_B * (1 + p.omega_B * f.estrogen_loss)",
-        "p.delta_B",
-        (ILL, "test_estrogen_loss_changes_how_long_cells_live"),
-    ),
-    Mutation(
-        "inflammatory cells make IL-1",
-        CYTOKINES,
-        "_made_by(f.inflammatory_cells, p.q_FI)",
-        "_made_by(f.inflammatory_cells, 0)",
-        (ILL, "test_inflammatory_cells_make_il1_and_tnf"),
-    ),
-    Mutation(
-        "inflammatory cells make TNF",
-        CYTOKINES,
-        "_made_by(f.inflammatory_cells, p.q_FT)",
-        "_made_by(f.inflammatory_cells, 0)",
-        (ILL, "test_inflammatory_cells_make_il1_and_tnf"),
-    ),
-    Mutation(
-        "inflammatory cells make RANKL",
-        CYTOKINES,
-        "_made_by(f.inflammatory_cells, p.q_FR)",
-        "_made_by(f.inflammatory_cells, 0)",
-        (ILL, "test_inflammatory_cells_make_rankl"),
-    ),
-    Mutation(
-        "a pannus holds IL-1Ra",
-        SIGNALS,
-        "from_cells = p.A_F",
-        "from_cells = 0",
-        (ILL, "test_inflammatory_cells_hold_il1ra"),
-    ),
-    Mutation(
-        "IL-1Ra of the tissue holds IL-1 down",
-        SIGNALS,
-        "f.il1ra * (p.A_0 + from_cells)",
-        "(p.A_0 + from_cells)",
-        (ILL, "test_il1ra_of_the_tissue_holds_il1_down"),
-    ),
-    Mutation(
-        "the mechanostat raises formation",
-        SIGNALS,
-        "return by_il1 * (1 + 0.5 * load) * f.anabolic",
-        "return by_il1 * (1 + 0 * load) * f.anabolic",
-        (LOADED, "test_load_lowers_rankl_of_osteocytes_and_raises_formation"),
-    ),
-    Mutation(
-        "the mechanostat lowers RANKL of osteocytes",
-        SIGNALS,
-        "jnp.maximum(1 - 0.5 * load, 0)",
-        "jnp.maximum(1 - 0 * load, 0)",
-        (LOADED, "test_load_lowers_rankl_of_osteocytes_and_raises_formation"),
-    ),
-    Mutation(
-        "... where bone is missing near by",
-        LOAD,
-        "density = local_density(bone_volume_fraction, spacing, p)",
-        "density = 0 * bone_volume_fraction + jnp.mean(bone_volume_fraction)",
-        (LOADED, "test_load_is_felt_where_bone_is_missing"),
-    ),
-    Mutation(
-        "denosumab takes RANKL",
-        SIGNALS,
-        "rankl / (1 + denosumab / p.K_Z)",
-        "rankl / (1 + 0 * denosumab / p.K_Z)",
-        (DRUG, "test_denosumab_takes_rankl_from_precursors_and_osteoclasts"),
-    ),
-    Mutation(
-        "osteoclasts that do not form wait as osteomorphs",
-        CELLS,
-        "arrested = p.sigma_Q * ",
-        "arrested = 0 * ",
-        (DRUG, "test_osteoclasts_that_do_not_form_wait"),
-    ),
-    Mutation(
-        "osteomorphs fuse when RANKL returns",
-        STEP,
-        "formed = seen * made.formed + made.fusion * waiting.mean",
-        "formed = seen * made.formed",
-        (DRUG, "test_osteomorphs_wait_where_they_arose_and_fuse_when_rankl_returns"),
-    ),
-    Mutation(
-        "bisphosphonate kills osteoclasts",
-        SIGNALS,
-        "rate * (1 + p.a_BP * bisphosphonate)",
-        "rate * (1 + 0 * bisphosphonate)",
-        (DRUG, "test_bisphosphonate_kills_osteoclasts_and_lowers_il1"),
-    ),
-    Mutation(
-        "bisphosphonate lowers IL-1",
-        SIGNALS,
-        "/ (1 + p.a_BI * bisphosphonate)",
-        "/ (1 + 0 * bisphosphonate)",
-        (DRUG, "test_bisphosphonate_kills_osteoclasts_and_lowers_il1"),
-    ),
-    Mutation(
-        "bisphosphonate goes with turnover",
-        CELLS,
-        "turnover = jnp.sqrt(resorption / p.v_0) / p.tau_q",
-        "turnover = 0 * jnp.sqrt(resorption / p.v_0) / p.tau_q",
-        (DRUG, "test_bisphosphonate_goes_with_turnover"),
-    ),
-    Mutation(
-        "anabolic drugs raise formation",
-        SIGNALS,
-        "return by_il1 * (1 + 0.5 * load) * f.anabolic",
-        "return by_il1 * (1 + 0.5 * load)",
-        (ILL, "test_anabolic_drugs_raise_formation_per_resorption"),
-    ),
-    Mutation(
-        "a response is averaged over the day of a dose",
-        SIGNALS,
-        "averaged(signal, f.il1ra_drug)",
-        "signal(jnp.mean(f.il1ra_drug))",
-        (DRUG, "test_a_response_is_averaged_over_the_day_of_a_dose"),
-    ),
-)
+def listed() -> tuple[Mutation, ...]:
+    """The mutations of tests/mutations.toml."""
+    entries = tomllib.loads(LIST.read_text(encoding="utf-8"))["mutation"]
+    return tuple(Mutation(**entry) for entry in entries)
+
+
+MUTATIONS = listed()
 
 
 def matches(mutation: Mutation, root: Path = ROOT) -> bool:
     """Whether the term stands in the code, once, and the test exists."""
-    file, name = mutation.test
+    file, _, name = mutation.test.partition("::")
     code = (root / mutation.file).read_text(encoding="utf-8")
     tests = (root / file).read_text(encoding="utf-8")
     return code.count(mutation.term) == 1 and f"def {name}(" in tests
@@ -387,7 +66,6 @@ def noticed(mutation: Mutation, copy: Path) -> bool:
     path = copy / mutation.file
     code = path.read_text(encoding="utf-8")
     path.write_text(code.replace(mutation.term, mutation.instead), encoding="utf-8")
-    file, name = mutation.test
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
     # what a mutation leaves as it is need not be compiled again
     kept = {
@@ -397,7 +75,7 @@ def noticed(mutation: Mutation, copy: Path) -> bool:
     }
     try:
         done = subprocess.run(
-            [*command, f"{file}::{name}"],
+            [*command, mutation.test],
             cwd=copy,
             env=os.environ | kept,
             capture_output=True,
@@ -462,7 +140,9 @@ def table(mutations: Sequence[Mutation], found: Sequence[bool]) -> str:
     ]
     for each, good in zip(mutations, found, strict=True):
         verdict = "noticed" if good else "**not noticed**"
-        lines.append(f"| {each.mechanism} | `{each.term}` | `{each.test[1]}` | {verdict} |")
+        lines.append(
+            f"| {each.mechanism} | `{each.term}` | `{each.test.partition('::')[2]}` | {verdict} |"
+        )
     return "\n".join(lines) + "\n"
 
 

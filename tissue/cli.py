@@ -275,14 +275,14 @@ def _verify(options: argparse.Namespace) -> int:
 
     facts = chosen(FACTS, options.only)
     backend.keep_compiled()
-    results = []
-    for result in judge(facts, Lab(), slow=options.full):
+    lab, results = Lab(), []
+    for result in judge(facts, lab, slow=options.full):
         results.append(result)
         for line in report.lines(result):
             print(line, flush=True)
     print(f"\n{report.summary(results)}")
     if options.markdown:
-        options.markdown.write_text(report.markdown(results, options.full), encoding="utf-8")
+        options.markdown.write_text(report.markdown(results, lab, options.full), encoding="utf-8")
         print(f"table: {options.markdown}")
     return max(map(report.verdict, results), default=0)
 

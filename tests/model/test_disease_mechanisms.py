@@ -230,7 +230,7 @@ def test_inflammatory_cells_make_rankl(tissue: SimpleNamespace) -> None:
 
 def test_inflammatory_cells_hold_il1ra(tissue: SimpleNamespace) -> None:
     half = inflamed(tissue, 5e4)
-    seen = step(tissue, half, q_FI=0.0, q_FT=0.0, q_FR=0.0).activity.seen
+    seen = step(tissue, half, q_FI=0.0, q_FT=0.0, q_FR=0.0, A_F=1000.0).activity.seen
     assert_allclose(seen.signal, signal(0.5, 50 + 500), rtol=1e-6)
 
 

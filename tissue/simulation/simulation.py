@@ -238,7 +238,10 @@ class Simulation:
     def _give_bisphosphonate(self) -> None:
         dose = self._course.dose_of_bisphosphonate(self.time)
         if dose:
-            self.state = replace(self.state, bisphosphonate=self.state.bisphosphonate + dose)
+            # a dose finds the places that are still free
+            bound = self.state.bisphosphonate
+            full = min(dose, 1.0)
+            self.state = replace(self.state, bisphosphonate=bound + full * (1 - bound))
 
     def _try(self, dt: float, *, damped: bool) -> _Tried:
         """A step that may yet be rejected."""

@@ -88,8 +88,8 @@ def il1_after_menopause(lab: Lab) -> Found:
     excess = run.columns["il1_marrow_pM"] - run.columns["il1_marrow_pM"][0]
     later = float(np.interp(8 * YEAR, run.times, excess)) / excess.max()
     lag = _half_rise(surgery, "formation_um_per_day") - _half_rise(surgery, "resorption_um_per_day")
-    more = run.fold("osteoclasts_per_mm2", 3 * YEAR).minus(ONE)
-    built = run.fold("osteoblasts_per_mm2", 3 * YEAR).minus(ONE)
+    more = run.fold("osteoclasts_per_mm2", 2 * YEAR).minus(ONE)
+    built = run.fold("osteoblasts_per_mm2", 2 * YEAR).minus(ONE)
     return [
         Measured(float(two_weeks / (marrow.max() - marrow[0]))),
         Measured(later),

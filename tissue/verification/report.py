@@ -2,11 +2,12 @@
 
 import platform
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from importlib.metadata import version
 
 from tissue import __version__
 from tissue.verification.facts import Expected, Result
-from tissue.verification.lab import Measured
+from tissue.verification.lab import TIGHTER, Lab, Measured
 
 HEADS = ("fact", "source", "use", "run on", "expected", "got", "verdict")
 
@@ -15,9 +16,10 @@ Parameters were fitted again in November 2026, when TNF, drugs and load came int
 the facts below that they were fitted to count as *calibrated*: the part of TNF after ovariectomy
 on V05 and V06, the rebound after denosumab on V35, bisphosphonate on CTX under zoledronate (V34),
 the reach of denosumab on CTX six months after a dose (V32), synergy of TNF with IL-1 on resorption
-(Stashenko 1987), the loss of bone without OPG (Bucay 1998), teriparatide and romosozumab on the
-gain of the spine (Neer 2001, Cosman 2016). V15 has become a known gap: one half-effect level of
-IL-1 serves all cells."""
+(Stashenko 1987), the loss of bone without OPG (Bucay 1998), the cells of a pannus on V27,
+teriparatide and romosozumab on the gain of the spine (Neer 2001, Cosman 2016). V15 and V28 have
+become known gaps: one half-effect level of IL-1 serves all cells, and a pannus holds the IL-1Ra of
+synovial tissue, not that of synovial fluid."""
 
 
 def verdict(result: Result) -> int:
@@ -55,21 +57,27 @@ def summary(results: Sequence[Result]) -> str:
     return f"{', '.join(parts)} facts hold; {gaps} known gaps; {left} not run"
 
 
-def markdown(results: Sequence[Result], full: bool) -> str:
+def markdown(results: Sequence[Result], lab: Lab, full: bool) -> str:
     """The table for the documentation."""
     command = "tissue verify --full" if full else "tissue verify"
     packages = ", ".join(f"{name} {version(name)}" for name in ("jax", "numpy"))
-    made = f"tissue {__version__}, Python {platform.python_version()}, {packages}"
+    day = datetime.now(UTC).date().isoformat()
+    made = f"{day}, tissue {__version__}, Python {platform.python_version()}, {packages}"
     return "\n".join(
         [
             "# What the model is held to",
             "",
             f"Made by `{command} --markdown docs/verification.md` ({made}). Each fact is run on a "
-            "small made-up bone of 32^3 voxels, 10 um for mouse and 20 um for human, or in the "
-            "exact formula that it is about. An error behind +- is that of the solver; where only "
-            "a sign or an order counts, the effect must exceed it tenfold. Calibrated facts are "
-            "those that parameters were fitted to; predicted ones played no part. A known gap is "
-            "run, and counts neither way.",
+            "small made-up bone of 32^3 voxels, 10 um for mouse and 20 um for human, of BV/TV 0.2 "
+            "and with the surface per bone volume of the preset, in float32; or in the exact "
+            "formula that it is about. *Run on* says whether the mechanostat was on. Calibrated "
+            "facts are those that parameters were fitted to; predicted ones played no part. A "
+            "known gap is run, and counts neither way.",
+            "",
+            "An error behind +- is that of the solver; where only a sign or an order counts, the "
+            "effect must exceed it tenfold. That of BV/TV is the sum of what the steps estimated; "
+            f"that of cells and rates was seen when a run was made again with steps {TIGHTER:g} "
+            f"times tighter than {lab.accuracy:.2%}{_seen(lab)}.",
             "",
             CHANGED,
             "",
@@ -81,6 +89,16 @@ def markdown(results: Sequence[Result], full: bool) -> str:
             "",
         ]
     )
+
+
+def _seen(lab: Lab) -> str:
+    """What the reference runs showed."""
+    parts = [
+        f"{species} {cells:.2%} of cells and rates, {bone:.2g} points of BV/TV where the steps "
+        f"estimated {estimated:.2g}"
+        for species, (cells, bone, estimated) in lab.checked.items()
+    ]
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def _cells(result: Result) -> Iterable[str]:

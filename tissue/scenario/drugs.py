@@ -52,7 +52,7 @@ DRUGS = {
         absorption=24 * 0.14,
         elimination=24 * 0.6,
         volume=0.205,
-        reach=0.1,
+        reach=0.08,
         usual=(100.0, 1.0),
         source="clearance 144 ml/min (Yang 2001, read abstract), so that the half-life of 4-6 h "
         "under the skin (label, read) is that of absorption; the peak after 3-7 h (label, read) "

@@ -155,7 +155,9 @@ def pannus_signal(species: str, il1: float) -> tuple[float, float]:
 
 def _anakinra(times: np.ndarray) -> Kinetics:
     amounts = np.full(len(times), 100 / BODY_WEIGHT["human"])
-    return Kinetics(DRUGS["anakinra"], Dosing(times, amounts), float(times[-1]) + 10)
+    # the share of plasma that these facts were computed with; what reaches bone is another matter
+    plain = DRUGS["anakinra"]._replace(reach=0.3)
+    return Kinetics(plain, Dosing(times, amounts), float(times[-1]) + 10)
 
 
 def anakinra_kinetics(_: Lab) -> Found:

@@ -46,6 +46,8 @@ class Expected(NamedTuple):
     def range(self) -> str:
         """The bounds in words."""
         unit = "" if self.unit == "1" else f" {self.unit}"
+        if math.isinf(self.low) and math.isinf(self.high):
+            return "for comparison"
         if math.isinf(self.high):
             return f"above {self.low:g}{unit}"
         if math.isinf(self.low):

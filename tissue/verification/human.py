@@ -153,7 +153,7 @@ def no_rebound(lab: Lab) -> Found:
     own = run.resorbed / np.interp(run.times, free.times, free.resorbed)
     after = run.times > last + 365
     back = own[after] > 1 - HALF * (1 - own[after][0])
-    returned = run.times[after][int(np.argmax(back))] if back.any() else run.times[-1]
+    returned = run.times[after][int(np.argmax(back))] if back.any() else np.inf
     highest = float(run.resorbed[after].max() / before)
     return [
         ONE.minus(Measured(highest, run.relative_error * highest)).times(100),

@@ -204,7 +204,8 @@ def coupling(lab: Lab) -> Found:
 
 def il4(lab: Lab) -> Found:
     """V40."""
-    drug = [{"drug": "il4", "dose": "1 mg/kg", "every": "0.25 day"}]
+    # so often that cells feel it as in a dish: 10 ng/ml, about 700 pM
+    drug = [{"drug": "il4", "dose": "0.009 mg/kg", "every": "0.05 day"}]
     alone = lab.run("mouse", 28, every=7, disease=TNF).fold("osteoclasts_per_mm2", 28)
     with_drug = lab.run("mouse", 28, every=7, disease=TNF, therapy=drug)
     return [

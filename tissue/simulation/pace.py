@@ -133,7 +133,7 @@ class Pacing:
         worst = max(bone / self.tolerance(pace, stride), cells / CELL_ERROR)
         worst = min(max(worst, 1 / WORST), WORST) if math.isfinite(worst) else WORST
         enough = SAFETY * worst ** (-1 / ORDER)
-        if not worst <= 1 and stride.length > self.shortest:
+        if not worst <= 1 and stride.length > self.shortest * (1 + TRIFLE):
             shorter = stride.length * max(enough, SHRINKAGE)
             return False, replace(pace, wanted=max(shorter, self.shortest))
         smooth = worst ** (-INTEGRAL / ORDER) * (pace.last / worst) ** (PROPORTIONAL / ORDER)

@@ -66,7 +66,7 @@ SPECIES = {
         "n_U": 2,
         "k_Q": 1 / 60,
         "delta_Q": 1 / 180,
-        "tau_q": 1500,
+        "tau_q": 1000,
     },
 }
 COMMON = {

@@ -254,6 +254,8 @@ def test_a_mechanism_is_silenced_by_its_parameter() -> None:
     assert (config.acting.chi_I, config.acting.a_dT) == (0, 0)
     assert config.parameters == preset("mouse")  # as the run file gives them
     assert set(SILENCED) < set(KnockoutTable.model_fields)
+    # neither estrogen loss nor inflammatory cells make what is knocked out
+    assert silenced(parsed(knockout={"tnf": True}).disease) == {"omega_T": 0.0, "q_FT": 0.0}
 
 
 def test_estrogen_is_lost_along_a_ramp() -> None:

@@ -365,8 +365,9 @@ class DiseaseParameters:
         "persistence of bone-bound bisphosphonate at healthy turnover",
         "day",
         mouse=(90.0, 30.0, 400.0),
-        human=(1500.0, 500.0, 3650.0),
-        source="zoledronate effect lasts years (remembered)",
+        human=(1000.0, 500.0, 3650.0),
+        source="mouse: remembered; human: calibrated on the return of turnover, half of it within "
+        "five years of the last dose (reviews; Grey 2017, read abstract: the effect lasts years)",
         confidence="medium",
     )
     a_P: Scalar = quantity(

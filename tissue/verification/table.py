@@ -441,7 +441,7 @@ FACTS: tuple[Fact, ...] = (
         "V36",
         "after bisphosphonate turnover returns within 3-60 months, without rebound",
         "review",
-        "predicted",
+        "calibrated",
         HUMAN,
         (
             _more("highest resorption afterwards below that before", "%"),

@@ -116,6 +116,12 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("drugs", help="print the drugs with doses and sources")
     command.set_defaults(command=_drugs)
 
+    command = commands.add_parser("verify", help="hold the model to published facts")
+    command.add_argument("--full", action="store_true", help="also what takes long")
+    command.add_argument("--only", nargs="+", metavar="FACT", help="V01 to V46")
+    command.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there")
+    command.set_defaults(command=_verify)
+
     command = commands.add_parser("list", help="list the ready-made run files")
     command.set_defaults(command=_list)
 
@@ -353,6 +359,27 @@ def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[i]) for row in (*rows, heads)) for i in range(len(heads) - 1)]
     for row in (heads, *rows):
         print("  ".join(text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True)))
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from tissue import backend
+    from tissue.verification import report
+    from tissue.verification.facts import chosen, judge
+    from tissue.verification.lab import Lab
+    from tissue.verification.table import FACTS
+
+    facts = chosen(FACTS, options.only)
+    backend.keep_compiled()
+    lab, results = Lab(), []
+    for result in judge(facts, lab, slow=options.full):
+        results.append(result)
+        for line in report.lines(result):
+            print(line, flush=True)
+    print(f"\n{report.summary(results)}")
+    if options.markdown:
+        options.markdown.write_text(report.markdown(results, lab, options.full), encoding="utf-8")
+        print(f"table: {options.markdown}")
+    return max(map(report.verdict, results), default=0)
 
 
 def _list(_: argparse.Namespace) -> int:

@@ -28,11 +28,18 @@ PER_MM = 1e3
 
 
 def relax(density: Field, gain: Field, loss: Array | float, dt: Scalar) -> Relaxed:
-    """dn/dt = gain - loss n, exactly, with gain and loss held over dt."""
-    settled = gain / loss
-    rest = density - settled
+    """dn/dt = gain - loss n, exactly, with gain and loss held over dt.
+
+    Written in the small number loss dt, not around the level that n would settle at: where that is
+    far away, its digits would swallow those of n.
+    """
     decay = loss * dt
-    return Relaxed(settled + rest * jnp.exp(-decay), settled - rest * jnp.expm1(-decay) / decay)
+    left = -jnp.expm1(-decay) / decay  # mean of exp(-decay t/dt)
+    few = 0.1 if density.dtype == jnp.float32 else 1e-3
+    series = 1 / 2 - decay / 6 + decay**2 / 24 - decay**3 / 120
+    lag = jnp.where(decay < few, series, (1 - left) / jnp.maximum(decay, few))
+    after = density * jnp.exp(-decay) + gain * (dt * left)
+    return Relaxed(after, density * left + gain * (dt * lag))
 
 
 def deposit_cells(exchange: Exchange, rate: Field) -> Field:

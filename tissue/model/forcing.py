@@ -41,7 +41,8 @@ def averaged(response: Callable[[Array], Values], concentrations: Array) -> Valu
 
 
 def _none() -> Array:
-    return jnp.zeros(1, jnp.float32)
+    # weakly typed, as a plain 0.0: it neither rounds float64 nor widens float32
+    return jnp.broadcast_to(jnp.asarray(0.0), (1,))
 
 
 @jax.tree_util.register_dataclass

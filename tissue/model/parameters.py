@@ -42,7 +42,7 @@ class ParameterInfo(NamedTuple):
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, kw_only=True)
-class Parameters(TissueParameters, DiseaseParameters):
+class Parameters(DiseaseParameters, TissueParameters):  # lists those of the last base first
     """The parameters of the model, healthy densities and concentrations included."""
 
     @property

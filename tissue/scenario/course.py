@@ -12,7 +12,7 @@ from tissue.model.parameters import Parameters
 from tissue.scenario.disease import Disease
 from tissue.scenario.drugs import DRUGS, FULL_ZOLEDRONATE
 from tissue.scenario.pharmacokinetics import Dosing, Kinetics
-from tissue.scenario.therapy import Therapy, dosing
+from tissue.scenario.therapy import TRIFLE, Therapy, dosing
 
 FAST, SLOW = 8, 4
 """Concentrations that a step is averaged over, of drugs that come and go within a day and of those
@@ -68,7 +68,10 @@ class Course:
         self._usual = {
             name: _usual_share(name) for name in ("teriparatide",) if name in self._kinetics
         }
-        self.changes = tuple(sorted(t for t in self._turns(therapies) if 0 < t < duration))
+        inside = sorted(t for t in self._turns(therapies) if TRIFLE < t < duration * (1 - TRIFLE))
+        self.changes = tuple(
+            t for i, t in enumerate(inside) if i == 0 or t > inside[i - 1] * (1 + TRIFLE)
+        )
 
     def _turns(self, therapies: tuple[Therapy, ...]) -> set[float]:
         found: set[float] = set()

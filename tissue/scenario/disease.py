@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -11,23 +12,27 @@ from tissue.model.parameters import Parameters
 from tissue.scenario.schema import BoundaryTable, DiseaseTable, FacesTable, KnockoutTable
 
 SILENCED = {
-    "rankl_induction": "a_R",
-    "opg_suppression": "a_O",
-    "direct_osteoclastogenesis": "a_d",
-    "osteoclast_activity": "a_a",
-    "osteoclast_survival": "a_s",
-    "osteoblast_differentiation": "g_d",
-    "matrix_formation": "g_f",
-    "osteoblast_motility": "g_m",
-    "repulsion": "chi_I",
-    "osteoclast_chemotaxis": "chi_R",
-    "tnf_to_il1": "a_TI",
-    "tnf_direct": "a_dT",
-    "tnf_sensitisation": "a_RT",
-    "osteomorphs": "sigma_Q",
+    "rankl_induction": ("a_R",),
+    "opg_suppression": ("a_O",),
+    "direct_osteoclastogenesis": ("a_d",),
+    "osteoclast_activity": ("a_a",),
+    "osteoclast_survival": ("a_s",),
+    "osteoblast_differentiation": ("g_d",),
+    "matrix_formation": ("g_f",),
+    "osteoblast_motility": ("g_m",),
+    "repulsion": ("chi_I",),
+    "osteoclast_chemotaxis": ("chi_R",),
+    "tnf": ("omega_T", "q_FT"),
+    "tnf_to_il1": ("a_TI",),
+    "tnf_direct": ("a_dT",),
+    "tnf_sensitisation": ("a_RT",),
+    "osteomorphs": ("sigma_Q",),
 }
-"""The parameter that is zero where a mechanism is knocked out. The healthy state is made without
-it, so that nothing but the answer to disease changes."""
+"""The parameters that are zero where a mechanism is knocked out. The healthy state is made without
+them, so that nothing but the answer to disease changes."""
+
+KNOCKED_OUT = frozenset(name for name, out in KnockoutTable() if out)
+"""What is out unless a run file switches it on."""
 
 AXES = {"z": 0, "y": 1, "x": 2}
 
@@ -116,7 +121,7 @@ class Disease:
     ageing: bool = False
     estrogen: Estrogen | None = None
     pannus: Pannus | None = None
-    knockout: frozenset[str] = frozenset()
+    knockout: frozenset[str] = KNOCKED_OUT
     walls: tuple[OpenFace, ...] = ()
 
     @property
@@ -163,7 +168,8 @@ def read_disease(
 
 def silenced(disease: Disease) -> dict[str, float]:
     """Parameters that are zero because a mechanism is knocked out."""
-    return {symbol: 0.0 for name, symbol in SILENCED.items() if name in disease.knockout}
+    out = [symbols for name, symbols in SILENCED.items() if name in disease.knockout]
+    return dict.fromkeys(chain.from_iterable(out), 0.0)
 
 
 def face_distance(face: str, shape: tuple[int, int, int], spacing: float) -> np.ndarray:

@@ -49,7 +49,8 @@ def read_therapies(
     ]
     for i, first in enumerate(found):
         for j, second in enumerate(found[:i]):
-            together = first.times[0] < second.until and second.times[0] < first.until
+            shared = min(first.until - second.times[0], second.until - first.times[0])
+            together = shared > TRIFLE * duration
             if first.drug == second.drug and together:
                 raise InputError(
                     f"therapy[{j + 1}] and therapy[{i + 1}] both give {first.drug} from day "
@@ -81,7 +82,8 @@ def _read(table: TherapyTable, key: str, species: str, duration: float) -> Thera
                 f"{key} has a dose at {time:g} day, after the end of the run: doses must lie "
                 f"between 0 day and run.duration = {duration:g} day"
             )
-    gap = table.every or (times[-1] - times[-2] if len(times) > 1 else TRIFLE)
+    # from the times alone: a resolved run, which gives no more than these, is the same run
+    gap = times[-1] - times[-2] if len(times) > 1 else 0.0
     return Therapy(table.drug, _per_kg(table.dose, species), times, times[-1] + gap)
 
 

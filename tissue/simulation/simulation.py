@@ -1,6 +1,7 @@
 """The tissue with a clock."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -275,7 +276,7 @@ class Simulation:
                 break
             rejected += 1
         self.state = tried.state
-        if self.time in self._course.changes:
+        if any(_same(self.time, change) for change in self._course.changes):
             self.change_course()
         if self.step == 1:  # all is compiled now
             release_memory()
@@ -293,7 +294,10 @@ class Simulation:
     def _give_bisphosphonate(self) -> None:
         dose = self._course.dose_of_bisphosphonate(self.time)
         if dose:
-            self.state = replace(self.state, bisphosphonate=self.state.bisphosphonate + dose)
+            # a dose finds the places that are still free
+            bound = self.state.bisphosphonate
+            full = min(dose, 1.0)
+            self.state = replace(self.state, bisphosphonate=bound + full * (1 - bound))
 
     def _try(self, dt: float, *, damped: bool) -> _Tried:
         """A step that may yet be rejected."""
@@ -338,8 +342,15 @@ def solver_tolerance(config: RunConfig) -> float:
 def pacing(config: RunConfig, changes: Sequence[float] = ()) -> Pacing:
     """The rules by which a run chooses its steps, which end where what acts changes."""
     shortest = SHORTEST_SHARE / float(config.parameters.delta_P)
-    landings = sorted({*config.snapshot_times[1:], *changes})
+    snapshots = config.snapshot_times[1:]
+    others = {t for t in changes if not any(_same(t, snapshot) for snapshot in snapshots)}
+    landings = sorted({*snapshots, *others})
     return Pacing(landings, config.step or LONGEST_STEP, config.allowed_error, shortest)
+
+
+def _same(time: float, other: float) -> bool:
+    """Whether two times [day] differ by rounding only."""
+    return math.isclose(time, other, rel_tol=1e-9)
 
 
 def load_geometry(settings: ImageSettings | SyntheticSettings) -> Geometry:

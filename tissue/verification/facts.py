@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from tissue.errors import InputError, RunError
 from tissue.verification.lab import Lab, Measured
@@ -46,6 +46,8 @@ class Expected(NamedTuple):
     def range(self) -> str:
         """The bounds in words."""
         unit = "" if self.unit == "1" else f" {self.unit}"
+        if math.isinf(self.low) and math.isinf(self.high):
+            return "for comparison"
         if math.isinf(self.high):
             return f"above {self.low:g}{unit}"
         if math.isinf(self.low):
@@ -101,15 +103,6 @@ class Result:
     def counted(self) -> bool:
         """The fact was run and speaks for or against the model."""
         return self.verdict in ("pass", "FAIL")
-
-    def as_dict(self) -> dict[str, Any]:
-        """For a program that reads it."""
-        return {
-            "id": self.fact.id,
-            "use": self.fact.use,
-            "verdict": self.verdict,
-            "got": [got._asdict() for got in self.got],
-        }
 
 
 def chosen(facts: Sequence[Fact], only: Sequence[str] | None) -> tuple[Fact, ...]:

@@ -192,7 +192,9 @@ def test_ovariectomy_needs_the_il1_receptor() -> None:
     assert plain("ovx-mouse").change < -8
     assert plain("ovx-mouse").fold("osteoclasts_per_mm2") > 1.2
     sham = small("knockout-il1-receptor", without("disease", "estrogen"))
-    assert abs(plain("knockout-il1-receptor").change - sham.change) < 0.2 * -plain("ovx-mouse").change
+    assert (
+        abs(plain("knockout-il1-receptor").change - sham.change) < 0.2 * -plain("ovx-mouse").change
+    )
 
 
 def test_tnf_and_il1_cost_more_than_their_sum() -> None:

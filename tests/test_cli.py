@@ -17,9 +17,10 @@ import pytest
 import SimpleITK as sitk
 
 import tissue
-from tissue import backend, cli
+from tissue import backend
 from tissue.analysis import plot
 from tissue.cli import main
+from tissue.commands.common import BAD_INPUT, RUN_FAILED
 from tissue.model.parameters import QUANTITIES
 from tissue.simulation import run as running
 from tissue.simulation import speed
@@ -93,7 +94,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "Simulation", work)
 
 
-def refused(capfd: Told, *arguments: str | Path, code: int = cli.BAD_INPUT) -> str:
+def refused(capfd: Told, *arguments: str | Path, code: int = BAD_INPUT) -> str:
     """The sentence with which a command is refused."""
     assert main([str(argument) for argument in arguments]) == code
     out, err = capfd.readouterr()
@@ -399,7 +400,7 @@ def test_the_doctor_finds_this_machine_well(capfd: Told) -> None:
 
 def test_the_doctor_reports_an_ill_machine(capfd: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend, "wrong_results", lambda: ("exp in float32",))
-    assert main(["doctor"]) == cli.RUN_FAILED
+    assert main(["doctor"]) == RUN_FAILED
     assert "WRONG results from this backend: exp in float32" in capfd.readouterr().out
 
 
@@ -408,14 +409,14 @@ def test_too_little_memory_to_check_is_told(capfd: Told, monkeypatch: pytest.Mon
         raise MemoryError
 
     monkeypatch.setattr("tissue.simulation.simulation.load_geometry", exhausted)
-    assert "memory is too small" in refused(capfd, "check", TINY, code=cli.RUN_FAILED)
+    assert "memory is too small" in refused(capfd, "check", TINY, code=RUN_FAILED)
 
 
 @pytest.mark.parametrize("words", [[], ["frob"], ["run"], ["run", str(TINY), "--frob"]])
 def test_a_wrong_command_line_shows_its_use(capfd: Told, words: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(words)
-    assert stopped.value.code == cli.BAD_INPUT
+    assert stopped.value.code == BAD_INPUT
     assert "usage: tissue" in capfd.readouterr().err
 
 
@@ -467,8 +468,8 @@ def test_an_interrupted_process_leaves_a_whole_run(tmp_path: Path) -> None:
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, "")
-    assert err == "tissue: interrupted; what is on disk is whole\n"
+    assert (process.returncode, out) == (75, "")
+    assert re.fullmatch(r"tissue: stopped by SIGINT after step \d+, day .*--resume\n", err)
     left = tissue.open_run(table.parent)
     assert len(left.metrics["time_day"]) >= 8
     assert left.snapshots

@@ -17,9 +17,10 @@ from tissue.errors import InputError, RunError, RunStopped
 from tissue.model import step
 from tissue.scenario.config import RunConfig, parse_run
 from tissue.simulation import simulation as simulating
-from tissue.simulation.run import Run, run
+from tissue.simulation.run import run
 from tissue.simulation.simulation import Record
 from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
+from tissue.storage.results import Run
 from tissue.storage.snapshot import read_snapshot
 
 TINY = Path(__file__).parents[1] / "tiny.toml"

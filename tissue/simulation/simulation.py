@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array, lax
+from jax import Array
 
 from tissue.errors import InputError, RunError
 from tissue.geometry.load import Geometry, ImageSettings, load_image
@@ -53,9 +53,6 @@ SHORTEST_SHARE = 0.01
 """Shortest adaptive step over the life of osteoblast precursors, the longest of all cells: 0.1
 day in mouse, where a jump of IL-1 by 10 pM then costs 0.0003 points of BV/TV. In a shorter one so
 few cells come and go that float32 could not tell whether their budget closes."""
-
-KEPT_BITS = 12
-"""Bits of the mantissa that snapshots keep of every field but the bone: 1.2e-4, in half the size."""
 
 PRECURSORS = ("osteoclast_precursors", "osteoblast_precursors")
 
@@ -120,20 +117,6 @@ def _shown(state: State, spacing: float, p: Parameters, names: tuple[str, ...]) 
     every = fields_of(state, pores(state.bone_volume_fraction, spacing, p))
     # copies: whoever holds them need not care whether a step reuses the memory of its state
     return {name: jnp.copy(every[name]) for name in names}
-
-
-@jax.jit
-def rounded(fields: dict[str, Array]) -> dict[str, Array]:
-    """Fields as snapshots keep them: the last bits of a smooth field are noise that fills disks.
-
-    The bone is kept as it is. Others are off by at most 2^-(KEPT_BITS + 1), relative.
-    """
-    return {
-        name: values
-        if name == "bone_volume_fraction"
-        else lax.reduce_precision(values.astype(jnp.float32), 8, KEPT_BITS)
-        for name, values in fields.items()
-    }
 
 
 class Simulation:

@@ -110,9 +110,9 @@ def write_checkpoint(
         file.attrs["keep"] = np.int64(keep)
         file.attrs["complete"] = np.int64(1)
     path = folder / name if name else checkpoint_path(folder, step)
-    content = made.getvalue()
+    content = made.getbuffer()
     # HDF5 does not mind what follows its end: any damage anywhere is found by this
-    publish(path, content + hashlib.sha256(content).digest())
+    publish(path, content, hashlib.sha256(content).digest())
     for old in list_checkpoints(folder)[:-KEPT]:
         if not _stays(old):
             old.unlink(missing_ok=True)

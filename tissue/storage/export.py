@@ -30,6 +30,8 @@ def export(snapshot: Path, folder: Path, fields: tuple[str, ...], kind: str) -> 
         raise InputError(f"{kind!r} is not a known format; it must be one of {', '.join(KINDS)}")
     suffix, write = KINDS[kind]
     whole = read_snapshot(snapshot)
+    for name in fields:
+        whole.refuse_unknown(name)
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for name in fields or whole.fields:
@@ -56,8 +58,14 @@ def _tiff(path: Path, values: NDArray[np.float32], snapshot: Snapshot) -> None:
 
     grid = snapshot.grid
     place = {"spacing": grid.spacing, "unit": "um", "axes": "ZYX", "origin_um": grid.origin}
-    per_um = 1 / grid.spacing
-    tifffile.imwrite(path, values, imagej=False, resolution=(per_um, per_um), metadata=place)
+    tifffile.imwrite(
+        path,
+        values,
+        photometric="minisblack",  # or three or four columns would be taken for colours
+        resolution=(1e4 / grid.spacing,) * 2,
+        resolutionunit="CENTIMETER",
+        metadata=place,
+    )
 
 
 def _npy(path: Path, values: NDArray[np.float32], snapshot: Snapshot) -> None:

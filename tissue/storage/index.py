@@ -21,6 +21,7 @@ from tissue.storage.snapshot import (
     DEFAULT_FIELD,
     FIELDS,
     Snapshot,
+    list_snapshots,
     read_snapshot,
     write_image,
     write_scales,
@@ -30,21 +31,18 @@ from tissue.storage.snapshot import (
 INDEX, SERIES, XDMF = "run.hdf", "run.hdf.series", "run.xmf"
 
 
-def write_index(folder: Path, snapshots: Sequence[Path]) -> Path:
+def write_index(folder: Path, snapshots: Sequence[Snapshot]) -> Path:
     """Writes the index of a run.
 
     Args:
         folder: of the run.
-        snapshots: its files, oldest first.
+        snapshots: two or more, oldest first.
 
     Raises:
-        InputError: there are fewer than two, or they do not belong together.
+        InputError: they do not belong together.
     """
-    whole = [read_snapshot(path) for path in snapshots]
-    if len(whole) < 2:  # readers of VTK fail on a single time
-        raise InputError(f"{folder} has {len(whole)} snapshots; an index needs two or more")
-    first = whole[0]
-    for other in whole[1:]:
+    first = snapshots[0]
+    for other in snapshots[1:]:
         if (other.grid, other.fields) != (first.grid, first.fields):
             raise InputError(
                 f"{other.path} has another grid or other fields than {first.path}; index snapshots "
@@ -53,11 +51,27 @@ def write_index(folder: Path, snapshots: Sequence[Path]) -> Path:
     made = BytesIO()
     # virtual datasets need v110; "latest" would make VTK read zero arrays without any error
     with h5py.File(made, "w", libver=("earliest", "v110")) as file:
-        _write_root(file, whole)
-        _write_fields(file, whole)
+        _write_root(file, snapshots)
+        _write_fields(file, snapshots)
     path = folder / INDEX
     publish(path, made.getbuffer())
     return path
+
+
+def write_indices(folder: Path) -> tuple[Path, ...]:
+    """Writes, or writes anew, what shows the snapshots of a run as one.
+
+    Raises:
+        InputError: there is no snapshot, or they do not belong together.
+    """
+    paths = list_snapshots(folder)
+    if not paths:
+        raise InputError(f"{folder} holds no snapshots to index; give the folder of a run")
+    whole = [read_snapshot(path) for path in paths]
+    made = [write_series(folder, whole), write_xdmf(folder, whole)]
+    if len(whole) > 1:  # readers of VTK fail on a single time
+        made.append(write_index(folder, whole))
+    return tuple(made)
 
 
 def write_series(folder: Path, snapshots: Sequence[Snapshot]) -> Path:

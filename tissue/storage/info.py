@@ -1,6 +1,6 @@
 """What a file or folder is, told in a few lines, and whether it is whole."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
@@ -46,10 +46,11 @@ def _run(folder: Path) -> Iterator[str]:
     if len(metrics["time_day"]):
         days, change = metrics["time_day"][-1], metrics["bv_tv_change_percent"][-1]
         yield f"reached     day {days:g}, BV/TV {change:+.2f} %"
-    for name, paths, read in (
-        ("snapshots", snapshots, read_snapshot),
+    readers: tuple[tuple[str, list[Path], Callable[[Path], object]], ...] = (
+        ("snapshots", snapshots, _read_wholly),
         ("checkpoints", checkpoints, read_checkpoint),
-    ):
+    )
+    for name, paths, read in readers:
         damaged = []
         for each in paths:
             try:
@@ -58,6 +59,12 @@ def _run(folder: Path) -> Iterator[str]:
                 damaged.append(each.name)
         state = f"damaged: {', '.join(damaged)}" if damaged else "all whole"
         yield f"{name:11s} {len(paths)}, {state if paths else 'none'}"
+
+
+def _read_wholly(path: Path) -> None:
+    found = read_snapshot(path)
+    for name in found.fields:
+        found.field(name)
 
 
 def _snapshot(path: Path) -> Iterator[str]:

@@ -74,15 +74,23 @@ class Snapshot:
         Raises:
             InputError: there is no such field, or its data are damaged.
         """
-        if name not in self.units:
-            known = ", ".join(self.fields)
-            raise InputError(f"{self.path} has no field {name!r}; it has {known}.")
+        self.refuse_unknown(name)
         try:
             with h5py.File(self.path, "r") as file:
                 values: NDArray[np.float32] = file["VTKHDF/PointData"][name][()]
         except OSError as error:
             raise InputError(f"{self.path} is damaged ({error}); delete it.") from error
         return values
+
+    def refuse_unknown(self, name: str) -> None:
+        """Refuses the name of a field that is not in the file.
+
+        Raises:
+            InputError: naming those that are.
+        """
+        if name not in self.units:
+            known = ", ".join(self.fields)
+            raise InputError(f"{self.path} has no field {name!r}; it has {known}.")
 
 
 def write_snapshot(

@@ -39,6 +39,9 @@ log = logging.getLogger(__name__)
 
 GREY_LIMIT = 0.2
 
+LARGEST_ERROR = 0.05
+"""Of steps of fixed length, estimated, over the change of BV/TV."""
+
 
 def run(
     config: RunConfig,
@@ -181,12 +184,18 @@ def _fill(
             f"stopped by {requests.stop.name} after step {simulation.step}, day "
             f"{simulation.time:g}; go on with --resume"
         )
-    _comment(record.metrics)
+    _comment(simulation, record.metrics)
     log.info(f"finished: {simulation.step} steps, {simulation.time:g} days")
 
 
-def _comment(metrics: Mapping[str, float]) -> None:
+def _comment(simulation: Simulation, metrics: Mapping[str, float]) -> None:
     """Warns of an end state whose numbers need care."""
+    step, error = simulation.config.step, simulation.pace.spent
+    if step and error > LARGEST_ERROR * max(abs(metrics["bv_tv_change_percent"]), 1.0):
+        log.warning(
+            f"steps of {step:g} day are long for what happened: BV/TV may be off by {error:.2g} "
+            "percentage points; use shorter ones, or run.step = 'adaptive'"
+        )
     if metrics["bs_tv_per_mm"] == 0:
         log.warning("no bone surface is left: all bone is gone, and none can form again")
     if metrics["grey_bone_share"] > GREY_LIMIT:

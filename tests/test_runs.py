@@ -252,7 +252,8 @@ def shipped_run(name: str, *knockouts: str) -> Result:
 def test_erosion_is_deepest_at_the_pannus_and_decays() -> None:
     depth = shipped_run("ra-erosion").depth
     assert depth.argmax() == 0
-    assert all(np.diff(depth[:10]) < 0)
+    # over 200 um: a bin of 100 um holds but a few trabeculae
+    assert all(np.diff(depth[:10].reshape(5, 2).mean(axis=1)) < 0)
     assert 200 < decay_length(depth) < 600
     assert depth[-1] > 0  # bone is lost beyond the reach of the pannus, if little
 

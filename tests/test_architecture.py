@@ -238,8 +238,10 @@ def test_every_third_party_import_is_a_declared_dependency() -> None:
         name.split(".")[0] for path in FILES for name, _, _ in imports(ast.parse(source_of(path)))
     }
     ours = {"tissue", "mpl_toolkits"}
+    used = {"vtk" if name == "vtkmodules" else name for name in used}
     extras = project()["project"]["optional-dependencies"]
-    optional = {re.split(r"[^\w.-]", text)[0] for text in extras["fast"]}
+    named = {re.split(r"[^\w.-]", text)[0] for text in extras["fast"] + extras["viewers"]}
+    optional = named & used | {"isal"}
     third_party = {name.lower() for name in used - ours - sys.stdlib_module_names}
     assert third_party == declared | optional
 

@@ -1,18 +1,21 @@
 """Whatever a file holds, our readers give an answer or one sentence, never a traceback."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tissue.errors import InputError
-from tissue.scenario.config import RunConfig, parse_run
+from tissue.geometry.grid import Grid
+from tissue.scenario.config import parse_run
 from tissue.scenario.messages import tables
 from tissue.storage.checkpoint import read_checkpoint
 from tissue.storage.info import describe
 from tissue.storage.results import open_run
-from tissue.storage.snapshot import read_snapshot
+from tissue.storage.snapshot import read_snapshot, write_snapshot
 
 KEYS = sorted({key for table in tables().values() for key in table.model_fields} | {"qqq", ""})
 WORDS = ["1 day", "-3 pM", "5 um", "mouse", "adaptive", "z_low", "anakinra", "1 mg/kg", "otsu", ""]
@@ -32,15 +35,20 @@ TOPS = ["run", "geometry", "disease", "parameters", "output", "knockout", "bound
 NEAR = {"run": {"duration": "9 day"}, "geometry": {"synthetic": {}}}
 
 
+def sentence(read: Callable[..., object], *given: object) -> str:
+    """What a reader says of what it was given, if anything."""
+    try:
+        read(*given)
+    except InputError as error:
+        return str(error) or "\n"
+    return ""
+
+
 @settings(max_examples=400, deadline=None)
 @given(st.dictionaries(st.sampled_from(TOPS), VALUES, max_size=5))
 def test_no_run_file_ends_in_a_traceback(data: dict[str, object]) -> None:
     for tried in (data, NEAR | data):
-        try:
-            assert isinstance(parse_run(tried, Path(), "fuzz"), RunConfig)
-        except InputError as error:
-            assert str(error)
-            assert "\n" not in str(error)
+        assert "\n" not in sentence(parse_run, tried, Path(), "fuzz")
 
 
 @settings(
@@ -48,17 +56,14 @@ def test_no_run_file_ends_in_a_traceback(data: dict[str, object]) -> None:
 )
 @given(place=st.floats(0, 1), byte=st.integers(1, 255), keep=st.floats(0, 1), cut=st.booleans())
 def test_no_damaged_file_ends_in_a_traceback(
-    snapshot: bytes, tmp_path: Path, place: float, byte: int, keep: float, cut: bool
+    snapshot: Path, tmp_path: Path, place: float, byte: int, keep: float, cut: bool
 ) -> None:
-    damaged = bytearray(snapshot)
+    damaged = bytearray(snapshot.read_bytes())
     damaged[int(place * (len(damaged) - 1))] ^= byte
     path = tmp_path / "snap_0000000001.hdf"
     path.write_bytes(damaged[: int(keep * len(damaged))] if cut else damaged)
     for read in (read_whole, describe_whole, read_checkpoint):
-        try:
-            read(path)
-        except InputError as error:
-            assert "\n" not in str(error)
+        assert "\n" not in sentence(read, path)
 
 
 def read_whole(path: Path) -> None:
@@ -76,20 +81,12 @@ def describe_whole(path: Path) -> None:
 def test_no_table_ends_in_a_traceback(tmp_path: Path, content: bytes) -> None:
     for name in ("metrics.csv", "ledger.csv"):
         (tmp_path / name).write_bytes(content)
-    try:
-        open_run(tmp_path)
-    except InputError as error:
-        assert str(error)
+    assert "\n" not in sentence(open_run, tmp_path)
 
 
 @pytest.fixture(scope="module")
-def snapshot(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    import numpy as np
-
-    from tissue.geometry.grid import Grid
-    from tissue.storage.snapshot import write_snapshot
-
-    made = write_snapshot(
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_snapshot(
         tmp_path_factory.mktemp("made"),
         grid=Grid((4, 5, 6), 8.0),
         step=1,
@@ -97,4 +94,3 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> bytes:
         fields={"bone_volume_fraction": np.zeros((4, 5, 6)), "il1": np.ones((4, 5, 6))},
         provenance={"config_sha256": "abc"},
     )
-    return made.read_bytes()

@@ -17,6 +17,7 @@ from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.storage.deflate import write_dataset
 from tissue.storage.publish import publish, remove_temporary
+from tissue.storage.reading import opened
 
 FORMAT = "tissue-checkpoint"
 FORMAT_VERSION = "1.0"
@@ -128,34 +129,29 @@ def read_checkpoint(path: Path) -> Checkpoint:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path} does not exist; give a checkpoint (ckpt_*.h5)")
-    try:
-        with h5py.File(path, "r") as file:
-            if file.attrs.get("format") == FORMAT:
-                _prove_whole(path)
-            else:
-                raise InputError(f"{path} is HDF5 but no checkpoint; give a file named ckpt_*.h5")
-            version = str(file.attrs["format_version"])
-            if version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
-                raise InputError(
-                    f"{path} has format version {version}; install the tissue that wrote it"
-                )
-            nz, ny, nx = (int(n) for n in file.attrs["shape"])
-            oz, oy, ox = (float(x) for x in file.attrs["origin"])
-            return Checkpoint(
-                path=path,
-                grid=Grid((nz, ny, nx), float(file.attrs["spacing"]), (oz, oy, ox)),
-                step=int(file.attrs["step"]),
-                time=float(file.attrs["time"]),
-                state=_read_arrays(path, file["state"]),
-                healthy=_read_arrays(path, file["healthy"]),
-                clock={name: float(value) for name, value in file["clock"].attrs.items()},
-                config=str(file.attrs["config"]),
-                provenance={k: str(v) for k, v in file["provenance"].attrs.items()},
+    damaged = f"{path} is truncated or damaged; resume from an older checkpoint or delete it"
+    with opened(path, damaged) as file:
+        if file.attrs.get("format") != FORMAT:
+            raise InputError(f"{path} is HDF5 but no checkpoint; give a file named ckpt_*.h5")
+        _prove_whole(path)
+        version = str(file.attrs["format_version"])
+        if version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
+            raise InputError(
+                f"{path} has format version {version}; install the tissue that wrote it"
             )
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"{path} is truncated or damaged; resume from an older checkpoint or delete it"
-        ) from error
+        nz, ny, nx = (int(n) for n in file.attrs["shape"])
+        oz, oy, ox = (float(x) for x in file.attrs["origin"])
+        return Checkpoint(
+            path=path,
+            grid=Grid((nz, ny, nx), float(file.attrs["spacing"]), (oz, oy, ox)),
+            step=int(file.attrs["step"]),
+            time=float(file.attrs["time"]),
+            state=_read_arrays(path, file["state"]),
+            healthy=_read_arrays(path, file["healthy"]),
+            clock={name: float(value) for name, value in file["clock"].attrs.items()},
+            config=str(file.attrs["config"]),
+            provenance={k: str(v) for k, v in file["provenance"].attrs.items()},
+        )
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -176,9 +172,9 @@ def _prove_whole(path: Path) -> None:
 
 def _stays(path: Path) -> bool:
     try:
-        with h5py.File(path, "r") as file:
+        with opened(path, "damaged") as file:
             return bool(file.attrs["keep"])
-    except (OSError, KeyError):  # damaged: whoever finds out why should find it
+    except InputError:  # whoever finds out why should find it
         return True
 
 

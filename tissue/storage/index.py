@@ -28,6 +28,7 @@ from tissue.storage.snapshot import (
     write_signal,
 )
 
+FORMAT = "tissue-index"
 INDEX, SERIES, XDMF = "run.hdf", "run.hdf.series", "run.xmf"
 
 
@@ -119,7 +120,7 @@ def write_xdmf(folder: Path, snapshots: Sequence[Snapshot]) -> Path:
 def _write_root(file: h5py.File, snapshots: Sequence[Snapshot]) -> None:
     times = np.array([each.time for each in snapshots])
     file.attrs["NX_class"], file.attrs["default"] = "NXroot", "entry"
-    file.attrs["format"], file.attrs["format_version"] = "tissue-index", "1.0"
+    file.attrs["format"], file.attrs["format_version"] = FORMAT, "1.0"
     file.attrs["Conventions"] = "VTKHDF NeXus"
     file["time"] = times
     file["time"].make_scale("time")

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import h5py
-
 from tissue.errors import InputError
 from tissue.storage import checkpoint, snapshot
 from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
+from tissue.storage.index import FORMAT as INDEX_FORMAT
+from tissue.storage.reading import opened
 from tissue.storage.snapshot import list_snapshots, read_snapshot
 from tissue.storage.tables import read_table
 
@@ -24,19 +24,20 @@ def describe(path: Path) -> Iterator[str]:
         return
     if not path.is_file():
         raise InputError(f"{path} does not exist; give a run, a snapshot or a checkpoint")
-    try:
-        with h5py.File(path, "r") as file:
-            kind = file.attrs.get("format")
-    except OSError:
-        raise InputError(f"{path} is truncated, damaged or not HDF5") from None
+    with opened(path, _damaged(path)) as file:
+        kind = file.attrs.get("format")
     if kind == snapshot.FORMAT:
         yield from _snapshot(path)
     elif kind == checkpoint.FORMAT:
         yield from _checkpoint(path)
-    elif kind == "tissue-index":
+    elif kind == INDEX_FORMAT:
         yield from _index(path)
     else:
         raise InputError(f"{path} is HDF5 but was not written by tissue")
+
+
+def _damaged(path: Path) -> str:
+    return f"{path} is truncated, damaged or not HDF5"
 
 
 def _run(folder: Path) -> Iterator[str]:
@@ -88,7 +89,7 @@ def _checkpoint(path: Path) -> Iterator[str]:
 
 
 def _index(path: Path) -> Iterator[str]:
-    with h5py.File(path, "r") as file:
+    with opened(path, _damaged(path)) as file:
         times = file["time"][()]
         missing = {
             source.file_name
@@ -100,7 +101,7 @@ def _index(path: Path) -> Iterator[str]:
 
 
 def _provenance(path: Path) -> Iterator[str]:
-    with h5py.File(path, "r") as file:
-        for key in ("created", "tissue", "jax", "device", "git_commit", "config_sha256", "parent"):
-            if key in file["provenance"].attrs:
-                yield f"{key:24s} {file['provenance'].attrs[key]}"
+    wanted = ("created", "tissue", "jax", "device", "git_commit", "config_sha256", "parent")
+    with opened(path, _damaged(path)) as file:
+        found = {key: str(value) for key, value in file["provenance"].attrs.items()}
+    yield from (f"{key:24s} {found[key]}" for key in wanted if key in found)

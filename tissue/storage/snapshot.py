@@ -18,6 +18,7 @@ from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.storage.deflate import write_dataset
 from tissue.storage.publish import publish, remove_temporary
+from tissue.storage.reading import opened
 
 FIELDS: Mapping[str, tuple[str, str]] = {
     "bone_volume_fraction": ("1", "bone volume fraction"),
@@ -75,11 +76,8 @@ class Snapshot:
             InputError: there is no such field, or its data are damaged.
         """
         self.refuse_unknown(name)
-        try:
-            with h5py.File(self.path, "r") as file:
-                values: NDArray[np.float32] = file["VTKHDF/PointData"][name][()]
-        except OSError as error:
-            raise InputError(f"{self.path} is damaged ({error}); delete it.") from error
+        with opened(self.path, f"{self.path} is damaged; delete it.") as file:
+            values: NDArray[np.float32] = file["VTKHDF/PointData"][name][()]
         return values
 
     def refuse_unknown(self, name: str) -> None:
@@ -153,13 +151,9 @@ def read_snapshot(path: Path) -> Snapshot:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path} does not exist; give the path of a snapshot (snap_*.hdf).")
-    try:
-        with h5py.File(path, "r") as file:
-            return _read_header(path, file)
-    except (OSError, KeyError) as error:
-        raise InputError(
-            f"{path} is truncated, damaged or not HDF5; give another snapshot (snap_*.hdf)."
-        ) from error
+    damaged = f"{path} is truncated, damaged or not HDF5; give another snapshot (snap_*.hdf)."
+    with opened(path, damaged) as file:
+        return _read_header(path, file)
 
 
 def list_snapshots(folder: Path) -> list[Path]:

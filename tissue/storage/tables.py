@@ -114,5 +114,5 @@ def read_table(path: Path) -> dict[str, NDArray[np.float64]]:
 
 
 def _complete_lines(path: Path) -> list[str]:
-    whole, newline, _ = path.read_text(encoding="utf-8").rpartition("\n")
+    whole, newline, _ = path.read_text(encoding="utf-8", errors="replace").rpartition("\n")
     return whole.splitlines() if newline else []

@@ -15,11 +15,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from tissue.model import cells, cytokines, step
+from tissue.model import balance, cells, cytokines, step
 from tissue.simulation import simulation as running
 
 PARTS = {
-    "solve_il1": "IL-1",
+    "solve_alone": "IL-1 and TNF",
     "rankl_opg": "RANKL and OPG",
     "step_precursors": "precursors",
     "see_solutes": "see the solutes",
@@ -38,7 +38,7 @@ PARTS = {
 """Stages by name, and the part of a step each belongs to; every other stage is one of OTHER."""
 
 OTHER = "sources, demand, growth"
-MODULES = (running, step, cytokines, cells)
+MODULES = (running, step, balance, cytokines, cells)
 Around = Callable[[str, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 
 

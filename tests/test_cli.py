@@ -149,7 +149,8 @@ MISTAKES = {
     "run.durations=3 day": "run.durations is not a known key, did you mean run.duration",
     "geometry.voxelsize=3 um": "did you mean geometry.voxel_size",
     "diseases.il1_excess=1 pM": "diseases is not a known key, did you mean disease",
-    "therapies.anakinra=1 pM": "therapies is not a known key; known at the top are run",
+    "therapies.drug=il4": "therapies is not a known key, did you mean therapy",
+    "qqq.anakinra=1 pM": "qqq is not a known key; known at the top are run",
     "parameters.a_Q=1": "parameters.a_Q is not a known parameter, did you mean",
     "geometry.synthetic.seed=1": "exactly one of the two is needed, both",
     # units and values

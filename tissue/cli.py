@@ -77,6 +77,15 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("preset", metavar="PRESET", help="mouse or human")
     command.set_defaults(command=_parameters)
 
+    command = commands.add_parser("drugs", help="print the drugs with doses and sources")
+    command.set_defaults(command=_drugs)
+
+    command = commands.add_parser("verify", help="hold the model to published facts")
+    command.add_argument("--full", action="store_true", help="also what takes long")
+    command.add_argument("--only", nargs="+", metavar="FACT", help="V01 to V46")
+    command.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there")
+    command.set_defaults(command=_verify)
+
     command = commands.add_parser("list", help="list the ready-made run files")
     command.set_defaults(command=_list)
 
@@ -214,18 +223,75 @@ def _parameters(options: argparse.Namespace) -> int:
         )
         for p in describe(options.preset)
     ]
-    heads = ("symbol", "value", "unit", "range", "confidence", "name", "source")
-    widths = [max(len(row[i]) for row in (*rows, heads)) for i in range(6)]
+    _print_table(("symbol", "value", "unit", "range", "confidence", "name", "source"), rows)
+    return 0
+
+
+def _drugs(_: argparse.Namespace) -> int:
+    from tissue.scenario.drugs import DRUGS
+
+    heads = (
+        "drug",
+        "usual dose",
+        "absorption 1/day",
+        "elimination 1/day",
+        "volume l/kg",
+        "bioavailability",
+        "in marrow / plasma",
+        "confidence",
+        "what it does; source of the numbers",
+    )
+    rows = [
+        (
+            name,
+            f"{d.usual[0]:g} mg every {d.usual[1]:g} day",
+            "-" if d.absorption is None else f"{d.absorption:.3g}",
+            f"{d.elimination:.3g}" + (" and saturable" if d.highest_rate else ""),
+            f"{d.volume:.3g}",
+            f"{d.bioavailability:g}",
+            f"{d.reach:g}",
+            d.confidence,
+            f"{d.about}; {d.source}",
+        )
+        for name, d in DRUGS.items()
+    ]
+    _print_table(heads, rows)
+    return 0
+
+
+def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns as wide as they need; the last one runs on."""
+    widths = [max(len(row[i]) for row in (*rows, heads)) for i in range(len(heads) - 1)]
     for row in (heads, *rows):
         print("  ".join(text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True)))
-    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from tissue import backend
+    from tissue.verification import report
+    from tissue.verification.facts import chosen, judge
+    from tissue.verification.lab import Lab
+    from tissue.verification.table import FACTS
+
+    facts = chosen(FACTS, options.only)
+    backend.keep_compiled()
+    lab, results = Lab(), []
+    for result in judge(facts, lab, slow=options.full):
+        results.append(result)
+        for line in report.lines(result):
+            print(line, flush=True)
+    print(f"\n{report.summary(results)}")
+    if options.markdown:
+        options.markdown.write_text(report.markdown(results, lab, options.full), encoding="utf-8")
+        print(f"table: {options.markdown}")
+    return max(map(report.verdict, results), default=0)
 
 
 def _list(_: argparse.Namespace) -> int:
     from tissue.scenario.library import describe, shipped
 
     for name, path in shipped().items():
-        print(f"{name:12s} {describe(path)}")
+        print(f"{name:24s} {describe(path)}")
     print("\nrun one with: tissue run NAME")
     return 0
 

@@ -1,8 +1,8 @@
 """Quantities written with their units, read into plain numbers.
 
 Units leave once, where a run file is read; inside, lengths are in um, times in day,
-concentrations in pM. Arithmetic is exact (rational), so ``parse("1/12 1/day", "1/day")`` is the
-double nearest to 1/12 and ``exact`` can promise to read back unchanged.
+concentrations in pM, masses in mg. Arithmetic is exact (rational), so ``parse("1/12 1/day",
+"1/day")`` is the double nearest to 1/12 and ``exact`` can promise to read back unchanged.
 """
 
 import difflib
@@ -20,10 +20,10 @@ class UnitError(InputError, ValueError):
 
 
 class _Measure(NamedTuple):
-    """What one of a unit is worth in um, day, pM, and its exponents of them."""
+    """What one of a unit is worth in um, day, pM, mg, and its exponents of them."""
 
     scale: Fraction
-    dimension: tuple[int, int, int]
+    dimension: tuple[int, int, int, int]
 
 
 _LENGTHS: dict[str, Fraction | int] = {
@@ -48,34 +48,43 @@ _CONCENTRATIONS: dict[str, Fraction | int] = {
     "nM": 1000,
     "uM": 10**6,
 }
+_MASSES: dict[str, Fraction | int] = {
+    "ng": Fraction(1, 10**6),
+    "ug": Fraction(1, 1000),
+    "mg": 1,
+    "g": 1000,
+    "kg": 10**6,
+}
 _COUNTS: dict[str, Fraction | int] = {"1": 1, "%": Fraction(1, 100)}
 _COUNTS |= {"cell": 1, "cells": 1, "molecule": 1, "molecules": 1}
 
 _UNITS: dict[str, _Measure] = {
     name: _Measure(Fraction(size), dimension)
     for sizes, dimension in (
-        (_LENGTHS, (1, 0, 0)),
-        (_DAY, (0, 1, 0)),
-        (_CONCENTRATIONS, (0, 0, 1)),
-        (_COUNTS, (0, 0, 0)),
+        (_LENGTHS, (1, 0, 0, 0)),
+        (_DAY, (0, 1, 0, 0)),
+        (_CONCENTRATIONS, (0, 0, 1, 0)),
+        (_MASSES, (0, 0, 0, 1)),
+        (_COUNTS, (0, 0, 0, 0)),
     )
     for name, size in sizes.items()
 }
 
 _KINDS = {
-    (0, 0, 0): "pure number",
-    (1, 0, 0): "length",
-    (2, 0, 0): "area",
-    (3, 0, 0): "volume",
-    (0, 1, 0): "time",
-    (0, 0, 1): "concentration",
-    (0, -1, 0): "rate",
-    (1, -1, 0): "velocity",
-    (2, -1, 0): "diffusivity",
-    (0, -1, 1): "production rate",
-    (0, -1, -1): "binding rate",
-    (-2, 0, 0): "density per area",
-    (-3, 0, 0): "density per volume",
+    (0, 0, 0, 0): "pure number",
+    (1, 0, 0, 0): "length",
+    (2, 0, 0, 0): "area",
+    (3, 0, 0, 0): "volume",
+    (0, 1, 0, 0): "time",
+    (0, 0, 1, 0): "concentration",
+    (0, -1, 0, 0): "rate",
+    (1, -1, 0, 0): "velocity",
+    (2, -1, 0, 0): "diffusivity",
+    (0, -1, 1, 0): "production rate",
+    (0, -1, -1, 0): "binding rate",
+    (-2, 0, 0, 0): "density per area",
+    (-3, 0, 0, 0): "density per volume",
+    (0, 0, 0, 1): "mass",
 }
 
 _PLAIN = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
@@ -177,15 +186,17 @@ def _finite(value: Fraction, text: str) -> float:
 
 def _measure(unit: str) -> _Measure:
     """Multiply out a unit such as ``"1/(pM day)"`` or ``"/day"``, from left to right."""
-    scale, dimension = Fraction(1), (0, 0, 0)
+    scale, dimension = Fraction(1), (0, 0, 0, 0)
     groups, sign, needs_factor = [1], 1, True
     for mark, name, power in _tokens(f"1{unit}" if unit.startswith("/") else unit):
         if name:
             exponent = groups[-1] * sign * power
             factor = _named(name, unit)
             scale *= factor.scale**exponent
-            x, y, z = (a + exponent * b for a, b in zip(dimension, factor.dimension, strict=True))
-            dimension = (x, y, z)
+            x, y, z, w = (
+                a + exponent * b for a, b in zip(dimension, factor.dimension, strict=True)
+            )
+            dimension = (x, y, z, w)
             sign, needs_factor = 1, False
         elif mark == "(":
             groups.append(groups[-1] * sign)
@@ -229,10 +240,10 @@ def _named(name: str, unit: str) -> _Measure:
     raise UnitError(f"{name!r}{where} is not a known unit; {hint}")
 
 
-def _kind(dimension: tuple[int, int, int]) -> str:
+def _kind(dimension: tuple[int, int, int, int]) -> str:
     name = _KINDS.get(dimension)
     if name is None:
-        powers = zip(("length", "time", "concentration"), dimension, strict=True)
+        powers = zip(("length", "time", "concentration", "mass"), dimension, strict=True)
         name = "quantity of kind " + " ".join(f"{base}^{power}" for base, power in powers if power)
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 

@@ -13,8 +13,10 @@ from jax import Array
 
 from tissue.kernels import elliptic, multigrid
 from tissue.kernels.explicit import steps
+from tissue.model.balance import Numerics
+from tissue.model.forcing import Forcing
 from tissue.model.homeostasis import healthy_tissue
-from tissue.model.step import UNDAMPED, Forcing, Numerics, advance
+from tissue.model.step import UNDAMPED, advance
 from tissue.scenario.config import parse_run
 from tissue.simulation.simulation import _examine
 

@@ -9,10 +9,12 @@ import pytest
 
 from tissue.geometry.synthetic import SyntheticSettings, synthesise
 from tissue.model.account import Account
+from tissue.model.balance import Numerics
+from tissue.model.forcing import Forcing
 from tissue.model.homeostasis import healthy_tissue
 from tissue.model.parameters import Parameters, preset
 from tissue.model.state import Healthy, State
-from tissue.model.step import Forcing, Numerics, advance
+from tissue.model.step import advance
 
 SPACING = 10.0
 
@@ -32,12 +34,16 @@ class Tissue:
         dt: float = 0.5,
         state: State | None = None,
         least: float = 1.0,
+        forcing: Forcing | None = None,
         **changes: Any,
     ) -> tuple[State, Account]:
-        """One step with some parameters changed; the references stay those of health."""
+        """One step with some parameters changed; the references stay those of health.
+
+        Acted on by a forcing, or by IL-1 alone.
+        """
         p = replace(self.parameters, **changes)
-        start = state or self.state
-        return advance(start, self.healthy, Forcing(il1_excess), p, dt, self.numerics, least)
+        start, acting = state or self.state, forcing or Forcing(il1_excess)
+        return advance(start, self.healthy, acting, p, dt, self.numerics, least)
 
     def run(
         self, steps: int, il1_excess: float = 0.0, dt: float = 0.5, **changes: Any
@@ -53,12 +59,20 @@ class Tissue:
 def make_tissue() -> Callable[..., Tissue]:
     made: dict[str, Any] = {}
 
-    def make(**changes: Any) -> Tissue:
+    def make(
+        *, mechanostat: bool = False, tgf_beta_steering: bool = False, **changes: Any
+    ) -> Tissue:
         if not made:
             settings = SyntheticSettings((20, 22, 24), SPACING, bv_tv=0.25, thickness=50.0, seed=3)
             made["phi"] = jnp.asarray(synthesise(settings).bone_volume_fraction)
         p = replace(preset("mouse"), **changes)
-        state, healthy, _ = healthy_tissue(made["phi"], p, Numerics(SPACING, 1e-11))
+        state, healthy, _ = healthy_tissue(
+            made["phi"],
+            p,
+            Numerics(SPACING, 1e-11),
+            mechanostat=mechanostat,
+            tgf_beta_steering=tgf_beta_steering,
+        )
         return Tissue(state, healthy, p, Numerics(SPACING, 1e-8))
 
     return make

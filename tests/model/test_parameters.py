@@ -31,6 +31,17 @@ SPECIES = {
         "delta_P": 0.1,
         "n_f": 8,
         "n_p": 4,
+        "omega_I": 4.4,
+        "omega_T": 0.6,
+        "omega_B": 0.05,
+        "t_E": 1e9,
+        "tau_E": 1e9,
+        "r_age": 0,
+        "g_mech": 1,
+        "n_U": 3,
+        "k_Q": 1 / 20,
+        "delta_Q": 1 / 60,
+        "tau_q": 90,
     },
     "human": {
         "v_0": 0.05,
@@ -45,6 +56,17 @@ SPECIES = {
         "delta_P": 0.03,
         "n_f": 10,
         "n_p": 4,
+        "omega_I": 1.25,
+        "omega_T": 0.3,
+        "omega_B": 0.02,
+        "t_E": 730,
+        "tau_E": 2555,
+        "r_age": 0.0024 / 365.25,
+        "g_mech": 0.5,
+        "n_U": 2,
+        "k_Q": 1 / 60,
+        "delta_Q": 1 / 180,
+        "tau_q": 1000,
     },
 }
 COMMON = {
@@ -67,7 +89,7 @@ COMMON = {
     "R_perm": 0.5,
     "n_perm": 2,
     "k_I": 24,
-    "k_R": 10,
+    "k_R": 5,
     "k_O": 4,
     "kappa": 0.30,
     "a_R": 3,
@@ -83,6 +105,38 @@ COMMON = {
     "eps_min": 0.02,
     "w_Y": 0.6,
     "v_B": 0.6,
+    "alpha_share": 0,
+    "EC50_alpha": 48,
+    "K_A_alpha": 5000,
+    "D_T": 20 * 86400,
+    "k_T": 24,
+    "K_T": 20,
+    "a_TI": 4,
+    "a_RT": 3,
+    "a_TR": 0,
+    "a_dT": 0.5,
+    "K_X": 10,
+    "omega_O": 0.05,
+    "omega_C": 0.05,
+    "F_0": 1e5,
+    "q_FI": 0.03 * 86400,
+    "q_FT": 0.05 * 86400,
+    "q_FR": 0.3 * 86400,
+    "A_F": 50,
+    "sigma_U": 200,
+    "D_G": 5 * 86400,
+    "k_G": 300,
+    "theta_G": 16000,
+    "chi_G": 10000,
+    "sigma_Q": 0.4,
+    "K_Z": 3,
+    "K_W": 100,
+    "a_BP": 2.5,
+    "a_BI": 0.3,
+    "a_P": 0.5,
+    "r_P": 0.8,
+    "a_S": 0.5,
+    "r_S": 0.2,
 }
 
 
@@ -99,7 +153,7 @@ def test_derived_quantities(name: str, k_res: float, k_form: float) -> None:
     np.testing.assert_allclose(float(healthy.k_form) * 1e6, k_form, rtol=4e-3)
     np.testing.assert_allclose(float(healthy.s_0), 0.5 / (0.5 + 10 * (1 + 50 / 150)))
     np.testing.assert_allclose(float(healthy.E_0) * healthy.k_E, healthy.v_0)
-    assert (healthy.S_I0, healthy.S_R0, healthy.S_O0) == (12, 280, 420)
+    assert (healthy.S_I0, healthy.S_R0, healthy.S_O0) == (12, 230, 420)
     np.testing.assert_allclose([float(healthy.w_P), float(healthy.v_P)], 0.4)
     # What binding consumes is the same in both budgets.
     rankl = healthy.S_R0 - healthy.k_R * healthy.R_0
@@ -158,7 +212,7 @@ def test_warnings_know_the_species() -> None:
         ("d_m", "1 um^2/day", "did you mean D_M"),
         ("k_r", "1 1/day", "did you mean k_R .* or K_R"),
         ("EC5", "1 pM", "did you mean EC50"),
-        ("osteoclast death rate", "1 1/day", "did you mean delta_C"),
+        ("osteoclast death rate", "1 1/day", r"did you mean .*delta_C \(osteoclast death rate\)"),
         ("reversal delay", "1 1/day", "did you mean k_E"),
         ("zzz", 1, "known are D_I"),
         ("D_I", "3 pM", "is a concentration: a diffusivity is needed, e.g. '3 um.2/s'"),

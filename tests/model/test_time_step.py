@@ -20,18 +20,29 @@ HIGH = 10.0  # pM of excess IL-1
 UNEVEN = (0.1, 1.0, 3.0, 0.3, 5.0, 14.0, 0.05, 2.0)
 
 
-@pytest.fixture(scope="module")
-def ill(tissue: SimpleNamespace) -> State:
+def fallen_ill(tissue: SimpleNamespace, excess: float) -> State:
     """Two days into disease, where the jump of IL-1 is over."""
     state = tissue.state
     for dt in (0.1, 0.2, 0.3, 0.4, 0.5, 0.5):
-        state, _ = tissue.step(HIGH, dt, state, least=1.0)
+        state, _ = tissue.step(excess, dt, state, least=1.0)
     return state
 
 
-def later(tissue: SimpleNamespace, state: State, days: float, dt: float, least: float) -> State:
+@pytest.fixture(scope="module")
+def ill(tissue: SimpleNamespace) -> State:
+    return fallen_ill(tissue, HIGH)
+
+
+def later(
+    tissue: SimpleNamespace,
+    state: State,
+    days: float,
+    dt: float,
+    least: float,
+    excess: float = HIGH,
+) -> State:
     for _ in range(round(days / dt)):
-        state, _ = tissue.step(HIGH, dt, state, least=least)
+        state, _ = tissue.step(excess, dt, state, least=least)
     return state
 
 
@@ -41,14 +52,20 @@ def lost(before: State, after: State) -> float:
     return 100 * float(1 - ratio)
 
 
-def test_the_error_falls_with_the_square_of_the_step(tissue: SimpleNamespace, ill: State) -> None:
-    steps = (2.0, 1.0, 0.5)
-    truth = lost(ill, later(tissue, ill, 8, 0.125, 0.5))
-    errors = np.abs([lost(ill, later(tissue, ill, 8, dt, 0.5)) - truth for dt in steps])
+@pytest.mark.parametrize(("excess", "order"), [(3.0, 1.8), (HIGH, 1.45)])
+def test_the_error_falls_with_the_square_of_the_step(
+    tissue: SimpleNamespace, excess: float, order: float
+) -> None:
+    # in fast disease the spreading of cells along the surface, which follows their growth, shows:
+    # it is of the first order, but a part of a thousandth of the loss at most
+    ill, steps = fallen_ill(tissue, excess), (2.0, 1.0, 0.5)
+    truth = lost(ill, later(tissue, ill, 8, 0.125, 0.5, excess))
+    found = [lost(ill, later(tissue, ill, 8, dt, 0.5, excess)) for dt in steps]
+    errors = np.abs(np.array(found) - truth)
     assert truth > 5
-    assert errors[0] < 0.1
+    assert errors[0] < 0.01
     assert errors[2] < errors[0] / 8
-    assert np.polyfit(np.log(steps), np.log(errors), 1)[0] > 1.6
+    assert np.polyfit(np.log(steps), np.log(errors), 1)[0] > order
 
 
 def test_the_usual_damping_costs_next_to_nothing(tissue: SimpleNamespace, ill: State) -> None:

@@ -10,6 +10,7 @@ from tissue.scenario.config import RunConfig, read_run_file
 from tissue.simulation.simulation import Simulation
 
 ROOT = Path(__file__).parents[2]
+UNLOADED = "knockout.mechanostat=true"  # the well-mixed limit knows no load
 FAST = ("parameters.D_M=2000000 um^2/day", "parameters.D_P=500000 um^2/day")
 
 
@@ -30,7 +31,8 @@ def reference(excess: float) -> Outcome:
 
 
 def configured(excess: float, *changes: str) -> RunConfig:
-    return read_run_file(ROOT / "runs/shrew.toml", [f"disease.il1_excess={excess} pM", *changes])
+    ill = f"disease.il1_excess={excess} pM"
+    return read_run_file(ROOT / "runs/shrew.toml", [ill, UNLOADED, *changes])
 
 
 def outcome(excess: float, *changes: str) -> Outcome:

@@ -68,7 +68,7 @@ def written(folder: Path, text: str = FULL) -> Path:
 def test_defaults() -> None:
     config = parsed()
     assert (config.preset, config.duration, config.step) == ("mouse", 28, None)
-    assert (config.precision, config.seed, config.il1_excess) == ("float32", 0, 0)
+    assert (config.precision, config.seed, config.disease.il1_excess) == ("float32", 0, 0)
     assert config.geometry == ImageSettings(file=Path("/runs/bone.nrrd").resolve())
     assert config.parameters == preset("mouse")
     assert (config.snapshot_interval, config.fields[:2]) == (7, ("bone_volume_fraction", "il1"))
@@ -84,7 +84,7 @@ def test_python_may_give_paths_and_tuples() -> None:
 def test_reads_everything(tmp_path: Path) -> None:
     config = read_run_file(written(tmp_path))
     assert (config.preset, config.duration, config.step) == ("human", 14, 0.25)
-    assert (config.precision, config.seed, config.il1_excess) == ("float64", 7, 3.5)
+    assert (config.precision, config.seed, config.disease.il1_excess) == ("float64", 7, 3.5)
     assert config.geometry == ImageSettings(
         file=tmp_path.resolve() / "data/bone.h5",
         dataset='scan "1"',

@@ -14,6 +14,7 @@ from tissue.errors import InputError
 from tissue.geometry.load import ImageSettings
 from tissue.model.observables import METRICS
 from tissue.scenario.config import RunConfig, read_run_file
+from tissue.scenario.disease import Disease
 from tissue.scenario.resolved import config_hash, resolved_toml
 from tissue.simulation.ledger import BOUNDS, LEDGER
 from tissue.simulation.provenance import input_hash, provenance
@@ -132,7 +133,7 @@ def test_python_needs_few_lines(tmp_path: Path) -> None:
 
 
 def test_health_stands_still(tiny: RunConfig) -> None:
-    simulation = Simulation(replace(tiny, il1_excess=0.0))
+    simulation = Simulation(replace(tiny, disease=Disease()))
     before = simulation.fields()
     for _ in range(4):
         simulation.advance()

@@ -9,14 +9,17 @@ import pytest
 
 from tissue.model import step
 from tissue.scenario.config import RunConfig
+from tissue.scenario.disease import Disease
 from tissue.simulation import simulation as simulating
-from tissue.simulation.simulation import Record, Simulation
+from tissue.simulation.pace import Pace
+from tissue.simulation.simulation import Record, Simulation, pacing
 
 
 @pytest.fixture(scope="module")
 def adaptive(tiny: RunConfig) -> RunConfig:
+    ill = Disease(il1_excess=10.0)
     return replace(
-        tiny, step=None, duration=14.0, snapshot_interval=5.0, precision="float64", il1_excess=10.0
+        tiny, step=None, duration=14.0, snapshot_interval=5.0, precision="float64", disease=ill
     )
 
 
@@ -56,7 +59,7 @@ def test_adaptive_steps_land_on_snapshots_and_tell_their_length(adaptive: RunCon
 
 def test_health_takes_long_steps_and_stands_still(adaptive: RunConfig) -> None:
     simulation = Simulation(
-        replace(adaptive, il1_excess=0.0, duration=200.0, snapshot_interval=200.0)
+        replace(adaptive, disease=Disease(), duration=200.0, snapshot_interval=200.0)
     )
     records = finish(simulation)
     assert abs(records[-1].metrics["bv_tv_change_percent"]) < 1e-4
@@ -136,3 +139,18 @@ def test_the_first_step_is_damped(monkeypatch: pytest.MonkeyPatch, tiny: RunConf
     simulation.pace = simulation.pace.restart()
     simulation.advance()
     assert shares == [1.0, step.UNDAMPED, 1.0]
+
+
+def test_times_that_differ_by_rounding_are_landed_on_once(adaptive: RunConfig) -> None:
+    # 50 doses every 0.1 day end a rounding error before or after the snapshot at 5 days
+    for change in (5 * (1 - 1e-15), 5.0, 5 * (1 + 1e-15)):
+        assert pacing(adaptive, (3.0, change)).landings == [3.0, 5.0, 10.0, 14.0]
+
+
+def test_a_step_cut_short_after_a_change_is_followed_by_a_usual_one(adaptive: RunConfig) -> None:
+    rules = pacing(adaptive, (4.999,))
+    fresh = Pace(time=4.999, steps=7, fresh=True, changed=4.999)
+    stride = rules.next(fresh)
+    assert stride.length == pytest.approx(0.001)
+    _, after = rules.judge(fresh, stride, 0.0, 0.0)
+    assert rules.next(after).length >= rules.shortest

@@ -19,7 +19,7 @@ from tissue.storage.snapshot import (
     FIELDS,
     list_snapshots,
     read_snapshot,
-    remove_temporary,
+    remove_unfinished,
     write_snapshot,
 )
 
@@ -166,7 +166,7 @@ def test_a_killed_writer_leaves_no_broken_snapshot(tmp_path: Path) -> None:
     assert writer.exitcode == -signal.SIGKILL
     assert len(list(tmp_path.iterdir())) == 2
     assert list_snapshots(tmp_path) == [first]
-    remove_temporary(tmp_path)
+    remove_unfinished(tmp_path)
     assert list(tmp_path.iterdir()) == [first]
 
 
@@ -246,7 +246,7 @@ def test_an_absent_field_is_named(snapshot: Path) -> None:
     [
         ({"il1": ball(GRID)}, "needs bone_volume_fraction"),
         ({"bone_volume_fraction": ball(GRID).T}, "has shape"),
-        ({"bone_volume_fraction": ball(GRID), "tnf": ball(GRID)}, "unknown field 'tnf'"),
+        ({"bone_volume_fraction": ball(GRID), "mineral": ball(GRID)}, "unknown field 'mineral'"),
     ],
 )
 def test_wrong_fields_are_refused(

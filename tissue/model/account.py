@@ -11,31 +11,53 @@ from tissue.kernels.surface import Motion
 from tissue.model.bone import Pores
 
 
-class Il1(NamedTuple):
-    """IL-1 [pM], the effort of its solve, and what was made of it [pM/day]."""
+class Solute(NamedTuple):
+    """A solute without a partner over one step.
+
+    Attributes:
+        field: [pM].
+        effort: of its solve.
+        source: what was made of it, or came through a wall [pM/day].
+        lost: what was cleared, or left through a wall [pM/day].
+    """
 
     field: Field
     effort: Effort
     source: Field
+    lost: Field
 
 
 class Fluid(NamedTuple):
-    """The solutes of one step [pM], what was made of each [pM/day], and the effort."""
+    """The solutes of one step.
 
-    il1: Field
+    Attributes:
+        il1, tnf: each alone.
+        pair: RANKL and OPG [pM].
+        rankl_source, opg_source: what was made of them [pM/day].
+        rankl_rate, opg_rate: at which they are lost, each without the other [1/day].
+    """
+
+    il1: Solute
+    tnf: Solute
     pair: Pair
-    il1_source: Field
     rankl_source: Field
     opg_source: Field
-    il1_effort: Effort
+    rankl_rate: Field | Array | float
+    opg_rate: Field | Array | float
 
 
 class Seen(NamedTuple):
-    """What the bone surface sees of the solutes [pM], and the IL-1 signal s and s_h there."""
+    """What the bone surface sees.
+
+    Attributes:
+        il1, rankl, opg, tnf: concentrations [pM].
+        signal, excess: the IL-1 signal s and s_h there.
+    """
 
     il1: Field
     rankl: Field
     opg: Field
+    tnf: Field
     signal: Field
     excess: Field
 
@@ -54,7 +76,9 @@ class Lineage(NamedTuple):
         precursors: in the marrow, averaged over the step [cells/mm^3 marrow].
         after: their number after it [cells/mm^3 tissue].
         supply: precursors that arrived [cells/mm^3/day].
-        formed: cells formed on the surface [cells/mm^2/day].
+        recruited: cells that the surface made of them [cells/mm^2/day].
+        formed: cells formed on the surface [cells/mm^2/day]; of osteoclasts also those that
+            osteomorphs make, and not those that become osteomorphs.
         loss: their death rate [1/day].
         cells: after the step and averaged over it [cells/mm^2].
         effort: of the solve for the precursors.
@@ -63,10 +87,25 @@ class Lineage(NamedTuple):
     precursors: Field
     after: Field
     supply: Field
+    recruited: Field
     formed: Field
     loss: Array | float
     cells: Relaxed
     effort: Effort
+
+
+class Waiting(NamedTuple):
+    """Osteomorphs over a step.
+
+    Attributes:
+        cells: after it and averaged over it [cells/mm^2].
+        arrested: osteoclasts that did not form [cells/mm^2/day].
+        lost: those that fused or died [cells/mm^2/day].
+    """
+
+    cells: Relaxed
+    arrested: Field
+    lost: Field
 
 
 class Activity(NamedTuple):
@@ -77,6 +116,7 @@ class Activity(NamedTuple):
         fluid: the solutes.
         seen: what the surface saw of them.
         osteoclasts, osteoblasts: the two lineages.
+        osteomorphs: osteoclasts that wait.
         store: the coupling store [um].
         resorption, formation: gross velocities of the bone surface [um/day].
     """
@@ -86,6 +126,7 @@ class Activity(NamedTuple):
     seen: Seen
     osteoclasts: Lineage
     osteoblasts: Lineage
+    osteomorphs: Waiting
     store: Relaxed
     resorption: Field
     formation: Field
@@ -125,7 +166,8 @@ class Account(NamedTuple):
         """What every solve of the step took, by what it solved for."""
         done = self.activity
         return {
-            "il1": done.fluid.il1_effort,
+            "il1": done.fluid.il1.effort,
+            "tnf": done.fluid.tnf.effort,
             "rankl and opg": done.fluid.pair.effort,
             "osteoclast precursors": done.osteoclasts.effort,
             "osteoblast precursors": done.osteoblasts.effort,

@@ -12,24 +12,34 @@ import jax.numpy as jnp
 from jax import Array
 
 from tissue.kernels.elliptic import Solution
+from tissue.kernels.response import saturation
 from tissue.kernels.stencil import Field, total
 from tissue.kernels.surface import Exchange
 from tissue.kernels.transport import drift_diffusion
 from tissue.model import signals
 from tissue.model.account import Relaxed, Seen
 from tissue.model.bone import Pores, cell_porosity
+from tissue.model.forcing import Forcing
 from tissue.model.parameters import Parameters, Scalar
+from tissue.model.signals import Milieu, Value
 
 PER_MM = 1e3
 """1/um in 1/mm: a rate per mm^2 of surface times the surface in 1/um, as a rate per mm^3."""
 
 
 def relax(density: Field, gain: Field, loss: Array | float, dt: Scalar) -> Relaxed:
-    """dn/dt = gain - loss n, exactly, with gain and loss held over dt."""
-    settled = gain / loss
-    rest = density - settled
+    """dn/dt = gain - loss n, exactly, with gain and loss held over dt.
+
+    Written in the small number loss dt, not around the level that n would settle at: where that is
+    far away, its digits would swallow those of n.
+    """
     decay = loss * dt
-    return Relaxed(settled + rest * jnp.exp(-decay), settled - rest * jnp.expm1(-decay) / decay)
+    left = -jnp.expm1(-decay) / decay  # mean of exp(-decay t/dt)
+    few = 0.1 if density.dtype == jnp.float32 else 1e-3
+    series = 1 / 2 - decay / 6 + decay**2 / 24 - decay**3 / 120
+    lag = jnp.where(decay < few, series, (1 - left) / jnp.maximum(decay, few))
+    after = density * jnp.exp(-decay) + gain * (dt * left)
+    return Relaxed(after, density * left + gain * (dt * lag))
 
 
 def deposit_cells(exchange: Exchange, rate: Field) -> Field:
@@ -37,27 +47,65 @@ def deposit_cells(exchange: Exchange, rate: Field) -> Field:
     return PER_MM * exchange.deposit(rate)
 
 
+class Recruitment(NamedTuple):
+    """What the surface does with osteoclast precursors at their healthy density.
+
+    Attributes:
+        formed: osteoclasts [cells/mm^2/day]; J_C without see(m).
+        arrested: osteoclasts that do not form for want of RANKL and wait [cells/mm^2/day].
+        fusion: rate at which those that wait form after all [1/day].
+    """
+
+    formed: Field
+    arrested: Field
+    fusion: Field
+
+
 def osteoclast_recruitment(
-    rankl: Field, signal: Field, healthy_drive: Field, p: Parameters
+    seen: Seen, healthy_drive: Field, f: Forcing, p: Parameters
+) -> Recruitment:
+    """Osteoclasts formed and arrested.
+
+    References:
+        McDonald 2021, Cell 184:1330 (osteomorphs wait where RANKL is blocked and fuse when it
+        returns).
+    """
+    drive = signals.osteoclastogenic_drive(seen.rankl, seen.signal, seen.tnf, f, p)
+    relative = drive / healthy_drive * signals.osteoclast_inhibition(f, p)
+    healthy = p.delta_C * p.C_0
+    arrested = p.sigma_Q * jnp.maximum(1 - relative, 0)
+    return Recruitment(healthy * relative, healthy * arrested, p.k_Q * relative)
+
+
+def wait(osteomorphs: Field, arrested: Field, fusion: Field, p: Parameters, dt: Scalar) -> Relaxed:
+    """Osteomorphs after dt days, and their mean [cells/mm^2]: arrested, fusing and dying."""
+    return relax(osteomorphs, arrested, fusion + p.delta_Q, dt)
+
+
+def bisphosphonate(bound: Field, resorption: Field, p: Parameters, dt: Scalar) -> Relaxed:
+    """Bone-bound bisphosphonate after dt days: resorption frees it, or new bone buries it."""
+    turnover = jnp.sqrt(resorption / p.v_0) / p.tau_q
+    left = jnp.exp(-turnover * dt)
+    return Relaxed(bound * left, bound * 0.5 * (1 + left))
+
+
+def osteoblast_recruitment(
+    coupling_store: Field, excess: Field, load: Value, f: Forcing, p: Parameters
 ) -> Field:
-    """Osteoclasts formed at healthy precursor density [cells/mm^2/day]; J_C without see(m)."""
-    drive = signals.osteoclastogenic_drive(rankl, signal, p)
-    return p.delta_C * p.C_0 * drive / healthy_drive
-
-
-def osteoblast_recruitment(coupling_store: Field, excess: Field, p: Parameters) -> Field:
     """Osteoblasts formed at healthy precursor density [cells/mm^2/day]; J_B without see(p).
 
     The coupling store stands for the factors that resorption frees from the matrix: it is what
     ties formation to resorption, with the delay of the reversal phase.
     """
     released = p.k_E * coupling_store
-    return p.delta_B / p.k_form * released * signals.osteoblast_differentiation(excess, p)
+    return p.delta_B / p.k_form * released * signals.osteoblast_differentiation(excess, load, f, p)
 
 
-def resorption(osteoclasts: Field, seen: Seen, healthy_occupancy: Field, p: Parameters) -> Field:
+def resorption(
+    osteoclasts: Field, seen: Seen, healthy_occupancy: Field, f: Forcing, p: Parameters
+) -> Field:
     """Velocity at which osteoclasts resorb bone [um/day]."""
-    activity = signals.resorption_activity(seen.rankl, seen.signal, healthy_occupancy, p)
+    activity = signals.resorption_activity(seen.rankl, seen.signal, healthy_occupancy, f, p)
     return p.k_res * osteoclasts * activity
 
 
@@ -79,19 +127,33 @@ def move_supply(supply: Field, before: Pores, after: Pores) -> Field:
     return moved * (total(new) / total(old)).astype(moved.dtype)
 
 
-def osteoclast_precursor_drift(rankl: Field, p: Parameters) -> Field:
+def osteoclast_precursor_drift(rankl: Field, f: Forcing, p: Parameters) -> Field:
     """psi of osteoclast precursors: they climb RANK occupancy."""
-    return -p.chi_R / p.D_M * signals.rank_occupancy(rankl, p)
+    return -p.chi_R / p.D_M * signals.rank_occupancy(rankl, f, p)
 
 
-def osteoblast_precursor_drift(il1: Field, p: Parameters) -> Field:
-    """psi of osteoblast precursors: IL-1 repels them."""
-    return p.chi_I / p.D_P * signals.il1_signal(il1, p)
+def osteoblast_precursor_drift(
+    around: Milieu, tgf_beta: Field | None, half: Array | None, f: Forcing, p: Parameters
+) -> Field:
+    """psi of osteoblast precursors: IL-1 repels them, TGF-beta draws them where it is in play.
+
+    Args:
+        around: in the marrow.
+        tgf_beta: [pM].
+        half: TGF-beta of half its effect [pM].
+        f: disease and therapy.
+        p: parameters.
+    """
+    repelled = p.chi_I / p.D_P * signals.il1_signal(around, f, p)
+    if tgf_beta is None or half is None:
+        return repelled
+    return repelled - p.chi_G / p.D_P * saturation(tgf_beta, half)
 
 
-def osteoblast_precursor_mobility(il1: Field, p: Parameters) -> Field:
+def osteoblast_precursor_mobility(around: Milieu, f: Forcing, p: Parameters) -> Field:
     """mu of osteoblast precursors."""
-    return signals.osteoblast_motility(signals.excess_signal(signals.il1_signal(il1, p), p), p)
+    excess = signals.excess_signal(signals.il1_signal(around, f, p), p)
+    return signals.osteoblast_motility(excess, p)
 
 
 class Population(NamedTuple):

@@ -1,79 +1,166 @@
-"""IL-1, RANKL and OPG: in balance with their sources within hours, so solved as steady fields.
+"""IL-1, TNF, RANKL, OPG and TGF-beta: in balance with their sources within hours, so steady fields.
 
 Sources and losses carry the porosity: a uniform concentration in the marrow stays uniform.
 """
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 
 from tissue.kernels.binding import Pair, Species, binding_pair
-from tissue.kernels.elliptic import Solution, screened_diffusion
+from tissue.kernels.elliptic import Effort, screened_diffusion
 from tissue.kernels.stencil import Field
 from tissue.model import signals
+from tissue.model.account import Solute
 from tissue.model.bone import Pores
+from tissue.model.forcing import PM_PER_MM3, Forcing, Wall
 from tissue.model.parameters import Parameters, Scalar
+from tissue.model.signals import Milieu, Value
+
+
+def at_surface(around: Milieu, pore: Pores) -> Milieu:
+    """What surrounds cells at the bone surface."""
+
+    # what is the same everywhere is the same at the surface
+    il1, tnf, cells = (
+        pore.exchange.see(jnp.asarray(values)) if jnp.ndim(values) else values for values in around
+    )
+    return Milieu(jnp.asarray(il1), tnf, cells)
+
+
+def _made_by(cells: Value, rate: Scalar) -> Value:
+    """What cells [cells/mm^3] make at a rate [molecules/cell/day], in pM/day."""
+    return PM_PER_MM3 * rate * cells
+
+
+def _through(rate: Value, made: Value, wall: Wall | None) -> tuple[Value, Value]:
+    """Rate of loss [1/day] and source [pM/day] with an open wall."""
+    if wall is None:
+        return rate, made
+    return rate + wall.rate, made + wall.rate * wall.beyond
 
 
 @jax.jit
-def il1_source(pore: Pores, excess: Array | float, p: Parameters) -> Field:
-    """IL-1 made [pM/day] by a uniform source that holds it `excess` pM above health."""
-    return pore.solutes * (p.S_I0 + p.k_I * excess)
+def _tnf_balance(pore: Pores, f: Forcing, p: Parameters) -> tuple[Field, Field]:
+    made = p.k_T * signals.tnf_production(f, p) + _made_by(f.inflammatory_cells, p.q_FT)
+    rate, made = _through(p.k_T, made, f.wall("tnf"))
+    return pore.solutes * rate, pore.solutes * made
+
+
+def tnf(
+    pore: Pores, start: Field, f: Forcing, p: Parameters, spacing: Scalar, tolerance: Scalar
+) -> Solute:
+    """TNF; where nothing makes it in some places only, it is uniform and needs no solve."""
+    loss, source = _tnf_balance(pore, f, p)
+    if f.local is None:
+        return Solute(source / loss, _no_effort(), source, source)
+    field, effort = screened_diffusion(
+        pore.solutes, loss, source, start, diffusivity=p.D_T, spacing=spacing, tolerance=tolerance
+    )
+    return Solute(field, effort, source, loss * field)
+
+
+def _no_effort() -> Effort:
+    return Effort(jnp.zeros((), jnp.int32), jnp.zeros(()))
+
+
+@jax.jit
+def _il1_balance(
+    pore: Pores, tnf: Value, bisphosphonate: Value, f: Forcing, p: Parameters
+) -> tuple[Field, Field]:
+    made = p.S_I0 * signals.il1_production(tnf, bisphosphonate, f, p)
+    made = made + f.il1 * (p.k_I * f.il1_excess + _made_by(f.inflammatory_cells, p.q_FI))
+    rate, made = _through(p.k_I, made, f.wall("il1"))
+    return pore.solutes * rate, pore.solutes * made
 
 
 def il1(
-    pore: Pores, source: Field, start: Field, p: Parameters, spacing: Scalar, tolerance: Scalar
-) -> Solution:
-    """IL-1 [pM], made at `source` [pM/day], and the effort."""
-    return screened_diffusion(
-        pore.solutes,
-        pore.solutes * p.k_I,
-        source,
-        start,
-        diffusivity=p.D_I,
-        spacing=spacing,
-        tolerance=tolerance,
+    pore: Pores,
+    tnf: Value,
+    bisphosphonate: Value,
+    start: Field,
+    f: Forcing,
+    p: Parameters,
+    spacing: Scalar,
+    tolerance: Scalar,
+) -> Solute:
+    """IL-1, made by marrow and by inflammatory cells.
+
+    Args:
+        pore: geometry.
+        tnf: [pM].
+        bisphosphonate: bound to bone, averaged over its surface [1].
+        start: a guess [pM].
+        f: disease and therapy.
+        p: parameters.
+        spacing: edge of a voxel [um].
+        tolerance: relative error.
+    """
+    loss, source = _il1_balance(pore, tnf, bisphosphonate, f, p)
+    field, effort = screened_diffusion(
+        pore.solutes, loss, source, start, diffusivity=p.D_I, spacing=spacing, tolerance=tolerance
     )
+    return Solute(field, effort, source, loss * field)
 
 
 @jax.jit
 def rankl_source(
-    pore: Pores, il1: Field, osteoblast_precursors: Field, per_surface: Array, p: Parameters
+    pore: Pores,
+    around: Milieu,
+    osteoblast_precursors: Field,
+    load: Value,
+    per_surface: Array,
+    f: Forcing,
+    p: Parameters,
 ) -> Field:
     """RANKL made [pM/day]: by stromal precursors in the marrow, by osteocytes at the surface.
 
+    And by inflammatory cells, and what comes through an open wall.
+
     Args:
         pore: geometry.
-        il1: [pM].
+        around: of cells in the marrow.
         osteoblast_precursors: [cells/mm^3 marrow].
+        load: stimulus of the mechanostat.
         per_surface: marrow volume over bone surface in health [um].
+        f: disease and therapy.
         p: parameters.
     """
-    seen = pore.exchange.see(il1)
-    marrow = p.w_P * osteoblast_precursors / p.P_0 * _rankl_induction(il1, p)
-    surface = per_surface * p.w_Y * _rankl_induction(seen, p)
-    return p.S_R0 * (pore.solutes * marrow + pore.exchange.deposit(surface))
+    seen = at_surface(around, pore)
+    marrow = p.w_P * osteoblast_precursors / p.P_0 * _rankl_induction(around, f, p)
+    surface = p.w_Y * signals.osteocyte_rankl(load, f) * _rankl_induction(seen, f, p)
+    cells = _made_by(f.inflammatory_cells, p.q_FR)
+    made = f.rankl * (
+        p.S_R0 * (pore.solutes * marrow + pore.exchange.deposit(per_surface * surface))
+        + pore.solutes * cells
+    )
+    _, beyond = _through(0.0, 0.0, f.wall("rankl"))
+    return made + pore.solutes * beyond
 
 
 @jax.jit
 def opg_source(
     pore: Pores,
-    il1: Field,
+    around: Milieu,
     osteoblast_precursors: Field,
     osteoblasts: Field,
     per_surface: Array,
+    f: Forcing,
     p: Parameters,
 ) -> Field:
     """OPG made [pM/day]: by osteoblasts at the surface [cells/mm^2], by stroma in the marrow."""
-    seen = pore.exchange.see(il1)
-    marrow = p.v_P * osteoblast_precursors / p.P_0 * _opg_suppression(il1, p)
-    surface = per_surface * p.v_B * osteoblasts / p.B_0 * _opg_suppression(seen, p)
-    return p.S_O0 * (pore.solutes * marrow + pore.exchange.deposit(surface))
+    seen = at_surface(around, pore)
+    marrow = p.v_P * osteoblast_precursors / p.P_0 * _opg_suppression(around, f, p)
+    surface = per_surface * p.v_B * osteoblasts / p.B_0 * _opg_suppression(seen, f, p)
+    made = f.opg * p.S_O0 * (pore.solutes * marrow + pore.exchange.deposit(surface))
+    _, beyond = _through(0.0, 0.0, f.wall("opg"))
+    return made + pore.solutes * beyond
 
 
 def rankl_opg(
     pore: Pores,
-    rankl_source: Field,
-    opg_source: Field,
+    sources: tuple[Field, Field],
+    rates: tuple[Value, Value],
     start: tuple[Field, Field],
     p: Parameters,
     spacing: Scalar,
@@ -82,17 +169,47 @@ def rankl_opg(
     """Free RANKL and OPG [pM], each lost with the other one to one."""
     return binding_pair(
         pore.solutes,
-        Species(p.D_R, p.k_R, rankl_source, start[0]),
-        Species(p.D_O, p.k_O, opg_source, start[1]),
+        Species(p.D_R, rates[0], sources[0], start[0]),
+        Species(p.D_O, rates[1], sources[1], start[1]),
         p.kappa,
         spacing=spacing,
         tolerance=tolerance,
     )
 
 
-def _rankl_induction(il1: Field, p: Parameters) -> Field:
-    return signals.rankl_induction(signals.excess_signal(signals.il1_signal(il1, p), p), p)
+def loss_rates(f: Forcing, p: Parameters) -> tuple[Value, Value]:
+    """At which RANKL and OPG are lost, each without the other [1/day]."""
+    return _through(p.k_R, 0.0, f.wall("rankl"))[0], _through(p.k_O, 0.0, f.wall("opg"))[0]
 
 
-def _opg_suppression(il1: Field, p: Parameters) -> Field:
-    return signals.opg_suppression(signals.excess_signal(signals.il1_signal(il1, p), p), p)
+@jax.jit
+def _released(pore: Pores, coupling_store: Field, p: Parameters) -> tuple[Field, Field]:
+    released = pore.exchange.deposit(p.theta_G * p.k_E * coupling_store)
+    return pore.solutes * p.k_G, released
+
+
+def tgf_beta(
+    pore: Pores, coupling_store: Field, p: Parameters, spacing: Scalar, tolerance: Scalar
+) -> Field:
+    """Active TGF-beta [pM], freed from the matrix that osteoclasts resorb (Tang 2009)."""
+    loss, source = _released(pore, coupling_store, p)
+    field, _ = screened_diffusion(
+        pore.solutes,
+        loss,
+        source,
+        jnp.zeros_like(source),
+        diffusivity=p.D_G,
+        spacing=spacing,
+        tolerance=tolerance,
+    )
+    return field
+
+
+def _rankl_induction(around: Milieu, f: Forcing, p: Parameters) -> Field:
+    excess = signals.excess_signal(signals.il1_signal(around, f, p), p)
+    return signals.rankl_induction(excess, around.tnf, f, p)
+
+
+def _opg_suppression(around: Milieu, f: Forcing, p: Parameters) -> Field:
+    excess = signals.excess_signal(signals.il1_signal(around, f, p), p)
+    return signals.opg_suppression(excess, f, p)

@@ -15,24 +15,35 @@ from jax import Array
 from tissue.kernels.elliptic import Effort, Solution
 from tissue.kernels.loop import repeated
 from tissue.kernels.stencil import Field, total
-from tissue.model import cells, signals
-from tissue.model.bone import Pores, may_move, pores
-from tissue.model.parameters import Parameters
-from tissue.model.state import Healthy, State
-from tissue.model.step import (
-    Forcing,
+from tissue.model import cells, cytokines, signals
+from tissue.model.balance import (
     Numerics,
+    Surroundings,
+    osteoblast_population,
     osteoclast_population,
     see_solutes,
-    solve_il1,
+    solve_alone,
     solve_pair,
 )
+from tissue.model.bone import Pores, may_move, pores
+from tissue.model.cells import Population
+from tissue.model.forcing import Forcing
+from tissue.model.mechanostat import local_density
+from tissue.model.observables import surface_mean
+from tissue.model.parameters import Parameters
+from tissue.model.signals import Milieu
+from tissue.model.state import Healthy, State
 
 FILLING_PASSES = 60
 
 
 def healthy_tissue(
-    bone_volume_fraction: Field, p: Parameters, n: Numerics
+    bone_volume_fraction: Field,
+    p: Parameters,
+    n: Numerics,
+    *,
+    mechanostat: bool = False,
+    tgf_beta_steering: bool = False,
 ) -> tuple[State, Healthy, dict[str, Effort]]:
     """The healthy state on a bone, the references that keep it, and what each solve took.
 
@@ -40,6 +51,8 @@ def healthy_tissue(
         bone_volume_fraction: phi in [0, 1], a partial-volume field.
         p: parameters.
         n: numerics; the healthy state stands still to this tolerance.
+        mechanostat: whether bone answers to load.
+        tgf_beta_steering: whether TGF-beta draws osteoblast precursors.
     """
     pore = pores(bone_volume_fraction, n.spacing, p)
     uniform = jnp.ones_like(bone_volume_fraction)
@@ -56,45 +69,67 @@ def healthy_tissue(
         osteoblasts=p.B_0 * uniform,
         coupling_store=p.E_0 * uniform,
         endosteal_supply=pore.exchange.deposit(uniform),
+        tnf=0 * uniform,
+        osteomorphs=0 * uniform,
+        bisphosphonate=0 * uniform,
     )
-    # IL-1 is uniform in health, so osteoblast precursors are too: no drift, uptake returned
-    il1 = solve_il1(state.il1, pore, Forcing(), p, n)
-    stroma = state.osteoblast_precursors
-    fluid = solve_pair(state, il1, stroma, state.osteoblasts, pore, ratio, p, n)
-    seen = see_solutes(fluid.il1, fluid.pair.a, fluid.pair.b, pore, p)
-    monocytes, effort = _precursors_in_balance(state, pore, fluid.pair.a, p, n)
+    health = Forcing()
+    il1, tnf = solve_alone(state, state.bisphosphonate, pore, health, p, n)
+    # IL-1 is uniform in health, so osteoblast precursors are too unless TGF-beta draws them:
+    # no other drift, and uptake is returned
+    stroma, efforts, half = state.osteoblast_precursors, {}, None
+    if tgf_beta_steering:
+        stroma, efforts["osteoblast precursors"], half = _steered(state, il1.field, pore, p, n)
+    makers = Surroundings(stroma, state.osteoblasts, 0.0)
+    fluid = solve_pair(state, (il1, tnf), makers, pore, ratio, health, p, n)
+    seen = see_solutes(fluid.il1.field, fluid.tnf.field, *fluid.pair[:2], pore, health, p)
+    monocytes, efforts["osteoclast precursors"] = _drawn_by_rankl(state, pore, fluid.pair.a, p, n)
+    occupancy = signals.rank_occupancy(seen.rankl, health, p)
+    drive = signals.osteoclastogenic_drive(seen.rankl, seen.signal, seen.tnf, health, p)
     references = Healthy(
         osteoclast_precursors=monocytes,
-        osteoblast_precursors=state.osteoblast_precursors,
-        rank_occupancy=_filled(signals.rank_occupancy(seen.rankl, p), pore, bone_volume_fraction),
-        drive=_filled(
-            signals.osteoclastogenic_drive(seen.rankl, seen.signal, p), pore, bone_volume_fraction
-        ),
+        osteoblast_precursors=stroma,
+        rank_occupancy=_filled(occupancy, pore, bone_volume_fraction),
+        drive=_filled(drive, pore, bone_volume_fraction),
         marrow_per_surface=ratio,
+        local_density=local_density(bone_volume_fraction, n.spacing, p) if mechanostat else None,
+        tgf_beta=half,
     )
     settled = replace(
         state,
-        il1=fluid.il1,
+        il1=fluid.il1.field,
         rankl=fluid.pair.a,
         opg=fluid.pair.b,
         osteoclast_precursors=monocytes,
+        osteoblast_precursors=stroma,
     )
-    efforts = {
-        "il1": fluid.il1_effort,
-        "rankl and opg": fluid.pair.effort,
-        "osteoclast precursors": effort,
-    }
+    efforts |= {"il1": fluid.il1.effort, "rankl and opg": fluid.pair.effort}
     return settled, references, efforts
 
 
-def _precursors_in_balance(
+def _steered(
+    state: State, il1: Field, pore: Pores, p: Parameters, n: Numerics
+) -> tuple[Field, Effort, Array]:
+    """Osteoblast precursors where TGF-beta has drawn them, and its mean at the surface [pM]."""
+    tgf_beta = cytokines.tgf_beta(pore, state.coupling_store, p, n.spacing, n.tolerance)
+    half = surface_mean(pore, pore.exchange.see(tgf_beta)).astype(il1.dtype)
+    nothing = jnp.zeros_like(il1)
+    around = Milieu(il1)
+    population = osteoblast_population(around, tgf_beta, half, nothing, nothing, pore, Forcing(), p)
+    return *_at_rest(state.osteoblast_precursors, population, pore, n), half
+
+
+def _drawn_by_rankl(
     state: State, pore: Pores, rankl: Field, p: Parameters, n: Numerics
 ) -> Solution:
     """Osteoclast precursors where RANKL has drawn them; what the surface takes is returned."""
     nothing = jnp.zeros_like(rankl)
-    population = osteoclast_population(rankl, nothing, nothing, pore, p)
-    forever = jnp.asarray(jnp.inf, rankl.dtype)
-    start = state.osteoclast_precursors
+    population = osteoclast_population(rankl, nothing, nothing, pore, Forcing(), p)
+    return _at_rest(state.osteoclast_precursors, population, pore, n)
+
+
+def _at_rest(start: Field, population: Population, pore: Pores, n: Numerics) -> Solution:
+    forever = jnp.asarray(jnp.inf, start.dtype)
     return cells.step_precursors(start, start, population, pore, forever, n.spacing, n.tolerance)
 
 

@@ -14,7 +14,10 @@ from tissue.kernels.stencil import Field, total
 from tissue.model import cells, signals
 from tissue.model.account import Activity, LocalError, Seen
 from tissue.model.bone import Pores, pores, remodel
+from tissue.model.forcing import Forcing
+from tissue.model.mechanostat import load_stimulus
 from tissue.model.parameters import Parameters, Scalar
+from tissue.model.signals import Value
 from tissue.model.state import Healthy, State
 
 
@@ -25,12 +28,16 @@ class Middle(NamedTuple):
         pores: geometry.
         supply: endosteal supply [1/um].
         resorption, formation: gross velocities, averaged over the step [um/day].
+        load: stimulus of the mechanostat [1].
+        bisphosphonate: bound to the surface, averaged over the step [1].
     """
 
     pores: Pores
     supply: Field
     resorption: Field
     formation: Field
+    load: Value
+    bisphosphonate: Field
 
 
 @jax.jit
@@ -39,6 +46,7 @@ def expect(
     healthy: Healthy,
     pore: Pores,
     seen: Seen,
+    f: Forcing,
     p: Parameters,
     spacing: Scalar,
     dt: Scalar,
@@ -48,19 +56,27 @@ def expect(
     And the coupling store [um], averaged over the step.
     """
     crowd = pore.exchange.see(state.osteoclast_precursors / healthy.osteoclast_precursors)
-    formed = crowd * cells.osteoclast_recruitment(seen.rankl, seen.signal, healthy.drive, p)
-    loss = signals.osteoclast_loss(seen.excess, p)
+    made = cells.osteoclast_recruitment(seen, healthy.drive, f, p)
+    waiting = cells.wait(state.osteomorphs, crowd * made.arrested, made.fusion, p, dt).mean
+    formed = crowd * made.formed + made.fusion * waiting
+    loss = signals.osteoclast_loss(seen.excess, state.bisphosphonate, f, p)
     osteoclasts = cells.relax(state.osteoclasts, formed, loss, dt).mean
-    resorption = cells.resorption(osteoclasts, seen, healthy.rank_occupancy, p)
+    resorption = cells.resorption(osteoclasts, seen, healthy.rank_occupancy, f, p)
+    bound = cells.bisphosphonate(state.bisphosphonate, resorption, p, dt).mean
     store = cells.relax(state.coupling_store, resorption, p.k_E, dt).mean
     crowd = pore.exchange.see(state.osteoblast_precursors / healthy.osteoblast_precursors)
-    formed = crowd * cells.osteoblast_recruitment(store, seen.excess, p)
-    osteoblasts = cells.relax(state.osteoblasts, formed, p.delta_B, dt).mean
-    formation = cells.formation(osteoblasts, seen, p)
-    moved = remodel(state.bone_volume_fraction, resorption, formation, spacing, 0.5 * dt)
+
+    def form(load: Value) -> Field:
+        made = crowd * cells.osteoblast_recruitment(store, seen.excess, load, f, p)
+        osteoblasts = cells.relax(state.osteoblasts, made, signals.osteoblast_loss(f, p), dt).mean
+        return cells.formation(osteoblasts, seen, p)
+
+    load = load_stimulus(state.bone_volume_fraction, healthy.local_density, spacing, p)
+    moved = remodel(state.bone_volume_fraction, resorption, form(load), spacing, 0.5 * dt)
     middle = pores(moved.phi, spacing, p)
     supply = cells.move_supply(state.endosteal_supply, pore, middle)
-    return Middle(middle, supply, resorption, formation), store
+    load = load_stimulus(moved.phi, healthy.local_density, spacing, p)
+    return Middle(middle, supply, resorption, form(load), load, bound), store
 
 
 @jax.jit

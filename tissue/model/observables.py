@@ -26,6 +26,15 @@ METRICS = (
     "rankl_marrow_pM",
     "opg_marrow_pM",
     "grey_bone_share",
+    "tnf_marrow_pM",
+    "osteomorphs_per_mm2",
+    "bisphosphonate",
+    "estrogen_loss",
+    "il1ra_drug_pM",
+    "denosumab_pM",
+    "tnf_blocker_pM",
+    "il4_pM",
+    "anabolic",
     "step_day",
 )
 
@@ -90,8 +99,11 @@ def observe(
         marrow_mean(pore, state.rankl),
         marrow_mean(pore, state.opg),
         grey_share(bone),
+        marrow_mean(pore, state.tnf),
+        surface_mean(pore, state.osteomorphs),
+        surface_mean(pore, state.bisphosphonate),
     )
-    return dict(zip(METRICS[1:-1], values, strict=True))
+    return dict(zip(METRICS[1:], values, strict=False))
 
 
 @jax.jit
@@ -107,4 +119,5 @@ def fields_of(state: State, pore: Pores) -> dict[str, Field]:
         "osteoblasts": surface * state.osteoblasts,
         "osteoclast_precursors": eps * state.osteoclast_precursors,
         "osteoblast_precursors": eps * state.osteoblast_precursors,
+        "tnf": state.tnf,
     }

@@ -6,6 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import jax
+
+Scalar = jax.Array | float
+
+UM2_PER_S = 86400.0
+"""One um^2/s in um^2/day."""
+
+CALIBRATED = (
+    "calibrated on ovariectomy and menopause bone loss (Bouxsein 2005, SWAN), TNF x IL-1R "
+    "deficiency (Wei 2005) and denosumab CTX (Chen 2018)"
+)
+
 
 class Preset(NamedTuple):
     """A species' value and its range, in the unit stored inside."""
@@ -35,6 +47,7 @@ class Allowed:
 POSITIVE = Allowed(0.0, math.inf, "> 0")
 NON_NEGATIVE = Allowed(0.0, math.inf, ">= 0", low_included=True)
 FRACTION = Allowed(0.0, 1.0, "between 0 and 1")
+PORTION = Allowed(0.0, 1.0, "from 0 to 1", low_included=True, high_included=True)
 SHARE = Allowed(0.0, 1.0, "above 0 and at most 1", high_included=True)
 ABOVE_MINUS_ONE = Allowed(-1.0, math.inf, "> -1")
 

@@ -4,20 +4,60 @@ Every response is 1 in health, so that no parameter shifts the healthy state and
 disease. Sources stand with the parameters.
 """
 
+from typing import NamedTuple
+
 import jax.numpy as jnp
 from jax import Array
 
-from tissue.kernels.response import antagonised, hill_activation, hill_repression, saturation
+from tissue.kernels.response import hill_activation, hill_repression, saturation
+from tissue.model.forcing import Forcing, averaged
 from tissue.model.parameters import Parameters
 
+Value = Array | float
 
-def il1_signal(il1: Array, p: Parameters) -> Array:
+
+class Milieu(NamedTuple):
+    """What surrounds a cell.
+
+    Attributes:
+        il1, tnf: [pM].
+        inflammatory_cells: [cells/mm^3 marrow].
+    """
+
+    il1: Array
+    tnf: Value = 0.0
+    inflammatory_cells: Value = 0.0
+
+
+def tnf_signal(tnf: Value, f: Forcing, p: Parameters) -> Value:
+    """t, the share of the largest TNF response [0, 1): a blocker binds what is free."""
+    return averaged(
+        lambda blocker: saturation(tnf / (1 + blocker / p.K_W), p.K_T),
+        f.tnf_blocker,
+    )
+
+
+def antagonist(around: Milieu, f: Forcing, p: Parameters) -> Value:
+    """IL-1Ra made by the tissue [pM]: that of marrow, and what inflammatory cells add."""
+    from_cells = p.A_F * around.inflammatory_cells / p.F_0
+    return f.il1ra * (p.A_0 + from_cells) + f.il1ra_excess
+
+
+def il1_signal(around: Milieu, f: Forcing, p: Parameters) -> Array:
     """s, the share of the largest IL-1 response [0, 1): Gaddum occupancy with IL-1Ra.
 
     With the functional EC50, not the binding constant: spare receptors make cells respond far
-    below it, and anakinra would come out two to eight times too potent.
+    below it, and anakinra would come out two to eight times too potent. TNF makes cells express
+    more receptors, and so more sensitive.
     """
-    return antagonised(il1, p.EC50, p.A_0, p.K_A)
+    made = antagonist(around, f, p)
+    sensitivity = 1 + p.a_RT * tnf_signal(around.tnf, f, p)
+
+    def signal(drug: Array) -> Array:
+        reach = around.il1 * sensitivity * p.potency(made + drug)
+        return reach / (1 + reach)
+
+    return f.il1_receptor * averaged(signal, f.il1ra_drug)
 
 
 def excess_signal(signal: Array, p: Parameters) -> Array:
@@ -30,49 +70,122 @@ def raised(excess: Array) -> Array:
     return jnp.maximum(excess, 0) ** 2
 
 
-def rank_occupancy(rankl: Array, p: Parameters) -> Array:
+def il4_signal(f: Forcing, p: Parameters) -> Array:
+    """x, IL-4 and IL-10 over their half-inhibiting concentration, at each of the step's."""
+    return f.il4 / p.K_X
+
+
+def osteoclast_inhibition(f: Forcing, p: Parameters) -> Value:
+    """Factor of IL-4 and IL-10 on osteoclastogenesis and on RANKL production."""
+    return averaged(lambda x: 1 / (1 + 0.5 * x), il4_signal(f, p))
+
+
+def il1_inhibition(f: Forcing, p: Parameters) -> Value:
+    """Factor of IL-4 and IL-10 on IL-1 production."""
+    return averaged(lambda x: 1 / (1 + x), il4_signal(f, p))
+
+
+def opg_stimulation(f: Forcing, p: Parameters) -> Value:
+    """Factor of IL-4 and IL-10 on OPG production."""
+    return averaged(lambda x: 1 + 0.5 * x / (1 + x), il4_signal(f, p))
+
+
+def il1_production(tnf: Value, bisphosphonate: Value, f: Forcing, p: Parameters) -> Value:
+    """IL-1 made by marrow over the healthy rate.
+
+    Estrogen loss and TNF raise it; IL-4, IL-10 and bone-bound bisphosphonate lower it.
+    """
+    raised_by = (1 + p.omega_I * f.estrogen_loss * f.relaxation) * (
+        1 + p.a_TI * tnf_signal(tnf, f, p)
+    )
+    return f.il1 * raised_by * il1_inhibition(f, p) / (1 + p.a_BI * bisphosphonate)
+
+
+def tnf_production(f: Forcing, p: Parameters) -> Value:
+    """TNF that marrow makes [pM] at rest, inflammatory cells aside."""
+    return f.tnf + p.omega_T * f.estrogen_loss * f.relaxation
+
+
+def free_rankl(rankl: Array, denosumab: Array, p: Parameters) -> Array:
+    """RANKL that an antibody in large excess leaves to RANK [pM]."""
+    return rankl / (1 + denosumab / p.K_Z)
+
+
+def rank_occupancy(rankl: Array, f: Forcing, p: Parameters) -> Array:
     """rho, the share of RANK on osteoclast precursors that free RANKL occupies."""
-    return saturation(rankl, p.K_R)
+    return averaged(lambda z: saturation(free_rankl(rankl, z, p), p.K_R), f.denosumab)
 
 
-def rankl_induction(excess: Array, p: Parameters) -> Array:
-    """f_R, IL-1 raises RANKL expression."""
-    return 1 + p.a_R * excess
+def rankl_induction(excess: Array, tnf: Value, f: Forcing, p: Parameters) -> Array:
+    """f_R, IL-1 raises RANKL expression, IL-4 and IL-10 lower it; TNF acts through IL-1 only."""
+    raised_by = (1 + p.a_R * excess) * (1 + p.a_TR * tnf_signal(tnf, f, p))
+    return raised_by * osteoclast_inhibition(f, p)
 
 
-def opg_suppression(excess: Array, p: Parameters) -> Array:
-    """f_O, IL-1 lowers OPG expression (raises it where a_O < 0)."""
-    return 1 / (1 + p.a_O * jnp.maximum(excess, -0.5))
+def opg_suppression(excess: Array, f: Forcing, p: Parameters) -> Array:
+    """f_O, IL-1 lowers OPG expression (raises it where a_O < 0), and so does estrogen loss."""
+    by_il1 = 1 / (1 + p.a_O * jnp.maximum(excess, -0.5))
+    return by_il1 * (1 - p.omega_O * f.estrogen_loss) * opg_stimulation(f, p)
 
 
-def osteoclastogenic_drive(rankl: Array, signal: Array, p: Parameters) -> Array:
-    """G = rho + a_d s gate + leak: RANKL, and IL-1 directly where some RANKL permits it.
+def osteoclastogenic_drive(
+    rankl: Array, signal: Array, tnf: Value, f: Forcing, p: Parameters
+) -> Array:
+    """G = rho + (a_d s + a_dT t) gate + leak: RANKL, and IL-1 and TNF where some RANKL permits it.
 
     References:
         Kim 2009, Wei 2005, Moon 2013: IL-1 alone makes no osteoclasts.
     """
-    gate = hill_activation(rankl, p.R_perm, p.n_perm)
-    return rank_occupancy(rankl, p) + p.a_d * signal * gate + p.leak
+    directly = p.a_d * signal + p.a_dT * tnf_signal(tnf, f, p)
+
+    def drive(denosumab: Array) -> Array:
+        free = free_rankl(rankl, denosumab, p)
+        gate = hill_activation(free, p.R_perm, p.n_perm)
+        return saturation(free, p.K_R) + directly * gate + p.leak
+
+    return averaged(drive, f.denosumab)
 
 
 def resorption_activity(
-    rankl: Array, signal: Array, healthy_occupancy: Array, p: Parameters
+    rankl: Array, signal: Array, healthy_occupancy: Array, f: Forcing, p: Parameters
 ) -> Array:
     """Resorption per osteoclast over the healthy one: raised by IL-1, lost without RANKL."""
-    stimulus = rank_occupancy(rankl, p) + p.a_d * jnp.maximum(signal - p.s_0, 0)
-    relative = stimulus / healthy_occupancy
-    permitted = (1 + p.chi_act) * saturation(relative, p.chi_act)
-    return permitted * (1 + p.a_a * excess_signal(signal, p))
+    il1 = p.a_d * jnp.maximum(signal - p.s_0, 0)
+
+    def permitted(denosumab: Array) -> Array:
+        stimulus = saturation(free_rankl(rankl, denosumab, p), p.K_R) + il1
+        return (1 + p.chi_act) * saturation(stimulus / healthy_occupancy, p.chi_act)
+
+    return averaged(permitted, f.denosumab) * (1 + p.a_a * excess_signal(signal, p))
 
 
-def osteoclast_loss(excess: Array, p: Parameters) -> Array:
-    """Death rate of osteoclasts [1/day]: IL-1 prolongs their life (Jimi 1998)."""
-    return p.delta_C / (1 + p.a_s * excess)
+def osteoclast_loss(excess: Array, bisphosphonate: Value, f: Forcing, p: Parameters) -> Array:
+    """Death rate of osteoclasts [1/day].
+
+    IL-1 (Jimi 1998) and estrogen loss prolong their life, bisphosphonate in the bone that they
+    resorb cuts it short.
+    """
+    rate = p.delta_C / (1 + p.a_s * excess) * (1 - p.omega_C * f.estrogen_loss)
+    return rate * (1 + p.a_BP * bisphosphonate)
 
 
-def osteoblast_differentiation(excess: Array, p: Parameters) -> Array:
-    """Osteoblasts per unit of coupling signal, without the supply of precursors."""
-    return hill_repression(raised(excess), p.g_d, 1) * osteoblast_motility(excess, p)
+def osteoblast_loss(f: Forcing, p: Parameters) -> Value:
+    """Rate at which osteoblasts die or retire [1/day]: estrogen prolongs their life."""
+    return p.delta_B * (1 + p.omega_B * f.estrogen_loss)
+
+
+def osteoblast_differentiation(excess: Array, load: Value, f: Forcing, p: Parameters) -> Array:
+    """Osteoblasts per unit of coupling signal, without the supply of precursors.
+
+    IL-1 lowers it; load and anabolic drugs raise it.
+    """
+    by_il1 = hill_repression(raised(excess), p.g_d, 1) * osteoblast_motility(excess, p)
+    return by_il1 * (1 + 0.5 * load) * f.anabolic
+
+
+def osteocyte_rankl(load: Value, f: Forcing) -> Value:
+    """RANKL of osteocytes over the healthy one: load lowers it."""
+    return jnp.maximum(1 - 0.5 * load, 0) * f.osteocyte_rankl
 
 
 def osteoblast_motility(excess: Array, p: Parameters) -> Array:

@@ -19,6 +19,9 @@ class State:
         osteoclast_precursors, osteoblast_precursors: M and P [cells/mm^3 marrow].
         osteoclasts, osteoblasts: C and B [cells/mm^2 bone surface], defined in every voxel.
         coupling_store: E, resorbed matrix not yet answered by formation [um], in every voxel.
+        tnf: concentration in marrow fluid [pM].
+        osteomorphs: Q, osteoclasts that wait for RANKL to fuse [cells/mm^2 bone surface].
+        bisphosphonate: q, what is bound to the bone surface, 1 after a full dose.
         endosteal_supply: where the precursors that the healthy surface takes come back
             [1/um]; on the healthy geometry the deposit of one per area of surface, afterwards
             in proportion to the volume of all marrow.
@@ -34,6 +37,9 @@ class State:
     osteoblasts: Field
     coupling_store: Field
     endosteal_supply: Field
+    tnf: Field
+    osteomorphs: Field
+    bisphosphonate: Field
 
 
 @jax.tree_util.register_dataclass
@@ -47,6 +53,9 @@ class Healthy:
         drive: osteoclastogenic drive G there [1].
         marrow_per_surface: mean porosity over mean specific surface [um]: turns a rate per
             volume of marrow into one per area of bone surface.
+        local_density: bone volume fraction near by, which load is told from; None without load.
+        tgf_beta: that at the surface on average, which halves the pull of its gradient on
+            osteoblast precursors [pM]; None where it does not steer them.
     """
 
     osteoclast_precursors: Field
@@ -54,3 +63,5 @@ class Healthy:
     rank_occupancy: Field
     drive: Field
     marrow_per_surface: Array
+    local_density: Field | None = None
+    tgf_beta: Array | None = None

@@ -4,7 +4,7 @@ import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from tissue.errors import InputError
 from tissue.geometry.load import ImageSettings
 from tissue.geometry.synthetic import SyntheticSettings
 from tissue.model.parameters import Parameters, override, preset
+from tissue.scenario.disease import Disease, read_disease, silenced
 from tissue.scenario.messages import explain
 from tissue.scenario.schema import GeometryTable, RunFile, RunTable
+from tissue.scenario.therapy import Therapy, read_therapies
 
 DEFAULT_ACCURACY = 0.002
 """Error of adaptive steps when the run file gives none [1]: of the 40 % lost in a month of
@@ -35,8 +37,9 @@ class RunConfig:
         precision: "float32" or "float64".
         seed: seed of everything random.
         geometry: where the bone comes from.
-        il1_excess: IL-1 above the healthy level [pM].
-        parameters: the model's parameters.
+        disease: what is wrong with the tissue.
+        therapies: courses of drugs.
+        parameters: the model's parameters, as the run file gives them.
         snapshot_interval: time between snapshots [day].
         fields: names of the fields that snapshots hold.
         name: name of the run, the stem of its file.
@@ -51,7 +54,8 @@ class RunConfig:
     precision: str
     seed: int
     geometry: ImageSettings | SyntheticSettings
-    il1_excess: float
+    disease: Disease
+    therapies: tuple[Therapy, ...]
     parameters: Parameters
     snapshot_interval: float
     fields: tuple[str, ...]
@@ -66,6 +70,11 @@ class RunConfig:
         count = math.ceil(self.duration / self.snapshot_interval - 1e-9)
         inner = (index * self.snapshot_interval for index in range(count))
         return (*inner, self.duration)
+
+    @property
+    def acting(self) -> Parameters:
+        """The parameters with which the run computes: those of silenced mechanisms are zero."""
+        return replace(self.parameters, **silenced(self.disease))
 
     @property
     def allowed_error(self) -> float | None:
@@ -116,7 +125,8 @@ def parse_run(data: Mapping[str, Any], folder: Path, name: str) -> RunConfig:
         precision=run.precision,
         seed=run.seed,
         geometry=_geometry(file.geometry, folder, run.seed),
-        il1_excess=file.disease.il1_excess,
+        disease=read_disease(file.disease, file.knockout, file.boundary, folder),
+        therapies=read_therapies(file.therapy, run.preset, run.duration),
         parameters=parameters,
         snapshot_interval=file.output.snapshots or run.duration / 4,
         fields=file.output.fields,

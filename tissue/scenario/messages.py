@@ -8,6 +8,8 @@ from pydantic import BaseModel, ValidationError
 
 from tissue.scenario.schema import RunFile
 
+Place = tuple[str | int, ...]
+
 
 def explain(error: ValidationError, data: Mapping[str, Any]) -> str:
     """Tell the first mistake: the key, its value, and what is allowed or meant.
@@ -18,20 +20,21 @@ def explain(error: ValidationError, data: Mapping[str, Any]) -> str:
     """
     # An unknown key comes first: a misspelt required key is then not called missing.
     problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-    key = _key(problems[0]["loc"])
+    place = _place(problems[0]["loc"])
+    key = _key(place)
     if problems[0]["type"] == "extra_forbidden":
-        return _unknown(key)
+        return _unknown(key, _name(place))
     # Of the alternatives of one key, the deepest complaint is about the one that was meant.
     problem = max(
-        (problem for problem in problems if _key(problem["loc"]) == key),
+        (problem for problem in problems if _place(problem["loc"]) == place),
         key=lambda problem: len(problem["loc"]),
     )
-    name, allowed = ".".join(key), _description(key)
-    if problem["type"] == "missing" and not _given(data, key):
+    name, allowed = _name(place), _description(key)
+    if problem["type"] == "missing" and not _given(data, place):
         return f"{name} is missing: it must be {allowed}"
     if problem["type"] == "value_error":
         return f"{name}: {problem['ctx']['error']} (it must be {allowed})"
-    return f"{name} = {_value(data, key)!r} must be {allowed}"
+    return f"{name} = {_value(data, place)!r} must be {allowed}"
 
 
 def tables() -> dict[tuple[str, ...], type[BaseModel]]:
@@ -50,15 +53,32 @@ def _tables(
     return found
 
 
-def _key(place: Sequence[str | int]) -> tuple[str, ...]:
-    """The key that a place belongs to: positions in lists and alternatives are left out."""
+def _place(location: Sequence[str | int]) -> Place:
+    """The key a complaint is about, with its positions in lists of tables; not in other lists."""
     known = tables()
     path: tuple[str, ...] = ()
-    for part in place:
-        path = (*path, str(part))
+    place: Place = ()
+    for part in location:
+        place = (*place, part)
+        if isinstance(part, int):
+            continue
+        path = (*path, part)
         if path not in known:
             break
-    return path
+    return place
+
+
+def _key(place: Place) -> tuple[str, ...]:
+    """The key of a place, without positions in lists."""
+    return tuple(part for part in place if isinstance(part, str))
+
+
+def _name(place: Place) -> str:
+    """A place as people write it; lists count from 1."""
+    name = ""
+    for part in place:
+        name += f"[{part + 1}]" if isinstance(part, int) else f".{part}"
+    return name.removeprefix(".")
 
 
 def _description(key: tuple[str, ...]) -> str:
@@ -66,23 +86,22 @@ def _description(key: tuple[str, ...]) -> str:
     return table.model_fields[key[-1]].description or "a table"
 
 
-def _value(data: Any, key: Sequence[str]) -> Any:
-    for part in key:
+def _value(data: Any, place: Place) -> Any:
+    for part in place:
         data = data[part]
     return data
 
 
-def _given(data: Any, key: Sequence[str]) -> bool:
+def _given(data: Any, place: Place) -> bool:
     """Whether a key is there, be its value complete or not."""
-    for part in key:
-        if not isinstance(data, Mapping) or part not in data:
+    for part in place:
+        if isinstance(part, str) and (not isinstance(data, Mapping) or part not in data):
             return False
         data = data[part]
     return True
 
 
-def _unknown(key: tuple[str, ...]) -> str:
-    name = ".".join(key)
+def _unknown(key: tuple[str, ...], name: str) -> str:
     near = _nearest(key)
     if near:
         return f"{name} is not a known key, did you mean {near}?"

@@ -11,6 +11,9 @@ from tissue.geometry.load import ImageSettings
 from tissue.geometry.synthetic import SyntheticSettings
 from tissue.model.parameters import QUANTITIES, as_text
 from tissue.scenario.config import RunConfig
+from tissue.scenario.disease import Disease
+from tissue.scenario.schema import KnockoutTable
+from tissue.scenario.therapy import Therapy
 
 
 def resolved_toml(config: RunConfig, folder: Path | None = None) -> str:
@@ -26,8 +29,13 @@ def resolved_toml(config: RunConfig, folder: Path | None = None) -> str:
     """
     names = {symbol: about.name for symbol, about in QUANTITIES.items()}
     lines: list[str] = []
-    for table, entries in _tables(config, folder or config.source.parent).items():
-        lines += ["", f"[{table}]"]
+    tables = [
+        (f"[{name}]", name, entries)
+        for name, entries in _tables(config, folder or config.source.parent).items()
+    ]
+    tables += [("[[therapy]]", "therapy", _therapy(each)) for each in config.therapies]
+    for heading, table, entries in tables:
+        lines += ["", heading]
         for key, value in entries.items():
             comment = f"  # {names[key]}" if table == "parameters" else ""
             lines.append(f"{key} = {_toml(value)}{comment}")
@@ -39,7 +47,8 @@ def config_hash(config: RunConfig) -> str:
     tables = _tables(config, config.source.parent)
     if isinstance(config.geometry, ImageSettings):
         tables["geometry"]["file"] = config.geometry.file.name
-    return hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest()
+    everything = tables, [_therapy(each) for each in config.therapies]
+    return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 
 
 def _tables(config: RunConfig, folder: Path) -> dict[str, dict[str, Any]]:
@@ -57,7 +66,7 @@ def _tables(config: RunConfig, folder: Path) -> dict[str, dict[str, Any]]:
     return {
         "run": run,
         **_geometry(config.geometry, folder),
-        "disease": {"il1_excess": units.exact(config.il1_excess, "pM")},
+        **_disease(config.disease, folder),
         "parameters": {key: _number(text) for key, text in as_text(config.parameters).items()},
         "output": output,
     }
@@ -93,6 +102,52 @@ def _geometry(
         "close_pockets": settings.close_pockets,
     }
     return {"geometry": {key: value for key, value in image.items() if value is not None}}
+
+
+def _disease(disease: Disease, folder: Path) -> dict[str, dict[str, Any]]:
+    tables: dict[str, dict[str, Any]] = {
+        "disease": {
+            "il1_excess": units.exact(disease.il1_excess, "pM"),
+            "il1ra_excess": units.exact(disease.il1ra_excess, "pM"),
+            "tnf": units.exact(disease.tnf, "pM"),
+            "inflammatory_cells": units.exact(disease.inflammatory_cells, "cells/mm^3"),
+            "rankl_production": disease.rankl_production,
+            "opg_production": disease.opg_production,
+            "ageing": disease.ageing,
+        }
+    }
+    if disease.estrogen:
+        tables["disease.estrogen"] = {
+            "loss": disease.estrogen.loss,
+            "onset": units.exact(disease.estrogen.onset, "day"),
+            "ramp": units.exact(disease.estrogen.ramp, "day"),
+        }
+    if disease.pannus:
+        pannus = disease.pannus
+        given = {
+            "faces": pannus.faces,
+            "depth": units.exact(pannus.depth, "um"),
+            "mask": _relative(pannus.mask, folder) if pannus.mask else None,
+            "cells": None if pannus.cells is None else units.exact(pannus.cells, "cells/mm^3"),
+        }
+        tables["disease.pannus"] = {key: value for key, value in given.items() if value is not None}
+    tables["knockout"] = {name: name in disease.knockout for name in KnockoutTable.model_fields}
+    for wall in disease.walls:
+        there = units.exact(wall.concentration, "pM")
+        tables[f"boundary.{wall.solute}.{wall.face}"] = (
+            {"value": there}
+            if wall.permeability is None
+            else {"permeability": units.exact(wall.permeability, "um/day"), "blood": there}
+        )
+    return tables
+
+
+def _therapy(therapy: Therapy) -> dict[str, Any]:
+    return {
+        "drug": therapy.drug,
+        "dose": units.exact(therapy.dose, "mg/kg"),
+        "times": [units.exact(time, "day") for time in therapy.times],
+    }
 
 
 def _relative(file: Path, folder: Path) -> str:

@@ -3,8 +3,9 @@
 The description of a key says what is allowed; an error message quotes it.
 """
 
+import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -19,6 +20,11 @@ FieldName = Literal[
     "osteoblasts",
     "osteoclast_precursors",
     "osteoblast_precursors",
+    "tnf",
+]
+Face = Literal["z_low", "z_high", "y_low", "y_high", "x_low", "x_high"]
+DrugName = Literal[
+    "anakinra", "denosumab", "zoledronate", "teriparatide", "romosozumab", "adalimumab", "il4"
 ]
 
 SHORTEST_STEP = 0.001
@@ -56,11 +62,41 @@ def _ordered(value: tuple[int, int]) -> tuple[int, int]:
 
 def _distinct(value: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(value)) < len(value):
-        raise ValueError(f"{list(value)} names a field twice")
+        raise ValueError(f"{list(value)} names one twice")
+    return value
+
+
+class Dose(NamedTuple):
+    """An amount of a drug [mg], or [mg/kg]."""
+
+    amount: float
+    per_kg: bool
+
+
+def _dose(value: object) -> Dose:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(f"{value!r} is not a dose with a unit")
+    text = str(value)
+    per_kg = text.rstrip().endswith("kg") and "/" in text
+    dose = Dose(units.parse(text, "mg/kg" if per_kg else "mg"), per_kg)
+    if not dose.amount > 0:
+        raise ValueError(f"{text!r} is no dose")
+    return dose
+
+
+def _drug(value: object) -> object:
+    names = get_args(DrugName)
+    if isinstance(value, str) and value not in names:
+        near = difflib.get_close_matches(value.lower(), names, n=1, cutoff=0.5)
+        raise ValueError(
+            f"{value!r} is not a known drug" + (f", did you mean {near[0]}?" if near else "")
+        )
     return value
 
 
 Time = Annotated[float, _in("day")]
+Density = Annotated[float, _in("cells/mm^3")]
+Permeability = Annotated[float, _in("um/day")]
 Length = Annotated[float, _in("um")]
 Share = Annotated[float, _in("1")]
 Concentration = Annotated[float, _in("pM")]
@@ -74,6 +110,9 @@ _Range = Annotated[tuple[int, int], BeforeValidator(_to_tuple), AfterValidator(_
 _Ranges = Annotated[tuple[_Range, _Range, _Range], BeforeValidator(_to_tuple)]
 _Voxels = Annotated[int, Field(ge=4, le=4096)]
 _Shape = Annotated[tuple[_Voxels, _Voxels, _Voxels], BeforeValidator(_to_tuple)]
+_Factor = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+_Faces = Annotated[tuple[Face, ...], BeforeValidator(_to_tuple), AfterValidator(_distinct)]
+_Times = Annotated[tuple[Time, ...], BeforeValidator(_to_tuple)]
 _Names = Annotated[tuple[FieldName, ...], BeforeValidator(_to_tuple), AfterValidator(_distinct)]
 
 
@@ -156,12 +195,131 @@ class GeometryTable(Table):
     synthetic: SyntheticTable | None = Field(default=None, description="a table")
 
 
+_CONCENTRATION = "a concentration >= 0, e.g. '3.5 pM'"
+_FACTOR = "a number from 0 to 100, e.g. 1.5"
+_SWITCH = "true or false"
+
+
+class EstrogenTable(Table):
+    """[disease.estrogen]."""
+
+    loss: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=1.0, description="a number from 0 (none) to 1 (ovariectomy)"
+    )
+    onset: Time = Field(default=0.0, ge=0, description="a time >= 0, e.g. '0 day'")
+    ramp: Time = Field(
+        default=0.0,
+        ge=0,
+        description="a time >= 0, e.g. '2 year' for menopause, '0 day' for surgery",
+    )
+
+
+class PannusTable(Table):
+    """[disease.pannus]."""
+
+    faces: _Faces = Field(
+        default=(), description="a list of different faces among " + ", ".join(get_args(Face))
+    )
+    depth: Length = Field(default=100.0, gt=0, description="a length > 0, e.g. '100 um'")
+    mask: Annotated[str | None, BeforeValidator(_to_text)] = Field(
+        default=None,
+        min_length=1,
+        description="the path of an image as large as the bone's, not 0 where the pannus is",
+    )
+    cells: Density | None = Field(
+        default=None, ge=0, description="a density >= 0, e.g. '1e5 cells/mm^3'"
+    )
+
+
 class DiseaseTable(Table):
     """[disease]."""
 
-    il1_excess: Concentration = Field(
-        default=0.0, ge=0, description="a concentration >= 0, e.g. '3.5 pM'"
+    il1_excess: Concentration = Field(default=0.0, ge=0, description=_CONCENTRATION)
+    il1ra_excess: Concentration = Field(default=0.0, ge=0, description=_CONCENTRATION)
+    tnf: Concentration = Field(default=0.0, ge=0, description=_CONCENTRATION)
+    inflammatory_cells: Density = Field(
+        default=0.0, ge=0, description="a density >= 0 everywhere in marrow, e.g. '100 cells/mm^3'"
     )
+    rankl_production: _Factor = Field(default=1.0, description=_FACTOR)
+    opg_production: _Factor = Field(default=1.0, description=_FACTOR)
+    ageing: bool = Field(default=False, description=_SWITCH)
+    estrogen: EstrogenTable | None = Field(default=None, description="a table")
+    pannus: PannusTable | None = Field(default=None, description="a table")
+
+
+class KnockoutTable(Table):
+    """[knockout]."""
+
+    il1: bool = Field(default=False, description=_SWITCH)
+    il1_receptor: bool = Field(default=False, description=_SWITCH)
+    il1ra: bool = Field(default=False, description=_SWITCH)
+    tnf: bool = Field(default=False, description=_SWITCH)
+    rankl: bool = Field(default=False, description=_SWITCH)
+    opg: bool = Field(default=False, description=_SWITCH)
+    osteocyte_rankl: bool = Field(default=False, description=_SWITCH)
+    rankl_induction: bool = Field(default=False, description=_SWITCH)
+    opg_suppression: bool = Field(default=False, description=_SWITCH)
+    direct_osteoclastogenesis: bool = Field(default=False, description=_SWITCH)
+    osteoclast_activity: bool = Field(default=False, description=_SWITCH)
+    osteoclast_survival: bool = Field(default=False, description=_SWITCH)
+    osteoblast_differentiation: bool = Field(default=False, description=_SWITCH)
+    matrix_formation: bool = Field(default=False, description=_SWITCH)
+    osteoblast_motility: bool = Field(default=False, description=_SWITCH)
+    repulsion: bool = Field(default=False, description=_SWITCH)
+    osteoclast_chemotaxis: bool = Field(default=False, description=_SWITCH)
+    tnf_to_il1: bool = Field(default=False, description=_SWITCH)
+    tnf_direct: bool = Field(default=False, description=_SWITCH)
+    tnf_sensitisation: bool = Field(default=False, description=_SWITCH)
+    osteomorphs: bool = Field(default=False, description=_SWITCH)
+    mechanostat: bool = Field(default=False, description=_SWITCH)
+    tgf_beta_steering: bool = Field(default=True, description=_SWITCH)
+
+
+class WallTable(Table):
+    """[boundary.SOLUTE.FACE]."""
+
+    value: Concentration | None = Field(default=None, ge=0, description=_CONCENTRATION)
+    permeability: Permeability | None = Field(
+        default=None, gt=0, description="a velocity > 0, e.g. '100 um/day'"
+    )
+    blood: Concentration | None = Field(default=None, ge=0, description=_CONCENTRATION)
+
+
+class FacesTable(Table):
+    """[boundary.SOLUTE]; a face that is not named is closed."""
+
+    z_low: WallTable | None = Field(default=None, description="a table")
+    z_high: WallTable | None = Field(default=None, description="a table")
+    y_low: WallTable | None = Field(default=None, description="a table")
+    y_high: WallTable | None = Field(default=None, description="a table")
+    x_low: WallTable | None = Field(default=None, description="a table")
+    x_high: WallTable | None = Field(default=None, description="a table")
+
+
+class BoundaryTable(Table):
+    """[boundary]."""
+
+    il1: FacesTable = Field(default_factory=FacesTable, description="a table")
+    tnf: FacesTable = Field(default_factory=FacesTable, description="a table")
+    rankl: FacesTable = Field(default_factory=FacesTable, description="a table")
+    opg: FacesTable = Field(default_factory=FacesTable, description="a table")
+
+
+class TherapyTable(Table):
+    """[[therapy]]."""
+
+    drug: Annotated[DrugName, BeforeValidator(_drug)] = Field(
+        description="one of " + ", ".join(get_args(DrugName))
+    )
+    dose: Annotated[Dose, BeforeValidator(_dose)] = Field(
+        description="an amount, e.g. '60 mg', or one per body weight, e.g. '1 mg/kg'"
+    )
+    times: _Times | None = Field(
+        default=None, min_length=1, description="a list of times, e.g. ['0 day', '182 day']"
+    )
+    every: Time | None = Field(default=None, gt=0, description="a time > 0, e.g. '1 day'")
+    start: Time | None = Field(default=None, description="a time, e.g. '0 day'")
+    stop: Time | None = Field(default=None, description="a time after start, e.g. '365 day'")
 
 
 class OutputTable(Table):
@@ -181,5 +339,10 @@ class RunFile(Table):
     run: RunTable = Field(description="a table")
     geometry: GeometryTable = Field(description="a table")
     disease: DiseaseTable = Field(default_factory=DiseaseTable, description="a table")
+    knockout: KnockoutTable = Field(default_factory=KnockoutTable, description="a table")
+    boundary: BoundaryTable = Field(default_factory=BoundaryTable, description="a table")
+    therapy: Annotated[tuple[TherapyTable, ...], BeforeValidator(_to_tuple)] = Field(
+        default=(), description="a list of tables [[therapy]]"
+    )
     parameters: dict[str, Any] = Field(default_factory=dict, description="a table")
     output: OutputTable = Field(default_factory=OutputTable, description="a table")

@@ -19,6 +19,8 @@ _UNITS = {
     "osteoblasts": ("cells", _AREA),
     "coupling_store": ("mm3", _VOLUME),
     "endosteal_supply": ("mm2", _AREA),
+    "tnf": ("pM_mm3_per_day", _VOLUME),
+    "osteomorphs": ("cells", _AREA),
 }
 _PARTS = ("gained", "lost", "change")
 

@@ -129,11 +129,11 @@ class Pacing:
         if self.accuracy is None:
             return True, replace(after, spent=pace.spent + (0 if pace.fresh else bone))
         if pace.fresh:  # what is estimated is the jump itself, not the error
-            return True, replace(after, wanted=GROWTH * stride.length)
+            return True, replace(after, wanted=max(GROWTH * stride.length, self.shortest))
         worst = max(bone / self.tolerance(pace, stride), cells / CELL_ERROR)
         worst = min(max(worst, 1 / WORST), WORST) if math.isfinite(worst) else WORST
         enough = SAFETY * worst ** (-1 / ORDER)
-        if not worst <= 1 and stride.length > self.shortest:
+        if not worst <= 1 and stride.length > self.shortest * (1 + TRIFLE):
             shorter = stride.length * max(enough, SHRINKAGE)
             return False, replace(pace, wanted=max(shorter, self.shortest))
         smooth = worst ** (-INTEGRAL / ORDER) * (pace.last / worst) ** (PROPORTIONAL / ORDER)

@@ -21,7 +21,7 @@ from tissue.simulation.ledger import LEDGER
 from tissue.simulation.plan import plan
 from tissue.simulation.provenance import provenance
 from tissue.simulation.simulation import Record, Simulation, load_geometry
-from tissue.storage.snapshot import list_snapshots, read_snapshot, remove_temporary, write_snapshot
+from tissue.storage.snapshot import list_snapshots, read_snapshot, remove_unfinished, write_snapshot
 from tissue.storage.tables import Table, read_table
 from tissue.storage.writer import Writer
 
@@ -221,7 +221,7 @@ def _spare_input(config: RunConfig, folder: Path) -> None:
 
 def clear_folder(folder: Path) -> None:
     """Takes an earlier run out of its folder, and nothing else."""
-    remove_temporary(folder)
+    remove_unfinished(folder)
     for old in _made(folder):
         old.unlink()
 

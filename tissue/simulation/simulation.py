@@ -1,8 +1,9 @@
 """The tissue with a clock."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,19 +17,23 @@ from tissue.geometry.load import Geometry, ImageSettings, load_image
 from tissue.geometry.synthetic import SyntheticSettings, synthesise
 from tissue.kernels.elliptic import Effort
 from tissue.model.account import Account, LocalError
+from tissue.model.balance import Numerics, see_solutes
 from tissue.model.bone import pores
 from tissue.model.conservation import Budget, budgets, swept
+from tissue.model.forcing import Forcing
 from tissue.model.homeostasis import healthy_tissue, smallest_share
 from tissue.model.observables import fields_of, observe
 from tissue.model.parameters import Parameters
 from tissue.model.state import State
-from tissue.model.step import UNDAMPED, Forcing, Numerics, advance, see_solutes
+from tissue.model.step import UNDAMPED, advance
 from tissue.scenario.config import RunConfig
+from tissue.scenario.course import COURSE_METRICS, Course, exposure
 from tissue.scenario.schema import LONGEST_STEP
 from tissue.simulation.health import FIELDS, bad_voxels, diagnosis, unconverged
 from tissue.simulation.ledger import broken_budget, ledger_row
 from tissue.simulation.machine import keep_memory, release_memory
 from tissue.simulation.pace import Pace, Pacing
+from tissue.simulation.places import local_forcing
 
 log = logging.getLogger(__name__)
 
@@ -124,12 +129,25 @@ class Simulation:
         self.config = config
         self.geometry = geometry or load_geometry(config.geometry)
         self.pace = Pace()
-        self._pacing = pacing(config)
+        self._p = p = config.acting
+        local = local_forcing(config, self.geometry)
+        self._course = Course(
+            config.disease, config.therapies, p, config.preset, config.duration, local
+        )
+        self._pacing = pacing(config, self._course.changes)
         self._spacing = spacing = self.geometry.grid.spacing
         self._numerics = Numerics(spacing, solver_tolerance(config))
         bone = jnp.asarray(self.geometry.bone_volume_fraction, config.precision)
         exact = Numerics(spacing, HEALTHY_TOLERANCE[config.precision])
-        self.state, self.healthy, efforts = healthy_tissue(bone, config.parameters, exact)
+        out = config.disease.knockout
+        self.state, self.healthy, efforts = healthy_tissue(
+            bone,
+            p,
+            exact,
+            mechanostat="mechanostat" not in out,
+            tgf_beta_steering="tgf_beta_steering" not in out,
+        )
+        self._give_bisphosphonate()
         self._start = jnp.mean(bone, dtype=jnp.float64)
         self._refuse_unhealthy_start(efforts)
         self._refuse_starved_marrow()
@@ -148,7 +166,7 @@ class Simulation:
             )
 
     def _refuse_starved_marrow(self) -> None:
-        shares = smallest_share(self.state, self.healthy, self.config.parameters)
+        shares = smallest_share(self.state, self.healthy, self._p)
         for name, share in shares.items():
             if not float(share) >= SMALLEST_SHARE:
                 raise InputError(
@@ -175,12 +193,14 @@ class Simulation:
 
     def start_metrics(self) -> dict[str, float]:
         """The metrics of the healthy start."""
-        p, state = self.config.parameters, self.state
+        p, state = self._p, self.state
         pore = pores(state.bone_volume_fraction, self._numerics.spacing, p)
-        seen = see_solutes(state.il1, state.rankl, state.opg, pore, p)
+        solutes = state.il1, state.tnf, state.rankl, state.opg
+        seen = see_solutes(*solutes, pore, Forcing(), p)
         velocity = jnp.full_like(state.il1, p.v_0)
         metrics = observe(state, pore, seen, velocity, velocity, self._start)
-        return {"time_day": self.time, **_numbers(metrics), "step_day": 0.0}
+        acts = dict.fromkeys(COURSE_METRICS, 0.0) | {"anabolic": 1.0}
+        return {"time_day": self.time, **_numbers(metrics), **acts, "step_day": 0.0}
 
     def advance(self) -> Record:
         """Takes one coupling step, as long as its error allows.
@@ -204,23 +224,39 @@ class Simulation:
                 break
             rejected += 1
         self.state = tried.state
+        if any(_same(self.time, change) for change in self._course.changes):
+            self._give_bisphosphonate()
+            self.pace = self.pace.restart()
         if self.step == 1:  # all is compiled now
             release_memory()
         ledger = ledger_row(self.time, tried.books, tried.residuals, tried.swept, self._spacing)
         cycles = {name: int(effort.cycles) for name, effort in tried.efforts.items()}
-        metrics = {"time_day": self.time, **_numbers(tried.metrics), "step_day": stride.length}
+        found = _numbers(tried.metrics)
+        metrics = {"time_day": self.time, **found, "step_day": stride.length}
         return Record(metrics, ledger, cycles, rejected)
+
+    def _give_bisphosphonate(self) -> None:
+        dose = self._course.dose_of_bisphosphonate(self.time)
+        if dose:
+            # a dose finds the places that are still free
+            bound = self.state.bisphosphonate
+            full = min(dose, 1.0)
+            self.state = replace(self.state, bisphosphonate=bound + full * (1 - bound))
 
     def _try(self, dt: float, *, damped: bool) -> _Tried:
         """A step that may yet be rejected."""
-        p, forcing = self.config.parameters, Forcing(self.config.il1_excess)
+        p, forcing = self._p, self._course.forcing(self.time, dt, self.config.precision)
         least = 1.0 if damped else UNDAMPED
         following, account = advance(
             self.state, self.healthy, forcing, p, dt, self._numerics, least
         )
         found = _examine(self.state, following, account, p, dt, self._start)
-        examined, efforts, error = jax.device_get((found, account.efforts, account.error))
+        acts = exposure(forcing)
+        examined, efforts, error, acts = jax.device_get(
+            (found, account.efforts, account.error, acts)
+        )
         metrics, books, residuals, carried, bad = examined
+        metrics |= acts
         tried = _Tried(following, metrics, books, residuals, carried, bad, efforts, error)
         overshot = any(tried.bad[FIELDS.index(name)] for name in PRECURSORS)
         # a crowd that all but vanishes within one step undershoots zero, unless damped
@@ -236,7 +272,7 @@ class Simulation:
     def fields(self) -> dict[str, Array]:
         """The tissue as snapshots show it, by field name; not touched by later steps."""
         names = tuple(sorted({"bone_volume_fraction", *self.config.fields}))
-        return _shown(self.state, self._numerics.spacing, self.config.parameters, names)
+        return _shown(self.state, self._numerics.spacing, self._p, names)
 
 
 def solver_tolerance(config: RunConfig) -> float:
@@ -247,11 +283,18 @@ def solver_tolerance(config: RunConfig) -> float:
     return min(max(SOLVER_SHARE * config.allowed_error, least), LARGEST_TOLERANCE)
 
 
-def pacing(config: RunConfig) -> Pacing:
-    """The rules by which a run chooses its steps."""
+def pacing(config: RunConfig, changes: Sequence[float] = ()) -> Pacing:
+    """The rules by which a run chooses its steps, which end where what acts changes."""
     shortest = SHORTEST_SHARE / float(config.parameters.delta_P)
-    landings = config.snapshot_times[1:]
+    snapshots = config.snapshot_times[1:]
+    others = {t for t in changes if not any(_same(t, snapshot) for snapshot in snapshots)}
+    landings = sorted({*snapshots, *others})
     return Pacing(landings, config.step or LONGEST_STEP, config.allowed_error, shortest)
+
+
+def _same(time: float, other: float) -> bool:
+    """Whether two times [day] differ by rounding only."""
+    return math.isclose(time, other, rel_tol=1e-9)
 
 
 def load_geometry(settings: ImageSettings | SyntheticSettings) -> Geometry:

@@ -5,7 +5,6 @@ VTK, pyvista), NeXus (silx, h5web), dimension scales (xarray, netCDF) and ITK (S
 Arrays are [z, y, x]; VTK and ITK metadata are (x, y, z), as those tools expect.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -18,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.storage.deflate import write_dataset
+from tissue.storage.publish import publish, remove_temporary
 
 FIELDS: Mapping[str, tuple[str, str]] = {
     "bone_volume_fraction": ("1", "bone volume fraction"),
@@ -28,6 +28,7 @@ FIELDS: Mapping[str, tuple[str, str]] = {
     "osteoblasts": ("1/mm^3", "osteoblasts per tissue volume"),
     "osteoclast_precursors": ("1/mm^3", "osteoclast precursors per tissue volume"),
     "osteoblast_precursors": ("1/mm^3", "osteoblast precursors per tissue volume"),
+    "tnf": ("pM", "TNF in marrow fluid"),
 }
 """Unit and full name of every field a snapshot may hold."""
 
@@ -35,8 +36,6 @@ FORMAT = "tissue-snapshot"
 FORMAT_VERSION = "1.0"
 DEFAULT_FIELD = "bone_volume_fraction"
 AXES = ("z", "y", "x")
-
-_TEMPORARY = ".tmp"
 
 
 @dataclass(frozen=True)
@@ -124,15 +123,7 @@ def write_snapshot(
         _write_itk(file, grid)
         _write_provenance(file, provenance)
     path = folder / f"snap_{step:010d}.hdf"
-    temporary = path.with_name(path.name + _TEMPORARY)
-    try:
-        temporary.write_bytes(made.getbuffer())
-        _synchronise(temporary)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _synchronise(folder)
+    publish(path, made.getbuffer())
     return path
 
 
@@ -165,10 +156,9 @@ def list_snapshots(folder: Path) -> list[Path]:
     return sorted(Path(folder).glob("snap_*.hdf"))
 
 
-def remove_temporary(folder: Path) -> None:
+def remove_unfinished(folder: Path) -> None:
     """Removes what a killed writer left behind; call it before a run writes to the folder."""
-    for path in Path(folder).glob(f"snap_*.hdf{_TEMPORARY}"):
-        path.unlink(missing_ok=True)
+    remove_temporary(folder, "snap_*.hdf")
 
 
 def _check(grid: Grid, fields: Mapping[str, ArrayLike]) -> None:
@@ -255,15 +245,6 @@ def _write_provenance(file: h5py.File, provenance: Mapping[str, str]) -> None:
     group = file.create_group("provenance")
     for name, value in {**written_by, **provenance}.items():
         group.attrs[name] = value
-
-
-def _synchronise(path: Path) -> None:
-    """Waits until a file, or the names in a folder, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _read_header(path: Path, file: h5py.File) -> Snapshot:

@@ -1,0 +1,168 @@
+"""Bone's answer to load, and to the matrix factors that resorption frees."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from tissue.kernels.stencil import total
+from tissue.model import cytokines, signals
+from tissue.model.bone import pores, remodel
+from tissue.model.forcing import Forcing
+from tissue.model.mechanostat import load_stimulus, local_density
+from tissue.model.observables import surface_mean
+from tissue.model.parameters import preset
+from tissue.model.state import State
+
+P = preset("mouse")
+INSTANT = 1e-6
+SPACING = 10.0
+
+
+@pytest.fixture(scope="module")
+def loaded(make_tissue: Callable[..., SimpleNamespace]) -> SimpleNamespace:
+    """A bone that answers to load."""
+    return make_tissue(mechanostat=True)
+
+
+def thinned(tissue: SimpleNamespace, depth: float, part: slice = slice(None)) -> State:
+    """The healthy bone with some um of it gone, in part of its columns."""
+    phi = tissue.state.bone_volume_fraction
+    gone = jnp.zeros_like(phi).at[..., part].set(depth)
+    return replace(
+        tissue.state, bone_volume_fraction=remodel(phi, gone, 0 * gone, SPACING, 1.0).phi
+    )
+
+
+def bone(state: State) -> float:
+    return float(total(state.bone_volume_fraction))
+
+
+def test_no_load_is_felt_in_health(loaded: SimpleNamespace, tissue: SimpleNamespace) -> None:
+    phi = loaded.state.bone_volume_fraction
+    assert not np.asarray(load_stimulus(phi, loaded.healthy.local_density, SPACING, P)).any()
+    after = [t.step(dt=2.0)[0].bone_volume_fraction for t in (loaded, tissue)]
+    assert_allclose(after[0], after[1], atol=1e-7)
+
+
+def test_load_is_told_from_the_local_density() -> None:
+    phi = jnp.asarray(np.random.default_rng(0).random((6, 7, 8)))
+    density = local_density(phi, SPACING, P)
+    assert_allclose(local_density(jnp.full_like(phi, 0.3), SPACING, P), 0.3, rtol=1e-12)
+    assert float(jnp.std(density)) < 0.1 * float(jnp.std(phi))
+    found = load_stimulus(0.8 * phi, density, SPACING, P)
+    assert_allclose(found, np.tanh(3 * np.log(1 / 0.8)), rtol=1e-9)
+    assert load_stimulus(phi, None, SPACING, P) == 0
+    assert_allclose(load_stimulus(0 * phi, density, SPACING, P), 1, rtol=1e-9)  # all bone gone
+
+
+def test_a_gaussian_averages_the_density() -> None:
+    phi = jnp.zeros((9, 41, 9)).at[:, 20, :].set(1.0)
+    found = np.asarray(local_density(phi, SPACING, replace(P, sigma_U=50.0)))[4, :, 4]
+    gaussian = np.exp(-0.5 * ((np.arange(41) - 20) / 5) ** 2)
+    assert_allclose(found[15:26], (gaussian / gaussian.sum())[15:26], rtol=1e-3)
+
+
+def test_load_lowers_rankl_of_osteocytes_and_raises_formation(loaded: SimpleNamespace) -> None:
+    state = thinned(loaded, 3.0)
+    density = loaded.healthy.local_density
+    load = np.asarray(load_stimulus(state.bone_volume_fraction, density, SPACING, P))
+    assert load.min() > 0.3
+
+    def step(gain: float, osteocytes: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+        forcing = Forcing(osteocyte_rankl=osteocytes)
+        _, account = loaded.step(dt=INSTANT, state=state, forcing=forcing, g_mech=gain)
+        done = account.activity
+        here = np.asarray(done.pores.exchange.surface) > 0
+        crowd = done.pores.exchange.see(
+            done.osteoblasts.precursors / loaded.healthy.osteoblast_precursors
+        )
+        return np.asarray(done.fluid.rankl_source), np.asarray(done.osteoblasts.formed / crowd)[
+            here
+        ]
+
+    (answering, formed), (deaf, plain), (silent, _) = step(1.0), step(0.0), step(0.0, 0.0)
+    lowered = (deaf - answering).sum() / (deaf - silent).sum()
+    assert 0.5 * load.min() < lowered < 0.5 * load.max()
+    assert_allclose(lowered, 0.5 * load.mean(), rtol=0.05)
+    here = np.asarray(pores(state.bone_volume_fraction, SPACING, P).exchange.surface) > 0
+    assert_allclose(formed / plain, 1 + 0.5 * load[here], rtol=1e-5)
+    assert signals.osteocyte_rankl(jnp.asarray(3.0), Forcing()) == 0
+
+
+def test_bone_with_load_comes_back_faster(loaded: SimpleNamespace, tissue: SimpleNamespace) -> None:
+    healthy, start = bone(tissue.state), thinned(loaded, 3.0)
+    left = {}
+    for name, each in (("load", loaded), ("none", tissue)):
+        state = start
+        for _ in range(20):
+            state, _ = each.step(dt=2.0, state=state)
+        left[name] = (healthy - bone(state)) / (healthy - bone(start))
+    assert left["load"] < 0.7
+    assert left["load"] < left["none"] - 0.2
+
+
+def test_load_is_felt_where_bone_is_missing(loaded: SimpleNamespace) -> None:
+    p = replace(P, sigma_U=30.0)
+    state = thinned(loaded, 3.0, slice(0, 12))
+    density = local_density(loaded.state.bone_volume_fraction, SPACING, p)
+    load = np.asarray(load_stimulus(state.bone_volume_fraction, density, SPACING, p))
+    assert load[..., :6].min() > 0.3
+    assert abs(load[..., -3:]).max() < 0.05
+
+
+# Matrix factors that steer osteoblast precursors
+
+
+@pytest.fixture(scope="module")
+def steered(make_tissue: Callable[..., SimpleNamespace]) -> SimpleNamespace:
+    return make_tissue(tgf_beta_steering=True)
+
+
+def test_health_stands_still_with_steering(steered: SimpleNamespace) -> None:
+    state = steered.state
+    for dt in (0.1, 1.0, 5.0):
+        state, account = steered.step(dt=dt, state=state)
+    surface = np.asarray(account.pores.exchange.surface) > 0
+    for name in ("bone_volume_fraction", "osteoblast_precursors", "osteoblasts", "rankl"):
+        after, before = (np.asarray(getattr(s, name)) for s in (state, steered.state))
+        assert_allclose(after[surface], before[surface], rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def test_precursors_gather_where_matrix_is_resorbed(
+    steered: SimpleNamespace, make_tissue: Callable[..., SimpleNamespace]
+) -> None:
+    pore = pores(steered.state.bone_volume_fraction, SPACING, P)
+    near = surface_mean(pore, pore.exchange.see(steered.healthy.osteoblast_precursors))
+    assert near > 1.001 * 2000
+    plain = make_tissue(tgf_beta_steering=True, chi_G=0.0)
+    assert_allclose(plain.healthy.osteoblast_precursors, 2000, rtol=1e-7)
+    ratio = []
+    for each in (steered, plain):
+        store = each.state.coupling_store.at[..., :12].mul(4.0)
+        state = replace(each.state, coupling_store=store)
+        after, _ = each.step(dt=1.0, state=state)
+        density = np.asarray(after.osteoblast_precursors)[np.asarray(pore.solutes) > 0.9]
+        place = np.nonzero(np.asarray(pore.solutes) > 0.9)[2] < 12
+        ratio.append(density[place].mean() / density[~place].mean())
+    assert ratio[0] > 1.02 * ratio[1]
+
+
+def test_what_resorption_frees_is_what_is_cleared(steered: SimpleNamespace) -> None:
+    pore = pores(steered.state.bone_volume_fraction, SPACING, P)
+    store = steered.state.coupling_store.at[..., :12].mul(4.0)
+    field = cytokines.tgf_beta(pore, store, P, SPACING, 1e-10)
+    used = total(P.k_G * pore.solutes * field)
+    freed = P.theta_G * P.k_E * total(pore.exchange.surface * store)
+    assert_allclose(used, freed, rtol=1e-8)
+    # in health, a layer of matrix as thick as what is resorbed
+    health = cytokines.tgf_beta(pore, steered.state.coupling_store, P, SPACING, 1e-10)
+    assert_allclose(
+        total(P.k_G * pore.solutes * health),
+        16000 * 0.2 * total(pore.exchange.surface),
+        rtol=1e-6,
+    )

@@ -1,0 +1,138 @@
+"""How cells move: precursors in the marrow, cells along the surface, supply with the bone."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from tissue.kernels.stencil import total
+from tissue.model import cells
+from tissue.model.balance import osteoblast_population, osteoclast_population
+from tissue.model.bone import pores
+from tissue.model.forcing import Forcing
+from tissue.model.observables import surface_mean
+from tissue.model.parameters import Parameters, preset
+from tissue.model.signals import Milieu
+
+P = preset("mouse")
+HEALTH = Forcing()
+S = (10.5 / (10.5 + 40 / 3) - P.s_0) / (1 - P.s_0)
+"""s_h at 10.5 pM of IL-1, by hand."""
+
+
+def closed_marrow(
+    tissue: SimpleNamespace,
+    population: cells.Population,
+    dt: float,
+    start: jnp.ndarray | None = None,
+) -> np.ndarray:
+    """A kind of precursor, uniform at first unless told, that only moves."""
+    nothing = jnp.zeros_like(tissue.state.il1)
+    moving = population._replace(turnover=0.0, supply=nothing, uptake=nothing)
+    pore = pores(tissue.state.bone_volume_fraction, tissue.numerics.spacing, P)
+    start = 1000 * jnp.ones_like(nothing) if start is None else start
+    number = pore.exchange.porosity * start
+    stepped = cells.step_precursors(number, start, moving, pore, dt, tissue.numerics.spacing, 1e-12)
+    return np.asarray(stepped[0])
+
+
+def variation(values: np.ndarray) -> float:
+    return float(np.std(values) / np.mean(values))
+
+
+def il1_gradient(tissue: SimpleNamespace) -> jnp.ndarray:
+    """IL-1 that falls along x, from 40 to 1 pM."""
+    return jnp.broadcast_to(jnp.linspace(40, 1, tissue.state.il1.shape[2]), tissue.state.il1.shape)
+
+
+@pytest.mark.parametrize("chi", [15000.0, 0.0])
+def test_il1_repels_osteoblast_precursors(tissue: SimpleNamespace, chi: float) -> None:
+    p, il1 = replace(P, chi_I=chi), il1_gradient(tissue)
+    nothing = jnp.zeros_like(il1)
+    pore = pores(tissue.state.bone_volume_fraction, tissue.numerics.spacing, p)
+    population = osteoblast_population(Milieu(il1), None, None, nothing, nothing, pore, HEALTH, p)
+    settled = closed_marrow(tissue, population, 1e7)
+    signal = np.asarray(il1) / (np.asarray(il1) + 40 / 3)
+    assert variation(settled * np.exp(chi / 5000 * signal)) < 1e-5
+    if chi:
+        assert settled[..., -1].mean() > 3 * settled[..., 0].mean()
+    else:
+        assert variation(settled) < 1e-5
+
+
+def test_il1_slows_osteoblast_precursors(tissue: SimpleNamespace) -> None:
+    # in uniform IL-1 there is no drift, and mu divides the random motility
+    il1 = jnp.full_like(tissue.state.il1, 10.5)
+    nothing = jnp.zeros_like(il1)
+    pore = pores(tissue.state.bone_volume_fraction, tissue.numerics.spacing, P)
+    crowd = 1000 * jnp.ones_like(il1).at[:, :, :8].set(5.0)
+
+    def spread(p: Parameters) -> np.ndarray:
+        population = osteoblast_population(
+            Milieu(il1), None, None, nothing, nothing, pore, HEALTH, p
+        )
+        return closed_marrow(tissue, population, 1, crowd)
+
+    slowed = spread(replace(P, g_m=5.0))
+    assert_allclose(slowed, spread(replace(P, g_m=0.0, D_P=5000 / (1 + 5 * S**2))), rtol=1e-8)
+    assert np.abs(slowed / spread(replace(P, g_m=0.0)) - 1).max() > 0.1
+
+
+@pytest.mark.parametrize("chi", [60000.0, 0.0])
+def test_rankl_attracts_osteoclast_precursors(tissue: SimpleNamespace, chi: float) -> None:
+    p = replace(P, chi_R=chi)
+    rankl = il1_gradient(tissue)
+    nothing = jnp.zeros_like(rankl)
+    pore = pores(tissue.state.bone_volume_fraction, tissue.numerics.spacing, p)
+    population = osteoclast_population(rankl, nothing, nothing, pore, HEALTH, p)
+    settled = closed_marrow(tissue, population, 1e7)
+    rho = np.asarray(rankl) / (np.asarray(rankl) + 60)
+    assert variation(settled * np.exp(-chi / 20000 * rho)) < 1e-5
+    if chi:
+        assert settled[..., 0].mean() > 1.5 * settled[..., -1].mean()
+
+
+def test_healthy_osteoclast_precursors_gather_at_rankl(
+    make_tissue: Callable[..., SimpleNamespace],
+) -> None:
+    drawn, free = make_tissue(), make_tissue(chi_R=0.0)
+    pore = pores(drawn.state.bone_volume_fraction, 10.0, P)
+    near = surface_mean(pore, pore.exchange.see(drawn.healthy.osteoclast_precursors))
+    assert near > 8000 * 1.001
+    assert_allclose(free.healthy.osteoclast_precursors, 8000, rtol=1e-9)
+
+
+def test_cells_spread_along_the_surface(tissue: SimpleNamespace) -> None:
+    surface = np.asarray(pores(tissue.state.bone_volume_fraction, 10.0, P).exchange.surface)
+    z, y, x = (int(i[0]) for i in np.nonzero(surface == surface.max()))
+    one = tissue.state.osteoclasts.at[z, y, x].mul(50)
+    crowded = replace(tissue.state, osteoclasts=one)
+    after, _ = tissue.step(state=crowded)
+    still, _ = tissue.step(state=crowded, D_sC=1e-9)
+    assert after.osteoclasts[z, y, x] < 0.6 * still.osteoclasts[z, y, x]
+
+
+def test_buried_supply_moves_to_the_nearest_marrow(tissue: SimpleNamespace) -> None:
+    # osteoblasts bury the healthy surface; the supply stays in proportion to the marrow
+    state = replace(
+        tissue.state,
+        osteoblasts=20 * tissue.state.osteoblasts,
+        osteoclasts=0 * tissue.state.osteoclasts,
+    )
+    before = tissue.state
+    for _ in range(12):
+        state, _ = tissue.step(0.0, 0.5, state, delta_B=1e-6, g_f=0.0)
+    old, new = (pores(s.bone_volume_fraction, 10.0, P).exchange.porosity for s in (before, state))
+    assert total(new) < 0.9 * total(old)
+    assert_allclose(
+        total(state.endosteal_supply) / total(new), total(before.endosteal_supply) / total(old)
+    )
+    buried = np.asarray(old > 0.3) & np.asarray(new < 0.02)
+    assert buried.sum() > 20
+    left = np.asarray(state.endosteal_supply)[buried].sum()
+    assert left < 0.05 * np.asarray(before.endosteal_supply)[buried].sum()
+    assert np.all(np.asarray(state.osteoclast_precursors) >= 0)

@@ -1,0 +1,197 @@
+"""Each mechanism of therapy, seen in the step: every test fails without its term."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from tissue.model import signals
+from tissue.model.account import Account
+from tissue.model.conservation import budgets
+from tissue.model.forcing import Forcing, averaged, quantiles
+from tissue.model.observables import surface_mean
+from tissue.model.parameters import preset
+from tissue.model.signals import Milieu
+from tissue.model.state import State
+
+P = preset("mouse")
+INSTANT = 1e-6  # day, in which no cell has changed
+BLOCKED = Forcing(denosumab=jnp.array([500.0]))
+
+
+def on_surface(account: Account, field: Any) -> np.ndarray:
+    return np.asarray(field)[np.asarray(account.activity.pores.exchange.surface) > 0]
+
+
+def crowd(tissue: SimpleNamespace, account: Account) -> np.ndarray:
+    done = account.activity
+    reference = tissue.healthy.osteoclast_precursors
+    return np.asarray(done.pores.exchange.see(done.osteoclasts.precursors / reference))
+
+
+# Drugs that come and go within a step
+
+
+def test_a_response_is_averaged_over_the_day_of_a_dose() -> None:
+    # 50 nM falling with a half-life of 5 h, 30 % of it in marrow, against 5 pM of IL-1
+    def anakinra(share_of_day: Any) -> Any:
+        return 15000 * 2.0 ** (-share_of_day * 24 / 5)
+
+    def signal(drug: Any) -> Any:
+        return 5 / (5 + 10 * (1 + (50 + drug) / 150))
+
+    day = (np.arange(100_000) + 0.5) / 100_000
+    mean, of_mean = signal(anakinra(day)).mean(), signal(anakinra(day).mean())
+    assert_allclose([mean, of_mean], [0.0323, 0.0162], rtol=5e-3)
+    held = Forcing(il1ra_drug=jnp.asarray(anakinra(1 - quantiles(8))))
+    found = signals.il1_signal(Milieu(jnp.asarray(5.0)), held, P)
+    assert_allclose(found, mean, rtol=1e-4)
+
+
+def test_an_average_over_concentrations_is_exact_for_smooth_responses() -> None:
+    places = jnp.asarray(quantiles(4))
+    assert_allclose(averaged(lambda x: x**7, places), 1 / 8, rtol=1e-12)
+    assert averaged(lambda x: 3.0 + x, jnp.zeros(1)) == 3
+
+
+def test_no_drug_leaves_the_precision_of_fields_alone() -> None:
+    for precision in ("float32", "float64"):
+        around = Milieu(jnp.full(3, 0.5, precision))
+        signal = signals.il1_signal(around, Forcing(), P)
+        assert signal.dtype == precision
+        assert_allclose(signal, P.s_0, rtol=1e-7 if precision == "float32" else 1e-15)
+
+
+# Denosumab and osteomorphs
+
+
+def test_denosumab_takes_rankl_from_precursors_and_osteoclasts(tissue: SimpleNamespace) -> None:
+    health, blocked = (tissue.step(dt=INSTANT, forcing=f)[1] for f in (Forcing(), BLOCKED))
+    done = blocked.activity
+    # the antibody is no sink: the sum of free and bound RANKL is what OPG leaves
+    assert_allclose(done.seen.rankl, health.activity.seen.rankl, rtol=1e-7)
+    free = np.asarray(done.seen.rankl) / (1 + 500 / 3)
+    occupied, gate = free / (free + 60), free**2 / (free**2 + 0.5**2)
+    drive = occupied + 0.2 * P.s_0 * gate
+    formed = 12.5 * drive / tissue.healthy.drive * crowd(tissue, blocked)
+    direct = done.osteoclasts.formed - P.k_Q * drive / tissue.healthy.drive * (
+        done.osteomorphs.cells.mean
+    )
+    assert_allclose(on_surface(blocked, direct), on_surface(blocked, formed), rtol=1e-6)
+    stimulus = occupied / np.asarray(tissue.healthy.rank_occupancy)
+    active = 0.2 * 1.2 * stimulus / (stimulus + 0.2)
+    assert_allclose(on_surface(blocked, done.resorption), on_surface(blocked, active), rtol=1e-6)
+    assert surface_mean(blocked.pores, done.resorption) < 0.1 * 0.2
+
+
+def test_osteoclasts_that_do_not_form_wait(tissue: SimpleNamespace) -> None:
+    health, account = tissue.step(dt=1.0)
+    assert on_surface(account, health.osteomorphs).max() < 1e-5
+    after, account = tissue.step(dt=1.0, forcing=BLOCKED)
+    seen = crowd(tissue, account)
+    recruited = np.asarray(account.activity.osteoclasts.recruited) / seen / 12.5
+    # recruited = formed + arrested, and arrested = sigma_Q (1 - formed)
+    formed = (recruited - 0.4) / 0.6
+    arrested = 0.4 * 12.5 * (1 - formed) * seen
+    assert_allclose(
+        on_surface(account, account.activity.osteomorphs.arrested),
+        on_surface(account, arrested),
+        rtol=1e-6,
+    )
+    lost = 1 / 20 * formed + 1 / 60
+    wanted = arrested / lost * (1 - np.exp(-lost))
+    waiting = np.asarray(account.activity.osteomorphs.cells.after)
+    assert_allclose(on_surface(account, waiting), on_surface(account, wanted), rtol=1e-6)
+    assert float(jnp.mean(after.osteomorphs)) > 4
+
+
+def test_osteomorphs_wait_where_they_arose_and_fuse_when_rankl_returns(
+    tissue: SimpleNamespace,
+) -> None:
+    # 50 more of them than none: what is formed grows by k_Q of them, and no precursor is used
+    state = replace(tissue.state, osteomorphs=tissue.state.osteomorphs + 50)
+    none, some = (tissue.step(dt=INSTANT, state=s)[1] for s in (tissue.state, state))
+    more = some.activity.osteoclasts.formed - none.activity.osteoclasts.formed
+    assert_allclose(on_surface(some, more), 50 / 20, rtol=1e-4)
+    assert_allclose(
+        some.activity.osteoclasts.recruited, none.activity.osteoclasts.recruited, rtol=1e-9
+    )
+
+
+@pytest.fixture(scope="module")
+def after_denosumab(tissue: SimpleNamespace) -> dict[float, dict[str, list[float]]]:
+    """Osteoclasts and formation over 30 days under denosumab and 50 after, by sigma_Q."""
+    found = {}
+    for share in (0.4, 0.0):
+        state, rows = tissue.state, []
+        for day in range(0, 80, 2):
+            forcing = BLOCKED if day < 30 else Forcing()
+            before = state
+            state, account = tissue.step(dt=2.0, state=before, forcing=forcing, sigma_Q=share)
+            p = replace(P, sigma_Q=share)
+            residuals = {
+                k: float(b.residual) for k, b in budgets(before, state, account, p, 2.0).items()
+            }
+            assert max(residuals.values()) < 1e-9, residuals
+            done = account.activity
+            row = (
+                surface_mean(done.pores, done.osteoclasts.cells.mean) / 100,
+                surface_mean(done.pores, done.formation) / 0.2,
+            )
+            rows.append([float(value) for value in row])
+        osteoclasts, formation = np.array(rows).T.tolist()
+        found[share] = {"osteoclasts": osteoclasts, "formation": formation}
+    return found
+
+
+def test_remodeling_overshoots_after_denosumab(
+    after_denosumab: dict[float, dict[str, list[float]]],
+) -> None:
+    waiting, plain = after_denosumab[0.4], after_denosumab[0.0]
+    assert waiting["osteoclasts"][14] < 0.4
+    assert max(waiting["osteoclasts"]) > max(plain["osteoclasts"]) + 0.1
+    assert max(waiting["osteoclasts"]) > 1.2
+    assert max(waiting["formation"]) > max(plain["formation"]) + 0.05
+    # which it follows
+    peaks = [int(np.argmax(waiting[name])) for name in ("osteoclasts", "formation")]
+    assert peaks[1] > peaks[0]
+
+
+# Bisphosphonate
+
+
+def bound(tissue: SimpleNamespace, amount: float) -> State:
+    return replace(tissue.state, bisphosphonate=tissue.state.bisphosphonate + amount)
+
+
+def test_bisphosphonate_kills_osteoclasts_and_lowers_il1(tissue: SimpleNamespace) -> None:
+    fluids = [tissue.step(dt=INSTANT, state=bound(tissue, q))[1].activity for q in (0.0, 0.8)]
+    assert_allclose(fluids[1].fluid.il1.field, 0.5 / (1 + 0.3 * 0.8), rtol=1e-6)
+    same = [
+        tissue.step(dt=INSTANT, state=bound(tissue, q), a_BI=0.0)[1].activity for q in (0.0, 0.8)
+    ]
+    ratio = np.asarray(same[1].osteoclasts.loss) / np.asarray(same[0].osteoclasts.loss)
+    assert_allclose(ratio, 1 + 2.5 * 0.8, rtol=1e-6)
+
+
+def test_bisphosphonate_acts_where_it_is_bound(tissue: SimpleNamespace) -> None:
+    half = bound(tissue, 1.0).bisphosphonate.at[..., :12].set(0.0)
+    state = replace(tissue.state, bisphosphonate=half)
+    loss = np.asarray(tissue.step(dt=INSTANT, state=state, a_BI=0.0)[1].activity.osteoclasts.loss)
+    assert_allclose(loss[..., :12], 1 / 8, rtol=1e-6)
+    assert_allclose(loss[..., 12:], 3.5 / 8, rtol=1e-6)
+
+
+def test_bisphosphonate_goes_with_turnover(tissue: SimpleNamespace) -> None:
+    for velocity in (1.0, 4.0):
+        state = replace(bound(tissue, 1.0), osteoclasts=velocity * tissue.state.osteoclasts)
+        still = {"a_BP": 0.0, "a_BI": 0.0, "delta_C": 1e-9}
+        after, account = tissue.step(dt=2.0, state=state, **still)
+        resorption = on_surface(account, account.activity.resorption)
+        assert_allclose(resorption, 0.2 * velocity, rtol=0.01)
+        left = np.exp(-2 / 90 * np.sqrt(resorption / 0.2))
+        assert_allclose(on_surface(account, after.bisphosphonate), left, rtol=1e-7)

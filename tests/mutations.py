@@ -1,0 +1,150 @@
+"""Takes the mechanisms out of the model one at a time and shows that a test notices.
+
+In a copy of the project, a piece of the code is replaced so that a mechanism is gone; the tests
+named with it must then fail. The table goes to docs/mutations.md.
+
+usage: python tests/mutations.py [--only WORD] [--write]
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+WORKERS = 2
+LIST = ROOT / "tests/mutations.toml"
+TABLE = ROOT / "docs/mutations.md"
+COPIED = ("kernels", "tissue", "tests", "runs", "pyproject.toml", "README.md", "docs")
+
+
+class Mutation(NamedTuple):
+    """A mechanism, how to take it out, and the test that must notice.
+
+    Attributes:
+        mechanism: in the words of docs/science.md.
+        file: of the term.
+        term: the code that is taken out; once in the file.
+        instead: what stands there then.
+        test: file and name, as pytest writes them.
+    """
+
+    mechanism: str
+    file: str
+    term: str
+    instead: str
+    test: str
+
+
+def listed() -> tuple[Mutation, ...]:
+    """The mutations of tests/mutations.toml."""
+    entries = tomllib.loads(LIST.read_text(encoding="utf-8"))["mutation"]
+    return tuple(Mutation(**entry) for entry in entries)
+
+
+MUTATIONS = listed()
+
+
+def matches(mutation: Mutation, root: Path = ROOT) -> bool:
+    """Whether the term stands in the code, once, and the test exists."""
+    file, _, name = mutation.test.partition("::")
+    code = (root / mutation.file).read_text(encoding="utf-8")
+    tests = (root / file).read_text(encoding="utf-8")
+    return code.count(mutation.term) == 1 and f"def {name}(" in tests
+
+
+def noticed(mutation: Mutation, copy: Path) -> bool:
+    """Whether the test fails without the mechanism, by an assertion and for no other reason."""
+    path = copy / mutation.file
+    code = path.read_text(encoding="utf-8")
+    path.write_text(code.replace(mutation.term, mutation.instead), encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+    # what a mutation leaves as it is need not be compiled again
+    kept = {
+        "PYTHONPATH": str(copy),
+        "JAX_COMPILATION_CACHE_DIR": str(copy.parent / "programs"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    try:
+        done = subprocess.run(
+            [*command, mutation.test],
+            cwd=copy,
+            env=os.environ | kept,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        path.write_text(code, encoding="utf-8")
+    return done.returncode == 1 and "AssertionError" in done.stdout
+
+
+def copied(folder: Path) -> Path:
+    """A copy of what the tests need."""
+    folder.mkdir()
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            hidden = shutil.ignore_patterns("__pycache__", "out", ".*")
+            shutil.copytree(source, folder / name, symlinks=True, ignore=hidden)
+        else:
+            shutil.copy(source, folder / name)
+    return folder
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="mechanisms whose name holds this")
+    parser.add_argument("--write", action="store_true", help="write docs/mutations.md")
+    asked = parser.parse_args()
+    wanted = [mutation for mutation in MUTATIONS if asked.only in mutation.mechanism]
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(WORKERS) as workers:
+        copies: SimpleQueue[Path] = SimpleQueue()
+        for number in range(WORKERS):
+            copies.put(copied(Path(folder) / f"copy{number}"))
+
+        def tried(mutation: Mutation) -> bool:
+            copy = copies.get()
+            try:
+                good = matches(mutation) and noticed(mutation, copy)
+            finally:
+                copies.put(copy)
+            print(f"{'noticed' if good else 'NOT noticed'}: {mutation.mechanism}", flush=True)
+            return good
+
+        found = list(workers.map(tried, wanted))
+    if asked.write:
+        TABLE.write_text(table(wanted, found), encoding="utf-8")
+    print(f"{sum(found)} of {len(found)} noticed")
+    return 0 if all(found) else 1
+
+
+def table(mutations: Sequence[Mutation], found: Sequence[bool]) -> str:
+    """The results in Markdown."""
+    lines = [
+        "# What happens without each mechanism",
+        "",
+        "Made by `python tests/mutations.py --write`: each term is taken out of a copy of the",
+        "code, and the test must fail.",
+        "",
+        "| mechanism | term taken out | test | result |",
+        "|---|---|---|---|",
+    ]
+    for each, good in zip(mutations, found, strict=True):
+        verdict = "noticed" if good else "**not noticed**"
+        lines.append(
+            f"| {each.mechanism} | `{each.term}` | `{each.test.partition('::')[2]}` | {verdict} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,173 @@
+"""What acts in some places only: pannus, and walls that solutes pass."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from tissue.errors import InputError
+from tissue.geometry.grid import Grid
+from tissue.geometry.load import Geometry
+from tissue.kernels.stencil import total
+from tissue.model import cytokines
+from tissue.model.account import Solute
+from tissue.model.bone import pores
+from tissue.model.forcing import Forcing, Local
+from tissue.model.parameters import Parameters, preset
+from tissue.scenario.config import RunConfig, parse_run
+from tissue.simulation.places import local_forcing
+from tissue.simulation.simulation import Simulation
+
+SPACING = 10.0
+SHAPE = (8, 8, 24)
+RANGE = 50.0  # um that IL-1 reaches here
+MARROW = Geometry(Grid(SHAPE, SPACING), np.zeros(SHAPE), (), ())
+CENTRES = (np.arange(24) + 0.5) * SPACING
+P = preset("mouse")
+
+
+def configured(folder: Path = Path("/runs"), **tables: Any) -> RunConfig:
+    data = {
+        "run": {"duration": "1 day", "precision": "float64"},
+        "geometry": {"synthetic": {"spacing": "10 um", "shape": list(SHAPE)}},
+        **tables,
+    }
+    return parse_run(data, folder, "local")
+
+
+def local(config: RunConfig, geometry: Geometry = MARROW) -> Local:
+    found = local_forcing(config, geometry)
+    assert found is not None
+    return found
+
+
+def il1(config: RunConfig) -> tuple[Solute, Parameters]:
+    """IL-1 in plain marrow, cleared so fast that it reaches 50 um."""
+    p = replace(P, k_I=P.D_I / RANGE**2)
+    pore = pores(jnp.zeros(SHAPE), SPACING, p)
+    nothing, forcing = jnp.zeros(SHAPE), Forcing(local=local(config))
+    return cytokines.il1(pore, 0.0, 0.0, nothing, forcing, p, SPACING, 1e-10), p
+
+
+def test_nothing_local_needs_no_fields() -> None:
+    assert local_forcing(configured(disease={"il1_excess": "3 pM", "estrogen": {}}), MARROW) is None
+
+
+def test_a_held_wall_makes_a_hyperbolic_profile() -> None:
+    solute, _ = il1(configured(boundary={"il1": {"x_low": {"value": "10 pM"}}}))
+    inside = np.cosh((240 - CENTRES) / RANGE) / np.cosh(240 / RANGE)
+    profile = 0.5 + 9.5 * inside
+    assert_allclose(solute.field[4, 4], profile, rtol=5e-3)
+    assert_allclose(solute.field, np.broadcast_to(solute.field[4, 4], SHAPE), rtol=1e-7)
+    # the wall far away does the same from the other side
+    other, _ = il1(configured(boundary={"il1": {"x_high": {"value": "10 pM"}}}))
+    assert_allclose(other.field[4, 4, ::-1], solute.field[4, 4], rtol=1e-7)
+
+
+def test_a_permeable_wall_exchanges_with_blood() -> None:
+    permeability = 40_000.0
+    solute, p = il1(
+        configured(
+            boundary={
+                "il1": {"x_low": {"permeability": f"{permeability} um/day", "blood": "10 pM"}}
+            }
+        )
+    )
+    conductance = float(p.D_I) / RANGE * np.tanh(240 / RANGE)
+    at_wall = 0.5 + 9.5 * permeability / (permeability + conductance)
+    profile = 0.5 + (at_wall - 0.5) * np.cosh((240 - CENTRES) / RANGE) / np.cosh(240 / RANGE)
+    assert 2 < at_wall < 8
+    assert_allclose(solute.field[4, 4], profile, rtol=0.1)
+    # and what comes in is what is cleared above the level without it
+    wall = local(configured(boundary={"il1": {"x_low": {"value": "1 pM"}}})).walls["il1"]
+    assert (np.asarray(wall.rate) > 0).sum() == 64
+    entered = permeability / SPACING * (10 - solute.field[..., 0]).sum()
+    assert_allclose(entered, float(p.k_I) * (solute.field - 0.5).sum(), rtol=1e-6)
+
+
+def test_what_passes_a_wall_is_in_the_budget() -> None:
+    both = {"x_low": {"value": "10 pM"}, "z_high": {"permeability": "9 mm/day", "blood": "2 pM"}}
+    solute, _ = il1(configured(boundary={"il1": both}))
+    assert_allclose(total(solute.source), total(solute.lost), rtol=1e-8)
+
+
+@pytest.mark.parametrize("solute", ["il1", "tnf", "rankl", "opg"])
+def test_every_solute_may_pass_a_wall(solute: str) -> None:
+    config = configured(
+        boundary={solute: {"x_low": {"value": "300 pM"}}},
+        run={"duration": "1 day", "precision": "float64", "step": "0.5 day"},
+        geometry={
+            "synthetic": {
+                "shape": [8, 8, 8],
+                "spacing": "10 um",
+                "bv_tv": 0.3,
+                "thickness": "30 um",
+            }
+        },
+    )
+    simulation = Simulation(config)
+    record = simulation.advance()
+    field = np.asarray(getattr(simulation.state, solute))
+    assert field[..., 0].mean() > field[..., -1].mean() > 50
+    assert record.ledger[f"{solute}_residual"] < 1e-4
+
+
+def test_a_pannus_grows_from_faces() -> None:
+    faces = {"faces": ["x_low", "z_high"], "depth": "30 um"}
+    cells = np.asarray(local(configured(disease={"pannus": faces})).inflammatory_cells)
+    wanted = np.zeros(SHAPE)
+    wanted[..., :3], wanted[-3:] = 1e5, 1e5
+    assert_allclose(cells, wanted)
+    some = {"pannus": faces | {"cells": "500 cells/mm^3"}, "inflammatory_cells": "7 cells/mm^3"}
+    cells = np.asarray(local(configured(disease=some)).inflammatory_cells)
+    assert_allclose(np.unique(cells), [7, 500])
+
+
+def test_a_mask_says_where_the_pannus_is(tmp_path: Path) -> None:
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[2:6, 2:6, 3:9] = 1
+    np.save(tmp_path / "pannus.npy", mask)
+    config = configured(tmp_path, disease={"pannus": {"mask": "pannus.npy"}})
+    cells = np.asarray(local(config).inflammatory_cells)
+    # as sharp as bone is: a voxel at its edge is partly inside
+    assert_allclose(cells[3:5, 3:5, 4:8], 1e5)
+    assert not cells[:, :, 10:].any()
+    assert_allclose(cells.sum(), 1e5 * mask.sum(), rtol=1e-6)
+
+
+def test_a_mask_must_be_as_large_as_the_bone(tmp_path: Path) -> None:
+    mask = np.zeros((8, 8, 20), np.uint8)
+    mask[2:6] = 1
+    np.save(tmp_path / "small.npy", mask)
+    config = configured(tmp_path, disease={"pannus": {"mask": "small.npy"}})
+    with pytest.raises(InputError, match=r"mask = '.*small.npy' has \(8, 8, 20\) voxels") as raised:
+        local(config)
+    assert "must be as large as the image of the bone" in str(raised.value)
+    missing = configured(tmp_path, disease={"pannus": {"mask": "nowhere.npy"}})
+    with pytest.raises(InputError, match=r"nowhere\.npy"):
+        local(missing)
+
+
+def test_a_pannus_erodes_the_bone_that_it_lies_against() -> None:
+    config = configured(
+        disease={"pannus": {"faces": ["x_low"], "depth": "20 um", "cells": "1e5 cells/mm^3"}},
+        run={"duration": "4 day", "precision": "float64", "step": "1 day"},
+        geometry={
+            "synthetic": {
+                "shape": [8, 8, 8],
+                "spacing": "10 um",
+                "bv_tv": 0.3,
+                "thickness": "30 um",
+            }
+        },
+        parameters=dict.fromkeys(("D_I", "D_T", "D_R"), "0.05 um^2/s"),
+    )
+    simulation = Simulation(config)
+    while not simulation.finished:
+        simulation.advance()
+    osteoclasts = np.asarray(simulation.state.osteoclasts)
+    assert osteoclasts[..., 0].mean() > 1.1 * osteoclasts[..., -1].mean()

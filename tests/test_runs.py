@@ -1,0 +1,277 @@
+"""The ready-made runs show what they say they show.
+
+Quick tests run each on a small made-up bone, one shape for all, since every shape compiles anew;
+the slow ones run arthritis as it is shipped.
+"""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tissue.geometry.load import Geometry
+from tissue.geometry.synthetic import SyntheticSettings, synthesise
+from tissue.model.bone import pores
+from tissue.scenario.config import RunConfig, parse_run
+from tissue.scenario.library import describe, shipped
+from tissue.scenario.schema import RunFile
+from tissue.simulation.simulation import Simulation, load_geometry
+
+RUNS = shipped()
+SHAPE = (40, 16, 16)
+BONES = {"mouse": (10.0, 65.0), "human": (20.0, 140.0)}
+"""Voxel and thickness of struts [um] of the small bones."""
+
+BIN = 5  # voxels of 20 um, as deep as the pannus
+Change = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run.
+
+    Attributes:
+        columns: the metrics at the start and after each step.
+        bone: volume fraction at the start and at the end.
+        surface: specific surface at the start [1/um].
+        stroma: osteoblast precursors over those in health.
+    """
+
+    columns: Mapping[str, np.ndarray]
+    bone: tuple[np.ndarray, np.ndarray]
+    surface: np.ndarray
+    stroma: np.ndarray
+
+    @property
+    def change(self) -> float:
+        """Of BV/TV [%]."""
+        return float(self.columns["bv_tv_change_percent"][-1])
+
+    @property
+    def balance(self) -> float:
+        """Formation over resorption at the end."""
+        return float(
+            self.columns["formation_um_per_day"][-1] / self.columns["resorption_um_per_day"][-1]
+        )
+
+    def fold(self, name: str) -> float:
+        """A metric at the end over that in health."""
+        return float(self.columns[name][-1] / self.columns[name][0])
+
+    def at(self, name: str, time: float) -> float:
+        """A metric at a time [day]."""
+        return float(np.interp(time, self.columns["time_day"], self.columns[name]))
+
+    @property
+    def eroded(self) -> float:
+        """Bone lost where bone is lost, over the bone at the start."""
+        start, end = self.bone
+        return float(np.maximum(start - end, 0).sum() / start.sum())
+
+    @property
+    def depth(self) -> np.ndarray:
+        """How far the surface has moved back, by distance from the low face of z [um]."""
+        start, end = (_binned(bone) for bone in self.bone)
+        return (start - end) / _binned(self.surface)
+
+    @property
+    def precursors(self) -> np.ndarray:
+        """Osteoblast precursors of the marrow over those in health, by distance."""
+        marrow = 1 - self.bone[1]
+        return _binned(marrow * self.stroma) / _binned(marrow)
+
+
+def _binned(field: np.ndarray) -> np.ndarray:
+    planes = field.mean(axis=(1, 2))
+    count = len(planes) // BIN
+    return np.asarray(planes[: count * BIN].reshape(count, BIN).mean(axis=1))
+
+
+def simulate(config: RunConfig, geometry: Geometry) -> Result:
+    simulation = Simulation(config, geometry)
+    start = np.asarray(simulation.geometry.bone_volume_fraction, "float64")
+    healthy = np.asarray(simulation.state.osteoblast_precursors, "float64")
+    surface = pores(simulation.state.bone_volume_fraction, geometry.grid.spacing, config.parameters)
+    rows = [simulation.start_metrics()]
+    while not simulation.finished:
+        rows.append(dict(simulation.advance().metrics))
+    return Result(
+        {name: np.array([row[name] for row in rows]) for name in rows[0]},
+        (start, np.asarray(simulation.state.bone_volume_fraction, "float64")),
+        np.asarray(surface.exchange.surface, "float64"),
+        np.asarray(simulation.state.osteoblast_precursors, "float64") / healthy,
+    )
+
+
+@cache
+def small_bone(species: str) -> Geometry:
+    spacing, thickness = BONES[species]
+    return synthesise(SyntheticSettings(SHAPE, spacing, bv_tv=0.2, thickness=thickness, seed=2))
+
+
+def small(name: str, change: Change | None = None) -> Result:
+    """A ready-made run on a small bone and with coarse steps, changed or not."""
+    data = deepcopy(tomllib.loads(RUNS[name].read_text(encoding="utf-8")))
+    species = data["run"]["preset"]
+    data["geometry"] = {"synthetic": {"shape": list(SHAPE)}}  # the bone itself is handed over
+    if "step" not in data["run"]:
+        data["run"]["accuracy"] = "1 %"
+    data["output"] = {}
+    if change:
+        change(data)
+    return simulate(parse_run(data, Path(), name), small_bone(species))
+
+
+@cache
+def plain(name: str) -> Result:
+    return small(name)
+
+
+@cache
+def shortened(name: str, treated: bool = True) -> Result:
+    """A course of treatment after menopause that starts after 200 days and is watched for 900."""
+
+    def change(data: dict[str, Any]) -> None:
+        (course,) = data["therapy"]
+        times = [float(time.split()[0]) for time in course["times"]][:2]
+        course["times"] = [f"{200 + time - times[0]} day" for time in times]
+        data["run"]["duration"] = "1100 day"
+        if not treated:
+            del data["therapy"]
+
+    return small(name, change)
+
+
+def without(table: str, key: str) -> Change:
+    """Removes a key; a disease without it is milder."""
+
+    def change(data: dict[str, Any]) -> None:
+        del data[table][key]
+
+    return change
+
+
+def test_every_file_says_what_it_shows() -> None:
+    for path in RUNS.values():
+        assert len(describe(path)) > 40, path.name
+        RunFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def test_health_stands_still() -> None:
+    assert abs(plain("healthy").change) < 0.02
+
+
+def test_loss_grows_with_the_dose_of_il1() -> None:
+    def dose(data: dict[str, Any]) -> None:
+        data["disease"]["il1_excess"] = "1 pM"
+
+    assert plain("il1-dose").change < 2 * small("il1-dose", dose).change < -2
+    assert plain("il1-dose").balance < 0.8
+
+
+@pytest.mark.parametrize(
+    ("name", "less"),
+    [("knockout-survival", 5), ("knockout-rankl-induction", 5), ("knockout-uncoupling", 2)],
+)
+def test_each_action_of_il1_costs_bone(name: str, less: float) -> None:
+    assert plain("il1-dose").change + less < plain(name).change < -5
+
+
+def test_osteoblasts_that_do_not_feel_il1_keep_up_better() -> None:
+    # by far more than steps of 1 % accuracy can miss
+    assert plain("knockout-uncoupling").balance > 1.1 * plain("il1-dose").balance
+
+
+def test_ovariectomy_needs_the_il1_receptor() -> None:
+    assert plain("ovx-mouse").change < -8
+    assert plain("ovx-mouse").fold("osteoclasts_per_mm2") > 1.2
+    sham = small("knockout-il1-receptor", without("disease", "estrogen"))
+    assert (
+        abs(plain("knockout-il1-receptor").change - sham.change) < 0.2 * -plain("ovx-mouse").change
+    )
+
+
+def test_tnf_and_il1_cost_more_than_their_sum() -> None:
+    apart = [small("tnf-synergy", without("disease", key)).change for key in ("il1_excess", "tnf")]
+    assert plain("tnf-synergy").change < 1.1 * sum(apart) < -1
+
+
+def test_il4_spares_bone() -> None:
+    treated, untreated = plain("il4-rescue"), plain("tnf-synergy")
+    assert treated.fold("osteoclasts_per_mm2") < 0.8 * untreated.fold("osteoclasts_per_mm2")
+    assert 0.6 * untreated.change < treated.change
+
+
+def test_loss_after_menopause_slows_down() -> None:
+    run = plain("postmenopausal")
+    early = run.at("bv_tv_change_percent", 1095)
+    assert -14 < run.change < early < -4
+    assert early - run.change < 0.5 * -early
+
+
+def test_resorption_overshoots_after_denosumab() -> None:
+    run, free = shortened("denosumab-stop"), shortened("denosumab-stop", treated=False)
+    before = run.at("resorption_um_per_day", 199)
+    assert run.at("resorption_um_per_day", 210) < 0.3 * before
+    assert run.at("bv_tv_change_percent", 560) > free.at("bv_tv_change_percent", 560) + 3
+    after = run.columns["time_day"] > 564  # the second dose has had its six months
+    assert run.columns["resorption_um_per_day"][after].max() > 1.2 * before
+    assert run.change < run.columns["bv_tv_change_percent"].max() - 2
+
+
+def test_nothing_rebounds_after_zoledronate() -> None:
+    run, free = shortened("zoledronate"), shortened("zoledronate", treated=False)
+    before = run.at("resorption_um_per_day", 199)
+    assert run.at("resorption_um_per_day", 210) < 0.6 * before
+    after = run.columns["time_day"] > 210
+    assert run.columns["resorption_um_per_day"][after].max() < before
+    assert run.change > free.change + 3
+
+
+def test_a_pannus_erodes_and_anakinra_slows_it() -> None:
+    untreated, treated = plain("ra-erosion"), plain("ra-anakinra")
+    assert untreated.depth[0] > 2 * untreated.depth[-1] > 0
+    assert treated.eroded < 0.8 * untreated.eroded
+
+
+@cache
+def shipped_run(name: str, *knockouts: str) -> Result:
+    data = tomllib.loads(RUNS[name].read_text(encoding="utf-8"))
+    data["knockout"] = dict.fromkeys(knockouts, True)
+    config = parse_run(data, RUNS[name].parent, name)
+    return simulate(config, load_geometry(config.geometry))
+
+
+@pytest.mark.slow
+def test_erosion_is_deepest_at_the_pannus_and_decays() -> None:
+    depth = shipped_run("ra-erosion").depth
+    assert depth.argmax() == 0
+    # over 200 um: a bin of 100 um holds but a few trabeculae
+    assert all(np.diff(depth[:10].reshape(5, 2).mean(axis=1)) < 0)
+    assert 200 < decay_length(depth) < 600
+    assert depth[-1] > 0  # bone is lost beyond the reach of the pannus, if little
+
+
+def decay_length(depth: np.ndarray) -> float:
+    """Distance over which erosion falls e-fold [um], over the first 0.8 mm."""
+    places = 20.0 * BIN * np.arange(8)
+    return float(-1 / np.polyfit(places, np.log(depth[:8]), 1)[0])
+
+
+@pytest.mark.slow
+def test_il1_drives_osteoblast_precursors_from_the_pannus() -> None:
+    with_it, without_it = shipped_run("ra-erosion"), shipped_run("ra-erosion", "repulsion")
+    assert with_it.precursors[0] < 0.8 * with_it.precursors[-1]
+    assert without_it.precursors[0] > 0.9 * without_it.precursors[-1]
+
+
+@pytest.mark.slow
+def test_anakinra_slows_erosion_as_in_trials() -> None:
+    ratio = shipped_run("ra-anakinra").eroded / shipped_run("ra-erosion").eroded
+    assert 0.4 < ratio < 0.75

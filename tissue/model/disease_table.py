@@ -1,0 +1,406 @@
+"""Disease, loading and therapy: numbers with unit, range and source.
+
+A source that says "remembered" was quoted from memory and "assumption" was chosen by us; "read"
+says what of a publication was read. Ranges are what the literature, or the assumption, allows.
+"""
+
+# ruff: noqa: RUF009 - `quantity` declares a dataclass field, as `dataclasses.field` does
+
+from dataclasses import dataclass
+
+from tissue.model.quantity import (
+    CALIBRATED,
+    NON_NEGATIVE,
+    PORTION,
+    UM2_PER_S,
+    Scalar,
+    quantity,
+)
+
+PER_SECOND = 86400.0
+"""One 1/s in 1/day."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiseaseParameters:
+    """What acts on the healthy tissue: IL-1 alpha, TNF, IL-4, estrogen, cells, load and drugs."""
+
+    # The two forms of IL-1
+    alpha_share: Scalar = quantity(
+        "share of IL-1 alpha in all IL-1, the rest is IL-1 beta",
+        "1",
+        both=(0.0, 0.0, 1.0),
+        source="assumption; the responses were calibrated for IL-1 beta, the soluble form",
+        confidence="low",
+        allowed=PORTION,
+    )
+    EC50_alpha: Scalar = quantity(
+        "IL-1 alpha functional half-maximal concentration",
+        "pM",
+        both=(48.0, 10.0, 400.0),
+        source="resorption: alpha 183 pM (fetal mouse forearms, read abstract) over beta 38 pM "
+        "(Stashenko 1987, read abstract), times EC50",
+        confidence="low",
+    )
+    K_A_alpha: Scalar = quantity(
+        "IL-1Ra functional affinity against IL-1 alpha",
+        "pM",
+        both=(5000.0, 500.0, 50000.0),
+        source="a hundredfold of IL-1Ra stops resorption by IL-1 beta but not alpha (calvaria "
+        "study 1994, PMID 7922783, read abstract); value is an assumption",
+        confidence="low",
+    )
+
+    # TNF-alpha
+    D_T: Scalar = quantity(
+        "TNF effective diffusivity in marrow (trimer 52 kDa)",
+        "um^2/day",
+        both=(20 * UM2_PER_S, 5 * UM2_PER_S, 60 * UM2_PER_S),
+        shown="um^2/s",
+        source="Stokes-Einstein x tortuosity as for IL-1, size-scaled (remembered)",
+        confidence="low",
+    )
+    k_T: Scalar = quantity(
+        "TNF clearance in tissue",
+        "1/day",
+        both=(24.0, 8.0, 70.0),
+        source="half-life 0.5-1 h (remembered)",
+        confidence="low",
+    )
+    K_T: Scalar = quantity(
+        "TNF half-effect concentration",
+        "pM",
+        both=(20.0, 5.0, 60.0),
+        source="assumption",
+        confidence="low",
+    )
+    a_TI: Scalar = quantity(
+        "TNF effect on IL-1 production, x(1 + a_TI t)",
+        "1",
+        both=(4.0, 2.0, 30.0),
+        source=f"Wei 2005: TNF induces stromal IL-1 (read abstract); {CALIBRATED}",
+        confidence="medium",
+        allowed=NON_NEGATIVE,
+    )
+    a_RT: Scalar = quantity(
+        "TNF effect on the sensitivity to IL-1 (receptors), x(1 + a_RT t)",
+        "1",
+        both=(3.0, 0.0, 5.0),
+        source="Wei 2005: TNF induces IL-1RI (read abstract); calibrated on the synergy of IL-1 "
+        "and TNF in bone resorption, 1.5 to 10 times additive (Stashenko 1987, read abstract)",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    a_TR: Scalar = quantity(
+        "TNF effect on RANKL production without IL-1, x(1 + a_TR t)",
+        "1",
+        both=(0.0, 0.0, 2.0),
+        source="0: TNF-induced stromal RANKL is abolished by IL-1Ra (Wei 2005, read abstract)",
+        confidence="high",
+        allowed=NON_NEGATIVE,
+    )
+    a_dT: Scalar = quantity(
+        "TNF direct osteoclastogenesis, added to the RANK occupancy",
+        "1",
+        both=(0.5, 0.1, 0.6),
+        source="fitted so that IL-1R deficiency halves the TNF osteoclast response (Wei 2005, "
+        "read abstract)",
+        confidence="medium",
+        allowed=NON_NEGATIVE,
+    )
+
+    # IL-4 and IL-10
+    K_X: Scalar = quantity(
+        "IL-4 / IL-10 half-inhibiting concentration",
+        "pM",
+        both=(10.0, 3.0, 100.0),
+        source="IL-4 at 10 ng/ml (~700 pM) abrogates osteoclastogenesis (read abstract); the half "
+        "value is an assumption",
+        confidence="low",
+    )
+
+    # Estrogen and age
+    omega_I: Scalar = quantity(
+        "estrogen loss: IL-1 production x(1 + omega_I)",
+        "1",
+        mouse=(4.4, 2.0, 12.0),
+        human=(1.25, 0.5, 4.0),
+        source=CALIBRATED,
+        confidence="medium",
+        allowed=NON_NEGATIVE,
+    )
+    omega_T: Scalar = quantity(
+        "estrogen loss: TNF in the marrow",
+        "pM",
+        mouse=(0.6, 0.0, 5.0),
+        human=(0.3, 0.0, 5.0),
+        source="a TNF binding protein prevents part or all of the loss after ovariectomy (Kimble "
+        "1995, 1997, read abstracts); value calibrated on that, together with omega_I",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    omega_O: Scalar = quantity(
+        "estrogen loss without IL-1: OPG production x(1 - omega_O)",
+        "1",
+        both=(0.05, 0.0, 0.2),
+        source="kept small because IL-1R1-/- mice lose no bone (Lorenzo 1998, read abstract)",
+        confidence="medium",
+        allowed=PORTION,
+    )
+    omega_C: Scalar = quantity(
+        "estrogen loss without IL-1: osteoclast death rate x(1 - omega_C)",
+        "1",
+        both=(0.05, 0.0, 0.2),
+        source="kept small because IL-1R1-/- mice lose no bone (Lorenzo 1998, read abstract)",
+        confidence="medium",
+        allowed=PORTION,
+    )
+    omega_B: Scalar = quantity(
+        "estrogen loss: osteoblast loss rate x(1 + omega_B)",
+        "1",
+        mouse=(0.05, 0.0, 0.2),
+        human=(0.02, 0.0, 0.2),
+        source="estrogen prolongs osteoblast life (remembered); value is an assumption",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    t_E: Scalar = quantity(
+        "time after the onset of estrogen loss at which its IL-1 begins to fall back",
+        "day",
+        mouse=(1e9, 100.0, 1e9),
+        human=(730.0, 0.0, 3650.0),
+        source="fast loss in the first years (SWAN, Greendale 2012, read abstract); assumption "
+        "for its end",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    tau_E: Scalar = quantity(
+        "relaxation time of IL-1 after estrogen loss",
+        "day",
+        mouse=(1e9, 100.0, 1e9),
+        human=(2555.0, 1000.0, 3650.0),
+        source="Pacifici 1989: premenopausal IL-1 again within 8 years (read abstract)",
+        confidence="medium",
+    )
+    r_age: Scalar = quantity(
+        "fall of bone formation per resorption with age",
+        "1/day",
+        mouse=(0.0, 0.0, 0.0005),
+        human=(0.0024 / 365.25, 0.0, 0.01 / 365.25),
+        shown="1/year",
+        source="wall thickness of trabecular packets 65.56 - 0.14 x age um (Kragstrup 1983, read "
+        "abstract): 0.24 % a year at 50",
+        confidence="medium",
+        allowed=NON_NEGATIVE,
+    )
+
+    # Inflammatory cells
+    F_0: Scalar = quantity(
+        "inflammatory cells in a pannus",
+        "cells/mm^3",
+        both=(1e5, 1e4, 1e6),
+        source="assumption",
+        confidence="low",
+    )
+    q_FI: Scalar = quantity(
+        "IL-1 made by an inflammatory cell",
+        "1/day",
+        both=(0.03 * PER_SECOND, 0.01 * PER_SECOND, 1.0 * PER_SECOND),
+        shown="molecules/(cell s)",
+        source="assumption, calibrated so that anakinra slows erosion by about half (41 % in "
+        "Bresnihan 1998, read abstract)",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    q_FT: Scalar = quantity(
+        "TNF made by an inflammatory cell",
+        "1/day",
+        both=(0.05 * PER_SECOND, 0.0, 1.0 * PER_SECOND),
+        shown="molecules/(cell s)",
+        source="assumption; as much as IL-1",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    q_FR: Scalar = quantity(
+        "RANKL made by an inflammatory cell",
+        "1/day",
+        both=(0.3 * PER_SECOND, 0.0, 1.0 * PER_SECOND),
+        shown="molecules/(cell s)",
+        source="T cells and fibroblasts of synovium make RANKL, and mice without it hardly erode "
+        "(Gravallese 2002, read abstract); value is an assumption: half of the erosion must go on "
+        "under anakinra",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    A_F: Scalar = quantity(
+        "IL-1Ra in a pannus, beyond that of marrow",
+        "pM",
+        both=(50.0, 0.0, 3000.0),
+        source="synovial tissue makes 1.2 to 3.6 times as much of it as of IL-1 (PMID 8185691, "
+        "read abstract); the 1 nM of synovial fluid (17.1 ng/ml, read abstract) would spare bone "
+        "in a pannus and not that beside it, as this IL-1Ra does not spread",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+
+    # Load
+    g_mech: Scalar = quantity(
+        "mechanostat gain",
+        "1",
+        mouse=(1.0, 0.0, 2.0),
+        human=(0.5, 0.0, 2.0),
+        source=CALIBRATED,
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    n_U: Scalar = quantity(
+        "exponent of strain energy over local bone density, U ~ (phi_0/phi)^n",
+        "1",
+        mouse=(3.0, 1.0, 4.0),
+        human=(2.0, 1.0, 4.0),
+        source="stiffness goes as the square of density (remembered)",
+        confidence="low",
+    )
+    sigma_U: Scalar = quantity(
+        "standard deviation of the Gaussian that local bone density is averaged with",
+        "um",
+        both=(200.0, 50.0, 500.0),
+        source="assumption; a few trabeculae share a load",
+        confidence="low",
+    )
+
+    # Matrix factors that steer osteoblast precursors
+    D_G: Scalar = quantity(
+        "active TGF-beta effective diffusivity in marrow (25 kDa)",
+        "um^2/day",
+        both=(5 * UM2_PER_S, 1 * UM2_PER_S, 30 * UM2_PER_S),
+        shown="um^2/s",
+        source="assumption; much of it binds to matrix",
+        confidence="low",
+    )
+    k_G: Scalar = quantity(
+        "active TGF-beta clearance",
+        "1/day",
+        both=(300.0, 100.0, 700.0),
+        source="half-life of minutes (remembered)",
+        confidence="low",
+    )
+    theta_G: Scalar = quantity(
+        "TGF-beta in bone matrix",
+        "pM",
+        both=(16000.0, 4000.0, 40000.0),
+        source="~200 ng/g x 2 g/ml / 25 kDa (remembered)",
+        confidence="low",
+    )
+    chi_G: Scalar = quantity(
+        "osteoblast-precursor chemotaxis up TGF-beta, where it is switched on",
+        "um^2/day",
+        both=(10000.0, 0.0, 30000.0),
+        source="Tang 2009 (existence); value is an assumption",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+
+    # Osteoclasts arrested without RANKL
+    sigma_Q: Scalar = quantity(
+        "share of the osteoclasts that fail to form which wait as osteomorphs",
+        "1",
+        both=(0.4, 0.0, 1.0),
+        source="McDonald 2021: osteomorphs accumulate without RANKL and fuse on its return "
+        "(read abstract); value calibrated on the overshoot of resorption after denosumab",
+        confidence="low",
+        allowed=PORTION,
+    )
+    k_Q: Scalar = quantity(
+        "fusion of osteomorphs at the healthy osteoclastogenic drive",
+        "1/day",
+        mouse=(1 / 20, 0.01, 0.3),
+        human=(1 / 60, 0.005, 0.1),
+        source="resorption overshoots for months after denosumab (read abstract); value calibrated",
+        confidence="low",
+    )
+    delta_Q: Scalar = quantity(
+        "death of osteomorphs",
+        "1/day",
+        mouse=(1 / 60, 0.003, 0.1),
+        human=(1 / 180, 0.001, 0.03),
+        source="assumption",
+        confidence="low",
+    )
+
+    # Drugs
+    K_Z: Scalar = quantity(
+        "denosumab Kd for RANKL",
+        "pM",
+        both=(3.0, 1.0, 10.0),
+        source="0.333 1/pM (read in code: bone-models 0.1.0, Martinez-Reina)",
+        confidence="high",
+    )
+    K_W: Scalar = quantity(
+        "TNF blocker (adalimumab) concentration that halves free TNF",
+        "pM",
+        both=(100.0, 5.0, 500.0),
+        source="Kd for TNF ~100 pM (remembered)",
+        confidence="medium",
+    )
+    a_BP: Scalar = quantity(
+        "bone-bound bisphosphonate effect on osteoclast death, x(1 + a_BP q)",
+        "1",
+        both=(2.5, 2.0, 12.0),
+        source="calibrated on CTX, 60 % lower 9 to 11 days after zoledronate (Delmas 2009, read "
+        "abstract)",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    a_BI: Scalar = quantity(
+        "bone-bound bisphosphonate effect on IL-1 production, /(1 + a_BI q)",
+        "1",
+        both=(0.3, 0.0, 2.0),
+        source="the literature disagrees: alendronate lowered IL-1 in a small study, zoledronate "
+        "raises it in vitro (read abstracts); value is an assumption",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    tau_q: Scalar = quantity(
+        "persistence of bone-bound bisphosphonate at healthy turnover",
+        "day",
+        mouse=(90.0, 30.0, 400.0),
+        human=(1000.0, 500.0, 3650.0),
+        source="mouse: remembered; human: calibrated on the return of turnover, half of it within "
+        "five years of the last dose (reviews; Grey 2017, read abstract: the effect lasts years)",
+        confidence="medium",
+    )
+    a_P: Scalar = quantity(
+        "teriparatide at its usual dose: bone formation per resorption x(1 + a_P)",
+        "1",
+        both=(0.5, 0.05, 1.0),
+        source="calibrated on the gain of the lumbar spine, 9.7 % in 21 months (Neer 2001, read "
+        "abstract)",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    r_P: Scalar = quantity(
+        "teriparatide at its usual dose: RANKL production x(1 + r_P)",
+        "1",
+        both=(0.8, 0.0, 2.0),
+        source="assumption: resorption markers rise within months (Neer 2001, remembered)",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    a_S: Scalar = quantity(
+        "full sclerostin blockade: bone formation per resorption x(1 + a_S)",
+        "1",
+        both=(0.5, 0.05, 1.5),
+        source="assumption, calibrated on lumbar-spine gain under romosozumab (Cosman 2016, "
+        "remembered)",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    r_S: Scalar = quantity(
+        "full sclerostin blockade: RANKL production x(1 - r_S)",
+        "1",
+        both=(0.2, 0.0, 0.8),
+        source="assumption: resorption markers fall (Cosman 2016, remembered)",
+        confidence="low",
+        allowed=PORTION,
+    )

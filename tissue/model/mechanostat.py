@@ -1,0 +1,45 @@
+"""Bone's answer to load, from its density near by: where bone is lost, the rest bears more.
+
+Strain energy is taken to go as a power of the local density instead of being computed: bone that
+has lost a fifth of its density around is loaded harder, makes more bone and less RANKL.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from tissue.kernels.stencil import Field
+from tissue.model.parameters import Parameters, Scalar
+
+LEAST_DENSITY = 1e-6  # of bone, where all of it is gone
+
+
+@jax.jit
+def local_density(bone_volume_fraction: Field, spacing: Scalar, p: Parameters) -> Field:
+    """Bone volume fraction averaged with a Gaussian; its weights end at the walls of the box."""
+    averaged: Field = bone_volume_fraction
+    for axis, count in enumerate(averaged.shape):
+        place = jnp.arange(count, dtype=averaged.dtype) * spacing
+        weight = jnp.exp(-0.5 * ((place[:, None] - place[None, :]) / p.sigma_U) ** 2)
+        weight = (weight / jnp.sum(weight, axis=1, keepdims=True)).astype(averaged.dtype)
+        moved = jnp.tensordot(weight, averaged, axes=(1, axis), precision="highest")
+        averaged = jnp.moveaxis(moved, 0, axis)
+    return averaged
+
+
+@jax.jit
+def load_stimulus(
+    bone_volume_fraction: Field, healthy_density: Field | None, spacing: Scalar, p: Parameters
+) -> Array | float:
+    """m, -g to g: 0 where the local density is the healthy one, or where load is left out.
+
+    References:
+        Frost 2003, Anat Rec 275A:1081 (the mechanostat); the density proxy is an assumption.
+    """
+    if healthy_density is None:
+        return 0.0
+    density = local_density(bone_volume_fraction, spacing, p)
+    energy = p.n_U * jnp.log(
+        jnp.maximum(healthy_density, LEAST_DENSITY) / jnp.maximum(density, LEAST_DENSITY)
+    )
+    return p.g_mech * jnp.tanh(energy)

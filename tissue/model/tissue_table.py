@@ -1,0 +1,406 @@
+"""The tissue in health, and what IL-1 does to it: numbers with unit, range and source.
+
+A source that says "remembered" was quoted from memory and "assumption" was chosen by us; "read"
+says what of a publication was read. Ranges are what the literature, or the assumption, allows.
+"""
+
+# ruff: noqa: RUF009 - `quantity` declares a dataclass field, as `dataclasses.field` does
+
+from dataclasses import dataclass
+
+from tissue.model.quantity import (
+    ABOVE_MINUS_ONE,
+    CALIBRATED,
+    FRACTION,
+    NON_NEGATIVE,
+    SHARE,
+    UM2_PER_S,
+    Scalar,
+    quantity,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TissueParameters:
+    """Healthy densities and concentrations, transport, and the responses to IL-1 and RANKL."""
+
+    # Solutes
+    D_I: Scalar = quantity(
+        "IL-1 effective diffusivity in marrow (17 kDa)",
+        "um^2/day",
+        both=(40 * UM2_PER_S, 10 * UM2_PER_S, 100 * UM2_PER_S),
+        shown="um^2/s",
+        source="Stokes-Einstein free ~100-110 um^2/s x tortuosity 0.3-0.5 (remembered)",
+        confidence="medium",
+    )
+    D_R: Scalar = quantity(
+        "sRANKL effective diffusivity in marrow (trimer ~66 kDa)",
+        "um^2/day",
+        both=(20 * UM2_PER_S, 5 * UM2_PER_S, 60 * UM2_PER_S),
+        shown="um^2/s",
+        source="Stokes-Einstein x tortuosity as for IL-1, size-scaled (remembered)",
+        confidence="medium",
+    )
+    D_O: Scalar = quantity(
+        "OPG effective diffusivity in marrow (dimer ~120 kDa)",
+        "um^2/day",
+        both=(15 * UM2_PER_S, 4 * UM2_PER_S, 40 * UM2_PER_S),
+        shown="um^2/s",
+        source="Stokes-Einstein x tortuosity as for IL-1, size-scaled (remembered)",
+        confidence="medium",
+    )
+    eps_min: Scalar = quantity(
+        "porosity floor of solutes inside bone",
+        "1",
+        both=(0.02, 0.005, 0.05),
+        source="lacuno-canalicular porosity ~1-5 % (remembered)",
+        confidence="medium",
+        allowed=FRACTION,
+    )
+    k_I: Scalar = quantity(
+        "IL-1 clearance in tissue",
+        "1/day",
+        both=(24.0, 8.0, 70.0),
+        source="half-life 0.7 h (0.25-2 h) (remembered)",
+        confidence="low",
+    )
+    k_R: Scalar = quantity(
+        "RANKL clearance without OPG",
+        "1/day",
+        both=(5.0, 3.0, 30.0),
+        source="Pivonka 2008: 10.13 1/day (read in code: bone-models 0.1.0); 5 because mice "
+        "without OPG are severely osteopenic (Bucay 1998, remembered): the less RANKL is lost "
+        "otherwise, the more depends on OPG",
+        confidence="low",
+    )
+    k_O: Scalar = quantity(
+        "OPG clearance",
+        "1/day",
+        both=(4.0, 0.35, 20.0),
+        source="Lemaire/Pivonka 0.35 1/day (read in code: bone-models 0.1.0); "
+        "the faster value keeps it quasi-steady",
+        confidence="low",
+    )
+    kappa: Scalar = quantity(
+        "RANKL-OPG effective 1:1 consumption",
+        "1/(pM day)",
+        both=(0.3, 0.05, 1.0),
+        source=f"{CALIBRATED}; = k_on 3.5e6 /M/s; literature Kd 10 nM (Schneeweis 2005 "
+        "full-length dimer, read abstract) vs 1 nM (Lemaire 2004, read in code)",
+        confidence="low",
+    )
+
+    # IL-1 signal and osteoclastogenic drive
+    EC50: Scalar = quantity(
+        "IL-1 functional half-maximal concentration (spare receptors)",
+        "pM",
+        both=(10.0, 0.75, 183.0),
+        source="half-max: bone formation inhibition 0.75 pM, resorption 38 pM (Stashenko 1987, "
+        "read abstract); IL-1alpha resorption 183 pM; 10 pM ~ geometric mean",
+        confidence="medium",
+    )
+    K_A: Scalar = quantity(
+        "IL-1Ra (anakinra) true affinity for IL-1R1",
+        "pM",
+        both=(150.0, 50.0, 500.0),
+        source="remembered (~100-200 pM)",
+        confidence="medium",
+    )
+    A_0: Scalar = quantity(
+        "endogenous IL-1Ra in marrow",
+        "pM",
+        both=(50.0, 10.0, 500.0),
+        source="RA synovial fluid mean 17.1 ng/ml ~ 1 nM; healthy lower (assumption)",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    K_R: Scalar = quantity(
+        "RANK functional Kd for free sRANKL",
+        "pM",
+        both=(60.0, 20.0, 150.0),
+        source=f"Lemaire 29 pM (read in code: 0.017/5.8e-4); 60 {CALIBRATED}",
+        confidence="low",
+    )
+    R_perm: Scalar = quantity(
+        "permissive RANKL level for direct IL-1 osteoclastogenesis",
+        "pM",
+        both=(0.5, 0.05, 3.0),
+        source="qualitative: Kim 2009, Wei 2005, Moon 2013; value is an assumption",
+        confidence="low",
+    )
+    n_perm: Scalar = quantity(
+        "Hill exponent of the permissive RANKL gate",
+        "1",
+        both=(2.0, 1.0, 4.0),
+        source="assumption",
+        confidence="low",
+    )
+    a_R: Scalar = quantity(
+        "IL-1 effect on RANKL production, x(1 + a_R s)",
+        "1",
+        both=(3.0, 1.0, 9.0),
+        source=f"fold 2-10 in vitro (remembered); {CALIBRATED}",
+        confidence="medium",
+        allowed=NON_NEGATIVE,
+    )
+    a_O: Scalar = quantity(
+        "IL-1 effect on OPG production, /(1 + a_O s)",
+        "1",
+        both=(1.0, -0.5, 3.0),
+        source="reviews say OPG falls; Hofbauer 1998-99 report that IL-1 raises OPG mRNA in human "
+        "osteoblasts (remembered), so negative values are allowed",
+        confidence="low",
+        allowed=ABOVE_MINUS_ONE,
+    )
+    a_d: Scalar = quantity(
+        "IL-1 direct osteoclastogenesis, added to the RANK occupancy",
+        "1",
+        both=(0.2, 0.0, 0.6),
+        source=f"Kim 2009, Wei 2005 (existence); {CALIBRATED}",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    leak: Scalar = quantity(
+        "osteoclastogenic drive that needs neither RANKL nor IL-1",
+        "1",
+        both=(0.0, 0.0, 0.2),
+        source="none is found without RANKL (Kim 2009, Wei 2005, Moon 2013); a switch, whose "
+        "range is an assumption",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    chi_act: Scalar = quantity(
+        "half point of RANKL-dependent activity of mature osteoclasts, of the healthy signal",
+        "1",
+        both=(0.2, 0.03, 0.5),
+        source="needed for denosumab CTX -80 % in 5 d (Chen 2018, read abstract)",
+        confidence="medium",
+        allowed=NON_NEGATIVE,
+    )
+    a_s: Scalar = quantity(
+        "IL-1 effect on osteoclast lifespan, x(1 + a_s s)",
+        "1",
+        both=(1.2, 0.5, 4.0),
+        source=f"Jimi 1998 (existence, read abstract); {CALIBRATED}",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    a_a: Scalar = quantity(
+        "IL-1 effect on osteoclast activity, x(1 + a_a s)",
+        "1",
+        both=(0.5, 0.0, 2.0),
+        source=CALIBRATED,
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    g_d: Scalar = quantity(
+        "IL-1 effect on osteoblast differentiation, /(1 + g_d s^2)",
+        "1",
+        both=(2.5, 0.5, 10.0),
+        source=f"Stashenko 1987 (potent); {CALIBRATED}",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    g_f: Scalar = quantity(
+        "IL-1 effect on matrix formation per osteoblast, /(1 + g_f s^2)",
+        "1",
+        both=(0.6, 0.0, 3.0),
+        source="Stashenko 1987/1991; MAR falls in IL-1-infused mice",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    g_m: Scalar = quantity(
+        "IL-1 effect on osteoblast-lineage motility, /(1 + g_m s^2)",
+        "1",
+        both=(0.5, 0.0, 5.0),
+        source="Hengartner 2013: migration inhibited, gradient stronger; 0.5 is the part that a "
+        "uniform IL-1 has (assumption), as chi_I carries the gradient: a well-mixed model needs "
+        "1.5 as a surrogate of all migration effects",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+
+    # Migration
+    D_M: Scalar = quantity(
+        "random motility of osteoclast precursors",
+        "um^2/day",
+        both=(20000.0, 5000.0, 100000.0),
+        source="leukocyte random motility ~1e-9..1e-8 cm^2/s (remembered); 1000 starves the "
+        "surface in a 2-D check",
+        confidence="low",
+    )
+    D_P: Scalar = quantity(
+        "random motility of osteoblast precursors",
+        "um^2/day",
+        both=(5000.0, 500.0, 10000.0),
+        source="v ~20 um/h, persistence ~1 h -> v^2 p/2 (remembered); 300 starves the surface: "
+        "healthy BV drift +15..42 % in 120 d in a 2-D check",
+        confidence="low",
+    )
+    chi_R: Scalar = quantity(
+        "osteoclast-precursor chemotaxis up the RANK occupancy",
+        "um^2/day",
+        both=(60000.0, 0.0, 200000.0),
+        source="assumption; 3 x D_M",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    chi_I: Scalar = quantity(
+        "chemorepulsion of the osteoblast lineage down the IL-1 signal",
+        "um^2/day",
+        both=(15000.0, 0.0, 30000.0),
+        source="Hengartner 2013 gradient result read as repulsion; 3 x D_P",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    D_sC: Scalar = quantity(
+        "surface diffusion of osteoclasts along bone",
+        "um^2/day",
+        both=(100.0, 10.0, 1000.0),
+        source="assumption",
+        confidence="low",
+    )
+    D_sB: Scalar = quantity(
+        "surface diffusion of osteoblasts along bone",
+        "um^2/day",
+        both=(20.0, 2.0, 200.0),
+        source="assumption",
+        confidence="low",
+    )
+
+    # Where RANKL and OPG are made
+    w_Y: Scalar = quantity(
+        "share of the RANKL source at the bone surface, from osteocytes",
+        "1",
+        both=(0.6, 0.3, 1.0),
+        source="Xiong 2011: osteocyte RANKL controls remodeling, osteoblast/progenitor RANKL does "
+        "not -> 0.6-1",
+        confidence="medium",
+        allowed=SHARE,
+    )
+    v_B: Scalar = quantity(
+        "share of the OPG source from osteoblasts (rest: stroma)",
+        "1",
+        both=(0.6, 0.2, 1.0),
+        source="Pivonka: active osteoblasts (read in code: bone-models 0.1.0)",
+        confidence="low",
+        allowed=SHARE,
+    )
+
+    # The healthy state and its rates, by species
+    I_0: Scalar = quantity(
+        "basal marrow IL-1",
+        "pM",
+        both=(0.5, 0.05, 2.0),
+        source="assumption (~9 pg/ml)",
+        confidence="low",
+    )
+    R_0: Scalar = quantity(
+        "free sRANKL in marrow",
+        "pM",
+        both=(10.0, 1.0, 50.0),
+        source="assumption",
+        confidence="low",
+    )
+    O_0: Scalar = quantity(
+        "free OPG in marrow",
+        "pM",
+        both=(60.0, 10.0, 300.0),
+        source="assumption",
+        confidence="low",
+    )
+    M_0: Scalar = quantity(
+        "osteoclast precursors in marrow",
+        "cells/mm^3",
+        mouse=(8000.0, 500.0, 20000.0),
+        human=(1000.0, 500.0, 20000.0),
+        source="assumption (0.1-1 % of marrow cells)",
+        confidence="low",
+    )
+    P_0: Scalar = quantity(
+        "osteoblast precursors in marrow",
+        "cells/mm^3",
+        mouse=(2000.0, 200.0, 10000.0),
+        human=(1000.0, 200.0, 10000.0),
+        source="assumption",
+        confidence="low",
+    )
+    delta_M: Scalar = quantity(
+        "turnover of osteoclast precursors",
+        "1/day",
+        mouse=(0.3, 0.1, 1.0),
+        human=(0.1, 0.03, 0.5),
+        source="assumption",
+        confidence="low",
+    )
+    delta_P: Scalar = quantity(
+        "turnover of osteoblast precursors",
+        "1/day",
+        mouse=(0.1, 0.03, 0.3),
+        human=(0.03, 0.01, 0.1),
+        source="assumption",
+        confidence="low",
+    )
+    n_f: Scalar = quantity(
+        "nuclei (precursors) per osteoclast",
+        "1",
+        mouse=(8.0, 3.0, 20.0),
+        human=(10.0, 3.0, 20.0),
+        source="remembered",
+        confidence="high",
+    )
+    n_p: Scalar = quantity(
+        "osteoblasts made per recruited precursor",
+        "1",
+        both=(4.0, 1.0, 10.0),
+        source="assumption (transit amplification)",
+        confidence="low",
+    )
+    v_0: Scalar = quantity(
+        "healthy turnover velocity of the surface (= BFR/BS)",
+        "um/day",
+        mouse=(0.2, 0.1, 0.4),
+        human=(0.05, 0.02, 0.1),
+        source="mouse BFR/BS 0.1-0.4; human 15-25 um/yr (remembered)",
+        confidence="medium",
+    )
+    C_0: Scalar = quantity(
+        "osteoclasts per bone surface",
+        "cells/mm^2",
+        mouse=(100.0, 50.0, 200.0),
+        human=(7.0, 2.0, 20.0),
+        source="from N.Oc/B.Pm 2-5 /mm and Oc.S/BS (mouse 5-10 %, human ~1 %) (remembered)",
+        confidence="medium",
+    )
+    B_0: Scalar = quantity(
+        "osteoblasts per bone surface",
+        "cells/mm^2",
+        mouse=(1000.0, 500.0, 2000.0),
+        human=(330.0, 100.0, 800.0),
+        source="from Ob.S/BS 10-20 % mouse, ~5 % human (remembered)",
+        confidence="medium",
+    )
+    delta_C: Scalar = quantity(
+        "osteoclast death rate",
+        "1/day",
+        mouse=(1 / 8, 0.07, 0.3),
+        human=(1 / 12, 0.05, 0.15),
+        source="lifespan ~12 d human (2 weeks; remembered, secondary page read)",
+        confidence="high",
+    )
+    delta_B: Scalar = quantity(
+        "active osteoblast loss rate",
+        "1/day",
+        mouse=(1 / 12, 0.05, 0.15),
+        human=(1 / 50, 0.011, 0.033),
+        source="12 d mouse; 50-90 d human (remembered)",
+        confidence="medium",
+    )
+    k_E: Scalar = quantity(
+        "coupling-store release rate (reversal delay 1/k_E)",
+        "1/day",
+        mouse=(1 / 6, 0.08, 0.3),
+        human=(1 / 25, 0.02, 0.06),
+        source="reversal ~1 wk mouse, 4-6 wk human (remembered)",
+        confidence="medium",
+    )

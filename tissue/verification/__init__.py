@@ -1,0 +1,1 @@
+"""The model against what has been measured on animals, patients and numerical examples."""

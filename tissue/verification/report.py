@@ -15,7 +15,7 @@ HEADS = ("fact", "source", "use", "run on", "expected", "got", "verdict")
 CHANGED = """\
 Parameters were fitted again in November 2026, when TNF, drugs and load came into the model, and
 the facts below that they were fitted to count as *calibrated*: the part of TNF after ovariectomy
-on V05 and V06, the rebound after denosumab on V35, bisphosphonate on CTX after zoledronate,
+on V05 and V06, the rebound after denosumab on V35, bisphosphonate on CTX after zoledronate and V36,
 the reach of denosumab on CTX six months after a dose (V32), synergy of TNF with IL-1 on resorption
 (Stashenko 1987), the loss of bone without OPG (Bucay 1998), the cells of a pannus on V27,
 teriparatide and romosozumab on the gain of the spine (Neer 2001, Cosman 2016). V15 and V28 have

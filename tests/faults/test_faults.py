@@ -1,9 +1,7 @@
 """A run that meets a full disk, a lost folder or a kill leaves whole files and can go on."""
 
 import hashlib
-import resource
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -40,7 +38,7 @@ def whole(run_file: Path) -> Path:
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(
     run_file: Path, whole: Path, tmp_path: Path
 ) -> None:
-    kill_loop(2, 7, tmp_path, whole)
+    kill_loop(1, 7, tmp_path, whole)
 
 
 @pytest.mark.slow
@@ -53,13 +51,15 @@ def test_a_full_disk_stops_the_run_and_room_lets_it_go_on(
 ) -> None:
     smallest = min(path.stat().st_size for path in list_checkpoints(whole))
 
-    def little_room() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write then fails as on a full disk
-        resource.setrlimit(resource.RLIMIT_FSIZE, (smallest - 100, smallest - 100))
-
+    # with the signal ignored a write fails as on a full disk
+    code = (
+        "import os, resource as r, signal as s, sys; s.signal(s.SIGXFSZ, s.SIG_IGN); "
+        f"r.setrlimit(r.RLIMIT_FSIZE, ({smallest - 100}, {smallest - 100})); "
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
     folder = tmp_path / "full"
     done = subprocess.run(
-        command(run_file, folder), preexec_fn=little_room, capture_output=True, text=True
+        [sys.executable, "-c", code, *command(run_file, folder)], capture_output=True, text=True
     )
     assert done.returncode == 1, done.stderr
     told = done.stderr.strip()
@@ -118,7 +118,7 @@ def test_files_of_other_versions_are_told_apart(whole: Path, tmp_path: Path) -> 
         if name == "ckpt":
             content = newer.read_bytes()
             newer.write_bytes(content + hashlib.sha256(content).digest())
-        with pytest.raises(InputError, match=r"format version 9\.0; install a newer tissue"):
+        with pytest.raises(InputError, match=r"format version 9\.0; install .*tissue"):
             list(describe(newer))
 
 

@@ -26,7 +26,7 @@ from tissue.storage.snapshot import read_snapshot
 
 ROOT = Path(__file__).parents[2]
 WRITTEN = {
-    *("metrics.csv", "ledger.csv", "run.toml", "run.log", "run.lock"),
+    *("metrics.csv", "ledger.csv", "run.toml", "run.log"),
     *("run.hdf", "run.hdf.series", "run.xmf"),
 }
 STEPS = (0, 2, 4)
@@ -195,7 +195,8 @@ def test_an_earlier_run_is_replaced_only_on_demand(
     assert len(done.metrics["time_day"]) == 2
     assert (tmp_path / "run.log").read_text().count("INFO steps ") == 1
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == WRITTEN | {path.name for path in done.snapshots} | {"notes.txt"}
+    kept = {"notes.txt", "ckpt_0000000001.h5"}
+    assert names == WRITTEN | {path.name for path in done.snapshots} | kept
 
 
 @pytest.mark.parametrize("name", ["metrics.csv", "snap_0000000003.hdf", "summary.png"])

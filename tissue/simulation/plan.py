@@ -42,8 +42,11 @@ STEPS_TO_SETTLE, QUIET_STEP, USUAL_ERROR = 14, {"mouse": 4.0, "human": 13.0}, 0.
 """Adaptive steps that a disease takes to set in, the length of those that follow [day], and the
 accuracy they are for [percentage points] (`benchmarks/time_step.py`)."""
 
-COMPRESSION = 2.5
+COMPRESSION = 4.0
 """Ratio of a field in a snapshot: bone compresses better, smooth fields less."""
+
+CHECKPOINT = 8.0
+"""Fields of the precision that a checkpoint takes on disk; there are two."""
 
 VOXELS_PER_DECAY = 2
 """Voxels that a solute must decay over to be resolved."""
@@ -120,8 +123,8 @@ class Plan:
             f"steps      {self.steps}",
             f"memory     about {size(self.memory)}",
             *self._time(),
-            f"writes     {self.snapshots} snapshots (about {size(self.disk)}), metrics.csv, "
-            "ledger.csv, run.toml, run.log",
+            f"writes     {self.snapshots} snapshots and two checkpoints (about {size(self.disk)}), "
+            "metrics.csv, ledger.csv, run.toml, run.log",
         )
 
     def _time(self) -> tuple[str, ...]:
@@ -170,7 +173,10 @@ def plan(config: RunConfig, geometry: Geometry, probe: Probe | None = None) -> P
         steps=_steps(config),
         snapshots=snapshots,
         memory=need,
-        disk=int(snapshots * len(config.fields) * 4 * grid.voxels / COMPRESSION),
+        disk=int(
+            snapshots * len(config.fields) * 4 * grid.voxels / COMPRESSION
+            + 2 * CHECKPOINT * (4 if config.precision == "float32" else 8) * grid.voxels
+        ),
         warnings=tuple(warnings),
         duration=wall_time(config, grid.voxels, probe) if probe else None,
     )

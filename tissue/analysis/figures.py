@@ -35,6 +35,9 @@ TEXT = 8.0  # points
 MOST_TIMES = 4
 """Times that stand side by side."""
 
+SOLID, FRAME = 700, 500
+"""Width of renderings in a figure and in an animation [pixel]."""
+
 FORMATS = ("pdf", "svg", "png")
 DPI = 200
 
@@ -53,7 +56,7 @@ STYLE: Mapping[str, Any] = {
 CURVES: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
     ("change in BV/TV [%]", (("bv_tv_change_percent", ""),)),
     (
-        "rate at the surface [\N{MICRO SIGN}m/day]",
+        "rate [\N{MICRO SIGN}m/day]",
         (("resorption_um_per_day", "resorption"), ("formation_um_per_day", "formation")),
     ),
     ("N.Oc/BS [1/mm\N{SUPERSCRIPT TWO}]", (("osteoclasts_per_mm2", ""),)),
@@ -159,7 +162,7 @@ def sites(run: Run) -> "Figure":
     before, after = run.field(BONE, 0), run.field(BONE)
     figure = _figure(WIDTH, WIDTH / 2 + 0.3)
     solid, plane = figure.subplots(1, 2)
-    draw_surface(solid, picture_of_sites(before, after, width=700), before.shape)
+    draw_surface(solid, picture_of_sites(before, after, width=SOLID), before.shape)
     old, new = _middle(before), _middle(after)
     _show(plane, run, coloured(new, new - old))
     plane.set_title(f"middle plane, day {run.times[0]:g} to {run.times[-1]:g}")
@@ -178,7 +181,7 @@ def loss(run: Run) -> "Figure":
     """The bone before and after in 3-D; what was lost is veiled in orange."""
     before, after = run.field(BONE, 0), run.field(BONE)
     figure = _figure(WIDTH, WIDTH / 2 + 0.2)
-    pictures = pictures_of_loss(before, after, width=700)
+    pictures = pictures_of_loss(before, after, width=SOLID)
     for axes, picture, time in zip(
         figure.subplots(1, 2), pictures, run.times[[0, -1]], strict=True
     ):
@@ -203,9 +206,9 @@ def animation(run: Run, path: Path) -> None:
         axes = figure.subplots()
         bone = run.field(BONE, index)
         picture = (
-            pictures_of_loss(before, bone, width=500)[1]
+            pictures_of_loss(before, bone, width=FRAME)[1]
             if index
-            else picture_of_bone(before, width=500)
+            else picture_of_bone(before, width=FRAME)
         )
         draw_surface(axes, picture, bone.shape)
         axes.set_title(f"day {time:g}, BV/TV {bone.mean():.3f}")

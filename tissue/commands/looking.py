@@ -52,8 +52,11 @@ def add(commands: Commands) -> None:
 
 
 def _metrics(options: argparse.Namespace) -> int:
+    from tissue.analysis.dynamic import DYNAMIC, dynamic
     from tissue.analysis.morphometry import MEASURES, MINERAL_DENSITY
+    from tissue.storage.results import open_run
 
+    measures = dict(MEASURES)
     density = options.mineral_density or MINERAL_DENSITY
     if not density > 0:
         raise InputError(f"--mineral-density {density:g} must be > 0, e.g. 1100")
@@ -61,17 +64,20 @@ def _metrics(options: argparse.Namespace) -> int:
         from tissue.analysis.series import measured_run
 
         days, rows = measured_run(options.path, density)
+        more = dynamic(open_run(options.path))
+        rows = [row | other for row, other in zip(rows, more, strict=True)]
+        measures |= DYNAMIC
     else:
         days, rows = [0.0], [_measured_file(options, density)]
     if options.csv:
-        print(",".join(("time_day", *MEASURES)))
+        print(",".join(("time_day", *measures)))
         for day, row in zip(days, rows, strict=True):
-            print(",".join(f"{value:.9g}" for value in (day, *(row[name] for name in MEASURES))))
+            print(",".join(f"{value:.9g}" for value in (day, *(row[name] for name in measures))))
         return 0
     heads = ("measure", *(f"day {day:g}" for day in days), "unit", "what it is")
     shown = [
         (measure.symbol, *(f"{row[name]:.4g}" for row in rows), measure.unit, measure.name)
-        for name, measure in MEASURES.items()
+        for name, measure in measures.items()
     ]
     print_table(heads, shown)
     return 0

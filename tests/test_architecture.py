@@ -62,7 +62,12 @@ KERNELS_ONLY = {"jax", "numpy", "jaxtyping"}
 ONLY_IN = {"h5py": ("tissue/storage/", "tissue/geometry/images.py")} | dict.fromkeys(
     ("matplotlib", "mpl_toolkits"), ("tissue/analysis/",)
 )
-NAMED_OTHERWISE = {"vtkmodules": "vtk", "skimage": "scikit-image", "PIL": "pillow"}
+NAMED_OTHERWISE = {
+    "vtkmodules": "vtk",
+    "skimage": "scikit-image",
+    "PIL": "pillow",
+    "py_aimio": "aimio-py",
+}
 """Packages that are imported by another name than they are installed by."""
 
 SPEAK = {"cli", "commands"}
@@ -244,7 +249,7 @@ def test_every_third_party_import_is_a_declared_dependency() -> None:
     ours = {"tissue", "mpl_toolkits"}
     used = {NAMED_OTHERWISE.get(name, name) for name in used}
     extras = project()["project"]["optional-dependencies"]
-    named = {re.split(r"[^\w.-]", text)[0] for text in extras["fast"] + extras["viewers"]}
+    named = {re.split(r"[^\w.-]", text)[0] for texts in extras.values() for text in texts}
     optional = named & used | {"isal"}
     third_party = {name.lower() for name in used - ours - sys.stdlib_module_names}
     assert third_party == declared | optional

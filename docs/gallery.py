@@ -2,7 +2,7 @@
 
 usage: python docs/gallery.py [--again]
 
-Runs that are in runs/out already are drawn as they are; --again makes them anew. Half an hour of two
+Runs that are in runs/out already are drawn as they are; --again makes them anew. Minutes of two
 cores in all.
 """
 

@@ -1,4 +1,4 @@
-"""What a snapshot costs: time and size of ways to write it, and how long the run waits for it.
+"""What snapshots and checkpoints cost: time, size, and how long the run waits for them.
 
 usage: python benchmarks/output.py [edge in voxels, default 128] [repeats, default 5]
 """
@@ -22,8 +22,11 @@ import numpy as np
 from harness import machine, measured_on, publish, record, table
 
 from tissue.scenario.config import parse_run
+from tissue.simulation.output import rounded
+from tissue.simulation.resume import held
 from tissue.simulation.simulation import Simulation
 from tissue.storage import deflate
+from tissue.storage.checkpoint import write_checkpoint
 from tissue.storage.snapshot import write_snapshot
 from tissue.storage.writer import Writer
 
@@ -49,7 +52,7 @@ def measure(edge: int, repeats: int) -> Iterator[Row]:
         given = {"grid": simulation.geometry.grid, "time": 0.0, "provenance": {}}
         write = partial(write_snapshot, Path(folder), **given)
         yield from formats(simulation, write, repeats)
-        yield from loops(simulation, write, repeats)
+        yield from loops(simulation, write, Path(folder), repeats)
 
 
 def prepared(edge: int) -> Simulation:
@@ -69,7 +72,8 @@ def prepared(edge: int) -> Simulation:
 
 def formats(simulation: Simulation, write: Callable[..., Path], repeats: int) -> list[Row]:
     """Snapshots written with nothing else to do."""
-    fields = {name: np.asarray(values) for name, values in simulation.fields().items()}
+    exact = {name: np.asarray(values) for name, values in simulation.fields().items()}
+    fields = {name: np.asarray(values) for name, values in rounded(simulation.fields()).items()}
     ways = {
         "deflate by HDF5, level 1": inside_hdf5,
         **{
@@ -91,9 +95,9 @@ def formats(simulation: Simulation, write: Callable[..., Path], repeats: int) ->
                 seconds[name].append(time.perf_counter() - start)
                 busy[name].append(time.thread_time() - busy_before)
             sizes[name] = path.stat().st_size
-    return [
+    rows: list[Row] = [
         {
-            "task": f"write: {name}",
+            "task": f"snapshot: {name}",
             **spread("ms", seconds[name]),
             **spread("cpu_ms", busy[name]),
             "MB_per_s": size / float(np.median(seconds[name])) / 1e6,
@@ -102,6 +106,21 @@ def formats(simulation: Simulation, write: Callable[..., Path], repeats: int) ->
         }
         for name in ways
     ]
+    path = write(step=repeats, fields=exact)
+    whole = path.stat().st_size
+    rows.append({"task": "snapshot: all bits", "file_MB": whole / 1e6, "ratio": size / whole})
+    return [*rows, checkpoints(simulation, path.parent, repeats)]
+
+
+def checkpoints(simulation: Simulation, folder: Path, repeats: int) -> Row:
+    """Checkpoints as a run writes them."""
+    seconds = []
+    for step in range(repeats):
+        now = held(simulation) | {"step": step}
+        start = time.perf_counter()
+        path = write_checkpoint(folder, **now, config="", provenance={})
+        seconds.append(time.perf_counter() - start)
+    return {"task": "checkpoint", **spread("ms", seconds), "file_MB": path.stat().st_size / 1e6}
 
 
 def by(compress: Callable[..., bytes]) -> Callable[[], object]:
@@ -121,11 +140,13 @@ def inside_hdf5() -> Iterator[None]:
         yield
 
 
-def loops(simulation: Simulation, write: Callable[..., Path], repeats: int) -> list[Row]:
+def loops(
+    simulation: Simulation, write: Callable[..., Path], folder: Path, repeats: int
+) -> list[Row]:
     """Steps with a snapshot after each: how long the steps wait, and how much longer they take."""
 
     def job() -> dict[str, object]:
-        return {"step": simulation.step, "fields": simulation.fields()}
+        return {"step": simulation.step, "fields": rounded(simulation.fields())}
 
     def at_once(ask: Callable[[], dict[str, object]]) -> None:
         write(**ask())
@@ -143,6 +164,16 @@ def loops(simulation: Simulation, write: Callable[..., Path], repeats: int) -> l
         return time.perf_counter() - start, stalls
 
     # the compressors with and without the optional package, against the filters of HDF5
+    def checkpointing() -> tuple[float, list[float]]:
+        def keep() -> Callable[[], Path]:
+            now = held(simulation)
+            return lambda: write_checkpoint(folder, **now, config="", provenance={})
+
+        start = time.perf_counter()
+        with Writer[Callable[[], Path]](lambda write: write()) as writer:
+            _, stalls = loop(simulation, lambda: writer.put(keep))
+        return time.perf_counter() - start, stalls
+
     ways = {
         "no output": (plain, by(deflate.zlib_runs)),
         "synchronous, HDF5": (synchronous, inside_hdf5),
@@ -152,6 +183,7 @@ def loops(simulation: Simulation, write: Callable[..., Path], repeats: int) -> l
     }
     if deflate.isal_zlib:
         ways["background, isal"] = (background, by(deflate.igzip))
+        ways["checkpoint in the background, isal"] = (checkpointing, by(deflate.igzip))
     times: dict[str, list[float]] = {name: [] for name in ways}
     stalls: dict[str, list[float]] = {name: [] for name in ways}
     start = simulation.state, simulation.pace
@@ -190,8 +222,8 @@ def main(edge: int = 128, repeats: int = 5) -> None:
     machine()
     rows = []
     for row in measure(edge, repeats):
-        rounded = {key: v if isinstance(v, str) else round(v, 3) for key, v in row.items()}
-        rows.append({"edge": edge} | rounded)
+        short = {key: v if isinstance(v, str) else round(v, 3) for key, v in row.items()}
+        rows.append({"edge": edge} | short)
         print(json.dumps(rows[-1]), flush=True)
     publish("output", told(rows))
     record("output", rows)
@@ -207,7 +239,7 @@ def told(rows: Iterable[Mapping[str, Any]]) -> str:
     cells = [
         (
             row["task"],
-            row["ms"],
+            row.get("ms"),
             spread(row, "ms"),
             row.get("file_MB"),
             row.get("stall_ms"),
@@ -216,8 +248,9 @@ def told(rows: Iterable[Mapping[str, Any]]) -> str:
         for row in rows
     ]
     return (
-        "A snapshot of 7 fields, written alone, and in steps each of which is followed by one; the "
-        f"run waits for the stall. The goal at 128^3 is 50 ms.\n\n{table(heads, cells)}\n\n"
+        "A snapshot of 7 fields of 12 bits (unless all are kept) and a checkpoint, written alone, "
+        "and in steps each of which is followed by one; the run waits for the stall. The goal at "
+        f"128^3 is 50 ms.\n\n{table(heads, cells)}\n\n"
         f"{measured_on()}"
     )
 

@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from tissue.errors import InputError, RunError
+    from tissue.errors import InputError, RunError, RunStopped
     from tissue.scenario.config import parse_run, read_run_file
     from tissue.scenario.library import shipped
-    from tissue.simulation.run import open_run, run
+    from tissue.simulation.run import run
     from tissue.simulation.simulation import Simulation
+    from tissue.storage.results import open_run
 
 _WHERE = {
     "InputError": "tissue.errors",
     "RunError": "tissue.errors",
+    "RunStopped": "tissue.errors",
     "parse_run": "tissue.scenario.config",
     "read_run_file": "tissue.scenario.config",
     "shipped": "tissue.scenario.library",
-    "open_run": "tissue.simulation.run",
+    "open_run": "tissue.storage.results",
     "run": "tissue.simulation.run",
     "Simulation": "tissue.simulation.simulation",
 }
@@ -26,6 +28,7 @@ _WHERE = {
 __all__ = [
     "InputError",
     "RunError",
+    "RunStopped",
     "Simulation",
     "open_run",
     "parse_run",

@@ -7,3 +7,7 @@ class InputError(Exception):
 
 class RunError(Exception):
     """A run had to stop; the message names what went wrong and what is safe on disk."""
+
+
+class RunStopped(Exception):
+    """A run was asked to stop and did, with a checkpoint that it can be resumed from."""

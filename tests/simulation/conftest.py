@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from tissue.scenario.config import RunConfig, read_run_file
-from tissue.simulation.run import Run, run
+from tissue.simulation.run import run
 from tissue.simulation.simulation import Record, load_geometry
+from tissue.storage.results import Run
 
 TINY = Path(__file__).parents[1] / "tiny.toml"
 

@@ -15,10 +15,12 @@ from tissue.errors import RunError
 from tissue.model import step
 from tissue.model.state import State
 from tissue.scenario.config import RunConfig
+from tissue.simulation import output
 from tissue.simulation import run as running
 from tissue.simulation import simulation as simulating
-from tissue.simulation.run import Run, open_run, run
+from tissue.simulation.run import run
 from tissue.simulation.simulation import Simulation
+from tissue.storage.results import Run, open_run
 from tissue.storage.snapshot import write_snapshot
 
 TINY = Path(__file__).parents[1] / "tiny.toml"
@@ -117,7 +119,7 @@ def test_a_full_disk_is_told(
             raise OSError(28, "No space left on device")
         return write_snapshot(folder, **given)
 
-    monkeypatch.setattr(running, "write_snapshot", full)
+    monkeypatch.setattr(output, "write_snapshot", full)
     with pytest.raises(
         RunError, match=r"after step [234]: .* cannot be written to \(No space left"
     ):

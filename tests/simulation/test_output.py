@@ -15,9 +15,10 @@ import pytest
 from tissue.cli import main
 from tissue.errors import RunError
 from tissue.scenario.config import RunConfig
-from tissue.simulation import run as running
-from tissue.simulation.run import Run, open_run, run
+from tissue.simulation import output
+from tissue.simulation.run import run
 from tissue.simulation.simulation import Simulation
+from tissue.storage.results import Run, open_run
 from tissue.storage.snapshot import write_snapshot
 
 TINY = Path(__file__).parents[1] / "tiny.toml"
@@ -72,7 +73,7 @@ def test_a_run_writes_what_would_be_written_at_once(
             step, made = int(file.attrs["step"]), dict(file["provenance"].attrs)
         while simulation.step < step:
             simulation.advance()
-        fields = {name: np.array(values) for name, values in simulation.fields().items()}
+        fields = {k: np.array(v) for k, v in output.rounded(simulation.fields()).items()}
         again = write_snapshot(
             tmp_path,
             grid=simulation.geometry.grid,
@@ -80,6 +81,7 @@ def test_a_run_writes_what_would_be_written_at_once(
             time=simulation.time,
             fields=fields,
             provenance=made,
+            kept_bits=dict.fromkeys(fields.keys() - {output.EXACT}, output.KEPT_BITS),
         )
         written, expected = contents(path), contents(again)
         assert written.keys() == expected.keys()
@@ -103,7 +105,7 @@ def test_fields_outlive_the_memory_of_their_state(tiny: RunConfig) -> None:
 def test_a_slow_disk_changes_nothing_but_the_time(
     monkeypatch: pytest.MonkeyPatch, finished: Run, tiny: RunConfig, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(running, "write_snapshot", slow)
+    monkeypatch.setattr(output, "write_snapshot", slow)
     done = run(tiny, tmp_path)
     assert [path.name for path in done.snapshots] == [path.name for path in finished.snapshots]
     for index in range(len(done.snapshots)):
@@ -130,7 +132,7 @@ def test_little_is_held_for_a_slow_disk(
         return path
 
     monkeypatch.setattr(Simulation, "fields", counted)
-    monkeypatch.setattr(running, "write_snapshot", noted)
+    monkeypatch.setattr(output, "write_snapshot", noted)
     run(replace(tiny, snapshot_interval=0.5), tmp_path)
     assert made == written == [0, 1, 2, 3, 4]
     assert max(held) == 2  # one that is written and one that waits
@@ -139,7 +141,7 @@ def test_little_is_held_for_a_slow_disk(
 def test_a_step_that_fails_names_a_snapshot_that_was_still_to_be_written(
     monkeypatch: pytest.MonkeyPatch, tiny: RunConfig, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(running, "write_snapshot", slow)
+    monkeypatch.setattr(output, "write_snapshot", slow)
     monkeypatch.setattr(Simulation, "advance", stopping(2, RunError("stopped in step 3: no")))
     with pytest.raises(RunError, match=r"step 3: no; results up to snap_0000000002\.hdf in .* are"):
         run(tiny, tmp_path)
@@ -150,7 +152,7 @@ def test_a_step_that_fails_names_a_snapshot_that_was_still_to_be_written(
 def test_an_interruption_loses_no_snapshot_that_was_due(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(running, "write_snapshot", slow)
+    monkeypatch.setattr(output, "write_snapshot", slow)
     monkeypatch.setattr(Simulation, "advance", stopping(2, KeyboardInterrupt()))
     assert main(["run", str(TINY), "--out", str(tmp_path), "--quiet"]) == 130
     assert "interrupted; what is on disk is whole" in capfd.readouterr().err
@@ -172,7 +174,7 @@ def test_a_failing_disk_stops_the_run_and_names_what_is_whole(
             raise OSError(28, "No space left on device")
         return write_snapshot(folder, **given)
 
-    monkeypatch.setattr(running, "write_snapshot", full)
+    monkeypatch.setattr(output, "write_snapshot", full)
     assert main(["run", str(TINY), "--out", str(tmp_path), "--quiet"]) == 1
     told = capfd.readouterr().err
     assert f"{tmp_path} cannot be written to (No space left on device); " in told
@@ -187,7 +189,7 @@ def test_a_bug_in_the_writer_is_not_hidden(
     def wrong(folder: Path, **given: Any) -> Path:
         raise ValueError("a bug")
 
-    monkeypatch.setattr(running, "write_snapshot", wrong)
+    monkeypatch.setattr(output, "write_snapshot", wrong)
     with pytest.raises(ValueError, match="a bug"):
         run(tiny, tmp_path)
     assert no_writer_is_left()

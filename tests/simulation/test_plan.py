@@ -12,6 +12,8 @@ from tissue.model.conservation import BUDGETS, SWEPT, Budget
 from tissue.scenario.config import RunConfig
 from tissue.simulation.ledger import LEDGER, broken_budget, ledger_row
 from tissue.simulation.plan import (
+    CHECKPOINT,
+    COMPRESSION,
     FIELDS_IN_MEMORY,
     SNAPSHOTS_IN_MEMORY,
     Duration,
@@ -37,7 +39,9 @@ def test_the_plan_counts(tiny: RunConfig) -> None:
     double = plan(replace(tiny, precision="float64"), geometry())
     alive = FIELDS_IN_MEMORY + SNAPSHOTS_IN_MEMORY * len(tiny.fields)
     assert double.memory - coming.memory == alive * 4 * 6000
-    assert plan(replace(tiny, fields=tiny.fields[:3]), geometry()).disk == coming.disk // 2
+    fewer = plan(replace(tiny, fields=tiny.fields[:3]), geometry())
+    assert coming.disk - fewer.disk == 3 * 3 * 4 * 6000 / COMPRESSION
+    assert double.disk - coming.disk == 2 * CHECKPOINT * 4 * 6000
 
 
 def test_the_plan_in_words(tiny: RunConfig) -> None:
@@ -48,7 +52,10 @@ def test_the_plan_in_words(tiny: RunConfig) -> None:
     _, adaptive, *_ = plan(replace(tiny, step=None), geometry()).lines()
     assert adaptive.startswith("steps      adaptive: 0.2 percentage points of BV/TV change")
     assert memory.endswith("793 MB")
-    assert "3 snapshots (about 173 kB), metrics.csv, ledger.csv, run.toml" in writes
+    assert (
+        "3 snapshots and two checkpoints (about 492 kB), metrics.csv, ledger.csv, run.toml"
+        in writes
+    )
 
 
 def test_the_plan_tells_the_time_where_the_machine_was_probed(tiny: RunConfig) -> None:

@@ -16,21 +16,27 @@ from tissue.model.observables import METRICS
 from tissue.scenario.config import RunConfig, read_run_file
 from tissue.scenario.disease import Disease
 from tissue.scenario.resolved import config_hash, resolved_toml
+from tissue.simulation.folder import prepare_folder
 from tissue.simulation.ledger import BOUNDS, LEDGER
 from tissue.simulation.provenance import input_hash, provenance
-from tissue.simulation.run import Run, open_run, prepare_folder, run
+from tissue.simulation.run import run
 from tissue.simulation.simulation import Record, Simulation
+from tissue.storage.results import Run, open_run
 from tissue.storage.snapshot import read_snapshot
 
 ROOT = Path(__file__).parents[2]
-WRITTEN = {"metrics.csv", "ledger.csv", "run.toml", "run.log"}
+WRITTEN = {
+    *("metrics.csv", "ledger.csv", "run.toml", "run.log"),
+    *("run.hdf", "run.hdf.series", "run.xmf"),
+}
 STEPS = (0, 2, 4)
 TIMES = (0, 0.5, 1, 1.5, 2)
 
 
 def test_the_folder_holds_what_was_promised(finished: Run) -> None:
     snapshots = {f"snap_{step:010d}.hdf" for step in STEPS}
-    assert {path.name for path in finished.folder.iterdir()} == WRITTEN | snapshots
+    checkpoints = {f"ckpt_{step:010d}.h5" for step in STEPS[1:]}
+    assert {path.name for path in finished.folder.iterdir()} == WRITTEN | snapshots | checkpoints
 
 
 def test_snapshots_are_taken_when_due(finished: Run, tiny: RunConfig) -> None:
@@ -189,7 +195,8 @@ def test_an_earlier_run_is_replaced_only_on_demand(
     assert len(done.metrics["time_day"]) == 2
     assert (tmp_path / "run.log").read_text().count("INFO steps ") == 1
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == WRITTEN | {path.name for path in done.snapshots} | {"notes.txt"}
+    kept = {"notes.txt", "ckpt_0000000001.h5"}
+    assert names == WRITTEN | {path.name for path in done.snapshots} | kept
 
 
 @pytest.mark.parametrize("name", ["metrics.csv", "snap_0000000003.hdf", "summary.png"])

@@ -24,7 +24,7 @@ def test_resuming_keeps_whole_rows_only(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
     path.write_text("a,b\n1,2\n3,")
     np.testing.assert_array_equal(read_table(path)["a"], [1])
-    with Table(path, ["a", "b"], resume=True) as table:
+    with Table(path, ["a", "b"], resume_at=9.0) as table:
         table.append({"a": 5, "b": float("nan")})
     np.testing.assert_array_equal(read_table(path)["a"], [1, 5])
     np.testing.assert_array_equal(read_table(path)["b"], [2, np.nan])
@@ -43,7 +43,7 @@ def test_other_columns_are_refused(tmp_path: Path) -> None:
     with Table(path, ["a", "b"]) as table, pytest.raises(ValueError, match="differ in b, c"):
         table.append({"a": 1, "c": 2})
     with pytest.raises(InputError, match="other columns"):
-        Table(path, ["a"], resume=True)
+        Table(path, ["a"], resume_at=9.0)
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,x\n", "a,b\n1,2,3\n"])

@@ -42,6 +42,9 @@ class RunConfig:
         parameters: the model's parameters, as the run file gives them.
         snapshot_interval: time between snapshots [day].
         fields: names of the fields that snapshots hold.
+        checkpoint_interval: simulated time between checkpoints [day].
+        checkpoint_wall: longest wall time between them [s].
+        keep_every: every so many checkpoints in simulated time are kept for good; 0 for none.
         name: name of the run, the stem of its file.
         warnings: a sentence for every questionable value.
         source: the run file.
@@ -59,6 +62,9 @@ class RunConfig:
     parameters: Parameters
     snapshot_interval: float
     fields: tuple[str, ...]
+    checkpoint_interval: float
+    checkpoint_wall: float
+    keep_every: int
     name: str
     warnings: tuple[str, ...]
     source: Path
@@ -116,6 +122,7 @@ def parse_run(data: Mapping[str, Any], folder: Path, name: str) -> RunConfig:
         raise InputError(explain(error, data)) from None
     folder = folder.resolve()
     run = file.run
+    snapshots = file.output.snapshots or run.duration / 4
     parameters, warnings = override(preset(run.preset), file.parameters, species=run.preset)
     return RunConfig(
         preset=run.preset,
@@ -128,8 +135,11 @@ def parse_run(data: Mapping[str, Any], folder: Path, name: str) -> RunConfig:
         disease=read_disease(file.disease, file.knockout, file.boundary, folder),
         therapies=read_therapies(file.therapy, run.preset, run.duration),
         parameters=parameters,
-        snapshot_interval=file.output.snapshots or run.duration / 4,
+        snapshot_interval=snapshots,
         fields=file.output.fields,
+        checkpoint_interval=file.output.checkpoints or snapshots,
+        checkpoint_wall=file.output.checkpoint_every_wall * 86400,
+        keep_every=file.output.keep_every,
         name=name,
         warnings=warnings,
         source=folder / f"{name}.toml",

@@ -42,6 +42,26 @@ def resolved_toml(config: RunConfig, folder: Path | None = None) -> str:
     return "\n".join(lines[1:]) + "\n"
 
 
+def resolved_tables(config: RunConfig) -> dict[str, str]:
+    """Every key of the complete run file with its value, to compare two runs.
+
+    Files count by their names alone: a folder may be moved.
+    """
+    folder = config.source.parent
+    found = {}
+    for table, entries in _tables(config, folder).items():
+        for key, value in entries.items():
+            found[f"{table}.{key}"] = _toml(value)
+    if isinstance(config.geometry, ImageSettings):
+        found["geometry.file"] = _toml(config.geometry.file.name)
+    if config.disease.pannus and config.disease.pannus.mask:
+        found["disease.pannus.mask"] = _toml(config.disease.pannus.mask.name)
+    for number, therapy in enumerate(config.therapies, start=1):
+        for key, value in _therapy(therapy).items():
+            found[f"therapy[{number}].{key}"] = _toml(value)
+    return found
+
+
 def config_hash(config: RunConfig) -> str:
     """Give the SHA-256 of everything in the run but its name and the folders of its files."""
     tables = _tables(config, config.source.parent)
@@ -62,6 +82,9 @@ def _tables(config: RunConfig, folder: Path) -> dict[str, dict[str, Any]]:
     output = {
         "snapshots": units.exact(config.snapshot_interval, "day"),
         "fields": config.fields,
+        "checkpoints": units.exact(config.checkpoint_interval, "day"),
+        "checkpoint_every_wall": units.exact(config.checkpoint_wall, "s"),
+        "keep_every": config.keep_every,
     }
     return {
         "run": run,

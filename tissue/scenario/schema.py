@@ -3,117 +3,40 @@
 The description of a key says what is allowed; an error message quotes it.
 """
 
-import difflib
-from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from tissue import units
-
-FieldName = Literal[
-    "bone_volume_fraction",
-    "il1",
-    "rankl",
-    "opg",
-    "osteoclasts",
-    "osteoblasts",
-    "osteoclast_precursors",
-    "osteoblast_precursors",
-    "tnf",
-]
-Face = Literal["z_low", "z_high", "y_low", "y_high", "x_low", "x_high"]
-DrugName = Literal[
-    "anakinra", "denosumab", "zoledronate", "teriparatide", "romosozumab", "adalimumab", "il4"
-]
-
-SHORTEST_STEP = 0.001
-LONGEST_STEP = 14.0
-"""Longest step [day]: osteoclasts, which live one to two weeks, must be seen to come and go."""
-
-HIGHEST_ACCURACY, LOWEST_ACCURACY = 1e-5, 0.05
-
-
-def _in(unit: str) -> BeforeValidator:
-    """Read a quantity with its unit into a number of `unit`."""
-
-    def read(value: object) -> float:
-        # Numbers go the same way, so that their error names the missing unit.
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise ValueError(f"{value!r} is not a quantity with a unit")
-        return units.parse(str(value), unit)
-
-    return BeforeValidator(read, json_schema_input_type=str)
-
-
-def _to_tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _to_text(value: object) -> object:
-    return str(value) if isinstance(value, Path) else value
-
-
-def _ordered(value: tuple[int, int]) -> tuple[int, int]:
-    if not 0 <= value[0] < value[1]:
-        raise ValueError(f"{list(value)} is not a range")
-    return value
-
-
-def _distinct(value: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(value)) < len(value):
-        raise ValueError(f"{list(value)} names one twice")
-    return value
-
-
-class Dose(NamedTuple):
-    """An amount of a drug [mg], or [mg/kg]."""
-
-    amount: float
-    per_kg: bool
-
-
-def _dose(value: object) -> Dose:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(f"{value!r} is not a dose with a unit")
-    text = str(value)
-    per_kg = text.rstrip().endswith("kg") and "/" in text
-    dose = Dose(units.parse(text, "mg/kg" if per_kg else "mg"), per_kg)
-    if not dose.amount > 0:
-        raise ValueError(f"{text!r} is no dose")
-    return dose
-
-
-def _drug(value: object) -> object:
-    names = get_args(DrugName)
-    if isinstance(value, str) and value not in names:
-        near = difflib.get_close_matches(value.lower(), names, n=1, cutoff=0.5)
-        raise ValueError(
-            f"{value!r} is not a known drug" + (f", did you mean {near[0]}?" if near else "")
-        )
-    return value
-
-
-Time = Annotated[float, _in("day")]
-Density = Annotated[float, _in("cells/mm^3")]
-Permeability = Annotated[float, _in("um/day")]
-Length = Annotated[float, _in("um")]
-Share = Annotated[float, _in("1")]
-Concentration = Annotated[float, _in("pM")]
-_FixedStep = Annotated[Time, Field(ge=SHORTEST_STEP, le=LONGEST_STEP)]
-_PositiveLength = Annotated[Length, Field(gt=0)]
-_Lengths = Annotated[
-    tuple[_PositiveLength, _PositiveLength, _PositiveLength], BeforeValidator(_to_tuple)
-]
-_Finite = Annotated[float, Field(allow_inf_nan=False)]
-_Range = Annotated[tuple[int, int], BeforeValidator(_to_tuple), AfterValidator(_ordered)]
-_Ranges = Annotated[tuple[_Range, _Range, _Range], BeforeValidator(_to_tuple)]
-_Voxels = Annotated[int, Field(ge=4, le=4096)]
-_Shape = Annotated[tuple[_Voxels, _Voxels, _Voxels], BeforeValidator(_to_tuple)]
-_Factor = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
-_Faces = Annotated[tuple[Face, ...], BeforeValidator(_to_tuple), AfterValidator(_distinct)]
-_Times = Annotated[tuple[Time, ...], BeforeValidator(_to_tuple)]
-_Names = Annotated[tuple[FieldName, ...], BeforeValidator(_to_tuple), AfterValidator(_distinct)]
+from tissue.scenario.values import (
+    HIGHEST_ACCURACY,
+    LONGEST_STEP,
+    LOWEST_ACCURACY,
+    SHORTEST_STEP,
+    Concentration,
+    Density,
+    Dose,
+    DrugName,
+    Face,
+    Faces,
+    Factor,
+    FieldName,
+    Finite,
+    FixedStep,
+    Length,
+    Lengths,
+    Names,
+    Permeability,
+    PositiveLength,
+    Ranges,
+    Shape,
+    Share,
+    Time,
+    Times,
+    as_dose,
+    as_drug,
+    as_text,
+    as_tuple,
+)
 
 
 class Table(BaseModel):
@@ -129,7 +52,7 @@ class RunTable(Table):
     duration: Time = Field(
         ge=SHORTEST_STEP, description=f"a time of at least {SHORTEST_STEP} day, e.g. '28 day'"
     )
-    step: _FixedStep | Literal["adaptive"] = Field(
+    step: FixedStep | Literal["adaptive"] = Field(
         default="adaptive",
         description=(
             f"a time between {SHORTEST_STEP} and {LONGEST_STEP:g} day, e.g. '0.5 day', or "
@@ -154,14 +77,12 @@ class RunTable(Table):
 class SyntheticTable(Table):
     """[geometry.synthetic]."""
 
-    shape: _Shape = Field(
+    shape: Shape = Field(
         default=(64, 64, 64),
         description="three whole numbers [z, y, x] from 4 to 4096, e.g. [64, 64, 64]",
     )
     spacing: Length = Field(default=20.0, gt=0, description="a length > 0, e.g. '20 um'")
-    bv_tv: _Finite = Field(
-        default=0.2, gt=0, lt=1, description="a number between 0 and 1, e.g. 0.2"
-    )
+    bv_tv: Finite = Field(default=0.2, gt=0, lt=1, description="a number between 0 and 1, e.g. 0.2")
     thickness: Length = Field(default=150.0, gt=0, description="a length > 0, e.g. '150 um'")
     seed: int | None = Field(
         default=None, ge=0, lt=2**32, description="a whole number from 0 to 4294967295"
@@ -171,21 +92,21 @@ class SyntheticTable(Table):
 class GeometryTable(Table):
     """[geometry]."""
 
-    file: Annotated[str | None, BeforeValidator(_to_text)] = Field(
+    file: Annotated[str | None, BeforeValidator(as_text)] = Field(
         default=None, min_length=1, description="the path of an image, relative to the run file"
     )
     dataset: str | None = Field(
         default=None, min_length=1, description="the name of a dataset inside the file"
     )
-    voxel_size: _PositiveLength | _Lengths | None = Field(
+    voxel_size: PositiveLength | Lengths | None = Field(
         default=None,
         description="a length > 0, e.g. '4.1 um', or a list of three [z, y, x]",
     )
-    crop: _Ranges | None = Field(
+    crop: Ranges | None = Field(
         default=None,
         description="three ranges of voxels [[z0, z1], [y0, y1], [x0, x1]], each 0 <= start < end",
     )
-    threshold: _Finite | Literal["otsu"] = Field(
+    threshold: Finite | Literal["otsu"] = Field(
         default="otsu", description="a finite number or 'otsu'"
     )
     smooth: Length = Field(default=0.0, ge=0, description="a length >= 0, e.g. '10 um'")
@@ -217,11 +138,11 @@ class EstrogenTable(Table):
 class PannusTable(Table):
     """[disease.pannus]."""
 
-    faces: _Faces = Field(
+    faces: Faces = Field(
         default=(), description="a list of different faces among " + ", ".join(get_args(Face))
     )
     depth: Length = Field(default=100.0, gt=0, description="a length > 0, e.g. '100 um'")
-    mask: Annotated[str | None, BeforeValidator(_to_text)] = Field(
+    mask: Annotated[str | None, BeforeValidator(as_text)] = Field(
         default=None,
         min_length=1,
         description="the path of an image as large as the bone's, not 0 where the pannus is",
@@ -240,8 +161,8 @@ class DiseaseTable(Table):
     inflammatory_cells: Density = Field(
         default=0.0, ge=0, description="a density >= 0 everywhere in marrow, e.g. '100 cells/mm^3'"
     )
-    rankl_production: _Factor = Field(default=1.0, description=_FACTOR)
-    opg_production: _Factor = Field(default=1.0, description=_FACTOR)
+    rankl_production: Factor = Field(default=1.0, description=_FACTOR)
+    opg_production: Factor = Field(default=1.0, description=_FACTOR)
     ageing: bool = Field(default=False, description=_SWITCH)
     estrogen: EstrogenTable | None = Field(default=None, description="a table")
     pannus: PannusTable | None = Field(default=None, description="a table")
@@ -308,13 +229,13 @@ class BoundaryTable(Table):
 class TherapyTable(Table):
     """[[therapy]]."""
 
-    drug: Annotated[DrugName, BeforeValidator(_drug)] = Field(
+    drug: Annotated[DrugName, BeforeValidator(as_drug)] = Field(
         description="one of " + ", ".join(get_args(DrugName))
     )
-    dose: Annotated[Dose, BeforeValidator(_dose)] = Field(
+    dose: Annotated[Dose, BeforeValidator(as_dose)] = Field(
         description="an amount, e.g. '60 mg', or one per body weight, e.g. '1 mg/kg'"
     )
-    times: _Times | None = Field(
+    times: Times | None = Field(
         default=None, min_length=1, description="a list of times, e.g. ['0 day', '182 day']"
     )
     every: Time | None = Field(default=None, gt=0, description="a time > 0, e.g. '1 day'")
@@ -326,7 +247,16 @@ class OutputTable(Table):
     """[output]."""
 
     snapshots: Time | None = Field(default=None, gt=0, description="a time > 0, e.g. '7 day'")
-    fields: _Names = Field(
+    checkpoints: Time | None = Field(
+        default=None, gt=0, description="a time > 0 in the simulation, e.g. '5 day'"
+    )
+    checkpoint_every_wall: Time = Field(
+        default=30 / 1440, gt=0, description="a time > 0 on the clock on the wall, e.g. '30 min'"
+    )
+    keep_every: int = Field(
+        default=0, ge=0, description="a whole number >= 0: every so many checkpoints are kept"
+    )
+    fields: Names = Field(
         default=("bone_volume_fraction", "il1", "rankl", "opg", "osteoclasts", "osteoblasts"),
         min_length=1,
         description="a list of different names among " + ", ".join(get_args(FieldName)),
@@ -341,7 +271,7 @@ class RunFile(Table):
     disease: DiseaseTable = Field(default_factory=DiseaseTable, description="a table")
     knockout: KnockoutTable = Field(default_factory=KnockoutTable, description="a table")
     boundary: BoundaryTable = Field(default_factory=BoundaryTable, description="a table")
-    therapy: Annotated[tuple[TherapyTable, ...], BeforeValidator(_to_tuple)] = Field(
+    therapy: Annotated[tuple[TherapyTable, ...], BeforeValidator(as_tuple)] = Field(
         default=(), description="a list of tables [[therapy]]"
     )
     parameters: dict[str, Any] = Field(default_factory=dict, description="a table")

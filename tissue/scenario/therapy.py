@@ -9,7 +9,8 @@ import numpy as np
 from tissue.errors import InputError
 from tissue.scenario.drugs import BODY_WEIGHT
 from tissue.scenario.pharmacokinetics import Dosing
-from tissue.scenario.schema import Dose, TherapyTable
+from tissue.scenario.schema import TherapyTable
+from tissue.scenario.values import Dose
 
 TRIFLE = 1e-9  # rounding of times, relative
 

@@ -69,7 +69,11 @@ def _mask(
     plain = replace(
         like, file=file, smooth=0.0, threshold=0.0, keep_largest=False, close_pockets=False
     )
-    share = load_image(plain).bone_volume_fraction
+    try:
+        share = load_image(plain).bone_volume_fraction
+    except InputError as error:
+        told = str(error).removeprefix("[geometry] file: ")
+        raise InputError(f"disease.pannus.mask: {told}") from None
     if share.shape != grid.shape:
         raise InputError(
             f"disease.pannus.mask = {str(file)!r} has {share.shape} voxels [z, y, x] after "

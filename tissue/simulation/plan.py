@@ -1,14 +1,17 @@
 """What a run will do, need and write, told before it starts."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
+from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry
 from tissue.geometry.synthetic import SyntheticSettings
 from tissue.scenario.config import RunConfig
 from tissue.simulation.machine import usable_memory
+from tissue.simulation.places import local_forcing
 
 FIELDS_IN_MEMORY = 98
 """Fields that a run takes at its peak: 67 alive in a step, the rest lost between them in the heap
@@ -39,8 +42,14 @@ STEPS_TO_SETTLE, QUIET_STEP, USUAL_ERROR = 14, {"mouse": 4.0, "human": 13.0}, 0.
 """Adaptive steps that a disease takes to set in, the length of those that follow [day], and the
 accuracy they are for [percentage points] (`benchmarks/time_step.py`)."""
 
-COMPRESSION = 2.5
+COMPRESSION = 4.0
 """Ratio of a field in a snapshot: bone compresses better, smooth fields less."""
+
+CHECKPOINT = 8.0
+"""Fields of the precision that a checkpoint takes on disk; there are two."""
+
+VOXELS_PER_DECAY = 2
+"""Voxels that a solute must decay over to be resolved."""
 
 SHORTEST_FLOAT32_STEP = 0.02
 """Step below which rounding of phi costs more than a thousandth of the motion [day]."""
@@ -114,8 +123,8 @@ class Plan:
             f"steps      {self.steps}",
             f"memory     about {size(self.memory)}",
             *self._time(),
-            f"writes     {self.snapshots} snapshots (about {size(self.disk)}), metrics.csv, "
-            "ledger.csv, run.toml, run.log",
+            f"writes     {self.snapshots} snapshots and two checkpoints (about {size(self.disk)}), "
+            "metrics.csv, ledger.csv, run.toml, run.log",
         )
 
     def _time(self) -> tuple[str, ...]:
@@ -148,6 +157,8 @@ def plan(config: RunConfig, geometry: Geometry, probe: Probe | None = None) -> P
             "well: set run.precision to float64 or run.step to "
             f"{SHORTEST_FLOAT32_STEP:g} day or more"
         )
+    warnings += _decay(config, grid)
+    local_forcing(config, geometry)  # refuses a mask that does not fit before anything long starts
     need = memory(config, grid.voxels)
     usable = usable_memory()
     if need > usable:
@@ -162,10 +173,32 @@ def plan(config: RunConfig, geometry: Geometry, probe: Probe | None = None) -> P
         steps=_steps(config),
         snapshots=snapshots,
         memory=need,
-        disk=int(snapshots * len(config.fields) * 4 * grid.voxels / COMPRESSION),
+        disk=int(
+            snapshots * len(config.fields) * 4 * grid.voxels / COMPRESSION
+            + 2 * CHECKPOINT * (4 if config.precision == "float32" else 8) * grid.voxels
+        ),
         warnings=tuple(warnings),
         duration=wall_time(config, grid.voxels, probe) if probe else None,
     )
+
+
+def _decay(config: RunConfig, grid: Grid) -> Iterator[str]:
+    """Warnings of gradients that the grid or the box cannot hold."""
+    p, edge = config.acting, max(grid.shape) * grid.spacing
+    in_places = bool(config.disease.pannus or config.disease.walls)
+    rates = {"il1": (p.D_I, p.k_I), "tnf": (p.D_T, p.k_T), "rankl": (p.D_R, p.k_R)}
+    for solute, (diffusivity, rate) in (rates | {"opg": (p.D_O, p.k_O)}).items():
+        length = math.sqrt(float(diffusivity) / float(rate))
+        if length < VOXELS_PER_DECAY * grid.spacing:
+            yield (
+                f"{solute} decays over {length:.3g} um, less than {VOXELS_PER_DECAY} voxels: its "
+                "gradients are not resolved; use finer voxels"
+            )
+        if in_places and length > edge:
+            yield (
+                f"{solute} decays over {length:.3g} um, farther than the box of {edge:.3g} um: "
+                "what acts in some places only reaches almost all; use a larger box"
+            )
 
 
 def _steps(config: RunConfig) -> str:

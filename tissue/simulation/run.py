@@ -1,66 +1,46 @@
 """A run: a simulation with a folder that fills with its results."""
 
 import logging
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from logging.handlers import MemoryHandler
 from pathlib import Path
-from typing import Any, Self
 
-import numpy as np
 from jax.errors import JaxRuntimeError
 
-from tissue.errors import InputError, RunError
-from tissue.geometry.load import Geometry, ImageSettings
+from tissue.errors import RunError, RunStopped
+from tissue.geometry.load import Geometry
 from tissue.model.observables import METRICS
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import resolved_toml
+from tissue.simulation.folder import (
+    clear_folder,
+    prepare_folder,
+    remove_unfinished,
+    spare_input,
+    what_is_whole,
+)
 from tissue.simulation.ledger import LEDGER
+from tissue.simulation.log import RunLog
+from tissue.simulation.output import Output, Write
 from tissue.simulation.plan import plan
 from tissue.simulation.provenance import provenance
+from tissue.simulation.requests import Requests
+from tissue.simulation.resume import branched, find, resumed
 from tissue.simulation.simulation import Record, Simulation, load_geometry
-from tissue.storage.snapshot import list_snapshots, read_snapshot, remove_unfinished, write_snapshot
-from tissue.storage.tables import Table, read_table
+from tissue.storage.checkpoint import Checkpoint
+from tissue.storage.index import write_indices
+from tissue.storage.lock import locked
+from tissue.storage.publish import publish
+from tissue.storage.results import Run, open_run
+from tissue.storage.tables import Table
 from tissue.storage.writer import Writer
 
 log = logging.getLogger(__name__)
 
 GREY_LIMIT = 0.2
-_MADE = ("run.toml", "metrics.csv", "ledger.csv", "run.log", "summary.png")
 
-
-@dataclass(frozen=True)
-class Run:
-    """A run on disk.
-
-    Attributes:
-        folder: where it lies.
-        metrics: columns of metrics.csv.
-        ledger: columns of ledger.csv.
-        snapshots: files, in order of time.
-    """
-
-    folder: Path
-    metrics: Mapping[str, np.ndarray]
-    ledger: Mapping[str, np.ndarray]
-    snapshots: tuple[Path, ...]
-
-    def field(self, name: str, index: int = -1) -> np.ndarray:
-        """A field [z, y, x] of the snapshot at `index`, the last by default."""
-        return read_snapshot(self.snapshots[index]).field(name)
-
-
-def open_run(folder: Path | str) -> Run:
-    """What a run has written so far."""
-    folder = Path(folder)
-    return Run(
-        folder,
-        read_table(folder / "metrics.csv"),
-        read_table(folder / "ledger.csv"),
-        tuple(list_snapshots(folder)),
-    )
+LARGEST_ERROR = 0.05
+"""Of steps of fixed length, estimated, over the change of BV/TV."""
 
 
 def run(
@@ -70,8 +50,10 @@ def run(
     overwrite: bool = False,
     geometry: Geometry | None = None,
     watch: Callable[[Record], None] | None = None,
+    resume: str | None = None,
+    parent: Checkpoint | None = None,
 ) -> Run:
-    """Runs a simulation to its end and writes snapshots and tables as it goes.
+    """Runs a simulation to its end and writes snapshots, tables and checkpoints as it goes.
 
     Args:
         config: the run.
@@ -79,30 +61,55 @@ def run(
         overwrite: replace a run that is there.
         geometry: bone to use instead of the one the run names.
         watch: called after every step.
+        resume: go on with the run that is there: "latest", the number of a step, or the path of a
+            checkpoint.
+        parent: checkpoint of another run to branch off from.
 
     Raises:
         InputError: the folder or the bone cannot be used; an earlier run there is untouched.
         RunError: the run had to stop; what is on disk is whole.
+        RunStopped: a signal asked it to stop; it can be resumed.
     """
     folder = Path(folder)
-    prepare_folder(folder, overwrite)
-    _spare_input(config, folder)
-    with _RunLog() as kept, _told_if_memory_is_short():
-        simulation = _set_up(config, geometry)
-        bone, given = simulation.geometry.bone_volume_fraction, geometry is not None
-        origin = provenance(config, folder, bone, given=given)
+    prepare_folder(folder, overwrite or resume is not None)
+    with locked(folder), RunLog() as kept, _told_if_memory_is_short():
+        if resume:
+            simulation = resumed(config, find(folder, resume))
+            log.info(f"resumed at step {simulation.step}, day {simulation.time:g}")
+        elif parent:
+            simulation = branched(config, parent)
+            log.info(f"branched off from {parent.path} at day {simulation.time:g}")
+        else:
+            spare_input(config, folder)
+            simulation = _set_up(config, geometry)
+        origin = _origin(simulation, folder, parent, given=geometry is not None)
         try:
-            clear_folder(folder)
-            kept.write_to(folder / "run.log")
-            _fill(folder, simulation, origin, watch)
+            if resume:
+                remove_unfinished(folder)
+            else:
+                clear_folder(folder)
+            kept.write_to(folder / "run.log", going_on=resume is not None)
+            _fill(folder, simulation, origin, watch, going_on=resume is not None)
         except RunError as error:
-            raise RunError(f"{error}; {_whole(folder)}") from None
+            raise RunError(f"{error}; {what_is_whole(folder)}") from None
         except OSError as error:
             raise RunError(
                 f"stopped after step {simulation.step}: {folder} cannot be written to "
-                f"({error.strerror or error}); {_whole(folder)}"
+                f"({error.strerror or error}); {what_is_whole(folder)}"
             ) from None
     return open_run(folder)
+
+
+def _origin(
+    simulation: Simulation, folder: Path, parent: Checkpoint | None, *, given: bool
+) -> dict[str, str]:
+    bone = simulation.geometry.bone_volume_fraction
+    made = provenance(simulation.config, folder, bone, given=given)
+    if parent:
+        made["parent"] = str(parent.path)
+        made["parent_config_sha256"] = parent.provenance["config_sha256"]
+        made["parent_time"] = f"{parent.time:g} day"
+    return made
 
 
 @contextmanager
@@ -132,47 +139,63 @@ def _fill(
     simulation: Simulation,
     origin: Mapping[str, str],
     watch: Callable[[Record], None] | None,
+    *,
+    going_on: bool,
 ) -> None:
     config = simulation.config
-    (folder / "run.toml").write_text(resolved_toml(config, folder), encoding="utf-8")
-
-    def snapshot() -> dict[str, Any]:
-        return {"step": simulation.step, "time": simulation.time, "fields": simulation.fields()}
-
-    def write(snapshot: Mapping[str, Any]) -> None:
-        write_snapshot(folder, grid=simulation.geometry.grid, provenance=origin, **snapshot)
-
+    publish(folder / "run.toml", resolved_toml(config, folder).encode())
+    output = Output(folder, simulation, origin)
     due = set(config.snapshot_times)
+    resume_at = simulation.time if going_on else None
     with (
-        Table(folder / "metrics.csv", METRICS) as metrics,
-        Table(folder / "ledger.csv", LEDGER) as ledger,
-        Writer(write) as writer,
+        Requests(config.checkpoint_wall) as requests,
+        Table(folder / "metrics.csv", METRICS, resume_at=resume_at) as metrics,
+        Table(folder / "ledger.csv", LEDGER, resume_at=resume_at) as ledger,
+        Writer[Write](lambda write: write()) as writer,
     ):
-        writer.put(snapshot)
-        metrics.append(simulation.start_metrics())
+        if not going_on:
+            writer.put(output.snapshot)
+            if simulation.step == 0:  # a branch starts from what its parent has told already
+                metrics.append(simulation.start_metrics())
         while not simulation.finished:
-            record = simulation.advance()
+            try:
+                record = simulation.advance()
+            except RunError:
+                writer.put(output.checkpoint)
+                if simulation.failed:
+                    writer.put(output.failed)
+                raise
             metrics.append(record.metrics)
             ledger.append(record.ledger)
             writer.check()
             if simulation.time in due:
-                writer.put(snapshot)
+                writer.put(output.snapshot)
+            if output.checkpoint_due() or requests.checkpoint_due():
+                writer.put(output.checkpoint)
+                requests.checkpoint_made()
             if watch:
                 watch(record)
-    _comment(record.metrics)
+            if requests.stop and not simulation.finished:
+                break
+    write_indices(folder)
+    if not simulation.finished:
+        assert requests.stop
+        raise RunStopped(
+            f"stopped by {requests.stop.name} after step {simulation.step}, day "
+            f"{simulation.time:g}; go on with --resume"
+        )
+    _comment(simulation, record.metrics)
     log.info(f"finished: {simulation.step} steps, {simulation.time:g} days")
 
 
-def _whole(folder: Path) -> str:
-    """What a run that had to stop leaves; to be asked once its last snapshot is written."""
-    snapshots = list_snapshots(folder)
-    if not snapshots:
-        return f"no snapshot in {folder} is finished"
-    return f"results up to {snapshots[-1].name} in {folder} are whole"
-
-
-def _comment(metrics: Mapping[str, float]) -> None:
+def _comment(simulation: Simulation, metrics: Mapping[str, float]) -> None:
     """Warns of an end state whose numbers need care."""
+    step, error = simulation.config.step, simulation.pace.spent
+    if step and error > LARGEST_ERROR * max(abs(metrics["bv_tv_change_percent"]), 1.0):
+        log.warning(
+            f"steps of {step:g} day are long for what happened: BV/TV may be off by {error:.2g} "
+            "percentage points; use shorter ones, or run.step = 'adaptive'"
+        )
     if metrics["bs_tv_per_mm"] == 0:
         log.warning("no bone surface is left: all bone is gone, and none can form again")
     if metrics["grey_bone_share"] > GREY_LIMIT:
@@ -181,86 +204,3 @@ def _comment(metrics: Mapping[str, float]) -> None:
             "smeared or thinner than the grid resolves: trust BV/TV, but no morphometry by "
             "threshold; use finer voxels"
         )
-
-
-def prepare_folder(folder: Path, overwrite: bool) -> None:
-    """Makes the folder of a run; an earlier run in it stays until `clear_folder`.
-
-    Raises:
-        InputError: it cannot be written to, or holds a run that may not be replaced.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        made = _made(folder)
-        if made and not overwrite:
-            raise InputError(
-                f"{folder} already holds a run ({made[0].name}); choose another folder with --out "
-                "or replace it with --overwrite"
-            )
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"the output folder {folder} cannot be written to ({error.strerror}); "
-            "choose another with --out"
-        ) from None
-
-
-def _spare_input(config: RunConfig, folder: Path) -> None:
-    """Refuses to replace an earlier run that the new one reads."""
-    read = [config.source]
-    if isinstance(config.geometry, ImageSettings):
-        read.append(config.geometry.file)
-    for made in _made(folder):
-        if any(path.exists() and made.samefile(path) for path in read):
-            raise InputError(
-                f"the run reads {made}, which --overwrite would delete; choose another folder "
-                "with --out"
-            )
-
-
-def clear_folder(folder: Path) -> None:
-    """Takes an earlier run out of its folder, and nothing else."""
-    remove_unfinished(folder)
-    for old in _made(folder):
-        old.unlink()
-
-
-def _made(folder: Path) -> list[Path]:
-    files = (folder / name for name in _MADE)
-    return [*(file for file in files if file.exists()), *list_snapshots(folder)]
-
-
-class _RunLog:
-    """What a run logs, held back until its folder is free of the run before."""
-
-    def __init__(self) -> None:
-        self._logger = logging.getLogger("tissue")
-        self._level = self._logger.level
-        self._held = MemoryHandler(10_000, flushLevel=logging.CRITICAL + 1)
-        self._handler: logging.Handler = self._held
-
-    def __enter__(self) -> Self:
-        self._logger.addHandler(self._handler)
-        if not self._logger.isEnabledFor(logging.INFO):
-            self._logger.setLevel(logging.INFO)
-        return self
-
-    def write_to(self, path: Path) -> None:
-        """Writes what has been held back, and from now on everything at once."""
-        self._logger.removeHandler(self._held)
-        self._handler = logging.FileHandler(path, mode="w", encoding="utf-8")
-        self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        self._held.setTarget(self._handler)
-        self._held.close()
-        self._logger.addHandler(self._handler)
-
-    def __exit__(self, kind: type[BaseException] | None, error: object, _: object) -> None:
-        self._logger.removeHandler(self._handler)
-        if kind:  # for the file alone: whoever called is told by the exception
-            text = f"{error}" or kind.__name__
-            self._handler.handle(
-                self._logger.makeRecord(log.name, logging.ERROR, "", 0, text, (), None)
-            )
-        self._handler.close()
-        self._logger.setLevel(self._level)

@@ -24,11 +24,11 @@ from tissue.model.forcing import Forcing
 from tissue.model.homeostasis import healthy_tissue, smallest_share
 from tissue.model.observables import fields_of, observe
 from tissue.model.parameters import Parameters
-from tissue.model.state import State
+from tissue.model.state import Healthy, State
 from tissue.model.step import UNDAMPED, advance
 from tissue.scenario.config import RunConfig
 from tissue.scenario.course import COURSE_METRICS, Course, exposure
-from tissue.scenario.schema import LONGEST_STEP
+from tissue.scenario.values import LONGEST_STEP
 from tissue.simulation.health import FIELDS, bad_voxels, diagnosis, unconverged
 from tissue.simulation.ledger import broken_budget, ledger_row
 from tissue.simulation.machine import keep_memory, release_memory
@@ -72,6 +72,22 @@ class Record:
     rejected: int = 0
 
 
+class Start(NamedTuple):
+    """Where a run goes on from: all that its future depends on, besides its run file.
+
+    Attributes:
+        state: the tissue.
+        healthy: its references.
+        pace: the clock.
+        bone: BV/TV at the start of the run.
+    """
+
+    state: State
+    healthy: Healthy
+    pace: Pace
+    bone: float
+
+
 class _Tried(NamedTuple):
     """A step that has been computed but not taken, and all that was found out about it."""
 
@@ -111,21 +127,26 @@ class Simulation:
         geometry: the bone it started from.
         healthy: references that keep health still.
         state: the tissue now.
+        failed: what a step made that was not physical, for diagnosis.
         pace: the clock, and what the choice of steps remembers; with the state and the healthy
             references all that the rest of the run depends on.
     """
 
-    def __init__(self, config: RunConfig, geometry: Geometry | None = None) -> None:
-        """Sets up the healthy tissue.
+    def __init__(
+        self, config: RunConfig, geometry: Geometry | None = None, start: Start | None = None
+    ) -> None:
+        """Sets up the healthy tissue, or takes up a run where it was left.
 
         Args:
             config: the run.
             geometry: bone to use instead of the one the run names.
+            start: where to go on from, with a geometry that has its grid.
 
         Raises:
             InputError: the bone cannot be read, or has no healthy state.
         """
         keep_memory()
+        self.failed: State | None = None
         self.config = config
         self.geometry = geometry or load_geometry(config.geometry)
         self.pace = Pace()
@@ -137,21 +158,29 @@ class Simulation:
         self._pacing = pacing(config, self._course.changes)
         self._spacing = spacing = self.geometry.grid.spacing
         self._numerics = Numerics(spacing, solver_tolerance(config))
+        if start:
+            self.state, self.healthy, self.pace, bone = start
+            self._start = jnp.asarray(bone, jnp.float64)
+        else:
+            self._set_up_health()
+            self._give_bisphosphonate()
+        release_memory()
+
+    def _set_up_health(self) -> None:
+        config = self.config
         bone = jnp.asarray(self.geometry.bone_volume_fraction, config.precision)
-        exact = Numerics(spacing, HEALTHY_TOLERANCE[config.precision])
+        exact = Numerics(self._spacing, HEALTHY_TOLERANCE[config.precision])
         out = config.disease.knockout
         self.state, self.healthy, efforts = healthy_tissue(
             bone,
-            p,
+            self._p,
             exact,
             mechanostat="mechanostat" not in out,
             tgf_beta_steering="tgf_beta_steering" not in out,
         )
-        self._give_bisphosphonate()
         self._start = jnp.mean(bone, dtype=jnp.float64)
         self._refuse_unhealthy_start(efforts)
         self._refuse_starved_marrow()
-        release_memory()
 
     def _refuse_unhealthy_start(self, efforts: Mapping[str, Effort]) -> None:
         tolerance = HEALTHY_TOLERANCE[self.config.precision]
@@ -175,6 +204,11 @@ class Simulation:
                     f"{SMALLEST_SHARE:g} is needed); use weaker chemotaxis or a larger random "
                     "motility"
                 )
+
+    @property
+    def start(self) -> Start:
+        """Where a run would go on from, if it were left now."""
+        return Start(self.state, self.healthy, self.pace, float(self._start))
 
     @property
     def time(self) -> float:
@@ -215,6 +249,7 @@ class Simulation:
             tried = self._try(stride.length, damped=self.pace.fresh)
             wrong = self._wrong_with(tried)
             if wrong:
+                self.failed = tried.state
                 raise RunError(f"stopped in step {self.step + 1}: {wrong}")
             bone = tried.error.bone * 100 * tried.metrics["bv_tv"] / float(self._start)
             accepted, self.pace = self._pacing.judge(
@@ -225,8 +260,7 @@ class Simulation:
             rejected += 1
         self.state = tried.state
         if any(_same(self.time, change) for change in self._course.changes):
-            self._give_bisphosphonate()
-            self.pace = self.pace.restart()
+            self.change_course()
         if self.step == 1:  # all is compiled now
             release_memory()
         ledger = ledger_row(self.time, tried.books, tried.residuals, tried.swept, self._spacing)
@@ -234,6 +268,11 @@ class Simulation:
         found = _numbers(tried.metrics)
         metrics = {"time_day": self.time, **found, "step_day": stride.length}
         return Record(metrics, ledger, cycles, rejected)
+
+    def change_course(self) -> None:
+        """Takes notice that what acts on the tissue is not what acted until now."""
+        self._give_bisphosphonate()
+        self.pace = self.pace.restart()
 
     def _give_bisphosphonate(self) -> None:
         dose = self._course.dose_of_bisphosphonate(self.time)

@@ -15,7 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
+from tissue.storage.deflate import write_dataset
 from tissue.storage.publish import publish, remove_temporary
+from tissue.storage.reading import opened
 
 FORMAT = "tissue-checkpoint"
 FORMAT_VERSION = "1.0"
@@ -73,7 +75,8 @@ def write_checkpoint(
     clock: Mapping[str, float],
     config: str,
     provenance: Mapping[str, str],
-    spare: frozenset[int] = frozenset(),
+    keep: bool = False,
+    name: str | None = None,
 ) -> Path:
     """Writes `ckpt_<step>.h5`, then removes all but the newest ones.
 
@@ -87,7 +90,8 @@ def write_checkpoint(
         clock: numbers that the rest of the run depends on.
         config: the complete run file.
         provenance: versions, device, hashes.
-        spare: steps whose checkpoints stay for good.
+        keep: stays for good.
+        name: of the file, where it is not a checkpoint to resume from.
 
     Raises:
         OSError: the folder cannot be written to; older checkpoints are untouched.
@@ -100,15 +104,18 @@ def write_checkpoint(
         file.attrs["spacing"] = np.float64(grid.spacing)
         file.attrs["origin"] = np.array(grid.origin, dtype="f8")
         file.attrs["config"] = config
-        for name, arrays in (("state", state), ("healthy", healthy)):
-            _write_arrays(file.create_group(name), arrays)
+        for group, arrays in (("state", state), ("healthy", healthy)):
+            _write_arrays(file.create_group(group), arrays)
         file.create_group("clock").attrs.update(clock)
         file.create_group("provenance").attrs.update(provenance)
+        file.attrs["keep"] = np.int64(keep)
         file.attrs["complete"] = np.int64(1)
-    path = checkpoint_path(folder, step)
-    publish(path, made.getbuffer())
+    path = folder / name if name else checkpoint_path(folder, step)
+    content = made.getbuffer()
+    # HDF5 does not mind what follows its end: any damage anywhere is found by this
+    publish(path, content, hashlib.sha256(content).digest())
     for old in list_checkpoints(folder)[:-KEPT]:
-        if _step(old) not in spare:
+        if not _stays(old):
             old.unlink(missing_ok=True)
     return path
 
@@ -122,32 +129,29 @@ def read_checkpoint(path: Path) -> Checkpoint:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path} does not exist; give a checkpoint (ckpt_*.h5)")
-    try:
-        with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != FORMAT:
-                raise InputError(f"{path} is HDF5 but no checkpoint; give a file named ckpt_*.h5")
-            version = str(file.attrs["format_version"])
-            if version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
-                raise InputError(
-                    f"{path} has format version {version}; install the tissue that wrote it"
-                )
-            nz, ny, nx = (int(n) for n in file.attrs["shape"])
-            oz, oy, ox = (float(x) for x in file.attrs["origin"])
-            return Checkpoint(
-                path=path,
-                grid=Grid((nz, ny, nx), float(file.attrs["spacing"]), (oz, oy, ox)),
-                step=int(file.attrs["step"]),
-                time=float(file.attrs["time"]),
-                state=_read_arrays(path, file["state"]),
-                healthy=_read_arrays(path, file["healthy"]),
-                clock={name: float(value) for name, value in file["clock"].attrs.items()},
-                config=str(file.attrs["config"]),
-                provenance={k: str(v) for k, v in file["provenance"].attrs.items()},
+    damaged = f"{path} is truncated or damaged; resume from an older checkpoint or delete it"
+    with opened(path, damaged) as file:
+        if file.attrs.get("format") != FORMAT:
+            raise InputError(f"{path} is HDF5 but no checkpoint; give a file named ckpt_*.h5")
+        _prove_whole(path)
+        version = str(file.attrs["format_version"])
+        if version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
+            raise InputError(
+                f"{path} has format version {version}; install the tissue that wrote it"
             )
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"{path} is truncated or damaged; resume from an older checkpoint or delete it"
-        ) from error
+        nz, ny, nx = (int(n) for n in file.attrs["shape"])
+        oz, oy, ox = (float(x) for x in file.attrs["origin"])
+        return Checkpoint(
+            path=path,
+            grid=Grid((nz, ny, nx), float(file.attrs["spacing"]), (oz, oy, ox)),
+            step=int(file.attrs["step"]),
+            time=float(file.attrs["time"]),
+            state=_read_arrays(path, file["state"]),
+            healthy=_read_arrays(path, file["healthy"]),
+            clock={name: float(value) for name, value in file["clock"].attrs.items()},
+            config=str(file.attrs["config"]),
+            provenance={k: str(v) for k, v in file["provenance"].attrs.items()},
+        )
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -155,15 +159,32 @@ def remove_unfinished(folder: Path) -> None:
     remove_temporary(folder, "ckpt_*.h5")
 
 
-def _step(path: Path) -> int:
-    return int(path.stem.removeprefix("ckpt_"))
+def _prove_whole(path: Path) -> None:
+    size = path.stat().st_size - hashlib.sha256().digest_size
+    digest, left = hashlib.sha256(), size
+    with path.open("rb") as file:
+        while left > 0 and (part := file.read(min(left, 2**24))):
+            digest.update(part)
+            left -= len(part)
+        if file.read() != digest.digest():
+            raise ValueError("damaged")
+
+
+def _stays(path: Path) -> bool:
+    try:
+        with opened(path, "damaged") as file:
+            return bool(file.attrs["keep"])
+    except InputError:  # whoever finds out why should find it
+        return True
 
 
 def _write_arrays(group: h5py.Group, arrays: Arrays) -> None:
     for name, values in arrays.items():
-        whole = np.ascontiguousarray(np.asarray(values))
-        packed = {"shuffle": True, "compression": "gzip", "compression_opts": 1, "fletcher32": True}
-        dataset = group.create_dataset(name, data=whole, **(packed if whole.ndim else {}))
+        whole = np.asarray(values, order="C")  # ascontiguousarray would give a number an axis
+        if whole.ndim:
+            dataset = write_dataset(group, name, whole, whole.dtype)
+        else:
+            dataset = group.create_dataset(name, data=whole)
         dataset.attrs["sha256"] = _digest(whole)
 
 
@@ -180,4 +201,4 @@ def _read_arrays(path: Path, group: h5py.Group) -> dict[str, NDArray[np.generic]
 
 
 def _digest(values: NDArray[np.generic]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
+    return hashlib.sha256(values.tobytes()).hexdigest()

@@ -11,7 +11,7 @@ from itertools import product
 
 import h5py
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 try:
     from isal import isal_zlib
@@ -24,20 +24,21 @@ FILTERS = {"shuffle": True, "compression": "gzip", "compression_opts": 1}
 _CHUNK = (16, 128, 128)  # slabs of about 1 MiB: viewers read whole arrays or z slices
 
 
-def write_dataset(group: h5py.Group, name: str, values: ArrayLike) -> h5py.Dataset:
-    """Writes a compressed dataset of float32 [z, y, x].
+def write_dataset(
+    group: h5py.Group, name: str, values: ArrayLike, kind: DTypeLike = np.float32
+) -> h5py.Dataset:
+    """Writes a compressed dataset [z, y, x].
 
     Args:
         group: where it goes.
         name: of the dataset.
         values: anything that numpy takes for a 3-D array of real numbers.
+        kind: of the numbers on disk.
     """
     array = np.asarray(values)
     chunk = chunk_shape(array.shape)
-    dataset = group.create_dataset(
-        name, shape=array.shape, dtype=np.float32, chunks=chunk, **FILTERS
-    )
-    for corner, part in _parts(array, chunk):
+    dataset = group.create_dataset(name, shape=array.shape, dtype=kind, chunks=chunk, **FILTERS)
+    for corner, part in _parts(array, chunk, kind):
         dataset.id.write_direct_chunk(corner, compress(shuffle(part)))
     return dataset
 
@@ -48,19 +49,19 @@ def chunk_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _parts(
-    array: NDArray[np.generic], chunk: tuple[int, ...]
-) -> Iterator[tuple[tuple[int, ...], NDArray[np.float32]]]:
+    array: NDArray[np.generic], chunk: tuple[int, ...], kind: DTypeLike
+) -> Iterator[tuple[tuple[int, ...], NDArray[np.generic]]]:
     """The chunks of an array, each with its first index; filled up where they stick out."""
     ranges = (range(0, count, size) for count, size in zip(array.shape, chunk, strict=True))
     for corner in product(*ranges):
         ends = (first + size for first, size in zip(corner, chunk, strict=True))
         inside = array[tuple(slice(*bounds) for bounds in zip(corner, ends, strict=True))]
-        part = np.zeros(chunk, np.float32)
+        part = np.zeros(chunk, kind)
         part[tuple(slice(count) for count in inside.shape)] = inside
         yield corner, part
 
 
-def shuffle(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+def shuffle(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     """The bytes of an array by significance: all lowest ones first, as HDF5's shuffle has them."""
     return np.ascontiguousarray(values.reshape(-1).view(np.uint8).reshape(values.size, -1).T)
 

@@ -6,15 +6,20 @@ from pathlib import Path
 TEMPORARY = ".tmp"
 
 
-def publish(path: Path, content: bytes | memoryview) -> None:
+def publish(path: Path, *parts: bytes | memoryview) -> None:
     """Writes a file so that no reader, and no restart after a crash, ever meets half of it.
+
+    Args:
+        path: the file.
+        parts: what it holds, one after the other.
 
     Raises:
         OSError: its folder cannot be written to; what was there is untouched.
     """
     temporary = path.with_name(path.name + TEMPORARY)
     try:
-        temporary.write_bytes(content)
+        with temporary.open("wb") as file:
+            file.writelines(parts)
         synchronise(temporary)
         temporary.replace(path)
     except BaseException:

@@ -5,7 +5,7 @@ VTK, pyvista), NeXus (silx, h5web), dimension scales (xarray, netCDF) and ITK (S
 Arrays are [z, y, x]; VTK and ITK metadata are (x, y, z), as those tools expect.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +18,7 @@ from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.storage.deflate import write_dataset
 from tissue.storage.publish import publish, remove_temporary
+from tissue.storage.reading import opened
 
 FIELDS: Mapping[str, tuple[str, str]] = {
     "bone_volume_fraction": ("1", "bone volume fraction"),
@@ -36,6 +37,7 @@ FORMAT = "tissue-snapshot"
 FORMAT_VERSION = "1.0"
 DEFAULT_FIELD = "bone_volume_fraction"
 AXES = ("z", "y", "x")
+WHOLE = 23  # bits of the mantissa of a float32
 
 
 @dataclass(frozen=True)
@@ -73,15 +75,20 @@ class Snapshot:
         Raises:
             InputError: there is no such field, or its data are damaged.
         """
+        self.refuse_unknown(name)
+        with opened(self.path, f"{self.path} is damaged; delete it.") as file:
+            values: NDArray[np.float32] = file["VTKHDF/PointData"][name][()]
+        return values
+
+    def refuse_unknown(self, name: str) -> None:
+        """Refuses the name of a field that is not in the file.
+
+        Raises:
+            InputError: naming those that are.
+        """
         if name not in self.units:
             known = ", ".join(self.fields)
             raise InputError(f"{self.path} has no field {name!r}; it has {known}.")
-        try:
-            with h5py.File(self.path, "r") as file:
-                values: NDArray[np.float32] = file["VTKHDF/PointData"][name][()]
-        except OSError as error:
-            raise InputError(f"{self.path} is damaged ({error}); delete it.") from error
-        return values
 
 
 def write_snapshot(
@@ -92,6 +99,7 @@ def write_snapshot(
     time: float,
     fields: Mapping[str, ArrayLike],
     provenance: Mapping[str, str],
+    kept_bits: Mapping[str, int] | None = None,
 ) -> Path:
     """Writes `snap_<step>.hdf`; under that name the file is complete or absent, never partial.
 
@@ -103,6 +111,7 @@ def write_snapshot(
         fields: arrays [z, y, x] by name, bone_volume_fraction among them; stored as float32.
             Arrays on a device are fetched one after the other.
         provenance: what made this run: configuration, versions, hashes.
+        kept_bits: of the 23 of a mantissa, in fields that have been rounded.
 
     Returns:
         The path of the snapshot.
@@ -117,8 +126,8 @@ def write_snapshot(
     # "latest" would make VTK read zero arrays without any error
     with h5py.File(made, "w", libver=("earliest", "v110")) as file:
         _write_root(file, step, time)
-        _write_scales(file, grid)
-        _write_vtk(file, grid, fields)
+        write_scales(file, grid)
+        _write_vtk(file, grid, fields, kept_bits or {})
         _write_nexus(file, fields)
         _write_itk(file, grid)
         _write_provenance(file, provenance)
@@ -142,13 +151,9 @@ def read_snapshot(path: Path) -> Snapshot:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path} does not exist; give the path of a snapshot (snap_*.hdf).")
-    try:
-        with h5py.File(path, "r") as file:
-            return _read_header(path, file)
-    except (OSError, KeyError) as error:
-        raise InputError(
-            f"{path} is truncated, damaged or not HDF5; give another snapshot (snap_*.hdf)."
-        ) from error
+    damaged = f"{path} is truncated, damaged or not HDF5; give another snapshot (snap_*.hdf)."
+    with opened(path, damaged) as file:
+        return _read_header(path, file)
 
 
 def list_snapshots(folder: Path) -> list[Path]:
@@ -183,7 +188,8 @@ def _write_root(file: h5py.File, step: int, time: float) -> None:
     file["time"].attrs["units"] = "d"
 
 
-def _write_scales(file: h5py.File, grid: Grid) -> None:
+def write_scales(file: h5py.File, grid: Grid) -> None:
+    """The places of the voxel centres along each axis, as dimension scales [um]."""
     for axis, count, first in zip(AXES, grid.shape, grid.origin, strict=True):
         scale = file.create_dataset(axis, data=first + grid.spacing * np.arange(count, dtype="f8"))
         scale.make_scale(axis)
@@ -191,21 +197,29 @@ def _write_scales(file: h5py.File, grid: Grid) -> None:
         scale.attrs["long_name"] = f"{axis} [um]"
 
 
-def _write_vtk(file: h5py.File, grid: Grid, fields: Mapping[str, ArrayLike]) -> None:
+def write_image(file: h5py.File, grid: Grid, version: tuple[int, int]) -> h5py.Group:
+    """What VTK wants to know of an image, and where its fields go."""
     nz, ny, nx = grid.shape
     root = file.create_group("VTKHDF")
-    # static data must say 1.0: VTK 9.2 and ParaView 5.11 refuse a higher version
-    root.attrs["Version"] = np.array([1, 0], dtype="i8")
+    root.attrs["Version"] = np.array(version, dtype="i8")
     root.attrs["Type"] = np.bytes_("ImageData")
     root.attrs["WholeExtent"] = np.array([0, nx - 1, 0, ny - 1, 0, nz - 1], dtype="i8")
     root.attrs["Origin"] = np.array(grid.origin[::-1], dtype="f8")
     root.attrs["Spacing"] = np.full(3, grid.spacing, dtype="f8")
     root.attrs["Direction"] = np.eye(3).ravel()
     # voxel values as point data: older readers fail on cell data of images
-    points = root.create_group("PointData")
+    return root.create_group("PointData")
+
+
+def _write_vtk(
+    file: h5py.File, grid: Grid, fields: Mapping[str, ArrayLike], kept_bits: Mapping[str, int]
+) -> None:
+    # static data must say 1.0: VTK 9.2 and ParaView 5.11 refuse a higher version
+    points = write_image(file, grid, (1, 0))
     for name, values in fields.items():
         dataset = write_dataset(points, name, values)
         dataset.attrs["units"], dataset.attrs["long_name"] = FIELDS[name]
+        dataset.attrs["keep_mantissa_bits"] = np.int64(kept_bits.get(name, WHOLE))
         for dimension, axis in enumerate(AXES):
             dataset.dims[dimension].attach_scale(file[axis])
 
@@ -215,15 +229,19 @@ def _write_nexus(file: h5py.File, fields: Mapping[str, ArrayLike]) -> None:
     entry.attrs["NX_class"] = "NXentry"
     entry.attrs["default"] = DEFAULT_FIELD
     for name in fields:
-        unit, long_name = FIELDS[name]
-        data = entry.create_group(name)
-        data.attrs["NX_class"] = "NXdata"
-        data.attrs["signal"] = name
-        data.attrs["axes"] = list(AXES)
-        data.attrs["title"] = f"{long_name} [{unit}]"
-        data[name] = file["VTKHDF/PointData"][name]
-        for axis in AXES:
-            data[axis] = file[axis]
+        write_signal(file, name, AXES)
+
+
+def write_signal(file: h5py.File, name: str, axes: Sequence[str]) -> None:
+    """A field and its axes as NeXus readers show them, linked and not copied."""
+    unit, long_name = FIELDS[name]
+    data = file["entry"].create_group(name)
+    data.attrs["NX_class"], data.attrs["signal"] = "NXdata", name
+    data.attrs["axes"] = list(axes)
+    data.attrs["title"] = f"{long_name} [{unit}]"
+    data[name] = file["VTKHDF/PointData"][name]
+    for axis in axes:
+        data[axis] = file[axis]
 
 
 def _write_itk(file: h5py.File, grid: Grid) -> None:

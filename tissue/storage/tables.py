@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from tissue.errors import InputError
 
+TRIFLE = 1e-8  # rounding of what is written, relative
+
 
 class Table:
     """A CSV file with a fixed header to which rows are appended; use it as a context manager.
@@ -21,25 +23,32 @@ class Table:
         columns: names of the columns, in order.
     """
 
-    def __init__(self, path: Path, columns: Iterable[str], *, resume: bool = False) -> None:
+    def __init__(
+        self, path: Path, columns: Iterable[str], *, resume_at: float | None = None
+    ) -> None:
         """Starts a table, or goes on with the one that is there.
 
         Args:
             path: the CSV file.
             columns: names of the columns, in order.
-            resume: keep the rows of an existing file instead of starting anew.
+            resume_at: keep the rows of an existing file up to this value of the first column
+                instead of starting anew.
 
         Raises:
             InputError: the file to go on with has other columns.
         """
         self.path = Path(path)
         self.columns = tuple(columns)
-        old = _complete_lines(self.path) if resume and self.path.exists() else []
+        going_on = resume_at is not None and self.path.exists()
+        old = _complete_lines(self.path) if going_on else []
         header = ",".join(self.columns)
         if old and old[0] != header:
             raise InputError(f"{self.path} has other columns than this run; move it away.")
         self._file = self.path.open("a" if old else "w", encoding="ascii", newline="\n")
         if old:
+            assert resume_at is not None
+            last = resume_at + TRIFLE * max(abs(resume_at), 1.0)
+            old = [header, *(line for line in old[1:] if float(line.split(",")[0]) <= last)]
             # a row cut short by a crash would glue itself to the next one
             self._file.truncate(sum(len(line) + 1 for line in old))
         else:
@@ -105,5 +114,5 @@ def read_table(path: Path) -> dict[str, NDArray[np.float64]]:
 
 
 def _complete_lines(path: Path) -> list[str]:
-    whole, newline, _ = path.read_text(encoding="utf-8").rpartition("\n")
+    whole, newline, _ = path.read_text(encoding="utf-8", errors="replace").rpartition("\n")
     return whole.splitlines() if newline else []

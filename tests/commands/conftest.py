@@ -1,0 +1,95 @@
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from tissue.analysis import plot
+from tissue.cli import main
+from tissue.commands.common import BAD_INPUT
+from tissue.simulation import run as running
+from tissue.simulation import speed
+from tissue.simulation.plan import Probe
+
+TINY = Path(__file__).parents[1] / "tiny.toml"
+IMAGE_RUN = """
+[run]
+duration = "1 day"
+step = "0.5 day"
+[geometry]
+file = "bone.nrrd"
+[disease]
+il1_excess = "3.5 pM"
+"""
+Told = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    logger = logging.getLogger("tissue")
+    before = logger.level, list(logger.handlers), logger.propagate
+    yield
+    logger.level, logger.handlers[:], logger.propagate = before
+
+
+@pytest.fixture(autouse=True)
+def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plot, "_WIDTH", 60)
+
+
+@pytest.fixture(autouse=True)
+def known_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "probe", lambda shape, precision, loading: Probe(2.0, 0.1, 0.0))
+
+
+@pytest.fixture
+def run_file(tmp_path: Path) -> Path:
+    """A run of a plate of bone, with damaged and unusual images beside it."""
+    folder = tmp_path / "my runs"
+    (folder / "slices").mkdir(parents=True)
+    grey = np.zeros((8, 8, 8), np.uint8)
+    grey[:, 2:5] = 200
+    image = sitk.GetImageFromArray(grey)
+    image.SetSpacing((0.01, 0.01, 0.01))
+    sitk.WriteImage(image, str(folder / "bone.nrrd"))
+    np.save(folder / "bone.npy", grey)
+    np.save(folder / "flat.npy", grey[0])
+    np.save(folder / "nan.npy", np.where(grey == 0, np.nan, grey))
+    np.save(folder / "complex.npy", grey.astype(complex))
+    whole = (folder / "bone.nrrd").read_bytes()
+    (folder / "cut.nrrd").write_bytes(whole[: len(whole) // 2])
+    garbage = np.random.default_rng(0).bytes(1000)
+    for ending in ("nrrd", "mha", "nii", "tif", "npy", "h5", "raw"):
+        (folder / f"garbage.{ending}").write_bytes(garbage)
+    (folder / "empty.nrrd").touch()
+    with h5py.File(folder / "two.h5", "w") as file:
+        file["one"] = file["other"] = grey
+    path = folder / "mouse tibia.toml"
+    path.write_text(IMAGE_RUN)
+    return path
+
+
+@pytest.fixture
+def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mistakes must be told before anything is compiled or computed."""
+
+    def work(*_: object) -> Any:
+        raise AssertionError("the simulation was set up")
+
+    monkeypatch.setattr(running, "Simulation", work)
+
+
+def refused(capfd: Told, *arguments: str | Path, code: int = BAD_INPUT) -> str:
+    """The sentence with which a command is refused."""
+    assert main([str(argument) for argument in arguments]) == code
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert re.fullmatch(r"tissue: .*[^\s]\n", err), err
+    assert "Traceback" not in err
+    assert not re.search(r"\. [A-Z]", err), "one sentence is enough"
+    return err

@@ -1,0 +1,233 @@
+"""Mistakes are told in one sentence, at once, and leave nothing behind."""
+
+import re
+from pathlib import Path
+
+import pytest
+from commands.conftest import TINY, Told, refused
+
+import tissue
+
+RUN_FILES = {
+    "nowhere.toml": "there is no run file '.*nowhere.toml', nor a ready-made run .*shrew",
+    "slices": "run file '.*slices' cannot be read: Is a directory",
+    "garbage.raw": "run file '.*garbage.raw' is not UTF-8 text",
+}
+
+
+@pytest.mark.parametrize("command", ["run", "check", "bench"])
+@pytest.mark.parametrize("name", RUN_FILES)
+def test_a_wrong_run_file_is_refused(
+    capfd: Told, no_work: None, run_file: Path, command: str, name: str
+) -> None:
+    assert re.search(RUN_FILES[name], refused(capfd, command, run_file.with_name(name)))
+
+
+MISTAKES = {
+    # the image
+    "geometry.file=gone.nrrd": r"file: there is no .*gone\.nrrd",
+    "geometry.file=garbage.nrrd": r"garbage\.nrrd cannot be read as NRRD",
+    "geometry.file=garbage.mha": r"garbage\.mha cannot be read",
+    "geometry.file=garbage.nii": r"garbage\.nii cannot be read",
+    "geometry.file=garbage.tif": r"garbage\.tif cannot be read",
+    "geometry.file=garbage.npy": r"garbage\.npy cannot be read",
+    "geometry.file=garbage.h5": r"garbage\.h5 cannot be read",
+    "geometry.file=garbage.raw": r"the format of garbage\.raw is not known",
+    "geometry.file=empty.nrrd": r"empty\.nrrd cannot be read",
+    "geometry.file=cut.nrrd": r"cut\.nrrd cannot be read",
+    "geometry.file=slices": "slices holds 0 TIFF files",
+    "geometry.file=flat.npy": r"flat\.npy has the shape \(8, 8\)",
+    "geometry.file=nan.npy": r"nan\.npy holds 320 NaN",
+    "geometry.file=complex.npy": "values of type complex128",
+    "geometry.file=two.h5": "which 3-D dataset to read; it holds: one, other",
+    "geometry.file=bone.npy": "voxel_size: it is missing",
+    "geometry.dataset=one": r"bone\.nrrd is no HDF5 file",
+    "geometry.crop=[[0, 8], [0, 8], [0, 9]]": r"crop: .* does not fit the image of 8 x 8 x 8",
+    "geometry.threshold=201": "threshold: above 201 there is no bone",
+    "geometry.threshold=-1": "threshold: above -1 there is nothing but bone",
+    "geometry.threshold='128'": "geometry.threshold = '128' must be a finite number or 'otsu'",
+    "geometry.threshold=128 HU": "geometry.threshold = '128 HU' must be",
+    "geometry.resample=1 mm": "resample: 1000 um leaves 0 x 0 x 0 voxels",
+    "geometry.resample=1 nm": r"resample: 0\.001 um .* give a coarser edge",
+    # keys
+    "run.durations=3 day": "run.durations is not a known key, did you mean run.duration",
+    "geometry.voxelsize=3 um": "did you mean geometry.voxel_size",
+    "diseases.il1_excess=1 pM": "diseases is not a known key, did you mean disease",
+    "therapies.drug=il4": "therapies is not a known key, did you mean therapy",
+    "qqq.anakinra=1 pM": "qqq is not a known key; known at the top are run",
+    "parameters.a_Q=1": "parameters.a_Q is not a known parameter, did you mean",
+    "geometry.synthetic.seed=1": "exactly one of the two is needed, both",
+    # units and values
+    "run.duration=28 pM": "run.duration: '28 pM' is a concentration",
+    "run.duration=28": "run.duration: '28' has no unit",
+    "run.duration=": "run.duration: '' does not start with a finite number",
+    "run.duration=inf day": "run.duration: 'inf day'",
+    "run.duration=0 day": "run.duration = '0 day' must be a time of at least",
+    "run.duration=-1 day": "run.duration = '-1 day' must be",
+    "run.step=0 day": "run.step = '0 day' must be a time between",
+    "run.step=-1 day": "run.step = '-1 day' must be",
+    "run.step=2 day": r"run.step = 2 day must be at most run.duration = 1 day",
+    "run.preset=rat": "run.preset = 'rat' must be 'mouse' or 'human'",
+    "geometry.voxel_size=0 um": "geometry.voxel_size = '0 um' must be a length > 0",
+    "geometry.voxel_size=-4 um": "geometry.voxel_size = '-4 um' must be",
+    "geometry.resample=0 um": "geometry.resample = '0 um' must be a length > 0",
+    "geometry.resample=-4 um": "geometry.resample = '-4 um' must be",
+    "geometry.smooth=-4 um": "geometry.smooth = '-4 um' must be",
+    "disease.il1_excess=-1 pM": "disease.il1_excess = '-1 pM' must be a concentration >= 0",
+    "disease.il1_excess=3 day": "disease.il1_excess: '3 day' is a time",
+    "output.snapshots=0 day": "output.snapshots = '0 day' must be a time > 0",
+    "output.snapshots=-1 day": "output.snapshots = '-1 day' must be",
+    "output.fields=['bone']": "output.fields = .* among bone_volume_fraction",
+    "parameters.k_I=0 1/day": "parameters.k_I = '0 1/day' must be > 0",
+    "parameters.k_I=-1 1/day": "parameters.k_I = '-1 1/day' must be > 0",
+    "parameters.k_I=24 um": "parameters.k_I: '24 um' is a length",
+    "run.preset=": "run.preset = '' must be 'mouse' or 'human'",
+    "run.precision=float16": "run.precision = 'float16' must be 'float32' or 'float64'",
+    "run.accuracy=50 %": "run.accuracy = '50 %' must be .* between 0.001 and 5 %",
+    "run.seed=-1": "run.seed = -1 must be a whole number",
+    "output.checkpoints=0 day": "output.checkpoints = '0 day' must be a time > 0",
+    "output.checkpoint_every_wall=5 pM": "checkpoint_every_wall: '5 pM' is a concentration",
+    "output.keep_every=-1": "output.keep_every = -1 must be a whole number >= 0",
+    "disease.tnf=3": "disease.tnf: '3' has no unit",
+    "disease.inflammatory_cells=-1 cells/mm^3": "must be a density >= 0",
+    "disease.rankl_production=-1": "= -1 must be a number from 0 to 100",
+    "disease.estrogen.loss=2": "disease.estrogen.loss = 2 must be a number from",
+    "disease.estrogen.onset=-1 day": "onset = '-1 day' must be a time >= 0",
+    # where disease acts
+    "disease.pannus.faces=['top']": r"faces = .*top.* must be .* among z_low",
+    "disease.pannus.depth=3 um": "disease.pannus.faces or disease.pannus.mask must say where",
+    "disease.pannus.mask=gone.nrrd": r"disease\.pannus\.mask: there is no .*gone\.nrrd",
+    "disease.pannus.mask=garbage.nrrd": r"disease\.pannus\.mask: .*garbage\.nrrd cannot be read",
+    "boundary.il1.z_low.value=3": "z_low.value: '3' has no unit",
+    "boundary.il2.z_low.value=3 pM": "boundary.il2 is not a known key, did you mean",
+    "knockout.il1_recepter=true": "did you mean knockout.il1_receptor",
+    "knockout.il1=1": "knockout.il1 = 1 must be true or false",
+    # the override itself
+    "run.duration": "the override 'run.duration' must look like section.key=value",
+    "duration=3 day": "must look like section.key=value",
+    "run.duration.x=3": "duration is not a table",
+}
+
+
+@pytest.mark.parametrize("change", MISTAKES)
+def test_a_mistake_is_refused_at_once(
+    capfd: Told, no_work: None, run_file: Path, tmp_path: Path, change: str
+) -> None:
+    out = tmp_path / "out"
+    told = refused(capfd, "run", run_file, "--set", change, "--out", out)
+    assert re.search(MISTAKES[change], told), told
+    assert not out.exists() or list(out.iterdir()) == []  # the next try is free to go
+    told = refused(capfd, "check", run_file, "--set", change)
+    assert re.search(MISTAKES[change], told), told
+
+
+THERAPIES = {
+    "drug='aspirin', dose='1 mg'": r"therapy\[1\].drug: 'aspirin' is not a known drug .*one of",
+    "drug='anakinra'": r"therapy\[1\].dose is missing",
+    "drug='anakinra', dose='1 pM'": r"therapy\[1\].dose: '1 pM' is a concentration",
+    "drug='anakinra', dose='-1 mg'": r"therapy\[1\].dose: '-1 mg' is no dose",
+    "drug='il4', dose='1 mg', every='0 day'": r"therapy\[1\].every = '0 day' must be",
+    "drug='il4', dose='1 mg', start='9 day'": r"therapy\[1\] has a dose at 9 day, after the end",
+    "drug='il4', dose='1 mg', often='9 day'": r"therapy\[1\].often is not a known key",
+}
+
+
+@pytest.mark.parametrize("keys", THERAPIES)
+def test_a_mistake_in_a_therapy_is_refused(
+    capfd: Told, no_work: None, run_file: Path, keys: str
+) -> None:
+    table = "\n[[therapy]]\n" + keys.replace(", ", "\n")
+    run_file.write_text(run_file.read_text() + table, encoding="utf-8")
+    assert re.search(THERAPIES[keys], refused(capfd, "check", run_file))
+
+
+SYNTHETIC_MISTAKES = {
+    "shape=[4, 4, 4]": r"\[geometry.synthetic\] shape: \[4, 4, 4\] is too small",
+    "shape=[8, 8]": r"geometry.synthetic.shape = \[8, 8\] must be three whole numbers",
+    "bv_tv=0.9": r"\[geometry.synthetic\] bv_tv: 0.9 is no trabecular bone",
+    "thickness=1 um": r"\[geometry.synthetic\] thickness: 1 um must lie between",
+    "spacing=0 um": "geometry.synthetic.spacing = '0 um' must be a length > 0",
+    "thicknes=30 um": "did you mean geometry.synthetic.thickness",
+}
+
+
+@pytest.mark.parametrize("change", SYNTHETIC_MISTAKES)
+def test_a_mistake_in_synthetic_bone_is_refused(
+    capfd: Told, no_work: None, tmp_path: Path, change: str
+) -> None:
+    setting = f"geometry.synthetic.{change}"
+    told = refused(capfd, "run", TINY, "--set", setting, "--out", tmp_path)
+    assert re.search(SYNTHETIC_MISTAKES[change], told), told
+
+
+def test_a_key_in_brackets_is_one_of_the_run_file() -> None:
+    """Messages name keys as `[table] key` or `table.key`; each must be there."""
+    from tissue.scenario.messages import tables
+
+    keys = {(".".join(path), key) for path, table in tables().items() for key in table.model_fields}
+    for name in ("geometry/images.py", "geometry/load.py", "geometry/synthetic.py"):
+        source = (Path(tissue.__file__).parent / name).read_text()
+        named = set(re.findall(r"\[(geometry[a-z.]*)\] (\w+)", source))
+        assert named
+        assert named <= keys
+    source = (Path(tissue.__file__).parent / "simulation/plan.py").read_text()
+    named = {
+        tuple(found) for found in re.findall(r"(geometry(?:\.synthetic)?)\.([a-z]+)\"", source)
+    }
+    assert named
+    assert named <= keys
+
+
+def test_a_mistake_in_toml_is_told_with_its_line(capfd: Told, run_file: Path) -> None:
+    run_file.write_text("[run]\nduration = 28 day\n")
+    assert "is not valid TOML: " in refused(capfd, "check", run_file)
+
+
+@pytest.mark.parametrize("blocked", ["file", "file/below", "file/far/below"])
+def test_a_folder_that_cannot_be_made_is_refused(
+    capfd: Told, no_work: None, tmp_path: Path, blocked: str
+) -> None:
+    (tmp_path / "file").touch()
+    told = refused(capfd, "run", TINY, "--out", tmp_path / blocked)
+    assert f"{blocked} cannot be written to (" in told
+    assert "--out" in told
+
+
+COMMANDS = {
+    "run tiny --resume": "holds no whole checkpoint to resume from; run without --resume",
+    "run tiny --resume 4": "holds no checkpoint of step 4; there are those of steps none",
+    "run tiny --resume gone.h5": r"gone\.h5 does not exist; give a checkpoint",
+    "run tiny --resume garbage.h5": r"garbage\.h5 is truncated or damaged",
+    "run tiny --resume two.h5": r"two\.h5 is HDF5 but no checkpoint",
+    "run tiny --resume slices": "slices",
+    "branch gone tiny --at 1_day": "gone holds no checkpoint of day 1; there are",
+    "branch gone tiny --at 1": "--at: '1' has no unit",
+    "branch gone tiny --at 1_pM": "--at: '1 pM' is a concentration",
+    "info gone": "gone does not exist; give a run, a snapshot or a checkpoint",
+    "info garbage.h5": r"garbage\.h5 is truncated, damaged or not HDF5",
+    "info two.h5": r"two\.h5 is HDF5 but was not written by tissue",
+    "info slices": "does not exist; give the folder of a run",
+    "index gone": "gone holds no snapshots to index; give the folder of a run",
+    "export gone --to npy": "gone holds no snapshots; give the folder of a run",
+    "parameters rat": "must be 'mouse' or 'human'",
+    "verify --only V99": "V99",
+    "bench --set run.duration=1_day": "name the run file too",
+}
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_a_wrong_file_or_flag_is_refused(
+    capfd: Told,
+    no_work: None,
+    run_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+) -> None:
+    monkeypatch.chdir(run_file.parent)
+    before = sorted(run_file.parent.rglob("*"))
+    given = [str(TINY) if word == "tiny" else word.replace("_", " ") for word in words.split()]
+    if given[0] in ("run", "branch"):
+        given += ["--out", str(tmp_path / "out")]
+    assert re.search(COMMANDS[words], refused(capfd, *given))
+    assert sorted(run_file.parent.rglob("*")) == before

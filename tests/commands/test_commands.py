@@ -1,0 +1,247 @@
+"""The command as a hurried user meets it: clear refusals at once, and nothing left in the way."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands.conftest import IMAGE_RUN, TINY, Told, refused
+
+import tissue
+from tissue import backend
+from tissue.cli import main
+from tissue.commands.common import BAD_INPUT, RUN_FAILED
+from tissue.model.parameters import QUANTITIES
+from tissue.simulation import speed
+
+
+@pytest.mark.parametrize("start", ["", "\ufeff", "\t \n"])
+def test_tabs_and_windows_marks_do_not_matter(capfd: Told, run_file: Path, start: str) -> None:
+    run_file.write_text(start + IMAGE_RUN.replace(" = ", "\t=\t"), encoding="utf-8")
+    assert main(["check", str(run_file)]) == 0
+
+
+def test_a_folder_with_a_run_is_refused_and_then_replaced(capfd: Told, tmp_path: Path) -> None:
+    command = ["run", str(TINY), "--quiet", "--out", str(tmp_path / "my out"), "--set"]
+    assert main([*command, "run.duration=1 day"]) == 0
+    assert "already holds a run (run.toml)" in refused(capfd, *command, "run.duration=0.5 day")
+    assert len(tissue.open_run(tmp_path / "my out").metrics["time_day"]) == 3
+    assert main([*command, "run.duration=0.5 day", "--overwrite"]) == 0
+    assert len(tissue.open_run(tmp_path / "my out").metrics["time_day"]) == 2
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_run_tells_its_plan_and_its_result(
+    capfd: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    copy = tmp_path / "runs" / "small.toml"
+    copy.write_text(TINY.read_text())
+    assert main(["run", "runs/small.toml", "--set", "run.seed=0"]) == 0
+    out, err = capfd.readouterr()
+    assert "grid       8 x 8 x 8 voxels" in err
+    assert "\r" not in err, "no progress bar where nobody watches"
+    assert "%|" not in err
+    assert re.search(r"BV/TV 0\.\d{4} -> 0\.\d{4} \(-\d\.\d\d %\) in 2 days", out)
+    assert "3 snapshots, metrics.csv and ledger.csv in runs/out/small" in out
+    assert (tmp_path / "runs" / "out" / "small" / "summary.png").stat().st_size > 10_000
+    again = tissue.read_run_file(tmp_path / "runs" / "out" / "small" / "run.toml")
+    assert again.duration == 2
+
+
+def test_warnings_reach_the_screen_but_not_the_quiet(
+    capfd: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tissue.analysis.plot.write_summary", lambda folder, name: folder)
+    command = ["run", str(TINY), "--set", "run.duration=0.5 day", "--out", str(tmp_path)]
+    odd = ["--set", "parameters.k_I=7 1/day", "--overwrite"]
+    assert main([*command, *odd]) == 0
+    assert "\nwarning: parameters.k_I = 7 1/day is outside its" in capfd.readouterr().err
+    assert main([*command, *odd, "--quiet"]) == 0
+    assert capfd.readouterr() == ("", "")
+    assert "WARNING parameters.k_I = 7 1/day" in (tmp_path / "run.log").read_text()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["disease.il1_excess=1000 pM"],
+        ["run.duration=0.1 day", "run.step=0.1 day"],
+        ["output.snapshots=100 day"],
+    ],
+)
+def test_check_accepts_the_unusual(capfd: Told, run_file: Path, changes: list[str]) -> None:
+    settings = [word for change in changes for word in ("--set", change)]
+    assert main(["check", str(run_file), *settings]) == 0
+    out, err = capfd.readouterr()
+    assert err == ""
+    assert out.startswith(f"{run_file}: all good\n")
+    assert "steps " in out
+    assert not (run_file.parent / "runs").exists()
+
+
+def test_a_folder_called_like_a_ready_made_run_is_not_in_the_way(
+    capfd: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shrew").mkdir()
+    assert main(["check", "shrew"]) == 0
+    assert "read shrew.nrrd" in capfd.readouterr().out
+    (tmp_path / "other").mkdir()
+    assert "Is a directory" in refused(capfd, "check", "other")
+
+
+def test_list_names_every_ready_made_run(capfd: Told) -> None:
+    assert main(["list"]) == 0
+    out, err = capfd.readouterr()
+    assert err == ""
+    for name, path in tissue.shipped().items():
+        assert re.search(rf"^{name} +\w.{{20}}", out, re.M)
+        assert path.is_file()
+
+
+def test_every_ready_made_run_is_good(capfd: Told) -> None:
+    for name in tissue.shipped():
+        assert main(["check", name]) == 0
+
+
+@pytest.mark.parametrize("preset", ["mouse", "human"])
+def test_parameters_have_unit_range_and_source(capfd: Told, preset: str) -> None:
+    assert main(["parameters", preset]) == 0
+    out, err = capfd.readouterr()
+    heads, *rows = out.splitlines()
+    assert err == ""
+    assert heads.split() == ["symbol", "value", "unit", "range", "confidence", "name", "source"]
+    assert [row.split()[0] for row in rows] == list(QUANTITIES)
+    starts = [heads.index(head) for head in heads.split()]
+    for row in rows:
+        cells = [row[a:b].strip() for a, b in zip(starts, [*starts[1:], None], strict=True)]
+        assert all(cells), row
+        low, high = map(float, cells[3].split(" .. "))
+        assert low <= float(cells[1]) <= high
+        assert len(cells[6]) > 8, "a source is more than a word"
+
+
+def test_an_unknown_preset_is_refused(capfd: Told) -> None:
+    assert "must be 'mouse' or 'human'" in refused(capfd, "parameters", "rat")
+
+
+def test_check_foretells_the_time(capfd: Told, run_file: Path) -> None:
+    assert main(["check", str(run_file)]) == 0
+    assert re.search(
+        r"^  time +about \d.* s here and now: .* to start the first time, about \d+ steps of .* s, "
+        r".* for the picture$",
+        capfd.readouterr().out,
+        re.M,
+    )
+
+
+def test_bench_measures_a_run(capfd: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "STEP_SECONDS", 0.0)
+    assert main(["bench", str(TINY)]) == 0
+    out, err = capfd.readouterr()
+    assert err == ""
+    assert re.search(r"^step +8 x 8 x 8: \d+ ns a voxel, [\d.]+ million voxels/s", out, re.M)
+    assert re.search(r"^estimate +run tiny: about .* for 4 steps, \d+ MB$", out, re.M)
+    assert re.search(r"^peak +[\d.]+ GB", out, re.M)
+    assert main(["bench", str(TINY), "--json", "--set", "run.duration=1 day"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert told["estimates"][0]["steps"] == 2
+    assert told["peak_memory_gb"] > 0
+    assert told["tissue"] == tissue.__version__
+
+
+def test_bench_refuses_changes_to_nothing(capfd: Told) -> None:
+    assert "name the run file too" in refused(capfd, "bench", "--set", "run.duration=1 day")
+
+
+def test_the_doctor_finds_this_machine_well(capfd: Told) -> None:
+    assert main(["doctor"]) == 0
+    out, err = capfd.readouterr()
+    assert err == ""
+    assert "the backend computes rightly" in out
+    assert re.search(r"^jax +\d", out, re.M)
+
+
+def test_the_doctor_reports_an_ill_machine(capfd: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "wrong_results", lambda: ("exp in float32",))
+    assert main(["doctor"]) == RUN_FAILED
+    assert "WRONG results from this backend: exp in float32" in capfd.readouterr().out
+
+
+def test_too_little_memory_to_check_is_told(capfd: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("tissue.simulation.simulation.load_geometry", exhausted)
+    assert "memory is too small" in refused(capfd, "check", TINY, code=RUN_FAILED)
+
+
+@pytest.mark.parametrize("words", [[], ["frob"], ["run"], ["run", str(TINY), "--frob"]])
+def test_a_wrong_command_line_shows_its_use(capfd: Told, words: list[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    assert stopped.value.code == BAD_INPUT
+    assert "usage: tissue" in capfd.readouterr().err
+
+
+def test_the_version_is_told(capfd: Told) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert (stopped.value.code, capfd.readouterr().out) == (0, f"tissue {tissue.__version__}\n")
+
+
+def started(*arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
+    # a test run in the background hands down an ignored SIGINT
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heed}; import runpy; runpy.run_module('tissue', run_name='__main__')"
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, text=True, **{**pipes, **options})
+
+
+def test_a_process_refuses_a_mistake_without_a_traceback(run_file: Path) -> None:
+    with started("run", run_file.name, "--set", "geometry.file=x", cwd=run_file.parent) as process:
+        out, err = process.communicate()
+    assert (process.returncode, out) == (2, "")
+    assert re.fullmatch(r"tissue: \[geometry\] file: there is no .*\n", err)
+
+
+def test_list_does_not_wait_for_jax() -> None:
+    code = "import sys; from tissue.cli import main; main(['list']); sys.exit('jax' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_a_reader_may_stop_reading() -> None:
+    with started("parameters", "mouse") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+
+
+@pytest.mark.slow
+def test_an_interrupted_process_leaves_a_whole_run(tmp_path: Path) -> None:
+    table = tmp_path / "out" / "metrics.csv"
+    long = ("--set", "run.duration=10000 day", "--quiet")
+    with started("run", TINY, *long, "--out", table.parent) as process:
+        deadline = time.monotonic() + 200
+        while not table.exists() or table.read_text().count("\n") < 10:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (75, "")
+    assert re.fullmatch(r"tissue: stopped by SIGINT after step \d+, day .*--resume\n", err)
+    left = tissue.open_run(table.parent)
+    assert len(left.metrics["time_day"]) >= 8
+    assert left.snapshots
+    assert left.field("bone_volume_fraction").shape == (8, 8, 8)

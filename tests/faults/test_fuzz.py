@@ -1,0 +1,96 @@
+"""Whatever a file holds, our readers give an answer or one sentence, never a traceback."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tissue.errors import InputError
+from tissue.geometry.grid import Grid
+from tissue.scenario.config import parse_run
+from tissue.scenario.messages import tables
+from tissue.storage.checkpoint import read_checkpoint
+from tissue.storage.info import describe
+from tissue.storage.results import open_run
+from tissue.storage.snapshot import read_snapshot, write_snapshot
+
+KEYS = sorted({key for table in tables().values() for key in table.model_fields} | {"qqq", ""})
+WORDS = ["1 day", "-3 pM", "5 um", "mouse", "adaptive", "z_low", "anakinra", "1 mg/kg", "otsu", ""]
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(WORDS)
+    | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+TOPS = ["run", "geometry", "disease", "parameters", "output", "knockout", "boundary", "therapy"]
+NEAR = {"run": {"duration": "9 day"}, "geometry": {"synthetic": {}}}
+
+
+def sentence(read: Callable[..., object], *given: object) -> str:
+    """What a reader says of what it was given, if anything."""
+    try:
+        read(*given)
+    except InputError as error:
+        return str(error) or "\n"
+    return ""
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.dictionaries(st.sampled_from(TOPS), VALUES, max_size=5))
+def test_no_run_file_ends_in_a_traceback(data: dict[str, object]) -> None:
+    for tried in (data, NEAR | data):
+        assert "\n" not in sentence(parse_run, tried, Path(), "fuzz")
+
+
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(place=st.floats(0, 1), byte=st.integers(1, 255), keep=st.floats(0, 1), cut=st.booleans())
+def test_no_damaged_file_ends_in_a_traceback(
+    snapshot: Path, tmp_path: Path, place: float, byte: int, keep: float, cut: bool
+) -> None:
+    damaged = bytearray(snapshot.read_bytes())
+    damaged[int(place * (len(damaged) - 1))] ^= byte
+    path = tmp_path / "snap_0000000001.hdf"
+    path.write_bytes(damaged[: int(keep * len(damaged))] if cut else damaged)
+    for read in (read_whole, describe_whole, read_checkpoint):
+        assert "\n" not in sentence(read, path)
+
+
+def read_whole(path: Path) -> None:
+    found = read_snapshot(path)
+    for name in found.fields:
+        found.field(name)
+
+
+def describe_whole(path: Path) -> None:
+    list(describe(path))
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=200))
+def test_no_table_ends_in_a_traceback(tmp_path: Path, content: bytes) -> None:
+    for name in ("metrics.csv", "ledger.csv"):
+        (tmp_path / name).write_bytes(content)
+    assert "\n" not in sentence(open_run, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_snapshot(
+        tmp_path_factory.mktemp("made"),
+        grid=Grid((4, 5, 6), 8.0),
+        step=1,
+        time=1.0,
+        fields={"bone_volume_fraction": np.zeros((4, 5, 6)), "il1": np.ones((4, 5, 6))},
+        provenance={"config_sha256": "abc"},
+    )

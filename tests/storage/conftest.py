@@ -1,0 +1,40 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tissue.geometry.grid import Grid
+from tissue.storage.index import write_indices
+from tissue.storage.snapshot import write_snapshot
+from tissue.storage.tables import Table
+
+GRID = Grid((5, 4, 3), 8.0, (100.0, 20.0, 4.0))
+"""Of three different lengths and away from the origin, so that no mix-up of axes goes unseen."""
+
+TIMES = (0.0, 7.0, 21.0)
+
+
+def field(name: str, index: int) -> np.ndarray:
+    """Values that tell every voxel, time and field from every other."""
+    start = 1000.0 * index + (0.5 if name == "il1" else 0.0)
+    return np.arange(60, dtype="f4").reshape(GRID.shape) + np.float32(start)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of a run of three snapshots."""
+    for index, time in enumerate(TIMES):
+        fields = {name: field(name, index) for name in ("bone_volume_fraction", "il1")}
+        write_snapshot(
+            tmp_path,
+            grid=GRID,
+            step=10 * index,
+            time=time,
+            fields=fields,
+            provenance={"config_sha256": "abc"},
+        )
+    for name in ("metrics.csv", "ledger.csv"):
+        with Table(tmp_path / name, ("time_day", "bv_tv_change_percent")) as table:
+            table.append({"time_day": 21, "bv_tv_change_percent": -3})
+    write_indices(tmp_path)
+    return tmp_path

@@ -1,0 +1,59 @@
+"""What a file is and whether it is whole, told in a few lines."""
+
+from pathlib import Path
+
+import h5py
+import pytest
+
+from tissue.errors import InputError
+from tissue.storage.index import INDEX
+from tissue.storage.info import describe
+from tissue.storage.snapshot import list_snapshots
+
+
+def told(path: Path) -> str:
+    return "\n".join(describe(path))
+
+
+def test_a_snapshot_is_described(folder: Path) -> None:
+    text = told(list_snapshots(folder)[1])
+    assert "snapshot    of day 7, step 10" in text
+    assert "grid        5 x 4 x 3 voxels [z, y, x] of 8 um" in text
+    assert "il1                      1000 .. 1060 pM" in text
+    assert "config_sha256            abc" in text
+
+
+def test_an_index_names_what_is_missing(folder: Path) -> None:
+    assert "index       of 3 snapshots, day 0 to 21\nmissing     none" in told(folder / INDEX)
+    list_snapshots(folder)[2].unlink()
+    assert "missing     ./snap_0000000020.hdf" in told(folder / INDEX)
+
+
+def test_a_run_names_what_is_damaged(folder: Path) -> None:
+    assert "reached     day 21, BV/TV -3.00 %\nsnapshots   3, all whole" in told(folder)
+    path = list_snapshots(folder)[1]
+    path.write_bytes(path.read_bytes()[:2000])
+    assert f"snapshots   3, damaged: {path.name}" in told(folder)
+
+
+def test_damage_inside_the_data_is_found(folder: Path) -> None:
+    path = list_snapshots(folder)[1]
+    with h5py.File(path) as file:
+        chunk = file["VTKHDF/PointData/il1"].id.get_chunk_info(0)
+    content = bytearray(path.read_bytes())
+    content[chunk.byte_offset + chunk.size // 2] ^= 255
+    path.write_bytes(content)
+    assert path.name in told(folder)
+
+
+def test_what_is_not_ours_is_told(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = 1
+    (tmp_path / "b.h5").write_text("hello")
+    for name, message in (
+        ("a.h5", "was not written by tissue"),
+        ("b.h5", "truncated, damaged or not HDF5"),
+        ("c.h5", "does not exist"),
+    ):
+        with pytest.raises(InputError, match=message):
+            told(tmp_path / name)

@@ -1,0 +1,1 @@
+"""The commands of `tissue`, by what they are about."""

@@ -1,0 +1,51 @@
+"""What several commands share."""
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from tissue.scenario.config import RunConfig
+
+RUN_FAILED, BAD_INPUT, STOPPED, INTERRUPTED = 1, 2, 75, 130
+"""Exit codes; 75 (EX_TEMPFAIL) asks a queue to start the run again with --resume."""
+
+
+class Commands(Protocol):
+    """What takes up commands; argparse keeps its own class private."""
+
+    def add_parser(self, name: str, *, help: str) -> argparse.ArgumentParser:
+        """A parser of the words after a command."""
+        ...
+
+
+def add_run_file(command: argparse.ArgumentParser, needed: bool = True) -> None:
+    """Adds what names a run file and changes it."""
+    command.add_argument(
+        "file",
+        metavar="FILE",
+        nargs=None if needed else "?",
+        help="a run file, or the name of a ready-made run",
+    )
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="section.key=value",
+        help="change a value of the run file; may be given again",
+    )
+
+
+def config_of(options: argparse.Namespace) -> "RunConfig":
+    """The run file a command was given, with its changes."""
+    from tissue.scenario.config import read_run_file
+    from tissue.scenario.library import find
+
+    return read_run_file(find(options.file), options.set)
+
+
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns as wide as they need; the last one runs on."""
+    widths = [max(len(row[i]) for row in (*rows, heads)) for i in range(len(heads) - 1)]
+    for row in (heads, *rows):
+        print("  ".join(text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True)))

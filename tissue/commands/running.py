@@ -1,0 +1,167 @@
+"""Commands that run the tissue, or tell what a run would take."""
+
+import argparse
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tissue.commands.common import Commands, add_run_file, config_of
+from tissue.errors import InputError, RunError
+
+if TYPE_CHECKING:
+    from tissue.scenario.config import RunConfig
+    from tissue.simulation.simulation import Record
+    from tissue.storage.checkpoint import Checkpoint
+
+
+def add(commands: Commands) -> None:
+    """Adds run, branch and check."""
+    command = commands.add_parser("run", help="run a simulation")
+    add_run_file(command)
+    command.add_argument("--out", type=Path, metavar="DIR", help="default: runs/out/NAME")
+    command.add_argument("--overwrite", action="store_true", help="replace a run that is there")
+    command.add_argument(
+        "--resume",
+        nargs="?",
+        const="latest",
+        metavar="WHERE",
+        help="go on with the run in the folder: latest, the number of a step, or a checkpoint",
+    )
+    command.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    command.set_defaults(command=_run, at=None)
+
+    command = commands.add_parser("branch", help="take another course from a moment of a run on")
+    command.add_argument("parent", type=Path, metavar="RUN", help="folder of the run")
+    add_run_file(command)
+    command.add_argument("--at", required=True, metavar="TIME", help="e.g. '180 day'")
+    command.add_argument("--out", type=Path, metavar="DIR", help="default: runs/out/NAME")
+    command.add_argument("--overwrite", action="store_true", help="replace a run that is there")
+    command.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    command.set_defaults(command=_run, resume=None)
+
+    command = commands.add_parser("check", help="check a run file and print the plan")
+    add_run_file(command)
+    command.set_defaults(command=_check)
+
+
+def _run(options: argparse.Namespace) -> int:
+    config = config_of(options)
+    _log_to_screen(logging.ERROR if options.quiet else logging.INFO)
+    from tissue import backend
+    from tissue.analysis.plot import write_summary
+    from tissue.simulation.run import run
+
+    backend.keep_compiled()
+    folder = options.out or Path("runs/out") / config.name
+    with _Progress(config, options.quiet) as progress:
+        done = run(
+            config,
+            folder,
+            overwrite=options.overwrite,
+            watch=progress,
+            resume=options.resume,
+            parent=_parent(options),
+        )
+    try:
+        picture = write_summary(folder, config.name)
+    except OSError as error:
+        raise RunError(
+            f"the run is finished and whole, but its picture cannot be written ({error.strerror})"
+        ) from None
+    if not options.quiet:
+        start, end = done.metrics["bv_tv"][0], done.metrics["bv_tv"][-1]
+        change, days = done.metrics["bv_tv_change_percent"][-1], done.metrics["time_day"][-1]
+        print(f"\nBV/TV {start:.4f} -> {end:.4f} ({change:+.2f} %) in {days:g} days")
+        print(f"{len(done.snapshots)} snapshots, metrics.csv and ledger.csv in {folder}")
+        print(f"picture: {picture}")
+    return 0
+
+
+def _parent(options: argparse.Namespace) -> "Checkpoint | None":
+    if options.at is None:
+        return None
+    from tissue import units
+    from tissue.simulation.resume import at_time
+
+    try:
+        time = units.parse(options.at, "day")
+    except units.UnitError as error:
+        raise InputError(f"--at: {error}") from None
+    return at_time(options.parent, time)
+
+
+def _check(options: argparse.Namespace) -> int:
+    config = config_of(options)
+    from tissue.simulation.plan import plan
+    from tissue.simulation.simulation import load_geometry
+    from tissue.simulation.speed import probe
+
+    start = time.perf_counter()
+    geometry = load_geometry(config.geometry)
+    loading = time.perf_counter() - start
+    coming = plan(config, geometry, probe(geometry.grid.shape, config.precision, loading))
+    print(f"{options.file}: all good")
+    for line in (*geometry.log, *coming.lines()):
+        print(f"  {line}")
+    for warning in coming.warnings:
+        print(f"  warning: {warning}")
+    return 0
+
+
+class _Progress:
+    """A progress bar with simulated time and BV/TV; silent where no one watches."""
+
+    def __init__(self, config: "RunConfig", quiet: bool) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(
+            total=round(config.duration, 6),
+            unit="day",
+            disable=quiet or not sys.stderr.isatty(),
+            bar_format="{percentage:3.0f}% |{bar}| day {n:.1f}/{total:g} "
+            "[{elapsed}<{remaining}{postfix}]",
+        )
+
+    def __call__(self, record: "Record") -> None:
+        self._bar.set_postfix_str(
+            f"BV/TV {record.metrics['bv_tv']:.4f} "
+            f"({record.metrics['bv_tv_change_percent']:+.2f} %)",
+            refresh=False,
+        )
+        self._bar.update(record.metrics["time_day"] - self._bar.n)
+
+    def __enter__(self) -> "_Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+
+def _log_to_screen(level: int) -> None:
+    """Progress and warnings of the run on stderr, past the progress bar."""
+    handler = _Screen()
+    handler.setFormatter(_Plain())
+    handler.setLevel(level)
+    root = logging.getLogger("tissue")
+    root.setLevel(logging.INFO)
+    root.handlers = [handler]
+    root.propagate = False
+
+
+class _Screen(logging.Handler):
+    """Writes above the progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from tqdm import tqdm
+
+        tqdm.write(self.format(record), file=sys.stderr)
+
+
+class _Plain(logging.Formatter):
+    """Messages as they are; warnings and worse say so."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = record.getMessage()
+        return text if record.levelno < logging.WARNING else f"{record.levelname.lower()}: {text}"

@@ -1,0 +1,90 @@
+"""The folder of a run: made, cleared and looked through; an earlier run is never lost unasked."""
+
+import tempfile
+from pathlib import Path
+
+from tissue.errors import InputError
+from tissue.geometry.load import ImageSettings
+from tissue.scenario.config import RunConfig
+from tissue.storage import checkpoint as checkpoint_files
+from tissue.storage import snapshot as snapshot_files
+from tissue.storage.checkpoint import list_checkpoints
+from tissue.storage.index import INDEX, SERIES, XDMF
+from tissue.storage.snapshot import list_snapshots
+
+_MADE = (
+    "run.toml",
+    "metrics.csv",
+    "ledger.csv",
+    "run.log",
+    "summary.png",
+    INDEX,
+    SERIES,
+    XDMF,
+)
+
+
+def prepare_folder(folder: Path, overwrite: bool) -> None:
+    """Makes the folder of a run; an earlier run in it stays until `clear_folder`.
+
+    Raises:
+        InputError: it cannot be written to, or holds a run that may not be replaced.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        made = _made(folder)
+        if made and not overwrite:
+            raise InputError(
+                f"{folder} already holds a run ({made[0].name}); choose another folder with --out "
+                "or replace it with --overwrite"
+            )
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"the output folder {folder} cannot be written to ({error.strerror}); "
+            "choose another with --out"
+        ) from None
+
+
+def spare_input(config: RunConfig, folder: Path) -> None:
+    """Refuses to replace an earlier run that the new one reads."""
+    read = [config.source]
+    if isinstance(config.geometry, ImageSettings):
+        read.append(config.geometry.file)
+    for made in _made(folder):
+        if any(path.exists() and made.samefile(path) for path in read):
+            raise InputError(
+                f"the run reads {made}, which --overwrite would delete; choose another folder "
+                "with --out"
+            )
+
+
+def clear_folder(folder: Path) -> None:
+    """Takes an earlier run out of its folder, and nothing else."""
+    remove_unfinished(folder)
+    for old in _made(folder):
+        old.unlink()
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Removes what a killed run was writing."""
+    snapshot_files.remove_unfinished(folder)
+    checkpoint_files.remove_unfinished(folder)
+
+
+def _made(folder: Path) -> list[Path]:
+    files = (folder / name for name in _MADE)
+    found = [file for file in files if file.exists()]
+    return [*found, *list_snapshots(folder), *list_checkpoints(folder), *folder.glob("failed_*.h5")]
+
+
+def what_is_whole(folder: Path) -> str:
+    """What a run that had to stop leaves; to be asked once its last snapshot is written."""
+    snapshots, checkpoints = list_snapshots(folder), list_checkpoints(folder)
+    if not snapshots:
+        return f"no snapshot in {folder} is finished"
+    whole = f"results up to {snapshots[-1].name} in {folder} are whole"
+    if checkpoints:
+        whole += f", and {checkpoints[-1].name} is the last good checkpoint (--resume)"
+    return whole

@@ -1,0 +1,125 @@
+"""What a run writes while it goes: snapshots to look at, checkpoints to go on from."""
+
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from tissue.scenario.config import RunConfig
+from tissue.scenario.resolved import resolved_toml
+from tissue.simulation.resume import held, held_fields
+from tissue.simulation.simulation import Simulation
+from tissue.storage.checkpoint import write_checkpoint
+from tissue.storage.index import write_series
+from tissue.storage.snapshot import list_snapshots, read_snapshot, write_snapshot
+
+KEPT_BITS = 12
+"""Bits of the mantissa that snapshots keep of all fields but the bone: 1.2e-4, in half the size."""
+
+EXACT = "bone_volume_fraction"
+"""The field that snapshots keep bit for bit."""
+
+Write = Callable[[], object]
+
+
+@jax.jit
+def rounded(fields: dict[str, Array]) -> dict[str, Array]:
+    """Fields as snapshots keep them: the last bits of a smooth field are noise that fills disks.
+
+    The bone is kept as it is. Others are off by at most 2^-(KEPT_BITS + 1), relative.
+    """
+    return {
+        name: values
+        if name == EXACT
+        else lax.reduce_precision(values.astype(jnp.float32), 8, KEPT_BITS)
+        for name, values in fields.items()
+    }
+
+
+class Output:
+    """Makes what is written of a simulation as it is now; the writing itself may come later."""
+
+    def __init__(self, folder: Path, simulation: Simulation, origin: Mapping[str, str]) -> None:
+        """Prepares output.
+
+        Args:
+            folder: of the run.
+            simulation: what is written of.
+            origin: its provenance.
+        """
+        self._folder, self._simulation, self._origin = folder, simulation, origin
+        self._config = resolved_toml(simulation.config)
+        self._schedule = Schedule(simulation.config, simulation.time)
+
+    def snapshot(self) -> Write:
+        """To write what people look at."""
+        simulation, folder = self._simulation, self._folder
+        fields = rounded(simulation.fields())
+        write = partial(
+            write_snapshot,
+            folder,
+            grid=simulation.geometry.grid,
+            step=simulation.step,
+            time=simulation.time,
+            fields=fields,
+            provenance=self._origin,
+            kept_bits=dict.fromkeys(fields.keys() - {EXACT}, KEPT_BITS),
+        )
+
+        def write_both() -> None:
+            write()
+            write_series(folder, [read_snapshot(path) for path in list_snapshots(folder)])
+
+        return write_both
+
+    def checkpoint_due(self) -> bool:
+        """Whether the step just taken calls for a checkpoint."""
+        return self._schedule.due(self._simulation)
+
+    def checkpoint(self) -> Write:
+        """To write what the rest of the run depends on."""
+        return partial(
+            write_checkpoint,
+            self._folder,
+            **held(self._simulation),
+            config=self._config,
+            provenance=self._origin,
+            keep=self._schedule.keep,
+        )
+
+    def failed(self) -> Write:
+        """To write the state that was not physical, under a name that no one resumes from."""
+        simulation = self._simulation
+        assert simulation.failed
+        return partial(
+            write_checkpoint,
+            self._folder,
+            **held(simulation) | {"state": held_fields(simulation.failed)},
+            config=self._config,
+            provenance=self._origin,
+            name=f"failed_{simulation.step + 1:010d}.h5",
+        )
+
+
+class Schedule:
+    """When checkpoints are due in simulated time, and which are kept for good."""
+
+    def __init__(self, config: RunConfig, time: float) -> None:
+        """Follows the output settings of a run from a time on [day]."""
+        self._interval, self._keep_every = config.checkpoint_interval, config.keep_every
+        self._count = self._number(time)
+        self.keep = False
+
+    def _number(self, time: float) -> int:
+        return math.floor(time / self._interval * (1 + 1e-9))
+
+    def due(self, simulation: Simulation) -> bool:
+        """Whether one is due after the step just taken; the end of a run always has one."""
+        before, self._count = self._count, self._number(simulation.time)
+        crossed = self._count > before
+        self.keep = crossed and self._keep_every > 0 and self._count % self._keep_every == 0
+        return crossed or simulation.finished

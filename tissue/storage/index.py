@@ -1,0 +1,151 @@
+"""One file for a whole run: its snapshots over time, as virtual datasets that copy nothing.
+
+Losing an index loses nothing: it is made from the snapshots. `run.hdf` is written when a run ends;
+replacing it while a viewer has it open would abort the viewer. `run.hdf.series`, for ParaView
+before 5.12, grows with the run; `run.xmf` is for readers without VTKHDF.
+"""
+
+import json
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from xml.etree import ElementTree as tree
+
+import h5py
+import numpy as np
+
+from tissue.errors import InputError
+from tissue.storage.publish import publish
+from tissue.storage.snapshot import (
+    AXES,
+    DEFAULT_FIELD,
+    FIELDS,
+    Snapshot,
+    list_snapshots,
+    read_snapshot,
+    write_image,
+    write_scales,
+    write_signal,
+)
+
+FORMAT = "tissue-index"
+INDEX, SERIES, XDMF = "run.hdf", "run.hdf.series", "run.xmf"
+
+
+def write_index(folder: Path, snapshots: Sequence[Snapshot]) -> Path:
+    """Writes the index of a run.
+
+    Args:
+        folder: of the run.
+        snapshots: two or more, oldest first.
+
+    Raises:
+        InputError: they do not belong together.
+    """
+    first = snapshots[0]
+    for other in snapshots[1:]:
+        if (other.grid, other.fields) != (first.grid, first.fields):
+            raise InputError(
+                f"{other.path} has another grid or other fields than {first.path}; index snapshots "
+                "of one run only"
+            )
+    made = BytesIO()
+    # virtual datasets need v110; "latest" would make VTK read zero arrays without any error
+    with h5py.File(made, "w", libver=("earliest", "v110")) as file:
+        _write_root(file, snapshots)
+        _write_fields(file, snapshots)
+    path = folder / INDEX
+    publish(path, made.getbuffer())
+    return path
+
+
+def write_indices(folder: Path) -> tuple[Path, ...]:
+    """Writes, or writes anew, what shows the snapshots of a run as one.
+
+    Raises:
+        InputError: there is no snapshot, or they do not belong together.
+    """
+    paths = list_snapshots(folder)
+    if not paths:
+        raise InputError(f"{folder} holds no snapshots to index; give the folder of a run")
+    whole = [read_snapshot(path) for path in paths]
+    made = [write_series(folder, whole), write_xdmf(folder, whole)]
+    if len(whole) > 1:  # readers of VTK fail on a single time
+        made.append(write_index(folder, whole))
+    return tuple(made)
+
+
+def write_series(folder: Path, snapshots: Sequence[Snapshot]) -> Path:
+    """Writes the list of snapshots with their times, for ParaView; may be done while a run goes."""
+    files = [{"name": each.path.name, "time": each.time} for each in snapshots]
+    text = json.dumps({"file-series-version": "1.0", "files": files}, indent=1)
+    publish(folder / SERIES, text.encode())
+    return folder / SERIES
+
+
+def write_xdmf(folder: Path, snapshots: Sequence[Snapshot]) -> Path:
+    """Writes a description of the snapshots for readers that know XDMF and no VTKHDF."""
+    root = tree.Element("Xdmf", Version="3.0")
+    domain = tree.SubElement(root, "Domain")
+    series = tree.SubElement(
+        domain, "Grid", Name="run", GridType="Collection", CollectionType="Temporal"
+    )
+    for each in snapshots:
+        counts = " ".join(map(str, each.grid.shape))
+        grid = tree.SubElement(series, "Grid", Name="bone", GridType="Uniform")
+        tree.SubElement(grid, "Time", Value=repr(each.time))
+        tree.SubElement(grid, "Topology", TopologyType="3DCoRectMesh", Dimensions=counts)
+        geometry = tree.SubElement(grid, "Geometry", GeometryType="ORIGIN_DXDYDZ")
+        for numbers in (each.grid.origin, (each.grid.spacing,) * 3):
+            item = tree.SubElement(geometry, "DataItem", Dimensions="3", Format="XML")
+            item.text = " ".join(repr(float(x)) for x in numbers)
+        for name in each.fields:
+            field = tree.SubElement(
+                grid, "Attribute", Name=name, AttributeType="Scalar", Center="Node"
+            )
+            item = tree.SubElement(
+                field,
+                "DataItem",
+                Dimensions=counts,
+                NumberType="Float",
+                Precision="4",
+                Format="HDF",
+            )
+            item.text = f"{each.path.name}:/VTKHDF/PointData/{name}"
+    tree.indent(root)
+    publish(folder / XDMF, tree.tostring(root, xml_declaration=True, encoding="utf-8"))
+    return folder / XDMF
+
+
+def _write_root(file: h5py.File, snapshots: Sequence[Snapshot]) -> None:
+    times = np.array([each.time for each in snapshots])
+    file.attrs["NX_class"], file.attrs["default"] = "NXroot", "entry"
+    file.attrs["format"], file.attrs["format_version"] = FORMAT, "1.0"
+    file.attrs["Conventions"] = "VTKHDF NeXus"
+    file["time"] = times
+    file["time"].make_scale("time")
+    file["time"].attrs["units"] = "d"
+    file["step"] = np.array([each.step for each in snapshots], dtype="i8")
+    write_scales(file, snapshots[0].grid)
+    write_image(file, snapshots[0].grid, (2, 0))
+    steps = file["VTKHDF"].create_group("Steps")
+    steps.attrs["NSteps"] = np.int64(len(snapshots))
+    steps["Values"] = times
+
+
+def _write_fields(file: h5py.File, snapshots: Sequence[Snapshot]) -> None:
+    shape = snapshots[0].grid.shape
+    entry = file.create_group("entry")
+    entry.attrs["NX_class"], entry.attrs["default"] = "NXentry", DEFAULT_FIELD
+    for name in snapshots[0].fields:
+        layout = h5py.VirtualLayout((len(snapshots), *shape), dtype="f4")
+        for index, each in enumerate(snapshots):
+            # relative: the folder may be moved
+            source = f"./{each.path.name}"
+            layout[index] = h5py.VirtualSource(source, f"/VTKHDF/PointData/{name}", shape)
+        points = file["VTKHDF/PointData"]
+        dataset = points.create_virtual_dataset(name, layout, fillvalue=np.nan)
+        dataset.attrs["units"], dataset.attrs["long_name"] = FIELDS[name]
+        for dimension, axis in enumerate(("time", *AXES)):
+            dataset.dims[dimension].attach_scale(file[axis])
+        write_signal(file, name, ("time", *AXES))

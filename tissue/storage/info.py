@@ -1,0 +1,107 @@
+"""What a file or folder is, told in a few lines, and whether it is whole."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tissue.errors import InputError
+from tissue.storage import checkpoint, snapshot
+from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
+from tissue.storage.index import FORMAT as INDEX_FORMAT
+from tissue.storage.reading import opened
+from tissue.storage.snapshot import list_snapshots, read_snapshot
+from tissue.storage.tables import read_table
+
+
+def describe(path: Path) -> Iterator[str]:
+    """Lines about a snapshot, a checkpoint, an index or the folder of a run.
+
+    Raises:
+        InputError: it is none of these, or damaged.
+    """
+    path = Path(path)
+    if path.is_dir():
+        yield from _run(path)
+        return
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; give a run, a snapshot or a checkpoint")
+    with opened(path, _damaged(path)) as file:
+        kind = file.attrs.get("format")
+    if kind == snapshot.FORMAT:
+        yield from _snapshot(path)
+    elif kind == checkpoint.FORMAT:
+        yield from _checkpoint(path)
+    elif kind == INDEX_FORMAT:
+        yield from _index(path)
+    else:
+        raise InputError(f"{path} is HDF5 but was not written by tissue")
+
+
+def _damaged(path: Path) -> str:
+    return f"{path} is truncated, damaged or not HDF5"
+
+
+def _run(folder: Path) -> Iterator[str]:
+    metrics = read_table(folder / "metrics.csv")
+    snapshots, checkpoints = list_snapshots(folder), list_checkpoints(folder)
+    yield f"run         {folder}"
+    if len(metrics["time_day"]):
+        days, change = metrics["time_day"][-1], metrics["bv_tv_change_percent"][-1]
+        yield f"reached     day {days:g}, BV/TV {change:+.2f} %"
+    readers: tuple[tuple[str, list[Path], Callable[[Path], object]], ...] = (
+        ("snapshots", snapshots, _read_wholly),
+        ("checkpoints", checkpoints, read_checkpoint),
+    )
+    for name, paths, read in readers:
+        damaged = []
+        for each in paths:
+            try:
+                read(each)
+            except InputError:
+                damaged.append(each.name)
+        state = f"damaged: {', '.join(damaged)}" if damaged else "all whole"
+        yield f"{name:11s} {len(paths)}, {state if paths else 'none'}"
+
+
+def _read_wholly(path: Path) -> None:
+    found = read_snapshot(path)
+    for name in found.fields:
+        found.field(name)
+
+
+def _snapshot(path: Path) -> Iterator[str]:
+    found = read_snapshot(path)
+    nz, ny, nx = found.grid.shape
+    yield f"snapshot    of day {found.time:g}, step {found.step}"
+    yield f"grid        {nz} x {ny} x {nx} voxels [z, y, x] of {found.grid.spacing:g} um"
+    for name, unit in found.units.items():
+        values = found.field(name)
+        yield f"{name:24s} {values.min():.4g} .. {values.max():.4g} {unit}"
+    yield from _provenance(path)
+
+
+def _checkpoint(path: Path) -> Iterator[str]:
+    found = read_checkpoint(path)
+    nz, ny, nx = found.grid.shape
+    yield f"checkpoint  of day {found.time:g}, step {found.step}, whole"
+    yield f"grid        {nz} x {ny} x {nx} voxels [z, y, x] of {found.grid.spacing:g} um"
+    yield f"precision   {found.state['bone_volume_fraction'].dtype}"
+    yield from _provenance(path)
+
+
+def _index(path: Path) -> Iterator[str]:
+    with opened(path, _damaged(path)) as file:
+        times = file["time"][()]
+        missing = {
+            source.file_name
+            for source in file["VTKHDF/PointData/bone_volume_fraction"].virtual_sources()
+            if not (path.parent / source.file_name).is_file()
+        }
+    yield f"index       of {len(times)} snapshots, day {times[0]:g} to {times[-1]:g}"
+    yield f"missing     {', '.join(sorted(missing)) if missing else 'none'}"
+
+
+def _provenance(path: Path) -> Iterator[str]:
+    wanted = ("created", "tissue", "jax", "device", "git_commit", "config_sha256", "parent")
+    with opened(path, _damaged(path)) as file:
+        found = {key: str(value) for key, value in file["provenance"].attrs.items()}
+    yield from (f"{key:24s} {found[key]}" for key in wanted if key in found)

@@ -1,0 +1,29 @@
+"""HDF5 files that may be anything: an answer, or one sentence."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+
+from tissue.errors import InputError
+
+
+@contextmanager
+def opened(path: Path, damaged: str) -> Iterator[h5py.File]:
+    """A file to read from.
+
+    Args:
+        path: the file.
+        damaged: what to say if it cannot be read.
+
+    Raises:
+        InputError: it cannot be opened, or what the block does with it fails.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except InputError:
+        raise
+    except Exception as error:  # a damaged file may lead HDF5 and h5py to fail in any way
+        raise InputError(damaged) from error

@@ -120,12 +120,13 @@ def _column(run: Run, name: str) -> np.ndarray:
 
 
 def slices(run: Run, name: str) -> "Figure":
-    """A field in the middle plane at up to four times, with the outline of bone and a scale."""
+    """A field in a plane through the middle at up to four times, with bone and a scale."""
     times = _spread(len(run.snapshots))
     planes = [_middle(run.field(name, i)) for i in times]
     low, high = min(p.min() for p in planes), max(p.max() for p in planes)
     unit, long_name = FIELDS[name]
-    figure = _figure(WIDTH, WIDTH / len(times) + 0.75)
+    rows, columns = planes[0].shape
+    figure = _figure(WIDTH, min(WIDTH / len(times) * rows / columns, 8.0) + 0.75)
     row = figure.subplots(1, len(times), squeeze=False)[0]
     for axes, index, plane in zip(row, times, planes, strict=True):
         image = _show(axes, run, plane, vmin=low, vmax=high, cmap="viridis")
@@ -257,7 +258,9 @@ def _spread(count: int) -> list[int]:
 
 
 def _middle(field: np.ndarray) -> np.ndarray:
-    return np.asarray(field[field.shape[0] // 2])
+    """The plane across the middle of the shortest edge of the box, of equal ones z."""
+    axis = int(np.argmin(field.shape))
+    return np.asarray(np.take(field, field.shape[axis] // 2, axis))
 
 
 def _show(axes: "Axes", run: Run, plane: np.ndarray, **how: Any) -> Any:

@@ -14,8 +14,8 @@ from tissue.simulation.machine import usable_memory
 from tissue.simulation.places import local_forcing
 
 FIELDS_IN_MEMORY = 120
-"""Fields that a run takes at its peak: two thirds alive in a step, the rest lost between them in the
-heap, or of a checkpoint that is being written (`benchmarks/forecast.py`)."""
+"""Fields that a run takes at its peak: two thirds alive in a step, the rest lost between them in
+the heap, or of a checkpoint that is being written (`benchmarks/forecast.py`)."""
 
 SNAPSHOTS_IN_MEMORY = 2
 """On a slow disk: one that is being written and one that waits."""

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "scenario": {"scenario", "geometry", "model", "units", "errors"},
     "storage": {"storage", "geometry.grid", "errors"},
     "simulation": {"simulation", "scenario", "storage", "model", "kernels", "geometry", "errors"},
-    "analysis": {"analysis", "storage", "geometry", "errors"},
+    "analysis": {"analysis", "storage", "geometry", "units", "errors"},
     "verification": {
         "verification",
         "simulation",
@@ -47,6 +47,7 @@ MAY_IMPORT = {
         "simulation",
         "storage",
         "scenario",
+        "geometry",
         "model",
         "units",
         "errors",
@@ -61,6 +62,14 @@ KERNELS_ONLY = {"jax", "numpy", "jaxtyping"}
 ONLY_IN = {"h5py": ("tissue/storage/", "tissue/geometry/images.py")} | dict.fromkeys(
     ("matplotlib", "mpl_toolkits"), ("tissue/analysis/",)
 )
+NAMED_OTHERWISE = {
+    "vtkmodules": "vtk",
+    "skimage": "scikit-image",
+    "PIL": "pillow",
+    "py_aimio": "aimio-py",
+}
+"""Packages that are imported by another name than they are installed by."""
+
 SPEAK = {"cli", "commands"}
 LAZY = {"matplotlib", "mpl_toolkits"}
 MOST_LINES = 350
@@ -238,9 +247,9 @@ def test_every_third_party_import_is_a_declared_dependency() -> None:
         name.split(".")[0] for path in FILES for name, _, _ in imports(ast.parse(source_of(path)))
     }
     ours = {"tissue", "mpl_toolkits"}
-    used = {"vtk" if name == "vtkmodules" else name for name in used}
+    used = {NAMED_OTHERWISE.get(name, name) for name in used}
     extras = project()["project"]["optional-dependencies"]
-    named = {re.split(r"[^\w.-]", text)[0] for text in extras["fast"] + extras["viewers"]}
+    named = {re.split(r"[^\w.-]", text)[0] for texts in extras.values() for text in texts}
     optional = named & used | {"isal"}
     third_party = {name.lower() for name in used - ours - sys.stdlib_module_names}
     assert third_party == declared | optional

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tissue.analysis.render import View, box_edges, picture_of_bone, pictures_of_loss
+from tissue.analysis.rays import View, box_edges
+from tissue.analysis.render import picture_of_bone, pictures_of_loss
 
 Array = NDArray[np.float32]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from tissue.analysis import plot
+from tissue.analysis import summary
 from tissue.cli import main
 from tissue.commands.common import BAD_INPUT
 from tissue.simulation import run as running
@@ -39,7 +39,7 @@ def logging_as_before() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plot, "_WIDTH", 60)
+    monkeypatch.setattr(summary, "_WIDTH", 60)
 
 
 @pytest.fixture(autouse=True)

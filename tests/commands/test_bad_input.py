@@ -166,11 +166,11 @@ def test_a_key_in_brackets_is_one_of_the_run_file() -> None:
 
     keys = {(".".join(path), key) for path, table in tables().items() for key in table.model_fields}
     for name in ("geometry/images.py", "geometry/load.py", "geometry/synthetic.py"):
-        source = (Path(tissue.__file__).parent / name).read_text()
+        source = (Path(tissue.__file__).parent / name).read_text(encoding="utf-8")
         named = set(re.findall(r"\[(geometry[a-z.]*)\] (\w+)", source))
         assert named
         assert named <= keys
-    source = (Path(tissue.__file__).parent / "simulation/plan.py").read_text()
+    source = (Path(tissue.__file__).parent / "simulation/plan.py").read_text(encoding="utf-8")
     named = {
         tuple(found) for found in re.findall(r"(geometry(?:\.synthetic)?)\.([a-z]+)\"", source)
     }

@@ -58,7 +58,7 @@ def test_a_run_tells_its_plan_and_its_result(
 def test_warnings_reach_the_screen_but_not_the_quiet(
     capfd: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tissue.analysis.plot.write_summary", lambda folder, name: folder)
+    monkeypatch.setattr("tissue.analysis.summary.write_summary", lambda folder, name: folder)
     command = ["run", str(TINY), "--set", "run.duration=0.5 day", "--out", str(tmp_path)]
     odd = ["--set", "parameters.k_I=7 1/day", "--overwrite"]
     assert main([*command, *odd]) == 0

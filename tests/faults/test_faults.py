@@ -73,11 +73,12 @@ def test_a_full_disk_stops_the_run_and_room_lets_it_go_on(
 
 def test_a_folder_that_vanishes_stops_the_run(run_file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "gone"
-    process = subprocess.Popen(command(run_file, folder), stderr=subprocess.PIPE, text=True)
-    while not list_snapshots(folder):
-        assert process.poll() is None
-    shutil.rmtree(folder)
-    _, told = process.communicate(timeout=TIMEOUT)
+    words = command(run_file, folder)
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        while not list_snapshots(folder):
+            assert process.poll() is None
+        folder.rename(tmp_path / "elsewhere")
+        _, told = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 1
     assert "cannot be written to (No such file or directory)" in told
     assert "Traceback" not in told
@@ -102,9 +103,9 @@ assert seen > 3, seen
 
 def test_a_viewer_may_read_while_the_run_writes(run_file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "watched"
-    viewer = subprocess.Popen([sys.executable, "-c", READER, str(folder)])
-    subprocess.run(command(run_file, folder), check=True, timeout=TIMEOUT)
-    assert viewer.wait(60) == 0
+    with subprocess.Popen([sys.executable, "-c", READER, str(folder)]) as viewer:
+        subprocess.run(command(run_file, folder), check=True, timeout=TIMEOUT)
+        assert viewer.wait(60) == 0
 
 
 def test_files_of_other_versions_are_told_apart(whole: Path, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_the_plan_in_words(tiny: RunConfig) -> None:
     assert steps == "steps      of 0.5 day, or as much less as lands on every snapshot"
     _, adaptive, *_ = plan(replace(tiny, step=None), geometry()).lines()
     assert adaptive.startswith("steps      adaptive: 0.2 percentage points of BV/TV change")
-    assert memory.endswith("793 MB")
+    assert memory.endswith("953 MB")
     assert (
         "3 snapshots and two checkpoints (about 492 kB), metrics.csv, ledger.csv, run.toml"
         in writes
@@ -114,7 +114,7 @@ def test_coarse_voxels_are_warned_of(tiny: RunConfig, preset: str, edge: float) 
 def test_too_little_memory_is_warned_of(tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tissue.simulation.plan.usable_memory", lambda: 400_000_000)
     (warning,) = plan(tiny, geometry()).warnings
-    assert "needs about 793 MB of memory and there are 400 MB" in warning
+    assert "needs about 953 MB of memory and there are 400 MB" in warning
 
 
 def test_short_steps_in_float32_are_warned_of(tiny: RunConfig) -> None:

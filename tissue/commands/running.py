@@ -50,7 +50,7 @@ def _run(options: argparse.Namespace) -> int:
     config = config_of(options)
     _log_to_screen(logging.ERROR if options.quiet else logging.INFO)
     from tissue import backend
-    from tissue.analysis.plot import write_summary
+    from tissue.analysis.summary import write_summary
     from tissue.simulation.run import run
 
     backend.keep_compiled()

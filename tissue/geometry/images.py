@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -12,6 +13,7 @@ import SimpleITK as sitk
 import tifffile
 
 from tissue.errors import InputError
+from tissue.geometry.scanners import Volume, is_scanco, read_dicom, read_scanco, series_in
 
 MICROMETRES = {
     "nm": 1e-3,
@@ -29,7 +31,10 @@ MICROMETRES = {
 ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd", ".nii", ".nii.gz")
 TIFF_SUFFIXES = (".tif", ".tiff")
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".nc")
-KNOWN = "NRRD, MetaImage, NIfTI, TIFF (a file or a folder of slices), .npy or HDF5"
+KNOWN = (
+    "NRRD, MetaImage, NIfTI, TIFF (a file or a folder of slices), a folder of DICOM slices,"
+    " Scanco AIM or ISQ, .npy or HDF5"
+)
 
 VoxelSize = tuple[float, float, float]
 
@@ -41,10 +46,12 @@ class Image:
     Attributes:
         values: grey values [z, y, x], in the file's own dtype and units.
         voxel_size: voxel edges (z, y, x) [um]; None where the file does not say.
+        unit: of the values, where the format knows one.
     """
 
     values: np.ndarray
     voxel_size: VoxelSize | None
+    unit: str = ""
 
 
 def read_image(file: Path, dataset: str | None = None) -> Image:
@@ -79,7 +86,9 @@ def _is_hdf5(file: Path) -> bool:
 def _reader(file: Path) -> Callable[[Path], Image]:
     name = file.name.lower()
     if file.is_dir():
-        return _read_tiff_folder
+        return _read_folder
+    if is_scanco(file):
+        return partial(_read_scan, read_scanco)
     if name.endswith(ITK_SUFFIXES):
         return _read_itk
     if name.endswith(TIFF_SUFFIXES):
@@ -218,12 +227,22 @@ def _tiff_values(file: Path, series: Any) -> np.ndarray:
             raise _unreadable(file, error) from error
 
 
-def _read_tiff_folder(folder: Path) -> Image:
+def _read_scan(read: Callable[[Path], Volume], file: Path) -> Image:
+    try:
+        values, edges, unit = read(file)
+    except (ValueError, RuntimeError, OSError) as error:
+        raise _unreadable(file, error) from error
+    return Image(values, _positive(tuple(1e3 * edge for edge in edges)), unit)
+
+
+def _read_folder(folder: Path) -> Image:
     files = [path for path in folder.iterdir() if path.suffix.lower() in TIFF_SUFFIXES]
+    if not files and series_in(folder):
+        return _read_scan(read_dicom, folder)
     if len(files) < 2:
         raise InputError(
-            f"[geometry] file: the folder {folder} holds {len(files)} TIFF files;"
-            " give a folder of 2-D slices, or the image file itself."
+            f"[geometry] file: the folder {folder} holds {len(files)} TIFF files and no DICOM"
+            " series; give a folder of 2-D slices, or the image file itself."
         )
     files.sort(key=_natural)
     slices = [_read_tiff(path) for path in files]

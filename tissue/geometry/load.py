@@ -39,6 +39,7 @@ class ImageSettings:
         dataset: path inside an HDF5 file.
         voxel_size: edges (z, y, x), or one for all [um]; overrides the file's own.
         crop: voxel ranges [start, stop) to keep in z, y, x.
+        region: mask image of the region of interest, of the same voxels as the image.
         smooth: standard deviation of a Gaussian filter on the grey values [um].
         threshold: bone is above it [grey value of the file], or "otsu".
         resample: wanted edge of the cubic voxels [um]; None: the smallest of the file.
@@ -50,6 +51,7 @@ class ImageSettings:
     dataset: str | None = None
     voxel_size: float | VoxelSize | None = None
     crop: Crop | None = None
+    region: Path | None = None
     smooth: float = 0.0
     threshold: float | Literal["otsu"] = "otsu"
     resample: float | None = None
@@ -95,17 +97,23 @@ def load_image(settings: ImageSettings) -> Geometry:
     journal.log.append(
         f"read {settings.file.name}: {_by(image.values.shape)} voxels (z, y, x),"
         f" {image.values.dtype}, values {_range(image.values)}"
+        + (f" ({image.unit})" if image.unit else "")
     )
     voxel = _voxel_size(image.voxel_size, settings.voxel_size, journal)
-    grey = _cropped(image.values, settings.crop, journal)
+    inside, crop = _region(settings, image.values, journal)
+    grey = _cropped(image.values, crop, journal)
     grey = _smoothed(grey, settings.smooth, voxel, journal)
-    threshold = _threshold(grey, settings.threshold, journal)
+    if inside is None:
+        threshold = _threshold(grey, settings.threshold, journal)
+    else:
+        threshold = _threshold(grey[inside], settings.threshold, journal)
+        grey = np.where(inside, grey, grey.min())
     sampling = _sampling(settings.resample, grey.shape, voxel, journal)
     bone = _segmented(grey, threshold, voxel, sampling, journal)
     bone = cleaned(bone, settings.keep_largest, settings.close_pockets, journal)
     _warn_if_thin(bone, sampling, journal)
     fraction = partial_volumes(bone, sampling.factor, sampling.spacing, journal)
-    start = (0, 0, 0) if settings.crop is None else tuple(first for first, _ in settings.crop)
+    start = (0, 0, 0) if crop is None else tuple(first for first, _ in crop)
     oz, oy, ox = (
         round((first - 0.5) * edge + sampling.spacing / 2, DIGITS)
         for first, edge in zip(start, voxel, strict=True)
@@ -187,6 +195,40 @@ def _voxel_size(
             f" {_edges(header)} um; the run file's is used"
         )
     return chosen
+
+
+def _region(
+    settings: ImageSettings, values: np.ndarray, journal: Journal
+) -> tuple[np.ndarray | None, Crop | None]:
+    """The region of interest within the crop, which without one is its bounding box."""
+    if settings.region is None:
+        return None, settings.crop
+    try:
+        mask = read_image(settings.region).values > 0
+    except InputError as error:
+        told = str(error).removeprefix("[geometry] file: ")
+        raise InputError(f"[geometry] region: {told}") from None
+    if mask.shape != values.shape:
+        raise InputError(
+            f"[geometry] region: {settings.region.name} has {_by(mask.shape)} voxels and the image"
+            f" {_by(values.shape)}; give a mask of the same voxels."
+        )
+    if not mask.any():
+        raise InputError(
+            f"[geometry] region: {settings.region.name} marks no voxel; mark the region with values"
+            " above 0."
+        )
+    crop = settings.crop
+    if crop is None:
+        places = [np.flatnonzero(mask.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
+        z, y, x = ((int(along[0]), int(along[-1]) + 1) for along in places)
+        crop = (z, y, x)
+    inside = _cropped(mask, crop, Journal())
+    journal.log.append(
+        f"kept the region {settings.region.name}: {inside.mean():.1%} of its box; what lies outside"
+        " counts as marrow"
+    )
+    return inside, crop
 
 
 def _cropped(values: np.ndarray, crop: Crop | None, journal: Journal) -> np.ndarray:

@@ -184,6 +184,7 @@ def _geometry(table: GeometryTable, folder: Path, seed: int) -> ImageSettings | 
         dataset=table.dataset,
         voxel_size=table.voxel_size,
         crop=table.crop,
+        region=(folder / Path(table.region).expanduser()).resolve() if table.region else None,
         smooth=table.smooth,
         threshold=table.threshold,
         resample=table.resample,

@@ -54,6 +54,8 @@ def resolved_tables(config: RunConfig) -> dict[str, str]:
             found[f"{table}.{key}"] = _toml(value)
     if isinstance(config.geometry, ImageSettings):
         found["geometry.file"] = _toml(config.geometry.file.name)
+        if config.geometry.region:
+            found["geometry.region"] = _toml(config.geometry.region.name)
     if config.disease.pannus and config.disease.pannus.mask:
         found["disease.pannus.mask"] = _toml(config.disease.pannus.mask.name)
     for number, therapy in enumerate(config.therapies, start=1):
@@ -67,6 +69,8 @@ def config_hash(config: RunConfig) -> str:
     tables = _tables(config, config.source.parent)
     if isinstance(config.geometry, ImageSettings):
         tables["geometry"]["file"] = config.geometry.file.name
+        if config.geometry.region:
+            tables["geometry"]["region"] = config.geometry.region.name
     everything = tables, [_therapy(each) for each in config.therapies]
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 
@@ -118,6 +122,7 @@ def _geometry(
         "dataset": settings.dataset,
         "voxel_size": _lengths(settings.voxel_size),
         "crop": settings.crop,
+        "region": _relative(settings.region, folder) if settings.region else None,
         "threshold": settings.threshold,
         "smooth": units.exact(settings.smooth, "um"),
         "resample": _lengths(settings.resample),

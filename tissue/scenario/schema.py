@@ -106,6 +106,9 @@ class GeometryTable(Table):
         default=None,
         description="three ranges of voxels [[z0, z1], [y0, y1], [x0, x1]], each 0 <= start < end",
     )
+    region: Annotated[str | None, BeforeValidator(as_text)] = Field(
+        default=None, min_length=1, description="the path of a mask image of the same voxels"
+    )
     threshold: Finite | Literal["otsu"] = Field(
         default="otsu", description="a finite number or 'otsu'"
     )

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from tissue import __version__
-from tissue.geometry.images import TIFF_SUFFIXES
 from tissue.geometry.load import ImageSettings
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import config_hash, resolved_toml
@@ -48,8 +47,8 @@ def provenance(config: RunConfig, folder: Path, bone: np.ndarray, *, given: bool
 
 
 def input_hash(image: Path) -> str:
-    """SHA-256 of an image file, or of the slices in a folder one after the other."""
-    slices = (path for path in image.glob("*") if path.suffix.lower() in TIFF_SUFFIXES)
+    """SHA-256 of an image file, or of the files in a folder one after the other."""
+    slices = (path for path in image.glob("*") if path.is_file())
     digest = hashlib.sha256()
     for path in sorted(slices) if image.is_dir() else [image]:
         with path.open("rb") as opened:

@@ -156,6 +156,16 @@ def read_snapshot(path: Path) -> Snapshot:
         return _read_header(path, file)
 
 
+def read_provenance(path: Path) -> dict[str, str]:
+    """What made a snapshot: versions, hashes, the machine.
+
+    Raises:
+        InputError: the file is truncated, damaged or not a snapshot.
+    """
+    with opened(path, f"{path} is truncated, damaged or not HDF5") as file:
+        return {name: str(value) for name, value in file["provenance"].attrs.items()}
+
+
 def list_snapshots(folder: Path) -> list[Path]:
     """Lists the finished snapshots in a run folder, oldest first."""
     return sorted(Path(folder).glob("snap_*.hdf"))

@@ -7,7 +7,8 @@ import pytest
 from matplotlib.image import imread
 from numpy.typing import NDArray
 
-from tissue.analysis import plot
+from tissue.analysis import summary
+from tissue.analysis.panels import round_length
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.storage.snapshot import write_snapshot
@@ -27,7 +28,7 @@ BLUE = np.array([0x00, 0x72, 0xB2]) / 255
 
 @pytest.fixture(autouse=True)
 def small_renderings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plot, "_WIDTH", 100)
+    monkeypatch.setattr(summary, "_WIDTH", 100)
 
 
 def strut(radius: float, grid: Grid = GRID) -> NDArray[np.float32]:
@@ -54,7 +55,7 @@ def share_of(colour: NDArray[np.float64], picture: NDArray[np.float32]) -> float
 
 
 def test_the_summary_is_a_full_picture(tmp_path: Path) -> None:
-    path = plot.write_summary(make_run(tmp_path, strut(6), strut(5.5), strut(4)))
+    path = summary.write_summary(make_run(tmp_path, strut(6), strut(5.5), strut(4)))
     assert path == tmp_path / "summary.png"
     assert path.stat().st_size < 1.5e6
     picture = imread(path)
@@ -72,8 +73,8 @@ def test_the_summary_is_a_full_picture(tmp_path: Path) -> None:
 def test_a_slice_shows_loss_in_orange_and_gain_in_blue(tmp_path: Path) -> None:
     (tmp_path / "loss").mkdir()
     (tmp_path / "gain").mkdir()
-    loss = imread(plot.write_summary(make_run(tmp_path / "loss", strut(6), strut(3))))
-    gain = imread(plot.write_summary(make_run(tmp_path / "gain", strut(3), strut(6))))
+    loss = imread(summary.write_summary(make_run(tmp_path / "loss", strut(6), strut(3))))
+    gain = imread(summary.write_summary(make_run(tmp_path / "gain", strut(3), strut(6))))
     assert share_of(ORANGE, loss) > 0.01 > share_of(BLUE, loss)
     assert share_of(BLUE, gain) > 0.01 > share_of(ORANGE, gain)
 
@@ -84,21 +85,21 @@ def test_a_slice_shows_loss_in_orange_and_gain_in_blue(tmp_path: Path) -> None:
     ids=["all bone gone", "never any bone", "one snapshot"],
 )
 def test_unusual_runs_are_drawn(tmp_path: Path, bones: tuple[NDArray[np.float32], ...]) -> None:
-    picture = imread(plot.write_summary(make_run(tmp_path, *bones, days=1)))
+    picture = imread(summary.write_summary(make_run(tmp_path, *bones, days=1)))
     assert np.ptp(picture[..., :3]) > 0.5
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"metrics\.csv does not exist"):
-        plot.write_summary(tmp_path)
+        summary.write_summary(tmp_path)
     with pytest.raises(InputError, match="no rows yet"):
-        plot.write_summary(make_run(tmp_path, days=0))
+        summary.write_summary(make_run(tmp_path, days=0))
     with pytest.raises(InputError, match="no snapshots"):
-        plot.write_summary(make_run(tmp_path))
+        summary.write_summary(make_run(tmp_path))
     with Table(tmp_path / "metrics.csv", ["time_day", "bv_tv"]):
         pass
     with pytest.raises(InputError, match="lacks bv_tv_change_percent"):
-        plot.write_summary(tmp_path)
+        summary.write_summary(tmp_path)
 
 
 def test_snapshots_of_two_runs_are_refused(tmp_path: Path) -> None:
@@ -107,11 +108,11 @@ def test_snapshots_of_two_runs_are_refused(tmp_path: Path) -> None:
     fields = {"bone_volume_fraction": strut(2, other)}
     write_snapshot(tmp_path, grid=other, step=9, time=9, fields=fields, provenance={})
     with pytest.raises(InputError, match="different grids"):
-        plot.write_summary(tmp_path)
+        summary.write_summary(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("limit", "length"), [(0.3, 0.2), (1.0, 1.0), (140.0, 100.0), (499.0, 200.0), (700.0, 500.0)]
 )
 def test_scale_bars_have_round_lengths(limit: float, length: float) -> None:
-    assert plot._round_length(limit) == pytest.approx(length)
+    assert round_length(limit) == pytest.approx(length)

@@ -1,0 +1,54 @@
+"""Makes the pictures of docs/gallery.md from the ready-made runs.
+
+usage: python docs/gallery.py [--again]
+
+Runs that are in runs/out already are drawn as they are; --again makes them anew. Minutes of two
+cores in all.
+"""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tissue.analysis import figures
+from tissue.storage.results import Run, open_run
+
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / "docs" / "gallery"
+RUNS = ROOT / "runs" / "out"
+
+
+def made(name: str, again: bool) -> Run:
+    """A ready-made run, made if it is not there."""
+    folder = RUNS / name
+    if again or not (folder / "run.hdf").is_file():
+        command = [sys.executable, "-m", "tissue", "run", name, "--out", str(folder)]
+        subprocess.run([*command, "--overwrite", "--quiet"], check=True)
+    return open_run(folder)
+
+
+def main() -> None:
+    """Draws all pictures."""
+    again = "--again" in sys.argv[1:]
+    OUT.mkdir(exist_ok=True)
+    figures.DPI = 110
+
+    def curves(file: str, names: Sequence[str]) -> None:
+        figures.save(figures.curves([made(name, again) for name in names]), OUT / file)
+
+    with figures.styled():
+        shrew = made("shrew", again)
+        figures.save(figures.loss(shrew), OUT / "shrew_loss.png")
+        figures.save(figures.slices(shrew, "rankl"), OUT / "shrew_rankl.png")
+        erosion = made("ra-erosion", again)
+        figures.save(figures.sites(erosion), OUT / "arthritis_sites.png")
+        figures.save(figures.slices(erosion, "il1"), OUT / "arthritis_il1.png")
+        curves("arthritis_treated.png", ("ra-erosion", "ra-anakinra"))
+        curves("ovariectomy.png", ("ovx-mouse", "knockout-il1-receptor"))
+        curves("denosumab.png", ("postmenopausal", "denosumab-stop", "zoledronate"))
+        figures.animation(shrew, OUT / "shrew.gif")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""Figures that are drawn, labelled, and the same every time."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from analysis.test_report import made
+from matplotlib.image import imread
+from PIL import Image
+
+from tissue.analysis import figures
+from tissue.analysis.dynamic import DYNAMIC, dynamic
+from tissue.analysis.render import picture_of_sites
+from tissue.cli import main
+from tissue.storage.results import open_run
+
+Told = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def small_renderings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "SOLID", 60)
+    monkeypatch.setattr(figures, "FRAME", 60)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    place = tmp_path_factory.mktemp("figures")
+    return [made(place / "untreated", 0.2), made(place / "treated", 0.1)]
+
+
+def test_every_figure_is_drawn_the_same_every_time(
+    folders: list[Path], tmp_path: Path, capfd: Told
+) -> None:
+    words = ["plot", str(folders[0]), "--format", "svg", "--out"]
+    assert main([*words, str(tmp_path / "one")]) == 0
+    assert main([*words, str(tmp_path / "two")]) == 0
+    names = {path.name for path in (tmp_path / "one").iterdir()}
+    assert names == {
+        *("curves.svg", "slices_bone_volume_fraction.svg", "slices_rankl.svg"),
+        *("sites.svg", "loss.svg", "loss.gif"),
+    }
+    for name in names:
+        one, two = (tmp_path / folder / name for folder in ("one", "two"))
+        assert one.read_bytes() == two.read_bytes(), name
+    assert len(capfd.readouterr().out.splitlines()) == 2 * len(names)
+
+
+@pytest.mark.parametrize("kind", ["pdf", "png"])
+def test_other_formats(folders: list[Path], tmp_path: Path, kind: str) -> None:
+    for place in ("one", "two"):
+        words = ["plot", *map(str, folders), "--kind", "curves", "--format", kind]
+        assert main([*words, "--out", str(tmp_path / place)]) == 0
+    one, two = (tmp_path / place / f"curves.{kind}" for place in ("one", "two"))
+    assert one.read_bytes() == two.read_bytes()
+    if kind == "png":
+        assert imread(one)[..., :3].std() > 0.05
+
+
+def test_curves_of_several_runs_have_a_legend(folders: list[Path]) -> None:
+    runs = [open_run(folder) for folder in folders]
+    with figures.styled():
+        figure = figures.curves(runs)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["untreated", "treated"]
+    assert all(axes.get_ylabel() for axes in figure.axes)
+    assert {axes.get_xlabel() for axes in figure.axes[3:]} == {"time [day]"}
+
+
+def test_slices_tell_their_unit_and_their_days(folders: list[Path]) -> None:
+    figure = figures.slices(open_run(folders[0]), "rankl")
+    *planes, bar = figure.axes
+    assert [axes.get_title() for axes in planes] == ["day 0", "day 7", "day 14"]
+    assert bar.get_ylabel() == "RANKL in marrow fluid [pM]"
+    assert all(axes.collections for axes in planes)  # the outline of bone
+
+
+def test_nothing_is_cut_off(folders: list[Path]) -> None:
+    run = open_run(folders[0])
+    with figures.styled():
+        for figure in (figures.curves([run]), figures.slices(run, "rankl"), figures.sites(run)):
+            figure.canvas.draw()
+            box = np.array(figure.get_tightbbox().extents)
+            width, height = figure.get_size_inches()
+            assert box.min() > -0.01
+            assert box[2] < width + 0.01
+            assert box[3] < height + 0.01
+
+
+def test_sites_are_coloured_by_what_happened() -> None:
+    bone = np.zeros((24, 24, 24), "f4")
+    bone[:12] = 1
+    thinner, thicker = bone.copy(), bone.copy()
+    thinner[10:12], thicker[12:14] = 0, 1
+    red, blue = (
+        (lambda p: float((p[..., 0] - p[..., 2])[p[..., 3] > 0.9].mean()))(
+            picture_of_sites(bone, after, width=120)
+        )
+        for after in (thinner, thicker)
+    )
+    plain = picture_of_sites(bone, bone, width=120)
+    same = float((plain[..., 0] - plain[..., 2])[plain[..., 3] > 0.9].mean())
+    assert red > same + 0.05
+    assert blue < same - 0.05
+
+
+def test_the_animation_has_a_picture_for_every_snapshot(
+    folders: list[Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "loss.gif"
+    figures.animation(open_run(folders[0]), path)
+    with Image.open(path) as image:
+        assert getattr(image, "n_frames", 0) >= 3
+
+
+def test_dynamic_measures(folders: list[Path]) -> None:
+    run = open_run(folders[0])
+    start, _, end = dynamic(run)
+    assert set(end) == set(DYNAMIC)
+    assert (start["ev_bv"], start["fv_bv"], end["fv_bv"]) == (0, 0, 0)
+    lost = 100 * (
+        1 - run.field("bone_volume_fraction").mean() / run.field("bone_volume_fraction", 0).mean()
+    )
+    assert end["ev_bv"] == pytest.approx(lost, rel=1e-5)
+    assert end["n_oc_bs"] == 3
+    assert end["ob_s_bs"] == pytest.approx(100 * 3 * 150e-6)
+    assert end["mar"] * end["ms_bs"] / 100 == pytest.approx(end["bfr_bs"])
+
+
+def test_metrics_of_a_run_and_of_a_snapshot(folders: list[Path], capfd: Told) -> None:
+    assert main(["metrics", str(folders[0]), "--csv"]) == 0
+    head, *rows = capfd.readouterr().out.splitlines()
+    assert head.startswith("time_day,bv_tv,bs_bv")
+    assert len(rows) == 3
+    table = (folders[0] / "morphometry.csv").read_bytes()
+    assert main(["metrics", str(folders[0])]) == 0
+    assert "Tb.Th" in capfd.readouterr().out
+    assert (folders[0] / "morphometry.csv").read_bytes() == table  # nothing is made twice
+    snapshot = sorted(folders[0].glob("snap_*.hdf"))[0]
+    assert main(["metrics", str(snapshot), "--csv"]) == 0
+    _, row = capfd.readouterr().out.splitlines()
+    assert row.split(",")[1:4] == rows[0].split(",")[1:4]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["plot", "RUN", "--kind", "pie"], "--kind 'pie' is not known; it must be one of curves"),
+        (["plot", "RUN", "--format", "bmp"], "--format 'bmp' is not known; it must be one of pdf"),
+        (["plot", "RUN", "--field", "il9"], "has no field 'il9'"),
+        (["plot", "gone"], "gone/metrics.csv does not exist"),
+        (["metrics", "gone"], "there is no "),
+        (["metrics", "RUN", "--mineral-density", "-1"], "--mineral-density -1 must be > 0"),
+        (["report", "gone"], "gone/metrics.csv does not exist"),
+        (["watch", "gone"], "gone/metrics.csv does not exist"),
+        (["watch", "RUN", "--port", "70000"], "--port 70000 must lie between"),
+    ],
+)
+def test_a_mistake_is_told(folders: list[Path], capfd: Told, words: list[str], told: str) -> None:
+    assert main([str(folders[0]) if word == "RUN" else word for word in words]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert told in err
+    assert err.count("\n") == 1

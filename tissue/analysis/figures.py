@@ -1,0 +1,280 @@
+"""Figures for a paper: at column width, vector where they can be, the same bytes every time."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tissue.analysis.panels import (
+    FAINT,
+    FORMED,
+    INK,
+    LOST,
+    RUNS,
+    coloured,
+    draw_scale,
+    draw_surface,
+    frame,
+    label,
+    tidy,
+)
+from tissue.analysis.render import picture_of_bone, picture_of_sites, pictures_of_loss
+from tissue.errors import InputError
+from tissue.storage.results import Run
+from tissue.storage.snapshot import FIELDS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BONE = "bone_volume_fraction"
+WIDTH = 7.2  # inch: two columns of a journal
+TEXT = 8.0  # points
+MOST_TIMES = 4
+"""Times that stand side by side."""
+
+SOLID, FRAME = 700, 500
+"""Width of renderings in a figure and in an animation [pixel]."""
+
+FORMATS = ("pdf", "svg", "png")
+DPI = 200
+
+STYLE: Mapping[str, Any] = {
+    "font.size": TEXT,
+    "axes.titlesize": TEXT + 1,
+    "axes.labelsize": TEXT,
+    "legend.fontsize": TEXT,
+    "legend.frameon": False,
+    "lines.linewidth": 1.4,
+    "pdf.fonttype": 42,  # text that can be edited
+    "svg.fonttype": "path",
+    "svg.hashsalt": "tissue",  # or every file would differ
+}
+
+CURVES: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
+    ("change in BV/TV [%]", (("bv_tv_change_percent", ""),)),
+    (
+        "rate [\N{MICRO SIGN}m/day]",
+        (("resorption_um_per_day", "resorption"), ("formation_um_per_day", "formation")),
+    ),
+    ("N.Oc/BS [1/mm\N{SUPERSCRIPT TWO}]", (("osteoclasts_per_mm2", ""),)),
+    ("N.Ob/BS [1/mm\N{SUPERSCRIPT TWO}]", (("osteoblasts_per_mm2", ""),)),
+    ("RANKL/OPG at the surface", (("rankl_pM/opg_pM", ""),)),
+    ("IL-1 in marrow [pM]", (("il1_marrow_pM", ""),)),
+)
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """The style of all figures; matplotlib is left as it was."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(dict(STYLE)):
+        yield
+
+
+def curves(runs: Sequence[Run]) -> "Figure":
+    """Time courses; several runs are laid over each other, with a legend."""
+    figure = _figure(WIDTH, 4.1)
+    panels = figure.subplots(2, 3, sharex=True).ravel()
+    for axes, (title, columns) in zip(panels, CURVES, strict=True):
+        for index, run in enumerate(runs):
+            for position, (column, name) in enumerate(columns):
+                alone = len(runs) == 1 and len(columns) > 1
+                axes.plot(
+                    run.metrics["time_day"],
+                    _column(run, column),
+                    color=(LOST, FORMED)[position] if alone else RUNS[index % len(RUNS)],
+                    ls="--" if position and not alone else "-",
+                    label=name if alone else None,
+                )
+        axes.set_ylabel(title)
+        tidy(axes, TEXT)
+        if len(columns) > 1:
+            _tell_lines(axes, [name for _, name in columns], alone=len(runs) == 1)
+    for axes in panels[3:]:
+        axes.set_xlabel("time [day]")
+    if len(runs) > 1:
+        lines = [axes.lines[0] for axes in panels[:1]] + list(panels[0].lines[1:])
+        names = [run.folder.resolve().name for run in runs]
+        figure.legend(lines, names, loc="outside upper left", ncols=min(len(runs), 4))
+    return figure
+
+
+def _tell_lines(axes: "Axes", names: Sequence[str], *, alone: bool) -> None:
+    from matplotlib.lines import Line2D
+
+    if alone:
+        axes.legend(loc="best")
+        return
+    drawn = [Line2D([], [], color=INK, ls=style) for style in ("-", "--")]
+    axes.legend(drawn, names, loc="best")
+
+
+def _column(run: Run, name: str) -> np.ndarray:
+    above, _, below = name.partition("/")
+    values = run.metrics[above]
+    return values / run.metrics[below] if below else values
+
+
+def slices(run: Run, name: str) -> "Figure":
+    """A field in a plane through the middle at up to four times, with bone and a scale."""
+    times = _spread(len(run.snapshots))
+    planes = [_middle(run.field(name, i)) for i in times]
+    low, high = min(p.min() for p in planes), max(p.max() for p in planes)
+    unit, long_name = FIELDS[name]
+    rows, columns = planes[0].shape
+    figure = _figure(WIDTH, min(WIDTH / len(times) * rows / columns, 8.0) + 0.75)
+    row = figure.subplots(1, len(times), squeeze=False)[0]
+    for axes, index, plane in zip(row, times, planes, strict=True):
+        image = _show(axes, run, plane, vmin=low, vmax=high, cmap="viridis")
+        _outline(axes, run, index)
+        axes.set_title(f"day {run.times[index]:g}")
+    shown = "" if unit == "1" else f" [{unit}]"
+    figure.colorbar(image, ax=list(row), label=f"{long_name}{shown}", shrink=0.75, pad=0.02)
+    return figure
+
+
+def ratio(run: Run) -> "Figure":
+    """The map of RANKL over OPG in the middle plane, at the start and at the end.
+
+    Raises:
+        InputError: the snapshots lack RANKL or OPG.
+    """
+    for name in ("rankl", "opg"):
+        run.opened[0].refuse_unknown(name)
+    ends = (0, len(run.snapshots) - 1)
+    planes = [_middle(run.field("rankl", i)) / _middle(run.field("opg", i)) for i in ends]
+    low, high = min(p.min() for p in planes), max(p.max() for p in planes)
+    figure = _figure(WIDTH, WIDTH / 2)
+    row = figure.subplots(1, 2)
+    for axes, index, plane in zip(row, ends, planes, strict=True):
+        image = _show(axes, run, plane, vmin=low, vmax=high, cmap="cividis")
+        _outline(axes, run, index)
+        axes.set_title(f"day {run.times[index]:g}")
+    figure.colorbar(image, ax=list(row), label="RANKL/OPG", shrink=0.8, pad=0.02)
+    return figure
+
+
+def sites(run: Run) -> "Figure":
+    """Where bone was resorbed and formed between the first and the last snapshot."""
+    before, after = run.field(BONE, 0), run.field(BONE)
+    figure = _figure(WIDTH, WIDTH / 2 + 0.3)
+    solid, plane = figure.subplots(1, 2)
+    draw_surface(solid, picture_of_sites(before, after, width=SOLID), before.shape)
+    old, new = _middle(before), _middle(after)
+    _show(plane, run, coloured(new, new - old))
+    plane.set_title(f"middle plane, day {run.times[0]:g} to {run.times[-1]:g}")
+    _tell_sites(figure)
+    return figure
+
+
+def _tell_sites(figure: "Figure") -> None:
+    from matplotlib.patches import Patch
+
+    told = [Patch(color=LOST, label="resorbed"), Patch(color=FORMED, label="formed")]
+    figure.legend(handles=told, loc="outside lower center", ncols=2)
+
+
+def loss(run: Run) -> "Figure":
+    """The bone before and after in 3-D; what was lost is veiled in orange."""
+    before, after = run.field(BONE, 0), run.field(BONE)
+    figure = _figure(WIDTH, WIDTH / 2 + 0.2)
+    pictures = pictures_of_loss(before, after, width=SOLID)
+    for axes, picture, time in zip(
+        figure.subplots(1, 2), pictures, run.times[[0, -1]], strict=True
+    ):
+        draw_surface(axes, picture, before.shape)
+        axes.set_title(f"day {time:g}")
+    change = 100 * (after.mean() / before.mean() - 1)
+    figure.text(
+        0.5, 0.02, f"BV/TV {change:+.1f} %".replace("-", "\N{MINUS SIGN}"), ha="center", color=INK
+    )
+    label(figure.axes[1], "lost bone", LOST)
+    return figure
+
+
+def animation(run: Run, path: Path) -> None:
+    """The bone at every snapshot, as an animated GIF."""
+    from PIL import Image
+
+    before = run.field(BONE, 0)
+    frames = []
+    for index, time in enumerate(run.times):
+        figure = _figure(3.6, 4.0)
+        axes = figure.subplots()
+        bone = run.field(BONE, index)
+        picture = (
+            pictures_of_loss(before, bone, width=FRAME)[1]
+            if index
+            else picture_of_bone(before, width=FRAME)
+        )
+        draw_surface(axes, picture, bone.shape)
+        axes.set_title(f"day {time:g}, BV/TV {bone.mean():.3f}")
+        frames.append(Image.fromarray(_pixels(figure)[..., :3]))
+    frames[0].save(
+        path, save_all=True, append_images=[*frames[1:], frames[-1]], duration=600, loop=0
+    )
+
+
+FIGURES: Mapping[str, Callable[[Run], "Figure"]] = {
+    "ratio": ratio,
+    "sites": sites,
+    "loss": loss,
+}
+"""Of one run, by the name of their file."""
+
+
+def save(figure: "Figure", path: Path) -> None:
+    """Writes a figure with nothing in it that changes from day to day."""
+    dates = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
+    figure.savefig(path, dpi=DPI, metadata=dates.get(path.suffix, {}))
+
+
+def _pixels(figure: "Figure") -> np.ndarray:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    figure.set_dpi(140)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba()).copy()
+
+
+def _figure(width: float, height: float) -> "Figure":
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _spread(count: int) -> list[int]:
+    if not count:
+        raise InputError("there are no snapshots to draw yet")
+    return sorted({round(i) for i in np.linspace(0, count - 1, min(count, MOST_TIMES))})
+
+
+def _middle(field: np.ndarray) -> np.ndarray:
+    """The plane across the middle of the shortest edge of the box, of equal ones z."""
+    axis = int(np.argmin(field.shape))
+    return np.asarray(np.take(field, field.shape[axis] // 2, axis))
+
+
+def _show(axes: "Axes", run: Run, plane: np.ndarray, **how: Any) -> Any:
+    spacing = run.opened[0].grid.spacing
+    height, width = (count * spacing for count in plane.shape[:2])
+    image = axes.imshow(plane, extent=(0, width, height, 0), interpolation="nearest", **how)
+    frame(axes)
+    draw_scale(axes, width, height)
+    return image
+
+
+def _outline(axes: "Axes", run: Run, index: int) -> None:
+    bone = _middle(run.field(BONE, index))
+    spacing = run.opened[0].grid.spacing
+    y, x = ((np.arange(count) + 0.5) * spacing for count in bone.shape)
+    axes.contour(x, y, bone, levels=[0.5], colors="white", linewidths=0.9)
+    axes.contour(x, y, bone, levels=[0.5], colors=FAINT, linewidths=0.3)

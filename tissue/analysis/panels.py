@@ -1,0 +1,100 @@
+"""Pieces that figures are put together from, and the look they share."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tissue.analysis.rays import box_edges
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Array = NDArray[np.float32]
+
+# Told apart by every kind of colour vision; what is lost is orange in every panel.
+LOST, FORMED = "#D55E00", "#0072B2"
+INK, FAINT = "#222222", "#8A8A8A"
+RUNS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Of runs that are compared, in their order."""
+
+
+def draw_surface(axes: "Axes", picture: Array, shape: tuple[int, ...]) -> None:
+    """A rendered bone in its box."""
+    rows, columns, _ = picture.shape
+    front, behind = box_edges(shape)
+    for edges, order in ((behind, 0), (front, 2)):
+        for edge in edges:
+            axes.plot(*(edge * (columns, rows)).T, color=FAINT, lw=0.7, alpha=0.75, zorder=order)
+    axes.imshow(picture, extent=(0, columns, rows, 0), zorder=1, interpolation="antialiased")
+    margin = 0.01 * columns
+    axes.set(xlim=(-margin, columns + margin), ylim=(rows + margin, -margin))
+    axes.set_axis_off()
+
+
+def draw_scale(axes: "Axes", width: float, height: float) -> None:
+    """A bar of a round length, for axes of so many um."""
+    from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
+
+    length = round_length(0.3 * width)
+    bar = AnchoredSizeBar(
+        axes.transData,
+        length,
+        f"{length:g} \N{MICRO SIGN}m",
+        loc="lower right",
+        size_vertical=0.012 * height,
+        pad=0.4,
+        sep=3,
+        borderpad=0.5,
+        color=INK,
+        fill_bar=True,
+    )
+    bar.patch.set(alpha=0.85, edgecolor="none")
+    axes.add_artist(bar)
+
+
+def frame(axes: "Axes") -> None:
+    """A picture has a thin frame and no ticks."""
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set(color=FAINT, linewidth=0.7)
+
+
+def label(axes: "Axes", text: str, colour: str, top: float = 0.96) -> None:
+    """A word in the corner of a picture."""
+    boxed = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 3}
+    drawn = axes.text(0.04, top, text, color=colour, weight="bold", va="top", bbox=boxed)
+    drawn.set_transform(axes.transAxes)
+
+
+def coloured(bone: Array, change: Array) -> NDArray[np.float64]:
+    """Marrow pale, bone grey, lost orange, formed blue; mixed in a voxel as their volumes are."""
+    from matplotlib.colors import to_rgb
+
+    marrow, old, lost, formed = (
+        np.array(to_rgb(name)) for name in ("#F4F1EC", "#6B6B6B", LOST, FORMED)
+    )
+    gain = np.clip(change, 0, 1)[..., None]
+    loss = np.clip(-change, 0, 1)[..., None]
+    kept = np.clip(bone, 0, 1)[..., None] - gain
+    picture = marrow + kept * (old - marrow) + gain * (formed - marrow) + loss * (lost - marrow)
+    clipped: NDArray[np.float64] = np.clip(picture, 0, 1)
+    return clipped
+
+
+def round_length(limit: float) -> float:
+    """The largest of 1, 2, 5 times a power of ten that does not exceed the limit."""
+    power = 10.0 ** np.floor(np.log10(limit))
+    return float(max(factor * power for factor in (1, 2, 5) if factor * power <= limit * 1.0001))
+
+
+def tidy(axes: "Axes", size: float = 11) -> None:
+    """Axes of curves: a faint grid, two spines, readable labels."""
+    axes.margins(x=0.02)
+    axes.grid(color="#E6E6E6", lw=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(FAINT)
+    axes.tick_params(colors=INK, labelsize=size, color=FAINT)
+    axes.xaxis.label.set(size=size + 1, color=INK)
+    axes.yaxis.label.set(size=size + 1, color=INK)

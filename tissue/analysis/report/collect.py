@@ -1,0 +1,176 @@
+"""What a page shows of a run, as numbers, text and packed volumes."""
+
+import base64
+import gzip
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tissue import units
+from tissue.analysis.blocks import block_means
+from tissue.analysis.morphometry import MEASURES
+from tissue.errors import InputError
+from tissue.storage.results import Run, open_run
+from tissue.storage.snapshot import FIELDS, Snapshot, read_provenance
+from tissue.storage.tables import read_table
+
+MOST_TIMES = 12
+"""Snapshots that a page holds; of more, those that are spread most evenly."""
+
+LARGEST_EDGE = 64
+"""Voxels along the longest edge of a field in a page; the bone is there in all its voxels."""
+
+BONE = "bone_volume_fraction"
+HEADLINES = ("bv_tv", "bs_tv_per_mm", "osteoclasts_per_mm2", "osteoblasts_per_mm2")
+Values = NDArray[np.floating[Any]]
+
+
+def collected(folder: Path) -> dict[str, Any]:
+    """All that a page shows of a run, ready for JSON.
+
+    Raises:
+        InputError: the folder holds no run with a snapshot.
+    """
+    run = open_run(folder)
+    if not run.snapshots:
+        raise InputError(f"{folder} has no snapshots (snap_*.hdf); give the folder of a run")
+    if not run.metrics["time_day"].size:
+        raise InputError(f"{folder / 'metrics.csv'} has no rows yet; wait for the first")
+    shown = [run.opened[i] for i in chosen(len(run.snapshots))]
+    text = _text(folder / "run.toml")
+    grid = shown[0].grid
+    return {
+        "name": folder.resolve().name,
+        "times": [each.time for each in shown],
+        "left_out": len(run.snapshots) - len(shown),
+        "grid": {"shape": grid.shape, "spacing": grid.spacing},
+        "metrics": {name: _numbers(column) for name, column in run.metrics.items()},
+        "bone": [packed(_bytes(each.field(BONE), 0, 1)) for each in shown],
+        "fields": {name: _field(shown, name) for name in run.fields},
+        "morphometry": _morphometry(folder),
+        "headlines": _headlines(run),
+        "therapy": _therapy(text),
+        "ledger": _ledger(run),
+        "warnings": _warnings(folder / "run.log"),
+        "run_file": text,
+        "provenance": read_provenance(run.snapshots[0]),
+    }
+
+
+def chosen(count: int) -> list[int]:
+    """Which of so many snapshots a page shows, first and last among them."""
+    return sorted({round(i) for i in np.linspace(0, count - 1, min(count, MOST_TIMES))})
+
+
+def packed(values: NDArray[np.uint8]) -> str:
+    """Bytes as text for a page."""
+    return base64.b64encode(gzip.compress(values.tobytes(), 6, mtime=0)).decode("ascii")
+
+
+def _bytes(values: Values, low: float, high: float) -> NDArray[np.uint8]:
+    scaled = (values - low) / (high - low if high > low else 1.0)
+    return np.rint(255 * np.clip(scaled, 0, 1)).astype(np.uint8)
+
+
+def _field(snapshots: Sequence[Snapshot], name: str) -> dict[str, Any]:
+    """A field at few enough voxels and bits for a page."""
+    block = -(-max(snapshots[0].grid.shape) // LARGEST_EDGE)
+    series = [block_means(each.field(name), block) for each in snapshots]
+    low = 0.0 if name == BONE else float(min(values.min() for values in series))
+    high = 1.0 if name == BONE else float(max(values.max() for values in series))
+    unit, long_name = FIELDS.get(name, ("", name))
+    return {
+        "unit": unit,
+        "long_name": long_name,
+        "low": low,
+        "high": high,
+        "shape": series[0].shape,
+        "block": block,
+        "data": [packed(_bytes(values, low, high)) for values in series],
+    }
+
+
+def _numbers(column: Values) -> list[float | None]:
+    return [float(f"{value:.6g}") if np.isfinite(value) else None for value in column]
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def _headlines(run: Run) -> list[dict[str, Any]]:
+    named = {
+        "bv_tv": ("BV/TV", ""),
+        "bs_tv_per_mm": ("BS/TV", "1/mm"),
+        "osteoclasts_per_mm2": ("N.Oc/BS", "1/mm\N{SUPERSCRIPT TWO}"),
+        "osteoblasts_per_mm2": ("N.Ob/BS", "1/mm\N{SUPERSCRIPT TWO}"),
+    }
+    found = []
+    for name in HEADLINES:
+        start, end = (float(x) for x in run.metrics[name][[0, -1]])
+        change = 100 * (end / start - 1) if start else None
+        label, unit = named[name]
+        found.append({"label": label, "unit": unit, "start": start, "end": end, "change": change})
+    return found
+
+
+def _morphometry(folder: Path) -> dict[str, list[float | None]]:
+    path = folder / "morphometry.csv"
+    if not path.is_file():
+        return {}
+    table = read_table(path)
+    return {name: _numbers(table[name]) for name in ("time_day", *MEASURES) if name in table}
+
+
+def _therapy(text: str) -> list[dict[str, Any]]:
+    found = []
+    for each in tomllib.loads(text).get("therapy", []):
+        times = [units.parse(str(time), "day") for time in each["times"]]
+        found.append({"drug": each["drug"], "dose": each["dose"], "times": times})
+    return found
+
+
+def _ledger(run: Run) -> list[dict[str, Any]]:
+    """The largest residual of every budget."""
+    suffix = "_residual"
+    return [
+        {"name": name.removesuffix(suffix).replace("_", " "), "residual": float(column.max())}
+        for name, column in run.ledger.items()
+        if name.endswith(suffix) and column.size
+    ]
+
+
+def _warnings(log: Path) -> list[str]:
+    marks = (" WARNING ", " ERROR ")
+    return [
+        line.partition(mark)[2]
+        for line in _text(log).splitlines()
+        for mark in marks
+        if mark in line
+    ]
+
+
+def differences(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """How the headlines of other runs differ at their end from those of the first."""
+    first, *others = runs
+    return [
+        {
+            "label": line["label"],
+            "unit": line["unit"],
+            "first": line["end"],
+            "others": [
+                {
+                    "end": other["headlines"][i]["end"],
+                    "percent": 100 * (other["headlines"][i]["end"] / line["end"] - 1)
+                    if line["end"]
+                    else None,
+                }
+                for other in others
+            ],
+        }
+        for i, line in enumerate(first["headlines"])
+    ]

@@ -1,0 +1,89 @@
+"""The page: a template, its style and script, libraries and data in one file."""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from tissue.analysis.morphometry import MEASURES
+from tissue.analysis.report.collect import LARGEST_EDGE, MOST_TIMES, collected, differences
+from tissue.storage.publish import publish
+
+REPORT = "report.html"
+
+Row = Mapping[str, str]
+
+
+def write_report(
+    folders: Sequence[Path],
+    out: Path | None = None,
+    parameters: Mapping[str, Sequence[Row]] | None = None,
+) -> Path:
+    """Writes a page about one or more runs.
+
+    Args:
+        folders: of the runs.
+        out: the file; `report.html` in the folder of the first run by default.
+        parameters: rows of symbol, value, unit, name, source and confidence for each run, by the
+            name of its folder.
+
+    Raises:
+        InputError: a folder holds no run with a snapshot.
+    """
+    path = out or folders[0] / REPORT
+    publish(path, page(folders, parameters).encode())
+    return path
+
+
+def page(
+    folders: Sequence[Path],
+    parameters: Mapping[str, Sequence[Row]] | None = None,
+    *,
+    live: str | None = None,
+) -> str:
+    """The page as text.
+
+    Args:
+        folders: of the runs.
+        parameters: see `write_report`.
+        live: what the server says that the page came from while there is nothing new.
+    """
+    from jinja2 import Environment
+
+    runs = [collected(folder) for folder in folders]
+    parts = files("tissue.analysis.report")
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["digits"] = digits
+    template = environment.from_string((parts / "page.html").read_text(encoding="utf-8"))
+    vendor = parts / "vendor"
+    return template.render(
+        runs=runs,
+        differences=differences(runs) if len(runs) > 1 else [],
+        parameters=parameters or {},
+        measures={name: measure._asdict() for name, measure in MEASURES.items()},
+        data=_script(json.dumps({"runs": [_drawn(run) for run in runs], "live": live})),
+        style=(parts / "page.css").read_text(encoding="utf-8"),
+        script=(parts / "page.js").read_text(encoding="utf-8"),
+        plot_style=(vendor / "uPlot.min.css").read_text(encoding="utf-8"),
+        plot_script=(vendor / "uPlot.iife.min.js").read_text(encoding="utf-8"),
+        vtk=base64.b64encode((vendor / "vtk.js.gz").read_bytes()).decode("ascii"),
+        largest_edge=LARGEST_EDGE,
+        most_times=MOST_TIMES,
+    )
+
+
+def digits(value: float, count: int) -> str:
+    """A number with so many digits and no exponent where it needs none."""
+    return f"{value:.0f}" if abs(value) >= 10**count else f"{value:.{count}g}"
+
+
+def _drawn(run: Mapping[str, Any]) -> dict[str, Any]:
+    """What the script draws; the rest stands in the page as text."""
+    return {k: run[k] for k in ("name", "times", "grid", "metrics", "bone", "fields", "therapy")}
+
+
+def _script(text: str) -> str:
+    """JSON that may stand in a script element, whatever it holds."""
+    return text.replace("<", "\\u003c")

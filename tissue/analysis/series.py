@@ -1,0 +1,77 @@
+"""Morphometry of all snapshots of a run, kept in its folder."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from tissue.analysis.morphometry import MEASURES, MINERAL_DENSITY, morphometry
+from tissue.errors import InputError
+from tissue.storage.publish import publish
+from tissue.storage.snapshot import list_snapshots, read_snapshot
+from tissue.storage.tables import read_table
+
+TABLE = "morphometry.csv"
+
+Rows = dict[float, dict[str, float]]
+
+
+def measured_run(
+    folder: Path,
+    mineral_density: float = MINERAL_DENSITY,
+    which: Sequence[int] | None = None,
+) -> tuple[list[float], list[dict[str, float]]]:
+    """The measures of each snapshot; those that are in the table already are not made again.
+
+    Args:
+        folder: of the run; `morphometry.csv` in it is written or completed.
+        mineral_density: of bone tissue [mg HA/cm^3].
+        which: of the snapshots; all by default.
+
+    Returns:
+        Times [day], and the measures at each.
+
+    Raises:
+        InputError: the folder holds no snapshots.
+    """
+    paths = list_snapshots(folder)
+    if not paths:
+        raise InputError(f"{folder} holds no snapshots; give the folder of a run")
+    known = _known(folder / TABLE, mineral_density)
+    rows: Rows = {}
+    for path in paths if which is None else sorted({paths[i] for i in which}):
+        snapshot = read_snapshot(path)
+        time = float(f"{snapshot.time:.9g}")
+        rows[time] = known.get(time) or morphometry(
+            snapshot.field("bone_volume_fraction"),
+            snapshot.grid.spacing,
+            mineral_density=mineral_density,
+        )
+        if time not in known:  # what is costly is kept at once
+            _write(folder / TABLE, known | rows)
+    return list(rows), list(rows.values())
+
+
+def _known(path: Path, mineral_density: float) -> Rows:
+    if not path.is_file():
+        return {}
+    table = read_table(path)
+    if set(table) != {"time_day", *MEASURES}:
+        return {}
+    found = {
+        float(time): {name: float(table[name][i]) for name in MEASURES}
+        for i, time in enumerate(table["time_day"])
+    }
+    # mineral scales; a table of another density is not of use
+    fits = all(
+        math.isclose(row["bmd"], mineral_density * row["bv_tv"], rel_tol=1e-6)
+        for row in found.values()
+    )
+    return found if fits else {}
+
+
+def _write(path: Path, rows: Rows) -> None:
+    lines = [",".join(("time_day", *MEASURES))]
+    for time in sorted(rows):
+        values = (time, *(rows[time][name] for name in MEASURES))
+        lines.append(",".join(f"{value:.9g}" for value in values))
+    publish(path, ("\n".join(lines) + "\n").encode())

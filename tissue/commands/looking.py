@@ -1,0 +1,241 @@
+"""Commands that measure and show what runs have written."""
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tissue.commands.common import Commands, print_table
+from tissue.errors import InputError
+
+if TYPE_CHECKING:
+    from tissue.geometry.load import ImageSettings
+    from tissue.geometry.synthetic import SyntheticSettings
+    from tissue.storage.results import Run
+
+MEASURED = (".hdf", ".h5")
+LARGEST_MEASURED = 130**3
+"""Voxels up to which a report makes the morphometry that is not there yet: half a minute."""
+
+KINDS = ("curves", "slices", "ratio", "sites", "loss", "animation")
+
+
+def add(commands: Commands) -> None:
+    """Adds metrics, plot, report and watch."""
+    command = commands.add_parser("metrics", help="morphometry of a run, a snapshot or an image")
+    command.add_argument("path", type=Path, metavar="PATH", help="folder of a run, or a file")
+    command.add_argument("--csv", action="store_true", help="print it for a spreadsheet")
+    command.add_argument("--threshold", metavar="GREY", help="of an image: a number, or otsu")
+    command.add_argument("--voxel-size", metavar="LENGTH", help="of an image, e.g. '10 um'")
+    command.add_argument(
+        "--mineral-density", type=float, metavar="MG", help="of bone tissue [mg HA/cm^3]"
+    )
+    command.set_defaults(command=_metrics)
+
+    command = commands.add_parser("plot", help="draw the figures of runs")
+    command.add_argument("folders", type=Path, nargs="+", metavar="RUN")
+    command.add_argument("--kind", action="append", metavar="KIND", help=", ".join(KINDS))
+    command.add_argument("--field", action="append", metavar="NAME", help="in slices; all if none")
+    command.add_argument("--format", default="pdf", metavar="FORMAT", help="pdf, svg or png")
+    command.add_argument("--out", type=Path, metavar="DIR", help="default: RUN/figures")
+    command.set_defaults(command=_plot)
+
+    command = commands.add_parser("report", help="write one page about one or more runs")
+    command.add_argument("folders", type=Path, nargs="+", metavar="RUN")
+    command.add_argument("--out", type=Path, metavar="FILE", help="default: RUN/report.html")
+    command.set_defaults(command=_report)
+
+    command = commands.add_parser("watch", help="show that page of a run while it goes on")
+    command.add_argument("folders", type=Path, nargs="+", metavar="RUN")
+    command.add_argument("--port", type=int, default=8765, metavar="PORT")
+    command.set_defaults(command=_watch)
+
+
+def _metrics(options: argparse.Namespace) -> int:
+    from tissue.analysis.dynamic import DYNAMIC, dynamic
+    from tissue.analysis.morphometry import MEASURES, MINERAL_DENSITY
+    from tissue.storage.results import open_run
+
+    measures = dict(MEASURES)
+    density = options.mineral_density or MINERAL_DENSITY
+    if not density > 0:
+        raise InputError(f"--mineral-density {density:g} must be > 0, e.g. 1100")
+    if options.path.is_dir():
+        from tissue.analysis.series import measured_run
+
+        days, rows = measured_run(options.path, density)
+        more = dynamic(open_run(options.path))
+        rows = [row | other for row, other in zip(rows, more, strict=True)]
+        measures |= DYNAMIC
+    else:
+        days, rows = [0.0], [_measured_file(options, density)]
+    if options.csv:
+        print(",".join(("time_day", *measures)))
+        for day, row in zip(days, rows, strict=True):
+            print(",".join(f"{value:.9g}" for value in (day, *(row[name] for name in measures))))
+        return 0
+    heads = ("measure", *(f"day {day:g}" for day in days), "unit", "what it is")
+    shown = [
+        (measure.symbol, *(f"{row[name]:.4g}" for row in rows), measure.unit, measure.name)
+        for name, measure in measures.items()
+    ]
+    print_table(heads, shown)
+    return 0
+
+
+def _measured_file(options: argparse.Namespace, density: float) -> dict[str, float]:
+    from tissue.analysis.morphometry import morphometry
+
+    path = options.path
+    if path.suffix in MEASURED and path.name.startswith("snap_"):
+        from tissue.storage.snapshot import read_snapshot
+
+        snapshot = read_snapshot(path)
+        bone, spacing = snapshot.field("bone_volume_fraction"), snapshot.grid.spacing
+    else:
+        from tissue.simulation.simulation import load_geometry
+
+        geometry = load_geometry(_image(options))
+        bone, spacing = geometry.bone_volume_fraction, geometry.grid.spacing
+    return morphometry(bone, spacing, mineral_density=density)
+
+
+def _image(options: argparse.Namespace) -> "ImageSettings | SyntheticSettings":
+    """The image a user named, read as a run file would have it read."""
+    from tissue.scenario.config import parse_run
+
+    table: dict[str, object] = {"file": str(options.path.resolve())}
+    if options.voxel_size:
+        table["voxel_size"] = options.voxel_size
+    if options.threshold:
+        try:
+            table["threshold"] = float(options.threshold)
+        except ValueError:
+            table["threshold"] = options.threshold
+    return parse_run(
+        {"run": {"duration": "1 day"}, "geometry": table}, Path(), options.path.stem
+    ).geometry
+
+
+def _opened(folders: Sequence[Path]) -> list["Run"]:
+    from tissue.storage.results import open_run
+
+    runs = [open_run(folder) for folder in folders]
+    for run in runs:
+        if not run.snapshots or not run.metrics["time_day"].size:
+            raise InputError(f"{run.folder} has nothing to draw yet; wait for the first snapshot")
+    return runs
+
+
+def _plot(options: argparse.Namespace) -> int:
+    from tissue.analysis import figures
+
+    kinds = options.kind or KINDS
+    for kind in kinds:
+        if kind not in KINDS:
+            raise InputError(f"--kind {kind!r} is not known; it must be one of {', '.join(KINDS)}")
+    if options.format not in figures.FORMATS:
+        raise InputError(
+            f"--format {options.format!r} is not known; it must be one of "
+            f"{', '.join(figures.FORMATS)}"
+        )
+    runs = _opened(options.folders)
+    for name in options.field or ():
+        for run in runs:
+            run.opened[0].refuse_unknown(name)
+    for path in _drawn(runs, kinds, options):
+        print(path)
+    return 0
+
+
+def _drawn(runs: list["Run"], kinds: Sequence[str], options: argparse.Namespace) -> Iterator[Path]:
+    from tissue.analysis import figures
+
+    suffix = f".{options.format}"
+    with figures.styled():
+        if "curves" in kinds:
+            folder = _made(options.out or runs[0].folder / "figures")
+            figures.save(figures.curves(runs), folder / f"curves{suffix}")
+            yield folder / f"curves{suffix}"
+        for run in runs:
+            own = options.out or run.folder / "figures"
+            folder = _made(own / run.folder.resolve().name if options.out and runs[1:] else own)
+            for name in options.field or run.fields if "slices" in kinds else ():
+                figures.save(figures.slices(run, name), folder / f"slices_{name}{suffix}")
+                yield folder / f"slices_{name}{suffix}"
+            for kind in figures.FIGURES:
+                if kind in kinds and (kind != "ratio" or {"rankl", "opg"} <= set(run.fields)):
+                    figures.save(figures.FIGURES[kind](run), folder / f"{kind}{suffix}")
+                    yield folder / f"{kind}{suffix}"
+            if "animation" in kinds:
+                figures.animation(run, folder / "loss.gif")
+                yield folder / "loss.gif"
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"the output folder {folder} cannot be written to ({error.strerror}); choose another "
+            "with --out"
+        ) from None
+    return folder
+
+
+def _report(options: argparse.Namespace) -> int:
+    from tissue.analysis.report.page import write_report
+
+    if options.out and not options.out.parent.is_dir():
+        raise InputError(f"--out {options.out}: the folder {options.out.parent} does not exist")
+    _measure_ends(options.folders)
+    print(write_report(options.folders, options.out, _parameters(options.folders)))
+    return 0
+
+
+def _measure_ends(folders: Sequence[Path]) -> None:
+    """Morphometry of the first and last snapshot of each run that is not too large."""
+    from tissue.analysis.series import measured_run
+
+    for run in _opened(folders):
+        if run.opened[0].grid.voxels <= LARGEST_MEASURED:
+            measured_run(run.folder, which=(0, -1))
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from tissue.analysis.report.server import serve
+
+    if not 0 <= options.port < 65536:
+        raise InputError(f"--port {options.port} must lie between 0 and 65535")
+    _opened(options.folders)
+    serve(
+        options.folders,
+        options.port,
+        _parameters(options.folders),
+        lambda address: print(f"{address} shows the run; Ctrl-C stops", flush=True),
+    )
+    return 0
+
+
+def _parameters(folders: Sequence[Path]) -> Mapping[str, list[dict[str, str]]]:
+    """The parameters of each run with their sources, by the name of its folder."""
+    from tissue.model.parameters import describe
+    from tissue.scenario.config import read_run_file
+
+    found = {}
+    for folder in folders:
+        file = folder / "run.toml"
+        if file.is_file():
+            config = read_run_file(file)
+            found[folder.resolve().name] = [
+                {
+                    "symbol": each.symbol,
+                    "value": f"{float(getattr(config.parameters, each.symbol)):.6g}",
+                    "unit": each.unit,
+                    "name": each.name,
+                    "source": each.source,
+                    "confidence": each.confidence,
+                }
+                for each in describe(config.preset)
+            ]
+    return found

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from tissue.analysis.blocks import block_means
 from tissue.analysis.rays import (
     SUPERSAMPLING,
     Rays,
@@ -123,21 +124,12 @@ def _resampled(values: Array, width: int) -> Array:
     values = np.clip(np.asarray(values, dtype=np.float32), 0, 1)
     factor = width / _PIXELS_PER_VOXEL / max(values.shape)
     if factor <= 1:
-        return _block_means(values, round(1 / factor))
+        return block_means(values, round(1 / factor))
     smooth = ndimage.zoom(
         values, factor, order=2, mode="nearest", grid_mode=True, output=np.float32
     )
     clipped: Array = np.clip(smooth, 0, 1)
     return clipped
-
-
-def _block_means(values: Array, block: int) -> Array:
-    # the rim that fills no block is repeated, so that thin boxes keep a layer
-    pad = [(0, -count % block) for count in values.shape]
-    padded = np.pad(values, pad, mode="edge")
-    nz, ny, nx = (count // block for count in padded.shape)
-    means: Array = padded.reshape(nz, block, ny, block, nx, block).mean(axis=(1, 3, 5))
-    return means
 
 
 def _seen(volume: Array, rays: Rays, view: View) -> _Scene:

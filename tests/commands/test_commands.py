@@ -55,6 +55,15 @@ def test_a_run_tells_its_plan_and_its_result(
     assert again.duration == 2
 
 
+def test_morphometry_is_made_while_the_run_goes_on(tmp_path: Path) -> None:
+    command = ["run", str(TINY), "--quiet", "--out", str(tmp_path), "--set"]
+    assert main([*command, "output.morphometry=true"]) == 0
+    rows = (tmp_path / "morphometry.csv").read_text().splitlines()
+    assert [row.partition(",")[0] for row in rows] == ["time_day", "0", "1", "2"]
+    assert main([*command, "run.duration=1 day", "--overwrite"]) == 0
+    assert not (tmp_path / "morphometry.csv").exists()  # it went with its run
+
+
 def test_warnings_reach_the_screen_but_not_the_quiet(
     capfd: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,7 @@ def _run(options: argparse.Namespace) -> int:
     config = config_of(options)
     _log_to_screen(logging.ERROR if options.quiet else logging.INFO)
     from tissue import backend
+    from tissue.analysis.series import measured_run
     from tissue.analysis.summary import write_summary
     from tissue.simulation.run import run
 
@@ -63,6 +64,7 @@ def _run(options: argparse.Namespace) -> int:
             watch=progress,
             resume=options.resume,
             parent=_parent(options),
+            measure=measured_run if config.morphometry else None,
         )
     try:
         picture = write_summary(folder, config.name)

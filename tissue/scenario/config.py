@@ -45,6 +45,7 @@ class RunConfig:
         checkpoint_interval: simulated time between checkpoints [day].
         checkpoint_wall: longest wall time between them [s].
         keep_every: every so many checkpoints in simulated time are kept for good; 0 for none.
+        morphometry: of every snapshot is wanted.
         name: name of the run, the stem of its file.
         warnings: a sentence for every questionable value.
         source: the run file.
@@ -65,6 +66,7 @@ class RunConfig:
     checkpoint_interval: float
     checkpoint_wall: float
     keep_every: int
+    morphometry: bool
     name: str
     warnings: tuple[str, ...]
     source: Path
@@ -140,6 +142,7 @@ def parse_run(data: Mapping[str, Any], folder: Path, name: str) -> RunConfig:
         checkpoint_interval=file.output.checkpoints or snapshots,
         checkpoint_wall=file.output.checkpoint_every_wall * 86400,
         keep_every=file.output.keep_every,
+        morphometry=file.output.morphometry,
         name=name,
         warnings=warnings,
         source=folder / f"{name}.toml",

@@ -89,6 +89,7 @@ def _tables(config: RunConfig, folder: Path) -> dict[str, dict[str, Any]]:
         "checkpoints": units.exact(config.checkpoint_interval, "day"),
         "checkpoint_every_wall": units.exact(config.checkpoint_wall, "s"),
         "keep_every": config.keep_every,
+        "morphometry": config.morphometry,
     }
     return {
         "run": run,

@@ -259,6 +259,7 @@ class OutputTable(Table):
     keep_every: int = Field(
         default=0, ge=0, description="a whole number >= 0: every so many checkpoints are kept"
     )
+    morphometry: bool = Field(default=False, description=_SWITCH)
     fields: Names = Field(
         default=("bone_volume_fraction", "il1", "rankl", "opg", "osteoclasts", "osteoblasts"),
         min_length=1,

@@ -18,6 +18,7 @@ _MADE = (
     "ledger.csv",
     "run.log",
     "summary.png",
+    "morphometry.csv",
     INDEX,
     SERIES,
     XDMF,

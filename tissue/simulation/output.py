@@ -43,21 +43,29 @@ def rounded(fields: dict[str, Array]) -> dict[str, Array]:
 class Output:
     """Makes what is written of a simulation as it is now; the writing itself may come later."""
 
-    def __init__(self, folder: Path, simulation: Simulation, origin: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        simulation: Simulation,
+        origin: Mapping[str, str],
+        measure: Callable[[Path], object] | None = None,
+    ) -> None:
         """Prepares output.
 
         Args:
             folder: of the run.
             simulation: what is written of.
             origin: its provenance.
+            measure: called with the folder after each snapshot, in the background.
         """
         self._folder, self._simulation, self._origin = folder, simulation, origin
+        self._measure = measure
         self._config = resolved_toml(simulation.config)
         self._schedule = Schedule(simulation.config, simulation.time)
 
     def snapshot(self) -> Write:
         """To write what people look at."""
-        simulation, folder = self._simulation, self._folder
+        simulation, folder, measure = self._simulation, self._folder, self._measure
         fields = rounded(simulation.fields())
         write = partial(
             write_snapshot,
@@ -73,6 +81,8 @@ class Output:
         def write_both() -> None:
             write()
             write_series(folder, [read_snapshot(path) for path in list_snapshots(folder)])
+            if measure:
+                measure(folder)
 
         return write_both
 

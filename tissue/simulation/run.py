@@ -52,6 +52,7 @@ def run(
     watch: Callable[[Record], None] | None = None,
     resume: str | None = None,
     parent: Checkpoint | None = None,
+    measure: Callable[[Path], object] | None = None,
 ) -> Run:
     """Runs a simulation to its end and writes snapshots, tables and checkpoints as it goes.
 
@@ -64,6 +65,7 @@ def run(
         resume: go on with the run that is there: "latest", the number of a step, or the path of a
             checkpoint.
         parent: checkpoint of another run to branch off from.
+        measure: called with the folder after each snapshot while the next steps run.
 
     Raises:
         InputError: the folder or the bone cannot be used; an earlier run there is untouched.
@@ -89,7 +91,8 @@ def run(
             else:
                 clear_folder(folder)
             kept.write_to(folder / "run.log", going_on=resume is not None)
-            _fill(folder, simulation, origin, watch, going_on=resume is not None)
+            output = Output(folder, simulation, origin, measure)
+            _fill(folder, simulation, output, watch, going_on=resume is not None)
         except RunError as error:
             raise RunError(f"{error}; {what_is_whole(folder)}") from None
         except OSError as error:
@@ -137,14 +140,13 @@ def _set_up(config: RunConfig, geometry: Geometry | None) -> Simulation:
 def _fill(
     folder: Path,
     simulation: Simulation,
-    origin: Mapping[str, str],
+    output: Output,
     watch: Callable[[Record], None] | None,
     *,
     going_on: bool,
 ) -> None:
     config = simulation.config
     publish(folder / "run.toml", resolved_toml(config, folder).encode())
-    output = Output(folder, simulation, origin)
     due = set(config.snapshot_times)
     resume_at = simulation.time if going_on else None
     with (

@@ -73,7 +73,7 @@ async function drawSlice(figure, index) {
   const rows = counts[across[0]], columns = counts[across[1]];
   const layer = Math.min(counts[shown.axis] - 1, Math.floor(shown.depth * counts[shown.axis]));
   const place = (i, j) => layer * steps[shown.axis] + i * steps[across[0]] + j * steps[across[1]];
-  const zoom = Math.max(1, Math.round(448 / Math.max(rows, columns)));
+  const zoom = Math.max(1, Math.floor(576 / Math.max(rows, columns)));
   const canvas = figure.querySelector(".picture");
   canvas.width = columns * zoom;
   canvas.height = rows * zoom;
@@ -353,6 +353,8 @@ async function start() {
   tell();
   makeSlices();
   const counts = () => runs[0].fields[shown.field].shape;
+  shown.axis = counts().indexOf(Math.min(...counts()));  // along the longest edges
+  element("axis").selectedIndex = shown.axis;
   const depth = element("depth");
   const fit = () => {
     depth.max = counts()[shown.axis] - 1;

@@ -240,3 +240,26 @@ def test_a_run_is_watched_while_it_grows(browser: Any, tmp_path: Path) -> None:
         server.send_signal(signal.SIGTERM)
         server.stdout.close()
         assert server.wait(20) == -signal.SIGTERM
+
+
+@pytest.mark.slow
+@needs_browser
+def test_a_real_run_is_watched(browser: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    tiny = Path(__file__).parents[1] / "tiny.toml"
+    long = ["--set", "run.duration=2000 day", "--set", "output.snapshots=2 day", "--quiet"]
+    run = [sys.executable, "-m", "tissue", "run", str(tiny), *long, "--out", str(folder)]
+    watch = [sys.executable, "-u", "-m", "tissue", "watch", str(folder), "--port", "0"]
+    with subprocess.Popen(run) as going:
+        until(lambda: len(list(folder.glob("snap_*.hdf"))) > 2, 200)
+        with subprocess.Popen(watch, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout
+            browser.get(server.stdout.readline().split()[0])
+            until(lambda: drawings(browser) >= 2)
+            told = "return JSON.parse(document.getElementById('data').textContent).runs[0].times"
+            last = browser.execute_script(told)[-1]
+            until(lambda: browser.execute_script(told)[-1] > last)
+            assert problems(browser) == []
+            server.terminate()
+        going.terminate()
+        assert going.wait(60) == 75

@@ -254,7 +254,7 @@ FOREIGN: dict[str, Callable[[Path], object]] = {
 def test_a_file_that_is_no_checkpoint_is_refused(kind: str, whole: Run, tmp_path: Path) -> None:
     path = tmp_path / "x.h5"
     FOREIGN[kind](path)
-    with pytest.raises(InputError, match=r"x\.h5 (does not exist|is truncated or damaged)"):
+    with pytest.raises(InputError, match=r"x\.h5 (does not exist|is truncated, damaged)"):
         run(ill(), whole.folder, resume=str(path))
 
 

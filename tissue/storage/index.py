@@ -16,6 +16,7 @@ import numpy as np
 
 from tissue.errors import InputError
 from tissue.storage.publish import publish
+from tissue.storage.seal import seal
 from tissue.storage.snapshot import (
     AXES,
     DEFAULT_FIELD,
@@ -55,7 +56,8 @@ def write_index(folder: Path, snapshots: Sequence[Snapshot]) -> Path:
         _write_root(file, snapshots)
         _write_fields(file, snapshots)
     path = folder / INDEX
-    publish(path, made.getbuffer())
+    content = made.getbuffer()
+    publish(path, content, seal(content))
     return path
 
 

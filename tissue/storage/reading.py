@@ -7,20 +7,25 @@ from pathlib import Path
 import h5py
 
 from tissue.errors import InputError
+from tissue.storage.seal import is_whole
 
 
 @contextmanager
-def opened(path: Path, damaged: str) -> Iterator[h5py.File]:
+def opened(path: Path, damaged: str, must_be_sealed: bool = False) -> Iterator[h5py.File]:
     """A file to read from.
 
     Args:
         path: the file.
         damaged: what to say if it cannot be read.
+        must_be_sealed: a file without a seal counts as damaged.
 
     Raises:
-        InputError: it cannot be opened, or what the block does with it fails.
+        InputError: its seal is broken, it cannot be opened, or what the block does with it fails.
     """
     try:
+        whole = is_whole(path)
+        if whole is False or (must_be_sealed and not whole):
+            raise InputError(damaged)
         with h5py.File(path, "r") as file:
             yield file
     except InputError:

@@ -19,6 +19,7 @@ from tissue.geometry.grid import Grid
 from tissue.storage.deflate import write_dataset
 from tissue.storage.publish import publish, remove_temporary
 from tissue.storage.reading import opened
+from tissue.storage.seal import seal
 
 FIELDS: Mapping[str, tuple[str, str]] = {
     "bone_volume_fraction": ("1", "bone volume fraction"),
@@ -77,8 +78,7 @@ class Snapshot:
         """
         self.refuse_unknown(name)
         with opened(self.path, f"{self.path} is damaged; delete it.") as file:
-            values: NDArray[np.float32] = file["VTKHDF/PointData"][name][()]
-        return values
+            return np.asarray(file["VTKHDF/PointData"][name][()], dtype=np.float32)
 
     def refuse_unknown(self, name: str) -> None:
         """Refuses the name of a field that is not in the file.
@@ -132,7 +132,8 @@ def write_snapshot(
         _write_itk(file, grid)
         _write_provenance(file, provenance)
     path = folder / f"snap_{step:010d}.hdf"
-    publish(path, made.getbuffer())
+    content = made.getbuffer()
+    publish(path, content, seal(content))
     return path
 
 

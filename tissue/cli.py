@@ -32,6 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RunStopped as stopped:
         print(f"tissue: {stopped}", file=sys.stderr)
         return STOPPED
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(
+            f"tissue: {error.filename} cannot be read or written ({error.strerror})",
+            file=sys.stderr,
+        )
+        return RUN_FAILED
     except MemoryError:
         print(
             "tissue: the memory is too small for this grid; use coarser voxels or a smaller box",

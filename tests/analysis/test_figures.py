@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from analysis.test_report import made
+from analysis.made import made
 from matplotlib.image import imread
 from PIL import Image
 

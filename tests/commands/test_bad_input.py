@@ -211,6 +211,8 @@ COMMANDS = {
     "export gone --to npy": "gone holds no snapshots; give the folder of a run",
     "parameters rat": "must be 'mouse' or 'human'",
     "verify --only V99": "V99",
+    "verify --markdown gone/table.md": r"--markdown gone/table\.md: the folder gone does not exist",
+    "metrics garbage.h5 --mineral-density 0": "--mineral-density 0 must be > 0",
     "bench --set run.duration=1_day": "name the run file too",
 }
 

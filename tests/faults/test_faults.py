@@ -84,6 +84,34 @@ def test_a_folder_that_vanishes_stops_the_run(run_file: Path, tmp_path: Path) ->
     assert "Traceback" not in told
 
 
+PLAIN_USER = """
+import ctypes, os, sys
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1  # root, too, must ask before it writes
+ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="takes rights as Linux does")
+def test_a_folder_that_may_no_longer_be_written_to_stops_the_run(
+    run_file: Path, whole: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "read only"
+    words = [sys.executable, "-c", PLAIN_USER, *command(run_file, folder)]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        while len(list_checkpoints(folder)) < 2:
+            assert process.poll() is None
+        folder.chmod(0o555)
+        _, told = process.communicate(timeout=TIMEOUT)
+    folder.chmod(0o755)
+    assert process.returncode == 1
+    assert f"{folder} cannot be written to (Permission denied)" in told
+    assert told.count("\n") == 1
+    everything_opens(folder)
+    subprocess.run(command(run_file, folder), check=True, timeout=TIMEOUT)
+    same(whole, folder)
+
+
 READER = """
 import sys
 from vtkmodules.vtkIOHDF import vtkHDFReader

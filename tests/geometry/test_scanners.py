@@ -1,5 +1,6 @@
 """Volumes as scanners write them, and regions of interest."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -81,12 +82,61 @@ def test_a_calibrated_aim_is_read_as_density(tmp_path: Path) -> None:
     np.testing.assert_allclose(image.values, VALUES / 8192 * 1600 - 390, rtol=1e-5)
 
 
+def isq(path: Path, slope: float = 0.0, intercept: float = 0.0) -> Path:
+    """An ISQ as ITK's reader knows it: its first block, calibration if any, and values."""
+    nz, ny, nx = VALUES.shape
+    size = VALUES.nbytes
+    file = bytearray(512)
+    struct.pack_into("<16s7i", file, 0, b"CTDATA-HEADER_V1", 3, size, -(-size // 512), 1, 2, 0, 0)
+    struct.pack_into("<6i", file, 44, nx, ny, nz, 10 * nx, 20 * ny, 30 * nz)  # pixels, um
+    struct.pack_into("<6i", file, 68, 30, 30, 0, int(VALUES.min()), int(VALUES.max()), 8192)
+    if slope:
+        names, numbers = bytearray(512), bytearray(1024)
+        struct.pack_into("<16si", names, 8, b"Calibration     ", 2)
+        numbers[648:664] = b"mg HA/ccm       "
+        for place, value in ((664, slope), (672, intercept), (688, 0.24)):
+            numbers[place : place + 8] = vax(value)
+        file += names + numbers
+    struct.pack_into("<i", file, 508, len(file) // 512 - 1)  # blocks before the values
+    path.write_bytes(bytes(file) + VALUES.tobytes().ljust(-(-size // 512) * 512, b"\0"))
+    return path
+
+
+def vax(value: float) -> bytes:
+    """A number as the VAX of the scanner writes it (G_floating)."""
+    ieee = struct.pack(">d", 4 * value)
+    return b"".join(ieee[i : i + 2][::-1] for i in range(0, 8, 2))
+
+
+def test_a_scanco_isq_is_read_with_its_voxels(tmp_path: Path) -> None:
+    pytest.importorskip("py_aimio")
+    image = read_image(isq(tmp_path / "SCAN.ISQ;1"))
+    np.testing.assert_array_equal(image.values, VALUES)
+    assert image.voxel_size == pytest.approx((30, 20, 10))
+    assert image.unit == "the scanner's own unit"
+
+
+def test_a_calibrated_isq_is_read_as_density(tmp_path: Path) -> None:
+    pytest.importorskip("py_aimio")
+    image = read_image(isq(tmp_path / "scan.isq", 1600.0, -390.0))
+    assert image.unit == "mg HA/cm^3"
+    np.testing.assert_allclose(image.values, VALUES / 8192 * 1600 - 390, rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["broken.aim", "broken.isq"])
 def test_a_damaged_scan_is_told(tmp_path: Path, name: str) -> None:
     pytest.importorskip("py_aimio")
     (tmp_path / name).write_bytes(b"hello" * 100)
     with pytest.raises(InputError, match=rf"{name} cannot be read as"):
         read_image(tmp_path / name)
+
+
+def test_a_truncated_isq_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("py_aimio")
+    path = isq(tmp_path / "scan.isq")
+    path.write_bytes(path.read_bytes()[:600])
+    with pytest.raises(InputError, match=r"scan\.isq cannot be read as"):
+        read_image(path)
 
 
 def test_without_its_package_a_scan_is_told(

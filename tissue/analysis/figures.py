@@ -22,7 +22,7 @@ from tissue.analysis.panels import (
 )
 from tissue.analysis.render import picture_of_bone, picture_of_sites, pictures_of_loss
 from tissue.errors import InputError
-from tissue.storage.results import Run
+from tissue.storage.results import Run, told_apart
 from tissue.storage.snapshot import FIELDS
 
 if TYPE_CHECKING:
@@ -97,9 +97,8 @@ def curves(runs: Sequence[Run]) -> "Figure":
     for axes in panels[3:]:
         axes.set_xlabel("time [day]")
     if len(runs) > 1:
-        lines = [axes.lines[0] for axes in panels[:1]] + list(panels[0].lines[1:])
-        names = [run.folder.resolve().name for run in runs]
-        figure.legend(lines, names, loc="outside upper left", ncols=min(len(runs), 4))
+        names = told_apart([run.folder for run in runs])
+        figure.legend(panels[0].lines, names, loc="outside upper left", ncols=min(len(runs), 4))
     return figure
 
 

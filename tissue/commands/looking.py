@@ -1,7 +1,7 @@
 """Commands that measure and show what runs have written."""
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,7 +57,7 @@ def _metrics(options: argparse.Namespace) -> int:
     from tissue.storage.results import open_run
 
     measures = dict(MEASURES)
-    density = options.mineral_density or MINERAL_DENSITY
+    density = MINERAL_DENSITY if options.mineral_density is None else options.mineral_density
     if not density > 0:
         raise InputError(f"--mineral-density {density:g} must be > 0, e.g. 1100")
     if options.path.is_dir():
@@ -150,6 +150,7 @@ def _plot(options: argparse.Namespace) -> int:
 
 def _drawn(runs: list["Run"], kinds: Sequence[str], options: argparse.Namespace) -> Iterator[Path]:
     from tissue.analysis import figures
+    from tissue.storage.results import told_apart
 
     suffix = f".{options.format}"
     with figures.styled():
@@ -157,12 +158,12 @@ def _drawn(runs: list["Run"], kinds: Sequence[str], options: argparse.Namespace)
             folder = _made(options.out or runs[0].folder / "figures")
             figures.save(figures.curves(runs), folder / f"curves{suffix}")
             yield folder / f"curves{suffix}"
-        for run in runs:
+        for run, name in zip(runs, told_apart([run.folder for run in runs]), strict=True):
             own = options.out or run.folder / "figures"
-            folder = _made(own / run.folder.resolve().name if options.out and runs[1:] else own)
-            for name in options.field or run.fields if "slices" in kinds else ():
-                figures.save(figures.slices(run, name), folder / f"slices_{name}{suffix}")
-                yield folder / f"slices_{name}{suffix}"
+            folder = _made(own / name if options.out and runs[1:] else own)
+            for field in options.field or run.fields if "slices" in kinds else ():
+                figures.save(figures.slices(run, field), folder / f"slices_{field}{suffix}")
+                yield folder / f"slices_{field}{suffix}"
             for kind in figures.FIGURES:
                 if kind in kinds and (kind != "ratio" or {"rankl", "opg"} <= set(run.fields)):
                     figures.save(figures.FIGURES[kind](run), folder / f"{kind}{suffix}")
@@ -217,17 +218,17 @@ def _watch(options: argparse.Namespace) -> int:
     return 0
 
 
-def _parameters(folders: Sequence[Path]) -> Mapping[str, list[dict[str, str]]]:
-    """The parameters of each run with their sources, by the name of its folder."""
+def _parameters(folders: Sequence[Path]) -> list[list[dict[str, str]]]:
+    """The parameters of each run with their sources; none where its run file is gone."""
     from tissue.model.parameters import describe
     from tissue.scenario.config import read_run_file
 
-    found = {}
+    found = []
     for folder in folders:
         file = folder / "run.toml"
-        if file.is_file():
-            config = read_run_file(file)
-            found[folder.resolve().name] = [
+        config = read_run_file(file) if file.is_file() else None
+        found.append(
+            [
                 {
                     "symbol": each.symbol,
                     "value": f"{float(getattr(config.parameters, each.symbol)):.6g}",
@@ -238,4 +239,7 @@ def _parameters(folders: Sequence[Path]) -> Mapping[str, list[dict[str, str]]]:
                 }
                 for each in describe(config.preset)
             ]
+            if config
+            else []
+        )
     return found

@@ -112,6 +112,10 @@ def _verify(options: argparse.Namespace) -> int:
     from tissue.verification.table import FACTS
 
     facts = chosen(FACTS, options.only)
+    if options.markdown and not options.markdown.parent.is_dir():
+        raise InputError(
+            f"--markdown {options.markdown}: the folder {options.markdown.parent} does not exist"
+        )
     backend.keep_compiled()
     lab, results = Lab(), []
     for result in judge(facts, lab, slow=options.full):

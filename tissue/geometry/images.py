@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -52,6 +53,15 @@ class Image:
     values: np.ndarray
     voxel_size: VoxelSize | None
     unit: str = ""
+
+
+@contextmanager
+def told_of(key: str) -> Iterator[None]:
+    """What is wrong with an image is told of the key that names it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{key}: {str(error).removeprefix('[geometry] file: ')}") from None
 
 
 def read_image(file: Path, dataset: str | None = None) -> Image:

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
-from tissue.geometry.images import VoxelSize, read_image
+from tissue.geometry.images import VoxelSize, read_image, told_of
 from tissue.geometry.resample import (
     DIGITS,
     Sampling,
@@ -203,11 +203,8 @@ def _region(
     """The region of interest within the crop, which without one is its bounding box."""
     if settings.region is None:
         return None, settings.crop
-    try:
+    with told_of("[geometry] region"):
         mask = read_image(settings.region).values > 0
-    except InputError as error:
-        told = str(error).removeprefix("[geometry] file: ")
-        raise InputError(f"[geometry] region: {told}") from None
     if mask.shape != values.shape:
         raise InputError(
             f"[geometry] region: {settings.region.name} has {_by(mask.shape)} voxels and the image"

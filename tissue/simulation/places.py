@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tissue.errors import InputError
+from tissue.geometry.images import told_of
 from tissue.geometry.load import Geometry, ImageSettings, load_image
 from tissue.geometry.synthetic import SyntheticSettings
 from tissue.model.forcing import Local, Wall
@@ -69,11 +70,8 @@ def _mask(
     plain = replace(
         like, file=file, smooth=0.0, threshold=0.0, keep_largest=False, close_pockets=False
     )
-    try:
+    with told_of("disease.pannus.mask"):
         share = load_image(plain).bone_volume_fraction
-    except InputError as error:
-        told = str(error).removeprefix("[geometry] file: ")
-        raise InputError(f"disease.pannus.mask: {told}") from None
     if share.shape != grid.shape:
         raise InputError(
             f"disease.pannus.mask = {str(file)!r} has {share.shape} voxels [z, y, x] after "

@@ -105,6 +105,16 @@ class Run:
         return self.opened[0]
 
 
+def told_apart(folders: Sequence[Path]) -> list[str]:
+    """Names of runs: of their folders, with as many of the folders above as tell them apart."""
+    parts = [folder.resolve().parts[1:] for folder in folders]
+    for depth in range(1, max(map(len, parts), default=0) + 1):
+        names = ["/".join(each[-depth:]) for each in parts]
+        if len(set(names)) == len(set(parts)):
+            break
+    return names
+
+
 def open_run(folder: Path | str) -> Run:
     """What a run has written so far.
 

@@ -30,7 +30,7 @@ Values = NDArray[np.floating[Any]]
 
 
 def collected(folder: Path) -> dict[str, Any]:
-    """All that a page shows of a run, ready for JSON.
+    """All that a page shows of a run but its name, ready for JSON.
 
     Raises:
         InputError: the folder holds no run with a snapshot.
@@ -44,7 +44,6 @@ def collected(folder: Path) -> dict[str, Any]:
     text = _text(folder / "run.toml")
     grid = shown[0].grid
     return {
-        "name": folder.resolve().name,
         "times": [each.time for each in shown],
         "left_out": len(run.snapshots) - len(shown),
         "grid": {"shape": grid.shape, "spacing": grid.spacing},

@@ -4,12 +4,14 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from tissue.analysis.morphometry import MEASURES
 from tissue.analysis.report.collect import LARGEST_EDGE, MOST_TIMES, collected, differences
 from tissue.storage.publish import publish
+from tissue.storage.results import told_apart
 
 REPORT = "report.html"
 
@@ -19,15 +21,14 @@ Row = Mapping[str, str]
 def write_report(
     folders: Sequence[Path],
     out: Path | None = None,
-    parameters: Mapping[str, Sequence[Row]] | None = None,
+    parameters: Sequence[Sequence[Row]] = (),
 ) -> Path:
     """Writes a page about one or more runs.
 
     Args:
         folders: of the runs.
         out: the file; `report.html` in the folder of the first run by default.
-        parameters: rows of symbol, value, unit, name, source and confidence for each run, by the
-            name of its folder.
+        parameters: for each run, rows of symbol, value, unit, name, source and confidence.
 
     Raises:
         InputError: a folder holds no run with a snapshot.
@@ -39,7 +40,7 @@ def write_report(
 
 def page(
     folders: Sequence[Path],
-    parameters: Mapping[str, Sequence[Row]] | None = None,
+    parameters: Sequence[Sequence[Row]] = (),
     *,
     live: str | None = None,
 ) -> str:
@@ -52,7 +53,10 @@ def page(
     """
     from jinja2 import Environment
 
-    runs = [collected(folder) for folder in folders]
+    runs = [
+        collected(folder) | {"name": name, "parameters": rows}
+        for folder, name, rows in zip_longest(folders, told_apart(folders), parameters)
+    ]
     parts = files("tissue.analysis.report")
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["digits"] = digits
@@ -61,7 +65,6 @@ def page(
     return template.render(
         runs=runs,
         differences=differences(runs) if len(runs) > 1 else [],
-        parameters=parameters or {},
         measures={name: measure._asdict() for name, measure in MEASURES.items()},
         data=_script(json.dumps({"runs": [_drawn(run) for run in runs], "live": live})),
         style=(parts / "page.css").read_text(encoding="utf-8"),

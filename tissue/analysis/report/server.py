@@ -1,7 +1,8 @@
 """The page of a run in progress, served to this machine alone."""
 
 import errno
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,7 +17,7 @@ LOOPBACK = "127.0.0.1"
 def serve(
     folders: Sequence[Path],
     port: int,
-    parameters: Mapping[str, Sequence[Row]],
+    parameters: Sequence[Sequence[Row]],
     ready: Callable[[str], None],
 ) -> None:
     """Serves the page until Ctrl-C, made anew whenever there is a new snapshot.
@@ -49,15 +50,24 @@ def serve(
 
 
 def _handler(
-    folders: Sequence[Path], parameters: Mapping[str, Sequence[Row]]
+    folders: Sequence[Path], parameters: Sequence[Sequence[Row]]
 ) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        def handle(self) -> None:
+            with suppress(ConnectionError):  # the browser has gone
+                super().handle()
+
         def do_GET(self) -> None:  # the name that the library calls
             if self.headers.get("Host", "").rpartition(":")[0] not in (LOOPBACK, "localhost"):
                 self.send_error(HTTPStatus.FORBIDDEN)  # a page elsewhere that names us otherwise
             elif self.path == "/":
                 now = state(folders)  # asked for first: what comes meanwhile is news
-                self._answer(page(folders, parameters, live=now), "text/html; charset=utf-8")
+                try:
+                    text = page(folders, parameters, live=now)
+                except InputError as error:  # such as a run that is being replaced
+                    self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, explain=str(error))
+                else:
+                    self._answer(text, "text/html; charset=utf-8")
             elif self.path == "/state":
                 self._answer(state(folders), "text/plain; charset=utf-8")
             else:

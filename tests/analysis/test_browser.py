@@ -1,0 +1,201 @@
+"""The page is alive in a real browser, of runs that are over and while one goes."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+from analysis.made import made
+
+from tissue.analysis.report.page import write_report
+from tissue.cli import main
+
+BROWSER = shutil.which("chromium")
+DRIVER = shutil.which("chromedriver")
+needs_browser = pytest.mark.skipif(
+    not (BROWSER and DRIVER), reason="Chromium and its driver are not installed"
+)
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    """Headless Chromium with software graphics, that keeps what it logs and asks for."""
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    for flag in (
+        *("headless=new", "no-sandbox", "disable-quic", "no-first-run", "disable-sync"),
+        *("disable-background-networking", "disable-component-update"),
+        *("enable-unsafe-swiftshader", "use-angle=swiftshader", "window-size=1280,1400"),
+    ):
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+def until(true: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def drawings(browser: Any) -> int:
+    return int(browser.execute_script("return document.body.dataset.drawn || 0"))
+
+
+def pixels(browser: Any, selector: str) -> bytes:
+    from selenium.webdriver.common.by import By
+
+    return bytes(browser.find_element(By.CSS_SELECTOR, selector).screenshot_as_png)
+
+
+def choose(browser: Any, name: str, value: str | int) -> None:
+    """Sets a control as a user does, and waits until it has been drawn."""
+    before = drawings(browser)
+    browser.execute_script(
+        "const e = document.getElementById(arguments[0]); e.value = arguments[1];"
+        "e.dispatchEvent(new Event(e.tagName === 'SELECT' ? 'change' : 'input'))",
+        name,
+        value,
+    )
+    until(lambda: drawings(browser) > before)
+
+
+def problems(browser: Any) -> list[str]:
+    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+def asked_for(browser: Any) -> set[str]:
+    """Every address that the page has asked for since this was last asked."""
+    found = set()
+    for entry in browser.get_log("performance"):
+        message = json.loads(entry["message"])["message"]
+        if message["method"] == "Network.requestWillBeSent":
+            found.add(message["params"]["request"]["url"])
+    return found
+
+
+def everything_answers(browser: Any, address: str, runs: int) -> None:
+    """Whatever a user may touch on a page changes the pictures, and no request leaves it.
+
+    Args:
+        browser: shows the page.
+        address: of the page; its runs have two or more snapshots, with RANKL.
+        runs: bones that are shown side by side.
+    """
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    browser.get(address)
+    until(lambda: drawings(browser) >= 2)
+    bones = [f"#surfaces figure:nth-child({n + 1}) .surface" for n in range(runs)]
+    surface, slice_ = bones[0], "#slices .picture"
+    assert len(browser.find_elements(By.CSS_SELECTOR, "#surfaces figure")) == runs
+    bone, plane = pixels(browser, surface), pixels(browser, slice_)
+    choose(browser, "time", 0)
+    earlier = pixels(browser, surface)
+    assert earlier != bone
+    assert pixels(browser, slice_) != plane
+    choose(browser, "paint", "rankl")
+    assert pixels(browser, surface) != earlier
+    for control, value in (("depth", 2), ("axis", "x"), ("field", "bone_volume_fraction")):
+        plane = pixels(browser, slice_)
+        choose(browser, control, value)
+        assert pixels(browser, slice_) != plane, control
+    before = [pixels(browser, each) for each in bones]
+    browser.find_element(By.CSS_SELECTOR, surface).send_keys(Keys.ARROW_LEFT * 3)
+    after = [pixels(browser, each) for each in bones]
+    assert all(old != new for old, new in zip(before, after, strict=True))  # views are linked
+    assert len(browser.find_elements(By.CSS_SELECTOR, ".uplot")) == 5
+    assert problems(browser) == []
+    assert all(url == address or url.startswith(("blob:", "data:")) for url in asked_for(browser))
+
+
+@needs_browser
+def test_everything_on_the_page_answers(browser: Any, tmp_path: Path) -> None:
+    folders = [made(tmp_path / "untreated", 0.2), made(tmp_path / "treated", 0.05)]
+    everything_answers(browser, write_report(folders).as_uri(), 2)
+
+
+@pytest.mark.slow
+@needs_browser
+@pytest.mark.parametrize(
+    ("names", "changes"),
+    [
+        (["shrew"], []),
+        (["ra-erosion", "ra-anakinra"], ["--set", "run.duration=56 day"]),
+    ],
+)
+def test_the_pages_of_real_runs_answer(
+    browser: Any, tmp_path: Path, names: list[str], changes: list[str]
+) -> None:
+    for name in names:
+        assert main(["run", name, *changes, "--out", str(tmp_path / name), "--quiet"]) == 0
+    out = tmp_path / "report.html"
+    folders = [str(tmp_path / name) for name in names]
+    assert main(["report", *folders, "--out", str(out)]) == 0
+    everything_answers(browser, out.as_uri(), len(names))
+
+
+@needs_browser
+def test_a_run_is_watched_while_it_grows(browser: Any, tmp_path: Path) -> None:
+    folder = made(tmp_path / "run", snapshots=2)
+    command = [sys.executable, "-u", "-m", "tissue", "watch", str(folder), "--port", "0"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert server.stdout
+    try:
+        address = server.stdout.readline().split()[0]
+        assert address.startswith("http://127.0.0.1:")
+        browser.get(address)
+        until(lambda: drawings(browser) >= 2)
+        days = "return document.getElementById('time').max"
+        assert browser.execute_script(days) == "1"
+        grown = made(tmp_path / "later", snapshots=3)
+        newest = sorted(grown.glob("snap_*.hdf"))[-1]
+        newest.replace(folder / newest.name)
+        until(lambda: browser.execute_script(days) == "2")
+        assert problems(browser) == []
+        for path in ("run.toml", "..%2f..%2fetc/passwd", "../" * 5 + "etc/passwd"):
+            with pytest.raises(HTTPError, match="404"):
+                urlopen(f"{address}{path}")
+        with pytest.raises(HTTPError, match="403"):
+            urlopen(Request(address, headers={"Host": "elsewhere.example:80"}))
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.stdout.close()
+        assert server.wait(20) == -signal.SIGTERM
+
+
+@pytest.mark.slow
+@needs_browser
+def test_a_real_run_is_watched(browser: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    tiny = Path(__file__).parents[1] / "tiny.toml"
+    long = ["--set", "run.duration=2000 day", "--set", "output.snapshots=2 day", "--quiet"]
+    run = [sys.executable, "-m", "tissue", "run", str(tiny), *long, "--out", str(folder)]
+    watch = [sys.executable, "-u", "-m", "tissue", "watch", str(folder), "--port", "0"]
+    with subprocess.Popen(run) as going:
+        until(lambda: len(list(folder.glob("snap_*.hdf"))) > 2, 200)
+        with subprocess.Popen(watch, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout
+            browser.get(server.stdout.readline().split()[0])
+            until(lambda: drawings(browser) >= 2)
+            told = "return JSON.parse(document.getElementById('data').textContent).runs[0].times"
+            last = browser.execute_script(told)[-1]
+            until(lambda: browser.execute_script(told)[-1] > last)
+            assert problems(browser) == []
+            server.terminate()
+        going.terminate()
+        assert going.wait(60) == 75

@@ -172,6 +172,10 @@ def test_a_run_is_watched_while_it_grows(browser: Any, tmp_path: Path) -> None:
                 urlopen(f"{address}{path}")
         with pytest.raises(HTTPError, match="403"):
             urlopen(Request(address, headers={"Host": "elsewhere.example:80"}))
+        for snapshot in folder.glob("snap_*.hdf"):  # the run is replaced by another
+            snapshot.unlink()
+        with pytest.raises(HTTPError, match="503"):
+            urlopen(address)
     finally:
         server.send_signal(signal.SIGTERM)
         server.stdout.close()

@@ -131,12 +131,14 @@ def test_a_damaged_scan_is_told(tmp_path: Path, name: str) -> None:
         read_image(tmp_path / name)
 
 
-def test_a_truncated_isq_is_told(tmp_path: Path) -> None:
+def test_a_damaged_isq_is_told(tmp_path: Path) -> None:
     pytest.importorskip("py_aimio")
     path = isq(tmp_path / "scan.isq")
-    path.write_bytes(path.read_bytes()[:600])
-    with pytest.raises(InputError, match=r"scan\.isq cannot be read as"):
-        read_image(path)
+    whole = path.read_bytes()
+    for damaged in (whole[:600], whole[:44] + bytes(4) + whole[48:]):  # half of it, and no voxels
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"scan\.isq cannot be read as"):
+            read_image(path)
 
 
 def test_without_its_package_a_scan_is_told(

@@ -61,6 +61,8 @@ def _isq(file: Path, header: Mapping[str, Any]) -> Volume:
     calibration; ITK's reader of these files does not.
     """
     shape = header["dimensions_p"][::-1]
+    if min(shape) < 1:
+        raise ValueError(f"it has {shape} voxels")
     values = np.fromfile(file, "<i2", math.prod(shape), offset=header["data_offset"])
     values = values.reshape(shape)
     z, y, x = (

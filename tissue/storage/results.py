@@ -108,7 +108,7 @@ class Run:
 def told_apart(folders: Sequence[Path]) -> list[str]:
     """Names of runs: of their folders, with as many of the folders above as tell them apart."""
     parts = [folder.resolve().parts[1:] for folder in folders]
-    for depth in range(1, max(map(len, parts), default=0) + 1):
+    for depth in range(1, max([1, *map(len, parts)]) + 1):
         names = ["/".join(each[-depth:]) for each in parts]
         if len(set(names)) == len(set(parts)):
             break

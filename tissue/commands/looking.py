@@ -219,27 +219,26 @@ def _watch(options: argparse.Namespace) -> int:
 
 
 def _parameters(folders: Sequence[Path]) -> list[list[dict[str, str]]]:
-    """The parameters of each run with their sources; none where its run file is gone."""
+    """The parameters of each run with their sources."""
+    return [_rows(folder / "run.toml") for folder in folders]
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    """The parameters of a run file; none where it is gone."""
     from tissue.model.parameters import describe
     from tissue.scenario.config import read_run_file
 
-    found = []
-    for folder in folders:
-        file = folder / "run.toml"
-        config = read_run_file(file) if file.is_file() else None
-        found.append(
-            [
-                {
-                    "symbol": each.symbol,
-                    "value": f"{float(getattr(config.parameters, each.symbol)):.6g}",
-                    "unit": each.unit,
-                    "name": each.name,
-                    "source": each.source,
-                    "confidence": each.confidence,
-                }
-                for each in describe(config.preset)
-            ]
-            if config
-            else []
-        )
-    return found
+    if not file.is_file():
+        return []
+    config = read_run_file(file)
+    return [
+        {
+            "symbol": each.symbol,
+            "value": f"{float(getattr(config.parameters, each.symbol)):.6g}",
+            "unit": each.unit,
+            "name": each.name,
+            "source": each.source,
+            "confidence": each.confidence,
+        }
+        for each in describe(config.preset)
+    ]

@@ -73,7 +73,7 @@ def test_no_damaged_file_ends_in_a_traceback(
 
 
 def test_every_wrong_byte_is_noticed(snapshot: Path, tmp_path: Path) -> None:
-    """Before HDF5 meets it, which some would lead into an endless loop or out of its memory."""
+    """Before HDF5 meets it, as some would lead it into an endless loop or out of its memory."""
     whole = snapshot.read_bytes()
     content = len(whole) - len(seal(b""))
     for place in range(0, content, 7):

@@ -16,9 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.storage.deflate import write_dataset
-from tissue.storage.publish import publish, remove_temporary
+from tissue.storage.publish import publish_sealed, remove_temporary
 from tissue.storage.reading import opened
-from tissue.storage.seal import seal
 
 FORMAT = "tissue-checkpoint"
 FORMAT_VERSION = "1.0"
@@ -112,8 +111,7 @@ def write_checkpoint(
         file.attrs["keep"] = np.int64(keep)
         file.attrs["complete"] = np.int64(1)
     path = folder / name if name else checkpoint_path(folder, step)
-    content = made.getbuffer()
-    publish(path, content, seal(content))
+    publish_sealed(path, made.getbuffer())
     for old in list_checkpoints(folder)[:-KEPT]:
         if not _stays(old):
             old.unlink(missing_ok=True)

@@ -15,8 +15,7 @@ import h5py
 import numpy as np
 
 from tissue.errors import InputError
-from tissue.storage.publish import publish
-from tissue.storage.seal import seal
+from tissue.storage.publish import publish, publish_sealed
 from tissue.storage.snapshot import (
     AXES,
     DEFAULT_FIELD,
@@ -56,8 +55,7 @@ def write_index(folder: Path, snapshots: Sequence[Snapshot]) -> Path:
         _write_root(file, snapshots)
         _write_fields(file, snapshots)
     path = folder / INDEX
-    content = made.getbuffer()
-    publish(path, content, seal(content))
+    publish_sealed(path, made.getbuffer())
     return path
 
 

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from tissue.storage.seal import seal
+
 TEMPORARY = ".tmp"
 
 
@@ -26,6 +28,11 @@ def publish(path: Path, *parts: bytes | memoryview) -> None:
         temporary.unlink(missing_ok=True)
         raise
     synchronise(path.parent)
+
+
+def publish_sealed(path: Path, content: bytes | memoryview) -> None:
+    """Writes a file as `publish` does, with a seal behind its content."""
+    publish(path, content, seal(content))
 
 
 def synchronise(path: Path) -> None:

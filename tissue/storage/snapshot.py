@@ -17,9 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.storage.deflate import write_dataset
-from tissue.storage.publish import publish, remove_temporary
+from tissue.storage.publish import publish_sealed, remove_temporary
 from tissue.storage.reading import opened
-from tissue.storage.seal import seal
 
 FIELDS: Mapping[str, tuple[str, str]] = {
     "bone_volume_fraction": ("1", "bone volume fraction"),
@@ -132,8 +131,7 @@ def write_snapshot(
         _write_itk(file, grid)
         _write_provenance(file, provenance)
     path = folder / f"snap_{step:010d}.hdf"
-    content = made.getbuffer()
-    publish(path, content, seal(content))
+    publish_sealed(path, made.getbuffer())
     return path
 
 

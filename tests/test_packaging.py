@@ -54,6 +54,7 @@ def test_the_wheel_holds_every_source_file(wheel: Path) -> None:
     rooms = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tissue").rglob("*.py")}
     runs = {f"tissue/runs/{path.name}" for path in (ROOT / "runs").glob("*.toml")}
     data = {"tissue/py.typed", "tissue/runs/data/shrew.nrrd", "tissue/runs/data/NOTICE"}
+    data |= {"tissue/verification/well_mixed_shrew.csv"}
     assert "tissue/kernels/elliptic.py" in kernels
     assert "tissue/runs/shrew.toml" in runs
     assert kernels | rooms | runs | data <= contents(wheel)

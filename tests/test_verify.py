@@ -39,7 +39,8 @@ def verdict(made: Fact, slow: bool = False) -> Result:
 
 
 def test_every_fact_is_there_once() -> None:
-    assert [each.id for each in FACTS] == [f"V{number:02d}" for number in range(1, 47)]
+    numbers = [f"V{number:02d}" for number in range(1, 47)]
+    assert [each.id for each in FACTS] == [*numbers, "T01", "T02", "T03", "T04"]
     for each in FACTS:
         assert (each.check is None) == bool(each.reason) != bool(each.expected), each.id
         assert each.text
@@ -99,6 +100,12 @@ def test_a_slow_fact_waits_for_full() -> None:
     assert verdict(slow, slow=True).verdict == "pass"
 
 
+def test_a_gap_in_a_pure_number_has_no_unit() -> None:
+    ratio = Expected("ratio", 1, 2, "1")
+    result = verdict(fact("V90", Measured(3.5), use="known gap", expected=[ratio]))
+    assert result.remark == "ratio is 1.5 off"
+
+
 def test_a_run_that_breaks_down_fails_its_fact_only() -> None:
     def broken(_: Lab) -> list[Measured]:
         raise RunError("stopped in step 3: osteoclasts are negative")
@@ -134,7 +141,8 @@ def test_the_command_prints_and_tells_by_its_exit_code(
     assert "V01  pass       predicted   what was found (study, mouse)" in told
     assert "change of BV/TV: -30 to -10 %; got -20 +- 0.05 %" in told
     assert "V03  FAIL" in told
-    assert "0 of 1 calibrated, 1 of 1 predicted, 0 of 0 numerics facts hold; 1 known gaps" in told
+    assert "0 of 1 calibrated, 1 of 1 predicted, 0 of 0 numerics, 0 of 0 traj" in told
+    assert "facts hold; 1 known gaps; 1 not run" in told
 
     text = table.read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| V")]
@@ -167,7 +175,7 @@ def test_bones_have_the_surface_of_the_species(species: str, surface: float) -> 
 
 @pytest.mark.slow
 def test_the_facts_hold(capsys: pytest.CaptureFixture[str]) -> None:
-    code = main(["verify"])
+    code = main(["verify", "--full"])
     told = capsys.readouterr().out
     assert code == 0, [line for line in told.splitlines() if "FAIL" in line]
 

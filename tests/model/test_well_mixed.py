@@ -1,4 +1,4 @@
-"""The spatial model on real bone against its well-mixed limit (tests/data/README.md)."""
+"""The spatial model on real bone against its well-mixed limit."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +8,7 @@ import pytest
 
 from tissue.scenario.config import RunConfig, read_run_file
 from tissue.simulation.simulation import Simulation
+from tissue.verification.numerics import well_mixed
 
 ROOT = Path(__file__).parents[2]
 UNLOADED = "knockout.mechanostat=true"  # the well-mixed limit knows no load
@@ -21,8 +22,7 @@ class Outcome(NamedTuple):
 
 
 def reference(excess: float) -> Outcome:
-    table = np.genfromtxt(ROOT / "tests/data/well_mixed_shrew.csv", delimiter=",", names=True)
-    row = table[(table["il1_excess_pM"] == excess) & (table["time_day"] == 28)][0]
+    row = well_mixed(excess, 28)
     return Outcome(
         float(row["bv_tv_change_percent"]),
         float(row["osteoclast_ratio"]),

@@ -24,7 +24,7 @@ def add(commands: Commands) -> None:
 
     command = commands.add_parser("verify", help="hold the model to published facts")
     command.add_argument("--full", action="store_true", help="also what takes long")
-    command.add_argument("--only", nargs="+", metavar="FACT", help="V01 to V46")
+    command.add_argument("--only", nargs="+", metavar="FACT", help="V01 to V46, T01 to T04")
     command.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there")
     command.set_defaults(command=_verify)
 

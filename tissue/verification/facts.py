@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from tissue.errors import InputError, RunError
 from tissue.verification.lab import Lab, Measured
 
-Use = Literal["calibrated", "predicted", "numerics", "known gap"]
+Use = Literal["calibrated", "predicted", "numerics", "trajectory", "known gap"]
 Verdict = Literal["pass", "FAIL", "known gap", "not run"]
 
 RESOLVED = 10.0
@@ -43,9 +43,14 @@ class Expected(NamedTuple):
         return max(self.low - got.value, got.value - self.high, 0.0)
 
     @property
+    def suffix(self) -> str:
+        """The unit as it follows a number; nothing for a pure one."""
+        return "" if self.unit == "1" else f" {self.unit}"
+
+    @property
     def range(self) -> str:
         """The bounds in words."""
-        unit = "" if self.unit == "1" else f" {self.unit}"
+        unit = self.suffix
         if math.isinf(self.low) and math.isinf(self.high):
             return "for comparison"
         if math.isinf(self.high):
@@ -60,11 +65,11 @@ class Fact:
     """Something measured or proved that the model should show.
 
     Attributes:
-        id: V01 to V46.
+        id: V01 to V46, or T01 to T04 for trajectories of other models.
         text: what was found, and in whom.
         source: where, and how well it is known to us.
         use: whether parameters were calibrated on it, whether it is predicted, about numerics
-            only, or known not to be reproduced.
+            only, the shape of another model's trajectory, or known not to be reproduced.
         bone: what it is run on: species and mechanostat.
         expected: the quantities.
         check: gives their values, in the same order.
@@ -116,7 +121,9 @@ def chosen(facts: Sequence[Fact], only: Sequence[str] | None) -> tuple[Fact, ...
     known = {fact.id for fact in facts}
     for name in only:
         if name.upper() not in known:
-            raise InputError(f"there is no fact {name!r}: they are V01 to V{len(facts):02d}")
+            raise InputError(
+                f"there is no fact {name!r}: they are V01 to V46, and T01 to T04 for trajectories"
+            )
     wanted = {name.upper() for name in only}
     return tuple(fact for fact in facts if fact.id in wanted)
 
@@ -151,7 +158,7 @@ def _result(fact: Fact, check: Callable[[Lab], Sequence[Measured]], lab: Lab) ->
 
 def _gap(expected: Sequence[Expected], got: Sequence[Measured]) -> str:
     far = [
-        f"{each.what} is {distance:.2g} {each.unit} off"
+        f"{each.what} is {distance:.2g}{each.suffix} off"
         for each, value in zip(expected, got, strict=True)
         if (distance := each.distance(value))
     ]

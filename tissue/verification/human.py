@@ -186,3 +186,59 @@ def synovial_fluid(lab: Lab) -> Found:
     level = float((eps * il1).sum() / eps.sum())
     ra, excess = pannus_signal("human", level)
     return [Measured(ra / 1000), Measured(ra / level), Measured(excess)]
+
+
+def pulse_of_rankl(lab: Lab) -> Found:
+    """T01: 60 days of more RANKL, and 120 days afterwards, which human osteoblasts need."""
+    off = {"mechanostat": True}
+    during = lab.run("human", 60, every=5, disease={"rankl_production": 1.5}, knockout=off)
+    run = lab.run("human", 180, after=during, every=10, knockout=off)
+    osteoclasts, osteoblasts = "osteoclasts_per_mm2", "osteoblasts_per_mm2"
+
+    def left(name: str, time: float) -> Measured:
+        return run.fold(name, time).minus(ONE).over(run.highest(name).minus(ONE))
+
+    return [
+        run.highest(osteoblasts).minus(ONE),
+        run.highest(osteoclasts).minus(run.highest(osteoblasts)),
+        Measured(_half_rise(run, osteoblasts) - _half_rise(run, osteoclasts)),
+        left(osteoclasts, 120),
+        left(osteoblasts, 180),
+    ]
+
+
+def course_of_denosumab(lab: Lab) -> Found:
+    """T03."""
+    run = denosumab(lab)
+    osteoclasts, osteoblasts = "osteoclasts_per_mm2", "osteoblasts_per_mm2"
+    off = run.times >= LAST_EFFECT
+    on = (run.times > TREATED) & ~off
+
+    def relative(name: str) -> np.ndarray:
+        return run.columns[name] / run.level(name, TREATED - 1)
+
+    lowest = float(relative(osteoblasts)[on].min())
+    highest = [float(relative(name)[off].max()) for name in (osteoclasts, osteoblasts)]
+    later, sooner = (run.when_highest(name, LAST_EFFECT) for name in (osteoblasts, osteoclasts))
+    return [
+        Measured(lowest, run.relative_error * lowest),
+        Measured(run.when_highest("bv_tv", TREATED) - LAST_EFFECT),
+        *(Measured(each - 1, run.relative_error * each) for each in highest),
+        Measured(later - sooner),
+    ]
+
+
+def slow_menopause(lab: Lab) -> Found:
+    """T04."""
+    slow = {"estrogen": {"loss": 1.0, "ramp": "15 year"}}
+    run = lab.run("human", 20 * YEAR, every=YEAR, disease=slow)
+    osteoclasts, osteoblasts = (
+        run.fold(f"{name}_per_mm2", 20 * YEAR).minus(ONE) for name in ("osteoclasts", "osteoblasts")
+    )
+    change = run.change(20 * YEAR)
+    return [
+        osteoblasts,
+        osteoclasts.minus(osteoblasts),
+        change.minus(run.change(10 * YEAR)),
+        change,
+    ]

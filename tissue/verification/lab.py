@@ -103,6 +103,16 @@ class History:
         value = self.level(name, time) / float(self.columns[name][0])
         return Measured(value, self.relative_error * value)
 
+    def highest(self, name: str) -> Measured:
+        """A metric at its highest over that in health [1]."""
+        value = float(self.columns[name].max() / self.columns[name][0])
+        return Measured(value, self.relative_error * value)
+
+    def when_highest(self, name: str, since: float = 0.0) -> float:
+        """When a metric is highest from a time on [day]."""
+        later = self.times >= since
+        return float(self.times[later][int(np.argmax(self.columns[name][later]))])
+
     def level(self, name: str, time: float) -> float:
         """A metric, between steps by interpolation."""
         return float(np.interp(time, self.times, self.columns[name]))

@@ -123,19 +123,34 @@ def focal_erosion(lab: Lab) -> Found:
     return [normal.eroded, HEALTH.minus(deficient.eroded.over(normal.eroded)).times(100)]
 
 
-def three_days(lab: Lab) -> Found:
-    """V17."""
+def _burst(lab: Lab) -> tuple[History, int, Measured]:
+    """Three days of IL-1 and three months afterwards; where bone is lowest, and what it regains."""
     during = lab.run("mouse", 3, every=1, disease={"il1_excess": "30 pM"})
     run = lab.run("mouse", 93, after=during, every=7)
-    change = run.columns["bv_tv_change_percent"]
-    lowest = int(np.argmin(change))
-    dip = Measured(float(change[lowest]), float(run.spent[lowest]))
-    regained = HEALTH.minus(run.change(93).over(dip))
+    lowest = int(np.argmin(run.columns["bv_tv_change_percent"]))
+    regained = HEALTH.minus(run.change(93).over(run.change(run.times[lowest])))
+    return run, lowest, regained.times(100)
+
+
+def three_days(lab: Lab) -> Found:
+    """V17."""
+    run, lowest, regained = _burst(lab)
     return [
         run.fold("resorption_um_per_day", 1).minus(HEALTH),
-        dip,
+        run.change(run.times[lowest]),
         Measured(float(run.times[lowest])),
-        regained.times(100),
+        regained,
+    ]
+
+
+def burst_of_osteoclasts(lab: Lab) -> Found:
+    """T02."""
+    run, lowest, regained = _burst(lab)
+    most = run.when_highest("osteoclasts_per_mm2")
+    return [
+        Measured(float(run.times[lowest]) - most),
+        Measured(run.when_highest("osteoblasts_per_mm2") - most),
+        regained,
     ]
 
 

@@ -9,6 +9,7 @@ References:
     Vinsome 1976, SPE-5729 (Orthomin); Eisenstat & Walker 1996, SIAM J Sci Comput 17:16.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -21,11 +22,13 @@ from tissue.kernels.elliptic import Effort
 from tissue.kernels.loop import computed_once, repeated_while
 from tissue.kernels.multigrid import Level, hierarchy, residual, v_cycle
 from tissue.kernels.stencil import (
+    Axes,
     Field,
     Row,
     Rows,
     flux_divergence,
     harmonic_faces,
+    harmonic_seams,
     inner_planes,
     laid_out,
     planes,
@@ -146,7 +149,7 @@ def _balanced(u: Rows, made: Array, lost: Rows, bound: Row) -> Rows:
     return u + u * (jnp.stack([x, y]) - 1)[:, None].astype(u.dtype)
 
 
-@jax.jit
+@partial(jax.jit, static_argnames="periodic")
 def binding_pair(
     porosity: Field,
     first: Species,
@@ -155,6 +158,7 @@ def binding_pair(
     *,
     spacing: Scalar,
     tolerance: Scalar,
+    periodic: Axes = (),
 ) -> Pair:
     """Steady concentrations of two partners that bind one to one and are lost together.
 
@@ -165,12 +169,14 @@ def binding_pair(
         bind: rate constant [1/(concentration day)], the same everywhere or a field.
         spacing: edge of a voxel [um].
         tolerance: relative L2 error of each field.
+        periodic: axes along which the box meets itself; the other walls are closed.
 
     Returns:
         Both fields, positive, with sum(source) = sum(loss + binding) for each to rounding.
     """
     shape = porosity.shape
     faces, eps = laid_out((harmonic_faces(porosity), porosity))
+    seams = harmonic_seams(porosity, periodic)
     source = laid_out(jnp.stack([first.source, second.source]))
     start = laid_out(jnp.stack([first.start, second.start]))
     rates = [rate if jnp.ndim(rate) == 0 else laid_out(rate) for rate in (first.rate, second.rate)]
@@ -197,7 +203,7 @@ def binding_pair(
 
     def left_over(u: Rows) -> Rows:
         reaction = source - lost() * u - bound() * (u[0] * u[1])
-        return reaction / stiffness + flux_divergence(faces, u, shape)
+        return reaction / stiffness + flux_divergence(faces, u, shape, seams)
 
     def unfinished(state: tuple[Array, ...]) -> Array:
         _, nonlinear, left, _, iteration, _ = state
@@ -205,7 +211,7 @@ def binding_pair(
 
     def with_new_jacobian(state: tuple[Array, ...]) -> tuple[Array, ...]:
         u, *_, iteration, cycles = state
-        levels = hierarchy(faces, computed_once(jacobian, u), shape)
+        levels = hierarchy(faces, computed_once(jacobian, u), shape, seams)
 
         def still_good(state: tuple[Array, ...]) -> Array:
             return unfinished(state) & (state[3] < STALE)

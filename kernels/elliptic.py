@@ -1,10 +1,11 @@
 """Steady screened diffusion -div(D eps grad u) + loss u = source through porous voxels.
 
 Scaled by D / h^2 it reads c u - sum T (u_neighbour - u) = s with T the harmonic mean of the
-porosity on a face, closed walls, c = loss h^2 / D and s = source h^2 / D: a symmetric M-matrix.
-It is solved by conjugate gradients preconditioned with one multigrid V-cycle.
+porosity on a face, closed walls or a periodic box, c = loss h^2 / D and s = source h^2 / D: a
+symmetric M-matrix. It is solved by conjugate gradients preconditioned with one multigrid V-cycle.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -15,13 +16,17 @@ from jaxtyping import Float
 from tissue.kernels.loop import computed_once, repeated_while
 from tissue.kernels.multigrid import DAMPING, Level, hierarchy, multiply, residual, v_cycle
 from tissue.kernels.stencil import (
+    WALLS,
+    Axes,
     Field,
     PlaneFaces,
     Planes,
     Rows,
+    Seams,
     between_planes,
     flux_divergence,
     harmonic_faces,
+    harmonic_seams,
     inner_planes,
     planes,
     row,
@@ -124,7 +129,12 @@ def _finished(u: Rows, finest: Level, source: Rows) -> Rows:
 
 @jax.jit
 def solve(
-    faces: PlaneFaces, capacity: Planes, source: Planes, start: Planes, tolerance: Scalar
+    faces: PlaneFaces,
+    capacity: Planes,
+    source: Planes,
+    start: Planes,
+    tolerance: Scalar,
+    seams: Seams = WALLS,
 ) -> tuple[Planes, Effort]:
     """The non-negative u with c u - sum T (u_neighbour - u) = s, and the effort it took.
 
@@ -138,16 +148,17 @@ def solve(
         source: s >= 0 in every voxel.
         start: a guess, such as the solution of the step before.
         tolerance: relative error in the energy norm.
+        seams: conductances where a periodic box meets itself.
     """
     shape = (source.shape[0] - 2, *source.shape[1:])
     in_z, in_y, in_x = faces
     conductances = row(in_z), row(in_y), row(in_x)
     capacity, source, start = row(capacity), row(source)[None], row(start)[None]
-    levels = lax.stop_gradient(hierarchy(conductances, capacity[None, None], shape))
+    levels = lax.stop_gradient(hierarchy(conductances, capacity[None, None], shape, seams))
     start, tolerance = lax.stop_gradient((start, tolerance))
 
     def operator(u: Rows) -> Rows:
-        return capacity * u - flux_divergence(conductances, u, shape)
+        return capacity * u - flux_divergence(conductances, u, shape, seams)
 
     def forward(_: object, s: Rows) -> tuple[Rows, Effort]:
         return _conjugate_gradients(levels, s, start, tolerance)
@@ -171,6 +182,7 @@ def screened_diffusion(
     diffusivity: Scalar,
     spacing: Scalar,
     tolerance: Scalar = 1e-4,
+    periodic: Axes = (),
 ) -> Solution:
     """Steady concentration where diffusion through the pores meets loss and source.
 
@@ -182,20 +194,22 @@ def screened_diffusion(
         diffusivity: D [um^2/day].
         spacing: edge of a voxel h [um].
         tolerance: relative error in the energy norm.
+        periodic: axes along which the box meets itself; the other walls are closed.
 
     Returns:
         The concentration, never negative, with sum(loss u) = sum(source); and the effort.
     """
-    system = _scaled(porosity, loss, source, start, spacing**2 / diffusivity)
-    u, effort = solve(*system, tolerance)
+    scale = spacing**2 / diffusivity
+    system, seams = _scaled(porosity, loss, source, start, scale, periodic)
+    u, effort = solve(*system, tolerance, seams)
     return inner_planes(u), effort
 
 
-@jax.jit
+@partial(jax.jit, static_argnames="periodic")
 def _scaled(
-    porosity: Field, loss: Field, source: Field, start: Field, scale: Scalar
-) -> tuple[PlaneFaces, Planes, Planes, Planes]:
-    """Faces, capacity, source and start of the scaled system, between empty planes."""
+    porosity: Field, loss: Field, source: Field, start: Field, scale: Scalar, periodic: Axes
+) -> tuple[tuple[PlaneFaces, Planes, Planes, Planes], Seams]:
+    """Faces, capacity, source and start of the scaled system, between empty planes; and seams."""
     scale = jnp.asarray(scale, porosity.dtype)
     system = harmonic_faces(porosity), loss * scale, source * scale, start
-    return jax.tree.map(between_planes, system)
+    return jax.tree.map(between_planes, system), harmonic_seams(porosity, periodic)

@@ -13,14 +13,17 @@ from dataclasses import dataclass, field
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
 from tissue.kernels.loop import computed_once
 from tissue.kernels.stencil import (
     AXES,
+    WALLS,
     RowFaces,
     Rows,
+    Seams,
     Shape,
     beside,
     between_planes,
@@ -50,6 +53,7 @@ class Level:
         capacity: c, an n x n matrix in every voxel.
         smoother: DAMPING / (c + sum T), the inverse of the diagonal block.
         bridges: a quarter of the openness of every face [0, 1/4], the weights of prolongation.
+        seams: conductances where a periodic box meets itself; prolongation does not cross them.
         shape: voxels (z, y, x).
     """
 
@@ -57,6 +61,7 @@ class Level:
     capacity: Coupling
     smoother: Coupling
     bridges: RowFaces
+    seams: Seams
     shape: Shape = field(metadata={"static": True})
 
 
@@ -70,7 +75,8 @@ def multiply(matrix: Array, u: Array) -> Array:
 
 def residual(level: Level, u: Rows, source: Rows) -> Rows:
     """What u leaves of the source."""
-    return source - multiply(level.capacity, u) + flux_divergence(level.faces, u, level.shape)
+    inflow = flux_divergence(level.faces, u, level.shape, level.seams)
+    return source - multiply(level.capacity, u) + inflow
 
 
 def _inverse(block: Coupling) -> Coupling:
@@ -83,13 +89,16 @@ def _inverse(block: Coupling) -> Coupling:
     return jnp.stack([jnp.stack([d, -b]), jnp.stack([-c, a])]) * scale
 
 
-def _level(faces: RowFaces, capacity: Coupling, shape: Shape, openness: float) -> Level:
-    def smoother(faces: RowFaces, capacity: Coupling) -> Coupling:
+def _level(
+    faces: RowFaces, capacity: Coupling, seams: Seams, shape: Shape, openness: float
+) -> Level:
+    def smoother(faces: RowFaces, capacity: Coupling, seams: Seams) -> Coupling:
         unit = jnp.eye(capacity.shape[0], dtype=capacity.dtype)[:, :, None]
-        return DAMPING * _inverse(capacity + unit * face_sum(faces, shape))
+        return DAMPING * _inverse(capacity + unit * face_sum(faces, shape, seams))
 
-    bridges = tuple(0.25 * jnp.minimum(1, t * openness) for t in faces)
-    return Level(faces, capacity, computed_once(smoother, faces, capacity), bridges, shape)  # type: ignore[arg-type]
+    in_z, in_y, in_x = (0.25 * jnp.minimum(1, t * openness) for t in faces)
+    inverse = computed_once(smoother, faces, capacity, seams)
+    return Level(faces, capacity, inverse, (in_z, in_y, in_x), seams, shape)
 
 
 def _halved(shape: Shape) -> Shape:
@@ -127,6 +136,21 @@ def _coarse_faces(faces: RowFaces, shape: Shape) -> CoarseRowFaces:
     return tuple(row(t) for t in coarse)  # type: ignore[return-value]
 
 
+def _coarse_seams(seams: Seams, shape: Shape) -> Seams:
+    """As `_coarse_faces`; a single coarse voxel meets itself, and nothing flows."""
+
+    def coarsen(axis: int, conductance: Array | None) -> Array | None:
+        if conductance is None or _halved(shape)[axis] == 1:
+            return None
+        window = tuple(1 if a == axis else 2 for a in AXES)
+        odd = tuple((0, 0 if a == axis else n % 2) for a, n in zip(AXES, shape, strict=True))
+        nothing = np.zeros((), conductance.dtype)
+        return lax.reduce_window(conductance, nothing, lax.add, window, window, odd) / 16
+
+    in_z, in_y, in_x = (coarsen(axis, t) for axis, t in zip(AXES, seams, strict=True))
+    return in_z, in_y, in_x
+
+
 def _coarse_capacity(capacity: Coupling, shape: Shape) -> CoarseCoupling:
     def coarsen(fine: Array) -> Array:
         child = list(_children(fine, shape).values())
@@ -135,20 +159,23 @@ def _coarse_capacity(capacity: Coupling, shape: Shape) -> CoarseCoupling:
     return row(computed_once(coarsen, planes(capacity, shape)))
 
 
-def hierarchy(faces: RowFaces, capacity: Coupling, shape: Shape) -> tuple[Level, ...]:
+def hierarchy(
+    faces: RowFaces, capacity: Coupling, shape: Shape, seams: Seams = WALLS
+) -> tuple[Level, ...]:
     """All levels from the finest to a single voxel.
 
     Args:
         faces: conductance of every face, 1 for an open one (any units shared with capacity).
         capacity: loss in every voxel in the units of the faces, an n x n matrix with n = 1 or 2.
         shape: voxels (z, y, x).
+        seams: conductance of every seam, where the box is periodic.
     """
-    levels = [_level(faces, capacity, shape, 1.0)]
+    levels = [_level(faces, capacity, seams, shape, 1.0)]
     while max(shape) > 1:
-        faces = _coarse_faces(faces, shape)
+        faces, seams = _coarse_faces(faces, shape), _coarse_seams(seams, shape)
         capacity = _coarse_capacity(capacity, shape)
         shape = _halved(shape)
-        levels.append(_level(faces, capacity, shape, 4.0 ** len(levels)))
+        levels.append(_level(faces, capacity, seams, shape, 4.0 ** len(levels)))
     return tuple(levels)
 
 

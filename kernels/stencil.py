@@ -1,4 +1,7 @@
-"""Nearest-neighbour arithmetic on [z, y, x] arrays with closed walls.
+"""Nearest-neighbour arithmetic on [z, y, x] arrays with closed walls, or without along some axes.
+
+Along a periodic axis the last voxel meets the first. The face between them is a seam and is kept
+apart from the others, so that a box with walls costs nothing more.
 
 Two layouts. Fields lie as [z, y, x]; their neighbours are read with `lax.pad` of negative width,
 which fuses into one kernel on every backend, where `jnp.roll` and `jnp.pad(mode="edge")` do not.
@@ -8,6 +11,8 @@ as fast on CPU): along y and x the last voxel of a line meets the first of the n
 between them is a wall and conducts nothing.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import jax
@@ -31,8 +36,17 @@ Rows = Float[Array, "n cells"]
 RowFaces = tuple[Row, Row, Row]
 Shape = tuple[int, ...]
 
+Axes = tuple[int, ...]
+"""Axes of a box that are periodic."""
+
+Seam = Float[Array, "_ _ _"]
+Seams = tuple[Seam | None, Seam | None, Seam | None]
+"""One array an axis, one voxel thick: the face between the last voxel and the first; None for a
+wall."""
+
 AXES = (-3, -2, -1)
 SLABS = 8
+WALLS: Seams = (None, None, None)
 
 
 def total(values: Array) -> Array:
@@ -57,22 +71,42 @@ def shift(u: Array, axis: int, step: int) -> Array:
     return lax.pad(u, jnp.zeros((), u.dtype), widths)
 
 
-def shift_replicate(u: Array, axis: int, step: int) -> Array:
-    """As `shift` by one voxel (step +1 or -1), but the wall voxel stands in for what is outside."""
+def ends(u: Array, axis: int) -> tuple[Array, Array]:
+    """The first and the last layer of voxels along an axis, each one voxel thick."""
+    return lax.index_in_dim(u, 0, axis), lax.index_in_dim(u, -1, axis)
+
+
+def shift_replicate(u: Array, axis: int, step: int, periodic: Axes = ()) -> Array:
+    """As `shift` by one voxel (step +1 or -1), but the wall voxel stands in for what is outside.
+
+    Along a periodic axis it is the voxel at the other end.
+    """
     index = lax.broadcasted_iota(jnp.int32, u.shape, u.ndim + axis)
     edge = u.shape[axis] - 1 if step > 0 else 0
-    return jnp.where(index == edge, u, shift(u, axis, step))
+    outside = ends(u, axis)[0 if step > 0 else 1] if axis in periodic else u
+    return jnp.where(index == edge, outside, shift(u, axis, step))
 
 
-def highest_near(u: Field, reach: int) -> Field:
+def highest_near(u: Field, reach: int, periodic: Axes = ()) -> Field:
     """The largest value in the cube of `reach` voxels to every side, within the box."""
     lowest = np.asarray(-np.inf, u.dtype)
+
+    def highest(u: Array, axis: int) -> Array:
+        window, wide = [1, 1, 1], [(0, 0)] * 3
+        window[axis], wide[axis] = 2 * reach + 1, (reach, reach)
+        if axis in periodic:
+            u, wide = jnp.pad(u, wide, mode="wrap"), [(0, 0)] * 3
+        return lax.reduce_window(u, lowest, lax.max, window, (1, 1, 1), wide)
+
     for axis in AXES:
-        window = tuple(2 * reach + 1 if a == axis else 1 for a in AXES)
-        u = computed_once(
-            lambda u, w=window: lax.reduce_window(u, lowest, lax.max, w, (1, 1, 1), "SAME"), u
-        )
+        u = computed_once(partial(highest, axis=axis), u)
     return u
+
+
+def harmonic(one: Array, other: Array) -> Array:
+    """Harmonic mean, 0 where both are."""
+    both = one + other
+    return jnp.where(both > 0, 2 * one * other / jnp.where(both > 0, both, 1), 0)
 
 
 def harmonic_faces(porosity: Field) -> Faces:
@@ -80,13 +114,32 @@ def harmonic_faces(porosity: Field) -> Faces:
 
     With one impermeable side the face is impermeable, so nothing diffuses through thin bone.
     """
+    in_z, in_y, in_x = (harmonic(porosity, shift(porosity, axis, 1)) for axis in AXES)
+    return in_z, in_y, in_x
 
-    def faces(axis: int) -> Array:
-        other = shift(porosity, axis, 1)
-        both = porosity + other
-        return jnp.where(both > 0, 2 * porosity * other / jnp.where(both > 0, both, 1), 0)
 
-    return faces(-3), faces(-2), faces(-1)
+def harmonic_seams(porosity: Field, periodic: Axes) -> Seams:
+    """Conductance of every seam, as of any other face."""
+    return over_seams(harmonic, periodic, porosity)
+
+
+def over_seams(rule: Callable[..., Array], periodic: Axes, *fields: Field) -> Seams:
+    """What a rule makes of the two voxels at every seam.
+
+    Args:
+        rule: of the last voxel and the first one, for each field in turn.
+        periodic: axes that have a seam.
+        fields: what the rule reads.
+    """
+
+    def seam(axis: int) -> Seam | None:
+        # a layer of one voxel meets itself: nothing flows
+        if axis not in periodic or fields[0].shape[axis] == 1:
+            return None
+        return rule(*(end for u in fields for end in reversed(ends(u, axis))))
+
+    in_z, in_y, in_x = (seam(axis) for axis in AXES)
+    return in_z, in_y, in_x
 
 
 def between_planes(u: Array) -> Array:
@@ -121,7 +174,7 @@ def beside(u: Array, shape: Shape, axis: int, step: int) -> Array:
     return lax.slice_in_dim(u, first, first + shape[0] * plane, axis=-1)
 
 
-def flux_divergence(faces: RowFaces, u: Array, shape: Shape) -> Array:
+def flux_divergence(faces: RowFaces, u: Array, shape: Shape, seams: Seams = WALLS) -> Array:
     """Net inflow sum over faces of T (u_neighbour - u), in the units of T u; of rows.
 
     Written with differences: a diagonal times u minus the neighbours loses small decay rates to
@@ -133,16 +186,34 @@ def flux_divergence(faces: RowFaces, u: Array, shape: Shape) -> Array:
         above, below = beside(conductance, shape, axis, 0), beside(conductance, shape, axis, -1)
         inflow = inflow + above * (beside(u, shape, axis, 1) - here)
         inflow = inflow - below * (here - beside(u, shape, axis, -1))
+    for axis, seam in zip(AXES, seams, strict=True):
+        if seam is not None:
+            first, last = ends(here.reshape(*here.shape[:-1], *shape), axis)
+            into_last = seam * (first - last)
+            inflow = _added_at_ends(inflow, shape, axis, -into_last, into_last)
     return _with_ends(inflow, shape)
 
 
-def face_sum(faces: RowFaces, shape: Shape) -> Row:
+def face_sum(faces: RowFaces, shape: Shape, seams: Seams = WALLS) -> Row:
     """Sum of the conductances of the six faces of every voxel; of rows."""
     both = [
         beside(t, shape, axis, 0) + beside(t, shape, axis, -1)
         for axis, t in zip(AXES, faces, strict=True)
     ]
-    return _with_ends(both[0] + both[1] + both[2], shape)
+    conductances = both[0] + both[1] + both[2]
+    for axis, seam in zip(AXES, seams, strict=True):
+        if seam is not None:
+            conductances = _added_at_ends(conductances, shape, axis, seam, seam)
+    return _with_ends(conductances, shape)
+
+
+def _added_at_ends(u: Array, shape: Shape, axis: int, first: Array, last: Array) -> Array:
+    """A row without its empty planes, plus what belongs to both ends of an axis."""
+    field = u.reshape(*u.shape[:-1], *shape)
+    for place, more in ((0, first), (shape[axis] - 1, last)):
+        layer = lax.index_in_dim(field, place, axis) + more
+        field = lax.dynamic_update_slice_in_dim(field, layer, place, axis)
+    return field.reshape(u.shape)
 
 
 def _with_ends(u: Array, shape: Shape) -> Array:

@@ -9,6 +9,8 @@ References:
     Scharfetter & Gummel 1969, IEEE Trans Electron Devices 16:64.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -18,13 +20,16 @@ from tissue.kernels.elliptic import Solution, solve
 from tissue.kernels.loop import computed_once
 from tissue.kernels.stencil import (
     AXES,
+    Axes,
     Faces,
     Field,
     PlaneFaces,
     Planes,
+    Seams,
     between_planes,
-    harmonic_faces,
+    harmonic,
     inner_planes,
+    over_seams,
     shift,
 )
 
@@ -34,24 +39,30 @@ Scalar = Float[Array, ""] | float
 NEAR = 0.2  # half the difference of potentials below which a series is more exact than a quotient
 
 
-def _fitted_faces(conductance: Field, potential: Field, boltzmann: Field) -> Faces:
-    """Harmonic conductance times (psi_b - psi_a) / (exp(psi_b) - exp(psi_a)).
+def _fitted(open_a: Array, open_b: Array, psi_a: Array, psi_b: Array, a: Array, b: Array) -> Array:
+    """Harmonic conductance of a face times (psi_b - psi_a) / (exp(psi_b) - exp(psi_a)).
 
-    With E = exp(-psi) at hand that is E_a E_b (psi_b - psi_a) / (E_a - E_b): no exponential a face.
+    With a = exp(-psi_a) and b at hand that is a b (psi_b - psi_a) / (a - b): no exponential a face.
     """
+    half = 0.5 * (psi_b - psi_a)
+    product, apart = a * b, a - b
+    # x / sinh(x) by its series where the quotient would cancel
+    series = 1 - half**2 / 6 + 7 * half**4 / 360 - 31 * half**6 / 15120
+    near = jnp.abs(half) < NEAR
+    quotient = product * 2 * half / jnp.where(near, 1, apart)
+    return harmonic(open_a, open_b) * jnp.where(near, jnp.sqrt(product) * series, quotient)
 
-    def fit(axis: int, open_face: Field) -> Field:
-        half = 0.5 * (shift(potential, axis, 1) - potential)
-        there = shift(boltzmann, axis, 1)
-        product, apart = boltzmann * there, boltzmann - there
-        # x / sinh(x) by its series where the quotient would cancel
-        series = 1 - half**2 / 6 + 7 * half**4 / 360 - 31 * half**6 / 15120
-        near = jnp.abs(half) < NEAR
-        quotient = product * 2 * half / jnp.where(near, 1, apart)
-        return open_face * jnp.where(near, jnp.sqrt(product) * series, quotient)
 
-    faces = harmonic_faces(conductance)
-    return tuple(fit(a, t) for a, t in zip(AXES, faces, strict=True))  # type: ignore[return-value]
+def _fitted_faces(
+    conductance: Field, potential: Field, boltzmann: Field, periodic: Axes
+) -> tuple[Faces, Seams]:
+    fields = conductance, potential, boltzmann
+
+    def faces(axis: int) -> Field:
+        return _fitted(*(value for u in fields for value in (u, shift(u, axis, 1))))
+
+    in_z, in_y, in_x = (faces(axis) for axis in AXES)
+    return (in_z, in_y, in_x), over_seams(_fitted, periodic, *fields)
 
 
 def drift_diffusion(
@@ -65,6 +76,7 @@ def drift_diffusion(
     diffusivity: Scalar,
     spacing: Scalar,
     tolerance: Scalar,
+    periodic: Axes = (),
 ) -> Solution:
     """Density n with -div(eps mu D (grad n + n grad psi)) + loss n = source.
 
@@ -80,17 +92,20 @@ def drift_diffusion(
         diffusivity: D [length^2/time].
         spacing: edge of a voxel [length].
         tolerance: relative error in the energy norm.
+        periodic: axes along which the box meets itself; the other walls are closed.
 
     Returns:
         The density, with sum(loss n) = sum(source) to rounding, and the effort.
     """
     scale = spacing**2 / diffusivity
-    boltzmann, system = _symmetrised(porosity, mobility, potential, loss, source, start, scale)
-    w, effort = solve(*system, tolerance)
+    boltzmann, system, seams = _symmetrised(
+        porosity, mobility, potential, loss, source, start, scale, periodic
+    )
+    w, effort = solve(*system, tolerance, seams)
     return _density(w, boltzmann), effort
 
 
-@jax.jit
+@partial(jax.jit, static_argnames="periodic")
 def _symmetrised(
     porosity: Field,
     mobility: Field | Scalar,
@@ -99,14 +114,15 @@ def _symmetrised(
     source: Field,
     start: Field,
     scale: Scalar,
-) -> tuple[Field, tuple[PlaneFaces, Planes, Planes, Planes]]:
-    """exp(-psi), and faces, capacity, source and start of the system in w, between empty planes."""
+    periodic: Axes,
+) -> tuple[Field, tuple[PlaneFaces, Planes, Planes, Planes], Seams]:
+    """exp(-psi), and the system in w: faces, capacity, source and start between planes; seams."""
     scale = jnp.asarray(scale, porosity.dtype)
     psi = potential - jnp.mean(potential)  # a constant drops out; exp stays near 1
     boltzmann = computed_once(lambda psi: jnp.exp(-psi), psi)
-    faces = _fitted_faces(porosity * mobility, psi, boltzmann)
+    faces, seams = _fitted_faces(porosity * mobility, psi, boltzmann, periodic)
     system = faces, loss * boltzmann * scale, source * scale, start / boltzmann
-    return boltzmann, jax.tree.map(between_planes, system)
+    return boltzmann, jax.tree.map(between_planes, system), seams
 
 
 @jax.jit

@@ -121,6 +121,14 @@ def test_a_resolved_run_is_the_same_run(tmp_path: Path) -> None:
     assert config_hash(again) == config_hash(config)
 
 
+def test_a_periodic_box_is_kept_and_told_from_another(tmp_path: Path) -> None:
+    closed, box, other = (parsed(boundary={"periodic": axes}) for axes in ([], ["z", "x"], ["x"]))
+    assert (closed.periodic, box.periodic) == ((), ("z", "x"))
+    assert len({config_hash(each) for each in (closed, box, other)}) == 3
+    assert read(tmp_path, resolved_toml(box)).periodic == ("z", "x")
+    assert "periodic" not in resolved_toml(closed)
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -205,6 +213,24 @@ def test_every_change_gives_another_hash(tmp_path: Path, old: str, new: str) -> 
             "boundary.il1.z_low.permeability = '0 um/day' must be a velocity > 0",
         ),
         ({"boundary": {"il1": {"z_low": {"value": 3}}}}, "z_low.value: '3' has no unit"),
+        (
+            {"boundary": {"periodic": ["w"]}},
+            r"boundary.periodic = \['w'\] must be a list of different axes among z, y, x",
+        ),
+        ({"boundary": {"periodic": "z"}}, "boundary.periodic = 'z' must be a list of different"),
+        ({"boundary": {"periodic": ["z", "z"]}}, "names one twice"),
+        (
+            {"boundary": {"periodic": ["z"], "opg": {"z_low": {"value": "1 pM"}}}},
+            "boundary.periodic names 'z', where the box meets itself, and boundary.opg.z_low needs "
+            "the face z_low there: take one of the two out",
+        ),
+        (
+            {
+                "boundary": {"periodic": ["x", "y"]},
+                "disease": {"pannus": {"faces": ["z_low", "y_high"]}},
+            },
+            "boundary.periodic names 'y', .* disease.pannus.faces needs the face y_high there",
+        ),
         ({"parameters": {"sigma_Q": 2}}, "parameters.sigma_Q = 2 must be"),
         ({"parameters": {"alpha_share": "120 %"}}, "parameters.alpha_share = '120 %' must be"),
     ],

@@ -20,7 +20,7 @@ from tissue.model.forcing import Forcing, Local
 from tissue.model.parameters import Parameters, preset
 from tissue.scenario.config import RunConfig, parse_run
 from tissue.simulation.places import local_forcing
-from tissue.simulation.simulation import Simulation
+from tissue.simulation.simulation import Simulation, load_geometry
 
 SPACING = 10.0
 SHAPE = (8, 8, 24)
@@ -37,6 +37,12 @@ def configured(folder: Path = Path("/runs"), **tables: Any) -> RunConfig:
         **tables,
     }
     return parse_run(data, folder, "local")
+
+
+def struts(*shape: int) -> dict[str, Any]:
+    """Thin made-up bone."""
+    made = {"shape": list(shape), "spacing": "10 um", "bv_tv": 0.3, "thickness": "30 um"}
+    return {"synthetic": made}
 
 
 def local(config: RunConfig, geometry: Geometry = MARROW) -> Local:
@@ -95,19 +101,33 @@ def test_what_passes_a_wall_is_in_the_budget() -> None:
     assert_allclose(total(solute.source), total(solute.lost), rtol=1e-8)
 
 
+@pytest.mark.slow
+def test_a_run_knows_of_no_seam_in_a_periodic_box() -> None:
+    config = configured(
+        boundary={"periodic": ["z", "x"]},
+        disease={"il1_excess": "10 pM"},
+        run={"duration": "1 day", "precision": "float64", "step": "1 day"},
+        geometry=struts(8, 8, 16),
+    )
+    here = load_geometry(config.geometry)
+    moved = replace(here, bone_volume_fraction=np.roll(here.bone_volume_fraction, (3, 7), (0, 2)))
+    after = []
+    for geometry in (here, moved):
+        simulation = Simulation(config, geometry)
+        simulation.advance()
+        after.append(simulation.fields())
+    for name, field in after[0].items():
+        rolled = np.roll(np.asarray(field), (3, 7), (0, 2))
+        scale = float(jnp.abs(field).max())
+        assert_allclose(rolled, after[1][name], atol=1e-4 * scale, err_msg=name)
+
+
 @pytest.mark.parametrize("solute", ["il1", "tnf", "rankl", "opg"])
 def test_every_solute_may_pass_a_wall(solute: str) -> None:
     config = configured(
         boundary={solute: {"x_low": {"value": "300 pM"}}},
         run={"duration": "1 day", "precision": "float64", "step": "0.5 day"},
-        geometry={
-            "synthetic": {
-                "shape": [8, 8, 8],
-                "spacing": "10 um",
-                "bv_tv": 0.3,
-                "thickness": "30 um",
-            }
-        },
+        geometry=struts(8, 8, 8),
     )
     simulation = Simulation(config)
     record = simulation.advance()
@@ -156,14 +176,7 @@ def test_a_pannus_erodes_the_bone_that_it_lies_against() -> None:
     config = configured(
         disease={"pannus": {"faces": ["x_low"], "depth": "20 um", "cells": "1e5 cells/mm^3"}},
         run={"duration": "4 day", "precision": "float64", "step": "1 day"},
-        geometry={
-            "synthetic": {
-                "shape": [8, 8, 8],
-                "spacing": "10 um",
-                "bv_tv": 0.3,
-                "thickness": "30 um",
-            }
-        },
+        geometry=struts(8, 8, 8),
         parameters=dict.fromkeys(("D_I", "D_T", "D_R"), "0.05 um^2/s"),
     )
     simulation = Simulation(config)

@@ -23,6 +23,7 @@ from tissue.simulation.plan import (
     plan,
     wall_time,
 )
+from tissue.simulation.simulation import load_geometry
 
 
 def geometry(spacing: float = 10.0, *warnings: str) -> Geometry:
@@ -132,6 +133,15 @@ def test_a_nan_is_a_broken_budget() -> None:
 def test_warnings_of_geometry_and_parameters_are_passed_on(tiny: RunConfig) -> None:
     config = replace(tiny, warnings=("odd parameter",))
     assert plan(config, geometry(10.0, "thin")).warnings == ("thin", "odd parameter")
+
+
+def test_bone_that_does_not_go_on_at_the_other_end_is_told(tiny: RunConfig) -> None:
+    # bone fills the first quarter of y: alike along z and x, cut along y
+    box = replace(tiny, periodic=("z", "y", "x"))
+    (warning,) = plan(box, geometry()).warnings
+    assert warning.startswith("bone differs by 1.00 from one end of y to the other and by 0.05")
+    made = load_geometry(tiny.geometry)
+    assert not [text for text in plan(box, made).warnings if "from one end" in text]
 
 
 def test_the_ledger_is_in_its_units() -> None:

@@ -92,6 +92,15 @@ def test_resuming_is_exact_for_every_kind_of_run(
     same(made.folder, folder)
 
 
+@pytest.mark.slow
+def test_resuming_is_exact_in_a_periodic_box(tmp_path: Path) -> None:
+    config = ill(boundary={"periodic": ["z", "x"]})
+    made = run(config, tmp_path / "whole")
+    folder = left_at(made.folder, tmp_path / "left", 1)
+    run(config, folder, resume="latest")
+    same(made.folder, folder)
+
+
 def test_a_damaged_checkpoint_is_passed_over(
     whole: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -162,6 +171,8 @@ def test_a_branch_takes_another_course(whole: Run, tmp_path: Path) -> None:
         run(early, tmp_path / "early", parent=parent)
     with pytest.raises(InputError, match=r"differs in parameters.a_R"):
         run(ill(parameters={"a_R": 4}), tmp_path / "other", parent=parent)
+    with pytest.raises(InputError, match=r"differs in boundary.periodic \(absent there, \[\"z\"\]"):
+        run(ill(boundary={"periodic": ["z"]}), tmp_path / "other", parent=parent)
 
 
 def test_a_branch_by_the_command(whole: Run, tmp_path: Path, capfd: Any) -> None:

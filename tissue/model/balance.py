@@ -1,13 +1,13 @@
 """What comes to rest within hours: the solutes around the cells, and who moves among them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from tissue.kernels.stencil import Field
+from tissue.kernels.stencil import Axes, Field
 from tissue.model import cells, cytokines, signals
 from tissue.model.account import Fluid, Seen, Solute
 from tissue.model.bone import Pores
@@ -27,10 +27,12 @@ class Numerics:
     Attributes:
         spacing: edge of a voxel [um].
         tolerance: relative error of every solve.
+        periodic: axes along which the box repeats itself: tissue goes on where it ends.
     """
 
     spacing: Scalar
     tolerance: Scalar
+    periodic: Axes = field(default=(), metadata={"static": True})
 
 
 class Surroundings(NamedTuple):

@@ -1,11 +1,12 @@
 """The bone: the pore space and the surface of a bone volume fraction, and how it moves."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from tissue.kernels.stencil import Field
+from tissue.kernels.stencil import Axes, Field
 from tissue.kernels.surface import (
     Exchange,
     Motion,
@@ -33,29 +34,41 @@ class Pores(NamedTuple):
     solutes: Field
     exchange: Exchange
 
+    @property
+    def periodic(self) -> Axes:
+        """Axes along which the box meets itself."""
+        return self.exchange.periodic
+
 
 def cell_porosity(bone_volume_fraction: Field) -> Field:
     """Porosity in all cell terms."""
     return jnp.maximum(1 - bone_volume_fraction, CELL_POROSITY_FLOOR)
 
 
-@jax.jit
-def pores(bone_volume_fraction: Field, spacing: Scalar, p: Parameters) -> Pores:
+@partial(jax.jit, static_argnames="periodic")
+def pores(
+    bone_volume_fraction: Field, spacing: Scalar, p: Parameters, periodic: Axes = ()
+) -> Pores:
     """The pore space and the surface of a bone volume fraction."""
     porosity = 1 - bone_volume_fraction
-    surface = specific_surface(bone_volume_fraction, spacing)
+    surface = specific_surface(bone_volume_fraction, spacing, periodic)
     cells = cell_porosity(bone_volume_fraction)
-    return Pores(jnp.maximum(porosity, p.eps_min), exchange(cells, surface))
+    return Pores(jnp.maximum(porosity, p.eps_min), exchange(cells, surface, periodic))
 
 
 def remodel(
-    bone_volume_fraction: Field, resorption: Field, formation: Field, spacing: Scalar, dt: Scalar
+    bone_volume_fraction: Field,
+    resorption: Field,
+    formation: Field,
+    spacing: Scalar,
+    dt: Scalar,
+    periodic: Axes = (),
 ) -> Motion:
     """The bone after dt days at the net velocity formation - resorption [um/day]."""
-    return move(bone_volume_fraction, resorption, formation, spacing, dt)
+    return move(bone_volume_fraction, resorption, formation, spacing, dt, periodic)
 
 
 def may_move(bone_volume_fraction: Field, pore: Pores) -> Field:
     """Where a surface is or may soon come to be: the places that need a healthy reference."""
-    inward, outward = godunov_slopes(bone_volume_fraction, 1.0)
+    inward, outward = godunov_slopes(bone_volume_fraction, 1.0, pore.periodic)
     return (inward > 0) | (outward > 0) | (pore.exchange.nearby > REACH)

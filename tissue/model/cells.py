@@ -252,6 +252,7 @@ def step_precursors(
         diffusivity=population.diffusivity,
         spacing=spacing,
         tolerance=tolerance,
+        periodic=pore.periodic,
     )
 
 

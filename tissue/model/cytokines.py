@@ -54,8 +54,28 @@ def tnf(
     loss, source = _tnf_balance(pore, f, p)
     if f.local is None:
         return Solute(source / loss, _no_effort(), source, source)
+    return _in_balance(pore, loss, source, start, p.D_T, spacing, tolerance)
+
+
+def _in_balance(
+    pore: Pores,
+    loss: Field,
+    source: Field,
+    start: Field,
+    diffusivity: Scalar,
+    spacing: Scalar,
+    tolerance: Scalar,
+) -> Solute:
+    """A solute that diffuses alone, in balance with its loss and source."""
     field, effort = screened_diffusion(
-        pore.solutes, loss, source, start, diffusivity=p.D_T, spacing=spacing, tolerance=tolerance
+        pore.solutes,
+        loss,
+        source,
+        start,
+        diffusivity=diffusivity,
+        spacing=spacing,
+        tolerance=tolerance,
+        periodic=pore.periodic,
     )
     return Solute(field, effort, source, loss * field)
 
@@ -97,10 +117,7 @@ def il1(
         tolerance: relative error.
     """
     loss, source = _il1_balance(pore, tnf, bisphosphonate, f, p)
-    field, effort = screened_diffusion(
-        pore.solutes, loss, source, start, diffusivity=p.D_I, spacing=spacing, tolerance=tolerance
-    )
-    return Solute(field, effort, source, loss * field)
+    return _in_balance(pore, loss, source, start, p.D_I, spacing, tolerance)
 
 
 @jax.jit
@@ -174,6 +191,7 @@ def rankl_opg(
         p.kappa,
         spacing=spacing,
         tolerance=tolerance,
+        periodic=pore.periodic,
     )
 
 
@@ -193,16 +211,8 @@ def tgf_beta(
 ) -> Field:
     """Active TGF-beta [pM], freed from the matrix that osteoclasts resorb (Tang 2009)."""
     loss, source = _released(pore, coupling_store, p)
-    field, _ = screened_diffusion(
-        pore.solutes,
-        loss,
-        source,
-        jnp.zeros_like(source),
-        diffusivity=p.D_G,
-        spacing=spacing,
-        tolerance=tolerance,
-    )
-    return field
+    start = jnp.zeros_like(source)
+    return _in_balance(pore, loss, source, start, p.D_G, spacing, tolerance).field
 
 
 def _rankl_induction(around: Milieu, f: Forcing, p: Parameters) -> Field:

@@ -54,7 +54,7 @@ def healthy_tissue(
         mechanostat: whether bone answers to load.
         tgf_beta_steering: whether TGF-beta draws osteoblast precursors.
     """
-    pore = pores(bone_volume_fraction, n.spacing, p)
+    pore = pores(bone_volume_fraction, n.spacing, p, n.periodic)
     uniform = jnp.ones_like(bone_volume_fraction)
     ratio = total(pore.exchange.porosity) / total(pore.exchange.surface)
     ratio = ratio.astype(uniform.dtype)
@@ -92,7 +92,9 @@ def healthy_tissue(
         rank_occupancy=_filled(occupancy, pore, bone_volume_fraction),
         drive=_filled(drive, pore, bone_volume_fraction),
         marrow_per_surface=ratio,
-        local_density=local_density(bone_volume_fraction, n.spacing, p) if mechanostat else None,
+        local_density=local_density(bone_volume_fraction, n.spacing, p, n.periodic)
+        if mechanostat
+        else None,
         tgf_beta=half,
     )
     settled = replace(
@@ -140,7 +142,7 @@ def _filled(reference: Field, pore: Pores, bone_volume_fraction: Field) -> Field
     surface = pore.exchange.surface
     mean = (total(surface * reference) / total(surface)).astype(reference.dtype)
     start = jnp.where(known, reference, mean)
-    ones = pore.exchange._replace(porosity=jnp.ones_like(surface), nearby=jnp.ones_like(surface))
+    ones = replace(pore.exchange, porosity=jnp.ones_like(surface), nearby=jnp.ones_like(surface))
     smooth = repeated(lambda f: jnp.where(known, reference, ones.see(f)), FILLING_PASSES)
     filled: Field = smooth(start)
     return filled

@@ -4,32 +4,50 @@ Strain energy is taken to go as a power of the local density instead of being co
 has lost a fifth of its density around is loaded harder, makes more bone and less RANKL.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from tissue.kernels.stencil import Field
+from tissue.kernels.stencil import Axes, Field
 from tissue.model.parameters import Parameters, Scalar
 
 LEAST_DENSITY = 1e-6  # of bone, where all of it is gone
 
 
-@jax.jit
-def local_density(bone_volume_fraction: Field, spacing: Scalar, p: Parameters) -> Field:
+IMAGES = 4
+"""Copies of a periodic box to either side that count too; more of them would change nothing, as a
+box narrower than sigma_U is averaged as a whole."""
+
+
+@partial(jax.jit, static_argnames="periodic")
+def local_density(
+    bone_volume_fraction: Field, spacing: Scalar, p: Parameters, periodic: Axes = ()
+) -> Field:
     """Bone volume fraction averaged with a Gaussian; its weights end at the walls of the box."""
     averaged: Field = bone_volume_fraction
     for axis, count in enumerate(averaged.shape):
-        place = jnp.arange(count, dtype=averaged.dtype) * spacing
-        weight = jnp.exp(-0.5 * ((place[:, None] - place[None, :]) / p.sigma_U) ** 2)
+        place = jnp.arange(count, dtype=averaged.dtype)
+        away, images = place[:, None] - place[None, :], range(1)
+        if axis - 3 in periodic:
+            away, images = away - count * jnp.round(away / count), range(-IMAGES, IMAGES + 1)
+        weight = sum(
+            jnp.exp(-0.5 * ((away + image * count) * spacing / p.sigma_U) ** 2) for image in images
+        )
         weight = (weight / jnp.sum(weight, axis=1, keepdims=True)).astype(averaged.dtype)
         moved = jnp.tensordot(weight, averaged, axes=(1, axis), precision="highest")
         averaged = jnp.moveaxis(moved, 0, axis)
     return averaged
 
 
-@jax.jit
+@partial(jax.jit, static_argnames="periodic")
 def load_stimulus(
-    bone_volume_fraction: Field, healthy_density: Field | None, spacing: Scalar, p: Parameters
+    bone_volume_fraction: Field,
+    healthy_density: Field | None,
+    spacing: Scalar,
+    p: Parameters,
+    periodic: Axes = (),
 ) -> Array | float:
     """m, -g to g: 0 where the local density is the healthy one, or where load is left out.
 
@@ -38,7 +56,7 @@ def load_stimulus(
     """
     if healthy_density is None:
         return 0.0
-    density = local_density(bone_volume_fraction, spacing, p)
+    density = local_density(bone_volume_fraction, spacing, p, periodic)
     energy = p.n_U * jnp.log(
         jnp.maximum(healthy_density, LEAST_DENSITY) / jnp.maximum(density, LEAST_DENSITY)
     )

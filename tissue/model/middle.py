@@ -71,11 +71,12 @@ def expect(
         osteoblasts = cells.relax(state.osteoblasts, made, signals.osteoblast_loss(f, p), dt).mean
         return cells.formation(osteoblasts, seen, p)
 
-    load = load_stimulus(state.bone_volume_fraction, healthy.local_density, spacing, p)
-    moved = remodel(state.bone_volume_fraction, resorption, form(load), spacing, 0.5 * dt)
-    middle = pores(moved.phi, spacing, p)
+    bone, reference, periodic = state.bone_volume_fraction, healthy.local_density, pore.periodic
+    load = load_stimulus(bone, reference, spacing, p, periodic)
+    moved = remodel(bone, resorption, form(load), spacing, 0.5 * dt, periodic)
+    middle = pores(moved.phi, spacing, p, periodic)
     supply = cells.move_supply(state.endosteal_supply, pore, middle)
-    load = load_stimulus(moved.phi, healthy.local_density, spacing, p)
+    load = load_stimulus(moved.phi, reference, spacing, p, periodic)
     return Middle(middle, supply, resorption, form(load), load, bound), store
 
 

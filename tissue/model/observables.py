@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from tissue.kernels.stencil import Field, highest_near, total
+from tissue.kernels.stencil import Axes, Field, highest_near, total
 from tissue.model.account import Seen
 from tissue.model.bone import Pores
 from tissue.model.cells import PER_MM
@@ -52,14 +52,14 @@ def marrow_mean(pore: Pores, field: Field) -> Array:
     return total(eps * field) / total(eps)
 
 
-def grey_share(bone_volume_fraction: Field) -> Array:
+def grey_share(bone_volume_fraction: Field, periodic: Axes) -> Array:
     """Share of bone in struts without a solid core: no voxel of 0.9 within two voxels.
 
     A surface that moves through voxels smears, and growth never raises a local maximum: bone that
     was once thin stays grey. Above a fifth, morphometry by threshold is no longer right.
     """
     mass = total(bone_volume_fraction)
-    hollow = highest_near(bone_volume_fraction, 2) < 0.9
+    hollow = highest_near(bone_volume_fraction, 2, periodic) < 0.9
     grey = total(jnp.where(hollow, bone_volume_fraction, 0))
     return jnp.where(mass > 0, grey / jnp.where(mass > 0, mass, 1), 0)
 
@@ -98,7 +98,7 @@ def observe(
         marrow_mean(pore, state.il1),
         marrow_mean(pore, state.rankl),
         marrow_mean(pore, state.opg),
-        grey_share(bone),
+        grey_share(bone, pore.periodic),
         marrow_mean(pore, state.tnf),
         surface_mean(pore, state.osteomorphs),
         surface_mean(pore, state.bisphosphonate),

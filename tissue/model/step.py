@@ -205,16 +205,19 @@ def _spread(
     along = jnp.asarray(motility, density.dtype)[None]
     # little spreads in a step: the residual is small before anything is done
     tolerance = 0.1 * n.tolerance
-    spread, effort = spread_along(density[None], surface, along, n.spacing, dt, tolerance=tolerance)
+    spread, effort = spread_along(
+        density[None], surface, along, n.spacing, dt, tolerance=tolerance, periodic=n.periodic
+    )
     return spread[0], effort
 
 
 @jax.jit
 def _move_surface(state: State, done: Activity, p: Parameters, dt: Scalar, n: Numerics) -> _Moved:
     """The bone moves, and precursors and their supply follow the pore space."""
-    motion = remodel(state.bone_volume_fraction, done.resorption, done.formation, n.spacing, dt)
-    before = pores(state.bone_volume_fraction, n.spacing, p)
-    after = pores(motion.phi, n.spacing, p)
+    bone, box = state.bone_volume_fraction, n.periodic
+    motion = remodel(bone, done.resorption, done.formation, n.spacing, dt, box)
+    before = pores(bone, n.spacing, p, box)
+    after = pores(motion.phi, n.spacing, p, box)
     eps = after.exchange.porosity
     precursors = done.osteoclasts.after / eps, done.osteoblasts.after / eps
     supply = cells.move_supply(state.endosteal_supply, before, after)
@@ -242,7 +245,7 @@ def advance(
         least: of `cells.implicit_share`: UNDAMPED, or 1 for the first step after a change of the
             forcing, whose jump would ring, and where a density falls by half within a step.
     """
-    start = pores(state.bone_volume_fraction, n.spacing, p)
+    start = pores(state.bone_volume_fraction, n.spacing, p, n.periodic)
     seen = see_solutes(state.il1, state.tnf, state.rankl, state.opg, start, forcing, p)
     expected, expected_store = expect(state, healthy, start, seen, forcing, p, n.spacing, dt)
     del start, seen  # every field let go is memory for the solves

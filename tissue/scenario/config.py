@@ -38,6 +38,7 @@ class RunConfig:
         seed: seed of everything random.
         geometry: where the bone comes from.
         disease: what is wrong with the tissue.
+        periodic: axes along which the box repeats itself: "z", "y", "x".
         therapies: courses of drugs.
         parameters: the model's parameters, as the run file gives them.
         snapshot_interval: time between snapshots [day].
@@ -59,6 +60,7 @@ class RunConfig:
     seed: int
     geometry: ImageSettings | SyntheticSettings
     disease: Disease
+    periodic: tuple[str, ...]
     therapies: tuple[Therapy, ...]
     parameters: Parameters
     snapshot_interval: float
@@ -135,6 +137,7 @@ def parse_run(data: Mapping[str, Any], folder: Path, name: str) -> RunConfig:
         seed=run.seed,
         geometry=_geometry(file.geometry, folder, run.seed),
         disease=read_disease(file.disease, file.knockout, file.boundary, folder),
+        periodic=file.boundary.periodic,
         therapies=read_therapies(file.therapy, run.preset, run.duration),
         parameters=parameters,
         snapshot_interval=snapshots,

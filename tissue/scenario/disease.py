@@ -144,6 +144,15 @@ def read_disease(
             "disease.pannus.faces or disease.pannus.mask must say where the pannus is, e.g. "
             "faces = ['z_low']"
         )
+    walls = _walls(boundary)
+    taken = [(f"boundary.{wall.solute}.{wall.face}", wall.face) for wall in walls]
+    taken += [("disease.pannus.faces", face) for face in pannus.faces] if pannus else []
+    for key, face in taken:
+        if face[0] in boundary.periodic:
+            raise InputError(
+                f"boundary.periodic names {face[0]!r}, where the box meets itself, and {key} needs "
+                f"the face {face} there: take one of the two out"
+            )
     return Disease(
         il1_excess=table.il1_excess,
         il1ra_excess=table.il1ra_excess,
@@ -162,7 +171,7 @@ def read_disease(
         if pannus
         else None,
         knockout=frozenset(name for name, out in knockout if out),
-        walls=_walls(boundary),
+        walls=walls,
     )
 
 
@@ -186,7 +195,8 @@ def face_distance(face: str, shape: tuple[int, int, int], spacing: float) -> np.
 def _walls(boundary: BoundaryTable) -> tuple[OpenFace, ...]:
     found = []
     for solute, faces in boundary:
-        assert isinstance(faces, FacesTable)
+        if not isinstance(faces, FacesTable):
+            continue
         for face, wall in faces:
             if wall is None:
                 continue

@@ -95,6 +95,7 @@ def _tables(config: RunConfig, folder: Path) -> dict[str, dict[str, Any]]:
         "run": run,
         **_geometry(config.geometry, folder),
         **_disease(config.disease, folder),
+        **_boundary(config),
         "parameters": {key: _number(text) for key, text in as_text(config.parameters).items()},
         "output": output,
     }
@@ -161,7 +162,14 @@ def _disease(disease: Disease, folder: Path) -> dict[str, dict[str, Any]]:
         }
         tables["disease.pannus"] = {key: value for key, value in given.items() if value is not None}
     tables["knockout"] = {name: name in disease.knockout for name in KnockoutTable.model_fields}
-    for wall in disease.walls:
+    return tables
+
+
+def _boundary(config: RunConfig) -> dict[str, dict[str, Any]]:
+    tables: dict[str, dict[str, Any]] = {}
+    if config.periodic:
+        tables["boundary"] = {"periodic": config.periodic}
+    for wall in config.disease.walls:
         there = units.exact(wall.concentration, "pM")
         tables[f"boundary.{wall.solute}.{wall.face}"] = (
             {"value": there}

@@ -12,6 +12,8 @@ from tissue.scenario.values import (
     LONGEST_STEP,
     LOWEST_ACCURACY,
     SHORTEST_STEP,
+    AxisName,
+    AxisNames,
     Concentration,
     Density,
     Dose,
@@ -223,6 +225,9 @@ class FacesTable(Table):
 class BoundaryTable(Table):
     """[boundary]."""
 
+    periodic: AxisNames = Field(
+        default=(), description="a list of different axes among " + ", ".join(get_args(AxisName))
+    )
     il1: FacesTable = Field(default_factory=FacesTable, description="a table")
     tnf: FacesTable = Field(default_factory=FacesTable, description="a table")
     rankl: FacesTable = Field(default_factory=FacesTable, description="a table")

@@ -20,6 +20,7 @@ FieldName = Literal[
     "tnf",
 ]
 Face = Literal["z_low", "z_high", "y_low", "y_high", "x_low", "x_high"]
+AxisName = Literal["z", "y", "x"]
 DrugName = Literal[
     "anakinra", "denosumab", "zoledronate", "teriparatide", "romosozumab", "adalimumab", "il4"
 ]
@@ -113,5 +114,6 @@ Voxels = Annotated[int, Field(ge=4, le=4096)]
 Shape = Annotated[tuple[Voxels, Voxels, Voxels], BeforeValidator(as_tuple)]
 Factor = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Faces = Annotated[tuple[Face, ...], BeforeValidator(as_tuple), AfterValidator(_distinct)]
+AxisNames = Annotated[tuple[AxisName, ...], BeforeValidator(as_tuple), AfterValidator(_distinct)]
 Times = Annotated[tuple[Time, ...], BeforeValidator(as_tuple)]
 Names = Annotated[tuple[FieldName, ...], BeforeValidator(as_tuple), AfterValidator(_distinct)]

@@ -26,8 +26,10 @@ log = logging.getLogger(__name__)
 MAY_CHANGE = ("run.duration", "output.")
 """Keys of a run file in which a resumed run may differ from the one that was left."""
 
-MAY_BRANCH = (*MAY_CHANGE, "run.step", "run.accuracy", "disease.", "boundary.", "therapy")
-"""Keys in which a branch may differ from its parent."""
+OPEN_FACES = tuple(f"boundary.{solute}." for solute in ("il1", "tnf", "rankl", "opg"))
+MAY_BRANCH = (*MAY_CHANGE, "run.step", "run.accuracy", "disease.", *OPEN_FACES, "therapy")
+"""Keys in which a branch may differ from its parent. Not `boundary.periodic`: the healthy tissue
+was made with it."""
 
 GIVEN = "geometry"
 """In the provenance of a run whose bone was an array."""

@@ -28,6 +28,7 @@ from tissue.model.state import Healthy, State
 from tissue.model.step import UNDAMPED, advance
 from tissue.scenario.config import RunConfig
 from tissue.scenario.course import COURSE_METRICS, Course, exposure
+from tissue.scenario.disease import AXES
 from tissue.scenario.values import LONGEST_STEP
 from tissue.simulation.health import FIELDS, bad_voxels, diagnosis, unconverged
 from tissue.simulation.ledger import broken_budget, ledger_row
@@ -113,8 +114,8 @@ def _examine(
 
 
 @partial(jax.jit, static_argnames="names")
-def _shown(state: State, spacing: float, p: Parameters, names: tuple[str, ...]) -> dict[str, Array]:
-    every = fields_of(state, pores(state.bone_volume_fraction, spacing, p))
+def _shown(state: State, n: Numerics, p: Parameters, names: tuple[str, ...]) -> dict[str, Array]:
+    every = fields_of(state, pores(state.bone_volume_fraction, n.spacing, p, n.periodic))
     # copies: whoever holds them need not care whether a step reuses the memory of its state
     return {name: jnp.copy(every[name]) for name in names}
 
@@ -157,7 +158,8 @@ class Simulation:
         )
         self._pacing = pacing(config, self._course.changes)
         self._spacing = spacing = self.geometry.grid.spacing
-        self._numerics = Numerics(spacing, solver_tolerance(config))
+        periodic = tuple(AXES[axis] - 3 for axis in config.periodic)
+        self._numerics = Numerics(spacing, solver_tolerance(config), periodic)
         if start:
             self.state, self.healthy, self.pace, bone = start
             self._start = jnp.asarray(bone, jnp.float64)
@@ -169,7 +171,7 @@ class Simulation:
     def _set_up_health(self) -> None:
         config = self.config
         bone = jnp.asarray(self.geometry.bone_volume_fraction, config.precision)
-        exact = Numerics(self._spacing, HEALTHY_TOLERANCE[config.precision])
+        exact = replace(self._numerics, tolerance=HEALTHY_TOLERANCE[config.precision])
         out = config.disease.knockout
         self.state, self.healthy, efforts = healthy_tissue(
             bone,
@@ -227,8 +229,8 @@ class Simulation:
 
     def start_metrics(self) -> dict[str, float]:
         """The metrics of the healthy start."""
-        p, state = self._p, self.state
-        pore = pores(state.bone_volume_fraction, self._numerics.spacing, p)
+        p, state, n = self._p, self.state, self._numerics
+        pore = pores(state.bone_volume_fraction, n.spacing, p, n.periodic)
         solutes = state.il1, state.tnf, state.rankl, state.opg
         seen = see_solutes(*solutes, pore, Forcing(), p)
         velocity = jnp.full_like(state.il1, p.v_0)
@@ -311,7 +313,7 @@ class Simulation:
     def fields(self) -> dict[str, Array]:
         """The tissue as snapshots show it, by field name; not touched by later steps."""
         names = tuple(sorted({"bone_volume_fraction", *self.config.fields}))
-        return _shown(self.state, self._numerics.spacing, self._p, names)
+        return _shown(self.state, self._numerics, self._p, names)
 
 
 def solver_tolerance(config: RunConfig) -> float:

@@ -1,0 +1,117 @@
+"""Tissue that goes on where its box ends: bone, cells and solutes know of no seam."""
+
+from types import SimpleNamespace
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from tissue.geometry.synthetic import SyntheticSettings, synthesise
+from tissue.model.balance import Numerics
+from tissue.model.conservation import budgets
+from tissue.model.forcing import Forcing
+from tissue.model.homeostasis import healthy_tissue
+from tissue.model.mechanostat import local_density
+from tissue.model.parameters import preset
+from tissue.model.state import Healthy, State
+from tissue.model.step import advance
+
+SPACING = 10.0
+P = preset("mouse")
+ROUND = (7, -5, 11)
+ALL = (-3, -2, -1)
+EVERYWHERE = (
+    "bone_volume_fraction",
+    "il1",
+    "rankl",
+    "opg",
+    "osteoclast_precursors",
+    "osteoblast_precursors",
+    "endosteal_supply",
+)
+FIELDS = (*EVERYWHERE, "osteoclasts", "osteoblasts", "coupling_store")
+
+
+@pytest.fixture(scope="module")
+def phi() -> np.ndarray:
+    """Made by Fourier modes, so that what leaves at one end comes in at the other."""
+    settings = SyntheticSettings((16, 18, 20), SPACING, bv_tv=0.25, thickness=50.0, seed=3)
+    return np.asarray(synthesise(settings).bone_volume_fraction, np.float64)
+
+
+def health(phi: np.ndarray, periodic: tuple[int, ...] = ALL) -> tuple[State, Healthy]:
+    exact = Numerics(SPACING, 1e-11, periodic)
+    state, healthy, _ = healthy_tissue(
+        jnp.asarray(phi), P, exact, mechanostat=True, tgf_beta_steering=True
+    )
+    return state, healthy
+
+
+def ran(phi: np.ndarray, il1: float) -> SimpleNamespace:
+    """Health, and the tissue after three days."""
+    start, healthy = health(phi)
+    state, n = start, Numerics(SPACING, 1e-9, ALL)
+    for _ in range(3):
+        before = state
+        state, account = advance(state, healthy, Forcing(il1), P, 1.0, n, 1.0)
+    return SimpleNamespace(start=start, before=before, after=state, account=account)
+
+
+@pytest.fixture(scope="module")
+def ill(phi: np.ndarray) -> SimpleNamespace:
+    """Bone under IL-1."""
+    return ran(phi, 10.0)
+
+
+def differences(one: State, other: State) -> dict[str, float]:
+    """Largest difference of every field over its largest value."""
+    pairs = {name: [np.asarray(getattr(s, name)) for s in (one, other)] for name in FIELDS}
+    return {name: np.abs(a - b).max() / np.abs(a).max() for name, (a, b) in pairs.items()}
+
+
+def moved(state: State) -> SimpleNamespace:
+    return SimpleNamespace(
+        **{name: np.roll(np.asarray(getattr(state, name)), ROUND, (0, 1, 2)) for name in FIELDS}
+    )
+
+
+def test_tissue_knows_of_no_seam(phi: np.ndarray, ill: SimpleNamespace) -> None:
+    """Bone that is moved round its box does the same, moved round."""
+    other = ran(np.roll(phi, ROUND, (0, 1, 2)), 10.0)
+    off = differences(moved(ill.after), other.after)  # type: ignore[arg-type]
+    assert max(off.values()) < 1e-5, off
+    lost = [float(s.bone_volume_fraction.sum()) for s in (ill.start, ill.after)]
+    assert lost[1] < 0.98 * lost[0]
+
+
+@pytest.mark.slow
+def test_walls_make_a_difference(phi: np.ndarray, ill: SimpleNamespace) -> None:
+    walled, _ = health(phi, ())
+    off = differences(ill.start, walled)
+    assert off["rankl"] > 0.01
+    assert off["osteoclast_precursors"] > 0.01
+
+
+def test_health_stands_still_in_a_periodic_box(phi: np.ndarray) -> None:
+    still = ran(phi, 0.0)
+    off = differences(still.start, still.after)
+    assert max(off[name] for name in EVERYWHERE) < 1e-8, off
+    surface = np.asarray(still.account.pores.exchange.surface)
+    for cells in ("osteoclasts", "osteoblasts", "coupling_store"):
+        on_bone = np.asarray(getattr(still.after, cells))[surface > 0]
+        assert np.ptp(on_bone) < 1e-8 * on_bone.max()
+
+
+def test_budgets_close_in_a_periodic_box(ill: SimpleNamespace) -> None:
+    for name, budget in budgets(ill.before, ill.after, ill.account, P, 1.0).items():
+        assert abs(float(budget.residual)) < 1e-9, name
+
+
+def test_load_is_shared_across_the_seam() -> None:
+    bone = jnp.zeros((8, 9, 40)).at[..., 0].set(1.0)
+    density = np.asarray(local_density(bone, SPACING, P, (-1,)))[4, 4]
+    assert_allclose(density[1:], density[:0:-1], rtol=1e-9)
+    walled = np.asarray(local_density(bone, SPACING, P))[4, 4]
+    assert walled[39] < 0.3 * walled[0]
+    assert density[39] > 0.9 * density[0]

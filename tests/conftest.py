@@ -1,8 +1,10 @@
-"""Shape and type annotations of the kernels are checked while the tests run."""
+"""Annotations of the kernels are checked while the tests run; programs do not pile up."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from jaxtyping import install_import_hook
 
 # the command sets this before it loads JAX; here JAX is there before any command
@@ -10,3 +12,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["XDG_CACHE_HOME"] = str(Path(__file__).resolve().parents[1] / ".pytest_cache" / "home")
 
 install_import_hook(["tissue.kernels"], "beartype.beartype")
+
+# what these import is annotated too
+from tissue.backend import keep_compiled  # noqa: E402
+from tissue.simulation.machine import release_programs  # noqa: E402
+
+keep_compiled()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_programs() -> Iterator[None]:
+    """One process runs every test, and would hold more programs than the system lets it."""
+    yield
+    release_programs()

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import platform
+from pathlib import Path
 
 import jax
 
@@ -41,6 +42,27 @@ def release_memory() -> None:
     libc = _libc()
     if libc:
         libc.malloc_trim(0)
+
+
+def release_programs() -> None:
+    """Forgets compiled programs before they are more than a process may hold.
+
+    On CPU a program lies in dozens of memory maps: those of one shape of grid and one kind of run
+    in some 3000, so that the twentieth bone of a process would pass what Linux allows (65,530) and
+    end it in a segmentation fault. Programs that are needed again are read back or compiled anew.
+    """
+    held, allowed = _memory_maps()
+    if held > allowed / 2:
+        jax.clear_caches()
+
+
+def _memory_maps() -> tuple[int, float]:
+    """How many memory maps this process holds, and how many it may."""
+    try:
+        allowed = int(Path("/proc/sys/vm/max_map_count").read_text(encoding="ascii"))
+        return Path("/proc/self/maps").read_bytes().count(b"\n"), allowed
+    except (OSError, ValueError):
+        return 0, float("inf")  # no Linux: no such bound
 
 
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8  # of mallopt(3)

@@ -32,7 +32,7 @@ from tissue.scenario.disease import AXES
 from tissue.scenario.values import LONGEST_STEP
 from tissue.simulation.health import FIELDS, bad_voxels, diagnosis, unconverged
 from tissue.simulation.ledger import broken_budget, ledger_row
-from tissue.simulation.machine import keep_memory, release_memory
+from tissue.simulation.machine import keep_memory, release_memory, release_programs
 from tissue.simulation.pace import Pace, Pacing
 from tissue.simulation.places import local_forcing
 
@@ -147,6 +147,7 @@ class Simulation:
             InputError: the bone cannot be read, or has no healthy state.
         """
         keep_memory()
+        release_programs()
         self.failed: State | None = None
         self.config = config
         self.geometry = geometry or load_geometry(config.geometry)

@@ -9,11 +9,14 @@ BIN := .venv/bin
 run: .venv/.run
 	$(BIN)/tissue run runs/shrew.toml --overwrite
 
+# two at a time, by the file: most tests wait for the compiler, which works on one core
+PYTEST := $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile
+
 test: .venv/.test
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: .venv/.test
-	$(BIN)/python -m pytest -q -m slow
+	$(PYTEST) -m slow
 
 check: .venv/.test
 	$(BIN)/ruff check .

@@ -61,7 +61,7 @@ def foretold(file: Path) -> dict[str, Any]:
     """What `tissue check` says."""
     config = read_run_file(file)
     start = time.perf_counter()
-    bone = load_geometry(config.geometry)
+    bone = load_geometry(config)
     loading = time.perf_counter() - start
     probe = speed.probe(bone.grid.shape, config.precision, loading)
     coming = plan.plan(config, bone, probe)

@@ -40,10 +40,10 @@ def main() -> None:
     tell("| run | step | days | steps (repeated) | error (largest) | estimate |")
     tell("|---|---|---|---|---|---|")
     for species in BONES:
-        geometry = load_geometry(parse_run(described(species, 1, 0.0), Path(), "b").geometry)
+        geometry = load_geometry(parse_run(described(species, 1, 0.0), Path(), "b"))
         for dose in DOSES:
             table(species, dose, geometry)
-    geometry = load_geometry(parse_run(described("human", 1, 0.0), Path(), "b").geometry)
+    geometry = load_geometry(parse_run(described("human", 1, 0.0), Path(), "b"))
     truth, *_ = course("human", 3.0, 365, 0.5, geometry)
     show("human", 3.0, 365, None, geometry, truth)
     publish("time-step", f"{INTRODUCTION}\n\n" + "\n".join(LINES) + f"\n\n{measured_on()}")

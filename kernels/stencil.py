@@ -37,7 +37,7 @@ RowFaces = tuple[Row, Row, Row]
 Shape = tuple[int, ...]
 
 Axes = tuple[int, ...]
-"""Axes of a box that are periodic."""
+"""Axes of a box that are periodic, counted from the end: -3 to -1 for z, y, x."""
 
 Seam = Float[Array, "_ _ _"]
 Seams = tuple[Seam | None, Seam | None, Seam | None]
@@ -88,7 +88,7 @@ def shift_replicate(u: Array, axis: int, step: int, periodic: Axes = ()) -> Arra
 
 
 def highest_near(u: Field, reach: int, periodic: Axes = ()) -> Field:
-    """The largest value in the cube of `reach` voxels to every side, within the box."""
+    """The largest value in the cube of `reach` voxels to every side, as far as the walls."""
     lowest = np.asarray(-np.inf, u.dtype)
 
     def highest(u: Array, axis: int) -> Array:

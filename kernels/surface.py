@@ -74,7 +74,7 @@ _BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 
 
 def _binomial(u: Field, periodic: Axes) -> Field:
-    """[1, 4, 6, 4, 1] / 16 along each axis of the field mirrored at the walls.
+    """[1, 4, 6, 4, 1] / 16 along each axis of the field, mirrored at walls.
 
     K2: self-adjoint, and it keeps the sum.
     """

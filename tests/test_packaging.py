@@ -19,7 +19,7 @@ import tissue, tissue.kernels.elliptic
 from tissue.simulation.simulation import load_geometry
 print(tissue.__file__)
 for name, path in tissue.shipped().items():
-    print(name, load_geometry(tissue.read_run_file(path).geometry).grid.shape)
+    print(name, load_geometry(tissue.read_run_file(path)).grid.shape)
 """
 
 

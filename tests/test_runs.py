@@ -245,7 +245,7 @@ def shipped_run(name: str, *knockouts: str) -> Result:
     data = tomllib.loads(RUNS[name].read_text(encoding="utf-8"))
     data["knockout"] = dict.fromkeys(knockouts, True)
     config = parse_run(data, RUNS[name].parent, name)
-    return simulate(config, load_geometry(config.geometry))
+    return simulate(config, load_geometry(config))
 
 
 @pytest.mark.slow

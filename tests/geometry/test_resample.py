@@ -51,6 +51,13 @@ def test_binomial_pass() -> None:
     assert (binomial_pass(np.ones((3, 4, 5), dtype=bool)) == 1).all()
 
 
+def test_binomial_pass_knows_of_no_seam() -> None:
+    bone = np.random.default_rng(0).random((5, 6, 7)) < 0.3
+    moved = np.roll(bone, (2, 3), (0, 2))
+    expected = np.roll(binomial_pass(bone, (-3, -1)), (2, 3), (0, 2))
+    np.testing.assert_allclose(binomial_pass(moved, (-3, -1)), expected, atol=1e-15)
+
+
 def test_interpolation_keeps_places() -> None:
     """A plane at a known height stays there, on voxels of any edge."""
     voxel = (24.0, 15.0, 10.0)

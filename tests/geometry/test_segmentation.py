@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,61 @@ def test_corners_do_not_connect_marrow() -> None:
     assert pieces.bone[1, 1, 1]
     assert not pieces.bone[0, 0, 0]
     assert not pieces.bone[2:, 3, 3].any()
+
+
+def pieces_by_walking(
+    volume: np.ndarray, periodic: tuple[int, ...], corners: bool
+) -> list[set[tuple[int, ...]]]:
+    """The pieces of a volume, from voxel to neighbour, the box going on along some axes."""
+    left, found = {tuple(map(int, place)) for place in np.argwhere(volume)}, []
+    steps = [step for step in product((-1, 0, 1), repeat=3) if corners or np.abs(step).sum() == 1]
+    while left:
+        piece, edge = set(), [left.pop()]
+        while edge:
+            place = edge.pop()
+            piece.add(place)
+            for step in steps:
+                beside = [a + b for a, b in zip(place, step, strict=True)]
+                for axis in periodic:
+                    beside[axis] %= volume.shape[axis]
+                if tuple(beside) in left:
+                    left.remove(tuple(beside))
+                    edge.append(tuple(beside))
+        found.append(piece)
+    return sorted(found, key=len)
+
+
+@pytest.mark.parametrize("periodic", [(), (-3,), (-2, -1), (-3, -2, -1)])
+@pytest.mark.parametrize("seed", range(4))
+def test_pieces_hang_together_where_the_box_meets_itself(
+    periodic: tuple[int, ...], seed: int
+) -> None:
+    bone = np.random.default_rng(seed).random((6, 5, 7)) < 0.13
+    *loose, largest = pieces_by_walking(bone, periodic, corners=True)
+    assert len(loose[-1]) < len(largest)
+    found = components(bone, periodic)
+    assert (found.count, found.voxels) == (len(loose) + 1, sum(map(len, loose)))
+    assert {tuple(place) for place in np.argwhere(found.bone)} == largest
+
+
+@pytest.mark.parametrize("periodic", [(), (-3,), (-2, -1), (-3, -2, -1)])
+@pytest.mark.parametrize("seed", range(4))
+def test_pockets_are_closed_where_they_reach_no_wall(periodic: tuple[int, ...], seed: int) -> None:
+    bone = np.random.default_rng(seed).random((6, 5, 7)) < 0.8
+
+    def open_to_a_wall(piece: set[tuple[int, ...]]) -> bool:
+        walls = {-3, -2, -1}.difference(periodic)
+        return any(place[axis] in (0, bone.shape[axis] - 1) for place in piece for axis in walls)
+
+    marrow = pieces_by_walking(~bone, periodic, corners=False)
+    if len(periodic) == 3:
+        assert len(marrow[-2]) < len(marrow[-1])
+        del marrow[-1]
+    closed = [piece for piece in marrow if not open_to_a_wall(piece)]
+    found = closed_pockets(bone, periodic)
+    assert (found.count, found.voxels) == (len(closed), sum(map(len, closed)))
+    filled = {tuple(place) for place in np.argwhere(found.bone & ~bone)}
+    assert filled == set().union(*closed)
 
 
 @pytest.mark.parametrize("radius", [4, 8])

@@ -5,7 +5,7 @@ import pytest
 
 from tissue.errors import InputError
 from tissue.geometry.segmentation import closed_pockets, components, mean_thickness
-from tissue.geometry.synthetic import SyntheticSettings, synthesise
+from tissue.geometry.synthetic import FINEST, SyntheticSettings, synthesise
 
 MOUSE = SyntheticSettings((56, 48, 52), 10.0, bv_tv=0.21, thickness=56.0)
 
@@ -32,6 +32,23 @@ def test_seed_decides() -> None:
     first = synthesise(small).bone_volume_fraction
     np.testing.assert_array_equal(first, synthesise(small).bone_volume_fraction)
     assert (first != synthesise(replace(small, seed=1)).bone_volume_fraction).any()
+
+
+@pytest.mark.parametrize("finest", [FINEST, 0])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_bone_goes_on_where_its_box_ends(
+    monkeypatch: pytest.MonkeyPatch, finest: int, seed: int
+) -> None:
+    monkeypatch.setattr("tissue.geometry.synthetic.FINEST", finest)
+    small = SyntheticSettings((32, 32, 32), 10.0, bv_tv=0.2, thickness=65.0, seed=seed)
+    all_axes = (-3, -2, -1)
+    bone = synthesise(small, all_axes).bone_volume_fraction
+    assert bone.mean() == pytest.approx(0.2, rel=0.01)
+    assert components(bone > 0, all_axes).count == 1
+    assert components(bone > 0).count > 1  # some of it hangs on across a seam only
+    for axis in all_axes:
+        across = np.abs(bone.take(0, axis) - bone.take(-1, axis)).mean()
+        assert across < 2.5 * np.abs(np.diff(bone, axis=axis)).mean()
 
 
 def test_large_grids_do_without_the_finer_one(monkeypatch: pytest.MonkeyPatch) -> None:

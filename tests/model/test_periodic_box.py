@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 
 from tissue.geometry.synthetic import SyntheticSettings, synthesise
 from tissue.model.balance import Numerics
+from tissue.model.bone import may_move, pores
 from tissue.model.conservation import budgets
 from tissue.model.forcing import Forcing
 from tissue.model.homeostasis import healthy_tissue
@@ -101,6 +102,14 @@ def test_health_stands_still_in_a_periodic_box(phi: np.ndarray) -> None:
     for cells in ("osteoclasts", "osteoblasts", "coupling_store"):
         on_bone = np.asarray(getattr(still.after, cells))[surface > 0]
         assert np.ptp(on_bone) < 1e-8 * on_bone.max()
+
+
+def test_bone_may_be_resorbed_from_across_the_seam() -> None:
+    bone = np.ones((4, 4, 12))
+    bone[..., -2:] = 0
+    for periodic, expected in (((-1,), True), ((), False)):
+        pore = pores(jnp.asarray(bone), SPACING, P, periodic)
+        assert bool(np.asarray(may_move(jnp.asarray(bone), pore))[..., 0].all()) == expected
 
 
 def test_budgets_close_in_a_periodic_box(ill: SimpleNamespace) -> None:

@@ -127,6 +127,8 @@ def test_a_periodic_box_is_kept_and_told_from_another(tmp_path: Path) -> None:
     assert len({config_hash(each) for each in (closed, box, other)}) == 3
     assert read(tmp_path, resolved_toml(box)).periodic == ("z", "x")
     assert "periodic" not in resolved_toml(closed)
+    assert box.periodic_axes == (-3, -1)
+    assert config_hash(parsed(boundary={"periodic": ["x", "z"]})) == config_hash(box)
 
 
 @pytest.mark.parametrize(

@@ -27,4 +27,4 @@ def finished(
     tiny: RunConfig, records: list[Record], tmp_path_factory: pytest.TempPathFactory
 ) -> Run:
     folder = tmp_path_factory.mktemp("runs") / "with a space" / "tiny"
-    return run(tiny, folder, geometry=load_geometry(tiny.geometry), watch=records.append)
+    return run(tiny, folder, geometry=load_geometry(tiny), watch=records.append)

@@ -8,6 +8,7 @@ import pytest
 
 from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry, ImageSettings
+from tissue.geometry.synthetic import SyntheticSettings
 from tissue.model.conservation import BUDGETS, SWEPT, Budget
 from tissue.scenario.config import RunConfig
 from tissue.simulation.ledger import LEDGER, broken_budget, ledger_row
@@ -24,6 +25,8 @@ from tissue.simulation.plan import (
     wall_time,
 )
 from tissue.simulation.simulation import load_geometry
+
+ROOT = Path(__file__).parents[2]
 
 
 def geometry(spacing: float = 10.0, *warnings: str) -> Geometry:
@@ -139,9 +142,21 @@ def test_bone_that_does_not_go_on_at_the_other_end_is_told(tiny: RunConfig) -> N
     # bone fills the first quarter of y: alike along z and x, cut along y
     box = replace(tiny, periodic=("z", "y", "x"))
     (warning,) = plan(box, geometry()).warnings
-    assert warning.startswith("bone differs by 1.00 from one end of y to the other and by 0.05")
-    made = load_geometry(tiny.geometry)
-    assert not [text for text in plan(box, made).warnings if "from one end" in text]
+    assert warning.startswith("bone differs by 1.00 from one end of y to the other and by 0.50")
+    for shape, spacing in ((32, 10.0), (20, 20.0)):
+        settings = SyntheticSettings((shape,) * 3, spacing, bv_tv=0.2, thickness=65.0)
+        assert not cuts(replace(box, geometry=settings))
+
+
+@pytest.mark.parametrize("voxel", [16.4, 24.6])
+def test_an_image_is_cut_at_any_resolution(tiny: RunConfig, voxel: float) -> None:
+    bone = ImageSettings(ROOT / "runs" / "data" / "shrew.nrrd", resample=voxel)
+    assert len(cuts(replace(tiny, periodic=("z", "y", "x"), geometry=bone))) == 3
+
+
+def cuts(config: RunConfig) -> list[str]:
+    warnings = plan(config, load_geometry(config)).warnings
+    return [text for text in warnings if "from one end" in text]
 
 
 def test_the_ledger_is_in_its_units() -> None:

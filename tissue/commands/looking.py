@@ -9,8 +9,7 @@ from tissue.commands.common import Commands, print_table
 from tissue.errors import InputError
 
 if TYPE_CHECKING:
-    from tissue.geometry.load import ImageSettings
-    from tissue.geometry.synthetic import SyntheticSettings
+    from tissue.scenario.config import RunConfig
     from tissue.storage.results import Run
 
 MEASURED = (".hdf", ".h5")
@@ -95,13 +94,13 @@ def _measured_file(options: argparse.Namespace, density: float) -> dict[str, flo
     else:
         from tissue.simulation.simulation import load_geometry
 
-        geometry = load_geometry(_image(options))
+        geometry = load_geometry(_of_image(options))
         bone, spacing = geometry.bone_volume_fraction, geometry.grid.spacing
     return morphometry(bone, spacing, mineral_density=density)
 
 
-def _image(options: argparse.Namespace) -> "ImageSettings | SyntheticSettings":
-    """The image a user named, read as a run file would have it read."""
+def _of_image(options: argparse.Namespace) -> "RunConfig":
+    """A run of the image a user named."""
     from tissue.scenario.config import parse_run
 
     table: dict[str, object] = {"file": str(options.path.resolve())}
@@ -112,9 +111,8 @@ def _image(options: argparse.Namespace) -> "ImageSettings | SyntheticSettings":
             table["threshold"] = float(options.threshold)
         except ValueError:
             table["threshold"] = options.threshold
-    return parse_run(
-        {"run": {"duration": "1 day"}, "geometry": table}, Path(), options.path.stem
-    ).geometry
+    data = {"run": {"duration": "1 day"}, "geometry": table}
+    return parse_run(data, Path(), options.path.stem)
 
 
 def _opened(folders: Sequence[Path]) -> list["Run"]:

@@ -101,7 +101,7 @@ def _check(options: argparse.Namespace) -> int:
     from tissue.simulation.speed import probe
 
     start = time.perf_counter()
-    geometry = load_geometry(config.geometry)
+    geometry = load_geometry(config)
     loading = time.perf_counter() - start
     coming = plan(config, geometry, probe(geometry.grid.shape, config.precision, loading))
     print(f"{options.file}: all good")

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+Axes = tuple[int, ...]
+"""Axes along which a box meets itself, -3 to -1 for z, y, x."""
+
 
 @dataclass(frozen=True)
 class Grid:

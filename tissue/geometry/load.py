@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from tissue.errors import InputError
-from tissue.geometry.grid import Grid
+from tissue.geometry.grid import Axes, Grid
 from tissue.geometry.images import VoxelSize, read_image, told_of
 from tissue.geometry.resample import (
     DIGITS,
@@ -84,7 +84,7 @@ class Journal:
     warnings: list[str] = field(default_factory=list)
 
 
-def load_image(settings: ImageSettings) -> Geometry:
+def load_image(settings: ImageSettings, periodic: Axes = ()) -> Geometry:
     """Reads, crops, smooths, thresholds, resamples and cleans an image, in this order.
 
     Components and pockets are judged on the finest binary volume, before it is averaged.
@@ -110,9 +110,9 @@ def load_image(settings: ImageSettings) -> Geometry:
         grey = np.where(inside, grey, grey.min())
     sampling = _sampling(settings.resample, grey.shape, voxel, journal)
     bone = _segmented(grey, threshold, voxel, sampling, journal)
-    bone = cleaned(bone, settings.keep_largest, settings.close_pockets, journal)
+    bone = cleaned(bone, settings.keep_largest, settings.close_pockets, journal, periodic)
     _warn_if_thin(bone, sampling, journal)
-    fraction = partial_volumes(bone, sampling.factor, sampling.spacing, journal)
+    fraction = partial_volumes(bone, sampling.factor, sampling.spacing, journal, periodic)
     start = (0, 0, 0) if crop is None else tuple(first for first, _ in crop)
     oz, oy, ox = (
         round((first - 0.5) * edge + sampling.spacing / 2, DIGITS)
@@ -123,13 +123,15 @@ def load_image(settings: ImageSettings) -> Geometry:
     return Geometry(grid, fraction, tuple(journal.log), tuple(journal.warnings))
 
 
-def cleaned(bone: np.ndarray, largest: bool, pockets: bool, journal: Journal) -> np.ndarray:
+def cleaned(
+    bone: np.ndarray, largest: bool, pockets: bool, journal: Journal, periodic: Axes = ()
+) -> np.ndarray:
     """Bone without loose components and closed marrow pockets, each where asked for.
 
     Raises:
         InputError: no marrow is left.
     """
-    pieces = components(bone)
+    pieces = components(bone, periodic)
     share = pieces.voxels / int(bone.sum())
     fate = "dropped all but the largest" if largest else "kept all"
     journal.log.append(
@@ -144,7 +146,7 @@ def cleaned(bone: np.ndarray, largest: bool, pockets: bool, journal: Journal) ->
     if largest:
         bone = pieces.bone
     if pockets:
-        filled = closed_pockets(bone)
+        filled = closed_pockets(bone, periodic)
         bone = filled.bone
         journal.log.append(
             f"closed {filled.count} marrow pockets that reach no face of the box:"
@@ -159,10 +161,12 @@ def cleaned(bone: np.ndarray, largest: bool, pockets: bool, journal: Journal) ->
     return bone
 
 
-def partial_volumes(bone: np.ndarray, factor: int, spacing: float, journal: Journal) -> np.ndarray:
+def partial_volumes(
+    bone: np.ndarray, factor: int, spacing: float, journal: Journal, periodic: Axes = ()
+) -> np.ndarray:
     """Share of bone in each grid voxel, from fine binary voxels or, at factor 1, their own."""
     if factor == 1:
-        fraction = binomial_pass(bone)
+        fraction = binomial_pass(bone, periodic)
         how = f"kept the grid of {spacing:g} um, one binomial pass (1 2 1)/4 along each axis"
     else:
         fraction = block_means(bone, factor)

@@ -2,8 +2,11 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+
+from tissue.geometry.grid import Axes
 
 CUBIC = 0.01
 """Relative difference up to which edges, and whole-number ratios of edges, count as equal."""
@@ -118,12 +121,16 @@ def block_means(bone: np.ndarray, factor: int) -> np.ndarray:
     return total / factor**3
 
 
-def binomial_pass(bone: np.ndarray) -> np.ndarray:
-    """Bone averaged with weights 1, 2, 1 along each axis, edges replicated, as partial volumes."""
+def binomial_pass(bone: np.ndarray, periodic: Axes = ()) -> np.ndarray:
+    """Bone averaged with weights 1, 2, 1 along each axis, as partial volumes.
+
+    What lies beyond the box is the voxel at its edge, or along a periodic axis the other end.
+    """
     values = bone.astype(np.float64)
     for axis in range(3):
         edges = [(1, 1) if other == axis else (0, 0) for other in range(3)]
-        padded = np.moveaxis(np.pad(values, edges, mode="edge"), axis, 0)
+        beyond: Literal["wrap", "edge"] = "wrap" if axis - 3 in periodic else "edge"
+        padded = np.moveaxis(np.pad(values, edges, mode=beyond), axis, 0)
         averaged = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
         values = np.moveaxis(averaged, 0, axis)
     return np.ascontiguousarray(values)

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, sparse
+
+from tissue.geometry.grid import Axes
 
 BINS = 256
 HISTOGRAM_SMOOTHING = 4.0
@@ -83,9 +85,9 @@ def _has_valley(counts: np.ndarray, cut: int) -> bool:
     return bool(valley < VALLEY_DEPTH * min(smooth[lower], smooth[upper]))
 
 
-def components(bone: np.ndarray) -> Pieces:
+def components(bone: np.ndarray, periodic: Axes = ()) -> Pieces:
     """The largest 26-connected piece of bone; `voxels` counts those outside it."""
-    labels, count = ndimage.label(bone, TOUCHING)
+    labels, count = _labelled(bone, TOUCHING, periodic)
     if count <= 1:
         return Pieces(bone, count, 0)
     sizes = np.bincount(labels.ravel())
@@ -93,18 +95,40 @@ def components(bone: np.ndarray) -> Pieces:
     return Pieces(labels == int(sizes.argmax()), count, int(sizes.sum() - sizes.max()))
 
 
-def closed_pockets(bone: np.ndarray) -> Pieces:
-    """Bone with every 6-connected marrow pocket filled that reaches no face of the box."""
-    labels, count = ndimage.label(~bone, FACES)
+def closed_pockets(bone: np.ndarray, periodic: Axes = ()) -> Pieces:
+    """Bone with every 6-connected marrow pocket filled that reaches no face of the box.
+
+    Where the box has no face, as it meets itself along all axes, the largest pocket stays.
+    """
+    labels, count = _labelled(~bone, FACES, periodic)
     closed = np.ones(count + 1, dtype=bool)
     closed[0] = False
-    for axis in range(3):
+    for axis in {-3, -2, -1}.difference(periodic):
         for end in (0, -1):
             closed[np.unique(np.take(labels, end, axis=axis))] = False
+    if len(periodic) == 3 and count:
+        closed[1 + int(np.bincount(labels.ravel())[1:].argmax())] = False
     if not closed.any():
         return Pieces(bone, 0, 0)
     filled = closed[labels]
     return Pieces(bone | filled, int(closed.sum()), int(filled.sum()))
+
+
+def _labelled(volume: np.ndarray, touching: np.ndarray, periodic: Axes) -> tuple[np.ndarray, int]:
+    """The pieces of a binary volume, numbered from 1 with 0 between them, and their number."""
+    if not periodic:
+        labels, count = ndimage.label(volume, touching)
+        return labels, int(count)
+    # with a layer of what lies beyond each seam; a voxel and its copy there are one piece
+    layer = [(1, 1) if axis in periodic else (0, 0) for axis in (-3, -2, -1)]
+    labels, count = ndimage.label(np.pad(volume, layer, mode="wrap"), touching)
+    copies = [(axis, *pair) for axis in periodic for pair in ((0, -2), (-1, 1))]
+    one = np.concatenate([labels.take(copy, axis).ravel() for axis, copy, _ in copies])
+    same = np.concatenate([labels.take(place, axis).ravel() for axis, _, place in copies])
+    links = sparse.coo_array((np.ones(one.size), (one, same)), shape=(count + 1, count + 1))
+    joined, number = sparse.csgraph.connected_components(links, directed=False)
+    inner = tuple(slice(before, -after or None) for before, after in layer)
+    return number[labels[inner]], int(joined) - 1
 
 
 def mean_thickness(bone: np.ndarray, samples: int = 600, box: int = 160) -> float:

@@ -14,9 +14,9 @@ import numpy as np
 from scipy import fft, ndimage
 
 from tissue.errors import InputError
-from tissue.geometry.grid import Grid
+from tissue.geometry.grid import Axes, Grid
 from tissue.geometry.load import Geometry, Journal, partial_volumes
-from tissue.geometry.segmentation import TOUCHING, closed_pockets, components, mean_thickness
+from tissue.geometry.segmentation import closed_pockets, components, mean_thickness
 
 BANDWIDTH = 0.2
 """Width of the ring of wave numbers, as a share of its radius."""
@@ -84,8 +84,10 @@ class _Draft:
         return abs(self.thickness / thickness - 1), abs(float(self.bone.mean()) / bv_tv - 1)
 
 
-def synthesise(settings: SyntheticSettings) -> Geometry:
+def synthesise(settings: SyntheticSettings, periodic: Axes = ()) -> Geometry:
     """One connected piece of bone without closed pockets, as partial volumes.
+
+    Along a periodic axis it goes on where it ends, and may hang together there only.
 
     Raises:
         InputError: no such bone fits on this grid.
@@ -96,7 +98,7 @@ def synthesise(settings: SyntheticSettings) -> Geometry:
     _check(settings)
     factor = 2 if 8 * np.prod(settings.shape, dtype=float) <= FINEST else 1
     wanted = factor * settings.thickness / settings.spacing
-    draft = _tuned(settings, factor, wanted)
+    draft = _tuned(settings, factor, wanted, periodic)
     journal = Journal()
     fine = settings.spacing / factor
     journal.log.append(
@@ -110,7 +112,7 @@ def synthesise(settings: SyntheticSettings) -> Geometry:
             f"synthetic bone misses its thickness by {off_thickness:.0%} and its BV/TV by"
             f" {off_bv_tv:.1%}: take a larger box, or another [geometry.synthetic] seed"
         )
-    fraction = partial_volumes(draft.bone, factor, settings.spacing, journal)
+    fraction = partial_volumes(draft.bone, factor, settings.spacing, journal, periodic)
     grid = Grid(settings.shape, settings.spacing)
     return Geometry(grid, fraction, tuple(journal.log), tuple(journal.warnings))
 
@@ -152,12 +154,12 @@ def _thickness_per_wavelength(bv_tv: float) -> float:
     return float(np.interp(bv_tv, *THICKNESS_TABLE))
 
 
-def _tuned(settings: SyntheticSettings, factor: int, wanted: float) -> _Draft:
+def _tuned(settings: SyntheticSettings, factor: int, wanted: float, periodic: Axes) -> _Draft:
     """The best draft while the wavelength is scaled by wanted over measured thickness."""
     wavelength = wanted / _thickness_per_wavelength(settings.bv_tv)
     best: _Draft | None = None
     for _ in range(ATTEMPTS):
-        draft = _draft(settings, factor, wavelength)
+        draft = _draft(settings, factor, wavelength, periodic)
         wavelength *= (wanted / draft.thickness) ** DAMPING
         if best is None or _badness(draft, settings, wanted) < _badness(best, settings, wanted):
             best = draft
@@ -173,12 +175,13 @@ def _badness(draft: _Draft, settings: SyntheticSettings, wanted: float) -> float
     return max(off_thickness / GOOD_THICKNESS, off_bv_tv / GOOD_BV_TV)
 
 
-def _draft(settings: SyntheticSettings, factor: int, wavelength: float) -> _Draft:
+def _draft(settings: SyntheticSettings, factor: int, wavelength: float, periodic: Axes) -> _Draft:
     generator = np.random.default_rng(settings.seed)
     values = -np.abs(_ring_field(settings.shape, factor, wavelength, generator))
     mix = MIX_SLOPE * max(0.0, settings.bv_tv - MIX_START)
     values += np.float32(mix) * _ring_field(settings.shape, factor, wavelength, generator)
-    bone = closed_pockets(_largest_above_cut(values, factor, settings.bv_tv)).bone
+    bone = _largest_above_cut(values, factor, settings.bv_tv, periodic)
+    bone = closed_pockets(bone, periodic).bone
     return _Draft(bone, wavelength, mean_thickness(bone))
 
 
@@ -220,27 +223,28 @@ def _padded(spectrum: np.ndarray, shape: Shape, factor: int) -> np.ndarray:
     return padded
 
 
-def _largest_above_cut(values: np.ndarray, factor: int, bv_tv: float) -> np.ndarray:
+def _largest_above_cut(values: np.ndarray, factor: int, bv_tv: float, periodic: Axes) -> np.ndarray:
     """The largest component above a cut, with the wanted share of the box.
 
     Where a loose piece joins at a certain cut, the share jumps past the wanted one. Such pieces
     are taken away and the cut is sought again.
     """
     # Every second sample mostly gives the same cut, at an eighth of the time.
-    cut, _ = _cut(values[::factor, ::factor, ::factor], bv_tv)
-    bone = components(values > cut).bone
+    cut, _ = _cut(values[::factor, ::factor, ::factor], bv_tv, periodic)
+    bone = components(values > cut, periodic).bone
     for _ in range(JOINTS):
         if abs(float(bone.mean()) / bv_tv - 1) <= JUMP:
             break
-        cut, above = _cut(values, bv_tv)
-        bone = components(values > cut).bone
+        cut, above = _cut(values, bv_tv, periodic)
+        bone = components(values > cut, periodic).bone
         rest = values > above
-        loose = rest & ~components(rest).bone
-        values[ndimage.binary_dilation(loose, TOUCHING, iterations=2)] = values.min()
+        loose = rest & ~components(rest, periodic).bone
+        beyond = ["wrap" if axis in periodic else "nearest" for axis in (-3, -2, -1)]
+        values[ndimage.maximum_filter(loose, 5, mode=beyond)] = values.min()
     return bone
 
 
-def _cut(values: np.ndarray, bv_tv: float) -> tuple[float, float]:
+def _cut(values: np.ndarray, bv_tv: float, periodic: Axes) -> tuple[float, float]:
     """Level above which the largest component has the wanted share of the box.
 
     Returns:
@@ -252,7 +256,7 @@ def _cut(values: np.ndarray, bv_tv: float) -> tuple[float, float]:
     middle = high
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        got = float(components(values > middle).bone.mean())
+        got = float(components(values > middle, periodic).bone.mean())
         if abs(got / bv_tv - 1) < BV_TV_TOLERANCE:
             break
         low, high = (middle, high) if got > bv_tv else (low, middle)

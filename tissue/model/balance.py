@@ -27,7 +27,7 @@ class Numerics:
     Attributes:
         spacing: edge of a voxel [um].
         tolerance: relative error of every solve.
-        periodic: axes along which the box repeats itself: tissue goes on where it ends.
+        periodic: axes along which the box repeats itself, -3 to -1: tissue goes on where it ends.
     """
 
     spacing: Scalar

@@ -14,7 +14,7 @@ from tissue.errors import InputError
 from tissue.geometry.load import ImageSettings
 from tissue.geometry.synthetic import SyntheticSettings
 from tissue.model.parameters import Parameters, override, preset
-from tissue.scenario.disease import Disease, read_disease, silenced
+from tissue.scenario.disease import AXES, Disease, read_disease, silenced
 from tissue.scenario.messages import explain
 from tissue.scenario.schema import GeometryTable, RunFile, RunTable
 from tissue.scenario.therapy import Therapy, read_therapies
@@ -85,6 +85,11 @@ class RunConfig:
     def acting(self) -> Parameters:
         """The parameters with which the run computes: those of silenced mechanisms are zero."""
         return replace(self.parameters, **silenced(self.disease))
+
+    @property
+    def periodic_axes(self) -> tuple[int, ...]:
+        """The periodic axes as arrays count them from the end, -3 to -1 for z, y, x."""
+        return tuple(AXES[name] - 3 for name in self.periodic)
 
     @property
     def allowed_error(self) -> float | None:

@@ -66,6 +66,11 @@ def _distinct(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _in_order(value: tuple[str, ...]) -> tuple[str, ...]:
+    # the same box, however its axes are listed
+    return tuple(axis for axis in get_args(AxisName) if axis in value)
+
+
 class Dose(NamedTuple):
     """An amount of a drug [mg], or [mg/kg]."""
 
@@ -114,6 +119,11 @@ Voxels = Annotated[int, Field(ge=4, le=4096)]
 Shape = Annotated[tuple[Voxels, Voxels, Voxels], BeforeValidator(as_tuple)]
 Factor = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Faces = Annotated[tuple[Face, ...], BeforeValidator(as_tuple), AfterValidator(_distinct)]
-AxisNames = Annotated[tuple[AxisName, ...], BeforeValidator(as_tuple), AfterValidator(_distinct)]
+AxisNames = Annotated[
+    tuple[AxisName, ...],
+    BeforeValidator(as_tuple),
+    AfterValidator(_distinct),
+    AfterValidator(_in_order),
+]
 Times = Annotated[tuple[Time, ...], BeforeValidator(as_tuple)]
 Names = Annotated[tuple[FieldName, ...], BeforeValidator(as_tuple), AfterValidator(_distinct)]

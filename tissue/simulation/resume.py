@@ -17,6 +17,7 @@ from tissue.geometry.load import Geometry
 from tissue.model.state import Healthy, State
 from tissue.scenario.config import RunConfig, parse_run
 from tissue.scenario.resolved import resolved_tables
+from tissue.scenario.schema import BoundaryTable
 from tissue.simulation.pace import Pace
 from tissue.simulation.simulation import Simulation, Start
 from tissue.storage.checkpoint import Checkpoint, list_checkpoints, read_checkpoint
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 MAY_CHANGE = ("run.duration", "output.")
 """Keys of a run file in which a resumed run may differ from the one that was left."""
 
-OPEN_FACES = tuple(f"boundary.{solute}." for solute in ("il1", "tnf", "rankl", "opg"))
+OPEN_FACES = tuple(f"boundary.{key}." for key in BoundaryTable.model_fields if key != "periodic")
 MAY_BRANCH = (*MAY_CHANGE, "run.step", "run.accuracy", "disease.", *OPEN_FACES, "therapy")
 """Keys in which a branch may differ from its parent. Not `boundary.periodic`: the healthy tissue
 was made with it."""

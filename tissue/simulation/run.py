@@ -128,7 +128,7 @@ def _told_if_memory_is_short() -> Iterator[None]:
 
 
 def _set_up(config: RunConfig, geometry: Geometry | None) -> Simulation:
-    geometry = geometry or load_geometry(config.geometry)
+    geometry = geometry or load_geometry(config)
     coming = plan(config, geometry)
     for line in (*geometry.log, *coming.lines()):
         log.info(line)

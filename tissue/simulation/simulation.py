@@ -13,7 +13,7 @@ import numpy as np
 from jax import Array
 
 from tissue.errors import InputError, RunError
-from tissue.geometry.load import Geometry, ImageSettings, load_image
+from tissue.geometry.load import Geometry, load_image
 from tissue.geometry.synthetic import SyntheticSettings, synthesise
 from tissue.kernels.elliptic import Effort
 from tissue.model.account import Account, LocalError
@@ -28,7 +28,6 @@ from tissue.model.state import Healthy, State
 from tissue.model.step import UNDAMPED, advance
 from tissue.scenario.config import RunConfig
 from tissue.scenario.course import COURSE_METRICS, Course, exposure
-from tissue.scenario.disease import AXES
 from tissue.scenario.values import LONGEST_STEP
 from tissue.simulation.health import FIELDS, bad_voxels, diagnosis, unconverged
 from tissue.simulation.ledger import broken_budget, ledger_row
@@ -150,7 +149,7 @@ class Simulation:
         release_programs()
         self.failed: State | None = None
         self.config = config
-        self.geometry = geometry or load_geometry(config.geometry)
+        self.geometry = geometry or load_geometry(config)
         self.pace = Pace()
         self._p = p = config.acting
         local = local_forcing(config, self.geometry)
@@ -159,8 +158,7 @@ class Simulation:
         )
         self._pacing = pacing(config, self._course.changes)
         self._spacing = spacing = self.geometry.grid.spacing
-        periodic = tuple(AXES[axis] - 3 for axis in config.periodic)
-        self._numerics = Numerics(spacing, solver_tolerance(config), periodic)
+        self._numerics = Numerics(spacing, solver_tolerance(config), config.periodic_axes)
         if start:
             self.state, self.healthy, self.pace, bone = start
             self._start = jnp.asarray(bone, jnp.float64)
@@ -339,11 +337,12 @@ def _same(time: float, other: float) -> bool:
     return math.isclose(time, other, rel_tol=1e-9)
 
 
-def load_geometry(settings: ImageSettings | SyntheticSettings) -> Geometry:
+def load_geometry(config: RunConfig) -> Geometry:
     """The bone a run names, from an image or made up."""
+    settings = config.geometry
     if isinstance(settings, SyntheticSettings):
-        return synthesise(settings)
-    return load_image(settings)
+        return synthesise(settings, config.periodic_axes)
+    return load_image(settings, config.periodic_axes)
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:

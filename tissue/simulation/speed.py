@@ -249,7 +249,7 @@ def bench(config: RunConfig | None = None) -> Bench:
             estimate(f"a year of {_grid((n,) * 3)}", year, (n,) * 3, speeds[-1]) for n in YEARS
         )
         return Bench(device(), bandwidth(), speeds, estimates, _warmth(speeds))
-    bone = simulation.load_geometry(config.geometry)
+    bone = simulation.load_geometry(config)
     part = middle(bone)
     speed = measure(config, part)
     notes = _warmth((speed,))

@@ -24,7 +24,7 @@ SHARED = {
 
 def main() -> int:
     full = "--full" in sys.argv[1:]
-    wanted = dict.fromkeys(SUITES, ("--full",) if full else ())
+    wanted: dict[str, tuple[str, ...]] = dict.fromkeys(SUITES, ("--full",) if full else ())
     wanted |= {suite: forms[full] for suite, forms in LATER.items()}
     if full:
         wanted |= FULL_ONLY

@@ -5,6 +5,7 @@ passes counts each. Above 100 % means that the cache holds part of them.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -121,7 +122,7 @@ def main() -> None:
     machine()
     found = {name: (jax.jit(task.run), task) for name, task in tasks(asked.edge).items()}
     times = timed(
-        {name: lambda f=f, t=t: f(*t.arguments) for name, (f, t) in found.items()},
+        {name: partial(run, *task.arguments) for name, (run, task) in found.items()},
         repeats=21 if asked.full else 9,
     )
     sweep, voxels = times["residual sweep"], asked.edge**3

@@ -9,7 +9,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -43,14 +43,16 @@ STEPS = 2
 
 Row = dict[str, str | float]
 Fields = Mapping[str, np.ndarray]
+Way = Callable[[], AbstractContextManager[Any]]
+"""Makes the code within it write in some way."""
 
 
 def measure(edge: int, repeats: int) -> Iterator[Row]:
     """All figures: one dictionary for each way to write, and for each way to run."""
     simulation = prepared(edge)
     with tempfile.TemporaryDirectory() as folder:
-        given = {"grid": simulation.geometry.grid, "time": 0.0, "provenance": {}}
-        write = partial(write_snapshot, Path(folder), **given)
+        grid = simulation.geometry.grid
+        write = partial(write_snapshot, Path(folder), grid=grid, time=0.0, provenance={})
         yield from formats(simulation, write, repeats)
         yield from loops(simulation, write, Path(folder), repeats)
 
@@ -74,14 +76,14 @@ def formats(simulation: Simulation, write: Callable[..., Path], repeats: int) ->
     """Snapshots written with nothing else to do."""
     exact = {name: np.asarray(values) for name, values in simulation.fields().items()}
     fields = {name: np.asarray(values) for name, values in rounded(simulation.fields()).items()}
-    ways = {
+    ways: dict[str, Way] = {
         "deflate by HDF5, level 1": inside_hdf5,
         **{
             f"zlib, level {level}": by(partial(zlib.compress, level=level)) for level in range(1, 5)
         },
         "zlib, runs": by(deflate.zlib_runs),
     }
-    if deflate.isal_zlib:
+    if deflate.compress is deflate.igzip:
         ways["isal, level 1"] = by(deflate.igzip)
     size = sum(values.nbytes for values in fields.values())
     seconds: dict[str, list[float]] = {name: [] for name in ways}
@@ -123,7 +125,7 @@ def checkpoints(simulation: Simulation, folder: Path, repeats: int) -> Row:
     return {"task": "checkpoint", **spread("ms", seconds), "file_MB": path.stat().st_size / 1e6}
 
 
-def by(compress: Callable[..., bytes]) -> Callable[[], object]:
+def by(compress: Callable[..., bytes]) -> Way:
     """Chunks compressed by another function."""
     return partial(patch.object, deflate, "compress", compress)
 
@@ -159,7 +161,7 @@ def loops(
 
     def background() -> tuple[float, list[float]]:
         start = time.perf_counter()
-        with Writer(lambda given: write(**given)) as writer:
+        with Writer[dict[str, object]](lambda given: write(**given)) as writer:
             _, stalls = loop(simulation, lambda: writer.put(job))
         return time.perf_counter() - start, stalls
 
@@ -181,7 +183,7 @@ def loops(
         "background, HDF5": (background, inside_hdf5),
         "background, zlib": (background, by(deflate.zlib_runs)),
     }
-    if deflate.isal_zlib:
+    if deflate.compress is deflate.igzip:
         ways["background, isal"] = (background, by(deflate.igzip))
         ways["checkpoint in the background, isal"] = (checkpointing, by(deflate.igzip))
     times: dict[str, list[float]] = {name: [] for name in ways}
@@ -214,7 +216,11 @@ def loop(simulation: Simulation, output: Callable[[], object]) -> tuple[float, l
 
 def spread(name: str, seconds: list[float]) -> Row:
     """Median and range in milliseconds."""
-    parts = {name: np.median, f"{name}_low": np.min, f"{name}_high": np.max}
+    parts: dict[str, Callable[[list[float]], Any]] = {
+        name: np.median,
+        f"{name}_low": np.min,
+        f"{name}_high": np.max,
+    }
     return {key: 1e3 * float(part(seconds)) for key, part in parts.items()}
 
 

@@ -138,18 +138,18 @@ def diffusion_along_surface(advance: Callable[[], object]) -> Callable[[], objec
     if holder is None:
         return None
     stage, arguments = inputs(advance, holder)
-    whole = step.spread_along
+    whole = step.spread_along  # type: ignore[attr-defined]
     taken: list[tuple[Any, Any]] = []
 
     def noted(*a: Any, **k: Any) -> Any:
         taken.append((a, k))
         return whole(*a, **k)
 
-    step.spread_along = noted  # type: ignore[assignment]
+    step.spread_along = noted  # type: ignore[attr-defined]
     try:
         stage.__wrapped__(**arguments)  # type: ignore[attr-defined]
     finally:
-        step.spread_along = whole
+        step.spread_along = whole  # type: ignore[attr-defined]
     a, k = taken[-1]
     compiled = jax.jit(whole)
     return lambda: compiled(*a, **k)

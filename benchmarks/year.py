@@ -76,7 +76,8 @@ def one(edge: int, limit: int | None) -> dict[str, Any]:
     start = time.perf_counter()
     simulation = Simulation(run, bone)
     setup = time.perf_counter() - start
-    walls, cycles, day = [], 0, 0.0
+    walls: list[float] = []
+    cycles, day = 0, 0.0
     begun = time.process_time()
     record = None
     # the first step compiles, and is counted apart

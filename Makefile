@@ -10,7 +10,7 @@ run: .venv/.run
 	$(BIN)/tissue run runs/shrew.toml --overwrite
 
 # two at a time, by the file: most tests wait for the compiler, which works on one core
-PYTEST := $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile
+PYTEST := $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test: .venv/.test
 	$(PYTEST) -m "not slow"

@@ -22,6 +22,6 @@ keep_compiled()
 
 @pytest.fixture(autouse=True, scope="module")
 def few_programs() -> Iterator[None]:
-    """One process runs every test, and would hold more programs than the system lets it."""
+    """A process runs hundreds of tests, and would hold more programs than the system lets it."""
     yield
     release_programs()

@@ -7,7 +7,8 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from tissue.errors import InputError
-from tissue.geometry.load import Geometry, ImageSettings, load_image
+from tissue.geometry.load import Geometry, load_image
+from tissue.geometry.settings import ImageSettings
 
 
 def save(file: Path, values: np.ndarray) -> ImageSettings:

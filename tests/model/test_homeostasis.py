@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from tissue.geometry.load import Geometry, ImageSettings, load_image
+from tissue.geometry.load import Geometry, load_image
+from tissue.geometry.settings import ImageSettings
 from tissue.geometry.synthetic import SyntheticSettings, synthesise
 from tissue.model.bone import pores
 from tissue.model.homeostasis import smallest_share

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tissue.errors import InputError
-from tissue.geometry.load import ImageSettings
+from tissue.geometry.settings import ImageSettings
 from tissue.geometry.synthetic import SyntheticSettings
 from tissue.model.parameters import preset
 from tissue.scenario.config import RunConfig, parse_run, read_run_file

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose
 
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
+from tissue.geometry.journal import Journal
 from tissue.geometry.load import Geometry
 from tissue.kernels.stencil import total
 from tissue.model import cytokines
@@ -46,7 +47,7 @@ def struts(*shape: int) -> dict[str, Any]:
 
 
 def local(config: RunConfig, geometry: Geometry = MARROW) -> Local:
-    found = local_forcing(config, geometry)
+    found = local_forcing(config, geometry, Journal())
     assert found is not None
     return found
 
@@ -60,7 +61,8 @@ def il1(config: RunConfig) -> tuple[Solute, Parameters]:
 
 
 def test_nothing_local_needs_no_fields() -> None:
-    assert local_forcing(configured(disease={"il1_excess": "3 pM", "estrogen": {}}), MARROW) is None
+    uniform = configured(disease={"il1_excess": "3 pM", "estrogen": {}})
+    assert local_forcing(uniform, MARROW, Journal()) is None
 
 
 def test_a_held_wall_makes_a_hyperbolic_profile() -> None:
@@ -169,9 +171,9 @@ def test_a_mask_must_be_as_large_as_the_bone(tmp_path: Path) -> None:
     mask[2:6] = 1
     np.save(tmp_path / "small.npy", mask)
     config = configured(tmp_path, disease={"pannus": {"mask": "small.npy"}})
-    with pytest.raises(InputError, match=r"mask = '.*small.npy' has \(8, 8, 20\) voxels") as raised:
+    with pytest.raises(InputError, match=r"mask: small.npy has 8 x 8 x 20 voxels") as raised:
         local(config)
-    assert "must be as large as the image of the bone" in str(raised.value)
+    assert "the synthetic bone 8 x 8 x 24" in str(raised.value)
     missing = configured(tmp_path, disease={"pannus": {"mask": "nowhere.npy"}})
     with pytest.raises(InputError, match=r"nowhere\.npy"):
         local(missing)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tissue.geometry.grid import Grid
-from tissue.geometry.load import Geometry, ImageSettings
+from tissue.geometry.load import Geometry
+from tissue.geometry.settings import ImageSettings
 from tissue.geometry.synthetic import SyntheticSettings
 from tissue.model.conservation import BUDGETS, SWEPT, Budget
 from tissue.scenario.config import RunConfig

@@ -11,7 +11,7 @@ import pytest
 
 import tissue
 from tissue.errors import InputError
-from tissue.geometry.load import ImageSettings
+from tissue.geometry.settings import ImageSettings
 from tissue.model.observables import METRICS
 from tissue.scenario.config import RunConfig, read_run_file
 from tissue.scenario.disease import Disease

@@ -15,7 +15,9 @@ from scipy import fft, ndimage
 
 from tissue.errors import InputError
 from tissue.geometry.grid import Axes, Grid
-from tissue.geometry.load import Geometry, Journal, partial_volumes
+from tissue.geometry.journal import Journal
+from tissue.geometry.load import Geometry
+from tissue.geometry.preparation import partial_volumes
 from tissue.geometry.segmentation import closed_pockets, components, mean_thickness
 
 BANDWIDTH = 0.2

@@ -1,23 +1,25 @@
 """What acts in some places only: pannus and open walls, as fields on the grid of a bone."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
 
-from tissue.errors import InputError
-from tissue.geometry.images import told_of
-from tissue.geometry.load import Geometry, ImageSettings, load_image
-from tissue.geometry.synthetic import SyntheticSettings
+from tissue.geometry.journal import Journal
+from tissue.geometry.load import Geometry, mask_share
+from tissue.geometry.settings import ImageSettings
 from tissue.model.forcing import Local, Wall
 from tissue.scenario.config import RunConfig
 from tissue.scenario.disease import OpenFace, face_distance
 
 
-def local_forcing(config: RunConfig, geometry: Geometry) -> Local | None:
-    """What acts in some places only, as fields on the grid; None where nothing does.
+def local_forcing(config: RunConfig, geometry: Geometry, journal: Journal) -> Local | None:
+    """Fields of what acts in some places only; None where nothing does.
+
+    Args:
+        config: the run.
+        geometry: the bone.
+        journal: takes up how the mask of a pannus was placed.
 
     Raises:
         InputError: the mask of a pannus cannot be read or does not fit the bone.
@@ -32,7 +34,9 @@ def local_forcing(config: RunConfig, geometry: Geometry) -> Local | None:
             near = face_distance(face, grid.shape, grid.spacing) < disease.pannus.depth
             share = np.maximum(share, near)
         if disease.pannus.mask:
-            share = np.maximum(share, _mask(disease.pannus.mask, config.geometry, geometry))
+            image = config.geometry if isinstance(config.geometry, ImageSettings) else None
+            mask = mask_share(disease.pannus.mask, "disease.pannus.mask", image, grid, journal)
+            share = np.maximum(share, mask)
         cells = cells if disease.pannus.cells is None else disease.pannus.cells
     density = np.maximum(cells * share, disease.inflammatory_cells)
     walls = {
@@ -57,25 +61,3 @@ def _wall(walls: Sequence[OpenFace], config: RunConfig, geometry: Geometry) -> W
         inflow += exchange * wall.concentration * at_face
     beyond = np.divide(inflow, rate, out=np.zeros_like(rate), where=rate > 0)
     return Wall(jnp.asarray(rate, config.precision), jnp.asarray(beyond, config.precision))
-
-
-def _mask(
-    file: Path, settings: ImageSettings | SyntheticSettings, geometry: Geometry
-) -> np.ndarray:
-    """Share of a voxel that a mask image marks."""
-    grid = geometry.grid
-    like = (
-        settings if isinstance(settings, ImageSettings) else ImageSettings(file, None, grid.spacing)
-    )
-    plain = replace(
-        like, file=file, smooth=0.0, threshold=0.0, keep_largest=False, close_pockets=False
-    )
-    with told_of("disease.pannus.mask"):
-        share = load_image(plain).bone_volume_fraction
-    if share.shape != grid.shape:
-        raise InputError(
-            f"disease.pannus.mask = {str(file)!r} has {share.shape} voxels [z, y, x] after "
-            f"resampling where the bone has {grid.shape}: it must be as large as the image of the "
-            "bone"
-        )
-    return share

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tissue.geometry.grid import Grid
+from tissue.geometry.journal import Journal
 from tissue.geometry.load import Geometry
 from tissue.geometry.synthetic import SyntheticSettings
 from tissue.scenario.config import RunConfig
@@ -106,6 +107,7 @@ class Plan:
         memory: estimated peak [bytes].
         disk: estimated output [bytes].
         warnings: a sentence for every questionable choice.
+        notes: how masks were placed.
         duration: estimated wall time, where this machine was measured.
     """
 
@@ -118,6 +120,7 @@ class Plan:
     disk: int
     warnings: tuple[str, ...]
     duration: Duration | None = None
+    notes: tuple[str, ...] = ()
 
     def lines(self) -> tuple[str, ...]:
         """The plan in words."""
@@ -125,6 +128,7 @@ class Plan:
         voxels = nz * ny * nx
         edge = " x ".join(f"{n * self.spacing / 1e3:.3g}" for n in self.shape)
         return (
+            *self.notes,
             f"grid       {nz} x {ny} x {nx} voxels [z, y, x] of {self.spacing:g} um "
             f"({edge} mm, {voxels / 1e6:.3g} million voxels), BV/TV {self.bv_tv:.4f}",
             f"steps      {self.steps}",
@@ -165,7 +169,8 @@ def plan(config: RunConfig, geometry: Geometry, probe: Probe | None = None) -> P
             f"{SHORTEST_FLOAT32_STEP:g} day or more"
         )
     warnings += [*_decay(config, grid), *_cuts(config, geometry)]
-    local_forcing(config, geometry)  # refuses a mask that does not fit before anything long starts
+    journal = Journal()  # a mask that does not fit is refused before anything long starts
+    local_forcing(config, geometry, journal)
     need = memory(config, grid.voxels)
     usable = usable_memory()
     if need > usable:
@@ -186,6 +191,7 @@ def plan(config: RunConfig, geometry: Geometry, probe: Probe | None = None) -> P
         ),
         warnings=tuple(warnings),
         duration=wall_time(config, grid.voxels, probe) if probe else None,
+        notes=tuple(journal.log),
     )
 
 

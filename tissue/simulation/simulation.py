@@ -13,6 +13,7 @@ import numpy as np
 from jax import Array
 
 from tissue.errors import InputError, RunError
+from tissue.geometry.journal import Journal
 from tissue.geometry.load import Geometry, load_image
 from tissue.geometry.synthetic import SyntheticSettings, synthesise
 from tissue.kernels.elliptic import Effort
@@ -152,7 +153,10 @@ class Simulation:
         self.geometry = geometry or load_geometry(config)
         self.pace = Pace()
         self._p = p = config.acting
-        local = local_forcing(config, self.geometry)
+        journal = Journal()
+        local = local_forcing(config, self.geometry, journal)
+        for line in journal.log:
+            log.info(line)
         self._course = Course(
             config.disease, config.therapies, p, config.preset, config.duration, local
         )

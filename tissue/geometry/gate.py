@@ -1,0 +1,80 @@
+"""The one place where an image is admitted: complete, unambiguous, a volume of real numbers."""
+
+from tissue.errors import InputError
+from tissue.geometry.image import Image, Parts, listed, refused
+
+
+def admit(image: Image) -> Image:
+    """An image that may be used.
+
+    Raises:
+        InputError: the file is incomplete or ambiguous, or holds no volume; one sentence says why
+            and what to do.
+    """
+    _refuse_other_axes(image)
+    _refuse_other_shapes(image)
+    _refuse_other_types(image)
+    _refuse_cut_file(image)
+    for part in image.inventory.parts:
+        _refuse_unused(image, part)
+    for doubt in image.inventory.doubts:
+        raise refused(image.file, doubt)
+    return image
+
+
+def _refuse_other_axes(image: Image) -> None:
+    axes = image.inventory.axes.lower()
+    if axes == "zyx":
+        return
+    if set(axes) & set("sc"):
+        raise refused(
+            image.file,
+            f"has the axes {axes.upper()}: several colors or channels; save one gray value per"
+            " voxel, with the axes Z, Y, X",
+        )
+    raise refused(
+        image.file,
+        f"has the axes {axes.upper()} with {_by(image.shape)} entries; a volume has the axes Z, Y,"
+        " X: save one volume alone, or correct the axes in its header",
+    )
+
+
+def _refuse_other_shapes(image: Image) -> None:
+    if len(image.shape) != 3 or min(image.shape) < 2:
+        raise refused(
+            image.file,
+            f"has the shape {image.shape}; a volume with three axes z, y, x of at least two voxels"
+            " each is needed",
+        )
+
+
+def _refuse_other_types(image: Image) -> None:
+    if image.dtype.kind not in "buif":
+        raise refused(
+            image.file,
+            f"holds values of type {image.dtype}; save it as one real number per voxel",
+        )
+
+
+def _refuse_cut_file(image: Image) -> None:
+    needed, found = image.inventory.bytes_needed, image.inventory.bytes_found
+    if needed is not None and found is not None and found < needed:
+        raise refused(
+            image.file,
+            f"is cut short: its header promises {needed} bytes of voxels and {found} are there;"
+            " copy it again from its source",
+        )
+
+
+def _refuse_unused(image: Image, part: Parts) -> None:
+    if part.used == part.found:
+        return
+    named = f" ({listed(part.unused)})" if part.unused else ""
+    raise InputError(
+        f"[geometry] file: only {part.used} of the {part.found} {part.kind} of {image.file.name}"
+        f" make one volume{named}; save the volume you want alone, as one stack."
+    )
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(str(size) for size in shape)

@@ -1,0 +1,236 @@
+"""A volume as a file holds it: where it lies, what was found in the file, and its voxels on demand.
+
+Every reader in `tissue.geometry.formats` returns an `Image`; `tissue.geometry.gate` decides whether
+it may be used.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from tissue.errors import InputError
+from tissue.geometry.grid import Frame
+
+MICROMETERS = {
+    "nm": 1e-3,
+    "nanometer": 1e-3,
+    "um": 1.0,
+    "µm": 1.0,  # micro sign
+    "μm": 1.0,  # Greek mu
+    "micron": 1.0,
+    "microns": 1.0,
+    "micrometer": 1.0,
+    "micrometers": 1.0,
+    "micrometre": 1.0,
+    "micrometres": 1.0,
+    "mm": 1e3,
+    "millimeter": 1e3,
+    "millimeters": 1e3,
+    "millimetre": 1e3,
+    "millimetres": 1e3,
+    "cm": 1e4,
+    "centimeter": 1e4,
+    "centimetre": 1e4,
+    "m": 1e6,
+    "meter": 1e6,
+    "metre": 1e6,
+    "inch": 25400.0,
+}
+"""Length units as headers write them [um]."""
+
+DIGITS = 9
+"""Decimals of an edge [um] that are kept, so that 4.1 um stays 4.1 um through conversions."""
+
+VoxelSize = tuple[float, float, float]
+Spacing = tuple[float | None, float | None, float | None]
+Box = tuple[slice, slice, slice]
+"""Voxels start to stop of each axis (z, y, x); both numbers are given and the step is 1."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Parts of one kind that a file or folder is made of, such as pages, series or slices.
+
+    Attributes:
+        kind: plural name of the parts.
+        found: number of parts that are there.
+        used: number of parts that the volume is made of.
+        unused: names of parts that are there and not used.
+    """
+
+    kind: str
+    found: int
+    used: int
+    unused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """Account of a file: everything a reader found, used, converted or left alone.
+
+    Attributes:
+        format: name of the format, such as "NRRD" or "folder of TIFF slices".
+        axes: letter of each stored axis in the order of the array; "zyx" is what a volume must be.
+            Axes of length 1 that stand for a time, a channel or a sample are left out.
+        parts: each kind of part that the file consists of.
+        bytes_needed: bytes of voxels that the header promises, after decompression; None where a
+            reader that checks this itself was used.
+        bytes_found: bytes of voxels that are there, after decompression.
+        spacing_unit: unit of length as the file writes it, or as the format lays down.
+        calibration: how stored numbers became gray values, such as "2 * stored - 1000"; empty
+            where they are the stored numbers.
+        ignored: what was left alone because it holds no voxel of the volume, one entry each.
+        assumed: what the file does not say and was assumed, one sentence each.
+        doubts: reasons why the file must not be used, one clause with its remedy each.
+    """
+
+    format: str
+    axes: str = "zyx"
+    parts: tuple[Parts, ...] = ()
+    bytes_needed: int | None = None
+    bytes_found: int | None = None
+    spacing_unit: str = ""
+    calibration: str = ""
+    ignored: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+    def lines(self) -> tuple[str, ...]:
+        """The account in words, for `run.log` and `tissue check`."""
+        told = [self.format]
+        told += [f"{part.used} of {part.found} {part.kind} used" for part in self.parts]
+        if self.spacing_unit:
+            told.append(f"lengths in {self.spacing_unit}")
+        if self.calibration:
+            told.append(f"gray value = {self.calibration}")
+        if self.ignored:
+            told.append(f"not used: {listed(self.ignored)}")
+        return ("; ".join(told), *self.assumed)
+
+
+@dataclass(frozen=True)
+class Image:
+    """A volume whose voxels are read when they are asked for.
+
+    Attributes:
+        file: the file or folder.
+        shape: number of voxels along each axis of the array.
+        dtype: type of the voxels that `voxels` returns, after any calibration.
+        reader: returns the voxels of a box [z, y, x]; reads no more of the file than it must.
+        inventory: what was found in the file.
+        spacing: voxel edges (z, y, x) [um]; None on an axis whose edge is not written.
+        frame: place in space; None where the file does not say.
+        unit: unit of the gray values, where the file knows one.
+        labels: whether the values are labels of a segmentation, which no calibration changes.
+    """
+
+    file: Path
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    reader: Callable[[Box], np.ndarray]
+    inventory: Inventory
+    spacing: Spacing = (None, None, None)
+    frame: Frame | None = None
+    unit: str = ""
+    labels: bool = False
+    _read: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def voxel_size(self) -> VoxelSize | None:
+        """Voxel edges (z, y, x) [um]; None where the file does not write all three."""
+        z, y, x = self.spacing
+        return None if z is None or y is None or x is None else (z, y, x)
+
+    def voxels(self, box: Box | None = None) -> np.ndarray:
+        """Gray values of a box, or of the whole volume [z, y, x].
+
+        Raises:
+            InputError: the voxels cannot be read, or are not finite.
+        """
+        wanted = box or whole(self.shape)
+        try:
+            values = np.asarray(self.reader(wanted))
+        except (InputError, MemoryError):
+            raise
+        except Exception as error:  # a damaged file may make its reader fail in any way
+            raise unreadable(self.file, error) from error
+        expected = tuple(along.stop - along.start for along in wanted)
+        if values.shape != expected:
+            raise unreadable(self.file, f"it gave {values.shape} voxels in place of {expected}")
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            bad = int(np.count_nonzero(~np.isfinite(values)))
+            raise InputError(
+                f"[geometry] file: {self.file.name} holds {bad} NaN or infinite values;"
+                " replace them by a gray value or crop them away."
+            )
+        return values
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """Gray values of the whole volume [z, y, x]."""
+        return self.voxels()
+
+
+def whole(shape: tuple[int, ...]) -> Box:
+    """The box that holds all voxels of a volume."""
+    z, y, x = (slice(0, size) for size in shape)
+    return (z, y, x)
+
+
+def unreadable(file: Path, reason: object) -> InputError:
+    """The refusal of a file that its reader could not take; the reason is cut to one clause."""
+    words = str(reason).strip().splitlines() or ["no reason given"]
+    clause = shortened(words[-1].partition(". ")[0])
+    return InputError(
+        f"[geometry] file: {file.name} cannot be read ({clause}); check that it is complete and"
+        " that its ending fits its format, or convert it to NRRD or NIfTI."
+    )
+
+
+def refused(file: Path, reason: str) -> InputError:
+    """The refusal of a file for a reason that names the remedy."""
+    return InputError(f"[geometry] file: {file.name} {reason}.")
+
+
+def edges(lengths: tuple[float | None, ...] | list[float | None], scale: float = 1.0) -> Spacing:
+    """Voxel edges [um] from those of a header in units of `scale` um; what is no length is None."""
+    z, y, x = (
+        round(abs(length) * scale, DIGITS)
+        if length is not None and np.isfinite(length) and length != 0
+        else None
+        for length in lengths
+    )
+    return (z, y, x)
+
+
+def micrometers(file: Path, unit: str) -> float:
+    """Length of a unit that a header names [um].
+
+    Raises:
+        InputError: the unit is not known.
+    """
+    known = MICROMETERS.get(unit.strip().lower())
+    if known is None:
+        raise refused(
+            file,
+            f'gives lengths in {shortened(unit)!r}, which is not known; write "mm" or "um" into its'
+            " header",
+        )
+    return known
+
+
+def listed(names: tuple[str, ...] | list[str], most: int = 5) -> str:
+    """Names in a sentence: the first ones, and how many more there are."""
+    shown = [shortened(name) for name in names[:most]]
+    if len(names) > most:
+        shown.append(f"and {len(names) - most} more")
+    return ", ".join(shown)
+
+
+def shortened(text: str, most: int = 120) -> str:
+    """Text of a file on one line, without control characters and not too long."""
+    plain = "".join(sign if sign.isprintable() else " " for sign in text)
+    return plain if len(plain) <= most else f"{plain[:most]}..."

@@ -1,0 +1,124 @@
+"""Masks on the voxels of a scan: a region of interest, or the place of a pannus."""
+
+from pathlib import Path
+
+import numpy as np
+
+from tissue.errors import InputError
+from tissue.geometry.grid import Frame
+from tissue.geometry.image import Box, Image, Spacing, VoxelSize
+from tissue.geometry.images import named_after, read_image
+from tissue.geometry.journal import Journal, by, in_um
+from tissue.geometry.place import Lattice, Mask, lattice_of, nearest, overlap
+
+CLOSE = 0.01
+"""Relative difference up to which two voxel edges count as equal."""
+
+
+class Scan:
+    """The voxels that masks are brought onto: those of a scan, or of a synthetic bone."""
+
+    def __init__(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        voxel_size: VoxelSize,
+        spacing: Spacing,
+        frame: Frame | None,
+    ) -> None:
+        """Keeps where the voxels of a scan lie.
+
+        Args:
+            name: name of the scan in messages.
+            shape: number of voxels (z, y, x).
+            voxel_size: voxel edges that the run uses (z, y, x) [um].
+            spacing: voxel edges that the file writes (z, y, x) [um].
+            frame: place that the file writes.
+        """
+        nz, ny, nx = shape
+        self.name, self.spacing, self.frame = name, spacing, frame
+        self.shape, self.voxel_size = (nz, ny, nx), voxel_size
+        # masks were drawn on the scan with the edges of its own header, right or wrong
+        z, y, x = (own or used for own, used in zip(spacing, voxel_size, strict=True))
+        self.lattice = Lattice(self.shape, (z, y, x), frame or Frame())
+
+
+def read_mask(file: Path, key: str) -> Image:
+    """A mask image; its voxels that are not 0 are marked.
+
+    Args:
+        file: the image.
+        key: the key that names it, for complaints.
+
+    Raises:
+        InputError: it cannot be used as an image.
+    """
+    with named_after(key):
+        try:
+            return read_image(file)
+        except InputError as error:
+            if str(error).startswith(("[geometry] dataset", "[geometry] series")):
+                raise InputError(
+                    f"{file.name} holds several volumes; save the mask alone in a file of its own."
+                ) from None
+            raise
+
+
+def marked_part(mask: Image, scan: Scan, key: str, journal: Journal) -> tuple[Box, Mask]:
+    """The box of scan voxels that a mask reaches, and which of them it marks.
+
+    Args:
+        mask: the mask, of any format, orientation and spacing.
+        scan: the scan it belongs to.
+        key: the key that names the mask.
+        journal: takes up what was done.
+
+    Raises:
+        InputError: the mask lies elsewhere, or it cannot be told where it lies.
+    """
+    source = lattice_of(mask)
+    if source is None or scan.frame is None:
+        _refuse_other_voxels(mask, scan, key)
+        source = Lattice(scan.shape, scan.lattice.edges, scan.lattice.frame)
+        if mask.frame != scan.frame:
+            which = scan.name if scan.frame is None else mask.file.name
+            journal.log.append(
+                f"{mask.file.name}: taken voxel by voxel as it is, since {which} does not say where"
+                " it lies"
+            )
+    box = overlap(source, scan.lattice)
+    if box is None:
+        raise InputError(
+            f"{key}: {mask.file.name} lies elsewhere: it fills {source.extent()}, and {scan.name}"
+            f" {scan.lattice.extent()}; give the mask of this scan."
+        )
+    with named_after(key):
+        part = nearest(mask, source, scan.lattice.part(box))
+    same = (source.shape, source.edges, source.frame) == (
+        scan.shape,
+        scan.lattice.edges,
+        scan.lattice.frame,
+    )
+    if not same:
+        share = np.prod([along.stop - along.start for along in box]) / np.prod(scan.shape)
+        journal.log.append(
+            f"{mask.file.name}: its {by(source.shape)} voxels of {in_um(source.edges)} um were"
+            f" brought onto the voxels of {scan.name} (nearest), {share:.1%} of which it reaches"
+        )
+    return box, part
+
+
+def _refuse_other_voxels(mask: Image, scan: Scan, key: str) -> None:
+    """Refuses a mask that cannot be placed and does not have the voxels of the scan."""
+    if mask.shape != scan.shape:
+        raise InputError(
+            f"{key}: {mask.file.name} has {by(mask.shape)} voxels and {scan.name} {by(scan.shape)},"
+            " and they do not both say where they lie; give a mask of the same voxels, or save both"
+            " with their origin (NRRD, NIfTI or MetaImage)."
+        )
+    pairs = zip(mask.spacing, scan.spacing, strict=True)
+    if any(a and b and abs(a / b - 1) > CLOSE for a, b in pairs):
+        raise InputError(
+            f"{key}: {mask.file.name} has voxels of {in_um(mask.spacing)} um and {scan.name} of"
+            f" {in_um(scan.spacing)} um; give a mask of the same voxels."
+        )

@@ -22,7 +22,8 @@ FILES = sorted(
 MAY_IMPORT = {
     "kernels": {"kernels"},
     "errors": set(),
-    "units": {"errors"},
+    "numerals": {"errors"},
+    "units": {"numerals", "errors"},
     "geometry": {"geometry", "errors"},
     "model": {"model", "kernels", "units", "errors"},
     "scenario": {"scenario", "geometry", "model", "units", "errors"},

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tissue.errors import InputError
-from tissue.geometry.load import ImageSettings
+from tissue.geometry.settings import ImageSettings
 from tissue.geometry.synthetic import SyntheticSettings
 from tissue.model.parameters import Parameters, override, preset
 from tissue.scenario.disease import AXES, Disease, read_disease, silenced
@@ -193,6 +193,7 @@ def _geometry(table: GeometryTable, folder: Path, seed: int) -> ImageSettings | 
     return ImageSettings(
         file=(folder / Path(table.file or "").expanduser()).resolve(),
         dataset=table.dataset,
+        series=table.series,
         voxel_size=table.voxel_size,
         crop=table.crop,
         region=(folder / Path(table.region).expanduser()).resolve() if table.region else None,

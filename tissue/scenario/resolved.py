@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tissue import units
-from tissue.geometry.load import ImageSettings
+from tissue.geometry.settings import ImageSettings
 from tissue.geometry.synthetic import SyntheticSettings
 from tissue.model.parameters import QUANTITIES, as_text
 from tissue.scenario.config import RunConfig
@@ -122,6 +122,7 @@ def _geometry(
     image = {
         "file": _relative(settings.file, folder),
         "dataset": settings.dataset,
+        "series": settings.series,
         "voxel_size": _lengths(settings.voxel_size),
         "crop": settings.crop,
         "region": _relative(settings.region, folder) if settings.region else None,

@@ -100,6 +100,12 @@ class GeometryTable(Table):
     dataset: str | None = Field(
         default=None, min_length=1, description="the name of a dataset inside the file"
     )
+    series: str | None = Field(
+        default=None,
+        min_length=1,
+        description="the UID or number of one of several DICOM series in the folder, or the name "
+        "that the slices of one of several stacks begin with",
+    )
     voxel_size: PositiveLength | Lengths | None = Field(
         default=None,
         description="a length > 0, e.g. '4.1 um', or a list of three [z, y, x]",
@@ -109,7 +115,7 @@ class GeometryTable(Table):
         description="three ranges of voxels [[z0, z1], [y0, y1], [x0, x1]], each 0 <= start < end",
     )
     region: Annotated[str | None, BeforeValidator(as_text)] = Field(
-        default=None, min_length=1, description="the path of a mask image of the same voxels"
+        default=None, min_length=1, description="the path of a mask image"
     )
     threshold: Finite | Literal["otsu"] = Field(
         default="otsu", description="a finite number or 'otsu'"
@@ -150,7 +156,7 @@ class PannusTable(Table):
     mask: Annotated[str | None, BeforeValidator(as_text)] = Field(
         default=None,
         min_length=1,
-        description="the path of an image as large as the bone's, not 0 where the pannus is",
+        description="the path of a mask image, not 0 where the pannus is",
     )
     cells: Density | None = Field(
         default=None, ge=0, description="a density >= 0, e.g. '1e5 cells/mm^3'"

@@ -1,6 +1,12 @@
 """The doctor's examination: a sound backend passes, an unsound one is named."""
 
+import errno
+import logging
+import pwd
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +15,7 @@ import pytest
 
 import tissue
 from tissue import backend
+from tissue.errors import RunError
 from tissue.simulation.machine import host_memory
 
 
@@ -51,16 +58,96 @@ def test_the_machine_is_described() -> None:
 
 @pytest.mark.parametrize("given", [None, "chosen"])
 def test_compiled_programs_are_kept_where_the_user_says_or_in_the_cache(
-    monkeypatch: pytest.MonkeyPatch, given: str | None
+    monkeypatch: pytest.MonkeyPatch, cache_setting: None, tmp_path: Path, given: str | None
 ) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    jax.config.update("jax_compilation_cache_dir", given)
+    backend.keep_compiled()
+    kept = Path(jax.config.values["jax_compilation_cache_dir"])
+    assert kept == Path("chosen") if given else kept.parent == tmp_path / "tissue/jax"
+
+
+def no_home(monkeypatch: pytest.MonkeyPatch, _: Path) -> str:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", raising(KeyError("uid not found")))
+    return "home"
+
+
+def a_file_in_its_place(monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
+    (folder / "taken").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "taken"))
+    return "Not a directory"
+
+
+def read_only(monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    monkeypatch.setattr(
+        tempfile, "TemporaryFile", raising(OSError(errno.EROFS, "Read-only file system"))
+    )
+    return "Read-only"
+
+
+@pytest.mark.parametrize("make", [no_home, a_file_in_its_place, read_only])
+def test_without_a_place_for_programs_none_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    cache_setting: None,
+    tmp_path: Path,
+    make: Callable[[pytest.MonkeyPatch, Path], str],
+) -> None:
+    jax.config.update("jax_compilation_cache_dir", None)
+    reason = make(monkeypatch, tmp_path)
+    backend.keep_compiled()
+    assert jax.config.values["jax_compilation_cache_dir"] is None
+    (told,) = caplog.messages
+    assert "compiled programs are not kept" in told
+    assert reason in told
+    assert "XDG_CACHE_HOME" in told
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (AssertionError(), "compute here; unset it, or set it to cpu"),
+        (
+            RuntimeError("Unable to initialize backend 'cuda': gone (set JAX_PLATFORMS='' to go)"),
+            "compute here (Unable to initialize backend 'cuda': gone); unset it, or set it to cpu",
+        ),
+    ],
+)
+def test_a_device_that_is_not_there_is_told_with_the_variable(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    monkeypatch.setattr(jnp, "zeros", raising(error))
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    with pytest.raises(RunError) as told:
+        backend.start()
+    assert f"{told.value}" == (
+        f"JAX_PLATFORMS = 'cuda' asks for a device on which JAX cannot {reason}"
+    )
+    monkeypatch.delenv("JAX_PLATFORMS")
+    with pytest.raises(RunError, match="JAX cannot compute on this machine.*JAX_PLATFORMS=cpu"):
+        backend.start()
+
+
+def test_a_device_that_is_there_starts() -> None:
+    backend.start()
+
+
+def raising(error: BaseException) -> Callable[..., Any]:
+    def fail(*_: object, **__: object) -> Any:
+        raise error
+
+    return fail
+
+
+@pytest.fixture
+def cache_setting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """JAX's settings of its cache, put back; the command line may have silenced the log."""
+    monkeypatch.setattr(logging.getLogger("tissue"), "propagate", True)
     options = "jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs"
     before = {name: jax.config.values[name] for name in options}
-    monkeypatch.setenv("XDG_CACHE_HOME", "cache")
-    try:
-        jax.config.update("jax_compilation_cache_dir", given)
-        backend.keep_compiled()
-        kept = Path(jax.config.values["jax_compilation_cache_dir"])
-        assert kept == Path("chosen") if given else kept.parent == Path("cache/tissue/jax")
-    finally:
-        for name, value in before.items():
-            jax.config.update(name, value)
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)

@@ -1,9 +1,11 @@
 """The machine a run computes on: versions, devices, memory, and whether its results are right."""
 
 import hashlib
+import logging
 import os
 import platform
 import resource
+import tempfile
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -14,21 +16,63 @@ import numpy as np
 
 import tissue.kernels  # noqa: F401 - the same 64-bit mode as in a run
 from tissue import __version__
+from tissue.errors import RunError
+
+log = logging.getLogger(__name__)
+
+CHOICE = ("JAX_PLATFORMS", "JAX_PLATFORM_NAME")
+"""Variables of the environment by which a user tells JAX on what to compute."""
 
 PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "h5py", "SimpleITK")
 _SIZE = 200_000  # large enough for the vectorised and parallel code paths
+
+
+def start() -> None:
+    """Starts the device that JAX computes on.
+
+    Raises:
+        RunError: there is none, or it does not compute.
+    """
+    try:
+        jnp.zeros(1).block_until_ready()
+    except Exception as error:  # RuntimeError, AssertionError and others, by the version of JAX
+        asked = [f"{name} = {os.environ[name]!r}" for name in CHOICE if os.environ.get(name)]
+        # JAX adds advice of its own, in parentheses
+        reason = f"{error}".partition(" (set ")[0].strip()
+        told = f" ({reason})" if reason else ""
+        if asked:
+            raise RunError(
+                f"{' and '.join(asked)} asks for a device on which JAX cannot compute here{told}; "
+                "unset it, or set it to cpu"
+            ) from None
+        raise RunError(
+            f"JAX cannot compute on this machine{told}; JAX_PLATFORMS=cpu leaves out all devices "
+            "but the processor"
+        ) from None
 
 
 def keep_compiled() -> None:
     """Keeps compiled programs on disk between runs, unless the user has said where or not to.
 
     One folder for each kind of processor: a home folder may be shared by machines that do not
-    understand each other's programs.
+    understand each other's programs. Where there is no folder to write to, none are kept.
     """
-    if not jax.config.values["jax_compilation_cache_dir"]:
+    if jax.config.values["jax_compilation_cache_dir"]:
+        return
+    try:
         root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        jax.config.update("jax_compilation_cache_dir", str(root / "tissue" / "jax" / _processor()))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        folder = root / "tissue" / "jax" / _processor()
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home
+        log.warning(
+            f"compiled programs are not kept, so that every run compiles anew ({error}); set "
+            "XDG_CACHE_HOME to a folder that can be written to"
+        )
+        return
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 def _processor() -> str:

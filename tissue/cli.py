@@ -1,54 +1,73 @@
 """The command `tissue`."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
 
 from tissue import __version__
 from tissue.commands import looking, model, results, running
-from tissue.commands.common import BAD_INPUT, INTERRUPTED, RUN_FAILED, STOPPED
-from tissue.errors import InputError, RunError, RunStopped
+from tissue.commands.common import (
+    BAD_INPUT,
+    INTERRUPTED,
+    RUN_FAILED,
+    STOPPED,
+    why_no_device,
+)
+from tissue.commands.streams import OUTPUT, guarded
+from tissue.errors import InputError, RunError, RunStopped, printable
+
+LONGEST = 2000
+"""Characters of a message; of a longer one both ends are shown."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit code."""
-    options = _parser().parse_args(arguments)
+    with guarded():
+        return _answer(_parser().parse_args(arguments))
+
+
+def _answer(options: argparse.Namespace) -> int:
     # XLA's loader of programs kept on disk takes two tuning hints for missing machine features
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         code = int(options.command(options))
         sys.stdout.flush()
         return code
-    except BrokenPipeError:  # the reader, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except InputError as error:
-        print(f"tissue: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return _told(f"{error}", BAD_INPUT)
     except RunError as error:
-        print(f"tissue: {error}", file=sys.stderr)
-        return RUN_FAILED
+        return _told(f"{error}", RUN_FAILED)
     except RunStopped as stopped:
-        print(f"tissue: {stopped}", file=sys.stderr)
-        return STOPPED
+        return _told(f"{stopped}", STOPPED)
+    except io.UnsupportedOperation:  # an OSError that no system raises: a bug
+        raise
     except OSError as error:
-        if error.filename is None:
-            raise
-        print(
-            f"tissue: {error.filename} cannot be read or written ({error.strerror})",
-            file=sys.stderr,
-        )
-        return RUN_FAILED
+        if isinstance(error, BrokenPipeError) and error.filename == OUTPUT:
+            return 0  # the reader, such as head, has seen enough
+        what = "a file or device" if error.filename is None else error.filename
+        return _told(f"{what} cannot be read or written ({error.strerror or error})", RUN_FAILED)
     except MemoryError:
-        print(
-            "tissue: the memory is too small for this grid; use coarser voxels or a smaller box",
-            file=sys.stderr,
+        return _told(
+            "the memory is too small for this grid; use coarser voxels or a smaller box",
+            RUN_FAILED,
         )
-        return RUN_FAILED
+    except (RuntimeError, AssertionError):
+        reason = why_no_device()
+        if reason is None:  # it is not JAX that lacks a device
+            raise
+        return _told(reason, RUN_FAILED)
     except KeyboardInterrupt:
-        print("tissue: interrupted; what is on disk is whole", file=sys.stderr)
-        return INTERRUPTED
+        return _told("interrupted; what is on disk is whole", INTERRUPTED)
+
+
+def _told(sentence: str, code: int) -> int:
+    """Says in one line why a command ends with an exit code, and gives that code."""
+    line = " ".join(sentence.splitlines())
+    # what a file was named or holds could steer a terminal
+    print(f"tissue: {printable(line, LONGEST)}", file=sys.stderr)
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,5 +1,6 @@
 """Figures for a paper: at column width, vector where they can be, the same bytes every time."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +13,12 @@ from tissue.analysis.panels import (
     FORMED,
     INK,
     LOST,
+    PLAIN,
     RUNS,
     coloured,
     draw_scale,
     draw_surface,
+    drawn,
     frame,
     label,
     tidy,
@@ -32,6 +35,10 @@ if TYPE_CHECKING:
 BONE = "bone_volume_fraction"
 WIDTH = 7.2  # inch: two columns of a journal
 TEXT = 8.0  # points
+LEGEND, KEY, NAME, ROW = 100, 8, 50, 0.16
+"""Of the legend above curves: letters in a line of WIDTH, letters in whose place the key of a run
+stands, most letters of a name, and height of a line [inch]."""
+
 MOST_TIMES = 4
 """Times that stand side by side."""
 
@@ -42,6 +49,7 @@ FORMATS = ("pdf", "svg", "png")
 DPI = 200
 
 STYLE: Mapping[str, Any] = {
+    **PLAIN,
     "font.size": TEXT,
     "axes.titlesize": TEXT + 1,
     "axes.labelsize": TEXT,
@@ -77,7 +85,9 @@ def styled() -> Iterator[None]:
 
 def curves(runs: Sequence[Run]) -> "Figure":
     """Time courses; several runs are laid over each other, with a legend."""
-    figure = _figure(WIDTH, 4.1)
+    names = [drawn(name, NAME) for name in told_apart([run.folder for run in runs])]
+    beside = max(1, min(len(runs), 4, LEGEND // (max(map(len, names)) + KEY)))
+    figure = _figure(WIDTH, 4.1 + ROW * (math.ceil(len(runs) / beside) - 1))
     panels = figure.subplots(2, 3, sharex=True).ravel()
     for axes, (title, columns) in zip(panels, CURVES, strict=True):
         for index, run in enumerate(runs):
@@ -97,8 +107,11 @@ def curves(runs: Sequence[Run]) -> "Figure":
     for axes in panels[3:]:
         axes.set_xlabel("time [day]")
     if len(runs) > 1:
-        names = told_apart([run.folder for run in runs])
-        figure.legend(panels[0].lines, names, loc="outside upper left", ncols=min(len(runs), 4))
+        # matplotlib may leave out a label that begins with an underscore
+        numbers = list(map(str, range(len(names))))
+        told = figure.legend(panels[0].lines, numbers, loc="outside upper left", ncols=beside)
+        for text, name in zip(told.get_texts(), names, strict=True):
+            text.set_text(name)
     return figure
 
 
@@ -108,8 +121,8 @@ def _tell_lines(axes: "Axes", names: Sequence[str], *, alone: bool) -> None:
     if alone:
         axes.legend(loc="best")
         return
-    drawn = [Line2D([], [], color=INK, ls=style) for style in ("-", "--")]
-    axes.legend(drawn, names, loc="best")
+    lines = [Line2D([], [], color=INK, ls=style) for style in ("-", "--")]
+    axes.legend(lines, names, loc="best")
 
 
 def _column(run: Run, name: str) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Pieces that figures are put together from, and the look they share."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,27 @@ Array = NDArray[np.float32]
 # Told apart by every kind of colour vision; what is lost is orange in every panel.
 LOST, FORMED = "#D55E00", "#0072B2"
 INK, FAINT = "#222222", "#8A8A8A"
+PLAIN: Mapping[str, Any] = {"text.parse_math": False}
+"""Setting of matplotlib under which the names of users are no mathematics: two $ would be."""
+
 RUNS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Of runs that are compared, in their order."""
+
+
+def drawn(name: str, most: int) -> str:
+    """A name of a user as it can be drawn: on one line, in letters that a font may have.
+
+    Args:
+        name: of a run or a folder.
+        most: letters; of a longer one both ends are shown.
+    """
+    # the bytes of a file name may be no text
+    whole = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    line = "".join(each if each.isprintable() else " " for each in whole)
+    if len(line) <= most:
+        return line
+    kept = most // 2 - 1
+    return f"{line[:kept]} \N{HORIZONTAL ELLIPSIS} {line[-kept:]}"
 
 
 def draw_surface(axes: "Axes", picture: Array, shape: tuple[int, ...]) -> None:

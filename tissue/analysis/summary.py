@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +14,18 @@ from tissue.analysis.panels import (
     FORMED,
     INK,
     LOST,
+    PLAIN,
     coloured,
     draw_scale,
     draw_surface,
+    drawn,
     frame,
     label,
     tidy,
 )
 from tissue.analysis.render import picture_of_bone, pictures_of_loss
 from tissue.errors import InputError
+from tissue.storage.publish import publish
 from tissue.storage.snapshot import Snapshot, list_snapshots, read_snapshot
 from tissue.storage.tables import read_table
 
@@ -35,6 +39,7 @@ Metrics = dict[str, NDArray[np.float64]]
 _SIZE = (14.0, 8.0)  # [inch]
 _DPI = 140
 _WIDTH = 560  # of a rendering [pixel]
+_NAME = 120  # most letters of the name of a run: they get smaller, and must be read
 _VISIBLE = 0.2  # change of the bone volume fraction that is seen
 
 
@@ -64,22 +69,29 @@ def write_summary(folder: Path, name: str | None = None) -> Path:
     Raises:
         InputError: there is no row or no snapshot yet, or the snapshots do not fit together.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    import matplotlib as mpl
 
     folder = Path(folder)
     metrics = _metrics(folder)
     moments = _moments(folder)
+    made = BytesIO()
+    with mpl.rc_context(dict(PLAIN)):
+        figure = _drawn(name or folder.resolve().name, metrics, moments)
+        figure.savefig(made, format="png", pil_kwargs={"optimize": True})
+    publish(folder / "summary.png", made.getbuffer())
+    return folder / "summary.png"
+
+
+def _drawn(name: str, metrics: Metrics, moments: Sequence[_Moment]) -> "Figure":
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=_SIZE, dpi=_DPI, facecolor="white")
     FigureCanvasAgg(figure)
-    _draw_heading(figure, name or folder.resolve().name, metrics)
+    _draw_heading(figure, drawn(name, _NAME), metrics)
     _draw_bones(figure, moments)
     _draw_curves(figure, metrics)
-    path = folder / "summary.png"
-    temporary = path.with_name("summary.png.tmp")
-    figure.savefig(temporary, format="png", pil_kwargs={"optimize": True})
-    temporary.replace(path)
-    return path
+    return figure
 
 
 def _metrics(folder: Path) -> Metrics:

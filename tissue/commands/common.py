@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from tissue.errors import RunError
+
 if TYPE_CHECKING:
     from tissue.scenario.config import RunConfig
 
@@ -49,3 +51,16 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[i]) for row in (*rows, heads)) for i in range(len(heads) - 1)]
     for row in (heads, *rows):
         print("  ".join(text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True)))
+
+
+def why_no_device() -> str | None:
+    """Why JAX cannot compute on this machine; None where it can."""
+    try:
+        from tissue import backend
+
+        backend.start()
+    except RunError as error:
+        return f"{error}"
+    except (RuntimeError, AssertionError) as error:  # of the import: a processor it is not made for
+        return f"JAX cannot be loaded on this machine ({error})"
+    return None

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from tissue.scenario.config import RunConfig
     from tissue.simulation.simulation import Record
     from tissue.storage.checkpoint import Checkpoint
+    from tissue.storage.results import Run
+
+log = logging.getLogger(__name__)
 
 
 def add(commands: Commands) -> None:
@@ -55,6 +58,7 @@ def _run(options: argparse.Namespace) -> int:
     from tissue.simulation.run import run
 
     backend.keep_compiled()
+    backend.start()  # before an image is read, which may take long
     folder = options.out or Path("runs/out") / config.name
     with _Progress(config, options.quiet) as progress:
         done = run(
@@ -70,15 +74,27 @@ def _run(options: argparse.Namespace) -> int:
         picture = write_summary(folder, config.name)
     except OSError as error:
         raise RunError(
-            f"the run is finished and whole, but its picture cannot be written ({error.strerror})"
+            "the run is finished and whole, but its picture cannot be written "
+            f"({error.strerror or error})"
         ) from None
     if not options.quiet:
-        start, end = done.metrics["bv_tv"][0], done.metrics["bv_tv"][-1]
-        change, days = done.metrics["bv_tv_change_percent"][-1], done.metrics["time_day"][-1]
-        print(f"\nBV/TV {start:.4f} -> {end:.4f} ({change:+.2f} %) in {days:g} days")
-        print(f"{len(done.snapshots)} snapshots, metrics.csv and ledger.csv in {folder}")
-        print(f"picture: {picture}")
+        _print_result(done, picture)
     return 0
+
+
+def _print_result(done: "Run", picture: Path) -> None:
+    start, end = done.metrics["bv_tv"][0], done.metrics["bv_tv"][-1]
+    change, days = done.metrics["bv_tv_change_percent"][-1], done.metrics["time_day"][-1]
+    try:
+        print(f"\nBV/TV {start:.4f} -> {end:.4f} ({change:+.2f} %) in {days:g} days")
+        print(f"{len(done.snapshots)} snapshots, metrics.csv and ledger.csv in {done.folder}")
+        print(f"picture: {picture}")
+        sys.stdout.flush()
+    except OSError as error:  # what was asked for is in the folder
+        log.warning(
+            "the run is finished and whole, but its result cannot be printed "
+            f"({error.strerror or error})"
+        )
 
 
 def _parent(options: argparse.Namespace) -> "Checkpoint | None":
@@ -113,7 +129,11 @@ def _check(options: argparse.Namespace) -> int:
 
 
 class _Progress:
-    """A progress bar with simulated time and BV/TV; silent where no one watches."""
+    """A progress bar with simulated time and BV/TV; silent where no one watches.
+
+    A screen that is gone is told to run.log, between two steps and not at once: what writes to the
+    screen may hold a lock that a message would wait for.
+    """
 
     def __init__(self, config: "RunConfig", quiet: bool) -> None:
         from tqdm import tqdm
@@ -125,6 +145,7 @@ class _Progress:
             bar_format="{percentage:3.0f}% |{bar}| day {n:.1f}/{total:g} "
             "[{elapsed}<{remaining}{postfix}]",
         )
+        self._told = False
 
     def __call__(self, record: "Record") -> None:
         self._bar.set_postfix_str(
@@ -133,6 +154,10 @@ class _Progress:
             refresh=False,
         )
         self._bar.update(record.metrics["time_day"] - self._bar.n)
+        lost = getattr(sys.stderr, "lost", None)
+        if lost and not self._told:
+            self._told = True
+            log.warning(f"the screen cannot be written to ({lost}): the run goes on without it")
 
     def __enter__(self) -> "_Progress":
         return self

@@ -1,15 +1,17 @@
 """The folder of a run: made, cleared and looked through; an earlier run is never lost unasked."""
 
+import os
 import tempfile
 from pathlib import Path
 
 from tissue.errors import InputError
-from tissue.geometry.load import ImageSettings
+from tissue.geometry.settings import ImageSettings
 from tissue.scenario.config import RunConfig
 from tissue.storage import checkpoint as checkpoint_files
 from tissue.storage import snapshot as snapshot_files
 from tissue.storage.checkpoint import list_checkpoints
 from tissue.storage.index import INDEX, SERIES, XDMF
+from tissue.storage.publish import ABANDONED, remove_temporary
 from tissue.storage.snapshot import list_snapshots
 
 _MADE = (
@@ -54,7 +56,8 @@ def spare_input(config: RunConfig, folder: Path) -> None:
     if isinstance(config.geometry, ImageSettings):
         read.append(config.geometry.file)
     for made in _made(folder):
-        if any(path.exists() and made.samefile(path) for path in read):
+        # a link that leads nowhere is nothing that is read
+        if made.exists() and any(path.exists() and made.samefile(path) for path in read):
             raise InputError(
                 f"the run reads {made}, which --overwrite would delete; choose another folder "
                 "with --out"
@@ -69,14 +72,16 @@ def clear_folder(folder: Path) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Removes what a killed run was writing."""
+    """Removes what a killed run was writing; other commands may be writing now what they write."""
     snapshot_files.remove_unfinished(folder)
     checkpoint_files.remove_unfinished(folder)
+    for name in _MADE:
+        remove_temporary(folder, name, older=ABANDONED)
 
 
 def _made(folder: Path) -> list[Path]:
     files = (folder / name for name in _MADE)
-    found = [file for file in files if file.exists()]
+    found = [file for file in files if os.path.lexists(file)]
     return [*found, *list_snapshots(folder), *list_checkpoints(folder), *folder.glob("failed_*.h5")]
 
 

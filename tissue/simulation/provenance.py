@@ -1,8 +1,10 @@
-"""Where a result comes from: versions, device, inputs."""
+"""Where a result comes from: versions, device, inputs; and what of that has changed since."""
 
 import hashlib
+import logging
 import platform
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -10,40 +12,154 @@ from pathlib import Path
 import numpy as np
 
 from tissue import __version__
-from tissue.geometry.load import ImageSettings
+from tissue.geometry.settings import ImageSettings
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import config_hash, resolved_toml
 from tissue.simulation.machine import device
+from tissue.storage.checkpoint import Checkpoint
+
+log = logging.getLogger(__name__)
+
+GIVEN = "geometry"
+"""In the provenance of a run whose bone was an array."""
+
+BONE, IMAGE, REGION, PANNUS = "bone_sha256", "input_sha256", "region_sha256", "pannus_mask_sha256"
+"""Keys of the hashes of the bone at the start, and of the image files that a run reads."""
+
+OF_BONE = (IMAGE, REGION, GIVEN)
+"""What is told of where the bone comes from; a branch has it from its parent."""
+
+OF_START = (*OF_BONE, BONE, PANNUS, "parent", "parent_config_sha256", "parent_time")
+"""What is told of the start of a run, and stays when the run is resumed."""
+
+DIGITS = 12
+"""Of a hash, to tell two files apart in a message."""
 
 
-def provenance(config: RunConfig, folder: Path, bone: np.ndarray, *, given: bool) -> dict[str, str]:
+def provenance(config: RunConfig, folder: Path, start: Mapping[str, str]) -> dict[str, str]:
     """What every snapshot of a run carries about its making.
 
     Args:
         config: the run.
         folder: of its results.
-        bone: bone volume fraction it started from.
-        given: the bone came as an array, not from where the configuration says.
+        start: what is told of the start of the run.
     """
     made = {
         "config": resolved_toml(config, folder),
         "config_sha256": config_hash(config),
-        "bone_sha256": hashlib.sha256(np.ascontiguousarray(bone).tobytes()).hexdigest(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "device": device(),
         "python": platform.python_version(),
         "seed": str(config.seed),
-        "tissue": __version__,
-        **{package: version(package) for package in ("jax", "jaxlib", "numpy")},
+        **computed_by(),
+        **start,
     }
     commit = _commit()
     if commit:
         made["git_commit"] = commit
-    if given:
-        made["geometry"] = "given as an array; [geometry] of the configuration was not used"
-    elif isinstance(config.geometry, ImageSettings):
-        made["input_sha256"] = input_hash(config.geometry.file)
     return made
+
+
+def fresh_start(config: RunConfig, bone: np.ndarray, *, given: bool) -> dict[str, str]:
+    """The start of a new run.
+
+    Args:
+        config: the run.
+        bone: bone volume fraction it starts from [z, y, x].
+        given: the bone came as an array, not from where the configuration says.
+    """
+    start = {key: input_hash(file) for key, file in images(config).items()} | _hash(bone)
+    if given:
+        start = {key: value for key, value in start.items() if key not in OF_BONE}
+        start[GIVEN] = "given as an array; [geometry] of the configuration was not used"
+    return start
+
+
+def resumed_start(checkpoint: Checkpoint) -> dict[str, str]:
+    """The start of a run that goes on from a checkpoint: what it was, whatever is there now."""
+    return {key: value for key, value in checkpoint.provenance.items() if key in OF_START}
+
+
+def branched_start(config: RunConfig, bone: np.ndarray, parent: Checkpoint) -> dict[str, str]:
+    """The start of a branch, whose bone is that of its parent at that time."""
+    kept = {key: value for key, value in parent.provenance.items() if key in OF_BONE}
+    read = images(config)
+    pannus = {PANNUS: input_hash(read[PANNUS])} if PANNUS in read else {}
+    return {
+        **kept,
+        **pannus,
+        **_hash(bone),
+        "parent": str(parent.path),
+        "parent_config_sha256": parent.provenance["config_sha256"],
+        "parent_time": f"{parent.time:g} day",
+    }
+
+
+def _hash(bone: np.ndarray) -> dict[str, str]:
+    return {BONE: hashlib.sha256(np.ascontiguousarray(bone).tobytes()).hexdigest()}
+
+
+def computed_by() -> dict[str, str]:
+    """What the digits of a result depend on: the device and the versions of the software."""
+    packages = {package: version(package) for package in ("jax", "jaxlib", "numpy")}
+    return {"tissue": __version__, **packages, "device": device()}
+
+
+def images(config: RunConfig) -> dict[str, Path]:
+    """The image files that a run reads, by the key of their hash."""
+    files: dict[str, Path | None] = {}
+    if isinstance(config.geometry, ImageSettings):
+        files = {IMAGE: config.geometry.file, REGION: config.geometry.region}
+    if config.disease.pannus:
+        files[PANNUS] = config.disease.pannus.mask
+    return {key: file for key, file in files.items() if file}
+
+
+def tell_changes(config: RunConfig, checkpoint: Checkpoint, *, branch: bool) -> None:
+    """Logs what has changed since a checkpoint was made: software, device and images.
+
+    Args:
+        config: the run that goes on from the checkpoint.
+        checkpoint: of that run, or of the parent of a branch.
+        branch: the run is a branch, which may have another pannus.
+    """
+    before = checkpoint.provenance
+    changed = [
+        f"{name} {before[name]} there, {now} here"
+        for name, now in computed_by().items()
+        if before.get(name, now) != now
+    ]
+    if changed:
+        log.warning(
+            f"the checkpoint was made with other software or hardware ({'; '.join(changed)}): the "
+            "last digits of the results may differ from those of a run that was never left"
+        )
+    for key, file in images(config).items():
+        if key in before and not (branch and key == PANNUS):
+            _tell_change(file, before[key], used=key == PANNUS)
+
+
+def _tell_change(file: Path, before: str, *, used: bool) -> None:
+    """Logs that an image is not the one of the start, or is gone.
+
+    Args:
+        file: the image.
+        before: its hash at the start.
+        used: it is read again when a run goes on; the checkpoint holds what others gave.
+    """
+    try:
+        now = input_hash(file)
+    except OSError as error:
+        log.info(
+            f"{file} cannot be read any more ({error.strerror}) and is not needed: the bone is in "
+            "the checkpoint"
+        )
+        return
+    if now != before:
+        log.warning(
+            f"{file} has changed since the run began (sha256 {before[:DIGITS]}... then, "
+            f"{now[:DIGITS]}... now): the run goes on with "
+            + ("the file as it is now" if used else "the bone of the checkpoint, made of the old")
+        )
 
 
 def input_hash(image: Path) -> str:

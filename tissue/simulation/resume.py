@@ -19,6 +19,7 @@ from tissue.scenario.config import RunConfig, parse_run
 from tissue.scenario.resolved import resolved_tables
 from tissue.scenario.schema import BoundaryTable
 from tissue.simulation.pace import Pace
+from tissue.simulation.provenance import GIVEN
 from tissue.simulation.simulation import Simulation, Start
 from tissue.storage.checkpoint import Checkpoint, list_checkpoints, read_checkpoint
 
@@ -31,9 +32,6 @@ OPEN_FACES = tuple(f"boundary.{key}." for key in BoundaryTable.model_fields if k
 MAY_BRANCH = (*MAY_CHANGE, "run.step", "run.accuracy", "disease.", *OPEN_FACES, "therapy")
 """Keys in which a branch may differ from its parent. Not `boundary.periodic`: the healthy tissue
 was made with it."""
-
-GIVEN = "geometry"
-"""In the provenance of a run whose bone was an array."""
 
 
 def held(simulation: Simulation) -> dict[str, Any]:

@@ -23,7 +23,13 @@ from tissue.simulation.ledger import LEDGER
 from tissue.simulation.log import RunLog
 from tissue.simulation.output import Output, Write
 from tissue.simulation.plan import plan
-from tissue.simulation.provenance import provenance
+from tissue.simulation.provenance import (
+    branched_start,
+    fresh_start,
+    provenance,
+    resumed_start,
+    tell_changes,
+)
 from tissue.simulation.requests import Requests
 from tissue.simulation.resume import branched, find, resumed
 from tissue.simulation.simulation import Record, Simulation, load_geometry
@@ -74,17 +80,10 @@ def run(
     """
     folder = Path(folder)
     prepare_folder(folder, overwrite or resume is not None)
-    with locked(folder), RunLog() as kept, _told_if_memory_is_short():
-        if resume:
-            simulation = resumed(config, find(folder, resume))
-            log.info(f"resumed at step {simulation.step}, day {simulation.time:g}")
-        elif parent:
-            simulation = branched(config, parent)
-            log.info(f"branched off from {parent.path} at day {simulation.time:g}")
-        else:
-            spare_input(config, folder)
-            simulation = _set_up(config, geometry)
-        origin = _origin(simulation, folder, parent, given=geometry is not None)
+    # a warning about the lock belongs into the log
+    with RunLog() as kept, locked(folder), _told_if_memory_is_short():
+        simulation, start = _begun(config, folder, geometry, resume, parent)
+        origin = provenance(simulation.config, folder, start)
         try:
             if resume:
                 remove_unfinished(folder)
@@ -95,6 +94,8 @@ def run(
             _fill(folder, simulation, output, watch, going_on=resume is not None)
         except RunError as error:
             raise RunError(f"{error}; {what_is_whole(folder)}") from None
+        except _OfWatcher as watched:
+            raise watched.error from None
         except OSError as error:
             raise RunError(
                 f"stopped after step {simulation.step}: {folder} cannot be written to "
@@ -103,16 +104,12 @@ def run(
     return open_run(folder)
 
 
-def _origin(
-    simulation: Simulation, folder: Path, parent: Checkpoint | None, *, given: bool
-) -> dict[str, str]:
-    bone = simulation.geometry.bone_volume_fraction
-    made = provenance(simulation.config, folder, bone, given=given)
-    if parent:
-        made["parent"] = str(parent.path)
-        made["parent_config_sha256"] = parent.provenance["config_sha256"]
-        made["parent_time"] = f"{parent.time:g} day"
-    return made
+class _OfWatcher(Exception):
+    """An error of the system that is none of the folder."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
 
 
 @contextmanager
@@ -125,6 +122,32 @@ def _told_if_memory_is_short() -> Iterator[None]:
         raise RunError(
             "the memory is too small for this grid; use coarser voxels or a smaller box"
         ) from None
+
+
+def _begun(
+    config: RunConfig,
+    folder: Path,
+    geometry: Geometry | None,
+    resume: str | None,
+    parent: Checkpoint | None,
+) -> tuple[Simulation, dict[str, str]]:
+    """The simulation to go on with, and what its provenance tells of the start."""
+    if resume:
+        source = find(folder, resume)
+        simulation = resumed(config, source)
+        log.info(f"resumed at step {simulation.step}, day {simulation.time:g}")
+        tell_changes(config, source, branch=False)
+        return simulation, resumed_start(source)
+    if parent:
+        simulation = branched(config, parent)
+        log.info(f"branched off from {parent.path} at day {simulation.time:g}")
+        tell_changes(config, parent, branch=True)
+        bone = simulation.geometry.bone_volume_fraction
+        return simulation, branched_start(config, bone, parent)
+    spare_input(config, folder)
+    simulation = _set_up(config, geometry)
+    bone = simulation.geometry.bone_volume_fraction
+    return simulation, fresh_start(config, bone, given=geometry is not None)
 
 
 def _set_up(config: RunConfig, geometry: Geometry | None) -> Simulation:
@@ -176,7 +199,10 @@ def _fill(
                 writer.put(output.checkpoint)
                 requests.checkpoint_made()
             if watch:
-                watch(record)
+                try:
+                    watch(record)
+                except OSError as error:
+                    raise _OfWatcher(error) from error
             if requests.stop and not simulation.finished:
                 break
     write_indices(folder)
@@ -198,7 +224,7 @@ def _comment(simulation: Simulation, metrics: Mapping[str, float]) -> None:
             f"steps of {step:g} day are long for what happened: BV/TV may be off by {error:.2g} "
             "percentage points; use shorter ones, or run.step = 'adaptive'"
         )
-    if metrics["bs_tv_per_mm"] == 0:
+    if metrics["surface_density_per_mm"] == 0:
         log.warning("no bone surface is left: all bone is gone, and none can form again")
     if metrics["grey_bone_share"] > GREY_LIMIT:
         log.warning(

@@ -1,6 +1,7 @@
 """Tables of numbers as CSV: one row per time, readable while the run goes on."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tissue.errors import InputError
+from tissue.storage.publish import close_kept, open_own
 
 TRIFLE = 1e-8  # rounding of what is written, relative
 
@@ -35,7 +37,7 @@ class Table:
                 instead of starting anew.
 
         Raises:
-            InputError: the file to go on with has other columns.
+            InputError: the file to go on with has other columns, or is a link.
         """
         self.path = Path(path)
         self.columns = tuple(columns)
@@ -44,7 +46,7 @@ class Table:
         header = ",".join(self.columns)
         if old and old[0] != header:
             raise InputError(f"{self.path} has other columns than this run; move it away.")
-        self._file = self.path.open("a" if old else "w", encoding="ascii", newline="\n")
+        self._file = open_own(self.path, "a" if old else "w", encoding="ascii", newline="\n")
         if old:
             assert resume_at is not None
             last = resume_at + TRIFLE * max(abs(resume_at), 1.0)
@@ -71,8 +73,13 @@ class Table:
         self._file.flush()
 
     def close(self) -> None:
-        """Closes the file."""
-        self._file.close()
+        """Closes the file once its rows are on the disk.
+
+        Raises:
+            OSError: they are not.
+        """
+        if not self._file.closed:
+            close_kept(self._file)
 
     def __enter__(self) -> Self:
         return self
@@ -83,7 +90,11 @@ class Table:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        if kind is None:
+            self.close()
+        else:  # what ended the block is to be told, not what came of it
+            with suppress(OSError):
+                self.close()
 
 
 def read_table(path: Path) -> dict[str, NDArray[np.float64]]:

@@ -18,6 +18,7 @@ from tissue.geometry.grid import Grid
 from tissue.storage.seal import seal
 from tissue.storage.snapshot import (
     FIELDS,
+    is_snapshot,
     list_snapshots,
     read_snapshot,
     remove_unfinished,
@@ -256,3 +257,54 @@ def test_wrong_fields_are_refused(
     with pytest.raises(ValueError, match=message):
         write(tmp_path, fields=fields)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_snapshot_is_known_by_what_it_holds(snapshot: Path, tmp_path: Path) -> None:
+    renamed = tmp_path / "bone.h5"
+    renamed.write_bytes(snapshot.read_bytes())
+    foreign = tmp_path / "snap_of_mine.hdf"
+    with h5py.File(foreign, "w") as file:
+        file["data"] = np.zeros(3)
+    cut = tmp_path / "snap_0000000001.hdf"
+    cut.write_bytes(snapshot.read_bytes()[:1000])
+    text = tmp_path / "bone.txt"
+    text.write_text("hello")
+    known = [is_snapshot(path) for path in (snapshot, renamed, foreign, cut, text)]
+    assert known == [True, True, False, True, False]
+
+
+def test_fields_of_other_files_are_not_followed(snapshot: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.h5"
+    secret.write_bytes(snapshot.read_bytes())
+    numbers = tmp_path / "secret.raw"
+    ball(GRID).tofile(numbers)
+    there = "/VTKHDF/PointData/il1"
+
+    def virtual(points: h5py.Group) -> None:
+        layout = h5py.VirtualLayout(GRID.shape, "f4")
+        layout[...] = h5py.VirtualSource(str(secret), there, GRID.shape)
+        points.create_virtual_dataset("il1", layout)
+
+    def external(points: h5py.Group) -> None:
+        size = numbers.stat().st_size
+        points.create_dataset("il1", GRID.shape, "f4", external=[(str(numbers), 0, size)])
+
+    def linked(points: h5py.Group) -> None:
+        points["il1"] = h5py.ExternalLink(str(secret), there)
+
+    def soft(points: h5py.Group) -> None:
+        points["il1"] = h5py.SoftLink("/entry/il1/il1")
+
+    for number, change in enumerate((virtual, external, linked, soft)):
+        path = tmp_path / f"snap_{number:010d}.hdf"
+        path.write_bytes(snapshot.read_bytes())
+        with h5py.File(path, "r+") as file:
+            del file["VTKHDF/PointData/il1"]
+            change(file["VTKHDF/PointData"])
+        with pytest.raises(InputError, match="does not hold 'il1' itself but leads elsewhere"):
+            read_snapshot(path)
+    with h5py.File(path, "r+") as file:
+        del file["VTKHDF"]
+        file["VTKHDF"] = h5py.ExternalLink(str(secret), "/VTKHDF")
+    with pytest.raises(InputError, match="does not hold 'VTKHDF' itself"):
+        read_snapshot(path)

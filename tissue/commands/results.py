@@ -1,6 +1,7 @@
 """Commands that read what runs have written."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from tissue.commands.common import Commands
@@ -19,7 +20,8 @@ def add(commands: Commands) -> None:
 
     command = commands.add_parser("export", help="write fields as images of other programs")
     command.add_argument("folder", type=Path, metavar="RUN", help="folder of the run")
-    command.add_argument("--to", required=True, metavar="FORMAT", help="nifti, mha, tiff, npy, vti")
+    formats = "nifti, mha, nrrd, tiff, npy or vti"
+    command.add_argument("--to", required=True, metavar="FORMAT", help=formats)
     command.add_argument("--fields", default="", metavar="A,B", help="default: all")
     command.add_argument("--times", default="", metavar="DAY,DAY", help="default: all")
     command.add_argument("--out", type=Path, metavar="DIR", help="default: RUN/export")
@@ -43,7 +45,7 @@ def _info(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from tissue.storage.export import export
+    from tissue.storage.export import export, left_out
     from tissue.storage.snapshot import list_snapshots, read_snapshot
 
     paths = list_snapshots(options.folder)
@@ -62,4 +64,6 @@ def _export(options: argparse.Namespace) -> int:
     for path in paths:
         for made in export(path, options.out or options.folder / "export", fields, options.to):
             print(made)
+    if told := left_out(paths[0], options.to):
+        print(f"note: {told}", file=sys.stderr)
     return 0

@@ -16,11 +16,14 @@ from numpy.typing import ArrayLike, NDArray
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.storage.deflate import write_dataset
-from tissue.storage.publish import publish_sealed, remove_temporary
+from tissue.storage.frame import place_attributes, read_frame, vector
+from tissue.storage.links import held
+from tissue.storage.publish import publish_sealed, remove_old, remove_temporary
 from tissue.storage.reading import opened
 
 FORMAT = "tissue-checkpoint"
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
+"""Version of the layout; 1.0 does not know the place of the scan."""
 KEPT = 2
 """Newest checkpoints that stay."""
 
@@ -102,7 +105,7 @@ def write_checkpoint(
         file.attrs["step"], file.attrs["time"] = np.int64(step), np.float64(time)
         file.attrs["shape"] = np.array(grid.shape, dtype="i8")
         file.attrs["spacing"] = np.float64(grid.spacing)
-        file.attrs["origin"] = np.array(grid.origin, dtype="f8")
+        file.attrs.update(place_attributes(grid))
         file.attrs["config"] = config
         for group, arrays in (("state", state), ("healthy", healthy)):
             _write_arrays(file.create_group(group), arrays)
@@ -114,7 +117,7 @@ def write_checkpoint(
     publish_sealed(path, made.getbuffer())
     for old in list_checkpoints(folder)[:-KEPT]:
         if not _stays(old):
-            old.unlink(missing_ok=True)
+            remove_old(old)
     return path
 
 
@@ -137,14 +140,14 @@ def read_checkpoint(path: Path) -> Checkpoint:
                 f"{path} has format version {version}; install the tissue that wrote it"
             )
         nz, ny, nx = (int(n) for n in file.attrs["shape"])
-        oz, oy, ox = (float(x) for x in file.attrs["origin"])
+        origin = vector(file.attrs["origin"])
         return Checkpoint(
             path=path,
-            grid=Grid((nz, ny, nx), float(file.attrs["spacing"]), (oz, oy, ox)),
+            grid=Grid((nz, ny, nx), float(file.attrs["spacing"]), origin, read_frame(file)),
             step=int(file.attrs["step"]),
             time=float(file.attrs["time"]),
-            state=_read_arrays(path, file["state"]),
-            healthy=_read_arrays(path, file["healthy"]),
+            state=_read_arrays(path, held(path, file, "state")),
+            healthy=_read_arrays(path, held(path, file, "healthy")),
             clock={name: float(value) for name, value in file["clock"].attrs.items()},
             config=str(file.attrs["config"]),
             provenance={k: str(v) for k, v in file["provenance"].attrs.items()},
@@ -176,7 +179,8 @@ def _write_arrays(group: h5py.Group, arrays: Arrays) -> None:
 
 def _read_arrays(path: Path, group: h5py.Group) -> dict[str, NDArray[np.generic]]:
     found = {}
-    for name, dataset in group.items():
+    for name in group:
+        dataset = held(path, group, name)
         values = np.asarray(dataset[()])
         if _digest(values) != dataset.attrs["sha256"]:
             raise InputError(

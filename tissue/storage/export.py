@@ -1,21 +1,44 @@
-"""Snapshots in the formats of 3-D image programs; voxel size, origin and axes are kept."""
+"""Snapshots in the formats of 3-D image programs, at the place of the scan and in its lengths.
 
+Lengths are mm, as readers of these formats expect, except in TIFF, whose programs count in um.
+"""
+
+import errno
+import gzip
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import nibabel
 import numpy as np
 import SimpleITK as sitk
+import tifffile
 from numpy.typing import NDArray
 
-from tissue.errors import InputError
-from tissue.storage.snapshot import Snapshot, read_snapshot
+from tissue.errors import InputError, printable
+from tissue.geometry.grid import Grid
+from tissue.storage.frame import direction_xyz, first_xyz, in_words
+from tissue.storage.publish import close_kept
+from tissue.storage.snapshot import FIELDS, read_snapshot
 
-MM = 1e-3
-"""One um in mm, the length unit of medical image formats."""
+UM_PER_MM = 1000.0
+
+CLASSIC_TIFF = 2**32 - 2**25
+"""Bytes of voxels above which a TIFF needs 64-bit offsets, which ImageJ's own layout has not;
+2^25 of the 2^32 that 32 bits count are left to headers, as tifffile does."""
+
+SCANNER = 1  # NIFTI_XFORM_SCANNER_ANAT: places are those of the scanner
+RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""From LPS, in which ITK and VTK count, to the axes of NIfTI: x to the right, y to the front."""
+
+COMPRESSION = 2  # level of gzip: higher ones save 1 % of such fields and take twice as long
+
+Values = NDArray[np.float32]
+"""A field [z, y, x]."""
 
 
 def export(snapshot: Path, folder: Path, fields: tuple[str, ...], kind: str) -> tuple[Path, ...]:
-    """Writes fields of a snapshot as images.
+    """Writes fields of a snapshot as images, each complete under its name or absent.
 
     Args:
         snapshot: the file.
@@ -24,7 +47,8 @@ def export(snapshot: Path, folder: Path, fields: tuple[str, ...], kind: str) -> 
         kind: one of KINDS.
 
     Raises:
-        InputError: there is no such field or format.
+        InputError: there is no such field or format, or the file holds a field of another program.
+        OSError: the folder cannot be written to.
     """
     if kind not in KINDS:
         raise InputError(f"{kind!r} is not a known format; it must be one of {', '.join(KINDS)}")
@@ -32,47 +56,133 @@ def export(snapshot: Path, folder: Path, fields: tuple[str, ...], kind: str) -> 
     whole = read_snapshot(snapshot)
     for name in fields:
         whole.refuse_unknown(name)
+    # a name from a file must not become a path
+    known = [name for name in whole.fields if name in FIELDS]
+    for name in fields or whole.fields:
+        if name not in FIELDS:
+            raise InputError(
+                f"{snapshot} holds {printable(name)!r}, which is no field of this program; export"
+                f" the others by name: --fields {','.join(known)}"
+            )
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for name in fields or whole.fields:
         path = folder / f"{name}_{whole.step:010d}{suffix}"
-        write(path, whole.field(name), whole)
+        _publish(path, write, whole.field(name), whole.grid, name)
         made.append(path)
     return tuple(made)
 
 
-def _image(values: NDArray[np.float32], snapshot: Snapshot, scale: float) -> sitk.Image:
+def left_out(snapshot: Path, kind: str) -> str:
+    """Place of a snapshot that files of a format cannot hold, in one line; empty where they can."""
+    if kind not in PLACELESS:
+        return ""
+    return f"{PLACELESS[kind]}: {in_words(read_snapshot(snapshot).grid)}"
+
+
+def _publish(
+    path: Path,
+    write: "Write",
+    values: Values,
+    grid: Grid,
+    name: str,
+) -> None:
+    """Writes an image beside its place and moves it there, so that it replaces even a link."""
+    with TemporaryDirectory(prefix=".export-", dir=path.parent) as unfinished:
+        made = Path(unfinished) / path.name
+        try:
+            write(made, values, grid, name)
+            close_kept(made.open("rb"))
+        except (InputError, MemoryError):
+            raise
+        except Exception as error:  # each library has its own way to tell of a full disk
+            code = getattr(error, "errno", None) or errno.EIO
+            reason = getattr(error, "strerror", None) or (f"{error}".splitlines() or ["?"])[-1]
+            raise OSError(code, reason, str(path)) from error
+        made.replace(path)
+
+
+def _nifti(path: Path, values: Values, grid: Grid, name: str) -> None:
+    affine = np.eye(4)
+    affine[:3, :3] = direction_xyz(grid) * (grid.spacing / UM_PER_MM)
+    affine[:3, 3] = first_xyz(grid) / UM_PER_MM
+    affine = RAS @ affine
+    image = nibabel.Nifti1Image(values.T, affine)  # [z, y, x] to [x, y, z], the same bytes
+    image.header.set_xyzt_units("mm")
+    # readers differ in which of the two they take
+    image.set_sform(affine, SCANNER)
+    image.set_qform(affine, SCANNER)
+    with gzip.open(path, "wb", compresslevel=COMPRESSION) as file:
+        image.to_stream(file)
+
+
+def _nrrd(path: Path, values: Values, grid: Grid, name: str) -> None:
+    axes = direction_xyz(grid).T * (grid.spacing / UM_PER_MM)
+    head = (
+        "NRRD0004",
+        "type: float",
+        "dimension: 3",
+        "space: left-posterior-superior",
+        f"sizes: {' '.join(map(str, grid.shape[::-1]))}",
+        f"space directions: {' '.join(map(_nrrd_vector, axes))}",
+        "kinds: domain domain domain",
+        "endian: little",
+        "encoding: gzip",
+        'space units: "mm" "mm" "mm"',
+        f"space origin: {_nrrd_vector(first_xyz(grid) / UM_PER_MM)}",
+    )
+    with path.open("wb") as file:
+        file.write("\n".join((*head, "", "")).encode("ascii"))
+        with gzip.GzipFile("", "wb", COMPRESSION, file) as data:
+            data.write(np.ascontiguousarray(values, "<f4").data)
+
+
+def _nrrd_vector(numbers: NDArray[np.float64]) -> str:
+    return f"({','.join(repr(float(number)) for number in numbers)})"
+
+
+def _mha(path: Path, values: Values, grid: Grid, name: str) -> None:
     image = sitk.GetImageFromArray(values)  # [z, y, x] to (x, y, z)
-    image.SetSpacing([snapshot.grid.spacing * scale] * 3)
-    image.SetOrigin([x * scale for x in snapshot.grid.origin[::-1]])
-    return image
+    image.SetSpacing([grid.spacing / UM_PER_MM] * 3)
+    image.SetOrigin((first_xyz(grid) / UM_PER_MM).tolist())
+    image.SetDirection(direction_xyz(grid).ravel().tolist())
+    sitk.WriteImage(image, str(path), useCompression=True)
 
 
-def _medical(path: Path, values: NDArray[np.float32], snapshot: Snapshot) -> None:
-    # lengths in mm, as every reader of these formats expects
-    sitk.WriteImage(_image(values, snapshot, MM), str(path), useCompression=True)
-
-
-def _tiff(path: Path, values: NDArray[np.float32], snapshot: Snapshot) -> None:
-    import tifffile
-
-    grid = snapshot.grid
-    place = {"spacing": grid.spacing, "unit": "um", "axes": "ZYX", "origin_um": grid.origin}
+def _tiff(path: Path, values: Values, grid: Grid, name: str) -> None:
+    edge, place = grid.spacing, in_words(grid)
+    if values.nbytes <= CLASSIC_TIFF:
+        tifffile.imwrite(
+            path,
+            values,
+            imagej=True,
+            photometric="minisblack",  # or three or four columns would be taken for colors
+            resolution=(1 / edge, 1 / edge),  # voxels a unit
+            resolutionunit="NONE",
+            # "Info" is what ImageJ shows, "place" what is seen in the description
+            metadata={"axes": "ZYX", "spacing": edge, "unit": "um", "place": place, "Info": place},
+        )
+        return
+    edges = {f"PhysicalSize{axis}": edge for axis in "XYZ"}
+    units = {f"PhysicalSize{axis}Unit": "µm" for axis in "XYZ"}
     tifffile.imwrite(
         path,
         values,
-        photometric="minisblack",  # or three or four columns would be taken for colours
-        resolution=(1e4 / grid.spacing,) * 2,
-        resolutionunit="CENTIMETER",
-        metadata=place,
+        ome=True,
+        bigtiff=True,
+        photometric="minisblack",
+        metadata={"axes": "ZYX", **edges, **units, "Description": place},
     )
 
 
-def _npy(path: Path, values: NDArray[np.float32], snapshot: Snapshot) -> None:
-    np.save(path, values)
+def _npy(path: Path, values: Values, grid: Grid, name: str) -> None:
+    header = np.lib.format.header_data_from_array_1_0(values)
+    with path.open("wb") as file:  # numpy's own writing does not tell of a disk that is full
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(np.ascontiguousarray(values).data)
 
 
-def _vti(path: Path, values: NDArray[np.float32], snapshot: Snapshot) -> None:
+def _vti(path: Path, values: Values, grid: Grid, name: str) -> None:
     try:
         from vtkmodules.util.numpy_support import numpy_to_vtk
         from vtkmodules.vtkCommonDataModel import vtkImageData
@@ -83,24 +193,34 @@ def _vti(path: Path, values: NDArray[np.float32], snapshot: Snapshot) -> None:
         ) from None
     image = vtkImageData()
     image.SetDimensions(*values.shape[::-1])
-    image.SetSpacing(*[snapshot.grid.spacing] * 3)
-    image.SetOrigin(*snapshot.grid.origin[::-1])
+    image.SetSpacing(*[grid.spacing / UM_PER_MM] * 3)
+    image.SetOrigin(*(first_xyz(grid) / UM_PER_MM).tolist())
+    image.SetDirectionMatrix(*direction_xyz(grid).ravel().tolist())
     array = numpy_to_vtk(values.ravel(), deep=True)
-    array.SetName(path.stem.rpartition("_")[0])
+    array.SetName(name)
     image.GetPointData().SetScalars(array)
     writer = vtkXMLImageDataWriter()
     writer.SetFileName(str(path))
     writer.SetInputData(image)
-    writer.Write()
+    if not writer.Write():
+        raise OSError(errno.EIO, "VTK cannot write it; is the disk full?", str(path))
 
 
-Write = Callable[[Path, NDArray[np.float32], Snapshot], None]
+Write = Callable[[Path, Values, Grid, str], None]
+"""Writes a field of a name that lives on a grid."""
+
 KINDS: Mapping[str, tuple[str, Write]] = {
-    "nifti": (".nii.gz", _medical),
-    "mha": (".mha", _medical),
-    "nrrd": (".nrrd", _medical),
+    "nifti": (".nii.gz", _nifti),
+    "mha": (".mha", _mha),
+    "nrrd": (".nrrd", _nrrd),
     "tiff": (".tif", _tiff),
     "npy": (".npy", _npy),
     "vti": (".vti", _vti),
 }
 """Formats by name: suffix and writer."""
+
+PLACELESS: Mapping[str, str] = {
+    "tiff": "TIFF holds the voxel edge, but the place on the scan only as words",
+    "npy": "npy holds neither the voxel edge nor the place on the scan",
+}
+"""Formats that cannot hold the place of an image, and what they do hold."""

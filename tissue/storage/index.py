@@ -15,6 +15,8 @@ import h5py
 import numpy as np
 
 from tissue.errors import InputError
+from tissue.geometry.grid import UPRIGHT, Grid
+from tissue.storage.frame import in_words, place_attributes
 from tissue.storage.publish import publish, publish_sealed
 from tissue.storage.snapshot import (
     AXES,
@@ -29,6 +31,10 @@ from tissue.storage.snapshot import (
 )
 
 FORMAT = "tissue-index"
+FORMAT_VERSION = "1.1"
+"""Version of the layout; 1.1 places the grid in space, where 1.0 counts from the first voxel."""
+COSINE_ROUNDING = 1e-6
+"""Difference up to which direction cosines count as equal: they are often stored as float32."""
 INDEX, SERIES, XDMF = "run.hdf", "run.hdf.series", "run.xmf"
 
 
@@ -84,7 +90,11 @@ def write_series(folder: Path, snapshots: Sequence[Snapshot]) -> Path:
 
 
 def write_xdmf(folder: Path, snapshots: Sequence[Snapshot]) -> Path:
-    """Writes a description of the snapshots for readers that know XDMF and no VTKHDF."""
+    """Writes a description of the snapshots for readers that know XDMF and no VTKHDF.
+
+    An image of XDMF has no direction: one whose axes are not those of space lies where it lies
+    along its own axes, and its place is told in words.
+    """
     root = tree.Element("Xdmf", Version="3.0")
     domain = tree.SubElement(root, "Domain")
     series = tree.SubElement(
@@ -94,10 +104,19 @@ def write_xdmf(folder: Path, snapshots: Sequence[Snapshot]) -> Path:
         counts = " ".join(map(str, each.grid.shape))
         grid = tree.SubElement(series, "Grid", Name="bone", GridType="Uniform")
         tree.SubElement(grid, "Time", Value=repr(each.time))
+        tree.SubElement(grid, "Information", Name="place", Value=_xdmf_place(each.grid))
         tree.SubElement(grid, "Topology", TopologyType="3DCoRectMesh", Dimensions=counts)
         geometry = tree.SubElement(grid, "Geometry", GeometryType="ORIGIN_DXDYDZ")
-        for numbers in (each.grid.origin, (each.grid.spacing,) * 3):
-            item = tree.SubElement(geometry, "DataItem", Dimensions="3", Format="XML")
+        start = each.grid.first if _upright(each.grid) else each.grid.origin
+        for numbers in (start, (each.grid.spacing,) * 3):
+            item = tree.SubElement(
+                geometry,
+                "DataItem",
+                Dimensions="3",
+                NumberType="Float",
+                Precision="8",  # places far from the origin need more than the 4 by default
+                Format="XML",
+            )
             item.text = " ".join(repr(float(x)) for x in numbers)
         for name in each.fields:
             field = tree.SubElement(
@@ -117,15 +136,26 @@ def write_xdmf(folder: Path, snapshots: Sequence[Snapshot]) -> Path:
     return folder / XDMF
 
 
+def _upright(grid: Grid) -> bool:
+    return bool(np.allclose(grid.frame.direction, UPRIGHT, rtol=0, atol=COSINE_ROUNDING))
+
+
+def _xdmf_place(grid: Grid) -> str:
+    if _upright(grid):
+        return f"in the space of the scanner; {in_words(grid)}"
+    return f"along the axes of the scan, from its first voxel; in space: {in_words(grid)}"
+
+
 def _write_root(file: h5py.File, snapshots: Sequence[Snapshot]) -> None:
     times = np.array([each.time for each in snapshots])
     file.attrs["NX_class"], file.attrs["default"] = "NXroot", "entry"
-    file.attrs["format"], file.attrs["format_version"] = FORMAT, "1.0"
+    file.attrs["format"], file.attrs["format_version"] = FORMAT, FORMAT_VERSION
     file.attrs["Conventions"] = "VTKHDF NeXus"
     file["time"] = times
     file["time"].make_scale("time")
     file["time"].attrs["units"] = "d"
     file["step"] = np.array([each.step for each in snapshots], dtype="i8")
+    file.attrs.update(place_attributes(snapshots[0].grid))
     write_scales(file, snapshots[0].grid)
     write_image(file, snapshots[0].grid, (2, 0))
     steps = file["VTKHDF"].create_group("Steps")

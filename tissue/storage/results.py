@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tissue.errors import InputError
+from tissue.storage.frame import place_attributes
 from tissue.storage.snapshot import (
     AXES,
     FIELDS,
     Snapshot,
     list_snapshots,
     read_snapshot,
+    scale_name,
 )
 from tissue.storage.tables import read_table
 
@@ -61,7 +63,7 @@ class Run:
 
     @property
     def coordinates(self) -> Mapping[str, NDArray[np.float64]]:
-        """Places of the voxel centres along z, y and x [um]."""
+        """Positions of the voxel centers along the axes of the scan, from its first voxel [um]."""
         grid = self._first.grid
         places = zip(AXES, grid.shape, grid.origin, strict=True)
         return {
@@ -86,7 +88,10 @@ class Run:
             import xarray
         except ImportError:
             raise InputError("to_xarray needs the package xarray: pip install xarray") from None
-        axes = {axis: (axis, at, {"units": "um"}) for axis, at in self.coordinates.items()}
+        axes = {
+            axis: (axis, at, {"units": "um", "long_name": scale_name(axis)})
+            for axis, at in self.coordinates.items()
+        }
         variables = {
             name: (
                 ("time", *AXES),
@@ -96,7 +101,8 @@ class Run:
             for name in names or self.fields
         }
         time = ("time", self.times, {"units": "day"})
-        return xarray.Dataset(variables, coords={"time": time, **axes})
+        place = place_attributes(self._first.grid)
+        return xarray.Dataset(variables, coords={"time": time, **axes}, attrs=place)
 
     @property
     def _first(self) -> Snapshot:

@@ -2,7 +2,8 @@
 
 The same datasets are hard-linked into four layouts, so nothing is stored twice: VTKHDF (ParaView,
 VTK, pyvista), NeXus (silx, h5web), dimension scales (xarray, netCDF) and ITK (SimpleITK).
-Arrays are [z, y, x]; VTK and ITK metadata are (x, y, z), as those tools expect.
+Arrays are [z, y, x]. VTK and ITK metadata are (x, y, z), as those tools expect, in the space of the
+scanner; the dimension scales count from the first voxel of the scan, along its axes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.storage.deflate import write_dataset
+from tissue.storage.frame import direction_xyz, first_xyz, place_attributes, read_frame, vector
+from tissue.storage.links import held
 from tissue.storage.publish import publish_sealed, remove_temporary
 from tissue.storage.reading import opened
 
@@ -34,7 +37,8 @@ FIELDS: Mapping[str, tuple[str, str]] = {
 """Unit and full name of every field a snapshot may hold."""
 
 FORMAT = "tissue-snapshot"
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
+"""Version of the layout; 1.1 places the grid in space, where 1.0 counts from the first voxel."""
 DEFAULT_FIELD = "bone_volume_fraction"
 AXES = ("z", "y", "x")
 WHOLE = 23  # bits of the mantissa of a float32
@@ -77,7 +81,8 @@ class Snapshot:
         """
         self.refuse_unknown(name)
         with opened(self.path, f"{self.path} is damaged; delete it.") as file:
-            return np.asarray(file["VTKHDF/PointData"][name][()], dtype=np.float32)
+            points = held(self.path, held(self.path, file, "VTKHDF"), "PointData")
+            return np.asarray(held(self.path, points, name)[()], dtype=np.float32)
 
     def refuse_unknown(self, name: str) -> None:
         """Refuses the name of a field that is not in the file.
@@ -125,6 +130,7 @@ def write_snapshot(
     # "latest" would make VTK read zero arrays without any error
     with h5py.File(made, "w", libver=("earliest", "v110")) as file:
         _write_root(file, step, time)
+        file.attrs.update(place_attributes(grid))
         write_scales(file, grid)
         _write_vtk(file, grid, fields, kept_bits or {})
         _write_nexus(file, fields)
@@ -153,6 +159,15 @@ def read_snapshot(path: Path) -> Snapshot:
     damaged = f"{path} is truncated, damaged or not HDF5; give another snapshot (snap_*.hdf)."
     with opened(path, damaged) as file:
         return _read_header(path, file)
+
+
+def is_snapshot(path: Path) -> bool:
+    """Tells whether a file is a snapshot by what it holds, or by its name where it is damaged."""
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            return bool(file.attrs.get("format") == FORMAT)
+    except Exception:  # a damaged file may lead HDF5 and h5py to fail in any way
+        return Path(path).match("snap_*.hdf")
 
 
 def read_provenance(path: Path) -> dict[str, str]:
@@ -198,24 +213,37 @@ def _write_root(file: h5py.File, step: int, time: float) -> None:
 
 
 def write_scales(file: h5py.File, grid: Grid) -> None:
-    """The places of the voxel centres along each axis, as dimension scales [um]."""
+    """Writes positions of the voxel centers as dimension scales [um].
+
+    They count from the center of the first voxel of the scan, along its axes: the scale of one axis
+    cannot hold a place in space, where the axes of the scan may be oblique.
+    """
     for axis, count, first in zip(AXES, grid.shape, grid.origin, strict=True):
         scale = file.create_dataset(axis, data=first + grid.spacing * np.arange(count, dtype="f8"))
         scale.make_scale(axis)
         scale.attrs["units"] = "um"
-        scale.attrs["long_name"] = f"{axis} [um]"
+        scale.attrs["long_name"] = scale_name(axis)
+
+
+def scale_name(axis: str) -> str:
+    """Full name of the positions along an axis, for labels of viewers."""
+    return f"{axis} along the scan, from its first voxel [um]"
 
 
 def write_image(file: h5py.File, grid: Grid, version: tuple[int, int]) -> h5py.Group:
-    """What VTK wants to know of an image, and where its fields go."""
+    """Writes what VTK must know of an image, in the space of the scanner [um].
+
+    Returns:
+        The group of the fields.
+    """
     nz, ny, nx = grid.shape
     root = file.create_group("VTKHDF")
     root.attrs["Version"] = np.array(version, dtype="i8")
     root.attrs["Type"] = np.bytes_("ImageData")
     root.attrs["WholeExtent"] = np.array([0, nx - 1, 0, ny - 1, 0, nz - 1], dtype="i8")
-    root.attrs["Origin"] = np.array(grid.origin[::-1], dtype="f8")
+    root.attrs["Origin"] = first_xyz(grid)
     root.attrs["Spacing"] = np.full(3, grid.spacing, dtype="f8")
-    root.attrs["Direction"] = np.eye(3).ravel()
+    root.attrs["Direction"] = direction_xyz(grid).ravel()  # row by row
     # voxel values as point data: older readers fail on cell data of images
     return root.create_group("PointData")
 
@@ -258,9 +286,9 @@ def _write_itk(file: h5py.File, grid: Grid) -> None:
     file.create_dataset("ITKVersion", data=["5.4.0"], dtype=text)
     file.create_dataset("HDFVersion", data=[h5py.version.hdf5_version], dtype=text)
     image = file.create_group("ITKImage/0")
-    image["Origin"] = np.array(grid.origin[::-1], dtype="f8")
+    image["Origin"] = first_xyz(grid)
     image["Spacing"] = np.full(3, grid.spacing, dtype="f8")
-    image["Directions"] = np.eye(3)
+    image["Directions"] = direction_xyz(grid).T  # ITK stores one axis of the image a row
     image["Dimension"] = np.array(grid.shape[::-1], dtype="u8")
     image.create_dataset("VoxelType", data=["FLOAT"], dtype=text)
     image["VoxelData"] = file["VTKHDF/PointData"][DEFAULT_FIELD]
@@ -280,14 +308,16 @@ def _read_header(path: Path, file: h5py.File) -> Snapshot:
     version = str(file.attrs["format_version"])
     if version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
         raise InputError(f"{path} has format version {version}; install a newer tissue to read it.")
-    image = file["VTKHDF"]
-    points = image["PointData"]
-    x, y, z = (float(value) for value in image.attrs["Origin"])
-    nz, ny, nx = points[DEFAULT_FIELD].shape
+    image = held(path, file, "VTKHDF")
+    points = held(path, image, "PointData")
+    fields = {name: held(path, points, name) for name in points}
+    # version 1.0 has no origin but that of VTK, which is the offset from the first voxel
+    origin = vector(file.attrs.get("origin", image.attrs["Origin"][::-1]))
+    nz, ny, nx = fields[DEFAULT_FIELD].shape
     return Snapshot(
         path=path,
-        grid=Grid((nz, ny, nx), float(image.attrs["Spacing"][0]), (z, y, x)),
+        grid=Grid((nz, ny, nx), float(image.attrs["Spacing"][0]), origin, read_frame(file)),
         step=int(file.attrs["step"]),
         time=float(file.attrs["time"]),
-        units={name: str(dataset.attrs["units"]) for name, dataset in points.items()},
+        units={name: str(dataset.attrs["units"]) for name, dataset in fields.items()},
     )

@@ -1,0 +1,105 @@
+"""What docs/viewers.md shows is true of the files."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from storage.places import scan
+from vtkmodules.vtkCommonDataModel import vtkImageData, vtkPlane
+from vtkmodules.vtkFiltersCore import vtkContourFilter, vtkCutter, vtkFlyingEdges3D, vtkThreshold
+from vtkmodules.vtkIOHDF import vtkHDFReader
+
+from tissue.geometry.grid import Grid
+from tissue.storage.export import KINDS, export
+from tissue.storage.snapshot import write_snapshot
+
+TEXT = (Path(__file__).parents[2] / "docs" / "viewers.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+NOT_INSTALLED = re.compile(r"^(from paraview|import h5py, napari)", re.MULTILINE)
+BALL = (6, 10, 8)
+"""Voxel of the grid [z, y, x] amid a ball of bone."""
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Grid:
+    """A scan and a run of its bone in the working folder, and the grid."""
+    placed = scan("oblique and flipped")
+    part = (slice(3, 20), slice(5, 26), slice(2, 29))
+    grid = placed.grid((3, 5, 2), placed.bone[part].shape, 8.0)
+    z, y, x = np.indices(grid.shape)
+    distance = np.sqrt((z - BALL[0]) ** 2 + (y - BALL[1]) ** 2 + (x - BALL[2]) ** 2)
+    fields = {
+        "bone_volume_fraction": placed.bone[part],
+        "osteoclasts": np.clip(3.5 - distance, 0, 1),
+    }
+    path = write_snapshot(tmp_path, grid=grid, step=0, time=0.0, fields=fields, provenance={})
+    export(path, tmp_path / "export", (), "nifti")
+    sitk.WriteImage(placed.image, str(tmp_path / "scan.nii.gz"))
+    monkeypatch.chdir(tmp_path)
+    return grid
+
+
+def test_its_python_is_python() -> None:
+    assert len(BLOCKS) == 5
+    for block in BLOCKS:
+        compile(block, "viewers.md", "exec")
+    assert sum(bool(NOT_INSTALLED.search(block)) for block in BLOCKS) == 2
+
+
+def test_its_python_runs(run: Grid) -> None:
+    placed = scan("oblique and flipped")
+    names: dict[str, object] = {}
+    for block in BLOCKS:
+        if not NOT_INSTALLED.search(block):
+            exec(block, names)  # the block itself is what is tested
+    on_scan = sitk.GetArrayFromImage(names["on_scan"])[3:20, 5:26, 2:29]
+    np.testing.assert_array_equal(on_scan > 0.5, placed.bone[3:20, 5:26, 2:29])
+    bone = names["bone"]
+    assert isinstance(bone, sitk.Image)
+    expected = placed.center((3, 5, 2), 8.0, (4, 2, 3))
+    found = bone.TransformIndexToPhysicalPoint((3, 2, 4))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+    place = np.asarray(names["place"])
+    np.testing.assert_allclose(place[::-1] / 1e3, expected, rtol=0, atol=1e-6)
+
+
+def test_it_names_every_format() -> None:
+    for kind in KINDS:
+        assert f"--to {kind}" in TEXT or f"`{kind}`" in TEXT
+
+
+def test_surfaces_lie_on_the_scan_where_it_says_so(run: Grid, tmp_path: Path) -> None:
+    reader = vtkHDFReader()
+    reader.SetFileName(str(tmp_path / "snap_0000000000.hdf"))
+    reader.Update()
+    image = reader.GetOutputDataObject(0)
+    assert isinstance(image, vtkImageData)
+    center = 1e3 * scan("oblique and flipped").center((3, 5, 2), 8.0, BALL)
+    fast = vtkContourFilter()
+    fast.SetFastMode(True)
+    edges = vtkFlyingEdges3D()
+    for contour in (fast, edges):
+        contour.SetValue(0, 0.5)
+    threshold = vtkThreshold()
+    threshold.SetUpperThreshold(0.5)
+    threshold.SetThresholdFunction(vtkThreshold.THRESHOLD_UPPER)
+    for each in (fast, edges, threshold):
+        each.SetInputConnection(reader.GetOutputPort())
+        each.SetInputArrayToProcess(0, 0, 0, 0, "osteoclasts")
+        each.Update()
+        found = each.GetOutput()
+        assert found.GetNumberOfCells() > 50
+        np.testing.assert_allclose(found.GetCenter(), center, rtol=0, atol=0.1)
+    # *Slice*
+    plane = vtkPlane()
+    plane.SetOrigin(*center)
+    plane.SetNormal(0, 0, 1)
+    cutter = vtkCutter()
+    cutter.SetInputConnection(reader.GetOutputPort())
+    cutter.SetCutFunction(plane)
+    cutter.Update()
+    bounds, box = cutter.GetOutput().GetBounds(), image.GetBounds()
+    assert bounds[4] == pytest.approx(center[2])
+    assert box[0] - 0.1 <= bounds[0] < bounds[1] <= box[1] + 0.1

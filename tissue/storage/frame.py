@@ -1,0 +1,76 @@
+"""Place of a grid in HDF5 files and in the order (x, y, z) of viewers.
+
+The numbers of a grid and its frame are stored as they are, besides what viewers need, so that they
+are read back bit for bit.
+"""
+
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from tissue.geometry.grid import Frame, Grid, Vector
+
+RULE = (
+    "lengths in um, axes (z, y, x); the first voxel lies at frame_origin + frame_direction @ origin"
+    " in the space of the scanner (LPS); frame_direction is a 3 x 3 matrix, row by row"
+)
+"""Meaning of the attributes, for who reads the file without this program."""
+
+
+def place_attributes(grid: Grid) -> dict[str, NDArray[np.float64] | str]:
+    """Place of a grid as attributes of a file.
+
+    Returns:
+        The offset of its first voxel from that of the scan (3), the place of the scan (3) and the
+        direction of its axes (9, row by row: netCDF has no tables), all (z, y, x), lengths in um.
+    """
+    return {
+        "origin": np.array(grid.origin, dtype="f8"),
+        "frame_origin": np.array(grid.frame.origin, dtype="f8"),
+        "frame_direction": np.array(grid.frame.direction, dtype="f8").ravel(),
+        "frame_rule": RULE,
+    }
+
+
+def read_frame(file: h5py.File) -> Frame:
+    """Place of the scan in space.
+
+    Returns:
+        What `place_attributes` gave; in files of version 1.0, which know no place, the axes of
+        space from its origin.
+    """
+    if "frame_origin" not in file.attrs:
+        return Frame()
+    z, y, x = (vector(row) for row in file.attrs["frame_direction"].reshape(3, 3))
+    return Frame(vector(file.attrs["frame_origin"]), (z, y, x))
+
+
+def vector(numbers: Any) -> Vector:
+    """Three numbers of a file as they are."""
+    first, second, third = (float(number) for number in numbers)
+    return (first, second, third)
+
+
+def first_xyz(grid: Grid) -> NDArray[np.float64]:
+    """Center of the first voxel in space (x, y, z) [um]."""
+    return np.array(grid.first[::-1], dtype="f8")
+
+
+def direction_xyz(grid: Grid) -> NDArray[np.float64]:
+    """Unit vectors of the axes x, y, z of the array as columns (x, y, z), as VTK and ITK count."""
+    return np.array(grid.frame.direction, dtype="f8")[::-1, ::-1].copy()
+
+
+def in_words(grid: Grid) -> str:
+    """Place of a grid in one line, for files that hold it in no other way."""
+    x, y, z = (f"({_listed(column)})" for column in direction_xyz(grid).T)
+    return (
+        f"voxel edge {grid.spacing:.9g} um, center of the first voxel at"
+        f" ({_listed(first_xyz(grid) / 1000)}) mm (x, y, z; LPS), axes x {x}, y {y}, z {z}"
+    )
+
+
+def _listed(numbers: NDArray[np.float64]) -> str:
+    return ", ".join(f"{number + 0.0:.9g}" for number in numbers)  # + 0.0: no minus zero

@@ -1,0 +1,25 @@
+"""Images of Scanco's scanners: AIM (processed volumes and segmentations) and ISQ (scans)."""
+
+from pathlib import Path
+
+from tissue.geometry.formats import scanco_aim, scanco_isq
+from tissue.geometry.image import Image, unreadable
+
+
+def is_scanco(head: bytes) -> bool:
+    """Whether the first bytes of a file are those of an AIM, an ISQ or a relative of them."""
+    return head.startswith((*scanco_aim.SIGNS, scanco_isq.SIGN))
+
+
+def read(file: Path) -> Image:
+    """The volume in an AIM or ISQ, in mg HA/cm^3 where the file knows its calibration.
+
+    Raises:
+        InputError: the file is damaged, or is a kind of Scanco file that holds no volume.
+    """
+    try:
+        with file.open("rb") as stream:
+            isq = stream.read(len(scanco_isq.SIGN)) == scanco_isq.SIGN
+    except OSError as error:
+        raise unreadable(file, error.strerror) from error
+    return scanco_isq.read(file) if isq else scanco_aim.read(file)

@@ -4,7 +4,7 @@ Every reader in `tissue.geometry.formats` returns an `Image`; `tissue.geometry.g
 it may be used.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -195,7 +195,7 @@ def refused(file: Path, reason: str) -> InputError:
     return InputError(f"[geometry] file: {file.name} {reason}.")
 
 
-def edges(lengths: tuple[float | None, ...] | list[float | None], scale: float = 1.0) -> Spacing:
+def edges(lengths: Sequence[float | None], scale: float = 1.0) -> Spacing:
     """Voxel edges [um] from those of a header in units of `scale` um; what is no length is None."""
     z, y, x = (
         round(abs(length) * scale, DIGITS)

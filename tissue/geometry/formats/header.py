@@ -1,0 +1,137 @@
+"""Text headers: their lines, the numbers and names in them, and the data files that they name."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from tissue.geometry.formats.unpacking import GZIP
+from tissue.geometry.image import refused, shortened
+
+LONGEST = 1 << 20
+"""Most bytes of a line of a header; files with longer ones are damaged."""
+
+MOST = 1 << 24
+"""Most bytes of a header."""
+
+NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|inf)", re.IGNORECASE)
+WHOLE = re.compile(r"[+-]?\d{1,18}")
+NUMBERED = re.compile(r"(?P<before>[^%]*)%(?P<width>0?\d{0,2})d(?P<after>[^%]*)")
+"""Pattern of numbered file names, as in slice_%03d.raw."""
+
+
+def lines(file: Path, stream: BinaryIO) -> Iterator[str]:
+    """Lines of a text header, without their ends; the stream stands behind the last one given.
+
+    Raises:
+        InputError: the file is packed as a whole, or its header has no end.
+    """
+    read = 0
+    while raw := stream.readline(LONGEST):
+        if read == 0 and raw.startswith(GZIP):
+            raise refused(file, "is gzipped as a whole; unpack it first (gunzip)")
+        read += len(raw)
+        if read > MOST or (len(raw) == LONGEST and not raw.endswith(b"\n")):
+            raise refused(file, "has a header without an end; copy it again from its source")
+        try:
+            line = raw.decode("utf-8")
+        except UnicodeDecodeError:  # older programs write a micro sign in Latin-1
+            line = raw.decode("latin-1")
+        yield line.rstrip("\r\n")
+
+
+def needed(file: Path, fields: Mapping[str, str], name: str) -> str:
+    """Text of a line that every header must have.
+
+    Raises:
+        InputError: there is no such line.
+    """
+    text = fields.get(name.lower())
+    if text is None:
+        raise refused(file, f"has no line {name!r} in its header; add it")
+    return text
+
+
+def numbers(file: Path, key: str, text: str, count: int) -> list[float]:
+    """Numbers of a line of a header.
+
+    Raises:
+        InputError: they are not `count` numbers.
+    """
+    words = text.split()
+    if len(words) != count or not all(NUMBER.fullmatch(word) for word in words):
+        raise _no_numbers(file, key, text, count, "numbers")
+    return [float(word) for word in words]
+
+
+def whole_numbers(file: Path, key: str, text: str, count: int) -> list[int]:
+    """Whole numbers of a line of a header.
+
+    Raises:
+        InputError: they are not `count` whole numbers.
+    """
+    words = text.split()
+    if len(words) != count or not all(WHOLE.fullmatch(word) for word in words):
+        raise _no_numbers(file, key, text, count, "whole numbers")
+    return [int(word) for word in words]
+
+
+def sizes(file: Path, key: str, text: str, count: int) -> list[int]:
+    """Numbers of voxels along the axes of a volume, as its header gives them.
+
+    Raises:
+        InputError: they are not `count` numbers above 0.
+    """
+    found = whole_numbers(file, key, text, count)
+    if min(found) < 1:
+        raise _no_numbers(file, key, text, count, "numbers above 0")
+    return found
+
+
+def _no_numbers(file: Path, key: str, text: str, count: int, kind: str) -> Exception:
+    return refused(
+        file,
+        f'has the line "{key}: {shortened(text)}" in its header, where {count} {kind} are needed;'
+        " correct it",
+    )
+
+
+def numbered(file: Path, pattern: str, first: int, last: int, step: int, slices: int) -> list[str]:
+    """Names of numbered data files.
+
+    Args:
+        file: the header.
+        pattern: name with one number in it, such as slice_%03d.raw.
+        first: number of the first file.
+        last: number of the last file.
+        step: number added from file to file.
+        slices: number of slices of the volume.
+
+    Raises:
+        InputError: the pattern or its numbers make no such list of files.
+    """
+    found = NUMBERED.fullmatch(pattern)
+    if found is None:
+        raise refused(
+            file,
+            f"names its data files {shortened(pattern)}, which is no pattern with one number such"
+            " as slice_%03d.raw; correct it",
+        )
+    count = (last - first) // step + 1 if step else 0
+    check_files(file, count, slices)
+    form = f"{{}}{{:{found['width']}d}}{{}}"
+    return [form.format(found["before"], first + i * step, found["after"]) for i in range(count)]
+
+
+def check_files(file: Path, count: int, slices: int) -> None:
+    """Checks that data files can share the slices of a volume equally.
+
+    Raises:
+        InputError: they cannot.
+    """
+    if count < 1 or slices % count:
+        raise refused(
+            file,
+            f"names {count} data files for {slices} slices; correct the list of files or the sizes"
+            " in the header",
+        )

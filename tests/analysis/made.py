@@ -10,7 +10,7 @@ from tissue.storage.snapshot import write_snapshot
 from tissue.storage.tables import Table
 
 COLUMNS = (
-    *("time_day", "bv_tv", "bv_tv_change_percent", "bs_tv_per_mm"),
+    *("time_day", "bv_tv", "bv_tv_change_percent", "surface_density_per_mm"),
     *("osteoclasts_per_mm2", "osteoblasts_per_mm2", "resorption_um_per_day"),
     *("formation_um_per_day", "rankl_pM", "opg_pM", "il1_marrow_pM"),
 )

@@ -121,7 +121,7 @@ def test_a_run_knows_of_no_seam_in_a_periodic_box() -> None:
     for one, other in zip(*rows, strict=True):
         assert one == pytest.approx(other, rel=1e-4, abs=1e-6)
     # the surface in health is that of the later rows
-    surface = [row["bs_tv_per_mm"] for row in rows[0]]
+    surface = [row["surface_density_per_mm"] for row in rows[0]]
     assert surface[0] == pytest.approx(surface[1], rel=0.02)
     for name, field in after[0].items():
         rolled = np.roll(np.asarray(field), (3, 7), (0, 2))

@@ -16,6 +16,7 @@ from skimage.measure import marching_cubes, mesh_surface_area
 from tissue.analysis.anisotropy import degree_of_anisotropy
 from tissue.analysis.thickness import local_thickness
 from tissue.analysis.topology import connectivity
+from tissue.geometry.resample import binomial_pass
 
 Field = NDArray[np.floating]
 Mask = NDArray[np.bool_]
@@ -58,11 +59,14 @@ MEASURES: Mapping[str, Measure] = {
 }
 """Of a structure; nan where there is no bone, or nothing but bone."""
 
+MINERAL = ("bmd", "bmc")
+"""Measures that need a mineral density."""
+
 
 def morphometry(
-    bone: Field, spacing: float, *, mineral_density: float = MINERAL_DENSITY
+    bone: Field, spacing: float, mineral_density: float | None = MINERAL_DENSITY
 ) -> dict[str, float]:
-    """The measures of a bone.
+    """Measures of a bone.
 
     Volume and mineral count the bone volume fraction as it is; all else takes voxels above a half
     for bone. Faces of the box count as neither surface nor end of a trabecula.
@@ -70,7 +74,7 @@ def morphometry(
     Args:
         bone: bone volume fraction [z, y, x].
         spacing: edge of a voxel [um].
-        mineral_density: of bone tissue [mg HA/cm^3].
+        mineral_density: of bone tissue [mg HA/cm^3]; None where it is not known.
 
     Returns:
         A number for each of MEASURES.
@@ -83,9 +87,10 @@ def morphometry(
         "bv_tv": fraction,
         "bs_tv": surface(mask) * voxel**2 / volume,
         "conn_d": connectivity(mask) / volume,
-        "bmd": mineral_density * fraction,
-        "bmc": mineral_density * fraction * volume / 1e3,
     }
+    if mineral_density is not None:
+        density = mineral_density * fraction
+        found |= {"bmd": density, "bmc": density * volume / 1e3}
     if not mask.any() or mask.all():
         return found
     thick, apart = local_thickness(mask)[mask] * voxel, local_thickness(~mask)[~mask] * voxel
@@ -96,9 +101,15 @@ def morphometry(
         "tb_sp": float(apart.mean()),
         "tb_sp_sd": float(apart.std()),
         "tb_n": float(1 / (thick.mean() + apart.mean())),
-        "smi": structure_model_index(bone),
+        "smi": structure_model_index(_partial(bone)),
         "da": degree_of_anisotropy(mask),
     }
+
+
+def _partial(bone: Field) -> Field:
+    """Bone as partial volumes: black and white voxels alone make a mesh of steps."""
+    binary = np.asarray((bone == 0) | (bone == 1)).all()
+    return binomial_pass(bone) if binary else bone
 
 
 def surface(mask: Mask) -> float:

@@ -1,6 +1,7 @@
 """Commands that measure and show what runs have written."""
 
 import argparse
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from tissue.scenario.config import RunConfig
     from tissue.storage.results import Run
 
-MEASURED = (".hdf", ".h5")
 LARGEST_MEASURED = 130**3
 """Voxels up to which a report makes the morphometry that is not there yet: half a minute."""
 
@@ -24,10 +24,20 @@ def add(commands: Commands) -> None:
     command = commands.add_parser("metrics", help="morphometry of a run, a snapshot or an image")
     command.add_argument("path", type=Path, metavar="PATH", help="folder of a run, or a file")
     command.add_argument("--csv", action="store_true", help="print it for a spreadsheet")
-    command.add_argument("--threshold", metavar="GREY", help="of an image: a number, or otsu")
+    command.add_argument("--threshold", metavar="GRAY", help="of an image: a number, or otsu")
     command.add_argument("--voxel-size", metavar="LENGTH", help="of an image, e.g. '10 um'")
+    command.add_argument("--dataset", metavar="NAME", help="of an HDF5 or netCDF image")
+    command.add_argument("--series", metavar="NAME", help="of a folder of several DICOM series")
     command.add_argument(
-        "--mineral-density", type=float, metavar="MG", help="of bone tissue [mg HA/cm^3]"
+        "--clean",
+        action="store_true",
+        help="of an image: drop loose pieces and close pockets first, as a simulation does",
+    )
+    command.add_argument(
+        "--mineral-density",
+        type=float,
+        metavar="MG",
+        help="of bone tissue [mg HA/cm^3]; an image has no BMD without it",
     )
     command.set_defaults(command=_metrics)
 
@@ -52,28 +62,40 @@ def add(commands: Commands) -> None:
 
 def _metrics(options: argparse.Namespace) -> int:
     from tissue.analysis.dynamic import DYNAMIC, dynamic
-    from tissue.analysis.morphometry import MEASURES, MINERAL_DENSITY
+    from tissue.analysis.morphometry import MEASURES, MINERAL, MINERAL_DENSITY, morphometry
     from tissue.storage.results import open_run
+    from tissue.storage.snapshot import is_snapshot, read_snapshot
 
     measures = dict(MEASURES)
     density = MINERAL_DENSITY if options.mineral_density is None else options.mineral_density
     if not density > 0:
         raise InputError(f"--mineral-density {density:g} must be > 0, e.g. 1100")
-    if options.path.is_dir():
+    if options.path.is_dir() and not _is_image_folder(options.path):
         from tissue.analysis.series import measured_run
 
+        _refuse_image_options(options, "a run")
         days, rows = measured_run(options.path, density)
         more = dynamic(open_run(options.path))
         rows = [row | other for row, other in zip(rows, more, strict=True)]
         measures |= DYNAMIC
+    elif not options.path.is_dir() and is_snapshot(options.path):
+        _refuse_image_options(options, "a snapshot")
+        snapshot = read_snapshot(options.path)
+        bone = snapshot.field("bone_volume_fraction")
+        days, rows = [snapshot.time], [morphometry(bone, snapshot.grid.spacing, density)]
     else:
-        days, rows = [0.0], [_measured_file(options, density)]
+        days, rows = [], [_measured_image(options)]
+        if options.mineral_density is None:  # black and white voxels have no density
+            measures = {name: each for name, each in measures.items() if name not in MINERAL}
     if options.csv:
-        print(",".join(("time_day", *measures)))
-        for day, row in zip(days, rows, strict=True):
-            print(",".join(f"{value:.9g}" for value in (day, *(row[name] for name in measures))))
+        first = ["time_day"] if days else []
+        print(",".join((*first, *measures)))
+        for number, row in enumerate(rows):
+            values = (*days[number : number + 1], *(row[name] for name in measures))
+            print(",".join(f"{value:.9g}" for value in values))
         return 0
-    heads = ("measure", *(f"day {day:g}" for day in days), "unit", "what it is")
+    columns = [f"day {day:g}" for day in days] or ["value"]
+    heads = ("measure", *columns, "unit", "what it is")
     shown = [
         (measure.symbol, *(f"{row[name]:.4g}" for row in rows), measure.unit, measure.name)
         for name, measure in measures.items()
@@ -82,21 +104,35 @@ def _metrics(options: argparse.Namespace) -> int:
     return 0
 
 
-def _measured_file(options: argparse.Namespace, density: float) -> dict[str, float]:
+def _is_image_folder(folder: Path) -> bool:
+    """Whether a folder holds slices of an image and no run."""
+    from tissue.storage.snapshot import list_snapshots
+
+    return not (list_snapshots(folder) or (folder / "run.toml").exists())
+
+
+def _refuse_image_options(options: argparse.Namespace, kind: str) -> None:
+    for name in ("threshold", "voxel_size", "dataset", "series", "clean"):
+        if getattr(options, name):
+            flag = f"--{name.replace('_', '-')}"
+            raise InputError(f"{flag} is for an image, and {options.path} is {kind}; leave it out")
+
+
+def _measured_image(options: argparse.Namespace) -> dict[str, float]:
+    """Morphometry of an image as it is; the steps from voxels to bone go to stderr."""
     from tissue.analysis.morphometry import morphometry
+    from tissue.geometry.load import measured_image
+    from tissue.geometry.settings import ImageSettings
 
-    path = options.path
-    if path.suffix in MEASURED and path.name.startswith("snap_"):
-        from tissue.storage.snapshot import read_snapshot
-
-        snapshot = read_snapshot(path)
-        bone, spacing = snapshot.field("bone_volume_fraction"), snapshot.grid.spacing
-    else:
-        from tissue.simulation.simulation import load_geometry
-
-        geometry = load_geometry(_of_image(options))
-        bone, spacing = geometry.bone_volume_fraction, geometry.grid.spacing
-    return morphometry(bone, spacing, mineral_density=density)
+    settings = _of_image(options).geometry
+    assert isinstance(settings, ImageSettings)
+    geometry = measured_image(settings, clean=options.clean)
+    for line in geometry.log:
+        print(f"  {line}", file=sys.stderr)
+    for line in geometry.warnings:
+        print(f"  warning: {line}", file=sys.stderr)
+    bone, spacing = geometry.bone_volume_fraction, geometry.grid.spacing
+    return morphometry(bone, spacing, options.mineral_density)
 
 
 def _of_image(options: argparse.Namespace) -> "RunConfig":
@@ -104,8 +140,9 @@ def _of_image(options: argparse.Namespace) -> "RunConfig":
     from tissue.scenario.config import parse_run
 
     table: dict[str, object] = {"file": str(options.path.resolve())}
-    if options.voxel_size:
-        table["voxel_size"] = options.voxel_size
+    for key in ("voxel_size", "dataset", "series"):
+        if getattr(options, key):
+            table[key] = getattr(options, key)
     if options.threshold:
         try:
             table["threshold"] = float(options.threshold)

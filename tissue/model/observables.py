@@ -14,7 +14,7 @@ METRICS = (
     "time_day",
     "bv_tv",
     "bv_tv_change_percent",
-    "bs_tv_per_mm",
+    "surface_density_per_mm",
     "osteoclasts_per_mm2",
     "osteoblasts_per_mm2",
     "resorption_um_per_day",

@@ -120,7 +120,7 @@ class History:
     @property
     def resorbed(self) -> np.ndarray:
         """Bone resorbed per volume of tissue [um/(mm day)]: what CTX in blood stands for."""
-        return self.columns["resorption_um_per_day"] * self.columns["bs_tv_per_mm"]
+        return self.columns["resorption_um_per_day"] * self.columns["surface_density_per_mm"]
 
     def marker(self, time: float, since: float = 0.0) -> Measured:
         """Resorption per volume of tissue over that at an earlier time [1]."""

@@ -25,7 +25,7 @@ LARGEST_EDGE = 64
 """Voxels along the longest edge of a field in a page; the bone is there in all its voxels."""
 
 BONE = "bone_volume_fraction"
-HEADLINES = ("bv_tv", "bs_tv_per_mm", "osteoclasts_per_mm2", "osteoblasts_per_mm2")
+HEADLINES = ("bv_tv", "surface_density_per_mm", "osteoclasts_per_mm2", "osteoblasts_per_mm2")
 Values = NDArray[np.floating[Any]]
 
 
@@ -104,7 +104,7 @@ def _text(path: Path) -> str:
 def _headlines(run: Run) -> list[dict[str, Any]]:
     named = {
         "bv_tv": ("BV/TV", ""),
-        "bs_tv_per_mm": ("BS/TV", "1/mm"),
+        "surface_density_per_mm": ("S_V", "1/mm"),
         "osteoclasts_per_mm2": ("N.Oc/BS", "1/mm\N{SUPERSCRIPT TWO}"),
         "osteoblasts_per_mm2": ("N.Ob/BS", "1/mm\N{SUPERSCRIPT TWO}"),
     }

@@ -1,0 +1,91 @@
+"""`tissue metrics` of an image measures what is there; numbers counted apart with numpy."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from commands.conftest import Told, refused
+
+from tissue.cli import main
+from tissue.geometry.grid import Grid
+from tissue.storage.snapshot import write_snapshot
+
+VOXEL = "--voxel-size=8 um"
+
+
+def plates() -> np.ndarray:
+    """Four plates of bone, 16 of 40 layers, with a closed pocket in one of them."""
+    gray = np.full((40, 40, 40), 30, "u1")
+    for z in range(4, 40, 9):
+        gray[z : z + 4] = 200
+    gray[5:7, 10:14, 10:14] = 30
+    return gray
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> str:
+    np.save(tmp_path / "voi.npy", plates())
+    return str(tmp_path / "voi.npy")
+
+
+def table(capfd: Told, *words: str) -> tuple[dict[str, float], str]:
+    """The measures as `--csv` prints them, and what was said beside them."""
+    assert main(["metrics", *words, "--csv"]) == 0
+    out, err = capfd.readouterr()
+    names, values = (line.split(",") for line in out.splitlines())
+    return dict(zip(names, map(float, values), strict=True)), err
+
+
+def test_every_piece_of_an_image_is_measured(capfd: Told, image: str) -> None:
+    found, said = table(capfd, image, "--threshold", "115", VOXEL)
+    assert found["bv_tv"] == pytest.approx((plates() > 115).mean(), rel=1e-12)
+    assert "read voi.npy: 40 x 40 x 40 voxels (z, y, x), uint8, values 30 to 200" in said
+    assert "dropped" not in said
+    # 1 - the Euler number, of a pocket: measured where a simulation would have closed it
+    cleaned, said = table(capfd, image, "--threshold", "115", VOXEL, "--clean")
+    assert "4 bone components (26-connected), dropped all but the largest" in said
+    assert "closed 0 marrow pockets" in said
+    assert cleaned["bv_tv"] == pytest.approx(0.1, rel=1e-12)
+
+
+def test_black_and_white_voxels_have_no_density(capfd: Told, image: str) -> None:
+    without, _ = table(capfd, image, "--threshold", "115", VOXEL)
+    assert not {"bmd", "bmc", "time_day"} & set(without)
+    given, _ = table(capfd, image, "--threshold", "115", VOXEL, "--mineral-density", "1000")
+    assert given["bmd"] == pytest.approx(1000 * (plates() > 115).mean())
+    assert main(["metrics", image, "--threshold", "115", VOXEL]) == 0
+    head = capfd.readouterr()[0].splitlines()[0]
+    assert head.split() == ["measure", "value", "unit", "what", "it", "is"]
+
+
+def test_long_voxels_are_resampled_and_said(capfd: Told, tmp_path: Path) -> None:
+    image = sitk.GetImageFromArray(plates()[::2])
+    image.SetSpacing((0.008, 0.008, 0.016))
+    sitk.WriteImage(image, str(tmp_path / "voi.nrrd"))
+    found, said = table(capfd, str(tmp_path / "voi.nrrd"), "--threshold", "115")
+    assert "interpolated gray values" in said
+    assert found["bv_tv"] == pytest.approx((plates() > 115).mean(), rel=0.1)
+
+
+def test_a_snapshot_is_known_by_its_content(capfd: Told, tmp_path: Path) -> None:
+    bone = (plates() > 115).astype(np.float32)
+    made = write_snapshot(
+        tmp_path,
+        grid=Grid(bone.shape, 8.0),
+        step=3,
+        time=7.0,
+        fields={"bone_volume_fraction": bone},
+        provenance={},
+    )
+    renamed = tmp_path / "day7.h5"
+    shutil.copy(made, renamed)
+    one, _ = table(capfd, str(made))
+    assert one == table(capfd, str(renamed))[0]
+    assert one["time_day"] == 7
+    assert one["bv_tv"] == pytest.approx(bone.mean())
+    for flag in (["--threshold", "0.5"], [VOXEL], ["--clean"]):
+        words = refused(capfd, "metrics", str(renamed), *flag)
+        assert f"{flag[0].partition('=')[0]} is for an image, and" in words
+        assert "is a snapshot; leave it out" in words

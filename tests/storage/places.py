@@ -88,12 +88,11 @@ class Placed:
         return np.array(self.image.TransformContinuousIndexToPhysicalPoint(at[::-1]))
 
 
-def plates(shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """Plates that differ along each axis [z, y, x], none thinner than three voxels."""
-    z, y, x = np.indices(shape)
+def plates(shape: tuple[int, int, int], thick: int = 1) -> NDArray[np.uint8]:
+    """Plates that differ along each axis [z, y, x], of three or four times `thick` voxels."""
+    z, y, x = np.indices(shape) // thick
     bone = (z % 12 < 4) | ((y % 14 < 3) & (x < 20)) | ((x % 16 < 3) & (z < 16))
-    bone[:, :, -2:] = False
-    bone[:2] = False
+    bone[(z < 2) | (x > (shape[2] - 3) // thick)] = False
     return np.where(bone, 200, 30).astype(np.uint8)
 
 
@@ -101,9 +100,10 @@ def scan(
     direction: str = "upright",
     edges: tuple[float, float, float] = (8.0, 8.0, 8.0),
     shape: tuple[int, int, int] = (22, 26, 30),
+    thick: int = 1,
 ) -> Placed:
     """A scan of plates whose axes point in one of DIRECTIONS."""
-    image = sitk.GetImageFromArray(plates(shape))
+    image = sitk.GetImageFromArray(plates(shape, thick))
     image.SetSpacing([edge / 1e3 for edge in edges[::-1]])
     image.SetOrigin(ORIGIN_MM)
     image.SetDirection(DIRECTIONS[direction].ravel().tolist())

@@ -1,6 +1,7 @@
 """Images for other programs, read back with theirs: values, axes, voxel size and place."""
 
 from collections.abc import Callable
+from gzip import GzipFile as Gzip
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -19,6 +20,7 @@ from tissue.cli import main
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.storage import export as exporting
+from tissue.storage.deflate import GzipFile
 from tissue.storage.export import KINDS, export
 from tissue.storage.snapshot import list_snapshots, write_snapshot
 
@@ -236,10 +238,17 @@ def test_a_link_in_the_folder_is_replaced_and_not_followed(tmp_path: Path) -> No
     assert len(list(images.iterdir())) == len(KINDS)  # nothing unfinished stays
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "packer"), [*((kind, GzipFile) for kind in KINDS), ("nifti", Gzip), ("nrrd", Gzip)]
+)
 def test_a_full_disk_is_told_and_leaves_no_part_of_an_image(
-    tmp_path: Path, kind: str, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    packer: type[Gzip],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setattr(exporting, "GzipFile", packer)
     resource = pytest.importorskip("resource")
     grid = Grid((20, 30, 40), 8.0)
     values = np.random.default_rng(1).random(grid.shape, "f4")

@@ -99,6 +99,8 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Case, Placed, 
 
 def assert_on_scan(affine: np.ndarray, case: Case, placed: Placed, rounding: float = 0.0) -> None:
     """Corners of a grid are where the scan has them; `affine` leads from (x, y, z, 1) to mm."""
+    if case.suffix == "nii.gz":  # readers differ in the last of its 24 bits
+        rounding = max(rounding, 2.0**-24)
     for corner in np.ndindex(2, 2, 2):
         z, y, x = (int(i) for i in np.array(corner) * (np.array(case.shape) - 1))
         expected = placed.center(case.start, case.spacing, (z, y, x))

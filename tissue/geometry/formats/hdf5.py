@@ -1,0 +1,213 @@
+"""HDF5 files: NeXus, netCDF-4, ITK, ilastik, MATLAB 7.3, snapshots of tissue and plain ones."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from tissue.errors import InputError
+from tissue.geometry.formats.conventions import text
+from tissue.geometry.formats.hdf5_header import (
+    CHECKPOINT,
+    INDEX,
+    SNAPSHOT,
+    Header,
+    attributes_of,
+    header_of,
+)
+from tissue.geometry.formats.hdf5_links import Foreign, Tree
+from tissue.geometry.formats.hdf5_storage import parts_of, refuse_elsewhere, refuse_unwritten
+from tissue.geometry.formats.mango import mango_parts
+from tissue.geometry.image import Box, Image, Inventory, listed, refused, shortened, unreadable
+
+SIGN = b"\x89HDF\r\n\x1a\n"
+STARTS = (0, 512, 1024, 2048)
+"""Places of the sign: at a power of two behind a block of the user, such as that of MATLAB."""
+
+BONE = "VTKHDF/PointData/bone_volume_fraction"
+"""Volume of a snapshot that is read where no dataset is named."""
+
+OTHERS = {
+    "minc-2.0": "is a MINC file, whose values are scaled slice by slice; convert it with mnc2nii",
+    "DataSetInfo": "is an Imaris file, whose volumes are filled up at their ends; export a TIFF",
+}
+"""Formats within HDF5 that are not read, by a group at the root that tells them."""
+
+
+def is_hdf5(head: bytes) -> bool:
+    """Whether the first bytes of a file are those of HDF5."""
+    return any(head[start : start + len(SIGN)] == SIGN for start in STARTS)
+
+
+def read(file: Path, dataset: str | None) -> Image:
+    """A volume in an HDF5 file.
+
+    Args:
+        file: the file.
+        dataset: path of the volume in it; needed where it holds several.
+
+    Raises:
+        InputError: there is no such volume, it takes data from elsewhere, or is not complete.
+    """
+    with _one_sentence(file), Tree(file) as tree:
+        _refuse_other_files(file, tree, dataset)
+        path, others = _choice(file, tree, dataset)
+        node = _named(file, tree, path)
+        refuse_elsewhere(tree, node)
+        header = header_of(file, tree, node)
+        needed, found = _bytes(node)
+        inventory = Inventory(
+            format=header.format,
+            axes=header.axes.letters,
+            parts=mango_parts(attributes_of(node.parent), node.shape[0]),
+            bytes_needed=needed,
+            bytes_found=found,
+            spacing_unit=header.spacing_unit,
+            calibration=header.packing.rule,
+            ignored=(*header.notes.ignored, *(f"dataset {name}" for name in others)),
+            assumed=tuple(header.notes.assumed),
+            doubts=tuple(header.notes.doubts),
+        )
+        return Image(
+            file=file,
+            shape=tuple(node.shape[axis] for axis in header.axes.order),
+            dtype=header.packing.dtype,
+            reader=partial(_box_of, file, path, header),
+            inventory=inventory,
+            spacing=header.spacing,
+            frame=header.frame,
+            unit=header.unit,
+        )
+
+
+@contextmanager
+def _one_sentence(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (InputError, MemoryError):
+        raise
+    except Foreign as error:
+        raise refused(file, str(error)) from None
+    except Exception as error:  # a damaged file may lead HDF5 and h5py to fail in any way
+        raise unreadable(file, error) from error
+
+
+def _refuse_other_files(file: Path, tree: Tree, dataset: str | None) -> None:
+    kind = text(tree.root.attrs.get("format", b""))
+    if kind in (INDEX, CHECKPOINT):
+        name = "the index" if kind == INDEX else "a checkpoint"
+        raise refused(file, f"is {name} of a run of tissue; give one of its snapshots (snap_*.hdf)")
+    for group, reason in OTHERS.items():
+        if group in tree.root:
+            raise refused(file, reason)
+
+
+def _choice(file: Path, tree: Tree, dataset: str | None) -> tuple[str, list[str]]:
+    """Path of the volume to read, and those of the other volumes."""
+    if dataset is not None:
+        return dataset.strip("/"), []
+    if text(tree.root.attrs.get("format", b"")) == SNAPSHOT:
+        return BONE, []
+    found = list(tree.datasets())
+    volumes = [name for name, node in found if _is_volume(node)]
+    if len(volumes) == 1:
+        return volumes[0], []
+    if volumes:
+        raise InputError(
+            f"[geometry] dataset: {file.name} must be told which 3-D dataset to read; it holds:"
+            f" {listed(volumes, 20)}."
+        )
+    held = [f"{name} ({' x '.join(map(str, node.shape or ()))})" for name, node in found]
+    raise refused(
+        file,
+        f"holds no 3-D dataset{_told(tree)}, but {listed(held) or 'nothing'}; save the volume as"
+        " one dataset with the axes z, y, x",
+    )
+
+
+def _is_volume(node: h5py.Dataset) -> bool:
+    return node.shape is not None and sum(size > 1 for size in node.shape) == 3
+
+
+def _told(tree: Tree) -> str:
+    return f" ({listed(tree.broken)})" if tree.broken else ""
+
+
+def _named(file: Path, tree: Tree, path: str) -> h5py.Dataset:
+    try:
+        node = tree.node(path)
+    except KeyError:
+        node = None
+    if isinstance(node, h5py.Dataset) and node.shape:
+        return node
+    kind = "no dataset" if node is None else "a group" if isinstance(node, h5py.Group) else "empty"
+    volumes = [name for name, each in tree.datasets() if _is_volume(each)]
+    raise InputError(
+        f"[geometry] dataset: {shortened(path)!r} is {kind} of {file.name}; it holds the 3-D"
+        f" datasets {listed(volumes, 20) or '(none)'}{_told(tree)}."
+    )
+
+
+def _bytes(node: h5py.Dataset) -> tuple[int | None, int | None]:
+    """Bytes of voxels that are promised and that lie in the file, where they lie in one piece."""
+    offset = node.id.get_offset()
+    if offset is None:
+        return None, None
+    needed = node.size * node.dtype.itemsize
+    size = Path(node.file.filename).stat().st_size
+    return needed, min(needed, max(0, size - offset))
+
+
+def _box_of(file: Path, path: str, header: Header, box: Box) -> np.ndarray:
+    """Gray values of a box [z, y, x]; no more than a slab of chunks is held besides them."""
+    order = header.axes.order
+    with _one_sentence(file):
+        with Tree(file) as tree:
+            node = _named(file, tree, path)
+            ranges = [slice(0, 1)] * node.ndim
+            for axis, along in zip(order, box, strict=True):
+                ranges[axis] = along
+            if not node.is_virtual:
+                refuse_unwritten(node, tuple(ranges))
+            parts = list(parts_of(tree, node, tuple(ranges)))
+        stored = [axis for axis in range(len(ranges)) if axis in order]
+        values = np.empty([_length(ranges[axis]) for axis in stored], header.packing.dtype)
+        for part in parts:
+            # files of a virtual dataset stay open until its own file is closed
+            with Tree(file) as tree:
+                _fill(values, _named(file, tree, path), part, ranges, stored, header)
+    return values.transpose([stored.index(axis) for axis in order])
+
+
+def _fill(
+    values: np.ndarray,
+    node: h5py.Dataset,
+    part: tuple[slice, ...],
+    ranges: list[slice],
+    stored: list[int],
+    header: Header,
+) -> None:
+    """Writes the gray values of a part of a box to their places in the box."""
+    native = node.dtype.newbyteorder("=")
+    if native.kind == "f" and native.itemsize > 8:
+        native = np.dtype(np.float64)
+    first = stored[0]
+    depth = node.chunks[first] if node.chunks else 1
+    start = part[first].start
+    while start < part[first].stop:
+        stop = min(part[first].stop, (start // depth + 1) * depth)
+        slab = [slice(start, stop) if axis == first else part[axis] for axis in range(node.ndim)]
+        chosen = tuple(along if axis in stored else 0 for axis, along in enumerate(slab))
+        place = tuple(
+            slice(slab[axis].start - ranges[axis].start, slab[axis].stop - ranges[axis].start)
+            for axis in stored
+        )
+        values[place] = header.packing.unpacked(node.astype(native)[chosen])
+        start = stop
+
+
+def _length(along: slice) -> int:
+    return int(along.stop - along.start)

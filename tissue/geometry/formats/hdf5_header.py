@@ -1,0 +1,286 @@
+"""What an HDF5 file says about a dataset: its axes, voxel size, place, unit and calibration."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from tissue.geometry.formats.conventions import (
+    Axes,
+    Notes,
+    Positions,
+    axes_of,
+    by_positions,
+    numbers,
+    positions,
+    text,
+    texts,
+)
+from tissue.geometry.formats.hdf5_links import Foreign, Tree
+from tissue.geometry.formats.hdf5_storage import refuse_elsewhere
+from tissue.geometry.formats.hdf5_tags import axistags, element_size, tagged_size
+from tissue.geometry.formats.mango import is_mango, mango_size
+from tissue.geometry.formats.packing import Packing, packing_of
+from tissue.geometry.grid import Frame, Vector
+from tissue.geometry.image import MICROMETERS, Spacing, edges, refused, shortened
+
+SNAPSHOT, INDEX, CHECKPOINT = "tissue-snapshot", "tissue-index", "tissue-checkpoint"
+"""Values of the attribute `format` of the files that this program writes."""
+
+RIGHT_ANGLE = 1e-3
+"""Deviation from 1 and 0 of the products of unit vectors at right angles: rounding in a file."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says about a dataset; see `Image` and `Inventory`.
+
+    Attributes:
+        format: name of the layout.
+        axes: axes of space in the dataset.
+        packing: rule of the gray values.
+        spacing: voxel edges (z, y, x) [um].
+        spacing_unit: unit in which the file gives them.
+        frame: place in space.
+        unit: unit of the gray values.
+        notes: what was ignored, assumed and doubted.
+    """
+
+    format: str
+    axes: Axes
+    packing: Packing
+    spacing: Spacing
+    spacing_unit: str
+    frame: Frame | None
+    unit: str
+    notes: Notes
+
+
+def attributes_of(node: h5py.Group | h5py.Dataset) -> dict[str, Any]:
+    """All attributes that can be read, those without a value left out."""
+    found = {}
+    for name in node.attrs:
+        try:
+            value = node.attrs[name]
+        except Exception:  # of a type that h5py does not know
+            continue
+        if not isinstance(value, h5py.Empty):
+            found[name] = value
+    return found
+
+
+def header_of(file: Path, tree: Tree, dataset: h5py.Dataset) -> Header:
+    """What a file says about a dataset.
+
+    Raises:
+        InputError: the axes are not those of a volume.
+    """
+    notes, own = Notes(), attributes_of(dataset)
+    what = f"dataset {shortened(dataset.name.strip('/'))}"
+    scales = _scales(tree, dataset, own)
+    names = _axis_names(dataset, own, scales)
+    if text(own.get("IMAGE_SUBCLASS")) == "IMAGE_TRUECOLOR":  # of the HDF5 image specification
+        names = ["c", "y", "x"] if "PLANE" in text(own.get("INTERLACE_MODE")) else ["y", "x", "c"]
+    _doubt_projections(tree, dataset, notes)
+    axes = axes_of(file, dataset.shape, names, what, notes)
+    if "MATLAB_class" in own and not any(names):
+        notes.assumed[:] = [
+            f"{what} was written by MATLAB: A(i, j, k) is read with i along x, j along y and k"
+            " along z"
+        ]
+    packing = packing_of(file, dataset.dtype, own, notes)
+    if numbers(own.get("IMAGE_WHITE_IS_ZERO", 0)) not in ([0.0], None):
+        notes.doubts.append("marks 0 as white (IMAGE_WHITE_IS_ZERO); invert it and remove the mark")
+    format_name, spacing, unit, frame = _place(file, tree, dataset, own, axes, scales, notes)
+    value_unit = text(own.get("units", b""))
+    return Header(
+        format=format_name,
+        axes=axes,
+        packing=packing,
+        spacing=spacing,
+        spacing_unit=unit,
+        frame=frame,
+        unit="" if value_unit == "1" else shortened(value_unit, 40),
+        notes=notes,
+    )
+
+
+Place = tuple[str, Spacing, str, Frame | None]
+"""Name of the layout, voxel edges [um], unit in the file, and place."""
+
+NOWHERE: Spacing = (None, None, None)
+
+
+def _place(
+    file: Path,
+    tree: Tree,
+    dataset: h5py.Dataset,
+    own: Mapping[str, Any],
+    axes: Axes,
+    scales: Sequence[h5py.Dataset | None],
+    notes: Notes,
+) -> Place:
+    """Voxel size and place by the first layout that gives them."""
+    if text(tree.root.attrs.get("format", b"")) == SNAPSHOT:
+        return _snapshot(tree, notes)
+    siblings = attributes_of(dataset.parent) if dataset.parent is not None else {}
+    if dataset.name.endswith("/VoxelData") and "Spacing" in dataset.parent:
+        return _itk(file, tree, dataset, notes)
+    if "element_size_um" in own:
+        return "HDF5", *element_size(own, dataset.ndim, axes, notes), None
+    tagged = axistags(own, dataset.ndim)
+    if any(step for _, step, _ in tagged):
+        return "HDF5 (ilastik)", *tagged_size(tagged, axes, notes), None
+    if is_mango(siblings):
+        return "HDF5 (mango)", *mango_size(siblings, notes), None
+    if text(siblings.get("Type", b"")) == "ImageData" or "/VTKHDF/" in dataset.name:
+        notes.ignored.append("Spacing and Origin of VTKHDF, which name no unit of length")
+    found = [
+        _positions(scales[axis], dataset.shape[axis], letter, notes)
+        for axis, letter in zip(axes.order, "zyx", strict=True)
+    ]
+    name = "HDF5 (MATLAB)" if "MATLAB_class" in own else "HDF5"
+    return name, *by_positions(found)
+
+
+def _snapshot(tree: Tree, notes: Notes) -> Place:
+    """Place of a snapshot of this program; all its fields lie on one grid."""
+    image = tree.node("VTKHDF").attrs
+    spacing = [float(edge) for edge in image["Spacing"][::-1]]
+    if not all(0 < edge < np.inf for edge in spacing):
+        notes.doubts.append(f"has the voxel size {spacing} um; give another snapshot")
+    frame = None
+    if "frame_origin" in tree.root.attrs:  # version 1.0 does not know where the scan lies
+        matrix = np.asarray(image["Direction"], float).reshape(3, 3)
+        frame = _frame(np.asarray(image["Origin"], float), matrix, notes)
+    return "HDF5 (snapshot of tissue)", edges(spacing), "um", frame
+
+
+def _itk(file: Path, tree: Tree, dataset: h5py.Dataset, notes: Notes) -> Place:
+    """Place of an image of ITK, which has no units and writes 1 where nobody gave a spacing."""
+    given = [
+        numbers(_read(tree, name, dataset.parent)) for name in ("Spacing", "Origin", "Directions")
+    ]
+    spacing, origin, directions = (np.array(each or [], float) for each in given)
+    if (spacing.size, origin.size, directions.size) != (3, 3, 9):
+        raise refused(
+            file,
+            "has no Spacing, Origin and Directions of a volume beside its VoxelData; write it anew"
+            " with ITK",
+        )
+    matrix = directions.reshape(3, 3).T  # ITK stores one axis of the image a row
+    written = [None if edge == 1 else float(edge) for edge in spacing[::-1]]
+    name = "HDF5 (ITK image)"
+    notes.assumed.append("ITK writes lengths without a unit: they are taken as mm")
+    if all(edge is None for edge in written) and not origin.any() and (matrix == np.eye(3)).all():
+        return name, NOWHERE, "", None
+    frame = _frame(origin * MICROMETERS["mm"], matrix, notes)
+    return name, edges(written, MICROMETERS["mm"]), "mm", frame
+
+
+def _axis_names(
+    dataset: h5py.Dataset, own: Mapping[str, Any], scales: Sequence[h5py.Dataset | None]
+) -> list[str]:
+    """Names of the axes by the first attribute that gives one for each; empty without."""
+    if tags := axistags(own, dataset.ndim):
+        return [key for key, _, _ in tags]
+    parent = attributes_of(dataset.parent) if dataset.parent is not None else {}
+    candidates = [
+        [text(label) for label in own.get("DIMENSION_LABELS", ())],
+        texts(own["axes"]) if "axes" in own else [],
+        texts(parent["axes"]) if "axes" in parent else [],
+        ["" if scale is None else str(scale.name).rpartition("/")[2] for scale in scales],
+    ]
+    for names in candidates:
+        if len(names) == dataset.ndim and any(names):
+            return names
+    return []
+
+
+def _scales(tree: Tree, dataset: h5py.Dataset, own: Mapping[str, Any]) -> list[h5py.Dataset | None]:
+    """Dataset of positions along each axis: dimension scales of HDF5, or the axes of NeXus."""
+    found: list[h5py.Dataset | None] = []
+    for axis in range(dataset.ndim):
+        try:
+            attached = list(dataset.dims[axis].values())
+        except Exception:  # references that lead nowhere
+            attached = []
+        found.append(attached[0] if attached else None)
+    parent = dataset.parent
+    named = own.get("axes", parent.attrs.get("axes"))
+    names = texts(named) if named is not None else []
+    if any(found) or len(names) != dataset.ndim:
+        return found
+    return [_beside(tree, parent, name) for name in names]
+
+
+def _beside(tree: Tree, group: h5py.Group, name: str) -> h5py.Dataset | None:
+    if name in ("", "."):
+        return None
+    try:
+        node = tree.node(name, group)
+    except (KeyError, Foreign):
+        return None
+    return node if isinstance(node, h5py.Dataset) else None
+
+
+def _positions(scale: h5py.Dataset | None, count: int, axis: str, notes: Notes) -> Positions | None:
+    if scale is None or scale.ndim != 1 or scale.size > count + 1:
+        return None
+    attributes = attributes_of(scale)
+    unit = text(attributes.get("units", b""))
+    if scale.external or scale.is_virtual:
+        notes.ignored.append(f"positions along {axis}, which lie in another file")
+        return None
+    values = scale[()]
+    if "units" not in attributes and not np.any(values):  # netCDF-4: an axis without positions
+        return None
+    return positions(values, count, unit, axis, notes)
+
+
+def _doubt_projections(tree: Tree, dataset: h5py.Dataset, notes: Notes) -> None:
+    """Doubts a stack of projections that was not reconstructed yet."""
+    entry = dataset.name.strip("/").split("/")[0]
+    definition = text(_read(tree, f"{entry}/definition", dataset.file["/"]))
+    if definition == "NXtomo":
+        notes.doubts.append(
+            "holds raw projections (NXtomo), not a reconstructed volume; give the reconstruction"
+        )
+    angles = _beside(tree, dataset.parent, "theta")
+    if angles is not None and angles.shape == dataset.shape[:1]:
+        notes.doubts.append(
+            "holds one image for each angle theta, not a reconstructed volume; give the"
+            " reconstruction"
+        )
+
+
+def _read(tree: Tree, path: str, start: h5py.Group) -> Any:
+    """Value of a small dataset; None where there is none that may be read."""
+    try:
+        node = tree.node(path, start)
+        if not isinstance(node, h5py.Dataset) or node.size is None or node.size > 1000:
+            return None
+        refuse_elsewhere(tree, node)
+        return node[()]
+    except (KeyError, Foreign):
+        return None
+
+
+def _frame(origin: np.ndarray, matrix: np.ndarray, notes: Notes) -> Frame | None:
+    """Place of an image by its origin (x, y, z) [um] and its axes as columns (x, y, z)."""
+    if not np.isfinite(origin).all():
+        notes.ignored.append("the origin, which is no number")
+        return None
+    if not np.allclose(matrix.T @ matrix, np.eye(3), atol=RIGHT_ANGLE):
+        notes.doubts.append("has axes that are not at right angles; resample it to a straight grid")
+        return None
+    z, y, x = (_vector(row) for row in matrix[::-1, ::-1])
+    return Frame(_vector(origin[::-1]), (z, y, x))
+
+
+def _vector(values: Any) -> Vector:
+    z, y, x = (float(value) for value in values)
+    return (z, y, x)

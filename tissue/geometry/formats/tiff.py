@@ -1,0 +1,160 @@
+"""TIFF and BigTIFF files: stacks of pages, of ImageJ and of tifffile, and sets of OME-TIFF."""
+
+from pathlib import Path
+
+from tissue.errors import InputError
+from tissue.geometry.formats import imagej, ome_set, tiff_shape, tiff_tags
+from tissue.geometry.formats.imagej import Resolution
+from tissue.geometry.formats.ome import is_ome
+from tissue.geometry.formats.tiff_layout import WHITE_IS_ZERO
+from tissue.geometry.formats.tiff_pages import Page, following
+from tissue.geometry.formats.tiff_stack import Contents, Described, contents_of, image_of
+from tissue.geometry.formats.tiff_tags import is_tiff
+from tissue.geometry.image import Image, refused, unreadable
+
+__all__ = ["files_of", "is_tiff", "read"]
+
+VENDORS = {
+    tiff_tags.STK: "MetaMorph",
+    tiff_tags.FLUOVIEW: "FluoView",
+    tiff_tags.LSM: "Zeiss LSM",
+    tiff_tags.NIH: "NIH Image",
+    tiff_tags.MICRO_MANAGER: "Micro-Manager",
+}
+"""Programs whose own tags, which are not read, tell axes or calibrations."""
+
+
+def read(file: Path) -> Image:
+    """The stack in a TIFF file, or in the set of OME-TIFF files that it belongs to.
+
+    Raises:
+        InputError: the file is damaged or cut short, a file of its set is missing, or it stores
+            voxels in a way that is not known.
+    """
+    try:
+        contents = contents_of(file)
+        for description in contents.descriptions:
+            if is_ome(description):
+                return _of_set(contents, description)
+            if imagej.is_imagej(description):
+                return _of_imagej(contents, description)
+        return _of_pages(contents)
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # nothing that a damaged file holds may end in a traceback
+        raise unreadable(file, error) from error
+
+
+def files_of(file: Path) -> tuple[Path, ...]:
+    """Files that the image of a TIFF file consists of: more than one where they are a set of OME.
+
+    Raises:
+        InputError: the file is damaged, or a file of its set is missing.
+    """
+    try:
+        contents = contents_of(file)
+        for description in contents.descriptions:
+            if is_ome(description):
+                return ome_set.gathered(contents, description).files
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:
+        raise unreadable(file, error) from error
+    return (file,)
+
+
+def _of_set(contents: Contents, description: str) -> Image:
+    found = ome_set.gathered(contents, description)
+    told = Described(
+        axes=found.described.axes,
+        spacing=found.described.spacing,
+        spacing_unit=found.described.spacing_unit,
+        assumed=found.described.assumed,
+        doubts=found.doubts,
+        parts=found.parts,
+        ignored=found.ignored,
+    )
+    return image_of(contents, "OME-TIFF", found.planes, told)
+
+
+def _of_imagej(contents: Contents, description: str) -> Image:
+    pages = contents.main
+    tags = contents.first.numbers
+    resolution = Resolution(
+        y=_pair(tags.get(tiff_tags.Y_RESOLUTION)),
+        x=_pair(tags.get(tiff_tags.X_RESOLUTION)),
+        unit=contents.first.number(tiff_tags.RESOLUTION_UNIT, 1),
+    )
+    stored = str(pages[0].layout.coding.dtype)
+    told = imagej.described(description, resolution, stored, len(pages))
+    doubts = list(told.doubts)
+    if len(pages) == 1 and told.planes > 1:
+        # in files above 4 GB ImageJ describes the first slice only
+        pages = following(contents.source, pages[0], told.planes)
+    elif told.planes != len(pages):
+        doubts.append(
+            f"describes {told.planes} slices and holds {len(pages)} pages; save it again as one"
+            " stack, or copy it again from its source"
+        )
+    if pages[0].layout.photometric == WHITE_IS_ZERO:
+        doubts.append(
+            "has ImageJ's inverting lookup table, which shows large numbers as dark; in Fiji choose"
+            " Image > Lookup Tables > Invert LUT, see that bone is bright, and save again"
+        )
+    program = description.partition("=")[0]
+    return image_of(
+        contents,
+        f"{program} TIFF",
+        pages,
+        Described(
+            axes=told.axes,
+            spacing=told.spacing,
+            spacing_unit=told.spacing_unit,
+            frame=told.frame,
+            line=told.line,
+            unit=told.unit,
+            ignored=contents.copies,
+            assumed=told.assumed,
+            doubts=tuple(doubts),
+        ),
+    )
+
+
+def _of_pages(contents: Contents) -> Image:
+    """The stack of all pages; tifffile names their shape and axes where it wrote them."""
+    blocks: list[tiff_shape.Block] = []
+    for page in contents.main:
+        texts = contents.directories[page.number].texts.get(tiff_tags.DESCRIPTION, ())
+        block = tiff_shape.block_of(texts, page.layout)
+        if block is not None or not blocks:
+            blocks.append(block or tiff_shape.Block((), 0))
+        blocks[-1] = blocks[-1].with_page()
+    first = 0
+    stack: list[Page] = []
+    for block in blocks:
+        own = list(contents.main[first : first + block.pages])
+        first += block.pages
+        if block.planes > block.pages == 1:
+            # tifffile can describe the first slice only
+            own = list(following(contents.source, own[0], block.planes))
+        elif block.planes > block.pages:
+            raise refused(
+                contents.source.file,
+                f"describes {block.planes} slices and holds {block.pages} pages; copy it again"
+                " from its source",
+            )
+        stack += own
+    axes, assumed, doubts = tiff_shape.axes_of(blocks, len(stack))
+    for sign, program in VENDORS.items():
+        if any(sign in directory.numbers for directory in contents.directories):
+            doubts = (
+                *doubts,
+                f"was written by {program}, whose own entries are not read; open it in Fiji and"
+                " save it as TIFF",
+            )
+    told = Described(axes=axes, ignored=contents.copies, assumed=assumed, doubts=doubts)
+    return image_of(contents, "TIFF", stack, told)
+
+
+def _pair(terms: tuple[int, ...] | None) -> tuple[int, int] | None:
+    return None if terms is None or len(terms) < 2 else (terms[0], terms[1])

@@ -1,0 +1,291 @@
+"""The stack of pages of a TIFF file, once it is known which pages it is made of."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from tissue.geometry.formats import tiff_tags
+from tissue.geometry.formats.imagej import Line
+from tissue.geometry.formats.tiff_codec import JPEG
+from tissue.geometry.formats.tiff_layout import (
+    BLACK_IS_ZERO,
+    PALETTE,
+    WHITE_IS_ZERO,
+    Layout,
+    layout_of,
+)
+from tissue.geometry.formats.tiff_pages import Page, pages_of, pixels
+from tissue.geometry.formats.tiff_tags import Bytes, Directory
+from tissue.geometry.grid import Frame
+from tissue.geometry.image import Box, Image, Inventory, Parts, Spacing, unreadable
+
+FEW = 2
+"""Values of a mask; a calibrated 8-bit image with more of them is one of gray values."""
+TOP_LEFT = 1
+"""Orientation in which the first row is the upper one and the first column the left one."""
+EXACT = 24
+"""Bits of the integers that a float of 32 bits holds exactly."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Everything in a TIFF file but its voxels.
+
+    Attributes:
+        source: the file.
+        pages: all pages in the order of the file, smaller copies among them.
+        directories: the directory of each page.
+    """
+
+    source: Bytes
+    pages: tuple[Page, ...]
+    directories: tuple[Directory, ...]
+
+    @property
+    def copies(self) -> tuple[str, ...]:
+        """Names of the other pages."""
+        full = {page.number for page in self.main}
+        return tuple(
+            f"{page.name}, a smaller copy" for page in self.pages if page.number not in full
+        )
+
+    @property
+    def first(self) -> Directory:
+        """Directory of the first page, which holds what describes the file."""
+        return self.directories[0]
+
+    @property
+    def descriptions(self) -> tuple[str, ...]:
+        """Descriptions of the first page."""
+        return self.first.texts.get(tiff_tags.DESCRIPTION, ())
+
+    @cached_property
+    def main(self) -> tuple[Page, ...]:
+        """Pages that are no smaller copies of others."""
+        full = tuple(page for page in self.pages if not page.reduced)
+        kinds = {page.layout.kind for page in full}
+        # a copy of the same size is none, whatever the file says
+        return tuple(
+            page for page in self.pages if not page.reduced or not full or page.layout.kind in kinds
+        )
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a file says of its stack beside the pages.
+
+    Attributes:
+        axes: letters and lengths of the axes over the pages, the slowest first.
+        spacing: voxel edges (z, y, x) [um]; None where they are not written.
+        spacing_unit: unit of length as written.
+        frame: place; None where it is not written.
+        line: calibration of the gray values; None where they are the stored numbers.
+        unit: unit of the gray values.
+        parts: parts of other kinds than pages; pages among them where some belong to other files.
+        ignored: what holds no voxel of the volume.
+        assumed: sentences on what is not said.
+        doubts: clauses on what is ambiguous, with their remedy.
+    """
+
+    axes: tuple[tuple[str, int], ...] = ()
+    spacing: Spacing = (None, None, None)
+    spacing_unit: str = ""
+    frame: Frame | None = None
+    line: Line | None = None
+    unit: str = ""
+    parts: tuple[Parts, ...] = ()
+    ignored: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+def contents_of(file: Path) -> Contents:
+    """Header of a TIFF file.
+
+    Raises:
+        InputError: the file is damaged or cut short.
+    """
+    try:
+        source = Bytes(file)
+    except (OSError, ValueError) as error:
+        raise unreadable(file, getattr(error, "strerror", None) or "it is empty") from error
+    pages, directories = zip(*pages_of(source), strict=True)
+    return Contents(source, pages, directories)
+
+
+def image_of(contents: Contents, program: str, pages: Sequence[Page], told: Described) -> Image:
+    """The image that a stack of pages makes.
+
+    Args:
+        contents: the file.
+        program: kind of TIFF, for the inventory.
+        pages: the pages in the order of the axes.
+        told: what the file says of the stack.
+    """
+    kinds = Counter(page.layout.kind for page in pages)
+    kind = kinds.most_common(1)[0][0]
+    stack = tuple(page for page in pages if page.layout.kind == kind)
+    unlike = tuple(page.name for page in pages if page.layout.kind != kind)
+    layout = stack[0].layout
+    line = told.line
+    if line is not None and layout.coding.dtype == np.uint8 and _is_mask(stack):
+        line = None
+    labels = layout.coding.dtype == np.dtype(bool) or line is not told.line
+    letters, sizes = _axes(told.axes, len(stack), layout)
+    parts = told.parts
+    if not any(part.kind == "pages" for part in parts) or unlike:
+        parts = (*parts, Parts("pages", len(pages), len(stack), unlike))
+    convert, dtype, words = _calibration(layout, line)
+    lossy = any(page.layout.coding.compression == JPEG for page in stack)
+    copies, larger = _sub_pages(contents)
+    parts += (Parts("sub-pages", len(larger), 0, larger),) if larger else ()
+    return Image(
+        file=contents.source.file,
+        shape=sizes,
+        dtype=dtype,
+        reader=_reader(stack, convert, dtype),
+        inventory=Inventory(
+            program,
+            axes=letters,
+            parts=parts,
+            spacing_unit=told.spacing_unit,
+            calibration=words,
+            ignored=(*told.ignored, *copies),
+            assumed=(
+                *told.assumed,
+                *(["JPEG compression is lossy: gray values differ from the scan"] if lossy else []),
+            ),
+            doubts=(*told.doubts, *_doubts(contents, layout)),
+        ),
+        spacing=told.spacing,
+        frame=told.frame,
+        unit="" if labels else told.unit,
+        labels=labels,
+    )
+
+
+def _axes(
+    axes: Sequence[tuple[str, int]], planes: int, layout: Layout
+) -> tuple[str, tuple[int, ...]]:
+    """Letters and lengths of all axes of the array."""
+    longer = [(axis, size) for axis, size in axes if size > 1]
+    letters = "".join(axis for axis, _ in longer)
+    if letters in ("", "z"):
+        letters, outer = "z", [planes]
+    else:
+        outer = [size for _, size in longer]
+    inner = (layout.rows, layout.columns)
+    if layout.samples > 1:
+        return f"{letters}yxs", (*outer, *inner, layout.samples)
+    return f"{letters}yx", (*outer, *inner)
+
+
+def _calibration(
+    layout: Layout, line: Line | None
+) -> tuple[Callable[[np.ndarray], np.ndarray], np.dtype, str]:
+    """How stored numbers become gray values: the function, the type of its values, and words."""
+    stored = layout.coding.dtype
+    if layout.photometric == WHITE_IS_ZERO and _invertible(layout):
+        if stored == np.dtype(bool):
+            return np.logical_not, stored, "not stored (white is zero)"
+        most = 2**layout.coding.bits - 1
+        return lambda values: stored.type(most) - values, stored, f"{most} - stored (white is zero)"
+    if line is None:
+        return lambda values: values, stored, ""
+    wide = np.dtype(np.float64 if layout.coding.bits > EXACT else np.float32)
+
+    def on_line(values: np.ndarray) -> np.ndarray:
+        return (line.offset + line.slope * values.astype(np.float64)).astype(wide)
+
+    return on_line, wide, str(line)
+
+
+def _invertible(layout: Layout) -> bool:
+    """Whether programs agree on what white-is-zero means: they do for masks and for 8 bits."""
+    return layout.coding.dtype in (np.dtype(bool), np.dtype(np.uint8))
+
+
+def _reader(
+    stack: Sequence[Page], convert: Callable[[np.ndarray], np.ndarray], dtype: np.dtype
+) -> Callable[[Box], np.ndarray]:
+    def box_of(box: Box) -> np.ndarray:
+        planes, rows, columns = box
+        shape = tuple(along.stop - along.start for along in box)
+        values = np.empty(shape, dtype)
+        source = None
+        for into, page in zip(values, stack[planes], strict=True):
+            if source is None or source.file != page.file:
+                source = Bytes(page.file)
+            into[...] = convert(pixels(source, page, rows, columns))
+        return values
+
+    return box_of
+
+
+def _is_mask(stack: Sequence[Page]) -> bool:
+    """Whether pages hold no more values than a mask does; stops at the first that shows more."""
+    seen: set[int] = set()
+    source = None
+    for page in stack:
+        if source is None or source.file != page.file:
+            source = Bytes(page.file)
+        rows, columns = slice(0, page.layout.rows), slice(0, page.layout.columns)
+        seen.update(np.unique(pixels(source, page, rows, columns)).tolist())
+        if len(seen) > FEW:
+            return False
+    return True
+
+
+def _sub_pages(contents: Contents) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Pages that hang on others: those that are smaller copies, and those that are not."""
+    copies: list[str] = []
+    larger: list[str] = []
+    for page, directory in zip(contents.pages, contents.directories, strict=True):
+        for place in directory.numbers.get(tiff_tags.SUB_PAGES, ()):
+            sub = layout_of(contents.source, contents.source.directory(place))
+            name = f"a page of {sub.words} under page {page.number}"
+            smaller = sub.rows < page.layout.rows and sub.columns < page.layout.columns
+            (copies if smaller else larger).append(name)
+    return tuple(copies), tuple(larger)
+
+
+def _doubts(contents: Contents, layout: Layout) -> list[str]:
+    """Clauses on what the tags say of the gray values and readers do not agree on."""
+    doubts = []
+    if layout.samples == 1 and layout.photometric is None:
+        doubts.append(
+            "does not say whether 0 is black or white (PhotometricInterpretation); save it again"
+            " with black as zero"
+        )
+    elif layout.samples == 1 and not layout.gray:
+        doubts.append(
+            "has a table of colors, so that its numbers are no gray values; in Fiji choose Image >"
+            " Lookup Tables > Grays, and save again"
+        )
+    elif layout.samples == 1 and layout.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, PALETTE):
+        doubts.append(
+            f"has the PhotometricInterpretation {layout.photometric}, which is no gray value; save"
+            " it as gray values with black as zero"
+        )
+    if layout.photometric == WHITE_IS_ZERO and not _invertible(layout):
+        doubts.append(
+            f"has {layout.coding.dtype} numbers with white as zero, which programs do not agree"
+            " on; save it with black as zero"
+        )
+    if layout.orientation != TOP_LEFT:
+        doubts.append(
+            f"has turned or mirrored pages (Orientation {layout.orientation}); save it with the"
+            " first row at the top and the first column at the left"
+        )
+    for text in contents.first.texts.get(tiff_tags.GDAL_METADATA, ()):
+        if re.search(r'role="(scale|offset)"', text):
+            doubts.append(
+                "has a scale or offset of its values that is not read (GDAL metadata); save it"
+                " with these applied"
+            )
+    return doubts

@@ -198,8 +198,8 @@ def refused(file: Path, reason: str) -> InputError:
 def edges(lengths: Sequence[float | None], scale: float = 1.0) -> Spacing:
     """Voxel edges [um] from those of a header in units of `scale` um; what is no length is None."""
     z, y, x = (
-        round(abs(length) * scale, DIGITS)
-        if length is not None and np.isfinite(length) and length != 0
+        (round(abs(length) * scale, DIGITS) or None)
+        if length is not None and np.isfinite(length)
         else None
         for length in lengths
     )

@@ -14,17 +14,28 @@ LONGEST = 1 << 20
 MOST = 1 << 24
 """Most bytes of a header."""
 
-NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|inf)", re.IGNORECASE)
-WHOLE = re.compile(r"[+-]?\d{1,18}")
-NUMBERED = re.compile(r"(?P<before>[^%]*)%(?P<width>0?\d{0,2})d(?P<after>[^%]*)")
+BLANKS = " \t"
+"""Signs between the words of a line."""
+
+NO_TEXT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""Signs that no line of a header holds."""
+
+NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|inf)", re.I | re.A)
+WHOLE = re.compile(r"[+-]?\d{1,18}", re.A)
+NUMBERED = re.compile(r"(?P<before>[^%]*)%(?P<width>0?\d{0,2})d(?P<after>[^%]*)", re.A)
 """Pattern of numbered file names, as in slice_%03d.raw."""
+
+
+def words_of(text: str) -> list[str]:
+    """Words of a line of a header; no other signs than blanks part them."""
+    return [word for word in re.split(f"[{BLANKS}]+", text) if word]
 
 
 def lines(file: Path, stream: BinaryIO) -> Iterator[str]:
     """Lines of a text header, without their ends; the stream stands behind the last one given.
 
     Raises:
-        InputError: the file is packed as a whole, or its header has no end.
+        InputError: the file is packed as a whole, or its header is no text or has no end.
     """
     read = 0
     while raw := stream.readline(LONGEST):
@@ -37,7 +48,10 @@ def lines(file: Path, stream: BinaryIO) -> Iterator[str]:
             line = raw.decode("utf-8")
         except UnicodeDecodeError:  # older programs write a micro sign in Latin-1
             line = raw.decode("latin-1")
-        yield line.rstrip("\r\n")
+        line = line.rstrip("\r\n")
+        if NO_TEXT.search(line):
+            raise refused(file, "has signs in its header that are no text; copy it again")
+        yield line
 
 
 def needed(file: Path, fields: Mapping[str, str], name: str) -> str:
@@ -46,7 +60,7 @@ def needed(file: Path, fields: Mapping[str, str], name: str) -> str:
     Raises:
         InputError: there is no such line.
     """
-    text = fields.get(name.lower())
+    text = fields.get(name)
     if text is None:
         raise refused(file, f"has no line {name!r} in its header; add it")
     return text
@@ -58,7 +72,7 @@ def numbers(file: Path, key: str, text: str, count: int) -> list[float]:
     Raises:
         InputError: they are not `count` numbers.
     """
-    words = text.split()
+    words = words_of(text)
     if len(words) != count or not all(NUMBER.fullmatch(word) for word in words):
         raise _no_numbers(file, key, text, count, "numbers")
     return [float(word) for word in words]
@@ -70,7 +84,7 @@ def whole_numbers(file: Path, key: str, text: str, count: int) -> list[int]:
     Raises:
         InputError: they are not `count` whole numbers.
     """
-    words = text.split()
+    words = words_of(text)
     if len(words) != count or not all(WHOLE.fullmatch(word) for word in words):
         raise _no_numbers(file, key, text, count, "whole numbers")
     return [int(word) for word in words]

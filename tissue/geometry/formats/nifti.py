@@ -193,9 +193,8 @@ class _Header:
         start = int(offset)
         file, packed = self.file, self.packed
         if self.alone:
-            if 0 < start < self.size + FLAGS:
+            if start < self.size + FLAGS:
                 raise unreadable(file, f"its voxels begin at byte {start}, inside its header")
-            start = start or self.size + FLAGS
         else:
             file = self._partner()
             with file.open("rb") as stream:

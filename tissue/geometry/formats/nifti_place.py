@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 
 from tissue.geometry.formats.place import SHEAR, Placed, placed, without_stand_ins
-from tissue.geometry.image import DIGITS, MICROMETERS, edges, refused
+from tissue.geometry.image import MICROMETERS, edges, refused
 
 UNITS = {0: "", 1: "m", 2: "mm", 3: "um"}
 """Units of length by their code (bits 0 to 2 of xyzt_units)."""
+
+CODES = range(6)
+"""Codes of the kinds of a place; 0 says that there is none."""
 
 TO_LPS = np.diag([-1.0, -1.0, 1.0])
 """Turns the space of NIfTI (x to the right, y to the front) into LPS."""
@@ -54,6 +57,13 @@ def place_of(file: Path, fields: Any, sizes: Sequence[int]) -> tuple[str, Placed
             f"gives lengths in the unit {code}, which NIfTI does not define; write 2 (mm) or"
             " 3 (um) into xyzt_units of its header",
         )
+    for name in ("sform_code", "qform_code"):
+        if int(fields[name]) not in CODES:
+            raise refused(
+                file,
+                f"has {name} {int(fields[name])}, which NIfTI does not define; write 1 into its"
+                " header where that place is right, and 0 where it is not",
+            )
     unit = UNITS[code] or "mm"
     place = _place(fields, sizes, MICROMETERS[unit])
     if not UNITS[code]:
@@ -65,7 +75,7 @@ def place_of(file: Path, fields: Any, sizes: Sequence[int]) -> tuple[str, Placed
 
 def _place(fields: Any, sizes: Sequence[int], scale: float) -> Placed:
     pixdim = np.abs([plain(edge) for edge in fields["pixdim"][1:4]]) * scale
-    lengths = np.round(np.where(np.isfinite(pixdim), pixdim, 0.0), DIGITS)
+    lengths = np.where(np.isfinite(pixdim), pixdim, 0.0)
     given = []
     if int(fields["sform_code"]) > 0:
         given.append(_matrix(fields, scale))

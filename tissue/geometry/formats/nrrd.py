@@ -7,11 +7,13 @@ import numpy as np
 
 from tissue.errors import InputError
 from tissue.geometry.formats.header import (
+    BLANKS,
     check_files,
     lines,
     needed,
     numbered,
     whole_numbers,
+    words_of,
 )
 from tissue.geometry.formats.nrrd_axes import Axes
 from tissue.geometry.formats.raw import Stored, after_lines, beside, counted
@@ -158,7 +160,7 @@ def _header(file: Path) -> _Header:
             if line.startswith("#"):
                 continue
             _take(file, header, line)
-            if header.fields.get("datafile", "").split()[:1] == [LIST]:
+            if words_of(header.fields.get("datafile", ""))[:1] == [LIST]:
                 header.files = [name for name in told if name]
                 break
         header.end = stream.tell()
@@ -166,20 +168,20 @@ def _header(file: Path) -> _Header:
 
 
 def _take(file: Path, header: _Header, line: str) -> None:
-    name, colon, text = line.partition(":")
+    name, colon, text = line.partition(": ")
     key = name.lower().replace(" ", "")
     key = SAME.get(key, key)
-    if colon and key in FIELDS and not text.startswith("="):
+    if colon and key in FIELDS:
         if key in header.fields:
             raise refused(file, f"gives the field {shortened(name)!r} twice; remove the wrong line")
-        header.fields[key] = text.strip()
+        header.fields[key] = text.strip(BLANKS)
         return
     key, pair, _ = line.partition(":=")
     if not pair:
         raise refused(
             file,
-            f'has the line "{shortened(line)}" in its header, which is no field of NRRD; correct'
-            " or remove it",
+            f'has the line "{shortened(line)}" in its header, which is no field of NRRD such as'
+            ' "encoding: raw"; correct or remove it',
         )
     header.keys.append(key)
 
@@ -220,7 +222,7 @@ def _data_files(file: Path, header: _Header, slices: int = 1) -> list[str]:
     text = header.fields.get("datafile")
     if text is None:
         return []
-    words = text.split()
+    words = words_of(text)
     if words[:1] == [LIST]:
         check_files(file, len(header.files), slices)
         return header.files

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from tissue.geometry.formats.header import NUMBER, needed, numbers, sizes, whole_numbers
+from tissue.geometry.formats.header import (
+    BLANKS,
+    NUMBER,
+    needed,
+    numbers,
+    sizes,
+    whole_numbers,
+    words_of,
+)
 from tissue.geometry.formats.place import Placed, placed, without_stand_ins
 from tissue.geometry.image import edges, micrometers, refused, shortened
 
@@ -45,8 +53,8 @@ LABELS = {
 SPACE = ""
 """Letter of an axis of space before the axes are counted."""
 
-VECTOR = re.compile(r"\s*(?:(none)|\(([^()]*)\))(?=[\s(]|$)")
-QUOTED = re.compile(r'\s*"((?:[^"\\]|\\.)*)"')
+VECTOR = re.compile(r"[ \t]*(?:(none)|\(([^()]*)\))(?=[ \t(]|$)")
+QUOTED = re.compile(r'[ \t]*"((?:[^"\\]|\\.)*)"')
 
 AGREE = 1e-6
 """Relative difference of two statements of one edge that comes from rounding."""
@@ -136,12 +144,12 @@ class Axes:
         while at < len(text) and (match := VECTOR.match(text, at)):
             found.append(None if match[1] else self._vector(match[2], text))
             at = match.end()
-        if text[at:].strip() or len(found) != len(self._sizes):
+        if text[at:].strip(BLANKS) or len(found) != len(self._sizes):
             raise self._no_vectors(text, len(self._sizes))
         return found
 
     def _vector(self, inside: str, text: str) -> list[float]:
-        words = [word.strip() for word in inside.split(",")]
+        words = [word.strip(BLANKS) for word in inside.split(",")]
         if len(words) != self._space_axes or not all(NUMBER.fullmatch(word) for word in words):
             raise self._no_vectors(text, len(self._sizes))
         return [float(word) for word in words]
@@ -169,7 +177,7 @@ class Axes:
         return spatial, kept, "".join(names.get(axis, letters[axis]) for axis in kept)
 
     def _letter(self, axis: int) -> str:
-        kinds = self._fields.get("kinds", "").lower().split()
+        kinds = words_of(self._fields.get("kinds", "").lower())
         if kinds and len(kinds) != len(self._sizes):
             raise refused(
                 self._file, f"gives {len(kinds)} kinds for {len(self._sizes)} axes; correct them"
@@ -199,8 +207,8 @@ class Axes:
             found.append(match[1].strip())
             at = match.end()
         if '"' not in text:
-            found, at = text.split(), len(text)
-        if text[at:].strip() or len(found) != count:
+            found, at = words_of(text), len(text)
+        if text[at:].strip(BLANKS) or len(found) != count:
             raise refused(
                 self._file,
                 f'has the line "{key}: {shortened(text)}" in its header, where {count} texts in'

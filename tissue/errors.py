@@ -61,5 +61,10 @@ class _Short(reprlib.Repr):
             return repr(value)
         return f"a whole number of about {int(value.bit_length() * 0.30103) + 1} digits"
 
+    def repr_date(self, value: object, level: int) -> str:
+        return str(value)
+
+    repr_datetime = repr_time = repr_date  # as TOML writes them
+
 
 _SHORT = _Short()

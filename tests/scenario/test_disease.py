@@ -192,7 +192,7 @@ def test_every_change_gives_another_hash(tmp_path: Path, old: str, new: str) -> 
         ({"disease": {"pannus": {"faces": ["top"]}}}, r"faces = \['top'\] must be .* among z_low"),
         ({"disease": {"pannus": {"faces": "z_low"}}}, "faces = 'z_low' must be a list"),
         ({"disease": {"pannus": {"faces": ["z_low"], "depth": "0 um"}}}, "depth = '0 um' must be"),
-        ({"disease": {"pannus": {"mask": ""}}}, "mask = '' must be the path of an image"),
+        ({"disease": {"pannus": {"mask": ""}}}, "mask = '' must be the path of a mask image"),
         ({"knockout": {"il1_recepter": True}}, "did you mean knockout.il1_receptor"),
         ({"knockout": {"il1": 1}}, "knockout.il1 = 1 must be true or false"),
         ({"boundary": {"il2": {}}}, "boundary.il2 is not a known key, did you mean boundary.il1"),

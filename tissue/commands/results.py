@@ -1,11 +1,12 @@
 """Commands that read what runs have written."""
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
 from tissue.commands.common import Commands
-from tissue.errors import InputError
+from tissue.errors import InputError, shown
 
 
 def add(commands: Commands) -> None:
@@ -23,7 +24,9 @@ def add(commands: Commands) -> None:
     formats = "nifti, mha, nrrd, tiff, npy or vti"
     command.add_argument("--to", required=True, metavar="FORMAT", help=formats)
     command.add_argument("--fields", default="", metavar="A,B", help="default: all")
-    command.add_argument("--times", default="", metavar="DAY,DAY", help="default: all")
+    command.add_argument(
+        "--times", default="", metavar="TIME,TIME", help="e.g. '7 day,14 day'; default: all"
+    )
     command.add_argument("--out", type=Path, metavar="DIR", help="default: RUN/export")
     command.set_defaults(command=_export)
 
@@ -52,14 +55,7 @@ def _export(options: argparse.Namespace) -> int:
     if not paths:
         raise InputError(f"{options.folder} holds no snapshots; give the folder of a run")
     if options.times:
-        days = {p: f"{read_snapshot(p).time:g}" for p in paths}
-        for wanted in options.times.split(","):
-            if wanted not in days.values():
-                known = ", ".join(days.values())
-                raise InputError(
-                    f"--times: there is no snapshot of day {wanted}; there are {known}"
-                )
-        paths = [p for p in paths if days[p] in options.times.split(",")]
+        paths = _of_times({path: read_snapshot(path).time for path in paths}, options.times)
     fields = tuple(filter(None, options.fields.split(",")))
     for path in paths:
         for made in export(path, options.out or options.folder / "export", fields, options.to):
@@ -67,3 +63,35 @@ def _export(options: argparse.Namespace) -> int:
     if told := left_out(paths[0], options.to):
         print(f"note: {told}", file=sys.stderr)
     return 0
+
+
+def _of_times(days: dict[Path, float], wanted: str) -> list[Path]:
+    """The snapshots of the times that `--times` names [day]."""
+    asked = _times(wanted)
+    found = [path for path, day in days.items() if any(_same(day, each) for each in asked)]
+    for each in asked:
+        if not any(_same(day, each) for day in days.values()):
+            known = ", ".join(f"{day:g}" for day in days.values())
+            raise InputError(f"--times: there is no snapshot of day {each:g}; there are {known}")
+    return found
+
+
+def _times(text: str) -> list[float]:
+    """The times of a list [day]; a number without a unit is a day."""
+    from tissue import units
+
+    items = [item.strip() for item in text.split(",") if item.strip()]
+    bare = [item for item in items if re.fullmatch(r"[0-9.]+(?:[eE][+-]?[0-9]+)?", item)]
+    others = [item for item in items if item not in bare]
+    # in "1,2 week" the 1 may be a week or a day
+    if bare and not all(re.search(r"(?<![A-Za-z])d(?:ays?)?$", item) for item in others):
+        raise InputError(f"--times {shown(text)}: give every time its unit, e.g. '7 day,2 week'")
+    try:
+        return [units.parse(f"{item} day" if item in bare else item, "day") for item in items]
+    except units.UnitError as error:
+        raise InputError(f"--times: {error}") from None
+
+
+def _same(day: float, other: float) -> bool:
+    """Whether two times differ by no more than what six digits show."""
+    return f"{day:g}" == f"{other:g}" or abs(day - other) <= 1e-6 * max(day, 1.0)

@@ -19,7 +19,7 @@ import jax
 from jax import Array
 
 from tissue import units
-from tissue.errors import InputError
+from tissue.errors import InputError, printable, shown
 from tissue.model.disease_table import DiseaseParameters
 from tissue.model.quantity import Quantity, Scalar
 from tissue.model.tissue_table import TissueParameters
@@ -188,19 +188,21 @@ def _shown(number: float, about: Quantity) -> float:
 
 
 def _read(symbol: str, value: object) -> float:
-    key = f"parameters.{symbol}"
+    key = f"parameters.{printable(symbol)}"
     if symbol not in QUANTITIES:
         raise InputError(f"{key} is not a known parameter{_nearest(symbol)}")
     about = QUANTITIES[symbol]
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise InputError(f"{key} = {value!r} is not a quantity, e.g. {_example(about)}")
+        raise InputError(f"{key} = {shown(value)} is not a quantity, e.g. {_example(about)}")
+    # Python refuses to write out a whole number of thousands of digits
+    text = shown(value) if isinstance(value, int) else str(value)
     try:
-        units.parse(str(value), about.shown)  # so that an error speaks of the unit people see
-        number = units.parse(str(value), about.unit)
+        units.parse(text, about.shown)  # so that an error speaks of the unit people see
+        number = units.parse(text, about.unit)
     except units.UnitError as error:
         raise InputError(f"{key}: {error} ({_range(about)})") from None
     if not about.allowed.admits(number):
-        raise InputError(f"{key} = {value!r} must be {about.allowed.words} ({_range(about)})")
+        raise InputError(f"{key} = {shown(value)} must be {about.allowed.words} ({_range(about)})")
     return number
 
 

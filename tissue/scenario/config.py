@@ -1,9 +1,7 @@
 """The run file, read, checked and freed of its units."""
 
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +14,12 @@ from tissue.geometry.synthetic import SyntheticSettings
 from tissue.model.parameters import Parameters, override, preset
 from tissue.scenario.disease import AXES, Disease, read_disease, silenced
 from tissue.scenario.messages import explain
+from tissue.scenario.paths import read_path
+from tissue.scenario.runfile import changed, read_toml, refuse_depth
 from tissue.scenario.schema import GeometryTable, RunFile, RunTable
-from tissue.scenario.therapy import Therapy, read_therapies
+from tissue.scenario.solutes import in_moles
+from tissue.scenario.therapy import Therapy, doubtful_doses, read_therapies
+from tissue.scenario.values import MOST_SNAPSHOTS, SHORTEST_STEP
 
 DEFAULT_ACCURACY = 0.002
 """Error of adaptive steps when the run file gives none [1]: of the 40 % lost in a month of
@@ -108,9 +110,9 @@ def read_run_file(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     Raises:
         InputError: the file cannot be read, or something in it is wrong.
     """
-    data = _toml(path)
+    data = read_toml(path)
     for text in overrides:
-        data = _changed(data, text)
+        data = changed(data, text)
     return parse_run(data, path.parent, path.stem)
 
 
@@ -125,13 +127,17 @@ def parse_run(data: Mapping[str, Any], folder: Path, name: str) -> RunConfig:
     Raises:
         InputError: a key is unknown or missing, or a value cannot be used.
     """
+    refuse_depth(data)
+    in_pm, notes = in_moles(data)
     try:
-        file = RunFile.model_validate(dict(data))
+        file = RunFile.model_validate(in_pm)
     except ValidationError as error:
         raise InputError(explain(error, data)) from None
     folder = folder.resolve()
     run = file.run
-    snapshots = file.output.snapshots or run.duration / 4
+    snapshots = file.output.snapshots or max(run.duration / 4, SHORTEST_STEP)
+    _refuse_crowd(snapshots, run.duration)
+    therapies = read_therapies(file.therapy, run.preset, run.duration)
     parameters, warnings = override(preset(run.preset), file.parameters, species=run.preset)
     return RunConfig(
         preset=run.preset,
@@ -143,7 +149,7 @@ def parse_run(data: Mapping[str, Any], folder: Path, name: str) -> RunConfig:
         geometry=_geometry(file.geometry, folder, run.seed),
         disease=read_disease(file.disease, file.knockout, file.boundary, folder),
         periodic=file.boundary.periodic,
-        therapies=read_therapies(file.therapy, run.preset, run.duration),
+        therapies=therapies,
         parameters=parameters,
         snapshot_interval=snapshots,
         fields=file.output.fields,
@@ -152,7 +158,7 @@ def parse_run(data: Mapping[str, Any], folder: Path, name: str) -> RunConfig:
         keep_every=file.output.keep_every,
         morphometry=file.output.morphometry,
         name=name,
-        warnings=warnings,
+        warnings=(*notes, *warnings, *doubtful_doses(therapies, run.preset)),
         source=folder / f"{name}.toml",
     )
 
@@ -168,6 +174,16 @@ def _step(run: RunTable) -> float | None:
             f"run.step = {run.step:g} day must be at most run.duration = {run.duration:g} day"
         )
     return run.step
+
+
+def _refuse_crowd(interval: float, duration: float) -> None:
+    """Refuses more snapshots than anybody can use."""
+    if duration / interval > MOST_SNAPSHOTS:
+        raise InputError(
+            f"output.snapshots = {interval:g} day makes {duration / interval:.0f} snapshots in "
+            f"run.duration = {duration:g} day, and a run may have {MOST_SNAPSHOTS}: take them less "
+            "often"
+        )
 
 
 def _geometry(table: GeometryTable, folder: Path, seed: int) -> ImageSettings | SyntheticSettings:
@@ -191,54 +207,15 @@ def _geometry(table: GeometryTable, folder: Path, seed: int) -> ImageSettings | 
             seed=seed if synthetic.seed is None else synthetic.seed,
         )
     return ImageSettings(
-        file=(folder / Path(table.file or "").expanduser()).resolve(),
+        file=read_path("geometry.file", table.file or "", folder),
         dataset=table.dataset,
         series=table.series,
         voxel_size=table.voxel_size,
         crop=table.crop,
-        region=(folder / Path(table.region).expanduser()).resolve() if table.region else None,
+        region=read_path("geometry.region", table.region, folder) if table.region else None,
         smooth=table.smooth,
         threshold=table.threshold,
         resample=table.resample,
         keep_largest=table.keep_largest,
         close_pockets=table.close_pockets,
     )
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"the run file {str(path)!r} does not exist") from None
-    except UnicodeDecodeError:
-        raise InputError(f"the run file {str(path)!r} is not UTF-8 text") from None
-    except OSError as error:
-        raise InputError(f"the run file {str(path)!r} cannot be read: {error.strerror}") from None
-    try:
-        return tomllib.loads(text)
-    except ValueError as error:  # TOMLDecodeError, or an integer too long to convert
-        raise InputError(f"the run file {str(path)!r} is not valid TOML: {error}") from None
-
-
-def _changed(data: Mapping[str, Any], text: str) -> dict[str, Any]:
-    """A copy of a run file's data with one override put in."""
-    key, equals, value = text.partition("=")
-    *path, last = (part.strip() for part in key.split("."))
-    if not equals or not path or not last or not all(path):
-        raise InputError(f"the override {text!r} must look like section.key=value")
-    copy = deepcopy(dict(data))
-    table = copy
-    for part in path:
-        table = table.setdefault(part, {})
-        if not isinstance(table, dict):
-            raise InputError(f"the override {text!r} cannot be set: {part} is not a table")
-    table[last] = _override_value(value.strip())
-    return copy
-
-
-def _override_value(text: str) -> Any:
-    try:
-        parsed = tomllib.loads(f"value = {text}")
-    except ValueError:
-        return text
-    return parsed["value"] if len(parsed) == 1 else text

@@ -9,6 +9,7 @@ import numpy as np
 
 from tissue.errors import InputError
 from tissue.model.parameters import Parameters
+from tissue.scenario.paths import read_path
 from tissue.scenario.schema import BoundaryTable, DiseaseTable, FacesTable, KnockoutTable
 
 SILENCED = {
@@ -165,7 +166,7 @@ def read_disease(
         pannus=Pannus(
             pannus.faces,
             pannus.depth,
-            (folder / Path(pannus.mask).expanduser()).resolve() if pannus.mask else None,
+            read_path("disease.pannus.mask", pannus.mask, folder) if pannus.mask else None,
             pannus.cells,
         )
         if pannus

@@ -4,7 +4,8 @@ import tomllib
 from importlib.resources import files
 from pathlib import Path
 
-from tissue.errors import InputError
+from tissue.errors import InputError, printable
+from tissue.scenario.paths import LONGEST_PATH
 
 
 def shipped() -> dict[str, Path]:
@@ -31,7 +32,13 @@ def find(name: str) -> Path:
     # a folder of results may be called like the run that made them
     if name in ready and not path.is_file():
         return ready[name]
-    if path.exists():
+    try:
+        there = path.exists()
+    except (OSError, ValueError):  # no file can have that name, or its folder is closed to us
+        there = False
+    if there:
         return path
-    known = ", ".join(ready)
-    raise InputError(f"there is no run file {name!r}, nor a ready-made run of that name ({known})")
+    wanted, known = printable(name, LONGEST_PATH), ", ".join(ready)
+    raise InputError(
+        f"there is no run file '{wanted}', nor a ready-made run of that name ({known})"
+    )

@@ -2,10 +2,12 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from tissue.errors import printable, shown
 from tissue.scenario.schema import RunFile
 
 Place = tuple[str | int, ...]
@@ -19,7 +21,8 @@ def explain(error: ValidationError, data: Mapping[str, Any]) -> str:
         data: the run file as it was given.
     """
     # An unknown key comes first: a misspelt required key is then not called missing.
-    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    found = error.errors(include_url=False, include_input=False)
+    problems = sorted(found, key=lambda problem: problem["type"] != "extra_forbidden")
     place = _place(problems[0]["loc"])
     key = _key(place)
     if problems[0]["type"] == "extra_forbidden":
@@ -34,9 +37,10 @@ def explain(error: ValidationError, data: Mapping[str, Any]) -> str:
         return f"{name} is missing: it must be {allowed}"
     if problem["type"] == "value_error":
         return f"{name}: {problem['ctx']['error']} (it must be {allowed})"
-    return f"{name} = {_value(data, place)!r} must be {allowed}"
+    return f"{name} = {shown(_value(data, place))} must be {allowed}"
 
 
+@cache
 def tables() -> dict[tuple[str, ...], type[BaseModel]]:
     """The tables of a run file by their path; the run file itself has the path ()."""
     return _tables((), RunFile)
@@ -77,7 +81,7 @@ def _name(place: Place) -> str:
     """A place as people write it; lists count from 1."""
     name = ""
     for part in place:
-        name += f"[{part + 1}]" if isinstance(part, int) else f".{part}"
+        name += f"[{part + 1}]" if isinstance(part, int) else f".{printable(part)}"
     return name.removeprefix(".")
 
 

@@ -9,8 +9,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from tissue.scenario.values import (
     HIGHEST_ACCURACY,
+    LARGEST_COUNT,
     LONGEST_STEP,
+    LONGEST_TIME,
     LOWEST_ACCURACY,
+    MOST_DOSES,
     SHORTEST_STEP,
     AxisName,
     AxisNames,
@@ -24,11 +27,14 @@ from tissue.scenario.values import (
     FieldName,
     Finite,
     FixedStep,
+    Interval,
     Length,
     Lengths,
+    Moment,
     Names,
     Permeability,
     PositiveLength,
+    Ramp,
     Ranges,
     Shape,
     Share,
@@ -39,6 +45,8 @@ from tissue.scenario.values import (
     as_text,
     as_tuple,
 )
+
+_INTERVAL = f"a time between {SHORTEST_STEP} and {LONGEST_TIME:g} day"
 
 
 class Table(BaseModel):
@@ -51,9 +59,7 @@ class RunTable(Table):
     """[run]."""
 
     preset: Literal["mouse", "human"] = Field(default="mouse", description="'mouse' or 'human'")
-    duration: Time = Field(
-        ge=SHORTEST_STEP, description=f"a time of at least {SHORTEST_STEP} day, e.g. '28 day'"
-    )
+    duration: Interval = Field(description=f"{_INTERVAL}, e.g. '28 day'")
     step: FixedStep | Literal["adaptive"] = Field(
         default="adaptive",
         description=(
@@ -127,7 +133,7 @@ class GeometryTable(Table):
     synthetic: SyntheticTable | None = Field(default=None, description="a table")
 
 
-_CONCENTRATION = "a concentration >= 0, e.g. '3.5 pM'"
+_CONCENTRATION = "a concentration >= 0, e.g. '3.5 pM' or '61 pg/mL'"
 _FACTOR = "a number from 0 to 100, e.g. 1.5"
 _SWITCH = "true or false"
 
@@ -138,11 +144,13 @@ class EstrogenTable(Table):
     loss: Annotated[float, Field(ge=0, le=1)] = Field(
         default=1.0, description="a number from 0 (none) to 1 (ovariectomy)"
     )
-    onset: Time = Field(default=0.0, ge=0, description="a time >= 0, e.g. '0 day'")
-    ramp: Time = Field(
+    onset: Moment = Field(
+        default=0.0, description=f"a time >= 0 and at most {LONGEST_TIME:g} day, e.g. '0 day'"
+    )
+    ramp: Ramp = Field(
         default=0.0,
-        ge=0,
-        description="a time >= 0, e.g. '2 year' for menopause, '0 day' for surgery",
+        description=f"a time from {SHORTEST_STEP} to {LONGEST_TIME:g} day, e.g. '2 year' for "
+        "menopause, or '0 day' for surgery",
     )
 
 
@@ -250,9 +258,10 @@ class TherapyTable(Table):
         description="an amount, e.g. '60 mg', or one per body weight, e.g. '1 mg/kg'"
     )
     times: Times | None = Field(
-        default=None, min_length=1, description="a list of times, e.g. ['0 day', '182 day']"
+        default=None,
+        description=f"a list of 1 to {MOST_DOSES} times, e.g. ['0 day', '182 day']",
     )
-    every: Time | None = Field(default=None, gt=0, description="a time > 0, e.g. '1 day'")
+    every: Interval | None = Field(default=None, description=f"{_INTERVAL}, e.g. '1 day'")
     start: Time | None = Field(default=None, description="a time, e.g. '0 day'")
     stop: Time | None = Field(default=None, description="a time after start, e.g. '365 day'")
 
@@ -260,15 +269,23 @@ class TherapyTable(Table):
 class OutputTable(Table):
     """[output]."""
 
-    snapshots: Time | None = Field(default=None, gt=0, description="a time > 0, e.g. '7 day'")
-    checkpoints: Time | None = Field(
-        default=None, gt=0, description="a time > 0 in the simulation, e.g. '5 day'"
+    snapshots: Interval | None = Field(default=None, description=f"{_INTERVAL}, e.g. '7 day'")
+    checkpoints: Interval | None = Field(
+        default=None, description=f"{_INTERVAL} in the simulation, e.g. '5 day'"
     )
     checkpoint_every_wall: Time = Field(
-        default=30 / 1440, gt=0, description="a time > 0 on the clock on the wall, e.g. '30 min'"
+        default=30 / 1440,
+        gt=0,
+        le=LONGEST_TIME,
+        description=f"a time > 0 and at most {LONGEST_TIME:g} day on the clock on the wall, e.g. "
+        "'30 min'",
     )
     keep_every: int = Field(
-        default=0, ge=0, description="a whole number >= 0: every so many checkpoints are kept"
+        default=0,
+        ge=0,
+        le=LARGEST_COUNT,
+        description=f"a whole number >= 0 and at most {LARGEST_COUNT}: every so many checkpoints "
+        "are kept",
     )
     morphometry: bool = Field(default=False, description=_SWITCH)
     fields: Names = Field(

@@ -1,12 +1,14 @@
 """Values of a run file: what each kind of key may be, read with its unit."""
 
 import difflib
+import re
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from tissue import units
+from tissue.errors import shown
 
 FieldName = Literal[
     "bone_volume_fraction",
@@ -29,6 +31,21 @@ SHORTEST_STEP = 0.001
 LONGEST_STEP = 14.0
 """Longest step [day]: osteoclasts, which live one to two weeks, must be seen to come and go."""
 
+LONGEST_TIME = 73050.0
+"""Longest time that a run may take or name [day]: 200 years, longer than any life."""
+
+MOST_SNAPSHOTS = 100_000
+"""Of a run: more files than that in one folder are of no use to anybody."""
+
+MOST_DOSES = 1_000_000
+"""Of all drugs of a run: one every two minutes for 200 weeks, which is as good as an infusion."""
+
+LARGEST_NUMBER = 10**30
+"""Without a unit, to be told apart from what nobody means."""
+
+LARGEST_COUNT = 10**9
+"""Of voxels along an axis, or of checkpoints."""
+
 HIGHEST_ACCURACY, LOWEST_ACCURACY = 1e-5, 0.05
 
 
@@ -36,12 +53,25 @@ def _in(unit: str) -> BeforeValidator:
     """Read a quantity with its unit into a number of `unit`."""
 
     def read(value: object) -> float:
-        # Numbers go the same way, so that their error names the missing unit.
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise ValueError(f"{value!r} is not a quantity with a unit")
-        return units.parse(str(value), unit)
+        return units.parse(_written(value, "a quantity"), unit)
 
     return BeforeValidator(read, json_schema_input_type=str)
+
+
+def _written(value: object, what: str) -> str:
+    """The text of a quantity; numbers go the same way, so that their error names the unit."""
+    # Python refuses to write out a number of thousands of digits
+    huge = isinstance(value, int) and abs(value) > LARGEST_NUMBER
+    if isinstance(value, bool) or huge or not isinstance(value, str | int | float):
+        raise ValueError(f"{shown(value)} is not {what} with a unit")
+    return str(value)
+
+
+def as_times(value: object) -> object:
+    """A list of times [day]; reading stops at the first that is wrong, however many there are."""
+    if not isinstance(value, list | tuple) or not 0 < len(value) <= MOST_DOSES:
+        return None  # no list of times, so that what was given is refused
+    return tuple(units.parse(_written(time, "a time"), "day") for time in value)
 
 
 def as_tuple(value: object) -> object:
@@ -56,19 +86,29 @@ def as_text(value: object) -> object:
 
 def _ordered(value: tuple[int, int]) -> tuple[int, int]:
     if not 0 <= value[0] < value[1]:
-        raise ValueError(f"{list(value)} is not a range")
+        raise ValueError(f"{shown(list(value))} is not a range")
     return value
 
 
 def _distinct(value: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(value)) < len(value):
-        raise ValueError(f"{list(value)} names one twice")
+        raise ValueError(f"{shown(list(value))} names one twice")
     return value
 
 
 def _in_order(value: tuple[str, ...]) -> tuple[str, ...]:
     # the same box, however its axes are listed
     return tuple(axis for axis in get_args(AxisName) if axis in value)
+
+
+_PER_KG = re.compile(r"g(?:rams?|s)?[\s/·⋅*(]*k(?:ilo)?g", re.IGNORECASE)
+"""A mass over or times one in kg: a dose per body weight."""
+
+
+def _none_or_long(value: float) -> float:
+    if 0 < value < SHORTEST_STEP:
+        raise ValueError(f"{value:g} day is shorter than any step of a run")
+    return value
 
 
 class Dose(NamedTuple):
@@ -80,14 +120,27 @@ class Dose(NamedTuple):
 
 def as_dose(value: object) -> Dose:
     """An amount, or one per body weight."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(f"{value!r} is not a dose with a unit")
-    text = str(value)
-    per_kg = text.rstrip().endswith("kg") and "/" in text
-    dose = Dose(units.parse(text, "mg/kg" if per_kg else "mg"), per_kg)
+    text = _written(value, "a dose")
+    per_kg = bool(_PER_KG.search(text))
+    unit = "mg/kg" if per_kg else "mg"
+    try:
+        dose = Dose(units.parse(text, unit), per_kg)
+    except units.UnitError:
+        _refuse_rate(text, f"{unit}/day")
+        raise
     if not dose.amount > 0:
-        raise ValueError(f"{text!r} is no dose")
+        raise ValueError(f"{shown(text)} is no dose")
     return dose
+
+
+def _refuse_rate(text: str, unit: str) -> None:
+    try:
+        units.parse(text, unit)
+    except units.UnitError:
+        return
+    raise ValueError(
+        f"{shown(text)} is a dose over time: give one dose, and every for how often it is given"
+    )
 
 
 def as_drug(value: object) -> object:
@@ -96,7 +149,7 @@ def as_drug(value: object) -> object:
     if isinstance(value, str) and value not in names:
         near = difflib.get_close_matches(value.lower(), names, n=1, cutoff=0.5)
         raise ValueError(
-            f"{value!r} is not a known drug" + (f", did you mean {near[0]}?" if near else "")
+            f"{shown(value)} is not a known drug" + (f", did you mean {near[0]}?" if near else "")
         )
     return value
 
@@ -107,13 +160,17 @@ Permeability = Annotated[float, _in("um/day")]
 Length = Annotated[float, _in("um")]
 Share = Annotated[float, _in("1")]
 Concentration = Annotated[float, _in("pM")]
+Interval = Annotated[Time, Field(ge=SHORTEST_STEP, le=LONGEST_TIME)]
+Moment = Annotated[Time, Field(ge=0, le=LONGEST_TIME)]
+Ramp = Annotated[Moment, AfterValidator(_none_or_long)]
 FixedStep = Annotated[Time, Field(ge=SHORTEST_STEP, le=LONGEST_STEP)]
 PositiveLength = Annotated[Length, Field(gt=0)]
 Lengths = Annotated[
     tuple[PositiveLength, PositiveLength, PositiveLength], BeforeValidator(as_tuple)
 ]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Range = Annotated[tuple[int, int], BeforeValidator(as_tuple), AfterValidator(_ordered)]
+Count = Annotated[int, Field(le=LARGEST_COUNT)]
+Range = Annotated[tuple[Count, Count], BeforeValidator(as_tuple), AfterValidator(_ordered)]
 Ranges = Annotated[tuple[Range, Range, Range], BeforeValidator(as_tuple)]
 Voxels = Annotated[int, Field(ge=4, le=4096)]
 Shape = Annotated[tuple[Voxels, Voxels, Voxels], BeforeValidator(as_tuple)]
@@ -125,5 +182,5 @@ AxisNames = Annotated[
     AfterValidator(_distinct),
     AfterValidator(_in_order),
 ]
-Times = Annotated[tuple[Time, ...], BeforeValidator(as_tuple)]
+Times = Annotated[tuple[float, ...], BeforeValidator(as_times)]
 Names = Annotated[tuple[FieldName, ...], BeforeValidator(as_tuple), AfterValidator(_distinct)]

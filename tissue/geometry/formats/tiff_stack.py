@@ -133,7 +133,8 @@ def image_of(contents: Contents, program: str, pages: Sequence[Page], told: Desc
     unlike = tuple(page.name for page in pages if page.layout.kind != kind)
     layout = stack[0].layout
     line = told.line
-    if line is not None and layout.coding.dtype == np.uint8 and _is_mask(stack):
+    # a single slice may be one of a stack, and of one value where it lies outside of the bone
+    if line is not None and layout.coding.dtype == np.uint8 and len(stack) > 1 and _is_mask(stack):
         line = None
     labels = layout.coding.dtype == np.dtype(bool) or line is not told.line
     letters, sizes = _axes(told.axes, len(stack), layout)

@@ -1,0 +1,286 @@
+"""Folders: the slices of a DICOM series, or a stack of TIFF, BMP, PNG or JPEG slices."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tissue.errors import InputError
+from tissue.geometry.formats import dicom, skyscan, slices, tiff
+from tissue.geometry.formats.numbering import (
+    Stack,
+    base_of,
+    copies_in,
+    minus_for_all,
+    stacks_of,
+)
+from tissue.geometry.formats.slices import TOLERANCE, Slices
+from tissue.geometry.image import Image, Inventory, Parts, Spacing, listed, refused, unreadable
+
+SUFFIXES = (".tif", ".tiff", ".bmp", ".png", ".jpg", ".jpeg")
+"""Endings of the names of slices, in lower case."""
+HIDDEN = ("thumbs.db", "desktop.ini")
+"""Files that Windows keeps in folders; those of other systems begin with a dot."""
+OVERVIEWS, SHARE = 3, 4
+"""Pictures beside slices that may be overviews: at most 3, and no more than a quarter of them."""
+
+
+@dataclass(frozen=True)
+class Entries:
+    """What lies in a folder.
+
+    Attributes:
+        folder: the folder.
+        pictures: files that may be slices.
+        dicom: DICOM files.
+        others: other files.
+        names: names of what cannot be a slice: hidden files, previews, folders.
+    """
+
+    folder: Path
+    pictures: tuple[Path, ...]
+    dicom: tuple[Path, ...]
+    others: tuple[Path, ...]
+    names: tuple[str, ...]
+
+
+def read(folder: Path, series: str | None) -> Image:
+    """The volume whose slices lie in a folder; folders in it are not searched.
+
+    Args:
+        folder: the folder.
+        series: identifier of a DICOM series, or the beginning of the names of a stack; needed
+            where the folder holds several.
+
+    Raises:
+        InputError: the folder holds no slices, slices of several volumes, or not all slices.
+    """
+    entries = _entries(folder)
+    if entries.dicom:
+        return _dicom(entries, series)
+    if not entries.pictures:
+        raise refused(
+            folder,
+            "holds neither TIFF, BMP, PNG or JPEG slices nor DICOM; it holds:"
+            f" {listed([file.name for file in entries.others] + list(entries.names)) or 'nothing'};"
+            " give the folder of the slices, or the image file itself",
+        )
+    if (found := _set(entries)) is not None:
+        return found
+    stack, left = _chosen(entries, series)
+    _refuse_trouble(folder, stack)
+    return _image(entries, stack, left)
+
+
+def _entries(folder: Path) -> Entries:
+    try:
+        inside = sorted(folder.iterdir())
+        dicom_files = dict.fromkeys(dicom.files_in(folder))
+    except OSError as error:
+        raise unreadable(folder, error.strerror) from error
+    pictures: list[Path] = []
+    others: list[Path] = []
+    names: list[str] = []
+    empty: list[str] = []
+    for entry in inside:
+        if entry.name.startswith(".") or entry.name.lower() in HIDDEN:
+            names.append(entry.name)
+        elif not entry.is_file():
+            names.append(f"folder {entry.name}" if entry.is_dir() else entry.name)
+        elif entry in dicom_files:
+            continue
+        elif slices.format_of(entry):
+            if skyscan.PREVIEW.search(base_of(entry)):
+                names.append(entry.name)
+            else:
+                pictures.append(entry)
+        elif entry.suffix.lower() in SUFFIXES:
+            empty.append(entry.name)
+        else:
+            others.append(entry)
+    if empty:
+        raise refused(
+            folder,
+            f"holds files that are called like slices and do not begin like them: {listed(empty)};"
+            " copy them again from their source, or move them away",
+        )
+    root = folder.resolve()
+    out = [file.name for file in pictures if not file.resolve().is_relative_to(root)]
+    if out:
+        raise refused(
+            folder,
+            f"holds links that lead out of it: {listed(out)}; put the slices themselves there",
+        )
+    return Entries(folder, tuple(pictures), tuple(dicom_files), tuple(others), tuple(names))
+
+
+def _dicom(entries: Entries, series: str | None) -> Image:
+    """The series of a folder of DICOM files, which may hold a few pictures beside them."""
+    count = len(entries.pictures)
+    if count > OVERVIEWS or count * SHARE > len(entries.dicom):
+        raise refused(
+            entries.folder,
+            f"holds {len(entries.dicom)} DICOM files ({entries.dicom[0].name}, ...) and"
+            f" {count} pictures ({listed([file.name for file in entries.pictures], 3)}); put the"
+            " slices you mean into a folder of their own",
+        )
+    return dicom.read_series(entries.folder, series)
+
+
+def _set(entries: Entries) -> Image | None:
+    """The image of a set of OME-TIFF files; None where the slices are none."""
+    tiffs = [file for file in entries.pictures if slices.format_of(file) == "TIFF"]
+    if not tiffs:
+        return None
+    files = tiff.files_of(tiffs[0])
+    if len(files) == 1:
+        return None
+    strange = [file.name for file in entries.pictures if file not in files]
+    image = tiff.read(tiffs[0])
+    ignored = (*image.inventory.ignored, *_left_alone(entries, ()))
+    parts = (
+        *image.inventory.parts,
+        Parts("pictures", len(entries.pictures), len(files), tuple(strange)),
+    )
+    told = replace(image.inventory, parts=parts, ignored=ignored)
+    return replace(image, file=entries.folder, inventory=told)
+
+
+def _chosen(entries: Entries, series: str | None) -> tuple[Stack, list[Path]]:
+    """The stack that is meant, and the other pictures, which may be left alone."""
+    stacks = stacks_of(entries.pictures)
+    if series is not None:
+        return _named(entries.folder, stacks, series)
+    first = stacks[0]
+    if len(stacks) == 1:
+        return first, []
+    if set(first.files) == set(stacks[1].files):
+        raise refused(
+            entries.folder,
+            "holds slices whose names can be read as whole numbers and as decimal ones"
+            f" ({first.files[0].name}, ...), in two orders; number them with whole numbers alone",
+        )
+    rest = [file for stack in stacks[1:] for file in stack.files]
+    if copies := copies_in(rest):
+        raise refused(
+            entries.folder,
+            "holds copies of slices that a file manager made:"
+            f" {listed([file.name for file in copies])}; move them away",
+        )
+    few = len(rest) <= OVERVIEWS and len(rest) * SHARE <= len(first.files)
+    if few and all(_is_overview(file, first) for file in rest):
+        return first, rest
+    names = [f"{stack.stem} ({len(stack.files)} files)" for stack in stacks]
+    raise refused(
+        entries.folder,
+        f"holds several stacks of slices: {listed(names)}; choose one with"
+        f' series = "{first.stem}", or put its slices into a folder of their own',
+    )
+
+
+def _named(folder: Path, stacks: Sequence[Stack], series: str) -> tuple[Stack, list[Path]]:
+    wanted = series.lower().strip("*")
+    fits = [
+        stack
+        for stack in stacks
+        if wanted in (stack.stem.lower().strip("*"), stack.stem.lower().partition("*")[0])
+        or series.lower() == stack.stem.lower()
+    ]
+    if len(fits) != 1:
+        names = [f"{stack.stem} ({len(stack.files)} files)" for stack in stacks]
+        raise InputError(
+            f"[geometry] series: {series!r} names {len(fits)} of the stacks of slices in"
+            f" {folder.name}: {listed(names)}; give the name of one of them as it stands here."
+        )
+    return fits[0], [file for stack in stacks if stack is not fits[0] for file in stack.files]
+
+
+def _is_overview(file: Path, stack: Stack) -> bool:
+    """Whether a picture beside a stack is no slice of it: it has no number, or another shape."""
+    if not any(sign.isdigit() for sign in base_of(file)):
+        return True
+    try:
+        return slices.opened([file]).shape != slices.opened(stack.files[:1]).shape
+    except InputError:
+        return False
+
+
+def _refuse_trouble(folder: Path, stack: Stack) -> None:
+    if len(stack.files) < 2:
+        raise refused(
+            folder,
+            f"holds one slice ({stack.files[0].name}); give a folder of all slices, or the image"
+            " file itself",
+        )
+    if trouble := stack.trouble():
+        raise refused(folder, trouble)
+    if minus_for_all(stack):
+        raise refused(
+            folder,
+            f"holds slices that are all numbered with a minus ({stack.files[0].name}, ...), so that"
+            " their order is not clear; number them without",
+        )
+
+
+def _image(entries: Entries, stack: Stack, left: Sequence[Path]) -> Image:
+    found = slices.opened(stack.files)
+    rows, columns = found.shape[1:]
+    told = found.first.inventory
+    log = skyscan.log_beside(stack, entries.others)
+    spacing, assumed, doubts = found.spacing, list(found.assumed), []
+    program = f"folder of {' and '.join(found.kinds)} slices"
+    if log is not None:
+        said = skyscan.told_by(log, stack, rows, columns)
+        program = f"SkyScan {program} with {log.file.name}"
+        assumed += said.assumed
+        doubts += [*said.doubts, *_conflict(found, log, said.spacing)]
+        spacing = said.spacing if said.spacing[0] is not None else spacing
+    assumed += _on_numbers(stack)
+    used = None if log is None else log.file
+    return Image(
+        file=entries.folder,
+        shape=found.shape,
+        dtype=found.first.dtype,
+        reader=found.voxels,
+        inventory=Inventory(
+            f"{program}, {stack.files[0].name} to {stack.files[-1].name}",
+            parts=(Parts("slices", len(stack.files), len(stack.files)),),
+            spacing_unit="um" if log is not None else told.spacing_unit,
+            calibration=told.calibration,
+            ignored=(*found.ignored, *_left_alone(entries, left, used)),
+            assumed=tuple(assumed),
+            doubts=tuple(doubts),
+        ),
+        spacing=spacing,
+        unit=found.first.unit,
+        labels=found.first.labels,
+    )
+
+
+def _left_alone(entries: Entries, left: Sequence[Path], used: Path | None = None) -> list[str]:
+    """Names of everything in the folder that is no part of the volume."""
+    others = [file.name for file in entries.others if file != used]
+    return [*(file.name for file in left), *others, *entries.names]
+
+
+def _conflict(found: Slices, log: skyscan.Log, spacing: Spacing) -> list[str]:
+    """Doubt about slices that write other edges than their log."""
+    for axis, one, other in zip("zyx", found.spacing, spacing, strict=True):
+        if one is not None and other is not None and abs(one - other) > TOLERANCE * other:
+            return [
+                f"has slices that write an edge of {one:g} um along {axis}, and its log"
+                f" ({log.file.name}) {other:g} um; correct the one that is wrong"
+            ]
+    return []
+
+
+def _on_numbers(stack: Stack) -> list[str]:
+    """Sentences on numbers that are not simply one after the other."""
+    step = stack.steps[0]
+    if step == 1:
+        return []
+    if step.denominator > 1 or any(number < 0 for number in stack.numbers):
+        return [
+            f"the names of the slices hold positions {float(step):g} apart: they give the order,"
+            " and no voxel size"
+        ]
+    return [f"the numbers of the slices are {float(step):g} apart: none is taken as missing"]

@@ -153,8 +153,14 @@ def axes_of(
         notes.assumed.append(
             f"axis {number + 1} of {what} has no name: it is taken as {missing[0]}"
         )
+    if "a" in found or "" in found:
+        raise refused(
+            file,
+            f"names the axes of {what} {listed(list(names))}, which are not those of a volume;"
+            " save a volume with the axes z, y, x, or correct the names",
+        )
     if sorted(found) != ["x", "y", "z"]:
-        return Axes(tuple(kept), "".join(letter or "q" for letter in found))
+        return Axes(tuple(kept), "".join(found))
     return Axes(tuple(kept[found.index(letter)] for letter in "zyx"), "zyx")
 
 
@@ -205,7 +211,18 @@ def positions(
             f"has uneven positions along {axis}; save it anew with slices at even steps"
         )
         return None
-    return Positions(float(step) * scale, float(places[0]) * scale, unit)
+    doubt = 4 * (digit or float(np.finfo(np.float64).eps)) * float(np.max(np.abs(places)))
+    return Positions(
+        _shortest(float(step), doubt / max(1, count - 1)) * scale,
+        _shortest(float(places[0]), doubt) * scale,
+        unit,
+    )
+
+
+def _shortest(number: float, doubt: float) -> float:
+    """The number with the fewest digits that is as good: 0.02 where rounding left 0.02000001."""
+    found = (float(f"{number:.{digits}g}") for digits in range(1, 17))
+    return next((each for each in found if abs(each - number) <= doubt), number) + 0.0
 
 
 def by_positions(found: Sequence[Positions | None]) -> tuple[Spacing, str, Frame | None]:

@@ -123,7 +123,7 @@ def _choice(file: Path, tree: Tree, dataset: str | None) -> tuple[str, list[str]
     held = [f"{name} ({' x '.join(map(str, node.shape or ()))})" for name, node in found]
     raise refused(
         file,
-        f"holds no 3-D dataset{_told(tree)}, but {listed(held) or 'nothing'}; save the volume as"
+        f"holds no 3-D dataset, but {listed(held) or 'nothing'}{_told(tree)}; save the volume as"
         " one dataset with the axes z, y, x",
     )
 
@@ -133,7 +133,8 @@ def _is_volume(node: h5py.Dataset) -> bool:
 
 
 def _told(tree: Tree) -> str:
-    return f" ({listed(tree.broken)})" if tree.broken else ""
+    """Links that could not be followed, for the end of a sentence."""
+    return f"; {', '.join(tree.broken[:3])}" if tree.broken else ""
 
 
 def _named(file: Path, tree: Tree, path: str) -> h5py.Dataset:

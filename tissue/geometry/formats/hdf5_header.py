@@ -82,6 +82,8 @@ def header_of(file: Path, tree: Tree, dataset: h5py.Dataset) -> Header:
     what = f"dataset {shortened(dataset.name.strip('/'))}"
     scales = _scales(tree, dataset, own)
     names = _axis_names(dataset, own, scales)
+    if _is_itk(dataset) and dataset.ndim == 3:
+        names = ["z", "y", "x"]
     if text(own.get("IMAGE_SUBCLASS")) == "IMAGE_TRUECOLOR":  # of the HDF5 image specification
         names = ["c", "y", "x"] if "PLANE" in text(own.get("INTERLACE_MODE")) else ["y", "x", "c"]
     _doubt_projections(tree, dataset, notes)
@@ -127,7 +129,7 @@ def _place(
     if text(tree.root.attrs.get("format", b"")) == SNAPSHOT:
         return _snapshot(tree, notes)
     siblings = attributes_of(dataset.parent) if dataset.parent is not None else {}
-    if dataset.name.endswith("/VoxelData") and "Spacing" in dataset.parent:
+    if _is_itk(dataset):
         return _itk(file, tree, dataset, notes)
     if "element_size_um" in own:
         return "HDF5", *element_size(own, dataset.ndim, axes, notes), None
@@ -157,6 +159,10 @@ def _snapshot(tree: Tree, notes: Notes) -> Place:
         matrix = np.asarray(image["Direction"], float).reshape(3, 3)
         frame = _frame(np.asarray(image["Origin"], float), matrix, notes)
     return "HDF5 (snapshot of tissue)", edges(spacing), "um", frame
+
+
+def _is_itk(dataset: h5py.Dataset) -> bool:
+    return dataset.name.endswith("/VoxelData") and "Directions" in dataset.parent
 
 
 def _itk(file: Path, tree: Tree, dataset: h5py.Dataset, notes: Notes) -> Place:

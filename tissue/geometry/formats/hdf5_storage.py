@@ -4,6 +4,7 @@ HDF5 gives fill values, without a word, for what was never written, for a source
 for sources of which too many would have to be open.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import product
@@ -21,6 +22,9 @@ Ranges = tuple[slice, ...]
 
 SELF = "."
 """Name by which a virtual dataset takes data from its own file."""
+
+PREFIXES = ("HDF5_VDS_PREFIX", "HDF5_EXT_PREFIX")
+"""Environment variables that name the folder in which HDF5 looks for other files first."""
 
 DEEPEST = 8
 """Virtual datasets that may be made of one another."""
@@ -44,6 +48,12 @@ def refuse_elsewhere(tree: Tree, dataset: h5py.Dataset, depth: int = 0) -> None:
     if not dataset.is_virtual:
         _refuse_filters(dataset)
         return
+    prefix = next((name for name in PREFIXES if os.environ.get(name)), None)
+    if prefix:
+        raise Foreign(
+            f"is a virtual dataset, and the environment variable {prefix} leads HDF5 to files"
+            " elsewhere; unset it"
+        )
     if depth > DEEPEST:
         raise Foreign("is made of virtual datasets that go round in a circle; make it one dataset")
     sources = dataset.virtual_sources()
@@ -106,9 +116,7 @@ def parts_of(tree: Tree, dataset: h5py.Dataset, box: Ranges) -> Iterator[Ranges]
     if not dataset.is_virtual:
         yield box
         return
-    bounds = [
-        (each.file_name, *each.vspace.get_select_bounds()) for each in dataset.virtual_sources()
-    ]
+    bounds = [(each.file_name, *_bounds(each.vspace)) for each in dataset.virtual_sources()]
     waiting = [box]
     while waiting:
         part = waiting.pop()
@@ -154,14 +162,18 @@ def _refuse_source_in(tree: Tree, file: h5py.File, source: Any, depth: int) -> N
         node = None
     if not isinstance(node, h5py.Dataset):
         raise Foreign(f"takes voxels from {shown}, which is missing; copy that file again")
-    wanted = source.src_space
-    _, last = wanted.get_select_bounds()
-    if node.ndim != len(last) or any(
-        end >= size for end, size in zip(last, node.shape, strict=True)
-    ):
+    space = source.src_space
+    if space.get_select_type() == h5py.h5s.SEL_ALL:  # all of it, however large it was
+        fits = node.size == source.vspace.get_select_npoints()
+    else:
+        _, last = space.get_select_bounds()
+        fits = node.ndim == len(last) and all(
+            end < size for end, size in zip(last, node.shape, strict=True)
+        )
+    if not fits:
         raise Foreign(
-            f"takes voxels from {shown}, which is smaller than promised ({node.shape}); copy that"
-            " file again from its source"
+            f"takes voxels from {shown}, which has another size than promised ({node.shape}); copy"
+            " that file again from its source"
         )
     refuse_elsewhere(tree, node, depth + 1)
     if not node.is_virtual:
@@ -195,6 +207,14 @@ def _covered(shape: tuple[int, ...], spaces: list[h5py.h5s.SpaceID]) -> int:
             int(sizes[axis][number]) for axis, number in enumerate(numbers)
         )
     return total
+
+
+def _bounds(space: h5py.h5s.SpaceID) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """First and last index that a selection holds along each axis."""
+    if space.get_select_type() == h5py.h5s.SEL_ALL:
+        return (0,) * len(space.shape), tuple(size - 1 for size in space.shape)
+    low, high = space.get_select_bounds()
+    return tuple(low), tuple(high)
 
 
 def _indices(shape: tuple[int, ...], space: h5py.h5s.SpaceID) -> Iterator[np.ndarray]:

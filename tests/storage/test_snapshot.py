@@ -30,8 +30,8 @@ GRID = Grid((20, 33, 47), 8.2, (100.0, 20.0, 3.0))  # all different, larger than
 
 def ball(grid: Grid) -> NDArray[np.float32]:
     z, y, x = np.ogrid[tuple(slice(0, count) for count in grid.shape)]
-    centre = [0.5 * (count - 1) for count in grid.shape]
-    distance = np.sqrt((z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2)
+    center = [0.5 * (count - 1) for count in grid.shape]
+    distance = np.sqrt((z - center[0]) ** 2 + (y - center[1]) ** 2 + (x - center[2]) ** 2)
     return np.clip(8.0 - distance, 0, 1).astype(np.float32)
 
 
@@ -130,7 +130,7 @@ def test_itk_has_the_axes_in_the_right_order(snapshot: Path) -> None:
     np.testing.assert_array_equal(SimpleITK.GetArrayFromImage(image), ball(GRID))
 
 
-def test_scales_are_voxel_centres(snapshot: Path) -> None:
+def test_scales_are_voxel_centers(snapshot: Path) -> None:
     with h5py.File(snapshot) as file:
         bone = file["VTKHDF/PointData/bone_volume_fraction"]
         for axis, name in enumerate("zyx"):

@@ -50,7 +50,7 @@ def _directions() -> NDArray[np.float64]:
 def _intercepts(mask: Mask, direction: NDArray[np.float64], rng: np.random.Generator) -> float:
     """Changes between bone and marrow per length along lines of one direction [1/voxel]."""
     shape = np.array(mask.shape)
-    samples = int(0.5 * shape.min() / STRIDE)
+    samples = max(2, int(0.5 * shape.min() / STRIDE))  # a line has two ends, also in a thin slab
     steps = STRIDE * np.arange(samples)[:, None] * direction
     lowest, highest = steps.min(axis=0), steps.max(axis=0)
     starts = rng.uniform(-lowest, shape - highest, (LINES, 3))

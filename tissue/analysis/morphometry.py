@@ -137,13 +137,16 @@ def _pairs(mask: Mask, step: Sequence[int]) -> Mask:
 
 
 def structure_model_index(bone: Field) -> float:
-    """0 for plates, 3 for rods, 4 for balls; less where surfaces are hollow.
+    """Shape of the surface: 0 for plates, 3 for rods, 4 for balls; less where it is hollow.
 
-    The growth of the surface with an offset, 6 V S' / S^2. Faces of the box are no surface.
+    The growth of the surface with an offset, 6 V S' / S^2. Faces of the box are no surface; nan
+    where the bone is too thin to have one at half a bone volume fraction.
 
     References:
         Hildebrand and Ruegsegger 1997, Comput Methods Biomech Biomed Engin 1:15.
     """
+    if not bone.min() < LEVEL < bone.max():
+        return float("nan")
     vertices, faces, normals, _ = marching_cubes(
         np.asarray(bone, np.float32), LEVEL, gradient_direction="descent"
     )

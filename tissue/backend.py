@@ -38,7 +38,7 @@ def start() -> None:
     except Exception as error:  # RuntimeError, AssertionError and others, by the version of JAX
         asked = [f"{name} = {os.environ[name]!r}" for name in CHOICE if os.environ.get(name)]
         # JAX adds advice of its own, in parentheses
-        reason = f"{error}".partition(" (set ")[0].strip()
+        reason = f"{error}".partition(" (set ")[0].strip(" .")
         told = f" ({reason})" if reason else ""
         if asked:
             raise RunError(

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from tissue.errors import InputError
@@ -41,13 +42,14 @@ def prepare_folder(folder: Path, overwrite: bool) -> None:
                 f"{folder} already holds a run ({made[0].name}); choose another folder with --out "
                 "or replace it with --overwrite"
             )
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        probe = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
     except OSError as error:
         raise InputError(
             f"the output folder {folder} cannot be written to ({error.strerror}); "
             "choose another with --out"
         ) from None
+    with suppress(OSError):  # it holds nothing that could be lost
+        probe.close()
 
 
 def spare_input(config: RunConfig, folder: Path) -> None:

@@ -35,12 +35,16 @@ EXTRA_AXES = "tcuv"
 
 def unpacked_head(raw: bytes, size: int) -> bytes:
     """First bytes of a file, unpacked where it starts as gzip; as they are where that fails."""
-    if not raw.startswith(GZIP):
-        return raw[:size]
+    head = b""
+    rest = raw
     try:
-        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(raw, size)
+        while rest.startswith(GZIP) and len(head) < size:
+            unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            head += unpacker.decompress(rest, size - len(head))
+            rest = unpacker.unused_data  # the next member of the file
     except zlib.error:
-        return raw[:size]
+        pass
+    return head or raw[:size]
 
 
 def is_nifti(head: bytes) -> bool:

@@ -39,14 +39,16 @@ class Calibration:
         return f"{self.slope:.9g} * stored {sign} {abs(self.offset):.9g}"
 
     def dtype(self, stored: np.dtype) -> np.dtype:
-        """Type of the gray values: float32 where it holds the stored numbers exactly."""
-        if stored.kind in "iu":
-            limits = np.iinfo(stored)
-            fine = max(-limits.min, limits.max) <= EXACT
-        elif stored.kind == "f":
-            fine = stored.itemsize <= 4
-        else:  # no real numbers, which the gate refuses
+        """Type of the gray values: float32 where it holds each stored number apart."""
+        if stored.kind not in "iuf":  # no real numbers, which the gate refuses
             return stored
+        single = np.finfo(np.float32)
+        fine = float(single.tiny) <= abs(self.slope) <= float(single.max) / EXACT
+        if stored.kind == "f":
+            fine = fine and stored.itemsize <= 4
+        elif fine:
+            limits = np.iinfo(stored)
+            fine = max(-limits.min, limits.max) + abs(self.offset / self.slope) <= EXACT
         return np.dtype(np.float32 if fine else np.float64)
 
 

@@ -1,0 +1,198 @@
+"""Volumes for the tests of NIfTI, NRRD and MetaImage, and what other programs read in them."""
+
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from storage.places import DIRECTIONS, ORIGIN_MM
+
+from tissue.errors import InputError
+from tissue.geometry.gate import admit
+from tissue.geometry.image import Image
+
+SHAPE = (6, 7, 8)
+EDGES_MM = (0.008, 0.01, 0.0125)
+"""Edges (x, y, z) of a voxel [mm]."""
+
+EDGES = (12.5, 10.0, 8.0)
+"""The same (z, y, x) [um]."""
+
+TYPES = ("u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8")
+SLOWEST = 10.0
+"""Longest time that a damaged file may take [s]."""
+
+Reader = Callable[[Path], Image]
+
+
+def gray(dtype: str = "i2") -> np.ndarray:
+    """Numbers that use the range of a type and differ along each axis [z, y, x]."""
+    kind = np.dtype(dtype)
+    rng = np.random.default_rng(20)
+    if kind.kind == "f":
+        return rng.normal(0, 1000, SHAPE).astype(kind)
+    limits = np.iinfo(kind)
+    return rng.integers(limits.min, limits.max, SHAPE, dtype=kind.newbyteorder("="), endpoint=True)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What another program reads in a file: all in the order (z, y, x), um and LPS."""
+
+    values: np.ndarray
+    edges: np.ndarray
+    origin: np.ndarray
+    direction: np.ndarray
+
+
+def by_itk(file: Path, micrometers: float = 1e3) -> Told:
+    """A file as SimpleITK reads it; `micrometers` is its unit, which SimpleITK does not know."""
+    image = sitk.ReadImage(str(file))
+    axes = image.GetDimension()
+    return Told(
+        sitk.GetArrayFromImage(image),
+        np.array(image.GetSpacing()[::-1]) * micrometers,
+        np.array(image.GetOrigin()[::-1]) * micrometers,
+        np.array(image.GetDirection()).reshape(axes, axes)[::-1, ::-1],
+    )
+
+
+def by_nibabel(file: Path) -> Told:
+    """A NIfTI file as nibabel reads it."""
+    image = nib.load(file)
+    unit = {0: 1e3, 1: 1e6, 2: 1e3, 3: 1.0}[int(image.header["xyzt_units"]) & 7]
+    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ image.affine
+    columns = affine[:3, :3]
+    values = np.asarray(image.dataobj)
+    while values.ndim > 3 and values.shape[-1] == 1:
+        values = values[..., 0]
+    return Told(
+        values.T,
+        np.array(image.header.get_zooms()[:3], float)[::-1] * unit,
+        affine[2::-1, 3] * unit,
+        (columns / np.linalg.norm(columns, axis=0))[::-1, ::-1],
+    )
+
+
+def opened(read: Reader, file: Path) -> Image:
+    """An image that the gate admits."""
+    return admit(read(file))
+
+
+def refusal(read: Reader, file: Path) -> str:
+    """The sentence that a file is refused with, be it before or while its voxels are read."""
+    with pytest.raises(InputError) as caught:
+        _ = admit(read(file)).values
+    text = str(caught.value)
+    assert "\n" not in text
+    assert "Traceback" not in text
+    return text
+
+
+def check_same(image: Image, told: Told) -> None:
+    """Voxels, edges and place of an image are those that another program reads."""
+    assert image.frame is not None
+    np.testing.assert_array_equal(image.values, told.values)
+    assert image.values.dtype == image.dtype == told.values.dtype.newbyteorder("=")
+    np.testing.assert_allclose(np.array(image.voxel_size), told.edges, rtol=1e-6)
+    np.testing.assert_allclose(image.frame.origin, told.origin, rtol=1e-6, atol=1e-3)
+    np.testing.assert_allclose(image.frame.direction, told.direction, atol=1e-6)
+
+
+def check_crops(image: Image) -> None:
+    """Every crop is that slice of the whole."""
+    nz, ny, nx = image.shape
+    for box in (
+        (slice(0, 1), slice(0, ny), slice(0, nx)),
+        (slice(2, nz - 1), slice(3, 5), slice(1, nx - 2)),
+        (slice(nz - 1, nz), slice(ny - 1, ny), slice(nx - 1, nx)),
+    ):
+        np.testing.assert_array_equal(image.voxels(box), image.values[box])
+
+
+def written_by_itk(file: Path, values: np.ndarray, direction: str = "upright") -> None:
+    """A file that SimpleITK writes, with edges and a place."""
+    image = sitk.GetImageFromArray(values)
+    image.SetSpacing(EDGES_MM)
+    image.SetOrigin(ORIGIN_MM)
+    image.SetDirection(DIRECTIONS[direction].ravel())
+    sitk.WriteImage(image, str(file), useCompression=file.stem.endswith("packed"))
+
+
+def changed(data: bytes, head: int, seed: str) -> bytes:
+    """A file that was cut or changed, most often in its header."""
+    chance = random.Random(seed)
+    damaged = bytearray(data)
+    region = len(data) if chance.random() < 0.2 else head
+    at = chance.randrange(region)
+    kind = chance.choice(("byte", "bit", "cut", "insert", "delete", "swap", "zero"))
+    if kind == "byte":
+        damaged[at] = chance.randrange(256)
+    elif kind == "bit":
+        damaged[at] ^= 1 << chance.randrange(8)
+    elif kind == "cut":
+        del damaged[chance.randrange(len(data)) :]
+    elif kind == "insert":
+        damaged[at:at] = chance.randbytes(chance.randrange(1, 9))
+    elif kind == "delete":
+        del damaged[at : at + chance.randrange(1, 9)]
+    elif kind == "swap":
+        other = chance.randrange(region)
+        damaged[at], damaged[other] = damaged[other], damaged[at]
+    else:
+        damaged[at : at + 4] = bytes(len(damaged[at : at + 4]))
+    return bytes(damaged)
+
+
+def _attempt(read: Reader, file: Path) -> tuple[Image | None, np.ndarray, str]:
+    """An image and its voxels, or the sentence that it is refused with."""
+    try:
+        image = admit(read(file))
+        return image, image.values, ""
+    except InputError as error:
+        return None, np.empty(0), str(error)
+
+
+def check_damaged(
+    read: Reader, file: Path, head: int, independent: Callable[[Path], Told], seeds: Iterable[int]
+) -> int:
+    """Damaged files are refused in one sentence, or give what another program reads.
+
+    Args:
+        read: the reader.
+        file: a good file.
+        head: bytes of its header.
+        independent: the other program.
+        seeds: one a damaged file.
+
+    Returns:
+        The number of files that were not refused.
+    """
+    data = file.read_bytes()
+    damaged = file.with_name(f"damaged_{file.name}")
+    taken = 0
+    for seed in seeds:
+        damaged.write_bytes(changed(data, head, f"{file.name}{seed}"))
+        start = time.monotonic()
+        image, values, sentence = _attempt(read, damaged)
+        assert time.monotonic() - start < SLOWEST
+        assert "\n" not in sentence
+        if image is None:
+            continue
+        taken += 1
+        told = independent(damaged)
+        np.testing.assert_allclose(values, told.values, rtol=1e-5, err_msg=f"seed {seed}")
+        for edge, other in zip(image.spacing, told.edges, strict=True):
+            assert edge is None or edge == pytest.approx(abs(other), rel=1e-5), f"seed {seed}"
+        if image.frame is not None:
+            place = np.abs(np.array(image.frame.origin) - told.origin)
+            assert (place <= 1e-3 + 1e-5 * np.abs(told.origin)).all(), f"seed {seed}"
+            turned = np.abs(np.array(image.frame.direction) - told.direction)
+            # a matrix beside a rotation may be off by half a voxel, see test_nifti.py
+            assert turned.max() < 0.05, f"seed {seed}"
+    return taken

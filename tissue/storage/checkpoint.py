@@ -148,9 +148,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
             time=float(file.attrs["time"]),
             state=_read_arrays(path, held(path, file, "state")),
             healthy=_read_arrays(path, held(path, file, "healthy")),
-            clock={name: float(value) for name, value in file["clock"].attrs.items()},
+            clock={name: float(value) for name, value in held(path, file, "clock").attrs.items()},
             config=str(file.attrs["config"]),
-            provenance={k: str(v) for k, v in file["provenance"].attrs.items()},
+            provenance={k: str(v) for k, v in held(path, file, "provenance").attrs.items()},
         )
 
 

@@ -19,7 +19,7 @@ from tissue.geometry.grid import Grid
 from tissue.storage.deflate import GzipFile
 from tissue.storage.frame import direction_xyz, first_xyz, in_words
 from tissue.storage.publish import close_kept
-from tissue.storage.snapshot import FIELDS, read_snapshot
+from tissue.storage.snapshot import read_snapshot
 
 UM_PER_MM = 1000.0
 
@@ -56,14 +56,11 @@ def export(snapshot: Path, folder: Path, fields: tuple[str, ...], kind: str) -> 
     whole = read_snapshot(snapshot)
     for name in fields:
         whole.refuse_unknown(name)
-    # a name from a file must not become a path
-    known = [name for name in whole.fields if name in FIELDS]
-    for name in fields or whole.fields:
-        if name not in FIELDS:
-            raise InputError(
-                f"{snapshot} holds {printable(name)!r}, which is no field of this program; export"
-                f" the others by name: --fields {','.join(known)}"
-            )
+    if whole.ignored and not fields:
+        raise InputError(
+            f"{snapshot} holds {printable(whole.ignored[0])!r}, which is no field of this program;"
+            f" export the others by name: --fields {','.join(whole.fields)}"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for name in fields or whole.fields:

@@ -3,13 +3,20 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tissue.errors import InputError
+import h5py
+
+from tissue.errors import InputError, printable
 from tissue.storage import checkpoint, snapshot
 from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
+from tissue.storage.checks import number_of
 from tissue.storage.index import FORMAT as INDEX_FORMAT
+from tissue.storage.links import held
 from tissue.storage.reading import opened
-from tissue.storage.snapshot import list_snapshots, read_snapshot
+from tissue.storage.snapshot import DEFAULT_FIELD, list_snapshots, read_snapshot
 from tissue.storage.tables import read_table
+
+SHOWN = 5
+"""Names of unknown fields that are shown."""
 
 
 def describe(path: Path) -> Iterator[str]:
@@ -76,6 +83,10 @@ def _snapshot(path: Path) -> Iterator[str]:
     for name, unit in found.units.items():
         values = found.field(name)
         yield f"{name:24s} {values.min():.4g} .. {values.max():.4g} {unit}"
+    if found.ignored:
+        names = ", ".join(printable(name) for name in found.ignored[:SHOWN])
+        more = f" and {len(found.ignored) - SHOWN} more" if len(found.ignored) > SHOWN else ""
+        yield f"not read    {names}{more}: no fields of this program"
     yield from _provenance(path)
 
 
@@ -90,18 +101,24 @@ def _checkpoint(path: Path) -> Iterator[str]:
 
 def _index(path: Path) -> Iterator[str]:
     with opened(path, _damaged(path)) as file:
-        times = file["time"][()]
-        missing = {
-            source.file_name
-            for source in file["VTKHDF/PointData/bone_volume_fraction"].virtual_sources()
-            if not (path.parent / source.file_name).is_file()
-        }
+        times = [number_of(path, "a time of", time) for time in held(path, file, "time")[()]]
+        points = held(path, held(path, file, "VTKHDF"), "PointData")
+        if not isinstance(points.get(DEFAULT_FIELD, getlink=True), h5py.HardLink) or not times:
+            raise InputError(_damaged(path))
+        names = sorted({source.file_name for source in points[DEFAULT_FIELD].virtual_sources()})
+        for name in names:
+            if not (path.parent / name).resolve().is_relative_to(path.parent.resolve()):
+                raise InputError(
+                    f"{path} takes data from {printable(name)}, which lies outside its folder; make"
+                    " it anew: tissue index RUN"
+                )
+        missing = [printable(name) for name in names if not (path.parent / name).is_file()]
     yield f"index       of {len(times)} snapshots, day {times[0]:g} to {times[-1]:g}"
-    yield f"missing     {', '.join(sorted(missing)) if missing else 'none'}"
+    yield f"missing     {', '.join(missing) or 'none'}"
 
 
 def _provenance(path: Path) -> Iterator[str]:
     wanted = ("created", "tissue", "jax", "device", "git_commit", "config_sha256", "parent")
     with opened(path, _damaged(path)) as file:
-        found = {key: str(value) for key, value in file["provenance"].attrs.items()}
-    yield from (f"{key:24s} {found[key]}" for key in wanted if key in found)
+        found = {k: str(v) for k, v in held(path, file, "provenance").attrs.items()}
+    yield from (f"{key:24s} {printable(found[key])}" for key in wanted if key in found)

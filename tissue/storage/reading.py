@@ -29,7 +29,7 @@ def opened(path: Path, damaged: str, must_be_sealed: bool = False) -> Iterator[h
         # what is published never changes, and some file systems have no locks to ask for
         with h5py.File(path, "r", locking=False) as file:
             yield file
-    except InputError:
+    except (InputError, MemoryError):
         raise
     except Exception as error:  # a damaged file may lead HDF5 and h5py to fail in any way
         raise InputError(damaged) from error

@@ -9,14 +9,16 @@ scanner; the dimension scales count from the first voxel of the scan, along its 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 
 import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tissue.errors import InputError
+from tissue.errors import InputError, printable
 from tissue.geometry.grid import Grid
+from tissue.storage.checks import edge_of, number_of, shape_of, step_of, values_of
 from tissue.storage.deflate import write_dataset
 from tissue.storage.frame import direction_xyz, first_xyz, place_attributes, read_frame, vector
 from tissue.storage.links import held
@@ -54,6 +56,7 @@ class Snapshot:
         step: number of coupling steps done.
         time: simulated time [day].
         units: unit of each field.
+        ignored: names of what lies among the fields and is none of `FIELDS`.
     """
 
     path: Path
@@ -61,6 +64,7 @@ class Snapshot:
     step: int
     time: float
     units: Mapping[str, str]
+    ignored: tuple[str, ...] = ()
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -77,12 +81,18 @@ class Snapshot:
             The values [z, y, x], in `units[name]`.
 
         Raises:
-            InputError: there is no such field, or its data are damaged.
+            InputError: there is no such field, its data are damaged or not finite, or it has
+                another shape than the bone or another unit than this program writes.
         """
         self.refuse_unknown(name)
         with opened(self.path, f"{self.path} is damaged; delete it.") as file:
             points = held(self.path, held(self.path, file, "VTKHDF"), "PointData")
-            return np.asarray(held(self.path, points, name)[()], dtype=np.float32)
+            if self.units[name] != FIELDS[name][0]:
+                raise InputError(
+                    f"{self.path} has {name} in {printable(self.units[name])!r}, and"
+                    f" {FIELDS[name][0]!r} is needed; give another snapshot (snap_*.hdf)"
+                )
+            return values_of(self.path, held(self.path, points, name), name, self.grid.shape)
 
     def refuse_unknown(self, name: str) -> None:
         """Refuses the name of a field that is not in the file.
@@ -177,7 +187,7 @@ def read_provenance(path: Path) -> dict[str, str]:
         InputError: the file is truncated, damaged or not a snapshot.
     """
     with opened(path, f"{path} is truncated, damaged or not HDF5") as file:
-        return {name: str(value) for name, value in file["provenance"].attrs.items()}
+        return {k: str(v) for k, v in held(path, file, "provenance").attrs.items()}
 
 
 def list_snapshots(folder: Path) -> list[Path]:
@@ -310,14 +320,21 @@ def _read_header(path: Path, file: h5py.File) -> Snapshot:
         raise InputError(f"{path} has format version {version}; install a newer tissue to read it.")
     image = held(path, file, "VTKHDF")
     points = held(path, image, "PointData")
-    fields = {name: held(path, points, name) for name in points}
+    # a name that is not known may be a path, or hold anything
+    fields = {name: held(path, points, name) for name in FIELDS if name in points}
+    if DEFAULT_FIELD not in fields:
+        raise InputError(f"{path} has no {DEFAULT_FIELD}; give another snapshot (snap_*.hdf)")
     # version 1.0 has no origin but that of VTK, which is the offset from the first voxel
     origin = vector(file.attrs.get("origin", image.attrs["Origin"][::-1]))
-    nz, ny, nx = fields[DEFAULT_FIELD].shape
+    frame = read_frame(file)
+    for place in (*origin, *frame.origin, *chain(*frame.direction)):
+        number_of(path, "a place of", place)
+    shape = shape_of(path, fields[DEFAULT_FIELD], DEFAULT_FIELD)
     return Snapshot(
         path=path,
-        grid=Grid((nz, ny, nx), float(image.attrs["Spacing"][0]), origin, read_frame(file)),
-        step=int(file.attrs["step"]),
-        time=float(file.attrs["time"]),
+        grid=Grid(shape, edge_of(path, image.attrs["Spacing"]), origin, frame),
+        step=step_of(path, file.attrs["step"]),
+        time=number_of(path, "the time", file.attrs["time"]),
         units={name: str(dataset.attrs["units"]) for name, dataset in fields.items()},
+        ignored=tuple(name for name in points if name not in FIELDS),
     )

@@ -1,169 +1,19 @@
-from pathlib import Path
+"""The one gate that every image passes, and the choice of a reader."""
 
-import h5py
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
-import tifffile
 
 from tissue.errors import InputError
-from tissue.geometry.images import read_image
-
-SIZE = (30.0, 20.0, 10.0)
-
-
-def write_nrrd(file: Path, values: np.ndarray, spacing_lines: str) -> None:
-    sizes = " ".join(str(n) for n in values.shape[::-1])
-    header = f"NRRD0004\ntype: int16\ndimension: 3\nsizes: {sizes}\nendian: little\nencoding: raw\n"
-    file.write_bytes((header + spacing_lines + "\n").encode() + values.astype("<i2").tobytes())
-
-
-def space(unit: str, scale: float) -> str:
-    vectors = f"({10 * scale},0,0) (0,{20 * scale},0) (0,0,{30 * scale})"
-    units = f'"{unit}" "{unit}" "{unit}"'
-    return f"space dimension: 3\nspace directions: {vectors}\nspace units: {units}\n"
-
-
-@pytest.mark.parametrize("ending", ["nrrd", "mha", "mhd", "nii", "nii.gz"])
-def test_itk_formats_keep_axes_and_voxel_size(
-    tmp_path: Path, volume: np.ndarray, ending: str
-) -> None:
-    image = sitk.GetImageFromArray(volume)
-    image.SetSpacing((0.01, 0.02, 0.03))
-    file = tmp_path / f"a.{ending}"
-    sitk.WriteImage(image, str(file))
-    read = read_image(file)
-    np.testing.assert_array_equal(read.values, volume)
-    assert read.values.dtype == volume.dtype
-    assert read.voxel_size == pytest.approx(SIZE)
-
-
-@pytest.mark.parametrize("ending", ["nrrd", "mha", "nii"])
-def test_spacing_one_without_units_means_none(
-    tmp_path: Path, volume: np.ndarray, ending: str
-) -> None:
-    file = tmp_path / f"a.{ending}"
-    sitk.WriteImage(sitk.GetImageFromArray(volume), str(file))
-    assert read_image(file).voxel_size is None
-
-
-@pytest.mark.parametrize(
-    ("unit", "scale"),
-    [("um", 1), ("µm", 1), ("microns", 1), ("mm", 1e-3), ("cm", 1e-4), ("m", 1e-6)],
-)
-def test_nrrd_units(tmp_path: Path, volume: np.ndarray, unit: str, scale: float) -> None:
-    file = tmp_path / "a.nrrd"
-    write_nrrd(file, volume, space(unit, scale))
-    read = read_image(file)
-    np.testing.assert_array_equal(read.values, volume)
-    assert read.voxel_size == pytest.approx(SIZE)
-
-
-def test_nrrd_one_millimetre_with_unit_counts(tmp_path: Path, volume: np.ndarray) -> None:
-    file = tmp_path / "a.nrrd"
-    write_nrrd(file, volume, 'spacings: 1 1 1\nunits: "mm" "mm" "mm"\n')
-    assert read_image(file).voxel_size == (1000.0, 1000.0, 1000.0)
-
-
-def test_nrrd_strange_unit_is_named(tmp_path: Path, volume: np.ndarray) -> None:
-    file = tmp_path / "a.nrrd"
-    write_nrrd(file, volume, space("parsec", 1))
-    with pytest.raises(InputError, match="parsec"):
-        read_image(file)
-
-
-def test_metaimage_distance_units(tmp_path: Path, volume: np.ndarray) -> None:
-    header = (
-        "ObjectType = Image\nNDims = 3\nDimSize = 5 4 3\nElementSpacing = 10 20 30\n"
-        "DistanceUnits = um\nElementType = MET_SHORT\nElementDataFile = LOCAL\n"
-    )
-    (tmp_path / "a.mha").write_bytes(header.encode() + volume.astype("<i2").tobytes())
-    assert read_image(tmp_path / "a.mha").voxel_size == pytest.approx(SIZE)
-
-
-def test_imagej_tiff(tmp_path: Path, volume: np.ndarray) -> None:
-    tifffile.imwrite(
-        tmp_path / "a.tif",
-        volume.astype(np.uint16),
-        imagej=True,
-        resolution=(1 / 10, 1 / 20),
-        metadata={"unit": "um", "spacing": 30.0, "axes": "ZYX"},
-    )
-    read = read_image(tmp_path / "a.tif")
-    np.testing.assert_array_equal(read.values, volume)
-    assert read.voxel_size == pytest.approx(SIZE, rel=1e-4)
-
-
-def test_ome_tiff(tmp_path: Path, volume: np.ndarray) -> None:
-    sizes = {"PhysicalSizeZ": 0.03, "PhysicalSizeY": 0.02, "PhysicalSizeX": 0.01}
-    units = {f"PhysicalSize{axis}Unit": "mm" for axis in "XYZ"}
-    tifffile.imwrite(tmp_path / "a.ome.tif", volume, metadata={"axes": "ZYX", **sizes, **units})
-    read = read_image(tmp_path / "a.ome.tif")
-    np.testing.assert_array_equal(read.values, volume)
-    assert read.voxel_size == pytest.approx(SIZE)
-
-
-def test_printing_resolution_is_no_voxel_size(tmp_path: Path, volume: np.ndarray) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", volume, photometric="minisblack", resolution=(72, 72))
-    read = read_image(tmp_path / "a.tif")
-    np.testing.assert_array_equal(read.values, volume)
-    assert read.voxel_size is None
-
-
-def test_compressed_tiff(tmp_path: Path, volume: np.ndarray) -> None:
-    image = sitk.GetImageFromArray(volume.astype(np.uint16))
-    writer = sitk.ImageFileWriter()
-    writer.SetFileName(str(tmp_path / "a.tif"))
-    writer.SetUseCompression(True)
-    writer.SetCompressor("LZW")
-    writer.Execute(image)
-    np.testing.assert_array_equal(read_image(tmp_path / "a.tif").values, volume)
-
-
-def test_folder_of_slices_is_sorted_naturally(tmp_path: Path) -> None:
-    volume = np.arange(12 * 4 * 5, dtype=np.uint16).reshape(12, 4, 5)
-    for index, plane in enumerate(volume):
-        tifffile.imwrite(tmp_path / f"scan_{index + 1}.tif", plane)
-    (tmp_path / "scan.log").write_text("not an image")
-    read = read_image(tmp_path)
-    np.testing.assert_array_equal(read.values, volume)
-    assert read.voxel_size is None
-
-
-def test_folder_with_odd_slice(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "1.tif", np.zeros((4, 5), np.uint8))
-    tifffile.imwrite(tmp_path / "2.tif", np.zeros((4, 6), np.uint8))
-    with pytest.raises(InputError, match=r"2\.tif has the shape \(4, 6\)"):
-        read_image(tmp_path)
-
-
-def test_folder_without_slices(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds 0 TIFF files"):
-        read_image(tmp_path)
-
-
-def test_npy(tmp_path: Path, volume: np.ndarray) -> None:
-    np.save(tmp_path / "a.npy", volume)
-    read = read_image(tmp_path / "a.npy")
-    np.testing.assert_array_equal(read.values, volume)
-    assert read.voxel_size is None
-
-
-def test_hdf5(tmp_path: Path, volume: np.ndarray) -> None:
-    with h5py.File(tmp_path / "a.h5", "w") as file:
-        file["scan/grey"] = volume
-        file["scan/grey"].attrs["element_size_um"] = SIZE
-        file["scan/angles"] = np.zeros(7)
-    read = read_image(tmp_path / "a.h5")
-    np.testing.assert_array_equal(read.values, volume)
-    assert read.voxel_size == pytest.approx(SIZE)
-    with h5py.File(tmp_path / "a.h5", "a") as file:
-        file["mask"] = volume > 3
-    with pytest.raises(InputError, match=r"\[geometry\] dataset.*mask, scan/grey"):
-        read_image(tmp_path / "a.h5")
-    with pytest.raises(InputError, match="'wrong' is no 3-D dataset"):
-        read_image(tmp_path / "a.h5", "wrong")
-    np.testing.assert_array_equal(read_image(tmp_path / "a.h5", "/mask").values, volume > 3)
+from tissue.geometry.gate import admit
+from tissue.geometry.image import Image, Inventory, Parts
+from tissue.geometry.images import named_after, read_image
 
 
 def test_demo_bone(shrew: Path) -> None:
@@ -190,25 +40,97 @@ def test_unreadable_file(tmp_path: Path, name: str) -> None:
         read_image(tmp_path / name)
 
 
-def test_values_that_are_no_volume(tmp_path: Path, volume: np.ndarray) -> None:
-    holes = volume.astype(np.float32)
-    holes[1, 2, 3] = np.nan
-    cases = {
-        "flat": (volume[0], "three axes"),
-        "single": (volume[:1], "three axes"),
-        "complex": (volume.astype(np.complex64), "one real number"),
-        "holes": (holes, "1 NaN"),
-    }
-    for name, (values, message) in cases.items():
-        np.save(tmp_path / f"{name}.npy", values)
-        with pytest.raises(InputError, match=message):
-            read_image(tmp_path / f"{name}.npy")
+def image_of(shape: tuple[int, ...] = (3, 4, 5), dtype: str = "u1", **facts: Any) -> Image:
+    values = np.zeros(shape, dtype)
+    inventory = Inventory("test", **facts)
+    return Image(Path("a.tif"), shape, values.dtype, lambda box: values[box], inventory)
 
 
-def test_colour_images(tmp_path: Path) -> None:
-    colour = np.zeros((3, 4, 5, 3), np.uint8)
-    tifffile.imwrite(tmp_path / "a.tif", colour, photometric="rgb")
-    sitk.WriteImage(sitk.GetImageFromArray(colour, isVector=True), str(tmp_path / "a.mha"))
-    for name in ("a.tif", "a.mha"):
-        with pytest.raises(InputError, match="colour"):
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (image_of((3, 4)), r"has the shape \(3, 4\); a volume with three axes z, y, x"),
+        (image_of((3, 1, 5)), r"has the shape \(3, 1, 5\)"),
+        (image_of((2, 3, 4, 5)), r"has the shape \(2, 3, 4, 5\)"),
+        (image_of(dtype="c8"), "values of type complex64; save it as one real number per voxel"),
+        (image_of(dtype="S3"), "values of type"),
+        (image_of(axes="tyx"), "has the axes TYX with 3 x 4 x 5 entries; .* save one volume alone"),
+        (image_of(axes="cyx"), "several colors or channels"),
+        (image_of(axes="xyz"), "has the axes XYZ"),
+        (
+            image_of(bytes_needed=100, bytes_found=99),
+            "is cut short: its header promises 100 bytes of voxels and 99 are there",
+        ),
+        (
+            image_of(parts=(Parts("pages", 24, 12, ("page 13", "page 14")),)),
+            r"only 12 of the 24 pages of a.tif make one volume \(page 13, page 14\); save",
+        ),
+        (image_of(doubts=("has two slices at 3 mm; remove one",)), "a.tif has two slices at 3 mm;"),
+    ],
+)
+def test_the_gate_refuses_what_is_incomplete_or_ambiguous(image: Image, words: str) -> None:
+    with pytest.raises(InputError, match=words) as refused:
+        admit(image)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_gate_admits_what_is_whole() -> None:
+    image = image_of(
+        parts=(Parts("pages", 24, 24),), bytes_needed=60, bytes_found=60, ignored=("a.log",)
+    )
+    assert admit(image) is image
+    assert image.inventory.lines() == ("test; 24 of 24 pages used; not used: a.log",)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_are_refused_where_they_are_read(
+    tmp_path: Path, value: float
+) -> None:
+    values = np.ones((4, 5, 6), np.float32)
+    values[3, 0, 0] = value
+    np.save(tmp_path / "a.npy", values)
+    image = read_image(tmp_path / "a.npy")
+    with pytest.raises(InputError, match=r"a.npy holds 1 NaN or infinite values; .* crop"):
+        image.voxels()
+    assert (image.voxels((slice(0, 3), slice(0, 5), slice(0, 6))) == 1).all()
+
+
+def test_content_decides_and_not_the_name(tmp_path: Path, volume: np.ndarray) -> None:
+    sitk.WriteImage(sitk.GetImageFromArray(volume), str(tmp_path / "a.nrrd"))
+    shutil.copy(tmp_path / "a.nrrd", tmp_path / "a.nii")
+    image = read_image(tmp_path / "a.nii")
+    np.testing.assert_array_equal(image.values, volume)
+    assert "a.nii is NRRD, whatever its ending says" in image.inventory.lines()
+    np.save(tmp_path / "b.npy", volume)
+    shutil.copy(tmp_path / "b.npy", tmp_path / "b.dat")
+    np.testing.assert_array_equal(read_image(tmp_path / "b.dat").values, volume)
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.nrrd")
+    with pytest.raises(InputError, match="is neither a file nor a folder"):
+        read_image(tmp_path / "a.nrrd")
+    for name in ("a" * 5000, "a\0b"):
+        with pytest.raises(InputError, match=r"\[geometry\] file"):
             read_image(tmp_path / name)
+
+
+def test_a_reader_may_fail_in_any_way() -> None:
+    for error in (KeyError("x"), AssertionError(), TypeError("no"), RecursionError("deep")):
+
+        def fail(box: object, error: Exception = error) -> np.ndarray:
+            raise error
+
+        image = replace(image_of(), reader=fail)
+        with pytest.raises(InputError, match=r"a.tif cannot be read \(.*\); check"):
+            image.voxels()
+    short = replace(image_of(), reader=lambda box: np.zeros((1, 2, 3)))
+    with pytest.raises(InputError, match=r"it gave \(1, 2, 3\) voxels in place of \(3, 4, 5\)"):
+        short.voxels()
+
+
+def test_the_key_that_named_an_image_is_named() -> None:
+    for key in ("file", "voxel_size"):
+        with pytest.raises(InputError) as raised, named_after("disease.pannus.mask"):
+            raise InputError(f"[geometry] {key}: a.tif is bad.")
+        assert str(raised.value) == "disease.pannus.mask: a.tif is bad."

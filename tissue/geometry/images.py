@@ -1,24 +1,14 @@
 """Opens an image of any format: what a file holds decides, not what it is called."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from tissue.errors import InputError
-from tissue.geometry.formats import (
-    dicom,
-    folder,
-    hdf5,
-    metaimage,
-    netcdf,
-    nifti,
-    nrrd,
-    numpy_array,
-    scanco,
-    tiff,
-)
 from tissue.geometry.gate import admit
 from tissue.geometry.image import Image, unreadable
 
@@ -52,18 +42,35 @@ def _starts(*signs: bytes) -> Callable[[bytes], bool]:
     return lambda head: head.startswith(signs)
 
 
-FORMATS = (
-    Format("NRRD", (".nrrd", ".nhdr"), _starts(b"NRRD0"), nrrd.read),
-    Format("numpy array", (".npy",), _starts(b"\x93NUMPY"), numpy_array.read),
-    Format("TIFF", (".tif", ".tiff"), tiff.is_tiff, tiff.read),
-    Format("HDF5", (".h5", ".hdf5", ".hdf", ".nc", ".nxs"), hdf5.is_hdf5, hdf5.read, "dataset"),
-    Format("netCDF", (".nc",), _starts(b"CDF\x01", b"CDF\x02", b"CDF\x05"), netcdf.read, "dataset"),
-    Format("DICOM", (".dcm", ".dicom", ".ima"), dicom.is_dicom, dicom.read_file),
-    Format("Scanco", (".aim", ".isq"), scanco.is_scanco, scanco.read),
-    Format("NIfTI", (".nii", ".nii.gz"), nifti.is_nifti, nifti.read),
-    Format("MetaImage", (".mha", ".mhd"), metaimage.is_metaimage, metaimage.read),
-)
-"""Formats of files, in the order in which their signs are looked for."""
+@cache
+def formats() -> tuple[Format, ...]:
+    """Formats of files, in the order in which their signs are looked for."""
+    # here, as the libraries of all formats together take longer to import than many a run to plan
+    from tissue.geometry.formats import (
+        dicom,
+        hdf5,
+        metaimage,
+        netcdf,
+        nifti,
+        nrrd,
+        numpy_array,
+        scanco,
+        tiff,
+    )
+
+    hdf5_names = (".h5", ".hdf5", ".hdf", ".nc", ".nxs")
+    classic = _starts(b"CDF\x01", b"CDF\x02", b"CDF\x05")
+    return (
+        Format("NRRD", (".nrrd", ".nhdr"), _starts(b"NRRD0"), nrrd.read),
+        Format("numpy array", (".npy",), _starts(b"\x93NUMPY"), numpy_array.read),
+        Format("TIFF", (".tif", ".tiff"), tiff.is_tiff, tiff.read),
+        Format("HDF5", hdf5_names, hdf5.is_hdf5, hdf5.read, "dataset"),
+        Format("netCDF", (".nc",), classic, netcdf.read, "dataset"),
+        Format("DICOM", (".dcm", ".dicom", ".ima"), dicom.is_dicom, dicom.read_file),
+        Format("Scanco", (".aim", ".isq"), scanco.is_scanco, scanco.read),
+        Format("NIfTI", (".nii", ".nii.gz"), nifti.is_nifti, nifti.read),
+        Format("MetaImage", (".mha", ".mhd"), metaimage.is_metaimage, metaimage.read),
+    )
 
 
 @contextmanager
@@ -72,7 +79,7 @@ def named_after(key: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        text = str(error).removeprefix("[geometry] file: ")
+        text = re.sub(r"^\[geometry\] \w+: ", "", str(error))
         raise InputError(f"{key}: {text}") from None
 
 
@@ -98,6 +105,8 @@ def read_image(file: Path, dataset: str | None = None, series: str | None = None
         )
     if file.is_dir():
         _refuse_choice(file, "dataset", dataset, "")
+        from tissue.geometry.formats import folder
+
         return admit(folder.read(file, series))
     if not file.is_file():
         raise InputError(f"[geometry] file: {file} is neither a file nor a folder; give an image.")
@@ -113,17 +122,19 @@ def read_image(file: Path, dataset: str | None = None, series: str | None = None
 
 
 def _format_of(file: Path) -> Format:
+    from tissue.geometry.formats import nifti
+
     try:
         with file.open("rb") as stream:
             head = nifti.unpacked_head(stream.read(4 * HEAD), HEAD)
     except OSError as error:
         raise unreadable(file, error.strerror) from error
-    for each in FORMATS:
+    for each in formats():
         if each.holds(head):
             return each
     if not head:
         raise unreadable(file, "the file is empty")
-    for each in FORMATS:
+    for each in formats():
         if _named_as(file, each):
             raise unreadable(file, f"it does not begin as {each.name} files do")
     raise InputError(

@@ -315,23 +315,20 @@ def _remedy(error: UnitError, text: str, given_unit: str, unit: str) -> str:
     return f"{shown(error.name)}{where} is not a known unit; {hint}"
 
 
+@lru_cache(maxsize=1024)
 def _meant(name: str, given_unit: str, wanted: Dimension) -> str | None:
     """The known unit most like a wrong one that makes the whole unit one of the wanted kind."""
-    likeness = {
-        known: difflib.SequenceMatcher(None, name.lower(), known.lower()).ratio()
-        for known in _UNITS
-        if len(known) > 1 or len(name) == 1
-    }
-    for known in sorted(likeness, key=lambda known: -likeness[known]):
-        if likeness[known] < _LIKENESS:
-            break
-        whole = re.sub(rf"(?<![A-Za-z]){name}(?![A-Za-z])", known, in_ascii(given_unit))
-        try:
-            dimension = _measure(whole).dimension
-        except UnitError:
-            continue
-        if dimension == wanted or _masses_for_moles(dimension, wanted):
-            return known
+    units = [known for known in _UNITS if len(known) > 1 or len(name) == 1]
+    lower = {known.lower() for known in units}
+    for like in difflib.get_close_matches(name.lower(), lower, n=len(lower), cutoff=_LIKENESS):
+        for known in (known for known in units if known.lower() == like):
+            whole = re.sub(rf"(?<![A-Za-z]){name}(?![A-Za-z])", known, in_ascii(given_unit))
+            try:
+                dimension = _measure(whole).dimension
+            except UnitError:
+                continue
+            if dimension == wanted or _masses_for_moles(dimension, wanted):
+                return known
     return None
 
 

@@ -7,6 +7,7 @@ import pytest
 from commands.conftest import TINY, Told, refused
 
 import tissue
+from tissue.cli import main
 
 RUN_FILES = {
     "nowhere.toml": "there is no run file '.*nowhere.toml', nor a ready-made run .*shrew",
@@ -25,8 +26,12 @@ def test_a_wrong_run_file_is_refused(
 
 MISTAKES = {
     # the image
+    "geometry.file=~nobodyhere/x.nrrd": "geometry.file = '~nobodyhere/x.nrrd': the home folder",
+    "geometry.file=/dev/zero": "geometry.file = '/dev/zero' is a pipe or a device",
+    "geometry.file="
+    + "a" * 5000: r"geometry.file = 'aa.*\.\.\..*' is too long for the name of a file",
     "geometry.file=gone.nrrd": r"file: there is no .*gone\.nrrd",
-    "geometry.file=garbage.nrrd": r"garbage\.nrrd cannot be read as NRRD",
+    "geometry.file=garbage.nrrd": r"garbage\.nrrd cannot be read \(it does not begin as NRRD",
     "geometry.file=garbage.mha": r"garbage\.mha cannot be read",
     "geometry.file=garbage.nii": r"garbage\.nii cannot be read",
     "geometry.file=garbage.tif": r"garbage\.tif cannot be read",
@@ -34,14 +39,14 @@ MISTAKES = {
     "geometry.file=garbage.h5": r"garbage\.h5 cannot be read",
     "geometry.file=garbage.raw": r"the format of garbage\.raw is not known",
     "geometry.file=empty.nrrd": r"empty\.nrrd cannot be read",
-    "geometry.file=cut.nrrd": r"cut\.nrrd cannot be read",
-    "geometry.file=slices": "slices holds 0 TIFF files",
+    "geometry.file=cut.nrrd": r"cut\.nrrd is cut short: its header promises 512 bytes",
+    "geometry.file=slices": "slices holds neither TIFF, .* it holds: nothing",
     "geometry.file=flat.npy": r"flat\.npy has the shape \(8, 8\)",
-    "geometry.file=nan.npy": r"nan\.npy holds 320 NaN",
+    "geometry.file=nan.nrrd": r"nan\.nrrd holds 320 NaN",
     "geometry.file=complex.npy": "values of type complex128",
     "geometry.file=two.h5": "which 3-D dataset to read; it holds: one, other",
     "geometry.file=bone.npy": "voxel_size: it is missing",
-    "geometry.dataset=one": r"bone\.nrrd is no HDF5 file",
+    "geometry.dataset=one": r"bone\.nrrd is not an HDF5 or netCDF file",
     "geometry.crop=[[0, 8], [0, 8], [0, 9]]": r"crop: .* does not fit the image of 8 x 8 x 8",
     "geometry.threshold=201": "threshold: above 201 there is no bone",
     "geometry.threshold=-1": "threshold: above -1 there is nothing but bone",
@@ -75,6 +80,19 @@ MISTAKES = {
     "geometry.smooth=-4 um": "geometry.smooth = '-4 um' must be",
     "disease.il1_excess=-1 pM": "disease.il1_excess = '-1 pM' must be a concentration >= 0",
     "disease.il1_excess=3 day": "disease.il1_excess: '3 day' is a time",
+    "disease.il1_excess=3 pg": "disease.il1_excess: '3 pg' is a mass: a concentration is needed",
+    "disease.tnf=1 pgs/mL": "'pgs' in 'pgs/mL' is not a known unit; did you mean 'pg'",
+    "parameters.EC50=100 pg/mL": "EC50: '100 pg/mL' is .* with the molar mass of the solute",
+    "geometry.voxel_size=4,1 um": "'4,1 um' has a decimal comma: write '4.1 um'",
+    "geometry.voxel_size=1,000 um": "decimal comma: write '1000 um' or '1.000 um'",
+    "geometry.voxel_size=20 UM": "'UM' is not a known unit; did you mean 'um'",
+    "run.duration=1e300 day": "run.duration = '1e300 day' must be a time between 0.001 and 73050",
+    "output.snapshots=1e-9 day": "output.snapshots = '1e-9 day' must be a time between 0.001 and",
+    "output.checkpoints=1e-9 day": "output.checkpoints = '1e-9 day' must be a time between 0.001",
+    "run.seed=0x" + "f" * 9000: "run.seed = a whole number of about 1083. digits must be a whole",
+    "run.seed=" + "[" * 40: r"run.seed = '\[+' must be a whole number",
+    "run.seed=" + "[" * 5000 + "]" * 5000: "nests keys, lists or tables more than 8 deep",
+    "run." + "x" * 9000 + "=1": r"run.xxx.*\.\.\..*xxx is not a known key",
     "output.snapshots=0 day": "output.snapshots = '0 day' must be a time between",
     "output.snapshots=-1 day": "output.snapshots = '-1 day' must be",
     "output.fields=['bone']": "output.fields = .* among bone_volume_fraction",
@@ -109,7 +127,7 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("change", MISTAKES)
+@pytest.mark.parametrize("change", MISTAKES, ids=[change[:40] for change in MISTAKES])
 def test_a_mistake_is_refused_at_once(
     capfd: Told, no_work: None, run_file: Path, tmp_path: Path, change: str
 ) -> None:
@@ -128,6 +146,9 @@ THERAPIES = {
     "drug='anakinra', dose='-1 mg'": r"therapy\[1\].dose: '-1 mg' is no dose",
     "drug='il4', dose='1 mg', every='0 day'": r"therapy\[1\].every = '0 day' must be",
     "drug='il4', dose='1 mg', start='9 day'": r"therapy\[1\] has a dose at 9 day, after the end",
+    "drug='il4', dose='1 mg', every='1e-9 day'": r"every = '1e-9 day' must be a time between 0.001",
+    "drug='il4', dose='1 mg', start='-1e300 day'": r"a dose at -1e\+300 day, before the start",
+    "drug='anakinra', dose='100 kg'": r"therapy\[1\].dose is 100 kg for a mouse of 0.025 kg",
     "drug='il4', dose='1 mg', often='9 day'": r"therapy\[1\].often is not a known key",
 }
 
@@ -139,6 +160,16 @@ def test_a_mistake_in_a_therapy_is_refused(
     table = "\n[[therapy]]\n" + keys.replace(", ", "\n")
     run_file.write_text(run_file.read_text() + table, encoding="utf-8")
     assert re.search(THERAPIES[keys], refused(capfd, "check", run_file))
+
+
+def test_what_was_assumed_or_is_doubtful_is_told(capfd: Told, run_file: Path) -> None:
+    table = "\n[[therapy]]\ndrug = 'anakinra'\ndose = '100 mg'\n"
+    text = run_file.read_text(encoding="utf-8").replace("3.5 pM", "100 pg/mL")
+    run_file.write_text(text + table, encoding="utf-8")
+    assert main(["check", str(run_file)]) == 0
+    told = capfd.readouterr().out
+    assert "  warning: disease.il1_excess = 100 pg/mL is read as 5.747 pM, with 17.4 kg/mol" in told
+    assert "  warning: therapy[1].dose is 4000 mg/kg of anakinra, or 100 mg in a mouse" in told
 
 
 SYNTHETIC_MISTAKES = {
@@ -165,11 +196,14 @@ def test_a_key_in_brackets_is_one_of_the_run_file() -> None:
     from tissue.scenario.messages import tables
 
     keys = {(".".join(path), key) for path, table in tables().items() for key in table.model_fields}
-    for name in ("geometry/images.py", "geometry/load.py", "geometry/synthetic.py"):
-        source = (Path(tissue.__file__).parent / name).read_text(encoding="utf-8")
-        named = set(re.findall(r"\[(geometry[a-z.]*)\] (\w+)", source))
-        assert named
-        assert named <= keys
+    folder = Path(tissue.__file__).parent / "geometry"
+    named = {
+        found
+        for file in folder.rglob("*.py")
+        for found in re.findall(r"\[(geometry[a-z.]*)\] (\w+)", file.read_text(encoding="utf-8"))
+    }
+    assert {("geometry", "file"), ("geometry.synthetic", "shape")} <= named
+    assert named <= keys
     source = (Path(tissue.__file__).parent / "simulation/plan.py").read_text(encoding="utf-8")
     named = {
         tuple(found) for found in re.findall(r"(geometry(?:\.synthetic)?)\.([a-z]+)\"", source)
@@ -202,6 +236,7 @@ COMMANDS = {
     "run tiny --resume slices": "slices",
     "branch gone tiny --at 1_day": "gone holds no checkpoint of day 1; there are",
     "branch gone tiny --at 1": "--at: '1' has no unit",
+    "branch gone tiny --at 1,5_day": "--at: '1,5 day' has a decimal comma: write '1.5 day'",
     "branch gone tiny --at 1_pM": "--at: '1 pM' is a concentration",
     "info gone": "gone does not exist; give a run, a snapshot or a checkpoint",
     "info garbage.h5": r"garbage\.h5 is truncated, damaged or not HDF5",

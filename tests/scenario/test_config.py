@@ -166,6 +166,27 @@ def test_synthetic_bone_takes_the_seed_of_the_run() -> None:
         ({"parameters__a_r": 1}, "parameters.a_r is not a known parameter, did you mean a_R"),
         ({"parameters__D_M": 1}, "parameters.D_M: '1' has no unit"),
         ({"output__snapshots": "0 day"}, "output.snapshots = '0 day' must be a time between"),
+        ({"output__snapshots": "1e-9 day"}, "output.snapshots = '1e-9 day' must be a time between"),
+        ({"output__snapshots": "5e-324 day"}, "= '5e-324 day' must be .* 0.001 and 73050 day"),
+        ({"output__snapshots": "1 s"}, "output.snapshots = '1 s' must be a time between 0.001 and"),
+        ({"output__snapshots": "201 year"}, "output.snapshots = '201 year' must be a time between"),
+        ({"output__checkpoints": "1 s"}, "output.checkpoints = '1 s' must be a time between 0.001"),
+        ({"output__checkpoints": "1e300 day"}, "checkpoints = '1e300 day' must be a time between"),
+        ({"output__checkpoint_every_wall": "0 s"}, "wall = '0 s' must be a time > 0 and at most"),
+        ({"output__checkpoint_every_wall": "1e300 day"}, "= '1e300 day' must be a time > 0 and at"),
+        (
+            {"output__keep_every": 10**12},
+            "keep_every = 1000000000000 must be .* at most 1000000000",
+        ),
+        ({"run__duration": "1e300 day"}, "duration = '1e300 day' must be a time between 0.001 and"),
+        ({"run__duration": "201 year"}, "run.duration = '201 year' must be a time between"),
+        ({"disease__estrogen": {"onset": "1e300 day"}}, "= '1e300 day' must be a time >= 0 and at"),
+        ({"disease__estrogen": {"ramp": "1e-9 day"}}, "ramp: 1e-09 day is shorter than any step"),
+        (
+            {"disease__estrogen": {"ramp": "201 year"}},
+            "ramp = '201 year' must be a time from 0.001",
+        ),
+        ({"geometry__crop": [[0, 3], [0, 2], [0, 10**12]]}, "geometry.crop = .* three ranges"),
         ({"output__fields": []}, "output.fields = .* must be a list of different names"),
         ({"output__fields": ["il2"]}, "output.fields = .'il2'. must be .* among .*il1"),
         ({"output__fields": ["il1", "il1"]}, "output.fields: .* twice"),
@@ -255,6 +276,15 @@ def test_resolved_run_reads_back_the_same(tmp_path: Path, text: str) -> None:
     assert config_hash(again) == config_hash(config)
 
 
+def test_a_dense_schedule_is_written_out_and_read_again(tmp_path: Path) -> None:
+    data = MINIMAL | {"therapy": [{"drug": "il4", "dose": "50 ug/kg", "every": "0.001 day"}]}
+    config = parse_run(data, tmp_path, "dense")
+    (tmp_path / "again.toml").write_text(resolved_toml(config), encoding="utf-8")
+    again = read_run_file(tmp_path / "again.toml")
+    assert len(again.therapies[0].times) == 28_000
+    assert again.therapies == config.therapies
+
+
 def test_resolved_run_kept_elsewhere_finds_its_image(tmp_path: Path) -> None:
     config = read_run_file(written(tmp_path))
     folder = tmp_path / "out" / "first"
@@ -278,6 +308,28 @@ def test_snapshots_end_with_the_run() -> None:
     *_, before, end = parsed(run__duration="28 day", output__snapshots="0.1 day").snapshot_times
     assert before == pytest.approx(27.9)
     assert end == 28
+
+
+def test_snapshots_are_counted() -> None:
+    message = (
+        "output.snapshots = 0.001 day makes 100001 snapshots in run.duration = 100.001 day, and a "
+        "run may have 100000: take them less often"
+    )
+    with pytest.raises(InputError, match=message):
+        parsed(run__duration="100.001 day", output__snapshots="0.001 day")
+    most = parsed(run__duration="100 day", output__snapshots="0.001 day")
+    assert len(most.snapshot_times) == 100_001  # the start besides
+    assert len(parsed(run__duration="200 year").snapshot_times) == 5
+
+
+def test_the_shortest_run_is_written_out_and_read_again(tmp_path: Path) -> None:
+    for duration, snapshots in (("0.001 day", 0.001), ("0.002 day", 0.001), ("0.008 day", 0.002)):
+        config = parsed(run__duration=duration)
+        assert (config.snapshot_interval, config.checkpoint_interval) == (snapshots, snapshots)
+        assert config.snapshot_times[0] == 0
+        assert config.snapshot_times[-1] == config.duration
+        (tmp_path / "again.toml").write_text(resolved_toml(config), encoding="utf-8")
+        assert config_hash(read_run_file(tmp_path / "again.toml")) == config_hash(config)
 
 
 def test_steps_are_adaptive_unless_told() -> None:

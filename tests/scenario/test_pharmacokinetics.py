@@ -1,6 +1,7 @@
 """Concentrations of drugs against independent solutions, and how they are spread over a step."""
 
 import itertools
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -90,6 +91,33 @@ def test_saturable_elimination_of_denosumab() -> None:
     # the saturable way makes it vanish faster the less there is: no exponential tail
     half = Kinetics(drug, dosing((0.0, 30 / 65)), 360.0).concentration(times)
     assert half[300] < 0.3 * Kinetics(drug, dosing((0.0, 60 / 65)), 360.0).concentration(times)[300]
+
+
+@pytest.mark.parametrize("name", ["anakinra", "denosumab", "zoledronate"])
+@pytest.mark.parametrize("every", [0.003, 0.3, 6.9, 7.1])
+def test_doses_however_dense(name: str, every: float) -> None:
+    drug = DRUGS[name]
+    doses = dosing(*((every * i, 0.1 + 0.02 * (i % 3)) for i in range(12)))
+    times = np.linspace(0, 13 * every, 131)
+    found = Kinetics(drug, doses, 13 * every).concentration(times)
+    # the saturable one is interpolated between twenty samples a day
+    rough = 2e-3 if drug.highest_rate else 1e-6
+    assert_allclose(found, solved(drug, doses, times), rtol=rough, atol=rough * found.max())
+
+
+@pytest.mark.parametrize("name", ["anakinra", "denosumab", "zoledronate"])
+def test_a_million_doses_take_seconds(name: str) -> None:
+    million = Dosing(np.linspace(0.0, 999.999, 1_000_000), np.full(1_000_000, 0.001))
+    start = time.perf_counter()
+    kinetics = Kinetics(DRUGS[name], million, 1000.0)
+    held = kinetics.spread(990.0, 1.0, 8)
+    assert time.perf_counter() - start < 40
+    # as good as an infusion: what is taken up each day is lost each day
+    drug = DRUGS[name]
+    level = held.mean() * drug.molar_mass / 1e9 / drug.reach  # mg/l
+    lost = drug.elimination * level
+    lost += drug.highest_rate / drug.volume * level / (drug.half_rate + level)
+    assert_allclose(lost * drug.volume, drug.bioavailability, rtol=0.01)
 
 
 def test_a_dose_on_the_last_day_counts() -> None:

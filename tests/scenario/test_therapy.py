@@ -1,16 +1,24 @@
 """Courses of drugs: their schedules, what is refused, and when they act."""
 
+import contextlib
+import itertools
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from tissue.errors import InputError
-from tissue.scenario.config import RunConfig, parse_run
+from tissue.scenario.config import RunConfig, parse_run, read_run_file
 from tissue.scenario.course import COURSE_METRICS, Course, exposure
+from tissue.scenario.drugs import DRUGS, usual_dose
+from tissue.scenario.library import shipped
 from tissue.scenario.therapy import Therapy, dosing
+from tissue.scenario.values import MOST_DOSES
 
 DOSE = {"drug": "anakinra", "dose": "1 mg/kg"}
 
@@ -67,14 +75,31 @@ def test_doses_are_per_body_weight(dose: str, preset: str, wanted: float) -> Non
     assert_allclose(therapy.dose, wanted, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("dose", "wanted"),
+    [
+        ("10 mg kg^-1", 10),
+        ("10 mg·kg⁻¹", 10),
+        ("10 mg kg-1", 10),
+        ("2 mg / kg", 2),
+        ("5 milligrams/kilogram", 5),
+        ("20 mcg/kg", 0.02),
+        ("25 mcg", 1),
+    ],
+)
+def test_doses_are_written_in_many_ways(dose: str, wanted: float) -> None:
+    (therapy,) = parsed(DOSE | {"dose": dose}).therapies
+    assert_allclose(therapy.dose, wanted, rtol=1e-12)
+
+
 def test_courses_of_a_drug_may_follow_each_other() -> None:
     first = DOSE | {"every": "0.1 day", "stop": "10 day"}
     second = DOSE | {"dose": "3 mg/kg", "every": "1 day", "start": "10 day", "stop": "12 day"}
-    given = dosing(parsed(first, second).therapies, "anakinra")
-    assert given is not None
-    assert len(given.times) == 102
-    assert np.all(np.diff(given.times) > 0)
-    assert_allclose(given.amounts[-2:], 3)
+    doses = dosing(parsed(second, first).therapies, "anakinra")
+    assert doses is not None
+    assert len(doses.times) == 102
+    assert np.all(np.diff(doses.times) > 0)
+    assert_allclose(doses.amounts, [1] * 100 + [3] * 2)
     assert dosing((), "anakinra") is None
 
 
@@ -96,6 +121,22 @@ def test_different_drugs_may_be_given_together() -> None:
         ([DOSE | {"dose": "3 pM"}], r"therapy\[1\].dose: '3 pM' is a concentration"),
         ([DOSE | {"dose": "0 mg"}], r"therapy\[1\].dose: '0 mg' is no dose"),
         ([DOSE | {"dose": "-1 mg/kg"}], r"therapy\[1\].dose: '-1 mg/kg' is no dose"),
+        ([DOSE | {"dose": "5 %"}], r"therapy\[1\].dose: '5 %' is a pure number: a mass is needed"),
+        (
+            [DOSE | {"dose": "1 mg/kg/day"}],
+            r"therapy\[1\].dose: '1 mg/kg/day' is a dose over time: give one dose, and every for",
+        ),
+        ([DOSE | {"dose": "20 ug/d"}], r"therapy\[1\].dose: '20 ug/d' is a dose over time"),
+        ([DOSE | {"dose": "1,5 mg/kg"}], r"has a decimal comma: write '1.5 mg/kg'"),
+        ([DOSE | {"dose": "1 mg/KG"}], r"'KG' in 'mg/KG' is not a known unit; did you mean 'kg'"),
+        (
+            [DOSE | {"dose": "100 kg"}],
+            r"therapy\[1\].dose is 100 kg for a mouse of 0.025 kg: check its unit; 19 mg/kg in a "
+            r"mouse is usual \(people get 100 mg every 1 day\)",
+        ),
+        ([DOSE | {"dose": "1e302 kg"}], r"therapy\[1\].dose is inf kg for a mouse of 0.025 kg"),
+        ([DOSE | {"dose": "1e308 kg"}], r"therapy\[1\].dose: '1e308 kg' is not a finite number"),
+        ([DOSE | {"dose": "1 kg/kg"}], r"therapy\[1\].dose is 0.025 kg for a mouse of 0.025 kg"),
         ([DOSE | {"dose": True}], r"therapy\[1\].dose: True is not a dose with a unit"),
         (
             [DOSE, {"drug": "Denosumb", "dose": "60 mg"}],
@@ -118,6 +159,14 @@ def test_different_drugs_may_be_given_together() -> None:
             "between 0 day and run.duration = 28 day",
         ),
         (
+            [DOSE | {"start": "-1e300 day", "every": "1 day"}],
+            r"therapy\[1\] has a dose at -1e\+300 day, before the start of the run",
+        ),
+        (
+            [DOSE | {"start": "1e300 day", "every": "1 day"}],
+            r"therapy\[1\] has a dose at 1e\+300 day, after the end of the run",
+        ),
+        (
             [DOSE | {"times": ["0 day", "29 day"]}],
             r"therapy\[1\] has a dose at 29 day, after the end of the run: doses must lie between "
             "0 day and run.duration = 28 day",
@@ -129,6 +178,10 @@ def test_different_drugs_may_be_given_together() -> None:
         ([DOSE | {"times": ["0 day"], "stop": "1 day"}], r"\.stop contradicts therapy\[1\].times"),
         ([DOSE | {"times": ["2 day", "1 day"]}], r"therapy\[1\].times must be in order"),
         ([DOSE | {"times": ["2 day", "2 day"]}], r"therapy\[1\].times must be in order"),
+        (
+            [DOSE | {"times": ["2 day", "2.0009 day"]}],
+            r"therapy\[1\].times must be in order, each dose at least 0.001 day after the one bef",
+        ),
         ([DOSE | {"stop": "5 day"}], r"therapy\[1\].stop needs therapy\[1\].every"),
         (
             [DOSE | {"every": "1 day", "start": "5 day", "stop": "5 day"}],
@@ -156,6 +209,158 @@ def test_therapy_must_be_a_list_of_tables() -> None:
     data = {"run": {"duration": "28 day"}, "geometry": {"synthetic": {}}, "therapy": DOSE}
     with pytest.raises(InputError, match=r"^therapy .*must be a list of tables \[\[therapy\]\]"):
         parse_run(data, Path(), "wrong")
+
+
+# Many doses
+
+
+def seconds(*therapies: dict[str, Any], **run: Any) -> float:
+    """How long it takes to check a run [s]."""
+    start = time.perf_counter()
+    with contextlib.suppress(InputError):
+        parsed(*therapies, **run)
+    return time.perf_counter() - start
+
+
+def test_a_million_doses_are_checked_in_a_second() -> None:
+    often = DOSE | {"every": "0.001 day"}
+    config = parsed(often, duration="1000 day")
+    (therapy,) = config.therapies
+    assert len(therapy.times) == MOST_DOSES
+    assert_allclose(therapy.times[-2:], [999.998, 999.999], rtol=1e-12)
+    assert seconds(often, duration="1000 day") < 1
+    assert seconds(often, duration="200 year") < 1  # too many
+
+
+def test_doses_are_counted_over_all_courses() -> None:
+    one = DOSE | {"every": "0.001 day"}
+    message = r"therapy\[1\].every = 0.001 day makes 1001000 doses, and a run may have 1000000: giv"
+    with pytest.raises(InputError, match=message):
+        parsed(one, duration="1001 day")
+    half, rest = one | {"stop": "500 day"}, one | {"drug": "il4", "start": "500 day"}
+    assert len(parsed(half, rest, duration="1000 day").therapies) == 2
+    with pytest.raises(InputError, match=r"therapy\[2\].every = 0.001 day makes 500001 doses"):
+        parsed(half, rest, duration="1000.001 day")
+    with pytest.raises(InputError, match=r"therapy\[3\] brings the doses of the run to more than"):
+        parsed(half, rest, {"drug": "zoledronate", "dose": "0.1 mg/kg"}, duration="1000 day")
+
+
+def test_ten_thousand_courses_are_checked_quickly() -> None:
+    courses = [DOSE | {"start": f"{day} day"} for day in range(10_000)]
+    assert seconds(*courses, duration="10000 day") < 3
+    wrong = [course | {"dose": f"1 mg{'abcdefghij'[i % 10]}"} for i, course in enumerate(courses)]
+    assert seconds(*wrong, duration="10000 day") < 5
+
+
+def test_reading_a_list_stops_at_the_first_wrong_time() -> None:
+    times = [f"{day} daze" for day in range(100_000)]
+    assert seconds(DOSE | {"times": times}, duration="200 year") < 2
+
+
+courses_of_a_drug = st.lists(
+    st.tuples(
+        st.sampled_from(["anakinra", "il4"]),
+        st.integers(0, 20),
+        st.sampled_from([None, 1, 3]),
+        st.integers(1, 9),
+    ),
+    max_size=6,
+)
+
+
+@given(courses_of_a_drug)
+def test_courses_overlap_where_two_of_them_do(
+    courses: list[tuple[str, int, int | None, int]],
+) -> None:
+    tables = []
+    for drug, start, every, length in courses:
+        schedule = {"every": f"{every} day", "stop": f"{start + length} day"} if every else {}
+        tables.append({"drug": drug, "dose": "1 mg/kg", "start": f"{start} day"} | schedule)
+    found = [parsed(table).therapies[0] for table in tables]
+    together = any(
+        a.drug == b.drug and min(a.until - b.times[0], b.until - a.times[0]) > 0
+        for a, b in itertools.combinations(found, 2)
+    )
+    if together:
+        with pytest.raises(InputError, match="both give"):
+            parsed(*tables)
+    else:
+        assert list(parsed(*tables).therapies) == found
+
+
+# Usual doses
+
+
+@pytest.mark.parametrize("drug", DRUGS)
+def test_a_human_dose_in_a_mouse_is_doubted(drug: str) -> None:
+    dose, _ = DRUGS[drug].usual
+    table = {"drug": drug, "dose": f"{dose} mg"}
+    assert parsed(table, preset="human").warnings == ()
+    (warning,) = parsed(table).warnings
+    assert warning.startswith(
+        f"therapy[1].dose is {dose / 0.025:g} mg/kg of {drug}, or {dose:g} mg"
+    )
+    assert "check its unit and run.preset" in warning
+    assert f"people get {dose:g} mg every" in warning
+
+
+def test_the_usual_dose_of_mice_is_that_of_their_surface() -> None:
+    # 100 mg in 65 kg, times 37 / 3 by body surface
+    assert_allclose(usual_dose("anakinra", "mouse"), 100 / 65 * 37 / 3, rtol=1e-12)
+    assert_allclose(usual_dose("anakinra", "human"), 100 / 65, rtol=1e-12)
+    assert usual_dose("teriparatide", "mouse") == 0.04
+    (warning,) = parsed(DOSE | {"dose": "100 mg"}).warnings
+    assert warning == (
+        "therapy[1].dose is 4000 mg/kg of anakinra, or 100 mg in a mouse of 0.025 kg: check its "
+        "unit and run.preset; 19 mg/kg in a mouse is usual (people get 100 mg every 1 day)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("drug", "doses"),
+    [
+        ("anakinra", ["1 mg/kg", "10 mg/kg", "25 mg/kg", "100 mg/kg"]),
+        ("denosumab", ["1 mg/kg", "5 mg/kg", "10 mg/kg"]),
+        ("zoledronate", ["20 ug/kg", "100 ug/kg", "0.5 mg/kg"]),
+        ("teriparatide", ["10 ug/kg", "20 ug/kg", "40 ug/kg", "80 ug/kg", "160 ug/kg"]),
+        ("romosozumab", ["3 mg/kg", "25 mg/kg", "100 mg/kg"]),
+        ("adalimumab", ["1 mg/kg", "10 mg/kg"]),
+        ("il4", ["5 ug/kg", "50 ug/kg"]),
+    ],
+)
+def test_common_doses_of_mice_are_not_doubted(drug: str, doses: list[str]) -> None:
+    for dose in doses:
+        assert parsed({"drug": drug, "dose": dose}).warnings == ()
+        assert parsed({"drug": drug, "dose": dose, "every": "7 day"}).warnings == ()
+
+
+def test_doses_far_below_the_usual_are_doubted() -> None:
+    (warning,) = parsed(DOSE | {"dose": "1 mg"}, preset="human").warnings
+    assert "therapy[1].dose is 0.0154 mg/kg of anakinra" in warning
+    assert parsed(DOSE | {"dose": "20 mg"}, preset="human").warnings == ()
+
+
+def test_schedules_far_from_the_usual_are_doubted() -> None:
+    often = {"drug": "denosumab", "dose": "60 mg", "every": "6 h"}
+    (warning,) = parsed(often, preset="human").warnings
+    assert warning.startswith(
+        "therapy[1] gives 3.69 mg/kg of denosumab a day: check how often it is"
+    )
+    assert parsed(often | {"every": "28 day"}, preset="human", duration="1 year").warnings == ()
+
+
+def test_one_warning_a_drug_is_enough() -> None:
+    tables = [DOSE | {"dose": "9 g/kg", "start": f"{day} day"} for day in range(20)]
+    other = {"drug": "il4", "dose": "1 g"}
+    first, second = parsed(*tables, other).warnings
+    assert first.startswith("therapy[1].dose is 9000 mg/kg of anakinra")
+    assert first.endswith("(19 more of anakinra are as doubtful)")
+    assert second.startswith("therapy[21].dose is 40000 mg/kg of il4")
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_no_shipped_run_is_doubted(name: str) -> None:
+    assert read_run_file(shipped()[name]).warnings == ()
 
 
 # The course of a run

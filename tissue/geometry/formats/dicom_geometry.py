@@ -202,7 +202,7 @@ def _step(source: Path, order: list[Slice], along: np.ndarray, sparse: bool) -> 
         raise refused(
             source,
             f"has a gap between {order[at].name} and {order[at + 1].name}: {steps[at]:.6g} mm where"
-            f" the others are {usual:.6g} mm apart, so that {lost} slices are missing{places};"
+            f" the others are {usual:.6g} mm apart, room for {lost} missing slices{places};"
             " copy all slices from the source",
         )
     worst = int(np.argmax(np.abs(even)))

@@ -8,7 +8,7 @@ import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pydicom
 
@@ -19,10 +19,10 @@ from tissue.geometry.formats.dicom_elements import (
     first_number,
     first_numbers,
     first_text,
-    padding_of,
     quiet,
     text_of,
 )
+from tissue.geometry.formats.dicom_stored import Pixels, pixels_of
 from tissue.geometry.image import refused, unreadable
 
 HEAD = 1024
@@ -31,16 +31,16 @@ HEAD = 1024
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 """Identifier of Deflated Explicit VR Little Endian, whose header cannot be read in part."""
 
-REAL = 0x0008
-DOUBLE_REAL = 0x0009
-"""Numbers of the elements of group 0x7FE0 that hold floating point voxels."""
-
-VOXELS = (b"OB", b"OW", b"OF", b"OD", b"UN")
-"""Types of the element that holds voxels."""
-
-FRAGMENT = b"\xfe\xff\x00\xe0"
-END = b"\xfe\xff\xdd\xe0"
-"""Marks of a fragment of compressed voxels, and of the end of all fragments."""
+GROUPS = (
+    "PlanePositionSequence",
+    "PlaneOrientationSequence",
+    "PixelMeasuresSequence",
+    "PixelValueTransformationSequence",
+    "FrameContentSequence",
+    "MREchoSequence",
+    "SegmentIdentificationSequence",
+)
+"""Functional groups that hold facts of a frame."""
 
 ELEMENTS = [
     *(
@@ -60,38 +60,6 @@ ELEMENTS = [
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 ]
 """Elements that are read; others, and the voxels, are passed over."""
-
-
-@dataclass(frozen=True)
-class Pixels:
-    """The voxels of a file, as far as its header tells.
-
-    Attributes:
-        start: place of their element in the file [bytes].
-        needed: bytes of uncompressed voxels, or number of compressed frames, that the header
-            promises.
-        found: bytes or frames that are there.
-        allocated: bits that a stored number takes.
-        stored: bits of them that count.
-        signed: whether stored numbers may be negative.
-        real: whether they are floating point numbers.
-        syntax: identifier of the transfer syntax, which tells byte order and compression.
-        samples: numbers per voxel.
-        photometric: meaning of the numbers on a screen.
-        padding: stored number of voxels outside the field of view; None where none is named.
-    """
-
-    start: int
-    needed: int
-    found: int
-    allocated: int
-    stored: int
-    signed: bool
-    real: bool
-    syntax: str
-    samples: int
-    photometric: str
-    padding: float | None
 
 
 @dataclass(frozen=True)
@@ -227,61 +195,12 @@ def _header(file: Path, mapped: mmap.mmap, sure: bool) -> Header | None:
         expected=count_of(data, "ImagesInAcquisition"),
         rows=rows if image else 0,
         columns=columns if image else 0,
-        pixels=_pixels(data, mapped, rows * columns, frames) if image else None,
+        pixels=pixels_of(data, mapped, rows * columns, frames) if image else None,
         slices=tuple(_slices(file, data, frames)) if image else (),
         segmentation=text_of(data, "SegmentationType").upper(),
         lossy=text_of(data, "LossyImageCompression") == "01",
         table="ModalityLUTSequence" in data,
     )
-
-
-def _pixels(data: Any, mapped: mmap.mmap, area: int, frames: int) -> Pixels:
-    start = mapped.tell()
-    implicit, little = data.original_encoding
-    order: Literal["little", "big"] = "little" if little else "big"
-    syntax = data.file_meta.get("TransferSyntaxUID")
-    if not syntax:  # a file without its preamble does not say; its elements show
-        uid = pydicom.uid
-        plain = uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian
-        syntax = plain if little else uid.ExplicitVRBigEndian
-    # what the element itself looks like counts, as not every header tells the truth
-    width = 12 if mapped[start + 4 : start + 6] in VOXELS else 8
-    opening = mapped[start : start + width]
-    whole = len(opening) == width
-    number = int.from_bytes(opening[2:4], order)
-    length = int.from_bytes(opening[-4:], order)
-    allocated = count_of(data, "BitsAllocated") or (64 if number == DOUBLE_REAL else 32)
-    samples = max(1, count_of(data, "SamplesPerPixel"))
-    if syntax.is_encapsulated:
-        needed, found = frames, _frames(mapped, start + width, frames) if whole else 0
-    else:
-        needed = (area * samples * frames * allocated + 7) // 8
-        found = min(length, len(mapped) - start - width) if whole else 0
-    return Pixels(
-        start=start + width,
-        needed=needed,
-        found=max(0, found),
-        allocated=allocated,
-        stored=count_of(data, "BitsStored") or allocated,
-        signed=count_of(data, "PixelRepresentation") == 1,
-        real=number in (REAL, DOUBLE_REAL),
-        syntax=str(syntax),
-        samples=samples,
-        photometric=text_of(data, "PhotometricInterpretation"),
-        padding=padding_of(data, order),
-    )
-
-
-def _frames(mapped: mmap.mmap, at: int, frames: int) -> int:
-    """Number of compressed frames that are there, of which each has one fragment or more."""
-    count = -1  # the first one holds the places of the others
-    while mapped[at : at + 4] == FRAGMENT:
-        at += 8 + int.from_bytes(mapped[at + 4 : at + 8], "little")
-        if at > len(mapped):
-            return min(count, frames - 1)
-        count += 1
-    ended = mapped[at : at + 4] == END
-    return count if ended or count == frames else min(count, frames - 1)
 
 
 def _slices(file: Path, data: Any, frames: int) -> Iterator[Slice]:
@@ -309,7 +228,8 @@ def _slices(file: Path, data: Any, frames: int) -> Iterator[Slice]:
         intercept = first_number(facts, "RescaleIntercept")
         if slope == 0:
             raise ValueError("RescaleSlope is 0")
-        written = slope is not None or intercept is not None
+        if (slope is None) != (intercept is None):
+            raise ValueError("it has one of RescaleSlope and RescaleIntercept and not the other")
         yield Slice(
             file=file,
             frame=frame,
@@ -323,7 +243,7 @@ def _slices(file: Path, data: Any, frames: int) -> Iterator[Slice]:
             between=first_number(facts, "SpacingBetweenSlices"),
             slope=1.0 if slope is None else slope,
             intercept=0.0 if intercept is None else intercept,
-            unit=first_text(facts, "RescaleType") if written else None,
+            unit=None if slope is None else first_text(facts, "RescaleType"),
             marks=tuple((key, value) for key, value in marks.items() if value),
             acquisition=first_text(facts, "FrameAcquisitionNumber")
             or first_text(facts, "AcquisitionNumber"),
@@ -333,6 +253,5 @@ def _slices(file: Path, data: Any, frames: int) -> Iterator[Slice]:
 def _items(groups: list[Any]) -> Iterator[Any]:
     """The data sets in functional groups."""
     for group in groups:
-        for element in group:
-            if element.VR == "SQ" and element.value:
-                yield element.value[0]
+        for name in GROUPS:
+            yield from (group.get(name) or [])[:1]

@@ -13,7 +13,8 @@ from pydicom.pixels import get_decoder, pixel_array
 
 from tissue.errors import InputError
 from tissue.geometry.formats.dicom_elements import quiet
-from tissue.geometry.formats.dicom_headers import Header, Pixels, Slice
+from tissue.geometry.formats.dicom_headers import Header, Slice
+from tissue.geometry.formats.dicom_stored import Pixels
 from tissue.geometry.image import refused, unreadable
 
 PRECISE = 24

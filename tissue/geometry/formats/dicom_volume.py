@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from tissue.geometry.formats.dicom_geometry import place, refuse_unlike
-from tissue.geometry.formats.dicom_headers import Header, Pixels, Slice
+from tissue.geometry.formats.dicom_headers import Header, Slice
 from tissue.geometry.formats.dicom_pixels import gray_type, gray_values
+from tissue.geometry.formats.dicom_stored import Pixels
 from tissue.geometry.image import Box, Image, Inventory, Parts, listed, refused, shortened
 
 Owners = dict[Path, Header]
@@ -143,6 +144,8 @@ def _refuse_mixed(source: Path, slices: Sequence[Slice], owners: Owners) -> None
     if all(owners[each.file].place for each in slices):
         what = "space (FrameOfReferenceUID)"
         refuse_unlike(source, slices, what, lambda each: owners[each.file].place)
+    what = "calibration (RescaleSlope)"
+    refuse_unlike(source, slices, what, lambda each: "none" if each.unit is None else "one")
     refuse_unlike(source, slices, "unit (RescaleType)", lambda each: each.unit)
     for mark in MARKS:
         refuse_unlike(source, slices, mark, partial(_mark, mark))

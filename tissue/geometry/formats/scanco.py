@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from tissue.geometry.formats import scanco_aim, scanco_isq
+from tissue.geometry.formats import scanco_aim, scanco_header, scanco_isq
 from tissue.geometry.image import Image, unreadable
 
 
 def is_scanco(head: bytes) -> bool:
     """Whether the first bytes of a file are those of an AIM, an ISQ or a relative of them."""
-    return head.startswith((*scanco_aim.SIGNS, scanco_isq.SIGN))
+    return head.startswith((*scanco_header.SIGNS, scanco_isq.SIGN))
 
 
 def read(file: Path) -> Image:

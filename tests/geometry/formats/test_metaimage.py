@@ -152,6 +152,13 @@ def test_spacing_that_nobody_wrote(tmp_path: Path) -> None:
     assert image.spacing == (None, None, 16.0)
 
 
+def test_header_saved_by_an_editor_of_windows(tmp_path: Path) -> None:
+    file = written(tmp_path / "a.mha")
+    check = by_itk(file)
+    file.write_bytes("\ufeff".encode() + file.read_bytes())
+    check_same(opened(read, file), check)
+
+
 def test_element_size_stands_for_spacing(tmp_path: Path) -> None:
     lines = "ElementSize = 0.008 0.01 0.0125\n"
     file = written(tmp_path / "a.mha", f"{lines}Offset = 0 0 0\n")
@@ -370,6 +377,7 @@ def test_signs() -> None:
     text = f"\n# by hand\nComment = bone\n{header()}".encode()
     assert is_metaimage(text)
     assert is_metaimage(text.replace(b"\n", b"\r\n"))
+    assert is_metaimage(header().encode("utf-8-sig"))  # as an editor of Windows saves it
     for other in (b"", b"\0" * 512, b"NRRD0004\ntype: short", b"[System]\nScanner=SkyScan1172\n"):
         assert not is_metaimage(other)
     assert not is_metaimage(b"some words\nNDims = 3\n")

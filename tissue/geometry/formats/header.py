@@ -14,6 +14,9 @@ LONGEST = 1 << 20
 MOST = 1 << 24
 """Most bytes of a header."""
 
+MARK = "\ufeff"
+"""Sign that some editors put before a text."""
+
 BLANKS = " \t"
 """Signs between the words of a line."""
 
@@ -48,7 +51,7 @@ def lines(file: Path, stream: BinaryIO) -> Iterator[str]:
             line = raw.decode("utf-8")
         except UnicodeDecodeError:  # older programs write a micro sign in Latin-1
             line = raw.decode("latin-1")
-        line = line.rstrip("\r\n")
+        line = line.rstrip("\r\n").removeprefix(MARK)
         if NO_TEXT.search(line):
             raise refused(file, "has signs in its header that are no text; copy it again")
         yield line

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from tissue.errors import InputError
-from tissue.geometry.formats.header import BLANKS
+from tissue.geometry.formats.header import BLANKS, MARK
 from tissue.geometry.formats.metaimage_header import HARMLESS, SAME, USED, Header, split
 from tissue.geometry.formats.raw import Stored, counted
 from tissue.geometry.formats.unpacking import Piece
@@ -14,7 +14,7 @@ from tissue.geometry.image import Image, Inventory, Parts, unreadable
 
 def is_metaimage(head: bytes) -> bool:
     """Whether the first bytes of a file are lines such as NDims = 3 of a MetaImage header."""
-    for raw in head.splitlines():
+    for raw in head.removeprefix(MARK.encode()).splitlines():
         line = raw.decode("latin-1").strip(BLANKS)
         if not line or line.startswith("#"):
             continue

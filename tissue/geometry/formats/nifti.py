@@ -220,7 +220,7 @@ class _Header:
         return beside(self.file, there[0])
 
     def extensions(self, piece: Piece) -> tuple[str, ...]:
-        """What lies between the header and the voxels."""
+        """Bytes between the header and the voxels, in words."""
         size = piece.start + piece.skip - self.size - FLAGS
         if not self.alone or size <= 0:
             return ()

@@ -60,7 +60,7 @@ MAY_IMPORT = {
 """Rooms, or single files, that a room may use besides the version of the package."""
 
 KERNELS_ONLY = {"jax", "numpy", "jaxtyping"}
-ONLY_IN = {"h5py": ("tissue/storage/", "tissue/geometry/images.py")} | dict.fromkeys(
+ONLY_IN = {"h5py": ("tissue/storage/", "tissue/geometry/formats/hdf5")} | dict.fromkeys(
     ("matplotlib", "mpl_toolkits"), ("tissue/analysis/",)
 )
 NAMED_OTHERWISE = {
@@ -225,7 +225,7 @@ def test_the_checker_sees(path: str, source: str, complaint: str) -> None:
     [
         ("kernels/a.py", "import functools, jax\nfrom tissue.kernels.stencil import shift"),
         ("tissue/storage/a.py", "import h5py\nfrom tissue.geometry.grid import Grid"),
-        ("tissue/geometry/images.py", "import h5py"),
+        ("tissue/geometry/formats/hdf5_links.py", "import h5py"),
         ("tissue/analysis/a.py", "def f():\n    import matplotlib.pyplot"),
         ("tissue/analysis/a.py", "if TYPE_CHECKING:\n    from matplotlib.axes import Axes"),
         ("tissue/simulation/a.py", "from tissue import __version__"),

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 OUTPUT = "standard output"
@@ -47,7 +48,8 @@ class _Stream:
 
     def __init__(self, stream: TextIO | None) -> None:
         """Takes a stream; None, as Python gives for a closed one, stands for nothing."""
-        self._stream = stream or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        self._own = None if stream else Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+        self._stream = cast("TextIO", stream or self._own)
 
     def write(self, text: str) -> int:
         """Writes a text."""
@@ -69,6 +71,9 @@ class _Stream:
 
     def settle(self) -> None:
         """Drops what cannot be written, or Python would try again at its end and fail."""
+        if self._own:
+            self._own.close()
+            return
         try:
             self._stream.flush()
         except (OSError, ValueError):

@@ -185,6 +185,7 @@ def test_slight_shear_beside_a_rotation(tmp_path: Path) -> None:
     ("fields", "words"),
     [
         ({"quatern_b": 1.1, "qform_code": 1}, "qform"),
+        ({"pixdim": [-2, 0.008, 0.01, 0.0125, 0, 0, 0, 0], "qform_code": 1}, "qform"),
         ({"srow_x": [np.nan] * 4, "sform_code": 1}, "sform"),
         ({"sform_code": 77}, "sform_code 77"),
         ({"dim": [3, 8, -7, 6, 1, 1, 1, 1]}, "sizes"),

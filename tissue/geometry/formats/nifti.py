@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tissue.errors import InputError
-from tissue.geometry.formats.nifti_place import place_of, plain
+from tissue.geometry.formats.nifti_place import place_of
 from tissue.geometry.formats.raw import Calibration, Stored, beside, counted
 from tissue.geometry.formats.unpacking import GZIP, Packing, Piece
 from tissue.geometry.image import Image, Inventory, refused, unreadable
@@ -178,7 +178,7 @@ class _Header:
 
     def calibration(self) -> Calibration | None:
         """Straight line from the stored numbers to gray values, where the header gives one."""
-        slope, offset = plain(self.fields["scl_slope"]), plain(self.fields["scl_inter"])
+        slope, offset = float(self.fields["scl_slope"]), float(self.fields["scl_inter"])
         if slope == 0 or not isfinite(slope):  # the sign of an unset line
             return None
         if not isfinite(offset):

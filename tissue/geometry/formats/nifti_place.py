@@ -23,7 +23,7 @@ TO_LPS = np.diag([-1.0, -1.0, 1.0])
 AGREE = 1e-3
 """Relative difference of two statements of one edge that comes from rounding."""
 
-ROUNDED = 1e-6
+ROUNDED = 3 * float(np.finfo(np.float32).eps)
 """Excess of the square of a unit quaternion that comes from its rounding to float32."""
 
 HALF = 0.5
@@ -106,11 +106,14 @@ def _rotation(fields: Any, scale: float, lengths: np.ndarray) -> _Affine:
 
     parts = np.array([float(fields[f"quatern_{part}"]) for part in "bcd"])
     try:
-        rotation = quat2mat(fillpositive(parts, w2_thresh=ROUNDED))
+        rotation = quat2mat(fillpositive(parts, w2_thresh=ROUNDED)).astype(float)
     except ValueError:  # longer than a rotation is
         rotation = np.full((3, 3), np.nan)
-    if float(fields["pixdim"][0]) < 0:
+    turn = float(fields["pixdim"][0])
+    if turn == -1:
         rotation[:, 2] *= -1
+    elif turn not in (0, 1):  # other programs take such a number differently
+        rotation[:] = np.nan
     origin = np.array([plain(fields[f"qoffset_{along}"]) for along in "xyz"])
     return _Affine("qform", rotation * lengths, origin * scale)
 

@@ -1,5 +1,7 @@
 """Images for other programs, read back with theirs: values, axes, voxel size and place."""
 
+import errno
+import os
 from collections.abc import Callable
 from gzip import GzipFile as Gzip
 from pathlib import Path
@@ -267,6 +269,21 @@ def test_a_full_disk_is_told_and_leaves_no_part_of_an_image(
         assert raised.value.strerror
         assert list((tmp_path / "part").iterdir()) == []
     capfd.readouterr()  # what libraries say of it themselves
+
+
+def test_what_a_disk_refuses_at_last_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = snapshot(tmp_path, GRID, {"il1": np.ones(GRID.shape)})
+
+    def refuse(_: int) -> None:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    for kind in KINDS:
+        with pytest.raises(OSError, match="Disk quota exceeded"):
+            export(path, tmp_path / "images", ("il1",), kind)
+    assert list((tmp_path / "images").iterdir()) == []
 
 
 def test_every_format_is_read_back() -> None:

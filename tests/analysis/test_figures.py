@@ -1,5 +1,6 @@
 """Figures that are drawn, labelled, and the same every time."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,48 @@ def test_curves_of_several_runs_have_a_legend(folders: list[Path]) -> None:
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["untreated", "treated"]
     assert all(axes.get_ylabel() for axes in figure.axes)
     assert {axes.get_xlabel() for axes in figure.axes[3:]} == {"time [day]"}
+
+
+NAMES = ["dose_$d_arm_$a", "cost_$5", "_hidden", "a_b^c & <d> 100%", "two\nlines", "B\udcfcro"]
+
+
+@pytest.mark.parametrize("kind", ["pdf", "svg", "png"])
+def test_names_of_runs_are_drawn_as_they_are(
+    folders: list[Path], tmp_path: Path, capfd: Told, kind: str
+) -> None:
+    named = [tmp_path / name for name in NAMES]
+    for each in named:
+        shutil.copytree(folders[0], each)
+    words = ["plot", *map(str, named), "--kind", "curves", "--format", kind]
+    assert main([*words, "--out", str(tmp_path)]) == 0
+    assert capfd.readouterr().err == ""
+    assert (tmp_path / f"curves.{kind}").stat().st_size > 5000
+    with figures.styled():
+        legend = figures.curves([open_run(each) for each in named]).legends[0]
+    shown = [text.get_text() for text in legend.get_texts()]
+    assert shown == [*NAMES[:4], "two lines", "B\N{REPLACEMENT CHARACTER}ro"]
+    assert not any(text.get_parse_math() for text in legend.get_texts())
+
+
+@pytest.mark.parametrize("count", [2, 9])
+def test_a_legend_of_long_names_leaves_room_for_the_curves(
+    folders: list[Path], tmp_path: Path, count: int
+) -> None:
+    runs = []
+    for number in range(count):
+        folder = tmp_path / f"{'long' * 55}_{number}"
+        shutil.copytree(folders[0], folder)
+        runs.append(open_run(folder))
+    with figures.styled():
+        figure = figures.curves(runs)
+        figure.canvas.draw()
+    shown = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert len(set(shown)) == count  # the ends tell them apart
+    box = np.array(figure.get_tightbbox().extents)
+    width, height = figure.get_size_inches()
+    assert box.min() > -0.01
+    assert (box[2:] < (width + 0.01, height + 0.01)).all()
+    assert all(axes.get_position().height > 0.2 for axes in figure.axes)
 
 
 def test_slices_tell_their_unit_and_their_days(folders: list[Path]) -> None:

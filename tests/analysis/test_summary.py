@@ -1,10 +1,13 @@
 """A summary must come out of any run, also of one that has just begun or lost everything."""
 
 from pathlib import Path
+from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from tissue.analysis import summary
@@ -87,6 +90,54 @@ def test_a_slice_shows_loss_in_orange_and_gain_in_blue(tmp_path: Path) -> None:
 def test_unusual_runs_are_drawn(tmp_path: Path, bones: tuple[NDArray[np.float32], ...]) -> None:
     picture = imread(summary.write_summary(make_run(tmp_path, *bones, days=1)))
     assert np.ptp(picture[..., :3]) > 0.5
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("dose_$d_arm_$a", "cost_$5_and_$6", "$\\frac{", "a_b^c & <d> 100%", "_hidden"),
+        *("two\nlines\ttab", "B\udcfcro", "x" * 255),
+    ],
+)
+def test_a_name_is_drawn_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    texts: list[Text] = []
+    draw = Text.draw
+
+    def seen(text: Text, *rest: Any) -> None:
+        texts.append(text)
+        draw(text, *rest)
+
+    monkeypatch.setattr(Text, "draw", seen)
+    summary.write_summary(make_run(tmp_path, strut(6)), name)
+    (heading,) = [text for text in texts if text.get_fontweight() == "bold"]
+    shown, instead = heading.get_text(), "\N{REPLACEMENT CHARACTER}"
+    if len(name) < 100:
+        assert shown == name.replace("\n", " ").replace("\t", " ").replace("\udcfc", instead)
+    else:
+        assert shown == f"{'x' * 59} \N{HORIZONTAL ELLIPSIS} {'x' * 59}"
+    assert heading.get_window_extent().x1 < 1960
+    # two $ would be mathematics, drawn without them
+    assert not any(text.get_parse_math() for text in texts)
+
+
+def test_settings_of_a_user_do_not_make_texts_mathematics(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, strut(6))
+    made = summary.write_summary(folder, "a_$1_$2").read_bytes()
+    with mpl.rc_context({"text.usetex": True, "axes.formatter.use_mathtext": True}):
+        assert summary.write_summary(folder, "a_$1_$2").read_bytes() == made
+
+
+def test_a_picture_does_not_follow_a_link(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    outside = tmp_path / "precious"
+    outside.write_text("mine")
+    for name in ("summary.png", "summary.png.tmp"):
+        (tmp_path / "run" / name).symlink_to(outside)
+    made = summary.write_summary(make_run(tmp_path / "run", strut(6)))
+    assert outside.read_text() == "mine"
+    assert imread(made).shape == (1120, 1960, 4)
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

@@ -16,8 +16,13 @@ Array = NDArray[np.float32]
 # Told apart by every kind of colour vision; what is lost is orange in every panel.
 LOST, FORMED = "#D55E00", "#0072B2"
 INK, FAINT = "#222222", "#8A8A8A"
-PLAIN: Mapping[str, Any] = {"text.parse_math": False}
-"""Setting of matplotlib under which the names of users are no mathematics: two $ would be."""
+PLAIN: Mapping[str, Any] = {
+    "text.parse_math": False,
+    "text.usetex": False,
+    "axes.formatter.use_mathtext": False,
+}
+"""Settings of matplotlib, whatever a user has set, under which no text is mathematics or LaTeX: two
+$ in the name of a run would be, and % would end a label."""
 
 RUNS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Of runs that are compared, in their order."""

@@ -10,7 +10,7 @@ import PIL.Image
 import pydicom
 import pytest
 import SimpleITK as sitk
-from geometry.formats.dicom_made import elements, gray, save, series
+from geometry.formats.dicom_made import elements, frames, gray, save, series
 
 from tissue.geometry.formats import dicom
 from tissue.geometry.gate import admit
@@ -123,6 +123,31 @@ def test_lossless_jpeg_is_decoded_by_itk(
     capfd.readouterr()
     np.testing.assert_array_equal(read(folder).values, values)
     assert capfd.readouterr() == ("", "")
+
+
+def test_compressed_frames_are_read_one_by_one(tmp_path: Path) -> None:
+    values = gray("u2", (4, 16, 16))
+    for syntax, packed in (
+        (pydicom.uid.JPEG2000Lossless, [jpeg_2000(plane) for plane in values]),
+        (pydicom.uid.JPEGLosslessSV1, [jpeg_lossless(plane, tmp_path) for plane in values]),
+    ):
+        data = frames(values)
+        data.PixelData = pydicom.encaps.encapsulate(packed)
+        image = admit(dicom.read_file(save(data, tmp_path / "volume.dcm", syntax)))
+        scale = np.arange(2.0, 6.0)[:, None, None]
+        np.testing.assert_allclose(image.values, values * scale - 10)
+        box = (slice(2, 3), slice(4, 9), slice(0, 16))
+        np.testing.assert_array_equal(image.voxels(box), image.values[box])
+
+
+def jpeg_lossless(plane: np.ndarray, folder: Path) -> bytes:
+    writer = sitk.ImageFileWriter()
+    writer.UseCompressionOn()
+    writer.SetCompressor("JPEG")
+    writer.SetFileName(str(folder / "plane.dcm"))
+    writer.Execute(sitk.GetImageFromArray(plane))
+    data = pydicom.dcmread(folder / "plane.dcm")
+    return next(pydicom.encaps.generate_frames(data.PixelData, number_of_frames=1))
 
 
 def tags(z: int) -> dict[str, str]:

@@ -17,8 +17,9 @@ UNIT = 1e-3
 """Deviation of direction cosines from unit length and right angles: they have three to six
 decimals."""
 
-PARALLEL = 1e-4
-"""Difference of direction cosines between slices; a fifth of a voxel at the far end of 2000."""
+PARALLEL = 2e-4
+"""Difference of direction cosines from the most frequent ones, rounded to four decimals; less than
+half a voxel at the far end of 2000."""
 
 STEP = 0.02
 """Deviation of a slice from its even place, as a share of the step between slices."""
@@ -146,12 +147,9 @@ def _axes(source: Path, slices: Sequence[Slice]) -> tuple[np.ndarray, np.ndarray
             f" {listed(lost)}; convert the volume to NRRD or NIfTI with a program that knows it",
         )
     turned = np.array([each.orientation for each in slices])
-    usual = turned[int(np.argmax((_apart(turned, turned) <= PARALLEL).sum(axis=1)))]
-    other = [
-        each.name
-        for each, off in zip(slices, _apart(turned, usual[None])[:, 0], strict=True)
-        if off > PARALLEL
-    ]
+    kinds, counts = np.unique(turned.round(4), axis=0, return_counts=True)
+    far = np.abs(turned - kinds[np.argmax(counts)]).max(axis=1) > PARALLEL
+    other = [each.name for each, off in zip(slices, far, strict=True) if off]
     if other:
         one = next(each.name for each in slices if each.name not in other)
         raise refused(
@@ -171,11 +169,6 @@ def _axes(source: Path, slices: Sequence[Slice]) -> tuple[np.ndarray, np.ndarray
     column = column - (column @ row) * row
     column = column / np.linalg.norm(column)
     return row, column, np.cross(row, column)
-
-
-def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Largest difference of direction cosines between two sets of slices [one, other]."""
-    return np.array([np.abs(other - each).max(axis=1) for each in one])
 
 
 def _step(source: Path, order: list[Slice], along: np.ndarray, sparse: bool) -> float:

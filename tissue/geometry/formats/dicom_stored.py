@@ -32,6 +32,7 @@ class Pixels:
         needed: bytes of uncompressed voxels, or number of compressed frames, that the header
             promises.
         found: bytes or frames that are there.
+        behind: bytes of uncompressed voxels that are there and that the header knows nothing of.
         allocated: bits that a stored number takes.
         stored: bits of them that count.
         signed: whether stored numbers may be negative.
@@ -45,6 +46,7 @@ class Pixels:
     start: int
     needed: int
     found: int
+    behind: int
     allocated: int
     stored: int
     signed: bool
@@ -85,6 +87,7 @@ def pixels_of(data: Any, mapped: mmap.mmap, area: int, frames: int) -> Pixels:
     samples = max(1, count_of(data, "SamplesPerPixel"))
     if syntax.is_encapsulated:
         needed, found = frames, _frames(mapped, start + width, frames) if whole else 0
+        length = needed
     elif width == 8 and not syntax.is_implicit_VR and start + width + length > len(mapped):
         raise ValueError("its voxels have no known type")
     elif length == UNKNOWN:
@@ -96,6 +99,7 @@ def pixels_of(data: Any, mapped: mmap.mmap, area: int, frames: int) -> Pixels:
         start=start + width,
         needed=needed,
         found=max(0, found),
+        behind=max(0, length - needed),
         allocated=allocated,
         stored=count_of(data, "BitsStored") or allocated,
         signed=count_of(data, "PixelRepresentation") == 1,

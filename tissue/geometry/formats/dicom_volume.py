@@ -124,6 +124,15 @@ def _refuse_cut(source: Path, headers: Sequence[Header]) -> None:
             f"is cut short: {listed(cut)} bytes of its voxels (frames, where it is compressed);"
             " copy it again from its source",
         )
+    for each in headers:
+        row = each.columns * each.pixels.allocated // 8 if each.pixels else 0
+        if each.pixels and each.pixels.behind > max(row, 1):
+            raise refused(
+                source,
+                f"is damaged: {each.file.name} holds {each.pixels.behind} bytes of voxels more than"
+                f" its {len(each.slices)} x {each.rows} x {each.columns} voxels; copy it again from"
+                " its source",
+            )
 
 
 def _refuse_mixed(source: Path, slices: Sequence[Slice], owners: Owners) -> None:

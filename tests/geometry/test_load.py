@@ -180,3 +180,15 @@ def test_resample_must_fit(slab: ImageSettings) -> None:
     for value, words in ((0.0, "no length"), (150.0, "at least two fit"), (0.01, "coarser")):
         with pytest.raises(InputError, match=rf"\[geometry\] resample.*{words}"):
             load_image(replace(slab, resample=value))
+
+
+def test_voxels_coarser_than_bone_are_doubted(tmp_path: Path) -> None:
+    """Numbers in um in a header without a unit read as mm."""
+    values = np.zeros((24, 20, 16), np.uint8)
+    values[8:16] = 1
+    image = sitk.GetImageFromArray(values)
+    image.SetSpacing((10.0, 10.0, 10.0))
+    sitk.WriteImage(image, str(tmp_path / "a.mha"))
+    settings = ImageSettings(tmp_path / "a.mha")
+    assert warned(load_image(settings), "10000 x 10000 x 10000 um (z, y, x), coarser than any")
+    assert not warned(load_image(replace(settings, voxel_size=10.0)), "coarser than any")

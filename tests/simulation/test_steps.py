@@ -11,8 +11,8 @@ from tissue.model import step
 from tissue.scenario.config import RunConfig
 from tissue.scenario.disease import Disease
 from tissue.simulation import simulation as simulating
-from tissue.simulation.pace import Pace
-from tissue.simulation.simulation import Record, Simulation, pacing
+from tissue.simulation.pace import Pace, pacing
+from tissue.simulation.simulation import Record, Simulation
 
 
 @pytest.fixture(scope="module")

@@ -68,7 +68,7 @@ def formats() -> tuple[Format, ...]:
         Format("netCDF", (".nc",), classic, netcdf.read, "dataset"),
         Format("DICOM", (".dcm", ".dicom", ".ima"), dicom.is_dicom, dicom.read_file),
         Format("Scanco", (".aim", ".isq"), scanco.is_scanco, scanco.read),
-        Format("NIfTI", (".nii", ".nii.gz"), nifti.is_nifti, nifti.read),
+        Format("NIfTI", (".nii", ".nii.gz", ".hdr"), nifti.is_nifti, nifti.read),
         Format("MetaImage", (".mha", ".mhd"), metaimage.is_metaimage, metaimage.read),
     )
 

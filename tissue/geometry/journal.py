@@ -25,7 +25,7 @@ def by(shape: tuple[int, ...]) -> str:
 
 def in_um(lengths: tuple[float | None, ...]) -> str:
     """Voxel edges [um]: "8.2 x 8.2 x 8.2", with "?" for one that is not known."""
-    return " x ".join("?" if length is None else f"{length:.4g}" for length in lengths)
+    return " x ".join("?" if length is None else f"{length:.6g}" for length in lengths)
 
 
 def span(values: np.ndarray) -> str:

@@ -23,6 +23,8 @@ from tissue.geometry.resample import (
 from tissue.geometry.settings import Crop, ImageSettings
 from tissue.geometry.threshold import automatic_threshold, bone_share_warning
 
+COARSEST = 500.0
+"""Voxel edge of a file above which its unit is doubted [um]: trabeculae are 30 to 300 um thick."""
 MOST_VOXELS = 2**31
 """Components are numbered in 32 bits; such a volume fills about 12 GB."""
 
@@ -119,6 +121,11 @@ def chosen_voxel_size(
                 ' write the voxel edge of the scan, such as voxel_size = "10 um".'
             )
         journal.log.append(f"voxel size {in_um(header)} um (z, y, x), from the file")
+        if max(z, y, x) > COARSEST:
+            journal.warnings.append(
+                f"voxel size: the file says {in_um(header)} um (z, y, x), coarser than any trabecula"
+                " is thick; where its header means another unit, set [geometry] voxel_size"
+            )
         return (z, y, x)
     chosen = given if isinstance(given, tuple) else (given, given, given)
     if not all(np.isfinite(edge) and edge > 0 for edge in chosen):

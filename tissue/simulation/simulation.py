@@ -1,8 +1,7 @@
 """The tissue with a clock."""
 
 import logging
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -29,11 +28,10 @@ from tissue.model.state import Healthy, State
 from tissue.model.step import UNDAMPED, advance
 from tissue.scenario.config import RunConfig
 from tissue.scenario.course import COURSE_METRICS, Course, exposure
-from tissue.scenario.values import LONGEST_STEP
 from tissue.simulation.health import FIELDS, bad_voxels, diagnosis, unconverged
 from tissue.simulation.ledger import broken_budget, ledger_row
 from tissue.simulation.machine import keep_memory, release_memory, release_programs
-from tissue.simulation.pace import Pace, Pacing
+from tissue.simulation.pace import Pace, pacing, same_time
 from tissue.simulation.places import local_forcing
 
 log = logging.getLogger(__name__)
@@ -49,11 +47,6 @@ LARGEST_TOLERANCE = 3e-3
 
 HEALTHY_TOLERANCE = {"float32": 5e-6, "float64": 1e-11}
 """Of the healthy state, which stands still to this."""
-
-SHORTEST_SHARE = 0.01
-"""Shortest adaptive step over the life of osteoblast precursors, the longest of all cells: 0.1
-day in mouse, where a jump of IL-1 by 10 pM then costs 0.0003 points of BV/TV. In a shorter one so
-few cells come and go that float32 could not tell whether their budget closes."""
 
 PRECURSORS = ("osteoclast_precursors", "osteoblast_precursors")
 
@@ -264,7 +257,7 @@ class Simulation:
                 break
             rejected += 1
         self.state = tried.state
-        if any(_same(self.time, change) for change in self._course.changes):
+        if any(same_time(self.time, change) for change in self._course.changes):
             self.change_course()
         if self.step == 1:  # all is compiled now
             release_memory()
@@ -325,20 +318,6 @@ def solver_tolerance(config: RunConfig) -> float:
     if config.allowed_error is None:
         return least
     return min(max(SOLVER_SHARE * config.allowed_error, least), LARGEST_TOLERANCE)
-
-
-def pacing(config: RunConfig, changes: Sequence[float] = ()) -> Pacing:
-    """The rules by which a run chooses its steps, which end where what acts changes."""
-    shortest = SHORTEST_SHARE / float(config.parameters.delta_P)
-    snapshots = config.snapshot_times[1:]
-    others = {t for t in changes if not any(_same(t, snapshot) for snapshot in snapshots)}
-    landings = sorted({*snapshots, *others})
-    return Pacing(landings, config.step or LONGEST_STEP, config.allowed_error, shortest)
-
-
-def _same(time: float, other: float) -> bool:
-    """Whether two times [day] differ by rounding only."""
-    return math.isclose(time, other, rel_tol=1e-9)
 
 
 def load_geometry(config: RunConfig) -> Geometry:

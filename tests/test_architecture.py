@@ -67,7 +67,6 @@ NAMED_OTHERWISE = {
     "vtkmodules": "vtk",
     "skimage": "scikit-image",
     "PIL": "pillow",
-    "py_aimio": "aimio-py",
 }
 """Packages that are imported by another name than they are installed by."""
 

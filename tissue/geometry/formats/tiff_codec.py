@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import struct
+import tempfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -154,23 +155,29 @@ def _by_libtiff(stored: bytes, coding: Coding, rows: int, columns: int) -> bytes
     if coding.tables:
         header += struct.pack("<HHII", 347, UNDEFINED, len(coding.tables), start)
     file = io.BytesIO(header + bytes(4) + coding.tables + bytes(stored))
-    with _quiet(), TiffImagePlugin.TiffImageFile(file) as image:
-        return image.tobytes()
+    with _told() as told, TiffImagePlugin.TiffImageFile(file) as image:
+        data = image.tobytes()
+    if told and coding.compression in (*CCITT, JPEG):
+        # of these libtiff goes on after damage and tells it on the screen alone
+        raise ValueError(told[0])
+    return data
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps off the screen what libtiff itself writes there; Pillow raises the same as an error."""
+def _told() -> Iterator[list[str]]:
+    """Collects what libtiff writes on the screen itself, line by line."""
+    lines: list[str] = []
     try:
         screen = os.dup(2)
     except OSError:  # there is no standard error
-        yield
+        yield lines
         return
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nothing, 2)
-        yield
-    finally:
-        os.dup2(screen, 2)
-        os.close(screen)
-        os.close(nothing)
+    with tempfile.TemporaryFile() as said:
+        try:
+            os.dup2(said.fileno(), 2)
+            yield lines
+        finally:
+            os.dup2(screen, 2)
+            os.close(screen)
+            said.seek(0)
+            lines += said.read().decode("utf-8", "replace").splitlines()

@@ -114,17 +114,23 @@ def layout_of(source: Bytes, directory: Directory) -> Layout:
             source.file,
             "holds several slices in one page (ImageDepth); save it with one slice a page",
         )
-    tiled = tag.TILE_WIDTH in directory.numbers
+    tiles = [each in directory.numbers for each in (tag.TILE_WIDTH, tag.TILE_LENGTH)]
+    tiled = all(tiles)
+    if any(tiles) and not tiled:
+        raise source.damaged("a page names one of the two lengths of its tiles")
     down = directory.number(tag.TILE_LENGTH if tiled else tag.ROWS_PER_STRIP, 0 if tiled else rows)
     across = directory.number(tag.TILE_WIDTH, columns)
     if min(down, across) < 1:
         raise source.damaged(f"its strips or tiles have {down} rows and {across} columns")
+    planar, fill = directory.number(tag.PLANAR, 1), directory.number(tag.FILL_ORDER, 1)
+    if planar not in (1, 2) or fill not in (1, 2):
+        raise source.damaged(f"it has PlanarConfiguration {planar} and FillOrder {fill}")
     photometric = directory.numbers.get(tag.PHOTOMETRIC)
     return Layout(
         rows=rows,
         columns=columns,
         samples=samples,
-        separate=directory.number(tag.PLANAR, 1) == 2,
+        separate=planar == 2,
         photometric=photometric[0] if photometric else None,
         gray=photometric != (PALETTE,) or _is_gray(directory),
         orientation=directory.number(tag.ORIENTATION, 1),

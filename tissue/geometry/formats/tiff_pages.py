@@ -1,6 +1,6 @@
 """Pages of a TIFF file, and the voxels of a part of one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -89,6 +89,29 @@ def pages_of(source: Bytes) -> Iterator[tuple[Page, Directory]]:
         page = Page(source.file, number, directory.place, layout, reduced)
         _segments(source, page, directory)  # refuses what is missing
         yield page, directory
+
+
+def refuse_overlaps(source: Bytes, pages: Sequence[Page], directories: Sequence[Directory]) -> None:
+    """Refuses a file whose voxels lie where other voxels or its header are.
+
+    Raises:
+        InputError: a page names such a place.
+    """
+    heads = np.array([(each.place, each.end) for each in directories], np.int64)
+    heads = heads[np.argsort(heads[:, 0])]
+    spans = []
+    for page, directory in zip(pages, directories, strict=True):
+        places, counts = _segments(source, page, directory)
+        before = np.searchsorted(heads[:, 0], places, side="right") - 1
+        if ((before >= 0) & (places < heads[before, 1])).any():
+            raise source.damaged(f"page {page.number} names voxels where the header is")
+        # the lengths of compressed ones may be rough
+        exact = page.layout.coding.compression == NONE
+        spans.append(np.stack([places, places + (counts if exact else 1)], axis=1))
+    every = np.concatenate(spans)
+    every = every[np.argsort(every[:, 0])]
+    if (every[1:, 0] < every[:-1, 1]).any():
+        raise source.damaged("several pages name the same voxels")
 
 
 def pixels(source: Bytes, page: Page, rows: slice, columns: slice) -> np.ndarray:

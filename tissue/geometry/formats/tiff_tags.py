@@ -35,6 +35,12 @@ NUMBERS = (
     *(SUB_PAGES, SAMPLE_FORMAT, JPEG_TABLES, DEPTH),
 )
 
+LISTS = (
+    *(BITS, STRIP_OFFSETS, STRIP_COUNTS, COLOR_MAP, TILE_OFFSETS, TILE_COUNTS),
+    *(SUB_PAGES, SAMPLE_FORMAT, JPEG_TABLES),
+)
+"""Tags that may have several numbers."""
+
 WHOLE = {1: "B", 7: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q", 6: "b", 8: "h", 9: "i", 17: "q"}
 """Types of entries that hold whole numbers, as the codes of `struct`."""
 TEXT, BYTES, RATIONAL = 2, (1, 2, 7), 5
@@ -53,12 +59,14 @@ class Directory:
 
     Attributes:
         place: byte of the file at which the directory begins.
+        end: byte after its last one.
         following: byte at which the next one begins; 0 after the last one.
         numbers: whole numbers of an entry by its tag; both terms of a rational one.
         texts: texts by tag; an entry may occur several times.
     """
 
     place: int
+    end: int
     following: int
     numbers: Tags
     texts: dict[int, tuple[str, ...]]
@@ -100,7 +108,9 @@ class Bytes:
         head = self.data[:16]
         self.order: Literal["<", ">"] = ">" if head[:2] == b"MM" else "<"
         self.big = head[:4] in BIG
-        if not is_tiff(head) or len(head) < (16 if self.big else 8):
+        # the size of an offset, and two bytes of nothing
+        sound = self.numbers("H", 4, 2) == (8, 0) if self.big else True
+        if not is_tiff(head) or not sound:
             raise refused(file, "does not begin as a TIFF file does; copy it again from its source")
 
     def numbers(self, code: str, place: int, count: int = 1) -> tuple[int, ...]:
@@ -160,7 +170,8 @@ class Bytes:
                 texts[tag] = (*texts.get(tag, ()), self._text(tag, kind, at))
             elif tag in SIGNS:
                 numbers[tag] = ()
-        return Directory(place, following, numbers, texts)
+        end = first + count * entry + struct.calcsize(code)
+        return Directory(place, end, following, numbers, texts)
 
     def damaged(self, reason: str) -> Exception:
         """The refusal of a file whose header contradicts itself."""
@@ -174,8 +185,8 @@ class Bytes:
         if not code:
             raise self.damaged(f"its entry {tag} has the type {kind}")
         count, place = self._values(struct.calcsize(code) * (2 if pairs else 1), at)
-        if not count:
-            raise self.damaged(f"its entry {tag} is empty")
+        if not count or (count > 1 and tag not in LISTS):
+            raise self.damaged(f"its entry {tag} has {count} numbers")
         return self.numbers(code, place, count * (2 if pairs else 1))
 
     def _text(self, tag: int, kind: int, at: int) -> str:

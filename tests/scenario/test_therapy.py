@@ -338,6 +338,8 @@ def test_doses_far_below_the_usual_are_doubted() -> None:
     (warning,) = parsed(DOSE | {"dose": "1 mg"}, preset="human").warnings
     assert "therapy[1].dose is 0.0154 mg/kg of anakinra" in warning
     assert parsed(DOSE | {"dose": "20 mg"}, preset="human").warnings == ()
+    # as an infusion of 24 mg a day
+    assert parsed(DOSE | {"dose": "1 mg", "every": "1 h"}, preset="human").warnings == ()
 
 
 def test_schedules_far_from_the_usual_are_doubted() -> None:

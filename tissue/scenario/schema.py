@@ -9,12 +9,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from tissue.scenario.values import (
     HIGHEST_ACCURACY,
+    HIGHEST_CONCENTRATION,
+    HIGHEST_DENSITY,
+    HIGHEST_PERMEABILITY,
     LARGEST_COUNT,
+    LONGEST_LENGTH,
     LONGEST_STEP,
     LONGEST_TIME,
     LOWEST_ACCURACY,
     MOST_DOSES,
+    SHORTEST_LENGTH,
     SHORTEST_STEP,
+    WIDEST_SMOOTHING,
     AxisName,
     AxisNames,
     Concentration,
@@ -33,11 +39,11 @@ from tissue.scenario.values import (
     Moment,
     Names,
     Permeability,
-    PositiveLength,
     Ramp,
     Ranges,
     Shape,
     Share,
+    Smoothing,
     Time,
     Times,
     as_dose,
@@ -46,6 +52,11 @@ from tissue.scenario.values import (
     as_tuple,
 )
 
+_CONCENTRATION = (
+    f"a concentration >= 0 and at most {HIGHEST_CONCENTRATION:g} pM, e.g. '3.5 pM' or '61 pg/mL'"
+)
+_DENSITY = f"a density >= 0 and at most {HIGHEST_DENSITY:g} cells/mm^3"
+_LENGTH = f"a length > 0, from {SHORTEST_LENGTH} to {LONGEST_LENGTH:g} um"
 _INTERVAL = f"a time between {SHORTEST_STEP} and {LONGEST_TIME:g} day"
 
 
@@ -89,9 +100,9 @@ class SyntheticTable(Table):
         default=(64, 64, 64),
         description="three whole numbers [z, y, x] from 4 to 4096, e.g. [64, 64, 64]",
     )
-    spacing: Length = Field(default=20.0, gt=0, description="a length > 0, e.g. '20 um'")
+    spacing: Length = Field(default=20.0, description=f"{_LENGTH}, e.g. '20 um'")
     bv_tv: Finite = Field(default=0.2, gt=0, lt=1, description="a number between 0 and 1, e.g. 0.2")
-    thickness: Length = Field(default=150.0, gt=0, description="a length > 0, e.g. '150 um'")
+    thickness: Length = Field(default=150.0, description=f"{_LENGTH}, e.g. '150 um'")
     seed: int | None = Field(
         default=None, ge=0, lt=2**32, description="a whole number from 0 to 4294967295"
     )
@@ -112,9 +123,9 @@ class GeometryTable(Table):
         description="the UID or number of one of several DICOM series in the folder, or the name "
         "that the slices of one of several stacks begin with",
     )
-    voxel_size: PositiveLength | Lengths | None = Field(
+    voxel_size: Length | Lengths | None = Field(
         default=None,
-        description="a length > 0, e.g. '4.1 um', or a list of three [z, y, x]",
+        description=f"{_LENGTH}, e.g. '4.1 um', or a list of three [z, y, x]",
     )
     crop: Ranges | None = Field(
         default=None,
@@ -126,14 +137,16 @@ class GeometryTable(Table):
     threshold: Finite | Literal["otsu"] = Field(
         default="otsu", description="a finite number or 'otsu'"
     )
-    smooth: Length = Field(default=0.0, ge=0, description="a length >= 0, e.g. '10 um'")
-    resample: Length | None = Field(default=None, gt=0, description="a length > 0, e.g. '8.2 um'")
+    smooth: Smoothing = Field(
+        default=0.0,
+        description=f"a length >= 0 and at most {WIDEST_SMOOTHING:g} um, e.g. '10 um'",
+    )
+    resample: Length | None = Field(default=None, description=f"{_LENGTH}, e.g. '8.2 um'")
     keep_largest: bool = Field(default=True, description="true or false")
     close_pockets: bool = Field(default=True, description="true or false")
     synthetic: SyntheticTable | None = Field(default=None, description="a table")
 
 
-_CONCENTRATION = "a concentration >= 0, e.g. '3.5 pM' or '61 pg/mL'"
 _FACTOR = "a number from 0 to 100, e.g. 1.5"
 _SWITCH = "true or false"
 
@@ -160,25 +173,23 @@ class PannusTable(Table):
     faces: Faces = Field(
         default=(), description="a list of different faces among " + ", ".join(get_args(Face))
     )
-    depth: Length = Field(default=100.0, gt=0, description="a length > 0, e.g. '100 um'")
+    depth: Length = Field(default=100.0, description=f"{_LENGTH}, e.g. '100 um'")
     mask: Annotated[str | None, BeforeValidator(as_text)] = Field(
         default=None,
         min_length=1,
         description="the path of a mask image, not 0 where the pannus is",
     )
-    cells: Density | None = Field(
-        default=None, ge=0, description="a density >= 0, e.g. '1e5 cells/mm^3'"
-    )
+    cells: Density | None = Field(default=None, description=f"{_DENSITY}, e.g. '1e5 cells/mm^3'")
 
 
 class DiseaseTable(Table):
     """[disease]."""
 
-    il1_excess: Concentration = Field(default=0.0, ge=0, description=_CONCENTRATION)
-    il1ra_excess: Concentration = Field(default=0.0, ge=0, description=_CONCENTRATION)
-    tnf: Concentration = Field(default=0.0, ge=0, description=_CONCENTRATION)
+    il1_excess: Concentration = Field(default=0.0, description=_CONCENTRATION)
+    il1ra_excess: Concentration = Field(default=0.0, description=_CONCENTRATION)
+    tnf: Concentration = Field(default=0.0, description=_CONCENTRATION)
     inflammatory_cells: Density = Field(
-        default=0.0, ge=0, description="a density >= 0 everywhere in marrow, e.g. '100 cells/mm^3'"
+        default=0.0, description=f"{_DENSITY} everywhere in marrow, e.g. '100 cells/mm^3'"
     )
     rankl_production: Factor = Field(default=1.0, description=_FACTOR)
     opg_production: Factor = Field(default=1.0, description=_FACTOR)
@@ -218,11 +229,13 @@ class KnockoutTable(Table):
 class WallTable(Table):
     """[boundary.SOLUTE.FACE]."""
 
-    value: Concentration | None = Field(default=None, ge=0, description=_CONCENTRATION)
+    value: Concentration | None = Field(default=None, description=_CONCENTRATION)
     permeability: Permeability | None = Field(
-        default=None, gt=0, description="a velocity > 0, e.g. '100 um/day'"
+        default=None,
+        description=f"a velocity > 0 and at most {HIGHEST_PERMEABILITY:g} um/day, e.g. "
+        "'100 um/day'",
     )
-    blood: Concentration | None = Field(default=None, ge=0, description=_CONCENTRATION)
+    blood: Concentration | None = Field(default=None, description=_CONCENTRATION)
 
 
 class FacesTable(Table):

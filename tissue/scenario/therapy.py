@@ -177,16 +177,17 @@ def _refuse_together(therapies: Sequence[Therapy], trifle: float) -> None:
 
 
 def _doubts(therapy: Therapy, key: str, species: str) -> Iterator[str]:
+    usual, every = usual_dose(therapy.drug, species), DRUGS[therapy.drug].usual[1]
     low, high = usual_range(therapy.drug, species)
-    if not low <= therapy.dose <= high:
+    # small doses in quick succession are as good as the usual one
+    if therapy.dose > high or max(therapy.dose, every * therapy.per_day) < low:
         weight = BODY_WEIGHT[species]
         yield (
             f"{key}.dose is {_three(therapy.dose)} mg/kg of {therapy.drug}, or "
             f"{_three(therapy.dose * weight)} mg in a {species} of {weight:g} kg: check its unit "
             f"and run.preset; {_usual(therapy.drug, species)}"
         )
-    usual = usual_dose(therapy.drug, species) / DRUGS[therapy.drug].usual[1]
-    if therapy.per_day > FAR_RATE * usual:
+    if every * therapy.per_day > FAR_RATE * usual:
         yield (
             f"{key} gives {_three(therapy.per_day)} mg/kg of {therapy.drug} a day: check how often "
             f"it is given; {_usual(therapy.drug, species)}"

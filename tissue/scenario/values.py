@@ -40,6 +40,21 @@ MOST_SNAPSHOTS = 100_000
 MOST_DOSES = 1_000_000
 """Of all drugs of a run: one every two minutes for 200 weeks, which is as good as an infusion."""
 
+SHORTEST_LENGTH, LONGEST_LENGTH = 0.001, 1e5
+"""Lengths that a run file may give [um]: from an atom's to a hand's."""
+
+WIDEST_SMOOTHING = 1000.0
+"""Of an image [um]: three times the thickness of human trabeculae, of which it leaves nothing."""
+
+HIGHEST_CONCENTRATION = 1e9
+"""Of a solute [pM]: 1 mM of a protein is a jelly."""
+
+HIGHEST_DENSITY = 1e7
+"""Of cells [cells/mm^3]: without a gap between cells of 5 um."""
+
+HIGHEST_PERMEABILITY = 1e9
+"""Of a face [um/day]: more than diffusion brings across a hundredth of a micrometer."""
+
 LARGEST_NUMBER = 10**30
 """Without a unit, to be told apart from what nobody means."""
 
@@ -155,19 +170,17 @@ def as_drug(value: object) -> object:
 
 
 Time = Annotated[float, _in("day")]
-Density = Annotated[float, _in("cells/mm^3")]
-Permeability = Annotated[float, _in("um/day")]
-Length = Annotated[float, _in("um")]
+Concentration = Annotated[float, _in("pM"), Field(ge=0, le=HIGHEST_CONCENTRATION)]
+Density = Annotated[float, _in("cells/mm^3"), Field(ge=0, le=HIGHEST_DENSITY)]
+Permeability = Annotated[float, _in("um/day"), Field(gt=0, le=HIGHEST_PERMEABILITY)]
+Length = Annotated[float, _in("um"), Field(ge=SHORTEST_LENGTH, le=LONGEST_LENGTH)]
+Smoothing = Annotated[float, _in("um"), Field(ge=0, le=WIDEST_SMOOTHING)]
 Share = Annotated[float, _in("1")]
-Concentration = Annotated[float, _in("pM")]
 Interval = Annotated[Time, Field(ge=SHORTEST_STEP, le=LONGEST_TIME)]
 Moment = Annotated[Time, Field(ge=0, le=LONGEST_TIME)]
 Ramp = Annotated[Moment, AfterValidator(_none_or_long)]
 FixedStep = Annotated[Time, Field(ge=SHORTEST_STEP, le=LONGEST_STEP)]
-PositiveLength = Annotated[Length, Field(gt=0)]
-Lengths = Annotated[
-    tuple[PositiveLength, PositiveLength, PositiveLength], BeforeValidator(as_tuple)
-]
+Lengths = Annotated[tuple[Length, Length, Length], BeforeValidator(as_tuple)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(le=LARGEST_COUNT)]
 Range = Annotated[tuple[Count, Count], BeforeValidator(as_tuple), AfterValidator(_ordered)]

@@ -1,5 +1,9 @@
 """A run that has to stop says why, and everything it wrote before is whole."""
 
+import errno
+import fcntl
+import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +15,7 @@ import pytest
 from jax.errors import JaxRuntimeError
 
 from tissue.cli import main
-from tissue.errors import RunError
+from tissue.errors import InputError, RunError
 from tissue.model import step
 from tissue.model.state import State
 from tissue.scenario.config import RunConfig
@@ -20,6 +24,7 @@ from tissue.simulation import run as running
 from tissue.simulation import simulation as simulating
 from tissue.simulation.run import run
 from tissue.simulation.simulation import Simulation
+from tissue.storage.checkpoint import list_checkpoints
 from tissue.storage.results import Run, open_run
 from tissue.storage.snapshot import write_snapshot
 
@@ -125,6 +130,88 @@ def test_a_full_disk_is_told(
     ):
         run(tiny, tmp_path)
     assert len(open_run(tmp_path).snapshots) == 1
+
+
+def test_an_old_checkpoint_that_cannot_be_removed_stays(
+    monkeypatch: pytest.MonkeyPatch, tiny: RunConfig, finished: Run, tmp_path: Path
+) -> None:
+    unlink = Path.unlink
+
+    def refused(path: Path, **how: bool) -> None:
+        if path.name.startswith("ckpt_"):
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        unlink(path, **how)
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    done = run(replace(tiny, checkpoint_interval=0.5), tmp_path)
+    assert len(list_checkpoints(tmp_path)) == 4
+    np.testing.assert_array_equal(done.metrics["bv_tv"], finished.metrics["bv_tv"])
+    log = (tmp_path / "run.log").read_text()
+    assert log.count("cannot be removed (Operation not permitted): they stay") == 1
+
+
+def test_an_error_of_the_watcher_is_none_of_the_folder(tiny: RunConfig, tmp_path: Path) -> None:
+    broken = BrokenPipeError(errno.EPIPE, "Broken pipe")
+    with pytest.raises(BrokenPipeError) as told:
+        run(tiny, tmp_path, watch=raising(broken))
+    assert told.value is broken
+    assert len(open_run(tmp_path).metrics["time_day"]) == 2
+
+
+def test_without_locks_and_fsync_a_run_is_the_same(
+    monkeypatch: pytest.MonkeyPatch, tiny: RunConfig, finished: Run, tmp_path: Path
+) -> None:
+    def absent(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", absent)
+    monkeypatch.setattr(os, "fsync", absent)
+    done = run(tiny, tmp_path)
+    for name in ("metrics.csv", "ledger.csv"):
+        assert (tmp_path / name).read_bytes() == (finished.folder / name).read_bytes()
+    assert len(done.snapshots) == len(finished.snapshots)
+    log = (tmp_path / "run.log").read_text()
+    assert log.count("WARNING the file system of") == 2
+    assert "has no locks (Function not implemented)" in log
+    assert "does not tell when files are on the disk (Function not implemented)" in log
+
+
+LINKED = ("run.lock", "run.log", "run.toml", "metrics.csv", "ledger.csv", "summary.png")
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["a file", "dangling"])
+def test_links_in_the_folder_of_a_run_lead_nowhere(
+    tiny: RunConfig, tmp_path: Path, there: bool
+) -> None:
+    folder, outside = tmp_path / "run", tmp_path / "precious"
+    folder.mkdir()
+    if there:
+        outside.write_text("mine")
+    for name in (*LINKED, "run.toml.tmp", "snap_0000000000.hdf.tmp"):
+        (folder / name).symlink_to(outside)
+    with pytest.raises(InputError, match=r"already holds a run \(run.toml\)"):
+        run(tiny, folder)
+    with pytest.raises(InputError, match=r"run\.lock is a link, .* remove the link"):
+        run(tiny, folder, overwrite=True)
+    (folder / "run.lock").unlink()
+    run(tiny, folder, overwrite=True)
+    assert outside.exists() == there
+    assert not there or outside.read_text() == "mine"
+    assert not any((folder / name).is_symlink() for name in LINKED)
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", "ledger.csv", "run.log"])
+def test_a_run_that_goes_on_follows_no_link(
+    tiny: RunConfig, finished: Run, tmp_path: Path, name: str
+) -> None:
+    folder, outside = tmp_path / "run", tmp_path / "precious"
+    shutil.copytree(finished.folder, folder)
+    (folder / name).rename(outside)
+    (folder / name).symlink_to(outside)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(InputError, match=rf"{name} is a link"):
+        run(replace(tiny, duration=3.0), folder, resume="2")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_too_little_memory_is_told(

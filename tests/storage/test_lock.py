@@ -36,7 +36,8 @@ def without_locks(monkeypatch: pytest.MonkeyPatch, number: int = errno.ENOLCK) -
 
 def test_a_second_run_is_told_who_holds_the_folder(tmp_path: Path) -> None:
     with locked(tmp_path):
-        told = f"another run .process {os.getpid()} on {platform.node()}. is writing to {tmp_path}"
+        holder = f"process {os.getpid()} on {platform.node()}"
+        told = rf"another run is writing to {tmp_path} \({holder}\); wait for it"
         for _ in range(2):  # the refused one leaves the lock as it is
             with pytest.raises(InputError, match=told), locked(tmp_path):
                 pass

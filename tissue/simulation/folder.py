@@ -12,14 +12,15 @@ from tissue.storage import checkpoint as checkpoint_files
 from tissue.storage import snapshot as snapshot_files
 from tissue.storage.checkpoint import list_checkpoints
 from tissue.storage.index import INDEX, SERIES, XDMF
-from tissue.storage.publish import ABANDONED, remove_temporary
+from tissue.storage.publish import ABANDONED, refuse_link, remove_temporary
 from tissue.storage.snapshot import list_snapshots
+
+_WRITTEN_ON = ("metrics.csv", "ledger.csv", "run.log")
+"""Files that a resumed run goes on with; others are replaced as a whole."""
 
 _MADE = (
     "run.toml",
-    "metrics.csv",
-    "ledger.csv",
-    "run.log",
+    *_WRITTEN_ON,
     "summary.png",
     "morphometry.csv",
     INDEX,
@@ -64,6 +65,12 @@ def spare_input(config: RunConfig, folder: Path) -> None:
                 f"the run reads {made}, which --overwrite would delete; choose another folder "
                 "with --out"
             )
+
+
+def refuse_links(folder: Path) -> None:
+    """Refuses to go on with a run whose files lie elsewhere, before any of them is changed."""
+    for name in _WRITTEN_ON:
+        refuse_link(folder / name)
 
 
 def clear_folder(folder: Path) -> None:

@@ -15,6 +15,7 @@ from tissue.scenario.resolved import resolved_toml
 from tissue.simulation.folder import (
     clear_folder,
     prepare_folder,
+    refuse_links,
     remove_unfinished,
     spare_input,
     what_is_whole,
@@ -133,6 +134,7 @@ def _begun(
 ) -> tuple[Simulation, dict[str, str]]:
     """The simulation to go on with, and what its provenance tells of the start."""
     if resume:
+        refuse_links(folder)
         source = find(folder, resume)
         simulation = resumed(config, source)
         log.info(f"resumed at step {simulation.step}, day {simulation.time:g}")

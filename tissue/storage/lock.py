@@ -97,7 +97,7 @@ def _lock(path: Path, file: IO[bytes]) -> bool:
 def _in_use(path: Path, holder: Process | None) -> InputError:
     who = f" (process {holder['process']} on {holder['host']})" if holder else ""
     return InputError(
-        f"another run{who} is writing to {path.parent}; wait for it, or choose another folder "
+        f"another run is writing to {path.parent}{who}; wait for it, or choose another folder "
         "with --out"
     )
 

@@ -77,12 +77,21 @@ def open_own(path: Path, mode: str, **how: Any) -> IO[Any]:
     try:
         return open(path, mode, opener=_unfollowed, **how)
     except OSError:
-        if not path.is_symlink():
-            raise
+        refuse_link(path)
+        raise
+
+
+def refuse_link(path: Path) -> None:
+    """Refuses a file to write to that is a link.
+
+    Raises:
+        InputError: it is one.
+    """
+    if path.is_symlink():
         raise InputError(
             f"{path} is a link, and a run writes to no file outside its folder; put the file "
             "itself there, or remove the link"
-        ) from None
+        )
 
 
 def _unfollowed(path: str, flags: int) -> int:

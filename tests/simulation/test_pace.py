@@ -3,17 +3,15 @@
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
+from time import perf_counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tissue.simulation.pace import (
-    GROWTH,
-    Pace,
-    Pacing,
-    Stride,
-)
+from tissue.scenario.config import parse_run
+from tissue.simulation.pace import GROWTH, Pace, Pacing, Stride, pacing
 
 Errors = Callable[[Pace, Stride], float]
 
@@ -167,3 +165,14 @@ def test_what_is_left_at_the_end_may_be_used() -> None:
     pace = Pace(time=7, spent=0.15, fresh=False)
     assert pacing.tolerance(pace, Stride(3, 10)) == pytest.approx(0.05)
     assert pacing.tolerance(replace(pace, spent=0.3), Stride(3, 10)) > 0
+
+
+def test_changes_that_are_snapshots_but_for_rounding_are_no_landings() -> None:
+    data = {"run": {"duration": "100 day"}, "geometry": {"synthetic": {}}}
+    config = parse_run(data | {"output": {"snapshots": "0.001 day"}}, Path(), "dense")
+    moved = [t * (1 + shift) for t in (0.5, 7.25, 50.0, 99.999) for shift in (-5e-10, 0, 5e-10)]
+    other = [0.5 * (1 + 3e-9), 7.2505, 1e-5]
+    start = perf_counter()
+    landings = pacing(config, moved + other * 3000).landings
+    assert perf_counter() - start < 2
+    assert list(landings) == sorted({*config.snapshot_times[1:], *other})

@@ -10,6 +10,7 @@ References:
 """
 
 import math
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -103,7 +104,7 @@ class Pacing:
 
     def next(self, pace: Pace) -> Stride:
         """The step to try now."""
-        goal = next(t for t in self.landings if t > pace.time)
+        goal = self.landings[bisect(self.landings, pace.time)]
         left = goal - pace.time
         wanted = self.shortest if pace.fresh else pace.wanted
         wanted = self.longest if self.accuracy is None else min(wanted, self.longest)
@@ -156,9 +157,15 @@ def pacing(config: RunConfig, changes: Sequence[float] = ()) -> Pacing:
     """The rules by which a run chooses its steps, which end where what acts changes."""
     shortest = SHORTEST_SHARE / float(config.parameters.delta_P)
     snapshots = config.snapshot_times[1:]
-    others = {t for t in changes if not any(same_time(t, snapshot) for snapshot in snapshots)}
+    others = {t for t in changes if not any(same_time(t, s) for s in _beside(t, snapshots))}
     landings = sorted({*snapshots, *others})
     return Pacing(landings, config.step or LONGEST_STEP, config.allowed_error, shortest)
+
+
+def _beside(time: float, times: Sequence[float]) -> Sequence[float]:
+    """The times before and after one, of many in order."""
+    place = bisect(times, time)
+    return times[max(place - 1, 0) : place + 1]
 
 
 def same_time(time: float, other: float) -> bool:

@@ -305,7 +305,7 @@ def _wrong_kind(text: str, given_unit: str, given: Dimension, unit: str) -> str:
 
 
 def _remedy(error: UnitError, text: str, given_unit: str, unit: str) -> str:
-    """What to write instead of a quantity whose unit cannot be read."""
+    """The remedy for a quantity whose unit cannot be read."""
     if not isinstance(error, _UnknownUnitError):
         return misread(text) or str(error)
     where = "" if error.name == given_unit else f" in {shown(given_unit)}"

@@ -29,7 +29,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 def sentence(read: Callable[[], object]) -> str:
-    """What is said at once, on one line and not too long, when a run file is refused."""
+    """The sentence that refuses a run file: at once, on one line and not too long."""
     start = time.perf_counter()
     with pytest.raises(InputError) as raised:
         read()
@@ -110,7 +110,7 @@ VALUES = {
     f"[run]\nduration = '1.{'0' * 6000} day'": "run.duration: '1.000",
     f"[run]\nduration = {HUGE}": "a whole number of about 120413 digits is not a quantity",
     f"[run]\nseed = {HUGE}": "run.seed = a whole number of about 120413 digits must be",
-    f"[run]\nseed = {'9' * 6000}": "is not valid TOML: ",
+    f"[run]\nseed = {'9' * 6000}": "is not valid TOML: a number in it has thousands of digits",
     f"[run]\nstep = {HUGE}": "run.step: a whole number of about",
     f"[run]\naccuracy = {HUGE}": "run.accuracy: a whole number of about",
     f"[geometry]\nthreshold = {HUGE}": "geometry.threshold = a whole number",
@@ -282,7 +282,7 @@ def test_no_text_of_a_run_file_ends_in_a_traceback(
 
 
 def told(path: Path) -> str:
-    """What is said of a run file, if anything."""
+    """The sentence that refuses a run file, if any."""
     try:
         read_run_file(path)
     except InputError as error:

@@ -93,5 +93,5 @@ def _times(text: str) -> list[float]:
 
 
 def _same(day: float, other: float) -> bool:
-    """Whether two times differ by no more than what six digits show."""
+    """Two times [day] differ by no more than what six digits show."""
     return f"{day:g}" == f"{other:g}" or abs(day - other) <= 1e-6 * max(day, 1.0)

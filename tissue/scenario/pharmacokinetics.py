@@ -24,7 +24,7 @@ recruitment of osteoblasts take that long (assumption)."""
 ACCURACY = 1e-8  # relative, of the saturable elimination
 
 SAMPLES_A_DAY = 20
-"""Of the concentration of a drug that is lost in a saturable way."""
+"""Samples of the concentration of a drug that is lost in a saturable way [1/day]."""
 
 RARE = 7.0
 """Time between doses from which a solver that chooses its steps pays [day]: it takes milliseconds

@@ -42,9 +42,13 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise InputError(f"the run file {name} is not valid: {_too_deep()}") from None
     except InputError as error:
         raise InputError(f"the run file {name} is not valid: {error}") from None
-    except ValueError as error:  # TOMLDecodeError, or an integer too long to convert
+    except tomllib.TOMLDecodeError as error:
         words = printable(str(error), 160)
         raise InputError(f"the run file {name} is not valid TOML: {words}") from None
+    except ValueError:
+        raise InputError(
+            f"the run file {name} is not valid TOML: a number in it has thousands of digits"
+        ) from None
     return data
 
 

@@ -1,4 +1,4 @@
-"""The solutes that keys of a run file hold, and what a mole of each weighs.
+"""The solutes whose concentrations a run file gives, and what a mole of each weighs.
 
 Assays give mass per volume, as pg/mL; the model counts molecules. Where several forms of a protein
 exist, the one that acts and that the model's diffusivity belongs to is counted.
@@ -12,7 +12,7 @@ from tissue.scenario.drugs import DRUGS
 
 
 class Solute(NamedTuple):
-    """What is dissolved in marrow.
+    """A solute of marrow.
 
     Attributes:
         form: name, with the form that is counted.

@@ -10,7 +10,7 @@ from tissue.geometry.formats.numbering import (
     Stack,
     base_of,
     copies_in,
-    minus_for_all,
+    is_minus_unclear,
     stacks_of,
 )
 from tissue.geometry.formats.slices import TOLERANCE, Slices
@@ -20,6 +20,8 @@ SUFFIXES = (".tif", ".tiff", ".bmp", ".png", ".jpg", ".jpeg")
 """Endings of the names of slices, in lower case."""
 HIDDEN = ("thumbs.db", "desktop.ini")
 """Files that Windows keeps in folders; those of other systems begin with a dot."""
+SETS = 5
+"""Stacks in whose first file a set of OME-TIFF files is looked for."""
 OVERVIEWS, SHARE = 3, 4
 """Pictures beside slices that may be overviews: at most 3, and no more than a quarter of them."""
 
@@ -64,9 +66,14 @@ def read(folder: Path, series: str | None) -> Image:
             f" {listed([file.name for file in entries.others] + list(entries.names)) or 'nothing'};"
             " give the folder of the slices, or the image file itself",
         )
-    if (found := _set(entries)) is not None:
+    stacks = stacks_of(entries.pictures)
+    if series is None:
+        for stack in stacks[:SETS]:
+            if (found := _set(entries, stack, ())) is not None:
+                return found
+    stack, left = _chosen(entries, stacks, series)
+    if series is not None and (found := _set(entries, stack, left)) is not None:
         return found
-    stack, left = _chosen(entries, series)
     _refuse_trouble(folder, stack)
     return _image(entries, stack, left)
 
@@ -126,28 +133,29 @@ def _dicom(entries: Entries, series: str | None) -> Image:
     return dicom.read_series(entries.folder, series)
 
 
-def _set(entries: Entries) -> Image | None:
-    """The image of a set of OME-TIFF files; None where the slices are none."""
-    tiffs = [file for file in entries.pictures if slices.format_of(file) == "TIFF"]
-    if not tiffs:
-        return None
-    files = tiff.files_of(tiffs[0])
+def _set(entries: Entries, stack: Stack, left: Sequence[Path]) -> Image | None:
+    """The image of the set of OME-TIFF files that a stack belongs to; None where it is none."""
+    first = stack.files[0]
+    files = tiff.files_of(first) if slices.format_of(first) == "TIFF" else (first,)
     if len(files) == 1:
         return None
-    strange = [file.name for file in entries.pictures if file not in files]
-    image = tiff.read(tiffs[0])
-    ignored = (*image.inventory.ignored, *_left_alone(entries, ()))
-    parts = (
-        *image.inventory.parts,
-        Parts("pictures", len(entries.pictures), len(files), tuple(strange)),
+    image = tiff.read(first)
+    others = [file for file in entries.pictures if file not in files and file not in left]
+    found = Parts(
+        "pictures", len(files) + len(others), len(files), tuple(file.name for file in others)
     )
-    told = replace(image.inventory, parts=parts, ignored=ignored)
+    told = replace(
+        image.inventory,
+        parts=(*image.inventory.parts, found),
+        ignored=(*image.inventory.ignored, *_left_alone(entries, left)),
+    )
     return replace(image, file=entries.folder, inventory=told)
 
 
-def _chosen(entries: Entries, series: str | None) -> tuple[Stack, list[Path]]:
+def _chosen(
+    entries: Entries, stacks: Sequence[Stack], series: str | None
+) -> tuple[Stack, list[Path]]:
     """The stack that is meant, and the other pictures, which may be left alone."""
-    stacks = stacks_of(entries.pictures)
     if series is not None:
         return _named(entries.folder, stacks, series)
     first = stacks[0]
@@ -213,7 +221,7 @@ def _refuse_trouble(folder: Path, stack: Stack) -> None:
         )
     if trouble := stack.trouble():
         raise refused(folder, trouble)
-    if minus_for_all(stack):
+    if is_minus_unclear(stack):
         raise refused(
             folder,
             f"holds slices that are all numbered with a minus ({stack.files[0].name}, ...), so that"

@@ -11,7 +11,6 @@ from pathlib import Path
 WHOLE = re.compile(r"((?:(?<![0-9A-Za-z])[-+])?[0-9]+)")
 DECIMAL = re.compile(r"((?:(?<![0-9A-Za-z])[-+])?[0-9]+(?:[.,][0-9]+)?)")
 """Numbers in a name; a minus sign after a letter or digit parts words and is none of a number."""
-MINUS = re.compile(r"(?<![0-9A-Za-z])-[0-9]")
 
 COPY = re.compile(
     r"^(?:copy|kopie)(?: \([0-9]+\))? (?:of|von) |"
@@ -33,11 +32,13 @@ class Stack:
         stem: the name with a star for the number, such as "femur_rec*".
         files: the files.
         numbers: their numbers; empty where names hold none.
+        minus: whether each name has a minus sign before its number.
     """
 
     stem: str
     files: tuple[Path, ...]
     numbers: tuple[Fraction, ...] = ()
+    minus: bool = False
 
     @property
     def steps(self) -> tuple[Fraction, ...]:
@@ -94,11 +95,13 @@ def copies_in(files: Sequence[Path]) -> list[Path]:
     return [file for file in files if COPY.search(base_of(file))]
 
 
-def minus_for_all(stack: Stack) -> bool:
-    """Whether all numbers are whole and negative: the sign may just part the words of a name."""
-    return bool(stack.numbers) and all(
-        number < 0 and number.denominator == 1 for number in stack.numbers
-    )
+def is_minus_unclear(stack: Stack) -> bool:
+    """Whether the signs of all numbers may just part the words of the names: as no position would.
+
+    Positions have both signs, or are decimal numbers below 0.
+    """
+    whole = all(number.denominator == 1 for number in stack.numbers)
+    return stack.minus and (whole or 0 in stack.numbers)
 
 
 def base_of(file: Path) -> str:
@@ -152,10 +155,16 @@ def _ordered(
         files = tuple(sorted(file for _, file in members))
         return Stack(base_of(files[0]), files)
     members = sorted(members, key=lambda member: (member[0][slot], member[1].name))
-    pieces = pattern.split(base_of(members[0][1]))
-    pieces[2 * slot + 1] = "*"
     files = tuple(file for _, file in members)
-    return Stack("".join(pieces), files, tuple(values[slot] for values, _ in members))
+    texts = [pattern.split(base_of(file))[2 * slot + 1] for file in files]
+    pieces = pattern.split(base_of(files[0]))
+    pieces[2 * slot + 1] = "*"
+    return Stack(
+        "".join(pieces),
+        files,
+        tuple(values[slot] for values, _ in members),
+        all(text.startswith("-") for text in texts),
+    )
 
 
 def _together(members: list[tuple[tuple[Fraction, ...], Path]], varying: list[int]) -> bool:

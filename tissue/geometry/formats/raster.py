@@ -57,7 +57,7 @@ def _read(file: Path) -> Image:
         stream.seek(0)
         with OPENERS[kind](stream) as picture:
             columns, rows = picture.size
-            mode, table = picture.mode, picture.getpalette("RGB")
+            mode, gray = picture.mode, _is_gray(picture)
             frames = getattr(picture, "n_frames", 1)
     size = file.stat().st_size
     if kind == "PNG" and rows * columns > 8 * MOST_DEFLATED * size:
@@ -67,7 +67,7 @@ def _read(file: Path) -> Image:
     if frames > 1:
         raise refused(file, f"holds {frames} pictures; save one slice a file")
     doubts = []
-    if mode == "P" and table != [shade for shade in range(256) for _ in "RGB"][: len(table or [])]:
+    if not gray:
         doubts.append(
             "has a table of colors, so that its numbers are no gray values; save it as gray values"
         )
@@ -97,6 +97,17 @@ def _read(file: Path) -> Image:
         ),
         labels=mode == "1",
     )
+
+
+def _is_gray(picture: Picture) -> bool:
+    """Whether a table of colors, if there is one, gives each number its own shade of gray."""
+    if picture.mode != "P" or picture.palette is None:
+        return True
+    palette = picture.palette
+    width = len(palette.rawmode or palette.mode)  # red, green, blue in any order, and a blank
+    colors = np.frombuffer(bytes(palette.palette), np.uint8)
+    colors = colors[: len(colors) // width * width].reshape(-1, width)[:, :3]
+    return bool((colors == np.arange(len(colors))[:, None]).all())
 
 
 def _refuse_cut(file: Path, stream: BinaryIO, kind: str) -> None:

@@ -127,7 +127,7 @@ def told_by(log: Log, stack: Stack, rows: int, columns: int) -> Told:
             assumed.append(f"{name} gives no pixel size of the slices: that of the scan is taken")
     elif log.step != 1 and z is not None:
         z *= log.step
-        assumed.append(f"{name}: every {log.step:g}th slice was reconstructed")
+        assumed.append(f"{name}: one slice of every {log.step:g} was reconstructed")
     low = next((value for key in LOWEST if (value := log.number(key)) is not None), None)
     high = log.number(HIGHEST)
     if low is not None and high is not None:

@@ -69,6 +69,7 @@ def test_edges_nobody_wrote(tmp_path: Path) -> None:
     cases: list[tuple[float | None, dict[str, Any], Any]] = [
         (8.0, {"unit": "um"}, (None, 8.0, 8.0)),  # ImageJ leaves a depth of 1 away
         (None, {"unit": "um", "spacing": 16.0}, (16.0, None, None)),
+        (1.0, {"unit": "um", "spacing": 1.0}, (1.0, 1.0, 1.0)),
         (8.0, {"spacing": 16.0}, (None, None, None)),
         (8.0, {"spacing": 16.0, "unit": "pixel"}, (None, None, None)),
         (8.0, {"spacing": 0.0, "unit": "um"}, (None, 8.0, 8.0)),

@@ -1,6 +1,7 @@
 """OME-TIFF: planes, edges and axes as the XML says, and every file of a set."""
 
 import os
+import re
 import shutil
 import time
 import uuid
@@ -97,6 +98,15 @@ def test_edges_nobody_wrote(tmp_path: Path) -> None:
 def test_ways_to_name_planes(tmp_path: Path, planes: str) -> None:
     file = written(tmp_path / "a.ome.tif", volume(), xml(planes))
     np.testing.assert_array_equal(opened(read, file).values, volume())
+
+
+def test_names_with_a_prefix(tmp_path: Path) -> None:
+    text = re.sub(r"<(/?)(\w)", r"<\1OME:\2", xml("<TiffData/>")).replace("xmlns=", "xmlns:OME=")
+    image = opened(read, written(tmp_path / "a.ome.tif", volume(), text))
+    assert image.inventory.format == "OME-TIFF"
+    assert image.spacing == (16.0, 8.0, 8.0)
+    file = written(tmp_path / "b.tif", volume(), "sample:OMENTUM <OMEGA>")
+    assert opened(read, file).inventory.format == "TIFF"
 
 
 def test_order_of_planes(tmp_path: Path) -> None:

@@ -95,22 +95,22 @@ def test_jpeg_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("bits", [4, 10, 12, 14])
 def test_packed_integers(tmp_path: Path, bits: int) -> None:
     """Numbers whose bits follow each other: packed here by hand, as TIFF 6.0 lays down."""
-    values = volume("u2")[0, :5, :7] >> (16 - bits)
-    rows = ["".join(f"{number:0{bits}b}" for number in row) for row in values]
-    data = b"".join(
-        int(row.ljust(-(-len(row) // 8) * 8, "0"), 2).to_bytes(-(-len(row) // 8), "big")
-        for row in rows
-    )
-    entries = [(256, 7), (257, 5), (258, bits), (259, 1), (262, 1), (273, 8), (278, 5)]
-    entries.append((279, len(data)))
-    place = 8 + len(data) + len(data) % 2
-    body = struct.pack("<2sHI", b"II", 42, place) + data.ljust(place - 8, b"\0")
-    table = b"".join(struct.pack("<HHII", tag, 4, 1, number) for tag, number in entries)
-    second = place + 2 + len(table) + 4
-    for following in (second, 0):
+    values = volume("u2")[:2, :5, :7] >> (16 - bits)
+    width = -(-7 * bits // 8)
+    body, pages = struct.pack("<2sHI", b"II", 42, 8 + 2 * 5 * width), []
+    for page in values:
+        pages.append(len(body))
+        for row in page:
+            text = "".join(f"{number:0{bits}b}" for number in row).ljust(8 * width, "0")
+            body += int(text, 2).to_bytes(width, "big")
+    for number, start in enumerate(pages):
+        entries = [(256, 7), (257, 5), (258, bits), (259, 1), (262, 1), (273, start), (278, 5)]
+        entries.append((279, 5 * width))
+        table = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries)
+        following = 0 if number else len(body) + 2 + len(table) + 4
         body += struct.pack("<H", len(entries)) + table + struct.pack("<I", following)
     (tmp_path / "a.tif").write_bytes(body)
     image = opened(read, tmp_path / "a.tif")
-    np.testing.assert_array_equal(image.values, [values, values])
-    check = image.voxels((slice(1, 2), slice(2, 4), slice(3, 6)))
-    np.testing.assert_array_equal(check[0], values[2:4, 3:6])
+    np.testing.assert_array_equal(image.values, values)
+    crop = image.voxels((slice(1, 2), slice(2, 4), slice(3, 6)))
+    np.testing.assert_array_equal(crop[0], values[1, 2:4, 3:6])

@@ -88,9 +88,12 @@ def _entries(folder: Path) -> Entries:
     others: list[Path] = []
     names: list[str] = []
     empty: list[str] = []
+    gone: list[str] = []
     for entry in inside:
         if entry.name.startswith(".") or entry.name.lower() in HIDDEN:
             names.append(entry.name)
+        elif entry.is_symlink() and not entry.exists() and entry.suffix.lower() in SUFFIXES:
+            gone.append(entry.name)
         elif not entry.is_file():
             names.append(f"folder {entry.name}" if entry.is_dir() else entry.name)
         elif entry in dicom_files:
@@ -104,6 +107,11 @@ def _entries(folder: Path) -> Entries:
             empty.append(entry.name)
         else:
             others.append(entry)
+    if gone:
+        raise refused(
+            folder,
+            f"holds links to slices that are not there: {listed(gone)}; fetch or copy the slices",
+        )
     if empty:
         raise refused(
             folder,

@@ -164,7 +164,7 @@ def _spacing(
     lengths = (_number(keys, "spacing"), _edge(resolution.y), _edge(resolution.x))
     # ImageJ turns edges in cm into um where the tag says cm and the description um
     shrunk = 1e4 if unit == "um" and resolution.unit == CENTIMETER else 1.0
-    if _is_stand_in(resolution):
+    if _is_stand_in(resolution, lengths[0]):
         lengths = (lengths[0], None, None)
         shrunk = 1.0
     found: list[float | None] = []
@@ -181,14 +181,14 @@ def _edge(terms: tuple[int, int] | None) -> float | None:
     return None if terms is None or not terms[0] else terms[1] / terms[0]
 
 
-def _is_stand_in(resolution: Resolution) -> bool:
+def _is_stand_in(resolution: Resolution, depth: float | None) -> bool:
     """Whether the pixel edges are those that writers put where nobody gave any.
 
-    These are 1/1 of tifffile, where ImageJ itself writes millionths, and 72 pixels an inch, which
-    ImageJ leaves out of account.
+    These are 1/1 of tifffile, where ImageJ itself writes millionths, unless the depth of a slice
+    is given as 1, too; and 72 pixels an inch, which ImageJ leaves out of account.
     """
     if resolution.x == resolution.y == (1, 1):
-        return True
+        return depth != 1
     edge = _edge(resolution.x)
     return resolution.unit == INCH and edge is not None and math.isclose(edge, 1 / 72)
 

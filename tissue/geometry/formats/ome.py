@@ -1,6 +1,7 @@
 """The XML with which OME-TIFF files describe their planes, sizes and the files of a set."""
 
 import math
+import re
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
@@ -26,6 +27,11 @@ TYPES = {
 """numpy types of the pixel types of the OME model."""
 MOST_PLANES = 10**6
 """Planes of an image; more are no scan, and a list of them fills the memory."""
+
+
+START = re.compile(r"<(\w+:)?OME[\s>]")
+FOREWORD = 2000
+"""Characters in which the outermost element begins; declarations and remarks come before it."""
 
 
 class Damaged(Exception):
@@ -80,7 +86,7 @@ class Described:
 
 def is_ome(description: str) -> bool:
     """Whether a description is meant as XML of OME, be it damaged or not."""
-    return "<OME" in description[:2000] or ":OME" in description[:2000]
+    return START.search(description, 0, FOREWORD) is not None
 
 
 def root_of(xml: str) -> Element:

@@ -1,6 +1,6 @@
 """Pages of a TIFF file, and the voxels of a part of one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,8 @@ REDUCED, MASK = 1, 4
 """Bits of NewSubfileType: a smaller copy of another page, a mask of transparency."""
 OLD_REDUCED = 2
 """Number of the old tag SubfileType for a smaller copy."""
+PLACES = (tag.STRIP_OFFSETS, tag.STRIP_COUNTS, tag.TILE_OFFSETS, tag.TILE_COUNTS)
+"""Tags that tell where the voxels of a page are."""
 MOST_SAVED = 2**16
 """Times that a compression makes bytes fewer, at the very most: Zstandard stores 2^17 equal bytes
 in 4. CCITT stores a row in a bit, however long it is."""
@@ -75,42 +77,42 @@ def following(source: Bytes, page: Page, count: int) -> tuple[Page, ...]:
 
 
 def pages_of(source: Bytes) -> Iterator[tuple[Page, Directory]]:
-    """Pages of a file, each with its directory.
+    """Pages of a file, each with its directory, but for the places of its voxels.
 
     Raises:
-        InputError: the file is damaged, cut short, or stores numbers in a way that is not known.
+        InputError: the file is damaged or cut short, stores numbers in a way that is not known, or
+            names voxels where other ones or its header are.
     """
     shared = cache(lambda layout: layout)
+    heads, spans = [], []
     for number, directory in enumerate(source.directories()):
         layout = shared(layout_of(source, directory))
         kind = directory.number(tag.SUBFILE, 0)
         old = directory.number(tag.OLD_SUBFILE, 0)
         reduced = bool(kind & (REDUCED | MASK)) or old == OLD_REDUCED
         page = Page(source.file, number, directory.place, layout, reduced)
-        _segments(source, page, directory)  # refuses what is missing
-        yield page, directory
-
-
-def refuse_overlaps(source: Bytes, pages: Sequence[Page], directories: Sequence[Directory]) -> None:
-    """Refuses a file whose voxels lie where other voxels or its header are.
-
-    Raises:
-        InputError: a page names such a place.
-    """
-    heads = np.array([(each.place, each.end) for each in directories], np.int64)
-    heads = heads[np.argsort(heads[:, 0])]
-    spans = []
-    for page, directory in zip(pages, directories, strict=True):
         places, counts = _segments(source, page, directory)
-        before = np.searchsorted(heads[:, 0], places, side="right") - 1
-        if ((before >= 0) & (places < heads[before, 1])).any():
-            raise source.damaged(f"page {page.number} names voxels where the header is")
         # the lengths of compressed ones may be rough
-        exact = page.layout.coding.compression == NONE
+        exact = layout.coding.compression == NONE
         spans.append(np.stack([places, places + (counts if exact else 1)], axis=1))
-    every = np.concatenate(spans)
-    every = every[np.argsort(every[:, 0])]
-    if (every[1:, 0] < every[:-1, 1]).any():
+        heads.append((directory.place, directory.end))
+        yield page, directory.without(PLACES)  # there may be millions of them
+    _refuse_overlaps(source, np.array(heads, np.int64), np.concatenate(spans))
+
+
+def _refuse_overlaps(source: Bytes, heads: np.ndarray, spans: np.ndarray) -> None:
+    """Refuses voxels that lie where other voxels or the header are.
+
+    Args:
+        source: the file.
+        heads: first byte of each directory, and the one after its last.
+        spans: the same of each strip or tile.
+    """
+    heads, spans = heads[np.argsort(heads[:, 0])], spans[np.argsort(spans[:, 0])]
+    before = np.searchsorted(heads[:, 0], spans[:, 0], side="right") - 1
+    if ((before >= 0) & (spans[:, 0] < heads[before, 1])).any():
+        raise source.damaged("a page names voxels where the header is")
+    if (spans[1:, 0] < spans[:-1, 1]).any():
         raise source.damaged("several pages name the same voxels")
 
 

@@ -19,7 +19,7 @@ from tissue.geometry.formats.tiff_layout import (
     Layout,
     layout_of,
 )
-from tissue.geometry.formats.tiff_pages import Page, pages_of, pixels, refuse_overlaps
+from tissue.geometry.formats.tiff_pages import Page, pages_of, pixels
 from tissue.geometry.formats.tiff_tags import Bytes, Directory
 from tissue.geometry.grid import Frame
 from tissue.geometry.image import Box, Image, Inventory, Parts, Spacing, unreadable
@@ -115,7 +115,6 @@ def contents_of(file: Path) -> Contents:
     except (OSError, ValueError) as error:
         raise unreadable(file, getattr(error, "strerror", None) or "it is empty") from error
     pages, directories = zip(*pages_of(source), strict=True)
-    refuse_overlaps(source, pages, directories)
     return Contents(source, pages, directories)
 
 

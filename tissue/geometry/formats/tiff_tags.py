@@ -7,7 +7,7 @@ fills them with zeros.
 import mmap
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -75,6 +75,11 @@ class Directory:
         """First number of an entry, or what is meant where it is not there."""
         found = self.numbers.get(tag)
         return found[0] if found else default
+
+    def without(self, tags: tuple[int, ...]) -> "Directory":
+        """This directory without some entries."""
+        kept = {tag: found for tag, found in self.numbers.items() if tag not in tags}
+        return replace(self, numbers=kept)
 
 
 def is_tiff(head: bytes) -> bool:

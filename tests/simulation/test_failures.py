@@ -132,6 +132,26 @@ def test_a_full_disk_is_told(
     assert len(open_run(tmp_path).snapshots) == 1
 
 
+@pytest.mark.parametrize(
+    ("gone", "told"),
+    [
+        (False, r"stopped while writing: .*snap_0000000000.hdf is spoilt; .* are whole"),
+        (True, r"cannot be written to \(No such file or directory\)"),
+    ],
+)
+def test_a_file_of_the_run_that_cannot_be_read_again_is_no_bad_input(
+    monkeypatch: pytest.MonkeyPatch, tiny: RunConfig, tmp_path: Path, gone: bool, told: str
+) -> None:
+    def spoilt(path: Path) -> None:
+        if gone:
+            path.parent.rename(tmp_path / "elsewhere")
+        raise InputError(f"{path} is spoilt")
+
+    monkeypatch.setattr(output, "read_snapshot", spoilt)
+    with pytest.raises(RunError, match=told):
+        run(tiny, tmp_path / "run")
+
+
 def test_an_old_checkpoint_that_cannot_be_removed_stays(
     monkeypatch: pytest.MonkeyPatch, tiny: RunConfig, finished: Run, tmp_path: Path
 ) -> None:

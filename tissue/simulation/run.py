@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from jax.errors import JaxRuntimeError
 
-from tissue.errors import RunError, RunStopped
+from tissue.errors import InputError, RunError, RunStopped
 from tissue.geometry.load import Geometry
 from tissue.model.observables import METRICS
 from tissue.scenario.config import RunConfig
@@ -178,7 +179,7 @@ def _fill(
         Requests(config.checkpoint_wall) as requests,
         Table(folder / "metrics.csv", METRICS, resume_at=resume_at) as metrics,
         Table(folder / "ledger.csv", LEDGER, resume_at=resume_at) as ledger,
-        Writer[Write](lambda write: write()) as writer,
+        Writer[Write](partial(_write, folder)) as writer,
     ):
         if not going_on:
             writer.put(output.snapshot)
@@ -207,7 +208,7 @@ def _fill(
                     raise _OfWatcher(error) from error
             if requests.stop and not simulation.finished:
                 break
-    write_indices(folder)
+    _write(folder, partial(write_indices, folder))
     if not simulation.finished:
         assert requests.stop
         raise RunStopped(
@@ -216,6 +217,19 @@ def _fill(
         )
     _comment(simulation, record.metrics)
     log.info(f"finished: {simulation.step} steps, {simulation.time:g} days")
+
+
+def _write(folder: Path, write: Write) -> None:
+    """Writes; what is wrong then with a file of the run is nothing that a user gave.
+
+    Raises:
+        RunError: a file that was written before cannot be read again.
+    """
+    try:
+        write()
+    except InputError as error:
+        folder.stat()  # one that is gone is the reason
+        raise RunError(f"stopped while writing: {error}") from None
 
 
 def _comment(simulation: Simulation, metrics: Mapping[str, float]) -> None:

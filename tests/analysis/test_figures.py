@@ -88,6 +88,18 @@ def test_names_of_runs_are_drawn_as_they_are(
     assert not any(text.get_parse_math() for text in legend.get_texts())
 
 
+@pytest.mark.parametrize("name", ["curves.svg", "loss.gif"])
+def test_a_figure_does_not_follow_a_link(folders: list[Path], tmp_path: Path, name: str) -> None:
+    outside = tmp_path / "precious"
+    outside.write_text("mine")
+    (tmp_path / name).symlink_to(outside)
+    kind = {"curves.svg": "curves", "loss.gif": "animation"}[name]
+    words = ["plot", str(folders[0]), "--kind", kind, "--format", "svg"]
+    assert main([*words, "--out", str(tmp_path)]) == 0
+    assert outside.read_text() == "mine"
+    assert not (tmp_path / name).is_symlink()
+
+
 @pytest.mark.parametrize("count", [2, 9])
 def test_a_legend_of_long_names_leaves_room_for_the_curves(
     folders: list[Path], tmp_path: Path, count: int

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from tissue.analysis.panels import (
 )
 from tissue.analysis.render import picture_of_bone, picture_of_sites, pictures_of_loss
 from tissue.errors import InputError
+from tissue.storage.publish import publish
 from tissue.storage.results import Run, told_apart
 from tissue.storage.snapshot import FIELDS
 
@@ -226,9 +228,9 @@ def animation(run: Run, path: Path) -> None:
         draw_surface(axes, picture, bone.shape)
         axes.set_title(f"day {time:g}, BV/TV {bone.mean():.3f}")
         frames.append(Image.fromarray(_pixels(figure)[..., :3]))
-    frames[0].save(
-        path, save_all=True, append_images=[*frames[1:], frames[-1]], duration=600, loop=0
-    )
+    made, rest = BytesIO(), [*frames[1:], frames[-1]]
+    frames[0].save(made, "gif", save_all=True, append_images=rest, duration=600, loop=0)
+    publish(path, made.getbuffer())
 
 
 FIGURES: Mapping[str, Callable[[Run], "Figure"]] = {
@@ -242,7 +244,10 @@ FIGURES: Mapping[str, Callable[[Run], "Figure"]] = {
 def save(figure: "Figure", path: Path) -> None:
     """Writes a figure with nothing in it that changes from day to day."""
     dates = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
-    figure.savefig(path, dpi=DPI, metadata=dates.get(path.suffix, {}))
+    made = BytesIO()
+    metadata = dates.get(path.suffix, {})
+    figure.savefig(made, format=path.suffix[1:], dpi=DPI, metadata=metadata)
+    publish(path, made.getbuffer())
 
 
 def _pixels(figure: "Figure") -> np.ndarray:

@@ -14,6 +14,7 @@ from geometry.formats.tiff_made import (
     SHAPE,
     by_itk,
     by_pillow,
+    by_tifffile,
     pillow_stack,
     retagged,
     volume,
@@ -198,15 +199,24 @@ def test_what_is_not_known(tmp_path: Path, tags: dict[str, int], word: str) -> N
     assert word in refusal(read, retagged(file, **tags))
 
 
-def test_missing_photometric(tmp_path: Path) -> None:
-    file = written(tmp_path / "a.tif", volume("u1"), metadata=None)
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+def test_missing_photometric(tmp_path: Path, dtype: str) -> None:
+    """Pillow takes 8 bits without it as white-is-zero, and others do not; of more bits none does."""
+    file = written(tmp_path / "a.tif", volume(dtype), metadata=None)
     data = bytearray(file.read_bytes())
     with tifffile.TiffFile(file) as tiff:
         places = [page.tags[262].offset for page in tiff.pages]
     for place in places:
         struct.pack_into("<H", data, place, 263)  # Thresholding, which is of no account
     file.write_bytes(data)
-    assert "black or white" in refusal(read, file)
+    if dtype == "u1":
+        assert not np.array_equal(by_pillow(file), by_tifffile(file))
+        assert "black or white" in refusal(read, file)
+    else:
+        image = opened(read, file)
+        np.testing.assert_array_equal(image.values, by_tifffile(file))
+        np.testing.assert_array_equal(image.values, by_pillow(file))
+        assert any("0 is taken as black" in sentence for sentence in image.inventory.assumed)
 
 
 def test_scale_of_gdal(tmp_path: Path) -> None:

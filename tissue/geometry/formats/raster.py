@@ -26,6 +26,8 @@ DTYPES = {"1": "bool", "L": "uint8", "I;16": "uint16", "I;16B": "uint16", "I": "
 """numpy types of Pillow's modes of gray values; older versions open PNG of 16 bits as "I"."""
 COLORS = {"LA": 2, "La": 2, "PA": 2, "RGB": 3, "YCbCr": 3, "RGBA": 4, "RGBX": 4, "CMYK": 4}
 """Numbers of a pixel of Pillow's other modes."""
+WINDOWS = 40
+"""Bytes of the shorter of the headers of Windows; that of OS/2 has 12 and other fields."""
 MOST_DEFLATED = 1032
 """Times that deflate, which PNG uses, makes bytes fewer at the very most (zlib's manual)."""
 
@@ -116,8 +118,8 @@ def _refuse_cut(file: Path, stream: BinaryIO, kind: str) -> None:
     needed = size
     if kind == "BMP":
         head = stream.read(34)
-        start, _, columns, rows, _, bits, packed = struct.unpack("<IIiiHHI", head[10:34])
-        if packed == 0:
+        start, header, columns, rows, _, bits, packed = struct.unpack("<IIiiHHI", head[10:34])
+        if packed == 0 and header >= WINDOWS:
             needed = start + (columns * bits + 31) // 32 * 4 * abs(rows)
     elif kind == "PNG":
         for name, start, length in _chunks(stream):

@@ -26,6 +26,8 @@ from tissue.geometry.image import Box, Image, Inventory, Parts, Spacing, unreada
 
 FEW = 2
 """Values of a mask; a calibrated 8-bit image with more of them is one of gray values."""
+GRAY = (None, WHITE_IS_ZERO, BLACK_IS_ZERO, PALETTE)
+"""Numbers of PhotometricInterpretation that gray values may have; None where it is not written."""
 TOP_LEFT = 1
 """Orientation in which the first row is the upper one and the first column the left one."""
 EXACT = 24
@@ -142,7 +144,11 @@ def image_of(contents: Contents, program: str, pages: Sequence[Page], told: Desc
     if not any(part.kind == "pages" for part in parts) or unlike:
         parts = (*parts, Parts("pages", len(pages), len(stack), unlike))
     convert, dtype, words = _calibration(layout, line)
-    lossy = any(page.layout.coding.compression == JPEG for page in stack)
+    assumed = list(told.assumed)
+    if any(page.layout.coding.compression == JPEG for page in stack):
+        assumed.append("JPEG compression is lossy: gray values differ from the scan")
+    if layout.photometric is None:
+        assumed.append("PhotometricInterpretation is not written: 0 is taken as black")
     copies, larger = _sub_pages(contents)
     parts += (Parts("sub-pages", len(larger), 0, larger),) if larger else ()
     return Image(
@@ -157,10 +163,7 @@ def image_of(contents: Contents, program: str, pages: Sequence[Page], told: Desc
             spacing_unit=told.spacing_unit,
             calibration=words,
             ignored=(*told.ignored, *copies),
-            assumed=(
-                *told.assumed,
-                *(["JPEG compression is lossy: gray values differ from the scan"] if lossy else []),
-            ),
+            assumed=tuple(assumed),
             doubts=(*told.doubts, *_doubts(contents, layout)),
         ),
         spacing=told.spacing,
@@ -258,7 +261,7 @@ def _sub_pages(contents: Contents) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _doubts(contents: Contents, layout: Layout) -> list[str]:
     """Clauses on what the tags say of the gray values and readers do not agree on."""
     doubts = []
-    if layout.samples == 1 and layout.photometric is None:
+    if layout.samples == 1 and layout.photometric is None and _invertible(layout):
         doubts.append(
             "does not say whether 0 is black or white (PhotometricInterpretation); save it again"
             " with black as zero"
@@ -268,7 +271,7 @@ def _doubts(contents: Contents, layout: Layout) -> list[str]:
             "has a table of colors, so that its numbers are no gray values; in Fiji choose Image >"
             " Lookup Tables > Grays, and save again"
         )
-    elif layout.samples == 1 and layout.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, PALETTE):
+    elif layout.samples == 1 and layout.photometric not in GRAY:
         doubts.append(
             f"has the PhotometricInterpretation {layout.photometric}, which is no gray value; save"
             " it as gray values with black as zero"

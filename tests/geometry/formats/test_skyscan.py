@@ -179,6 +179,19 @@ def test_projections_are_no_slices(tmp_path: Path) -> None:
     assert "projections" in refusal(folder)
 
 
+def test_projections_beside_the_log_of_a_reconstruction(tmp_path: Path) -> None:
+    """NRecon adds its lines to the log of the scan: what they tell is no size of projections."""
+    log = LOG.partition("[File name")[0]
+    log = log.replace("Rows=  896", "Rows=  20").replace("Columns= 1075", "Columns= 24")
+    for name in ("femur{:04d}.tif", "femur_{:08d}.tif"):
+        folder = tiffs(tmp_path / name[:6], volume(), name)
+        (folder / "femur.log").write_text(log)
+        assert "projections" in refusal(folder)
+    folder = tiffs(tmp_path / "rec", volume(), "femur_rec{:04d}.tif")
+    (folder / "femur.log").write_text(log)
+    assert opened(folder).spacing[0] == 9.89886
+
+
 def test_log_and_slices_disagree(tmp_path: Path) -> None:
     folder = tiffs(
         tmp_path / "scan",

@@ -201,7 +201,7 @@ def test_what_is_not_known(tmp_path: Path, tags: dict[str, int], word: str) -> N
 
 @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
 def test_missing_photometric(tmp_path: Path, dtype: str) -> None:
-    """Pillow takes 8 bits without it as white-is-zero, and others do not; of more bits none does."""
+    """Pillow takes 8 bits without it as white-is-zero, others do not; more bits none inverts."""
     file = written(tmp_path / "a.tif", volume(dtype), metadata=None)
     data = bytearray(file.read_bytes())
     with tifffile.TiffFile(file) as tiff:

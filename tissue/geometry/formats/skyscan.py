@@ -25,6 +25,7 @@ STEP, PREFIX = "section to section step", "filename prefix"
 LOWEST = ("minimum for cs to image conversion", "mininum for cs to image conversion")
 """Attenuation of gray value 0 [1/mm]; early versions of NRecon misspell it."""
 HIGHEST = "maximum for cs to image conversion"
+ROWS, COLUMNS = "number of rows", "number of columns"
 SCALE_BAR, HOUNSFIELD = "draw scales", "hu calibration"
 
 
@@ -92,9 +93,7 @@ def log_beside(stack: Stack, others: Sequence[Path]) -> Log | None:
     if not made and logs:
         if "rec" not in f"{stack.stem}{logs[0].file.name}".lower():
             raise refused(
-                stack.files[0].parent,
-                f"holds X-ray projections: {logs[0].file.name} tells of no reconstruction; give"
-                " the folder of the reconstructed slices",
+                stack.files[0].parent, _projections(logs[0], "tells of no reconstruction")
             )
         return logs[0]
     named = [log for log in made if _fits(log, stack)]
@@ -112,6 +111,11 @@ def told_by(log: Log, stack: Stack, rows: int, columns: int) -> Told:
     """What a log says of a stack of slices of some rows and columns."""
     name = log.file.name
     doubts, agreed = _mismatch(log, stack, rows, columns)
+    # NRecon adds what it reconstructed to the log of the scan, too
+    camera = [_number(log.acquisition.get(key)) for key in (ROWS, COLUMNS)]
+    raw = log.acquisition.get(PREFIX, "").lower()
+    if camera == [rows, columns] and raw and _stem(stack) == raw.rstrip("_~ "):
+        doubts = [_projections(log, f"gives them the name {shortened(raw)} and the camera's size")]
     assumed = []
     if not _fits(log, stack):
         words = f"names slices {shortened(log.prefix)}*, and these are {stack.stem}"
@@ -142,6 +146,18 @@ def told_by(log: Log, stack: Stack, rows: int, columns: int) -> Told:
     return Told((z, size, size), tuple(assumed), tuple(doubts))
 
 
+def _projections(log: Log, words: str) -> str:
+    return (
+        f"holds X-ray projections: {log.file.name} {words}; give the folder of the reconstructed"
+        " slices"
+    )
+
+
+def _stem(stack: Stack) -> str:
+    """Beginning of the names of slices, without what parts it from their numbers."""
+    return stack.stem.partition("*")[0].lower().rstrip("_~ ")
+
+
 def _mismatch(log: Log, stack: Stack, rows: int, columns: int) -> tuple[list[str], bool]:
     """What of sizes and number of slices does not fit, and whether all three fit."""
     name = log.file.name
@@ -170,7 +186,7 @@ def _mismatch(log: Log, stack: Stack, rows: int, columns: int) -> tuple[list[str
 
 def _fits(log: Log, stack: Stack) -> bool:
     """Whether the names of the slices begin as the log, or its own name, says."""
-    stem = stack.stem.partition("*")[0].lower().rstrip("_~ ")
+    stem = _stem(stack)
     names = {log.prefix.lower().rstrip("_~ "), log.file.stem.lower().rstrip("_~ ")}
     return stem in names or not log.prefix
 

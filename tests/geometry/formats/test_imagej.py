@@ -112,6 +112,10 @@ def test_place(tmp_path: Path) -> None:
     assert image.frame == Frame((0.0, -20.0, 80.0))
     assert any("directions" in sentence for sentence in image.inventory.assumed)
     assert opened(read, written(tmp_path / "b.tif", volume(), 8.0, **keys)).frame is None
+    upwards = written(tmp_path / "c.tif", volume(), 8.0, xorigin=-10, inverty="true", **keys)
+    image = opened(read, upwards)
+    assert image.frame is None
+    assert any("upwards" in sentence for sentence in image.inventory.assumed)
 
 
 @pytest.mark.parametrize("dtype", ["u1", "u2"])
@@ -134,6 +138,7 @@ def test_signed_numbers(tmp_path: Path) -> None:
     keys: dict[str, Any] = {"cf": 0, "c0": -32768.0, "c1": 1.0, "vunit": "Gray Value"}
     image = opened(read, written(tmp_path / "a.tif", stored, **keys))
     np.testing.assert_array_equal(image.values, signed)
+    assert image.unit == ""
     # where the file itself stores signed numbers, ImageJ adds 32768 before it calibrates
     lines = "images=5\ncf=0\nc0=-32768.0\nc1=1.0\nvunit=Gray Value\n"
     image = opened(read, described(tmp_path / "b.tif", signed, lines))

@@ -1,5 +1,6 @@
 """Folders: the slices of a DICOM series, or a stack of TIFF, BMP, PNG or JPEG slices."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,10 @@ SUFFIXES = (".tif", ".tiff", ".bmp", ".png", ".jpg", ".jpeg")
 """Endings of the names of slices, in lower case."""
 HIDDEN = ("thumbs.db", "desktop.ini")
 """Files that Windows keeps in folders; those of other systems begin with a dot."""
+OTHER_AXIS = re.compile(
+    r"(?:^|[^a-z])(t|tp|time|timepoint|frame|c|ch|channel)[ _=-]*$", re.IGNORECASE
+)
+"""Words before a number that name another axis than z."""
 SETS = 5
 """Stacks in whose first file a set of OME-TIFF files is looked for."""
 OVERVIEWS, SHARE = 3, 4
@@ -224,8 +229,8 @@ def _refuse_trouble(folder: Path, stack: Stack) -> None:
     if len(stack.files) < 2:
         raise refused(
             folder,
-            f"holds one slice ({stack.files[0].name}); give a folder of all slices, or the image"
-            " file itself",
+            f"holds one image file ({stack.files[0].name}); give that file itself, or a folder of"
+            " all slices",
         )
     if trouble := stack.trouble():
         raise refused(folder, trouble)
@@ -292,11 +297,18 @@ def _conflict(found: Slices, log: skyscan.Log, spacing: Spacing) -> list[str]:
 def _on_numbers(stack: Stack) -> list[str]:
     """Sentences on numbers that are not simply one after the other."""
     step = stack.steps[0]
+    told = []
+    if found := OTHER_AXIS.search(stack.stem.partition("*")[0]):
+        told = [
+            f"the numbers in the names follow {found[1]!r}, which may stand for time or a channel:"
+            " they are taken as slices"
+        ]
     if step == 1:
-        return []
+        return told
     if step.denominator > 1 or any(number < 0 for number in stack.numbers):
         return [
+            *told,
             f"the names of the slices hold positions {float(step):g} apart: they give the order,"
-            " and no voxel size"
+            " and no voxel size",
         ]
-    return [f"the numbers of the slices are {float(step):g} apart: none is taken as missing"]
+    return [*told, f"the numbers of the slices are {float(step):g} apart: none is taken as missing"]

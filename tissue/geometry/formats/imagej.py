@@ -19,7 +19,7 @@ STRAIGHT_LINE, NO_FUNCTION = 0, 20
 INCH, CENTIMETER = 2, 3
 """Numbers of the TIFF tag ResolutionUnit."""
 NO_LENGTH = ("", " ", "pixel", "pixels", "voxel", "voxels", "gray value", "?")
-"""Units that say that no length is known."""
+"""Units that say that no length, or no unit of gray values, is known."""
 SIGNED_16 = 32768
 """ImageJ adds this to signed 16-bit numbers and keeps them as unsigned ones."""
 
@@ -103,15 +103,19 @@ def described(description: str, resolution: Resolution, stored: str, pages: int)
         spacing, units = (None, None, None), ""
     line = _line(keys, stored, doubts)
     frame = _frame(keys, spacing)
+    if frame is not None and keys.get("inverty") == "true":
+        frame = None
+        assumed.append("ImageJ counts y upwards in this stack: its place is left out of account")
     if frame is not None:
         assumed.append("ImageJ writes no directions: the axes of the stack are taken as z, y, x")
+    unit = keys.get("vunit", "") if line or stored.startswith("float") else ""
     return Described(
         axes=_axes(keys, pages, doubts),
         spacing=spacing,
         spacing_unit=units,
         frame=frame,
         line=line,
-        unit=keys.get("vunit", "") if line or stored.startswith("float") else "",
+        unit="" if unit.lower() in NO_LENGTH else unit,
         assumed=tuple(assumed),
         doubts=tuple(doubts),
     )

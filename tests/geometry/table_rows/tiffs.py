@@ -1,0 +1,342 @@
+"""Rows of TIFF: of ImageJ, OME, plain ones, and folders of slices."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+from xml.etree import ElementTree
+
+import numpy as np
+import tifffile
+from geometry.formats.tiff_made import by_pillow, pillow_stack, retagged
+from geometry.table_rows.base import (
+    REFUSED,
+    RIGHT,
+    Row,
+    Scan,
+    Told,
+    asked_for_a_size,
+    gray,
+    refusal,
+)
+from geometry.table_rows.slices import Folder
+
+from tissue.geometry.images import read_image
+
+UPRIGHT = {"extratags": [(274, "H", 1, 1, False)]}
+"""The tag that tells how an image is turned, at 1 for not at all."""
+
+LENGTHS = {"um": 1.0, "micron": 1.0, "mm": 1e3, "nm": 1e-3, "cm": 1e4, "inch": 25400.0}
+
+
+def imagej(scan: Scan) -> dict[str, Any]:
+    """What tifffile is told of a scan for ImageJ."""
+    unit = scan.unit or "um"
+    z, y, x = (edge / LENGTHS[unit] for edge in scan.edges)
+    metadata: dict[str, Any] = {"axes": "ZYX", "unit": unit, "spacing": z}
+    for axis, start, edge in zip("zyx", scan.origin, scan.edges, strict=True):
+        metadata[f"{axis}origin"] = repr(-start / edge)
+    if scan.line is not None:
+        slope, offset = scan.line
+        metadata |= {"cf": 0, "c0": offset, "c1": slope, "vunit": "mg HA/ccm"}
+    return {"imagej": True, "resolution": (1 / x, 1 / y), "metadata": metadata}
+
+
+class Tiff(Row):
+    """Files of one stack that tifffile writes."""
+
+    orders = ("<", ">")
+    usual = Scan(gray("u2"))
+    ending: ClassVar[str] = "tif"
+
+    def options(self, scan: Scan) -> dict[str, Any]:
+        """What tifffile is told of a scan."""
+        raise NotImplementedError
+
+    def write(self, folder: Path, scan: Scan) -> Path:
+        file = folder / f"scan.{self.ending}"
+        options = {"photometric": "minisblack", "byteorder": scan.order, **UPRIGHT}
+        options |= {"compression": scan.packing} if scan.packing else {}
+        tifffile.imwrite(file, scan.values, **(options | self.options(scan)))
+        return file
+
+    def spare(self, whole: bytes) -> int:
+        """The file may end with a resolution of its last page, which is of no account."""
+        return 24
+
+    def flip(self, folder: Path) -> str:
+        for number, turn in enumerate((2, 4, 6)):
+            file = self.made(folder / f"{number}", self.usual)
+            assert "mirrored" in refusal(retagged(file, t274=turn))
+        return REFUSED
+
+    def axes(self, folder: Path) -> str:
+        for axes in ("TYX", "CYX"):
+            file = folder / f"{axes}.{self.ending}"
+            options = self.options(self.usual)
+            options["metadata"] = {"axes": axes}
+            values = gray("u2", (2, 7, 8))
+            tifffile.imwrite(file, values, photometric="minisblack", **options)
+            assert axes in refusal(file)
+        colors = gray("u1", (6, 7, 8, 3))
+        tifffile.imwrite(folder / f"c.{self.ending}", colors, photometric="rgb")
+        assert "colors" in refusal(folder / f"c.{self.ending}")
+        return REFUSED
+
+
+class ImageJ(Tiff):
+    name = "TIFF of ImageJ or Fiji"
+    types: ClassVar[tuple[str, ...]] = ("u1", "u2", "i2", "f4")
+    units: ClassVar[Mapping[str, float]] = LENGTHS
+    has: ClassVar[frozenset[str]] = frozenset({"edges", "place", "line"})
+    packings: ClassVar[tuple[str, ...]] = ("zlib",)
+
+    def options(self, scan: Scan) -> dict[str, Any]:
+        return imagej(scan)
+
+    def told(self, file: Path, scan: Scan) -> Told:
+        with tifffile.TiffFile(file) as tiff:
+            keys = tiff.imagej_metadata or {}
+            scale = LENGTHS[keys["unit"]]
+            tags = tiff.pages[0].tags
+            terms = [tags[f"{axis}Resolution"].value for axis in "YX"]
+            y, x = (below / above * scale for above, below in terms)
+            edges = (keys["spacing"] * scale, y, x)
+            starts = [float(keys[f"{axis}origin"]) for axis in "zyx"]
+            origin = [-start * edge for start, edge in zip(starts, edges, strict=True)]
+            values = tiff.asarray()
+            if "c0" in keys:
+                values = keys["c0"] + keys["c1"] * values.astype(float)
+        return Told(values, edges, origin, np.eye(3))
+
+
+class Ome(Tiff):
+    name = "OME-TIFF"
+    ending = "ome.tif"
+    units: ClassVar[Mapping[str, float]] = {"µm": 1.0, "mm": 1e3, "nm": 1e-3, "in": 25400.0}
+    has: ClassVar[frozenset[str]] = frozenset({"edges"})
+    packings: ClassVar[tuple[str, ...]] = ("zlib",)
+
+    def options(self, scan: Scan) -> dict[str, Any]:
+        unit = scan.unit or "µm"
+        metadata: dict[str, Any] = {"axes": "ZYX"}
+        for axis, edge in zip("ZYX", scan.edges, strict=True):
+            metadata[f"PhysicalSize{axis}"] = edge / self.units[unit]
+            metadata[f"PhysicalSize{axis}Unit"] = unit
+        return {"metadata": metadata}
+
+    def told(self, file: Path, scan: Scan) -> Told:
+        with tifffile.TiffFile(file) as tiff:
+            root = ElementTree.fromstring(tiff.ome_metadata or "")
+            pixels = next(node for node in root.iter() if node.tag.endswith("Pixels"))
+            edges = [
+                float(pixels.attrib[f"PhysicalSize{axis}"])
+                * self.units[pixels.attrib[f"PhysicalSize{axis}Unit"]]
+                for axis in "ZYX"
+            ]
+            return Told(tiff.asarray(), edges)
+
+
+class Plain(Tiff):
+    """Pages without a word on their depth; resolutions of prints are no voxel sizes."""
+
+    name = "TIFF, plain"
+    has: ClassVar[frozenset[str]] = frozenset()
+    packings: ClassVar[tuple[str, ...]] = ("zlib", "tiff_lzw", "packbits")
+
+    def options(self, scan: Scan) -> dict[str, Any]:
+        unit = scan.unit or "CENTIMETER"
+        resolution = [{"CENTIMETER": 1e4, "INCH": 25400.0}[unit] / edge for edge in scan.edges]
+        return {"resolution": resolution[:0:-1], "resolutionunit": unit, "metadata": None}
+
+    def write(self, folder: Path, scan: Scan) -> Path:
+        if scan.packing in ("", "zlib"):
+            return super().write(folder, scan)
+        return pillow_stack(folder / "scan.tif", scan.values, compression=scan.packing)
+
+    def told(self, file: Path, scan: Scan) -> Told:
+        return Told(tifffile.imread(file, series=0) if not scan.packing else by_pillow(file))
+
+    def spacing(self, folder: Path) -> str:
+        asked_for_a_size(self.made(folder, self.usual))
+        return REFUSED
+
+    def unit(self, folder: Path) -> str:
+        for unit in ("INCH", "CENTIMETER"):
+            file = self.made(folder / unit, replace(self.usual, unit=unit))
+            assert read_image(file).inventory.spacing_unit == ""
+            asked_for_a_size(file)
+        return REFUSED
+
+    def calibration(self, folder: Path) -> str:
+        """Numbers stored as white is zero, which Pillow turns around too."""
+        file = folder / "scan.tif"
+        tifffile.imwrite(file, gray("u1"), photometric="miniswhite", metadata=None)
+        image = read_image(file)
+        np.testing.assert_array_equal(image.values, 255 - gray("u1"))
+        np.testing.assert_array_equal(image.values, by_pillow(file))
+        assert image.inventory.calibration == "255 - stored (white is zero)"
+        return RIGHT
+
+
+class Big(Plain):
+    name = "BigTIFF, plain"
+    packings: ClassVar[tuple[str, ...]] = ("zlib",)
+
+    def options(self, scan: Scan) -> dict[str, Any]:
+        return {**super().options(scan), "bigtiff": True}
+
+
+class TiffFolder(Folder, Tiff):
+    """Slices that ImageJ saved as a sequence."""
+
+    name = "folder of TIFF of ImageJ"
+    types: ClassVar[tuple[str, ...]] = ("u1", "u2", "i2", "f4")
+    units: ClassVar[Mapping[str, float]] = LENGTHS
+    has: ClassVar[frozenset[str]] = frozenset({"edges", "line"})
+    packings: ClassVar[tuple[str, ...]] = ("zlib",)
+    ending = "tif"
+
+    def write(self, folder: Path, scan: Scan) -> Path:
+        for number, plane in enumerate(scan.values):
+            options = {"photometric": "minisblack", "byteorder": scan.order, **UPRIGHT}
+            options |= {"compression": scan.packing} if scan.packing else {}
+            tifffile.imwrite(
+                folder / f"rec{number:04d}.tif", plane, **(options | self.options(scan))
+            )
+        return folder
+
+    def options(self, scan: Scan) -> dict[str, Any]:
+        told = imagej(scan)
+        told["metadata"]["axes"] = "YX"
+        return told
+
+    def told(self, file: Path, scan: Scan) -> Told:
+        slices = [ImageJ().told(each, scan) for each in self.slices(file)]
+        return Told(np.stack([each.values for each in slices]), slices[0].edges)
+
+    def flip(self, folder: Path) -> str:
+        scan = self.made(folder, self.usual)
+        retagged(self.slices(scan)[3], t274=4)
+        assert "mirrored" in refusal(scan)
+        return REFUSED
+
+    def axes(self, folder: Path) -> str:
+        scan = self.made(folder, self.usual)
+        third = self.slices(scan)[2]
+        tifffile.imwrite(third, gray("u1", (7, 8, 3)), photometric="rgb")
+        assert "colors" in refusal(scan)
+        tifffile.imwrite(third, gray("u2", (2, 7, 8)), photometric="minisblack")
+        assert "2 pages" in refusal(scan)
+        return REFUSED
+
+    def endianness(self, folder: Path) -> str:
+        """Slices of both orders in one folder too."""
+        super().endianness(folder)
+        scan = self.made(folder / "mixed", self.usual)
+        other = self.made(folder / "other", replace(self.usual, order=">"))
+        for here, there in list(zip(self.slices(scan), self.slices(other), strict=True))[::2]:
+            here.write_bytes(there.read_bytes())
+        self.same(scan, self.usual)
+        return RIGHT
+
+
+class PlainFolder(TiffFolder):
+    name = "folder of TIFF, plain"
+    types: ClassVar[tuple[str, ...]] = Row.types
+    has: ClassVar[frozenset[str]] = frozenset()
+    units: ClassVar[Mapping[str, float]] = {}
+
+    def options(self, scan: Scan) -> dict[str, Any]:
+        return Plain().options(scan)
+
+    def told(self, file: Path, scan: Scan) -> Told:
+        return Told(np.stack([tifffile.imread(each) for each in self.slices(file)]))
+
+    def spacing(self, folder: Path) -> str:
+        asked_for_a_size(self.made(folder, self.usual))
+        return REFUSED
+
+    def unit(self, folder: Path) -> str:
+        for unit in ("INCH", "CENTIMETER"):
+            asked_for_a_size(self.made(folder / unit, replace(self.usual, unit=unit)))
+        return REFUSED
+
+    def calibration(self, folder: Path) -> str:
+        scan = self.made(folder, replace(self.usual, values=gray("u1")))
+        for each, plane in zip(self.slices(scan), gray("u1"), strict=True):
+            tifffile.imwrite(each, plane, photometric="miniswhite", metadata=None)
+        np.testing.assert_array_equal(read_image(scan).values, 255 - gray("u1"))
+        tifffile.imwrite(self.slices(scan)[2], gray("u1")[2], metadata=None)
+        assert "of one kind only" in refusal(scan)
+        return RIGHT
+
+
+class OmeSet(Folder, Ome):
+    """A set of OME-TIFF files that name each other, one slice a file."""
+
+    name = "folder of OME-TIFF that name each other"
+    ending = "ome.tif"
+
+    def write(self, folder: Path, scan: Scan) -> Path:
+        names = [f"s_z{number:03d}.ome.tif" for number in range(len(scan.values))]
+        planes = "".join(
+            f'<TiffData FirstZ="{number}" IFD="0" PlaneCount="1"><UUID FileName="{name}">'
+            f"urn:uuid:{number:032x}</UUID></TiffData>"
+            for number, name in enumerate(names)
+        )
+        nz, ny, nx = scan.values.shape
+        unit = scan.unit or "µm"
+        sizes = "".join(
+            f' PhysicalSize{axis}="{edge / self.units[unit]!r}" PhysicalSize{axis}Unit="{unit}"'
+            for axis, edge in zip("ZYX", scan.edges, strict=True)
+        )
+        kind = scan.values.dtype.name.replace("float32", "float").replace("float64", "double")
+        for number, name in enumerate(names):
+            text = (
+                '<?xml version="1.0" encoding="UTF-8"?><OME xmlns="http://www.openmicroscopy.org/'
+                f'Schemas/OME/2016-06" UUID="urn:uuid:{number:032x}"><Image ID="Image:0"><Pixels'
+                f' ID="Pixels:0" DimensionOrder="XYZCT" Type="{kind}" SizeX="{nx}" SizeY="{ny}"'
+                f' SizeZ="{nz}" SizeC="1" SizeT="1"{sizes}><Channel ID="Channel:0:0"'
+                f' SamplesPerPixel="1"/>{planes}</Pixels></Image></OME>'
+            )
+            options: dict[str, Any] = {"compression": scan.packing} if scan.packing else {}
+            tifffile.imwrite(
+                folder / name,
+                scan.values[number],
+                description=text.encode(),
+                metadata=None,
+                photometric="minisblack",
+                byteorder=scan.order,
+                **UPRIGHT,
+                **options,
+            )
+        return folder
+
+    def told(self, file: Path, scan: Scan) -> Told:
+        return Ome.told(self, self.slices(file)[0], scan)
+
+    def neighbor(self, slices: list[Path]) -> str:
+        return slices[2].name
+
+    def flip(self, folder: Path) -> str:
+        scan = self.made(folder, self.usual)
+        for each in self.slices(scan):
+            retagged(each, t274=4)
+        assert "mirrored" in refusal(scan)
+        return REFUSED
+
+    def axes(self, folder: Path) -> str:
+        scan = self.made(folder, self.usual)
+        for each in self.slices(scan):
+            text = each.read_bytes()
+            swapped = text.replace(b'SizeZ="6"', b'SizeT="6"').replace(b'SizeT="1"', b'SizeZ="1"')
+            each.write_bytes(swapped.replace(b"FirstZ", b"FirstT"))
+        assert "axes T" in refusal(scan)
+        return REFUSED
+
+
+ROWS: tuple[Row, ...] = (
+    *(ImageJ(), Ome(), Plain(), Big()),
+    *(TiffFolder(), PlainFolder(), OmeSet()),
+)

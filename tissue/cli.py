@@ -18,6 +18,8 @@ from tissue.commands.common import (
 from tissue.commands.streams import OUTPUT, guarded
 from tissue.errors import InputError, RunError, RunStopped, printable
 
+TOO_SMALL = "the memory is too small for this grid; use coarser voxels or a smaller box"
+
 LONGEST = 2000
 """Characters of a message; of a longer one both ends are shown."""
 
@@ -49,11 +51,10 @@ def _answer(options: argparse.Namespace) -> int:
         what = "a file or device" if error.filename is None else error.filename
         return _told(f"{what} cannot be read or written ({error.strerror or error})", RUN_FAILED)
     except MemoryError:
-        return _told(
-            "the memory is too small for this grid; use coarser voxels or a smaller box",
-            RUN_FAILED,
-        )
-    except (RuntimeError, AssertionError):
+        return _told(TOO_SMALL, RUN_FAILED)
+    except (RuntimeError, AssertionError) as error:
+        if "RESOURCE_EXHAUSTED" in f"{error}":  # the memory of a device
+            return _told(TOO_SMALL, RUN_FAILED)
         reason = why_no_device()
         if reason is None:  # it is not JAX that lacks a device
             raise

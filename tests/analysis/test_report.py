@@ -46,6 +46,12 @@ def test_runs_in_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
     assert told_apart([folders[0], folders[0]]) == ["run", "run"]
 
 
+def test_a_name_that_is_no_text_is_written_out(tmp_path: Path) -> None:
+    folder = made(tmp_path / "B\udcfcro <&>", 0.2)
+    text = write_report([folder]).read_text(encoding="utf-8")
+    assert "B\\udcfcro &lt;&amp;&gt;" in text
+
+
 def test_a_page_that_cannot_be_written_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

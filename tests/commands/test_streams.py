@@ -214,6 +214,14 @@ def test_a_bug_is_not_made_a_sentence(monkeypatch: pytest.MonkeyPatch, error: Ex
         main_that_raises(monkeypatch, error)
 
 
+def test_a_device_that_is_full_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capfd: Told
+) -> None:
+    full = RuntimeError("RESOURCE_EXHAUSTED: out of memory")
+    assert main_that_raises(monkeypatch, full) == RUN_FAILED
+    assert capfd.readouterr().err.startswith("tissue: the memory is too small for this grid")
+
+
 @pytest.mark.parametrize("platform", ["cuda", "nonsense"])
 def test_a_device_that_is_not_there_is_one_sentence(platform: str) -> None:
     done = ended("$T doctor >/dev/null", JAX_PLATFORMS=platform)

@@ -143,8 +143,9 @@ def test_data_that_the_disk_did_not_take_is_an_error(
 ) -> None:
     publish(tmp_path / "a", b"old")
     monkeypatch.setattr(os, "fsync", answer(number))
-    with pytest.raises(OSError, match=os.strerror(number)):
+    with pytest.raises(OSError, match=os.strerror(number)) as told:
         publish(tmp_path / "a", b"new")
+    assert told.value.filename == str(tmp_path / "a")
     assert (tmp_path / "a").read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 

@@ -50,9 +50,11 @@ def publish(path: Path, *parts: bytes | memoryview) -> None:
             file.writelines(parts)
             close_kept(file)
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno:  # nobody knows the temporary name
+            raise OSError(error.errno, error.strerror, f"{path}") from None
         raise
     _keep_names(path.parent)
 

@@ -62,7 +62,7 @@ def page(
     environment.filters["digits"] = digits
     template = environment.from_string((parts / "page.html").read_text(encoding="utf-8"))
     vendor = parts / "vendor"
-    return template.render(
+    text = template.render(
         runs=runs,
         differences=differences(runs) if len(runs) > 1 else [],
         measures={name: measure._asdict() for name, measure in MEASURES.items()},
@@ -75,6 +75,8 @@ def page(
         largest_edge=LARGEST_EDGE,
         most_times=MOST_TIMES,
     )
+    # the bytes of a file name may be no text
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def digits(value: float, count: int) -> str:

@@ -31,7 +31,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def read(file: Path, dataset: str | None = None) -> Image:
-    return admit(hdf5.read(file, dataset))
+    # without the process that tries a file first, which takes a third of a second each time
+    return admit(hdf5.volume_at(file, hdf5.choose(file, dataset)))
 
 
 def refusal(file: Path, dataset: str | None = None) -> str:

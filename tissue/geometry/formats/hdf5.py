@@ -19,7 +19,8 @@ from tissue.geometry.formats.hdf5_header import (
     header_of,
 )
 from tissue.geometry.formats.hdf5_links import Foreign, Tree
-from tissue.geometry.formats.hdf5_storage import parts_of, refuse_elsewhere, refuse_unwritten
+from tissue.geometry.formats.hdf5_storage import parts_of, refuse_elsewhere, refuse_incomplete
+from tissue.geometry.formats.hdf5_trial import tried
 from tissue.geometry.formats.mango import mango_parts
 from tissue.geometry.image import Box, Image, Inventory, listed, refused, shortened, unreadable
 
@@ -52,9 +53,31 @@ def read(file: Path, dataset: str | None) -> Image:
     Raises:
         InputError: there is no such volume, it takes data from elsewhere, or is not complete.
     """
+    return volume_at(file, tried(file, dataset) or choose(file, dataset))
+
+
+def choose(file: Path, dataset: str | None) -> str:
+    """Path of the volume to read; `read` asks another process for it first.
+
+    Raises:
+        InputError: the file holds no such volume, or several and none is named.
+    """
     with _one_sentence(file), Tree(file) as tree:
-        _refuse_other_files(file, tree, dataset)
-        path, others = _choice(file, tree, dataset)
+        _refuse_other_files(file, tree)
+        if dataset is not None:
+            return dataset.strip("/")
+        if text(tree.root.attrs.get("format", b"")) == SNAPSHOT:
+            return BONE
+        return _only_volume(file, tree)
+
+
+def volume_at(file: Path, path: str) -> Image:
+    """The volume at a path in the file.
+
+    Raises:
+        InputError: it takes data from elsewhere, is not complete, or is no volume.
+    """
+    with _one_sentence(file), Tree(file) as tree:
         node = _named(file, tree, path)
         refuse_elsewhere(tree, node)
         header = header_of(file, tree, node)
@@ -62,12 +85,12 @@ def read(file: Path, dataset: str | None) -> Image:
         inventory = Inventory(
             format=header.format,
             axes=header.axes.letters,
-            parts=mango_parts(attributes_of(node.parent), node.shape[0]),
+            parts=mango_parts(attributes_of(node.parent), node.shape[header.axes.order[0]]),
             bytes_needed=needed,
             bytes_found=found,
             spacing_unit=header.spacing_unit,
             calibration=header.packing.rule,
-            ignored=(*header.notes.ignored, *(f"dataset {name}" for name in others)),
+            ignored=tuple(header.notes.ignored),
             assumed=tuple(header.notes.assumed),
             doubts=tuple(header.notes.doubts),
         )
@@ -95,7 +118,7 @@ def _one_sentence(file: Path) -> Iterator[None]:
         raise unreadable(file, error) from error
 
 
-def _refuse_other_files(file: Path, tree: Tree, dataset: str | None) -> None:
+def _refuse_other_files(file: Path, tree: Tree) -> None:
     kind = text(tree.root.attrs.get("format", b""))
     if kind in (INDEX, CHECKPOINT):
         name = "the index" if kind == INDEX else "a checkpoint"
@@ -105,16 +128,11 @@ def _refuse_other_files(file: Path, tree: Tree, dataset: str | None) -> None:
             raise refused(file, reason)
 
 
-def _choice(file: Path, tree: Tree, dataset: str | None) -> tuple[str, list[str]]:
-    """Path of the volume to read, and those of the other volumes."""
-    if dataset is not None:
-        return dataset.strip("/"), []
-    if text(tree.root.attrs.get("format", b"")) == SNAPSHOT:
-        return BONE, []
+def _only_volume(file: Path, tree: Tree) -> str:
     found = list(tree.datasets())
     volumes = [name for name, node in found if _is_volume(node)]
     if len(volumes) == 1:
-        return volumes[0], []
+        return volumes[0]
     if volumes:
         raise InputError(
             f"[geometry] dataset: {file.name} must be told which 3-D dataset to read; it holds:"
@@ -172,7 +190,7 @@ def _box_of(file: Path, path: str, header: Header, box: Box) -> np.ndarray:
             for axis, along in zip(order, box, strict=True):
                 ranges[axis] = along
             if not node.is_virtual:
-                refuse_unwritten(node, tuple(ranges))
+                refuse_incomplete(node, tuple(ranges))
             parts = list(parts_of(tree, node, tuple(ranges)))
         stored = [axis for axis in range(len(ranges)) if axis in order]
         values = np.empty([_length(ranges[axis]) for axis in stored], header.packing.dtype)

@@ -24,14 +24,12 @@ from tissue.geometry.formats.hdf5_storage import refuse_elsewhere
 from tissue.geometry.formats.hdf5_tags import axistags, element_size, tagged_size
 from tissue.geometry.formats.mango import is_mango, mango_size
 from tissue.geometry.formats.packing import Packing, packing_of
-from tissue.geometry.grid import Frame, Vector
-from tissue.geometry.image import MICROMETERS, Spacing, edges, refused, shortened
+from tissue.geometry.formats.place import placed, without_stand_ins
+from tissue.geometry.grid import Frame
+from tissue.geometry.image import MICROMETERS, Spacing, refused, shortened
 
 SNAPSHOT, INDEX, CHECKPOINT = "tissue-snapshot", "tissue-index", "tissue-checkpoint"
 """Values of the attribute `format` of the files that this program writes."""
-
-RIGHT_ANGLE = 1e-3
-"""Deviation from 1 and 0 of the products of unit vectors at right angles: rounding in a file."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +58,16 @@ class Header:
 
 
 def attributes_of(node: h5py.Group | h5py.Dataset) -> dict[str, Any]:
-    """All attributes that can be read, those without a value left out."""
+    """All attributes of types that numpy knows, those without a value left out.
+
+    Raises:
+        OSError: an attribute is damaged.
+    """
     found = {}
     for name in node.attrs:
         try:
             value = node.attrs[name]
-        except Exception:  # of a type that h5py does not know
+        except (TypeError, ValueError):  # of a type that numpy does not know
             continue
         if not isinstance(value, h5py.Empty):
             found[name] = value
@@ -113,8 +115,6 @@ def header_of(file: Path, tree: Tree, dataset: h5py.Dataset) -> Header:
 Place = tuple[str, Spacing, str, Frame | None]
 """Name of the layout, voxel edges [um], unit in the file, and place."""
 
-NOWHERE: Spacing = (None, None, None)
-
 
 def _place(
     file: Path,
@@ -151,14 +151,15 @@ def _place(
 def _snapshot(tree: Tree, notes: Notes) -> Place:
     """Place of a snapshot of this program; all its fields lie on one grid."""
     image = tree.node("VTKHDF").attrs
-    spacing = [float(edge) for edge in image["Spacing"][::-1]]
-    if not all(0 < edge < np.inf for edge in spacing):
-        notes.doubts.append(f"has the voxel size {spacing} um; give another snapshot")
-    frame = None
-    if "frame_origin" in tree.root.attrs:  # version 1.0 does not know where the scan lies
-        matrix = np.asarray(image["Direction"], float).reshape(3, 3)
-        frame = _frame(np.asarray(image["Origin"], float), matrix, notes)
-    return "HDF5 (snapshot of tissue)", edges(spacing), "um", frame
+    spacing = np.asarray(image["Spacing"], float)
+    if not ((spacing > 0) & np.isfinite(spacing)).all():
+        notes.doubts.append(f"has the voxel size {spacing.tolist()} um; give another snapshot")
+    columns = np.asarray(image["Direction"], float).reshape(3, 3) * spacing
+    # version 1.0 does not know where the scan lies
+    origin = list(image["Origin"]) if "frame_origin" in tree.root.attrs else None
+    place = placed(columns, origin)
+    notes.doubts += place.doubts
+    return "HDF5 (snapshot of tissue)", place.spacing, "um", place.frame
 
 
 def _is_itk(dataset: h5py.Dataset) -> bool:
@@ -177,14 +178,12 @@ def _itk(file: Path, tree: Tree, dataset: h5py.Dataset, notes: Notes) -> Place:
             "has no Spacing, Origin and Directions of a volume beside its VoxelData; write it anew"
             " with ITK",
         )
-    matrix = directions.reshape(3, 3).T  # ITK stores one axis of the image a row
-    written = [None if edge == 1 else float(edge) for edge in spacing[::-1]]
-    name = "HDF5 (ITK image)"
-    notes.assumed.append("ITK writes lengths without a unit: they are taken as mm")
-    if all(edge is None for edge in written) and not origin.any() and (matrix == np.eye(3)).all():
-        return name, NOWHERE, "", None
-    frame = _frame(origin * MICROMETERS["mm"], matrix, notes)
-    return name, edges(written, MICROMETERS["mm"]), "mm", frame
+    columns = directions.reshape(3, 3).T * spacing  # ITK stores one axis of the image a row
+    place = placed(columns * MICROMETERS["mm"], list(origin * MICROMETERS["mm"]))
+    place = without_stand_ins(place, "ITK")
+    notes.assumed += ["ITK writes lengths without a unit: they are taken as mm", *place.assumed]
+    notes.doubts += place.doubts
+    return "HDF5 (ITK image)", place.spacing, "mm", place.frame
 
 
 def _axis_names(
@@ -208,19 +207,23 @@ def _axis_names(
 
 def _scales(tree: Tree, dataset: h5py.Dataset, own: Mapping[str, Any]) -> list[h5py.Dataset | None]:
     """Dataset of positions along each axis: dimension scales of HDF5, or the axes of NeXus."""
-    found: list[h5py.Dataset | None] = []
-    for axis in range(dataset.ndim):
-        try:
-            attached = list(dataset.dims[axis].values())
-        except Exception:  # references that lead nowhere
-            attached = []
-        found.append(attached[0] if attached else None)
+    listed_scales = own.get("DIMENSION_LIST", ())
+    found = [_referred(dataset.file, each) for each in listed_scales][: dataset.ndim]
     parent = dataset.parent
     named = own.get("axes", parent.attrs.get("axes"))
     names = texts(named) if named is not None else []
     if any(found) or len(names) != dataset.ndim:
-        return found
+        return found if len(found) == dataset.ndim else [None] * dataset.ndim
     return [_beside(tree, parent, name) for name in names]
+
+
+def _referred(file: h5py.File, references: Any) -> h5py.Dataset | None:
+    """The first of the datasets that references name; None where it was removed since."""
+    try:
+        node = file[references[0]]
+    except (IndexError, KeyError, ValueError, TypeError):
+        return None
+    return node if isinstance(node, h5py.Dataset) else None
 
 
 def _beside(tree: Tree, group: h5py.Group, name: str) -> h5py.Dataset | None:
@@ -273,20 +276,3 @@ def _read(tree: Tree, path: str, start: h5py.Group) -> Any:
         return node[()]
     except (KeyError, Foreign):
         return None
-
-
-def _frame(origin: np.ndarray, matrix: np.ndarray, notes: Notes) -> Frame | None:
-    """Place of an image by its origin (x, y, z) [um] and its axes as columns (x, y, z)."""
-    if not np.isfinite(origin).all():
-        notes.ignored.append("the origin, which is no number")
-        return None
-    if not np.allclose(matrix.T @ matrix, np.eye(3), atol=RIGHT_ANGLE):
-        notes.doubts.append("has axes that are not at right angles; resample it to a straight grid")
-        return None
-    z, y, x = (_vector(row) for row in matrix[::-1, ::-1])
-    return Frame(_vector(origin[::-1]), (z, y, x))
-
-
-def _vector(values: Any) -> Vector:
-    z, y, x = (float(value) for value in values)
-    return (z, y, x)

@@ -7,11 +7,11 @@ one by one, and HDF5 is asked for nothing but objects that lie in an open file.
 import errno
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import ClassVar, Self, TypeAlias
 
 import h5py
 
@@ -39,8 +39,11 @@ class Tree:
     Attributes:
         folder: folder that linked files must lie in or below; that of the file by default.
         root: the file.
+        watchers: called at every file and every link, a sign that HDF5 goes on.
         broken: links that could not be followed, each with the reason; filled by `datasets`.
     """
+
+    watchers: ClassVar[list[Callable[[], object]]] = []
 
     def __init__(self, file: Path, folder: Path | None = None) -> None:
         real = file.resolve()
@@ -158,6 +161,7 @@ class Tree:
         while waiting:
             above, group = waiting.popleft()
             for name, kind in _links(group):
+                self._goes_on()
                 names.append((above, name))
                 node = None
                 if kind == h5py.h5l.TYPE_HARD:
@@ -189,7 +193,12 @@ class Tree:
         self.broken.append(f"the link {shortened(_path(names, len(names) - 1))} {reason}")
         return None
 
+    def _goes_on(self) -> None:
+        for tell in self.watchers:
+            tell()
+
     def _opened(self, path: Path) -> h5py.File:
+        self._goes_on()
         try:
             file = h5py.File(path, "r", locking="best-effort")
         except OSError as error:

@@ -29,6 +29,9 @@ PREFIXES = ("HDF5_VDS_PREFIX", "HDF5_EXT_PREFIX")
 DEEPEST = 8
 """Virtual datasets that may be made of one another."""
 
+CHECKSUM = 4
+"""Bytes that the filter Fletcher32 adds to a block."""
+
 LARGEST_TABLE = 10**8
 """Bytes of a table of sources and indices; with more, overlaps of sources are not looked for."""
 
@@ -67,41 +70,47 @@ def refuse_elsewhere(tree: Tree, dataset: h5py.Dataset, depth: int = 0) -> None:
         )
 
 
-def refuse_unwritten(dataset: h5py.Dataset, box: Ranges) -> None:
-    """Refuses voxels that were never written.
+def refuse_incomplete(dataset: h5py.Dataset, box: Ranges) -> None:
+    """Refuses voxels that were never written, or that HDF5 would take from its own memory.
 
     Args:
         dataset: not a virtual one.
         box: the voxels that are wanted.
 
     Raises:
-        Foreign: a part of the box was never written.
+        Foreign: a block of the box was never written, or is smaller than a block must be.
     """
+    name = shortened(dataset.name.strip("/"))
     remedy = "write all of it, or crop the image to what is there"
     if dataset.chunks is None:
         if dataset.size and dataset.id.get_storage_size() == 0:
-            raise Foreign(f"holds the dataset {shortened(dataset.name)} without voxels; {remedy}")
-        return
-    counts = [-(-size // chunk) for size, chunk in zip(dataset.shape, dataset.chunks, strict=True)]
-    if dataset.id.get_num_chunks() >= prod(counts):
+            raise Foreign(f"holds the dataset {name} without voxels; {remedy}")
         return
     touched = [
         range(along.start // chunk, -(-along.stop // chunk))
         for along, chunk in zip(box, dataset.chunks, strict=True)
     ]
-    written = 0
+    written = damaged = 0
+    filters, plain = _filters(dataset), prod(dataset.chunks) * dataset.id.get_type().get_size()
 
     def count(chunk: h5py.h5d.StoreInfo) -> None:
-        nonlocal written
+        nonlocal written, damaged
         numbers = (at // size for at, size in zip(chunk.chunk_offset, dataset.chunks, strict=True))
-        written += all(number in span for number, span in zip(numbers, touched, strict=True))
+        if all(number in span for number, span in zip(numbers, touched, strict=True)):
+            written += 1
+            damaged += not _fits(chunk.size, chunk.filter_mask, filters, plain)
 
     dataset.id.chunk_iter(count)
     needed = prod(len(span) for span in touched)
     if written < needed:
         raise Foreign(
-            f"is not complete: {needed - written} of {needed} blocks (chunks) of"
-            f" {shortened(dataset.name)} were never written; {remedy}"
+            f"is not complete: {needed - written} of {needed} blocks (chunks) of {name} were never"
+            f" written; {remedy}"
+        )
+    if damaged:
+        raise Foreign(
+            f"is damaged: {damaged} blocks (chunks) of {name} cannot be as the file says; copy it"
+            " again from its source"
         )
 
 
@@ -177,7 +186,7 @@ def _refuse_source_in(tree: Tree, file: h5py.File, source: Any, depth: int) -> N
         )
     refuse_elsewhere(tree, node, depth + 1)
     if not node.is_virtual:
-        refuse_unwritten(node, tuple(slice(0, size) for size in node.shape))
+        refuse_incomplete(node, tuple(slice(0, size) for size in node.shape))
 
 
 def _covered(shape: tuple[int, ...], spaces: list[h5py.h5s.SpaceID]) -> int:
@@ -241,21 +250,40 @@ def _indices(shape: tuple[int, ...], space: h5py.h5s.SpaceID) -> Iterator[np.nda
         yield covered
 
 
+def _filters(dataset: h5py.Dataset) -> list[tuple[int, str]]:
+    """Number and name of each filter that blocks of a dataset pass, in order."""
+    options = dataset.id.get_create_plist()
+    found = [options.get_filter(number) for number in range(options.get_nfilters())]
+    return [(code, name.decode("utf-8", "replace")) for code, _, _, name in found]
+
+
+def _fits(size: int, mask: int, filters: list[tuple[int, str]], plain: int) -> bool:
+    """Whether a block can have its size.
+
+    Args:
+        size: bytes of the block in the file.
+        mask: one bit for each filter that was left out.
+        filters: filters of the dataset.
+        plain: bytes of a block without any filter.
+    """
+    passed = [code for number, (code, _) in enumerate(filters) if not mask >> number & 1]
+    if mask >> len(filters):
+        return False
+    if set(passed) - {h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}:
+        return True  # compressed: whoever unpacks it sees whether it is whole
+    return size == plain + CHECKSUM * passed.count(h5py.h5z.FILTER_FLETCHER32)
+
+
 def _refuse_filters(dataset: h5py.Dataset) -> None:
     """Refuses a dataset that needs a decompressor which is not installed."""
-    filters = dataset.id.get_create_plist()
-    numbers = [filters.get_filter(i) for i in range(filters.get_nfilters())]
-    missing = [each for each in numbers if not h5py.h5z.filter_avail(each[0])]
+    missing = [each for each in _filters(dataset) if not h5py.h5z.filter_avail(each[0])]
     if not missing:
         return
     with suppress(ImportError):
         import hdf5plugin  # noqa: F401  (installs the filters it knows)
     missing = [each for each in missing if not h5py.h5z.filter_avail(each[0])]
     if missing:
-        names = [
-            f"{name.decode('utf-8', 'replace') or 'unnamed'}, number {code}"
-            for code, _, _, name in missing
-        ]
+        names = [f"{name or 'unnamed'}, number {code}" for code, name in missing]
         raise Foreign(
             f"is compressed by a filter of HDF5 that is not installed ({listed(names)}); install"
             " it with: pip install hdf5plugin, or compress the file anew with h5repack -f GZIP=1"

@@ -38,7 +38,7 @@ def read(file: Path, dataset: str | None) -> Image:
         raise
     except Exception as error:
         raise unreadable(file, error) from error
-    chosen, others = _choice(file, contents, dataset)
+    chosen = _choice(file, contents, dataset)
     notes, what = Notes(), f"variable {shortened(chosen.name)}"
     axes = axes_of(file, chosen.shape, chosen.axes, what, notes)
     from_mango = is_mango(contents.attributes)
@@ -67,7 +67,7 @@ def read(file: Path, dataset: str | None) -> Image:
             bytes_found=max(0, min(chosen.end, size) - chosen.begin),
             spacing_unit=unit,
             calibration=packing.rule,
-            ignored=(*notes.ignored, *(f"variable {shortened(name)}" for name in others)),
+            ignored=tuple(notes.ignored),
             assumed=tuple(notes.assumed),
             doubts=tuple(notes.doubts),
         ),
@@ -77,8 +77,8 @@ def read(file: Path, dataset: str | None) -> Image:
     )
 
 
-def _choice(file: Path, contents: Contents, dataset: str | None) -> tuple[Variable, list[str]]:
-    """The volume to read, and the names of the other volumes."""
+def _choice(file: Path, contents: Contents, dataset: str | None) -> Variable:
+    """The volume to read."""
     volumes = [
         name
         for name, each in contents.variables.items()
@@ -91,9 +91,9 @@ def _choice(file: Path, contents: Contents, dataset: str | None) -> tuple[Variab
                 f"[geometry] dataset: {shortened(dataset)!r} is no variable of {file.name}; it"
                 f" holds the 3-D variables {listed(volumes, 20) or '(none)'}."
             )
-        return contents.variables[name], []
+        return contents.variables[name]
     if len(volumes) == 1:
-        return contents.variables[volumes[0]], []
+        return contents.variables[volumes[0]]
     if volumes:
         raise InputError(
             f"[geometry] dataset: {file.name} must be told which 3-D variable to read; it holds:"
@@ -117,7 +117,10 @@ def _positions(
     if found is None or len(found.shape) != 1 or found.shape[0] != volume.shape[axis]:
         return None
     if found.end > file.stat().st_size:
-        notes.ignored.append(f"positions along {letter}, which the file no longer holds")
+        notes.doubts.append(
+            f"is cut short: its positions along {letter} lie behind its end; copy it again from"
+            " its source"
+        )
         return None
     values = np.stack([_plane(file, found, number) for number in range(found.shape[0])])
     unit = text(found.attributes.get("units", b""))

@@ -152,6 +152,8 @@ def test_a_bone_that_was_an_array_stays_one(tmp_path: Path) -> None:
         run(replace(config, duration=days), tmp_path, resume="latest")
     made = read_provenance(list_snapshots(tmp_path)[-1])
     assert made["geometry"].startswith("given as an array")
+    unread = fresh_start(of_region(tmp_path / "gone"), plate(), given=True)
+    assert set(unread) == {"bone_sha256", "geometry"}
     assert made["bone_sha256"] == hashlib.sha256(bone.bone_volume_fraction.tobytes()).hexdigest()
 
 

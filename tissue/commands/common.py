@@ -54,7 +54,7 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def why_no_device() -> str | None:
-    """Why JAX cannot compute on this machine; None where it can."""
+    """Reason why JAX cannot compute on this machine; None where it can."""
     try:
         from tissue import backend
 

@@ -1,4 +1,4 @@
-"""Where a result comes from: versions, device, inputs; and what of that has changed since."""
+"""Provenance of a result: versions, device, inputs; and what of that has changed since."""
 
 import hashlib
 import logging
@@ -27,22 +27,22 @@ BONE, IMAGE, REGION, PANNUS = "bone_sha256", "input_sha256", "region_sha256", "p
 """Keys of the hashes of the bone at the start, and of the image files that a run reads."""
 
 OF_BONE = (IMAGE, REGION, GIVEN)
-"""What is told of where the bone comes from; a branch has it from its parent."""
+"""Keys about the origin of the bone; a branch has them from its parent."""
 
 OF_START = (*OF_BONE, BONE, PANNUS, "parent", "parent_config_sha256", "parent_time")
-"""What is told of the start of a run, and stays when the run is resumed."""
+"""Keys about the start of a run, which stay when the run is resumed."""
 
 DIGITS = 12
 """Of a hash, to tell two files apart in a message."""
 
 
 def provenance(config: RunConfig, folder: Path, start: Mapping[str, str]) -> dict[str, str]:
-    """What every snapshot of a run carries about its making.
+    """Provenance that every snapshot of a run carries.
 
     Args:
         config: the run.
         folder: of its results.
-        start: what is told of the start of the run.
+        start: provenance of its start.
     """
     made = {
         "config": resolved_toml(config, folder),
@@ -60,27 +60,28 @@ def provenance(config: RunConfig, folder: Path, start: Mapping[str, str]) -> dic
 
 
 def fresh_start(config: RunConfig, bone: np.ndarray, *, given: bool) -> dict[str, str]:
-    """The start of a new run.
+    """Provenance of the start of a new run.
 
     Args:
         config: the run.
         bone: bone volume fraction it starts from [z, y, x].
         given: the bone came as an array, not from where the configuration says.
     """
-    start = {key: input_hash(file) for key, file in images(config).items()} | _hash(bone)
+    read = images(config).items()
+    start = {key: input_hash(file) for key, file in read if not (given and key in OF_BONE)}
+    start |= _hash(bone)
     if given:
-        start = {key: value for key, value in start.items() if key not in OF_BONE}
         start[GIVEN] = "given as an array; [geometry] of the configuration was not used"
     return start
 
 
 def resumed_start(checkpoint: Checkpoint) -> dict[str, str]:
-    """The start of a run that goes on from a checkpoint: what it was, whatever is there now."""
+    """Provenance of the start of a resumed run: as it was, whatever is there now."""
     return {key: value for key, value in checkpoint.provenance.items() if key in OF_START}
 
 
 def branched_start(config: RunConfig, bone: np.ndarray, parent: Checkpoint) -> dict[str, str]:
-    """The start of a branch, whose bone is that of its parent at that time."""
+    """Provenance of the start of a branch, whose bone is that of its parent at that time."""
     kept = {key: value for key, value in parent.provenance.items() if key in OF_BONE}
     read = images(config)
     pannus = {PANNUS: input_hash(read[PANNUS])} if PANNUS in read else {}
@@ -99,7 +100,7 @@ def _hash(bone: np.ndarray) -> dict[str, str]:
 
 
 def computed_by() -> dict[str, str]:
-    """What the digits of a result depend on: the device and the versions of the software."""
+    """Versions and device that the last digits of a result depend on."""
     packages = {package: version(package) for package in ("jax", "jaxlib", "numpy")}
     return {"tissue": __version__, **packages, "device": device()}
 

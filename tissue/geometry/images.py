@@ -16,8 +16,8 @@ KNOWN = (
     "NRRD, MetaImage, NIfTI, TIFF, a folder of TIFF, BMP or PNG slices, a folder of DICOM slices,"
     " Scanco AIM or ISQ, .npy, HDF5 or netCDF"
 )
-HEAD = 512
-"""Bytes at the start of a file that tell its format."""
+HEAD = 2056
+"""Bytes at the start of a file that tell its format: HDF5 begins behind up to 2 kB of others."""
 
 
 class Format(NamedTuple):

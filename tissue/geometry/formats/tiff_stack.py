@@ -1,5 +1,6 @@
 """The stack of pages of a TIFF file, once it is known which pages it is made of."""
 
+import mmap
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -32,6 +33,8 @@ TOP_LEFT = 1
 """Orientation in which the first row is the upper one and the first column the left one."""
 EXACT = 24
 """Bits of the integers that a float of 32 bits holds exactly."""
+FORGET = getattr(mmap, "MADV_DONTNEED", None)
+"""Advice to the system, where it takes it, that a part of a mapped file will not be needed soon."""
 
 
 @dataclass(frozen=True)
@@ -226,6 +229,8 @@ def _reader(
             if source is None or source.file != page.file:
                 source = Bytes(page.file)
             into[...] = convert(pixels(source, page, rows, columns))
+            if FORGET is not None:  # else all that was read counts as memory until the end
+                source.data.madvise(FORGET)
         return values
 
     return box_of

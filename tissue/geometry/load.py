@@ -13,7 +13,7 @@ from tissue.geometry.masks import Scan, marked_part, read_mask
 from tissue.geometry.place import Lattice, nearest_of
 from tissue.geometry.preparation import cleaned, partial_volumes, warn_if_thin
 from tissue.geometry.resample import block_means
-from tissue.geometry.segment import chosen_voxel_size, segment
+from tissue.geometry.segment import Segmentation, chosen_voxel_size, segment
 from tissue.geometry.settings import ImageSettings
 
 
@@ -37,13 +37,23 @@ class Geometry:
 def load_image(settings: ImageSettings, periodic: Axes = ()) -> Geometry:
     """Reads, crops, smooths, thresholds, resamples and cleans an image, in this order.
 
-    Components and pockets are judged on the finest binary volume, before it is averaged.
-
     Raises:
         InputError: the file or a setting cannot be used.
     """
     journal = Journal()
-    found = segment(settings, journal)
+    return simulated_bone(segment(settings, journal), settings, journal, periodic)
+
+
+def simulated_bone(
+    found: Segmentation, settings: ImageSettings, journal: Journal, periodic: Axes = ()
+) -> Geometry:
+    """The bone of a simulation, from an image that is segmented.
+
+    Components and pockets are judged on the finest binary volume, before it is averaged.
+
+    Raises:
+        InputError: no marrow is left.
+    """
     bone = cleaned(found.bone, settings.keep_largest, settings.close_pockets, journal, periodic)
     warn_if_thin(bone, found.sampling, journal)
     factor, spacing = found.sampling.factor, found.sampling.spacing

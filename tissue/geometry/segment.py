@@ -1,7 +1,6 @@
 """Reads an image and tells bone from marrow in it."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from scipy import ndimage
@@ -38,8 +37,8 @@ class Segmentation:
         voxel_size: its voxel edges (z, y, x) [um].
         box: voxels of the file that were read.
         gray: gray values of the box [z, y, x], smoothed where that was asked for.
-        inside: region of interest in the box; None for all of it.
-        left_out: voxels that are padding of the scanner; None for none.
+        scanned: voxels of the box that count: inside the region of interest and no padding of the
+            scanner; None for all.
         threshold: bone is above it [gray value].
         bone: binary volume on the voxels of `sampling.fine`.
         sampling: how the volume gets onto its grid.
@@ -49,8 +48,7 @@ class Segmentation:
     voxel_size: VoxelSize
     box: Box
     gray: np.ndarray
-    inside: Mask | None
-    left_out: Mask | None
+    scanned: Mask | None
     threshold: float
     bone: np.ndarray
     sampling: Sampling
@@ -82,16 +80,17 @@ def segment(settings: ImageSettings, journal: Journal) -> Segmentation:
     if settings.crop is not None:
         ranges = ", ".join(f"{along.start}:{along.stop}" for along in box)
         journal.log.append(f"cropped to voxels {ranges} (z, y, x): {by(values.shape)}")
-    gray = _smoothed(values, settings.smooth, voxel, journal)
-    threshold, left_out = _threshold(gray, settings.threshold, image.unit, inside, journal)
-    scanned = _scanned(inside, left_out)
+    # gray values as floating point numbers that hold those of the file exactly
+    gray = values.astype(np.result_type(values, np.float32), copy=False)
+    threshold, scanned, gray = _threshold(gray, settings, image.unit, inside, voxel, journal)
+    filled = gray
     if scanned is not None:
-        gray = np.where(scanned, gray, min(gray[scanned].min(), threshold))
+        filled = np.where(scanned, gray, min(gray[scanned].min(), threshold))
     sampling = _sampling(settings.resample, gray.shape, voxel, journal)
-    bone = _segmented(gray, threshold, voxel, sampling, journal)
+    bone = _segmented(filled, threshold, voxel, sampling, journal)
     share = float(bone.mean()) / (1.0 if scanned is None else float(scanned.mean()))
     journal.warnings += filter(None, [bone_share_warning(share)])
-    return Segmentation(image, voxel, box, gray, inside, left_out, threshold, bone, sampling)
+    return Segmentation(image, voxel, box, gray, scanned, threshold, bone, sampling)
 
 
 def _read_lines(image: Image, values: np.ndarray) -> list[str]:
@@ -123,8 +122,8 @@ def chosen_voxel_size(
         journal.log.append(f"voxel size {in_um(header)} um (z, y, x), from the file")
         if max(z, y, x) > COARSEST:
             journal.warnings.append(
-                f"voxel size: the file says {in_um(header)} um (z, y, x), coarser than any trabecula"
-                " is thick; where its header means another unit, set [geometry] voxel_size"
+                f"voxel size: the file says {in_um(header)} um (z, y, x), coarser than any"
+                " trabecula is thick; where its header means another unit, set [geometry] voxel_size"
             )
         return (z, y, x)
     chosen = given if isinstance(given, tuple) else (given, given, given)
@@ -203,6 +202,33 @@ def _put(marked: Mask, reached: Box, box: Box) -> Mask:
     return found
 
 
+def _threshold(
+    gray: np.ndarray,
+    settings: ImageSettings,
+    unit: str,
+    inside: Mask | None,
+    voxel: VoxelSize,
+    journal: Journal,
+) -> tuple[float, Mask | None, np.ndarray]:
+    """The threshold [gray value], the voxels that count, and the gray values, smoothed if asked."""
+    if settings.threshold != "otsu":
+        suffix = f" {unit}" if unit else ""
+        journal.log.append(f"threshold {settings.threshold:g}{suffix}, from the run file")
+        return settings.threshold, inside, _smoothed(gray, settings.smooth, voxel, journal)
+    found = automatic_threshold(gray, unit, inside)
+    scanned = _scanned(inside, found.left_out)
+    if settings.smooth:
+        if found.left_out is not None:  # or its values would spread into what was scanned
+            gray = np.where(found.left_out, gray[scanned].min(), gray)
+        gray = _smoothed(gray, settings.smooth, voxel, journal)
+        padding = [line for line in found.log if line.startswith("left out")]
+        found = automatic_threshold(gray, unit, scanned)
+        journal.log += padding
+    journal.log += found.log
+    journal.warnings += found.warnings
+    return found.threshold, scanned, gray
+
+
 def _scanned(inside: Mask | None, left_out: Mask | None) -> Mask | None:
     """Voxels that count: inside the region and no padding of the scanner; None for all."""
     if left_out is None:
@@ -210,34 +236,20 @@ def _scanned(inside: Mask | None, left_out: Mask | None) -> Mask | None:
     return ~left_out if inside is None else inside & ~left_out
 
 
-def _smoothed(values: np.ndarray, sigma: float, voxel: VoxelSize, journal: Journal) -> np.ndarray:
-    """Gray values as floating point numbers that hold the file's exactly, smoothed if asked."""
+def _smoothed(gray: np.ndarray, sigma: float, voxel: VoxelSize, journal: Journal) -> np.ndarray:
     if not (np.isfinite(sigma) and sigma >= 0):
         raise InputError(f"[geometry] smooth: {sigma} um is no width; give 0 um (off) or more.")
-    gray = values.astype(np.result_type(values, np.float32), copy=False)
     if sigma == 0:
         return gray
-    journal.log.append(f"smoothed gray values with a Gaussian of sigma {sigma:g} um")
     widths = [sigma / edge for edge in voxel]
+    if any(width > size for width, size in zip(widths, gray.shape, strict=True)):
+        extent = in_um(tuple(n * edge for n, edge in zip(gray.shape, voxel, strict=True)))
+        raise InputError(
+            f"[geometry] smooth: {sigma:g} um is wider than the box of {extent} um; give a width of"
+            " some voxels."
+        )
+    journal.log.append(f"smoothed gray values with a Gaussian of sigma {sigma:g} um")
     return np.asarray(ndimage.gaussian_filter(gray, widths, mode="nearest"))
-
-
-def _threshold(
-    gray: np.ndarray,
-    wanted: float | Literal["otsu"],
-    unit: str,
-    inside: Mask | None,
-    journal: Journal,
-) -> tuple[float, Mask | None]:
-    """The threshold [gray value], and the voxels that are padding of the scanner."""
-    suffix = f" {unit}" if unit else ""
-    if wanted != "otsu":
-        journal.log.append(f"threshold {wanted:g}{suffix}, from the run file")
-        return wanted, None
-    found = automatic_threshold(gray, unit, inside)
-    journal.log += [*found.log, f"threshold {found.threshold:g}{suffix}, by Otsu's method"]
-    journal.warnings += found.warnings
-    return found.threshold, found.left_out
 
 
 def _sampling(

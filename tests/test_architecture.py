@@ -24,10 +24,11 @@ MAY_IMPORT = {
     "errors": set(),
     "numerals": {"errors"},
     "units": {"numerals", "errors"},
-    "geometry": {"geometry", "errors"},
+    "seal": set(),
+    "geometry": {"geometry", "seal", "errors"},
     "model": {"model", "kernels", "units", "errors"},
     "scenario": {"scenario", "geometry", "model", "units", "errors"},
-    "storage": {"storage", "geometry.grid", "errors"},
+    "storage": {"storage", "geometry.grid", "seal", "errors"},
     "simulation": {"simulation", "scenario", "storage", "model", "kernels", "geometry", "errors"},
     "analysis": {"analysis", "storage", "geometry", "units", "errors"},
     "verification": {

@@ -11,10 +11,10 @@ import pytest
 from faults.kill_loop import RUN, command, everything_opens, kill_loop, same
 
 from tissue.errors import InputError
+from tissue.seal import seal
 from tissue.storage.checkpoint import list_checkpoints
 from tissue.storage.info import describe
 from tissue.storage.results import open_run
-from tissue.storage.seal import seal
 from tissue.storage.snapshot import list_snapshots
 
 TIMEOUT = 300

@@ -13,10 +13,10 @@ from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.scenario.config import parse_run
 from tissue.scenario.messages import tables
+from tissue.seal import seal
 from tissue.storage.checkpoint import read_checkpoint
 from tissue.storage.info import describe
 from tissue.storage.results import open_run
-from tissue.storage.seal import seal
 from tissue.storage.snapshot import read_snapshot, write_snapshot
 
 KEYS = sorted({key for table in tables().values() for key in table.model_fields} | {"qqq", ""})

@@ -13,11 +13,11 @@ from vtkmodules.vtkIOHDF import vtkHDFReader
 from vtkmodules.vtkIOXdmf2 import vtkXdmfReader
 
 from tissue.geometry.grid import Frame, Grid
+from tissue.seal import seal
 from tissue.storage.checkpoint import read_checkpoint, write_checkpoint
 from tissue.storage.index import INDEX, XDMF, write_indices
 from tissue.storage.publish import publish_sealed
 from tissue.storage.results import open_run
-from tissue.storage.seal import seal
 from tissue.storage.snapshot import list_snapshots, read_snapshot, write_snapshot
 from tissue.storage.tables import Table
 

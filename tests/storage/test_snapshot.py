@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
-from tissue.storage.seal import seal
+from tissue.seal import seal
 from tissue.storage.snapshot import (
     FIELDS,
     is_snapshot,

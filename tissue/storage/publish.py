@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tissue.errors import InputError
-from tissue.storage.seal import seal
+from tissue.seal import seal
 
 log = logging.getLogger(__name__)
 

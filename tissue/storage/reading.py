@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 
 from tissue.errors import InputError
-from tissue.storage.seal import is_whole
+from tissue.seal import is_whole
 
 
 @contextmanager

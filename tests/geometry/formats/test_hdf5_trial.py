@@ -128,6 +128,17 @@ def test_a_file_that_asks_for_all_memory(tmp_path: Path) -> None:
         hdf5.read(file, None)
 
 
+def test_a_snapshot_that_is_not_as_it_was_sealed_is_refused(tmp_path: Path) -> None:
+    """HDF5 would read another voxel size without a word."""
+    file = tmp_path / "a.hdf"
+    snapshot(file)
+    content = file.read_bytes()
+    size = np.full(3, 8.0).tobytes()
+    changed(file, content.index(size), np.full(3, 9.0).tobytes())
+    with pytest.raises(InputError, match="not as tissue sealed it"):
+        hdf5.read(file, None)
+
+
 def test_a_block_that_was_not_unpacked_is_told(tmp_path: Path) -> None:
     """HDF5 would fill it up with what lies in its memory."""
     file = tmp_path / "a.h5"

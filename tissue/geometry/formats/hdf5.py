@@ -23,6 +23,7 @@ from tissue.geometry.formats.hdf5_storage import parts_of, refuse_elsewhere, ref
 from tissue.geometry.formats.hdf5_trial import tried
 from tissue.geometry.formats.mango import mango_parts
 from tissue.geometry.image import Box, Image, Inventory, listed, refused, shortened, unreadable
+from tissue.seal import is_whole
 
 SIGN = b"\x89HDF\r\n\x1a\n"
 STARTS = (0, 512, 1024, 2048)
@@ -53,6 +54,11 @@ def read(file: Path, dataset: str | None) -> Image:
     Raises:
         InputError: there is no such volume, it takes data from elsewhere, or is not complete.
     """
+    with _one_sentence(file):
+        if is_whole(file) is False:
+            raise refused(
+                file, "is damaged: it is not as tissue sealed it; copy it again from its source"
+            )
     return volume_at(file, tried(file, dataset) or choose(file, dataset))
 
 
@@ -123,6 +129,13 @@ def _refuse_other_files(file: Path, tree: Tree) -> None:
     if kind in (INDEX, CHECKPOINT):
         name = "the index" if kind == INDEX else "a checkpoint"
         raise refused(file, f"is {name} of a run of tissue; give one of its snapshots (snap_*.hdf)")
+    if kind != SNAPSHOT and all(group in tree.root for group in ("VTKHDF", "ITKImage")):
+        # no other program writes both, and lengths of the one are um, those of the other mm
+        raise refused(
+            file,
+            "has the parts of a snapshot of tissue and does not say that it is one; it is damaged:"
+            " copy it again from its source",
+        )
     for group, reason in OTHERS.items():
         if group in tree.root:
             raise refused(file, reason)
@@ -177,7 +190,8 @@ def _bytes(node: h5py.Dataset) -> tuple[int | None, int | None]:
         return None, None
     needed = node.size * node.dtype.itemsize
     size = Path(node.file.filename).stat().st_size
-    return needed, min(needed, max(0, size - offset))
+    # HDF5 mixes up voxels where its header gives them less room than they take
+    return needed, min(needed, node.id.get_storage_size(), max(0, size - offset))
 
 
 def _box_of(file: Path, path: str, header: Header, box: Box) -> np.ndarray:

@@ -90,5 +90,4 @@ def main() -> None:
         answer = {"refused": str(error)}
     except MemoryError:
         answer = {"refused": str(unreadable(file, "it asks for more memory than a header needs"))}
-    sys.stdout.write(json.dumps(answer))
-    sys.stdout.flush()
+    os.write(1, json.dumps(answer).encode())  # the pipe to the process that asks

@@ -19,11 +19,15 @@ from tissue.geometry.formats.hdf5_header import (
     header_of,
 )
 from tissue.geometry.formats.hdf5_links import Foreign, Tree
-from tissue.geometry.formats.hdf5_storage import parts_of, refuse_elsewhere, refuse_incomplete
+from tissue.geometry.formats.hdf5_storage import refuse_elsewhere, refuse_incomplete
 from tissue.geometry.formats.hdf5_trial import tried
+from tissue.geometry.formats.hdf5_virtual import parts_of
 from tissue.geometry.formats.mango import mango_parts
 from tissue.geometry.image import Box, Image, Inventory, listed, refused, shortened, unreadable
 from tissue.seal import is_whole
+
+MOST_NAMES = 20
+"""Names of datasets that a refusal lists."""
 
 SIGN = b"\x89HDF\r\n\x1a\n"
 STARTS = (0, 512, 1024, 2048)
@@ -142,16 +146,20 @@ def _refuse_other_files(file: Path, tree: Tree) -> None:
 
 
 def _only_volume(file: Path, tree: Tree) -> str:
-    found = list(tree.datasets())
-    volumes = [name for name, node in found if _is_volume(node)]
+    volumes: list[str] = []
+    held: list[str] = []
+    for name, node in tree.datasets():  # one open at a time: HDF5 is slow with many
+        if _is_volume(node):
+            volumes.append(name)
+        elif len(held) <= MOST_NAMES:
+            held.append(f"{name} ({' x '.join(map(str, node.shape or ()))})")
     if len(volumes) == 1:
         return volumes[0]
     if volumes:
         raise InputError(
             f"[geometry] dataset: {file.name} must be told which 3-D dataset to read; it holds:"
-            f" {listed(volumes, 20)}."
+            f" {listed(volumes, MOST_NAMES)}."
         )
-    held = [f"{name} ({' x '.join(map(str, node.shape or ()))})" for name, node in found]
     raise refused(
         file,
         f"holds no 3-D dataset, but {listed(held) or 'nothing'}{_told(tree)}; save the volume as"
@@ -179,7 +187,7 @@ def _named(file: Path, tree: Tree, path: str) -> h5py.Dataset:
     volumes = [name for name, each in tree.datasets() if _is_volume(each)]
     raise InputError(
         f"[geometry] dataset: {shortened(path)!r} is {kind} of {file.name}; it holds the 3-D"
-        f" datasets {listed(volumes, 20) or '(none)'}{_told(tree)}."
+        f" datasets {listed(volumes, MOST_NAMES) or '(none)'}{_told(tree)}."
     )
 
 
@@ -205,7 +213,7 @@ def _box_of(file: Path, path: str, header: Header, box: Box) -> np.ndarray:
                 ranges[axis] = along
             if not node.is_virtual:
                 refuse_incomplete(node, tuple(ranges))
-            parts = list(parts_of(tree, node, tuple(ranges)))
+            parts = list(parts_of(node, tuple(ranges)))
         stored = [axis for axis in range(len(ranges)) if axis in order]
         values = np.empty([_length(ranges[axis]) for axis in stored], header.packing.dtype)
         for part in parts:

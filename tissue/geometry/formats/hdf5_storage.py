@@ -5,20 +5,15 @@ for sources of which too many would have to be open.
 """
 
 import os
-from collections.abc import Iterator
 from contextlib import suppress
-from itertools import product
+from itertools import groupby
 from math import prod
-from typing import Any
 
 import h5py
-import numpy as np
 
-from tissue.geometry.formats.hdf5_links import MOST_FILES, Foreign, Tree
+from tissue.geometry.formats.hdf5_links import Foreign, Tree
+from tissue.geometry.formats.hdf5_virtual import Ranges, Source, covered, sources_of
 from tissue.geometry.image import listed, shortened
-
-Ranges = tuple[slice, ...]
-"""Start and stop along each axis of a dataset."""
 
 SELF = "."
 """Name by which a virtual dataset takes data from its own file."""
@@ -31,9 +26,6 @@ DEEPEST = 8
 
 CHECKSUM = 4
 """Bytes that the filter Fletcher32 adds to a block."""
-
-LARGEST_TABLE = 10**8
-"""Bytes of a table of sources and indices; with more, overlaps of sources are not looked for."""
 
 
 def refuse_elsewhere(tree: Tree, dataset: h5py.Dataset, depth: int = 0) -> None:
@@ -59,10 +51,15 @@ def refuse_elsewhere(tree: Tree, dataset: h5py.Dataset, depth: int = 0) -> None:
         )
     if depth > DEEPEST:
         raise Foreign("is made of virtual datasets that go round in a circle; make it one dataset")
-    sources = dataset.virtual_sources()
-    for source in sources:
-        _refuse_source(tree, dataset, source, depth)
-    missing = dataset.size - _covered(dataset.shape, [each.vspace for each in sources])
+    sources = sources_of(dataset)
+    for name, pieces in groupby(sorted(sources, key=_file_of), key=_file_of):
+        if name == SELF:
+            _refuse_pieces(tree, dataset.file, list(pieces), depth)
+            continue
+        # a tree of its own in the same folder: hundreds of files need not be open at a time
+        with Tree(tree.inside(name, dataset.file), tree.folder) as other:
+            _refuse_pieces(other, other.root, list(pieces), depth)
+    missing = dataset.size - covered(dataset.shape, sources)
     if missing > 0:
         raise Foreign(
             f"is a virtual dataset, and {missing} of its {dataset.size} voxels come from no"
@@ -114,140 +111,31 @@ def refuse_incomplete(dataset: h5py.Dataset, box: Ranges) -> None:
         )
 
 
-def parts_of(tree: Tree, dataset: h5py.Dataset, box: Ranges) -> Iterator[Ranges]:
-    """Parts of a box, each with voxels from so few files that all of them can be open.
-
-    Args:
-        tree: the file.
-        dataset: a dataset; one that is not virtual is one part.
-        box: the voxels that are wanted.
-    """
-    if not dataset.is_virtual:
-        yield box
-        return
-    bounds = [(each.file_name, *_bounds(each.vspace)) for each in dataset.virtual_sources()]
-    waiting = [box]
-    while waiting:
-        part = waiting.pop()
-        files = {
-            name
-            for name, low, high in bounds
-            if all(
-                first < along.stop and last >= along.start
-                for along, first, last in zip(part, low, high, strict=True)
-            )
-        }
-        lengths = [along.stop - along.start for along in part]
-        axis = lengths.index(max(lengths))
-        if len(files) <= MOST_FILES or lengths[axis] < 2:
-            yield part
-            continue
-        middle = part[axis].start + lengths[axis] // 2
-        for half in (slice(middle, part[axis].stop), slice(part[axis].start, middle)):
-            waiting.append((*part[:axis], half, *part[axis + 1 :]))
+def _file_of(source: Source) -> str:
+    return source.file
 
 
-def _refuse_source(tree: Tree, dataset: h5py.Dataset, source: Any, depth: int) -> None:
-    """Checks one source of a virtual dataset; its file is closed again."""
-    name = source.file_name
-    if "%" in name or "%" in source.dset_name:
-        raise Foreign(
-            f"is a virtual dataset that names its files by a pattern ({shortened(name)}), so that"
-            " a missing one cannot be told; copy it into one plain dataset"
-        )
-    if name == SELF:
-        _refuse_source_in(tree, dataset.file, source, depth)
-        return
-    # a tree of its own within the same folder: hundreds of sources need not be open at a time
-    with Tree(tree.inside(name, dataset.file), tree.folder) as other:
-        _refuse_source_in(other, other.root, source, depth)
-
-
-def _refuse_source_in(tree: Tree, file: h5py.File, source: Any, depth: int) -> None:
-    shown = f"{shortened(source.dset_name)} of {shortened(source.file_name)}"
-    try:
-        node = tree.node("/" + source.dset_name, file["/"])
-    except KeyError:
-        node = None
-    if not isinstance(node, h5py.Dataset):
-        raise Foreign(f"takes voxels from {shown}, which is missing; copy that file again")
-    space = source.src_space
-    if space.get_select_type() == h5py.h5s.SEL_ALL:  # all of it, however large it was
-        fits = node.size == source.vspace.get_select_npoints()
-    else:
-        _, last = space.get_select_bounds()
-        fits = node.ndim == len(last) and all(
-            end < size for end, size in zip(last, node.shape, strict=True)
-        )
-    if not fits:
-        raise Foreign(
-            f"takes voxels from {shown}, which has another size than promised ({node.shape}); copy"
-            " that file again from its source"
-        )
-    refuse_elsewhere(tree, node, depth + 1)
-    if not node.is_virtual:
-        refuse_incomplete(node, tuple(slice(0, size) for size in node.shape))
-
-
-def _covered(shape: tuple[int, ...], spaces: list[h5py.h5s.SpaceID]) -> int:
-    """Number of voxels of a virtual dataset that some source gives, counted once each.
-
-    Along each axis, indices that the same sources cover are one class; a combination of classes is
-    covered as a whole or not at all.
-    """
-    if len(spaces) * max(shape) > LARGEST_TABLE:
-        return min(prod(shape), sum(space.get_select_npoints() for space in spaces))
-    covers: list[list[np.ndarray]] = [[] for _ in shape]
-    for space in spaces:
-        for axis, indices in enumerate(_indices(shape, space)):
-            covers[axis].append(indices)
-    classes, sizes = [], []
-    for covered in covers:
-        found, counts = np.unique(np.array(covered), axis=1, return_counts=True)
-        classes.append(found)
-        sizes.append(counts)
-    total = 0
-    for numbers in product(*(range(len(counts)) for counts in sizes[:-1])):
-        both = np.ones(len(spaces), bool)
-        for axis, number in enumerate(numbers):
-            both &= classes[axis][:, number]
-        lines = classes[-1][both].any(axis=0)
-        total += int(sizes[-1][lines].sum()) * prod(
-            int(sizes[axis][number]) for axis, number in enumerate(numbers)
-        )
-    return total
-
-
-def _bounds(space: h5py.h5s.SpaceID) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """First and last index that a selection holds along each axis."""
-    if space.get_select_type() == h5py.h5s.SEL_ALL:
-        return (0,) * len(space.shape), tuple(size - 1 for size in space.shape)
-    low, high = space.get_select_bounds()
-    return tuple(low), tuple(high)
-
-
-def _indices(shape: tuple[int, ...], space: h5py.h5s.SpaceID) -> Iterator[np.ndarray]:
-    """Indices along each axis that a source covers, as truth values."""
-    if space.get_select_type() == h5py.h5s.SEL_ALL:
-        yield from (np.ones(size, bool) for size in shape)
-        return
-    if space.get_select_type() != h5py.h5s.SEL_HYPERSLABS or not space.is_regular_hyperslab():
-        raise Foreign(
-            "is a virtual dataset of irregular pieces, of which a missing one cannot be told; copy"
-            " it into one plain dataset"
-        )
-    for size, start, stride, count, block in zip(
-        shape, *space.get_regular_hyperslab(), strict=True
-    ):
-        if start + (count - 1) * stride + block > size:
+def _refuse_pieces(tree: Tree, file: h5py.File, pieces: list[Source], depth: int) -> None:
+    """Checks the pieces of a virtual dataset that come from one file."""
+    checked: dict[str, tuple[int, ...]] = {}
+    for piece in pieces:
+        shown = f"{shortened(piece.name)} of {shortened(piece.file)}"
+        if piece.name not in checked:
+            try:
+                node = tree.node("/" + piece.name, file["/"])
+            except KeyError:
+                node = None
+            if not isinstance(node, h5py.Dataset) or node.shape is None:
+                raise Foreign(f"takes voxels from {shown}, which is missing; copy that file again")
+            refuse_elsewhere(tree, node, depth + 1)
+            if not node.is_virtual:
+                refuse_incomplete(node, tuple(slice(0, size) for size in node.shape))
+            checked[piece.name] = node.shape
+        if not piece.fits(checked[piece.name]):
             raise Foreign(
-                "is a virtual dataset that may grow; copy it into one plain dataset, as large as"
-                " the volume"
+                f"takes voxels from {shown}, which has another size than promised"
+                f" {checked[piece.name]}; copy that file again from its source"
             )
-        covered = np.zeros(size, bool)
-        for offset in range(block):
-            covered[start + offset : start + offset + (count - 1) * stride + 1 : stride] = True
-        yield covered
 
 
 def _filters(dataset: h5py.Dataset) -> list[tuple[int, str]]:

@@ -3,6 +3,9 @@
 from tissue.errors import InputError
 from tissue.geometry.image import Image, Parts, listed, refused
 
+SHORTEST, LONGEST = 1e-3, 1e5
+"""Voxel edges that scanners have [um]: from a nanometer to ten centimeters."""
+
 
 def admit(image: Image) -> Image:
     """An image that may be used.
@@ -15,6 +18,7 @@ def admit(image: Image) -> Image:
     _refuse_other_shapes(image)
     _refuse_other_types(image)
     _refuse_cut_file(image)
+    _refuse_other_edges(image)
     for part in image.inventory.parts:
         _refuse_unused(image, part)
     for doubt in image.inventory.doubts:
@@ -54,6 +58,16 @@ def _refuse_other_types(image: Image) -> None:
             image.file,
             f"holds values of type {image.dtype}; save it as one real number per voxel",
         )
+
+
+def _refuse_other_edges(image: Image) -> None:
+    for axis, edge in zip("zyx", image.spacing, strict=True):
+        if edge is not None and not SHORTEST <= edge <= LONGEST:
+            raise refused(
+                image.file,
+                f"gives a voxel edge of {edge:.4g} um along {axis}, which no scanner has; correct"
+                " its header or its unit of length, or copy it again from its source",
+            )
 
 
 def _refuse_cut_file(image: Image) -> None:

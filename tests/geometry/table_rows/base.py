@@ -149,6 +149,10 @@ class Row:
         """
         raise NotImplementedError
 
+    def seconds(self, file: Path, scan: Scan) -> tuple[Told, ...]:
+        """What further programs read in a file that the first one may read otherwise."""
+        return ()
+
     # --- cells ---------------------------------------------------------------------------------
 
     def spacing(self, folder: Path) -> str:

@@ -13,7 +13,7 @@ from scipy.io import netcdf_file
 
 from tissue.geometry.grid import Frame, Grid
 from tissue.geometry.images import read_image
-from tissue.storage.seal import seal
+from tissue.seal import seal
 from tissue.storage.snapshot import write_snapshot
 
 LENGTHS = {"um": 1.0, "mm": 1e3, "nm": 1e-3, "m": 1e6}
@@ -58,12 +58,14 @@ class Hdf5(Row):
     def told(self, file: Path, scan: Scan) -> Told:
         with h5py.File(file) as opened:
             made = opened["ct/gray"]
-            slope, offset = made.attrs.get("scale_factor"), made.attrs.get("add_offset")
-            values = made[:] if slope is None else made[:] * slope + offset
+            values = made[:]
+            if scan.line is not None:
+                slope, offset = made.attrs.get("scale_factor", 1), made.attrs.get("add_offset", 0)
+                values = values * slope + offset
             return Told(values, *self.placed_by_h5py(opened, made))
 
     def placed_by_h5py(self, opened: h5py.File, made: h5py.Dataset) -> tuple[Any, Any, Any]:
-        return made.attrs["element_size_um"], None, None
+        return made.attrs.get("element_size_um"), None, None
 
     def unit(self, folder: Path) -> str:
         file = self.made(folder, self.usual)
@@ -101,8 +103,9 @@ class Positions(Hdf5):
             made.dims[axis].attach_scale(opened[name])
 
     def placed_by_h5py(self, opened: h5py.File, made: h5py.Dataset) -> tuple[Any, Any, Any]:
-        scales = [dimension[0] for dimension in made.dims]
-        return by_positions([each[:] for each in scales], scales[0].attrs["units"])
+        scales = [dimension[0] for dimension in made.dims if len(dimension)]
+        units = [str(each.attrs.get("units")) for each in scales]
+        return by_positions([each[:] for each in scales], units)
 
     def unit(self, folder: Path) -> str:
         return Row.unit(self, folder)
@@ -120,10 +123,13 @@ def positions(scan: Scan) -> dict[str, np.ndarray]:
     }
 
 
-def by_positions(places: list[np.ndarray], unit: str) -> tuple[Any, Any, Any]:
+def by_positions(places: list[np.ndarray], units: list[str]) -> tuple[Any, Any, Any]:
     """Edges, first voxel and direction by the positions along each axis."""
-    steps = np.array([places[axis][1] - places[axis][0] for axis in range(3)]) * LENGTHS[unit]
-    first = [each[0] * LENGTHS[unit] for each in places]
+    if len(places) < 3 or any(unit not in LENGTHS for unit in units):
+        return None, None, None
+    scales = np.array([LENGTHS[unit] for unit in units])
+    steps = np.array([(each[-1] - each[0]) / (len(each) - 1) for each in places]) * scales
+    first = [each[0] * scale for each, scale in zip(places, scales, strict=True)]
     return np.abs(steps), first, np.diag(np.sign(steps))
 
 
@@ -153,10 +159,11 @@ class NetCdf(Row):
     def told(self, file: Path, scan: Scan) -> Told:
         with netcdf_file(str(file), mmap=False, maskandscale=scan.line is not None) as made:
             values = np.array(made.variables["ct"][:])
-            places = [made.variables[axis][:].copy() for axis in "zyx"]
-            unit = made.variables["z"].units.decode()
+            axes = [made.variables[axis] for axis in "zyx" if axis in made.variables]
+            places = [axis[:].copy() for axis in axes]
+            units = [getattr(axis, "units", b"").decode("latin-1") for axis in axes]
         values = values.astype(values.dtype.newbyteorder("="))
-        return Told(values, *by_positions(places, unit))
+        return Told(values, *by_positions(places, units))
 
     def axes(self, folder: Path) -> str:
         for names, word in (("tyx", "axes TYX"), ("tzyx", "no 3-D variable")):

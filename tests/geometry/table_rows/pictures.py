@@ -1,6 +1,7 @@
 """Rows of folders with BMP, PNG and JPEG slices, and of those with the log of a SkyScan scanner."""
 
 import io
+import re
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -167,8 +168,9 @@ class SkyScan(Bmp):
 
     def told(self, file: Path, scan: Scan) -> Told:
         text = (file / "femur_rec.log").read_text(encoding="latin-1")
-        size = float(text.partition("\nPixel Size (um)=")[2].partition("\n")[0])
-        return replace(super().told(file, scan), edges=(size,) * 3)
+        found = re.search(r"^Pixel Size \(um\)=([0-9.]+)$", text, re.MULTILINE)
+        told = super().told(file, scan)
+        return told if found is None else replace(told, edges=(float(found[1]),) * 3)
 
     def calibration(self, folder: Path) -> str:
         """Gray values stay as they are stored, and it is told what their range stands for."""

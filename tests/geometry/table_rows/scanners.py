@@ -1,6 +1,8 @@
 """Rows of DICOM, written by pydicom, and of Scanco's AIM and ISQ."""
 
+import re
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -63,6 +65,14 @@ def stored_as(data: Any, scan: Scan, file: Path) -> Path:
     packed.compress(RLELossless, generate_instance_uid=False)
     packed.save_as(file)
     return file
+
+
+def by_pydicom(file: Path) -> Any:
+    """A file as pydicom reads it; one that does not tell its syntax is taken as the usual one."""
+    data = pydicom.dcmread(file, force=True)
+    if "TransferSyntaxUID" not in data.file_meta:
+        data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    return data
 
 
 def right_handed(scan: Scan) -> int:
@@ -133,7 +143,7 @@ class Dicom(Folder, Slices):
         return super().slices(folder)[::-1]
 
     def told(self, file: Path, scan: Scan) -> Told:
-        slices = [pydicom.dcmread(each) for each in self.slices(file)]
+        slices = [by_pydicom(each) for each in self.slices(file)]
         first = slices[0]
         return self.by_pydicom(
             [pydicom.pixels.apply_rescale(each.pixel_array, each) for each in slices],
@@ -187,22 +197,25 @@ class Frames(Slices):
         return scan.values * slopes[:, None, None] + scan.line[1]
 
     def told(self, file: Path, scan: Scan) -> Told:
-        data = pydicom.dcmread(file)
+        data = by_pydicom(file)
         groups = data.PerFrameFunctionalGroupsSequence
         planes = list(data.pixel_array)
         if scan.line is not None:
             scales = [group.PixelValueTransformationSequence[0] for group in groups]
             planes = [
-                plane * float(scale.RescaleSlope) + float(scale.RescaleIntercept)
+                plane * float(scale.get("RescaleSlope", 1))
+                + float(scale.get("RescaleIntercept", 0))
                 for plane, scale in zip(planes, scales, strict=True)
             ]
         shared = data.SharedFunctionalGroupsSequence[0]
-        return self.by_pydicom(
+        told = self.by_pydicom(
             planes,
             [group.PlanePositionSequence[0].ImagePositionPatient for group in groups],
-            shared.PixelMeasuresSequence[0].PixelSpacing,
+            shared.PixelMeasuresSequence[0].get("PixelSpacing", (0, 0)),
             shared.PlaneOrientationSequence[0].ImageOrientationPatient,
         )
+        known = "PixelSpacing" in shared.PixelMeasuresSequence[0]
+        return told if known else replace(told, edges=None)
 
     def axes(self, folder: Path) -> str:
         """Two volumes at one place."""
@@ -253,10 +266,29 @@ class Aim(Row):
     def told(self, file: Path, scan: Scan) -> Told:
         import py_aimio
 
-        values, header = py_aimio.read_aim(str(file), density=scan.line is not None)
+        try:
+            values, header = py_aimio.read_aim(str(file), density=scan.line is not None)
+        except (ValueError, UnicodeDecodeError):
+            # it asks for entries of the log that densities do not need, and for no umlauts in it
+            return self.by_numpy(file.read_bytes(), scan)
         edges = np.array(header["element_size"][::-1]) * 1e3
         origin = np.array(header["position"][::-1]) * edges
         return Told(values, edges, origin, np.eye(3))
+
+    def by_numpy(self, data: bytes, scan: Scan) -> Told:
+        """Gray values of 16 bits of a plain file."""
+        sizes = np.frombuffer(data, "<i4", 5)
+        shape = np.frombuffer(data, "<i4", 3, 56)[::-1]
+        start = int(sizes[:3].sum())
+        values = np.frombuffer(data, "<i2", int(np.prod(shape)), start).reshape(shape)
+        if scan.line is not None:
+            log = data[160:start].decode("latin-1")
+            scaling, slope, offset = (
+                float(re.search(rf"^{name} +(\S+)$", log, re.MULTILINE)[1])  # type: ignore[index]
+                for name in ("Mu_Scaling", "Density: slope", "Density: intercept")
+            )
+            values = values * slope / scaling + offset
+        return Told(values)
 
     def compression(self, folder: Path) -> str:
         two = np.where(gray("i1") > 0, 127, 0).astype("i1")
@@ -284,6 +316,12 @@ class Aim(Row):
         return REFUSED
 
 
+def number(stored: bytes) -> float:
+    """A number of eight bytes as the computer of the scanner writes it (VAX G floating)."""
+    ordered = b"".join(stored[at : at + 2][::-1] for at in (0, 2, 4, 6))
+    return float(struct.unpack(">d", ordered)[0]) / 4
+
+
 class Isq(Row):
     """Scans of Scanco as they were reconstructed."""
 
@@ -304,7 +342,8 @@ class Isq(Row):
         start = 512 * (1 + int(np.frombuffer(data, "<i4", 1, 508)[0]))
         values = np.frombuffer(data, "<i2", int(np.prod(counts)), start).reshape(counts)
         if scan.line is not None:
-            values = values * scan.line[0] + scan.line[1]
+            slope, offset = (number(data[1024 + at :]) for at in (664, 672))
+            values = values * (slope / int(np.frombuffer(data, "<i4", 1, 88)[0])) + offset
         return Told(values, lengths / counts)
 
     def spare(self, whole: bytes) -> int:

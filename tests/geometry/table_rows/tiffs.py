@@ -1,6 +1,7 @@
 """Rows of TIFF: of ImageJ, OME, plain ones, and folders of slices."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -8,13 +9,14 @@ from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
-from geometry.formats.tiff_made import by_pillow, pillow_stack, retagged
+from geometry.formats.tiff_made import by_itk, by_pillow, pillow_stack, retagged
 from geometry.table_rows.base import (
     REFUSED,
     RIGHT,
     Row,
     Scan,
     Told,
+    Values,
     asked_for_a_size,
     gray,
     refusal,
@@ -42,6 +44,18 @@ def imagej(scan: Scan) -> dict[str, Any]:
     return {"imagej": True, "resolution": (1 / x, 1 / y), "metadata": metadata}
 
 
+def lines(description: str) -> dict[str, Any]:
+    """Entries of a description of ImageJ whose first line is not the usual one."""
+    found: dict[str, Any] = {}
+    for line in description.splitlines():
+        key, _, value = line.partition("=")
+        try:
+            found[key] = float(value)
+        except ValueError:
+            found[key] = value
+    return found if description.startswith("ImageJ") else {}
+
+
 class Tiff(Row):
     """Files of one stack that tifffile writes."""
 
@@ -59,6 +73,13 @@ class Tiff(Row):
         options |= {"compression": scan.packing} if scan.packing else {}
         tifffile.imwrite(file, scan.values, **(options | self.options(scan)))
         return file
+
+    def seconds(self, file: Path, scan: Scan) -> tuple[Told, ...]:
+        found = []
+        for read in (by_pillow, by_itk):
+            with suppress(Exception):  # of a damaged file they may raise anything
+                found.append(Told(read(file)))
+        return tuple(found)
 
     def spare(self, whole: bytes) -> int:
         """The file may end with a resolution of its last page, which is of no account."""
@@ -95,18 +116,32 @@ class ImageJ(Tiff):
         return imagej(scan)
 
     def told(self, file: Path, scan: Scan) -> Told:
+        return self.described(file, tifffile.imread(file))
+
+    def seconds(self, file: Path, scan: Scan) -> tuple[Told, ...]:
+        return tuple(self.described(file, told.values) for told in super().seconds(file, scan))
+
+    def described(self, file: Path, stored: Values) -> Told:
+        """Stored numbers of a file with what its description says of them."""
         with tifffile.TiffFile(file) as tiff:
-            keys = tiff.imagej_metadata or {}
-            scale = LENGTHS[keys["unit"]]
+            keys = tiff.imagej_metadata or lines(tiff.pages[0].description)
+            values = stored
+            if "c0" in keys and "c1" in keys:
+                values = keys["c0"] + keys["c1"] * values.astype(float)
+            scale = LENGTHS.get(str(keys.get("unit")))
+            names = ("spacing", "zorigin", "yorigin", "xorigin")
+            places = [
+                float(keys[name]) for name in names if isinstance(keys.get(name), float | int)
+            ]
+            if scale is None or len(places) < 4:
+                return Told(values)
             tags = tiff.pages[0].tags
+            if not {"XResolution", "YResolution"} <= {tag.name for tag in tags}:
+                return Told(values)
             terms = [tags[f"{axis}Resolution"].value for axis in "YX"]
             y, x = (below / above * scale for above, below in terms)
-            edges = (keys["spacing"] * scale, y, x)
-            starts = [float(keys[f"{axis}origin"]) for axis in "zyx"]
-            origin = [-start * edge for start, edge in zip(starts, edges, strict=True)]
-            values = tiff.asarray()
-            if "c0" in keys:
-                values = keys["c0"] + keys["c1"] * values.astype(float)
+            edges = (places[0] * scale, y, x)
+            origin = [-start * edge for start, edge in zip(places[1:], edges, strict=True)]
         return Told(values, edges, origin, np.eye(3))
 
 
@@ -129,12 +164,12 @@ class Ome(Tiff):
         with tifffile.TiffFile(file) as tiff:
             root = ElementTree.fromstring(tiff.ome_metadata or "")
             pixels = next(node for node in root.iter() if node.tag.endswith("Pixels"))
-            edges = [
-                float(pixels.attrib[f"PhysicalSize{axis}"])
-                * self.units[pixels.attrib[f"PhysicalSize{axis}Unit"]]
-                for axis in "ZYX"
-            ]
-            return Told(tiff.asarray(), edges)
+            told = [pixels.get(f"PhysicalSize{axis}") for axis in "ZYX"]
+            units = [pixels.get(f"PhysicalSize{axis}Unit", "µm") for axis in "ZYX"]
+            known = None not in told and all(unit in self.units for unit in units)
+            pairs = zip(told, units, strict=True) if known else ()
+            edges = [float(size or 0) * self.units[unit] for size, unit in pairs]
+            return Told(tiff.asarray(), edges or None)
 
 
 class Plain(Tiff):

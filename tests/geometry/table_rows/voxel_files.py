@@ -230,10 +230,16 @@ class Nifti(Row):
         columns = affine[:3, :3]
         return Told(
             np.asarray(image.dataobj).T,
-            np.array(image.header.get_zooms()[:3], float)[::-1] * code,
+            np.linalg.norm(columns, axis=0)[::-1] * code,
             affine[2::-1, 3] * code,
             (columns / np.linalg.norm(columns, axis=0))[::-1, ::-1],
         )
+
+    def seconds(self, file: Path, scan: Scan) -> tuple[Told, ...]:
+        """The header states the edges twice, and the two may differ by rounding."""
+        told, header = self.told(file, scan), nibabel.load(file).header
+        code = {0: 1e3, 1: 1e6, 2: 1e3, 3: 1.0}[int(header["xyzt_units"]) & 7]
+        return (replace(told, edges=np.array(header.get_zooms()[:3], float)[::-1] * code),)
 
     def shown(self, unit: str) -> str:
         return {"micron": "um", "meter": "m"}.get(unit, unit)

@@ -181,7 +181,9 @@ def _header(file: Path, mapped: mmap.mmap, sure: bool) -> Header | None:
     rows, columns = count_of(data, "Rows"), count_of(data, "Columns")
     image = rows > 0 and columns > 0
     name = pydicom.uid.UID(kind).name if kind else "DICOM object of no kind"
-    if not image and name.endswith(("Image Storage", "Segmentation Storage")):
+    # a header that is cut short names no kind, or a part of one
+    lost = not kind or (name == kind and not text_of(data, "SeriesInstanceUID"))
+    if not image and (lost or name.endswith(("Image Storage", "Segmentation Storage"))):
         raise ValueError("it ends before it says the size of its image")
     frames = max(1, count_of(data, "NumberOfFrames"))
     return Header(

@@ -31,6 +31,13 @@ from tissue.geometry.image import MICROMETERS, Spacing, refused, shortened
 SNAPSHOT, INDEX, CHECKPOINT = "tissue-snapshot", "tissue-index", "tissue-checkpoint"
 """Values of the attribute `format` of the files that this program writes."""
 
+COUNTING = (
+    *("scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned"),
+    *("valid_range", "valid_min", "valid_max", "units", "element_size_um", "element_size_unit"),
+    *("axistags", "axis_units", "voxel_size_xyz", "voxel_unit", "IMAGE_WHITE_IS_ZERO"),
+)
+"""Attributes without which voxels or lengths would be read as others than they are."""
+
 
 @dataclass(frozen=True)
 class Header:
@@ -67,7 +74,9 @@ def attributes_of(node: h5py.Group | h5py.Dataset) -> dict[str, Any]:
     for name in node.attrs:
         try:
             value = node.attrs[name]
-        except (TypeError, ValueError):  # of a type that numpy does not know
+        except (TypeError, ValueError) as error:  # of a type that numpy does not know
+            if name in COUNTING:
+                raise OSError(f"its attribute {name} cannot be read") from error
             continue
         if not isinstance(value, h5py.Empty):
             found[name] = value

@@ -82,8 +82,10 @@ class Packing:
         if not self.is_packed:
             return raw.astype(self.dtype, copy=False)
         values = np.empty(raw.shape, self.dtype)
-        for plane, one in zip(raw, values, strict=True):
-            one[...] = plane.astype(np.float64) * self.scale + self.offset
+        # what is too large for its type becomes infinite, which the image refuses by itself
+        with np.errstate(over="ignore", invalid="ignore"):
+            for plane, one in zip(raw, values, strict=True):
+                one[...] = plane.astype(np.float64) * self.scale + self.offset
         return values
 
     def _refuse(self, count: int, mark: str) -> None:

@@ -117,8 +117,11 @@ def _calibration(header: Header) -> tuple[float, float, str]:
     Raises:
         ValueError: an entry of the log is no number.
     """
-    if not all(name in header.log for name in ENTRIES):
+    missing = [name for name in ENTRIES if name not in header.log]
+    if missing and ENTRIES[1] not in header.log and ENTRIES[2] not in header.log:
         return 1.0, 0.0, UNCALIBRATED
+    if missing:
+        raise ValueError(f"its processing log has a part of a calibration, without {missing[0]}")
     scaling, slope, intercept = (_number(name, header.log[name]) for name in ENTRIES)
     if scaling <= 0 or slope == 0:
         return 1.0, 0.0, UNCALIBRATED

@@ -4,6 +4,7 @@ Their layout is that of two public readers: Numerics88/AimIO (source/AimIO.cxx) 
 (Source/vtkScancoCTReader.cxx).
 """
 
+import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +101,10 @@ def _entries(text: str) -> tuple[dict[str, str], frozenset[str]]:
     """Entries of a processing log, and those that it gives two different values."""
     log: dict[str, str] = {}
     twice = set()
-    for line in text.partition("\0")[0].splitlines():
+    entries, _, rest = text.partition("\0")
+    if re.search(r"[A-Za-z]{4}", rest):  # zeros fill the log up, and stand in no entry
+        raise ValueError("its processing log holds a zero byte")
+    for line in entries.splitlines():
         key, _, value = line.strip().partition("  ")
         value = value.strip()
         if not value or key.startswith("!"):

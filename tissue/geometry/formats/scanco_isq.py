@@ -137,6 +137,12 @@ def _image(file: Path, header: Header) -> Image:
             return np.array(stored, "i2")
         return stored * np.float32(header.slope) + np.float32(header.intercept)
 
+    doubts: tuple[str, ...] = ()
+    if found > needed and (header.start + found) % BLOCK:
+        doubts = (
+            f"is damaged: {header.start + found} bytes are no whole number of blocks of {BLOCK};"
+            " copy it again from its source",
+        )
     ignored: tuple[str, ...] = ()
     if found >= needed + BLOCK:  # the last block is filled up
         ignored = (f"{found - needed} bytes behind the voxels",)
@@ -155,6 +161,7 @@ def _image(file: Path, header: Header) -> Image:
                 f"{header.slope:.9g} * stored {header.intercept:+.9g}" if calibrated else ""
             ),
             ignored=ignored,
+            doubts=doubts,
             assumed=() if calibrated else ("it holds no calibration to density",),
         ),
         spacing=header.spacing,

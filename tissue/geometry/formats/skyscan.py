@@ -218,8 +218,9 @@ def _read(file: Path) -> Log | None:
                     f"gives {shortened(key)} twice, as {shortened(section[key])} and"
                     f" {shortened(value)}; correct it",
                 )
-    # a log cut down to its lines has no headings
-    reconstruction = sections.get("reconstruction", sections.get("", {}))
+    # a log cut down to its lines has no headings, and a damaged one may have lost this one
+    with_size = (section for section in sections.values() if SIZE in section)
+    reconstruction = next(with_size, sections.get("reconstruction", sections.get("", {})))
     acquisition = sections.get("acquisition", {})
     if CAMERA_SIZE not in acquisition and SIZE not in reconstruction:
         return None

@@ -101,7 +101,7 @@ def _of_imagej(contents: Contents, description: str) -> Image:
             "has ImageJ's inverting lookup table, which shows large numbers as dark; in Fiji choose"
             " Image > Lookup Tables > Invert LUT, see that bone is bright, and save again"
         )
-    program = description.partition("=")[0]
+    program = next(sign for sign in imagej.SIGNS if description.startswith(sign))
     return image_of(
         contents,
         f"{program} TIFF",

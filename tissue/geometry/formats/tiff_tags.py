@@ -199,7 +199,7 @@ class Bytes:
             raise self.damaged(f"its entry {tag} has the type {kind}")
         count, place = self._values(1, at)
         self.numbers("B", place + max(count, 1) - 1)  # its end is there
-        stored = self.data[place : place + count].partition(b"\0")[0]
+        stored = self.data[place : place + count].rstrip(b"\0")
         try:
             return stored.decode("utf-8")
         except UnicodeDecodeError:

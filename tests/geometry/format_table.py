@@ -40,9 +40,17 @@ FEWEST = 160
 
 def rows() -> tuple["Row", ...]:
     """Rows of the table."""
-    from geometry.table_rows import containers, pictures, scanners, tiffs, voxel_files
+    from geometry.table_rows import (
+        containers,
+        dicoms,
+        pictures,
+        scanco,
+        tiff_folders,
+        tiffs,
+        voxel_files,
+    )
 
-    modules = (voxel_files, tiffs, pictures, scanners, containers)
+    modules = (voxel_files, tiffs, tiff_folders, pictures, dicoms, scanco, containers)
     return tuple(row for module in modules for row in module.ROWS)
 
 

@@ -10,8 +10,9 @@ import tifffile
 from geometry.formats.scanco_made import isq
 from geometry.table_rows.base import Scan, gray, refusal
 from geometry.table_rows.containers import Hdf5, Snapshot
+from geometry.table_rows.dicoms import Dicom
 from geometry.table_rows.pictures import SkyScan
-from geometry.table_rows.scanners import Aim, Dicom
+from geometry.table_rows.scanco import Aim
 from geometry.table_rows.tiffs import ImageJ
 
 from tissue.geometry.formats import hdf5

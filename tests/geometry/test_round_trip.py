@@ -15,7 +15,8 @@ import SimpleITK as sitk
 import tifffile
 from geometry.table_rows.base import Row, Scan, Told
 from geometry.table_rows.containers import ItkHdf5, NetCdf, Positions
-from geometry.table_rows.scanners import Aim, Dicom, Frames
+from geometry.table_rows.dicoms import Dicom, Frames
+from geometry.table_rows.scanco import Aim
 from geometry.table_rows.tiffs import ImageJ
 from geometry.table_rows.voxel_files import MetaImagePacked, Nifti2, NiftiPacked, Nrrd
 from storage.places import plates

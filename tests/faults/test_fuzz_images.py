@@ -1,0 +1,152 @@
+"""Images that were cut or changed are refused in a sentence, or read as another program does."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from faults.damage import damaged
+from faults.watched import Answer, Watched
+from geometry.format_table import rows
+from geometry.table_rows.base import Row, Scan, Told
+
+from tissue.errors import InputError
+from tissue.geometry.image import Spacing
+
+ROWS = {row.name: row for row in rows()}
+
+SLOWEST = 10.0
+"""Longest time that an image may take [s]."""
+USUAL = 2.0
+"""Time after which HDF5 is taken to have no end with a file of some kilobytes [s]."""
+
+BY_ITSELF = ("NRRD", "MetaImage", "folder of SkyScan")
+"""Rows whose independent program does not know calibrations."""
+
+TELLS = ("Scanco",)
+"""Rows that tell of a file without a calibration that it has none."""
+
+
+class Read(NamedTuple):
+    """What tissue makes of an image; `refused` is the sentence, and then there is no more."""
+
+    refused: str
+    values: np.ndarray | None = None
+    spacing: Spacing = (None, None, None)
+    frame: Any = None
+    calibrated: bool = False
+
+
+def read_by_tissue(file: Path, tried: bool) -> Read:
+    """An image as tissue reads it, with or without the trial of HDF5 in a process of its own."""
+    from tissue.geometry.formats import hdf5, hdf5_trial
+    from tissue.geometry.images import read_image
+
+    vars(hdf5)["tried"] = hdf5_trial.tried if tried else lambda *_: None
+    warnings.simplefilter("always")
+    try:
+        image = read_image(file)
+        calibrated = bool(image.inventory.calibration)
+        return Read("", image.values, image.spacing, image.frame, calibrated)
+    except InputError as error:
+        return Read(str(error))
+
+
+def read_by_others(name: str, file: Path, scan: Scan) -> list[Told]:
+    """An image as the independent programs of its row read it; none where none does."""
+    warnings.simplefilter("ignore")
+    found = []
+    with suppress(Exception):  # of a damaged file they may raise anything
+        found.append(ROWS[name].told(file, scan))
+    with suppress(Exception):
+        found += ROWS[name].seconds(file, scan)
+    return found
+
+
+@pytest.fixture(scope="module")
+def programs() -> Iterator[tuple[Watched, Watched]]:
+    """Tissue and the independent programs, each in a process that may crash."""
+    both = Watched(read_by_tissue), Watched(read_by_others)
+    yield both
+    for each in both:
+        each.close()
+
+
+def base_of(row: Row) -> Scan:
+    """The scan that is damaged, with everything that the format holds."""
+    scan = row.usual
+    if "turn" in row.has:
+        scan = replace(scan, direction="turned")
+    if "line" in row.has and not row.name.startswith(BY_ITSELF):
+        scan = replace(scan, line=(0.25, -391.5))
+    return scan
+
+
+def outcome(tissue: Watched, file: Path) -> Read:
+    """What tissue makes of a damaged image: in time, without a crash, a word or a traceback."""
+    answer: Answer = tissue.ask(file, False, seconds=USUAL)
+    if answer.trouble:
+        answer = tissue.ask(file, True, seconds=SLOWEST)
+    assert answer.trouble == ""
+    assert answer.said == ""
+    read: Read = answer.value
+    assert "\n" not in read.refused
+    return read
+
+
+def differs(read: Read, told: Told) -> str:
+    """In what an image differs from what another program reads; empty where it does not."""
+    assert read.values is not None
+    if read.values.shape != told.values.shape:
+        return f"shape {read.values.shape} and {told.values.shape}"
+    if not np.allclose(read.values, told.values, rtol=1e-5, atol=1e-3):
+        return "values"
+    if told.edges is not None:
+        pairs = list(zip(read.spacing, np.abs(told.edges), strict=True))
+        if any(own is not None and abs(own - other) > 1e-5 * own for own, other in pairs):
+            return f"edges {pairs}"
+    if read.frame is None or told.origin is None or told.direction is None:
+        return ""
+    away = np.abs(np.array(read.frame.origin) - told.origin)
+    if (away > 1e-3 + 1e-5 * np.abs(told.origin)).any():
+        return f"origin {read.frame.origin} and {told.origin}"
+    # a matrix beside a rotation may be off by half a voxel, see test_nifti.py
+    if np.abs(np.array(read.frame.direction) - told.direction).max() > 0.05:
+        return f"direction {read.frame.direction} and {told.direction}"
+    return ""
+
+
+def check(row: Row, folder: Path, programs: tuple[Watched, Watched], seeds: range) -> None:
+    """Damaged images of one format, one a seed."""
+    tissue, other = programs
+    scan = base_of(row)
+    whole = row.made(folder / "whole", scan)
+    right = outcome(tissue, whole)
+    assert right.refused == ""
+    assert right.values is not None
+    kept = Told(right.values, [edge or np.nan for edge in right.spacing])
+    for seed in seeds:
+        hurt = damaged(whole, folder / f"{seed}", f"{row.name} {seed}")
+        read = outcome(tissue, hurt)
+        if read.refused:
+            continue
+        line = scan.line if read.calibrated or not row.name.startswith(TELLS) else None
+        told = other.ask(row.name, hurt, replace(scan, line=line), seconds=SLOWEST).value
+        # where no other program takes it, nothing that counts may have changed
+        reasons = [differs(read, each) for each in told or [kept]]
+        assert "" in reasons, f"seed {seed}: {reasons}"
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_damaged_images(tmp_path: Path, programs: tuple[Watched, Watched], name: str) -> None:
+    check(ROWS[name], tmp_path, programs, range(12))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ROWS)
+def test_many_damaged_images(tmp_path: Path, programs: tuple[Watched, Watched], name: str) -> None:
+    check(ROWS[name], tmp_path, programs, range(12, 212))

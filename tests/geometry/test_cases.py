@@ -1,16 +1,22 @@
 """Scans and masks as people bring them: the right bone comes out, told by other programs."""
 
+import bz2
+import gzip
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+import PIL.Image
 import pytest
 import SimpleITK as sitk
 import tifffile
 from storage.places import DIRECTIONS, ORIGIN_MM, plates
 
 from tissue.errors import InputError
+from tissue.geometry.images import read_image
 from tissue.geometry.journal import Journal
 from tissue.geometry.load import load_image, mask_share
 from tissue.geometry.settings import ImageSettings
@@ -209,3 +215,92 @@ def test_a_name_says_nothing_of_the_unit(tmp_path: Path, name: str) -> None:
     found = load_image(settings(tmp_path / name))
     assert found.grid.spacing == 8.0
     assert bv_tv(found.log) == pytest.approx(BONE.mean(), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (GRAY, "marks every voxel: it holds values of 30 to 200"),
+        (np.where(part() > 0, 1, -1).astype("i2"), "marks every voxel: it holds values of -1 to 1"),
+        (part() + 1, "marks every voxel: it holds values of 1 to 2"),
+        (part() * 0.7, "holds fractions"),
+        (np.random.default_rng(3).integers(0, 900, GRAY.shape, "u2"), "holds gray values"),
+        (np.where(part() > 0, 1.0, np.nan), "NaN"),
+    ],
+    ids=["the scan itself", "-1 and 1", "1 and 2", "probabilities", "noise with zeros", "NaN"],
+)
+def test_what_is_no_mask_marks_nothing(tmp_path: Path, values: np.ndarray, words: str) -> None:
+    file = written(tmp_path / "scan.nrrd", image_of(GRAY))
+    region = written(tmp_path / "roi.nrrd", image_of(values))
+    with pytest.raises(InputError, match=f"region: roi.nrrd {words}|roi.nrrd holds .*{words}"):
+        load_image(settings(file, region=region))
+
+
+def test_all_labels_of_a_mask_count(tmp_path: Path) -> None:
+    """More of them than gray values of a smooth image, in one piece each."""
+    z, y, _ = np.indices(GRAY.shape)
+    labels = np.where(part() > 0, 1 + z // 2 + 12 * (y // 4), 0).astype("u2")
+    assert np.unique(labels).size > 30
+    file = written(tmp_path / "scan.nrrd", image_of(GRAY))
+    for kind in ("u2", "f4"):
+        region = written(tmp_path / f"{kind}.nrrd", image_of(labels.astype(kind)))
+        found = load_image(settings(file, region=region))
+        assert bv_tv(found.log) == pytest.approx(BONE[:, :11].mean(), abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["a\nb.nrrd", "a\x1b[2Jb.nrrd", "-x.nrrd", "ä ö [1]*.nrrd"])
+def test_odd_names_stay_on_one_line(tmp_path: Path, name: str) -> None:
+    file = written(tmp_path / "scan.nrrd", image_of(GRAY))
+    odd = file.rename(tmp_path / name)
+    found = load_image(settings(odd))
+    assert bv_tv(found.log) == pytest.approx(BONE.mean(), abs=1e-4)
+    assert all(line.isprintable() for line in found.log)
+    odd.write_bytes(odd.read_bytes()[:-5])
+    for wrong in (odd, tmp_path / f"gone{name}"):
+        with pytest.raises(InputError) as told:
+            load_image(settings(wrong))
+        assert str(told.value).isprintable()
+
+
+@pytest.mark.parametrize(("pack", "word"), [(gzip.compress, "gzip"), (bz2.compress, "bzip2")])
+def test_packed_files_are_to_be_unpacked(
+    tmp_path: Path, pack: Callable[[bytes], bytes], word: str
+) -> None:
+    file = written(tmp_path / "scan.nrrd", image_of(GRAY))
+    file.write_bytes(pack(file.read_bytes()))
+    with pytest.raises(InputError, match=f"is packed with {word}; unpack it"):
+        load_image(settings(file))
+    with zipfile.ZipFile(tmp_path / "scan.zip", "w") as archive:
+        archive.write(file)
+    with pytest.raises(InputError, match="is packed with zip; unpack it"):
+        load_image(settings(tmp_path / "scan.zip"))
+
+
+def test_space_and_time_of_nrrd_are_those_of_space(tmp_path: Path) -> None:
+    text = (
+        "NRRD0005\ntype: uint8\ndimension: 3\nsizes: 32 26 24\n"
+        "space: right-anterior-superior-time\nspace origin: (1,2,3,4)\nencoding: raw\n"
+        "space directions: (0.008,0,0,0) (0,0.008,0,0) (0,0,0.008,0)\n\n"
+    )
+    (tmp_path / "a.nrrd").write_bytes(text.encode() + GRAY.tobytes())
+    image = read_image(tmp_path / "a.nrrd")
+    assert image.frame is not None
+    assert image.frame.origin == (3000.0, -2000.0, -1000.0)
+    assert "taken as LPS" not in " ".join(image.inventory.lines())
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png"])
+@pytest.mark.parametrize("turn", [1, 3, 6])
+def test_pictures_that_viewers_turn_are_refused(tmp_path: Path, ending: str, turn: int) -> None:
+    folder = tmp_path / "scan"
+    folder.mkdir()
+    for number, plane in enumerate(GRAY):
+        exif = PIL.Image.Exif()
+        exif[0x0112] = turn
+        PIL.Image.fromarray(plane).save(folder / f"s{number:03d}.{ending}", exif=exif)
+    if turn == 1:
+        found = load_image(settings(folder, voxel_size=8.0))
+        assert bv_tv(found.log) == pytest.approx(BONE.mean(), abs=1e-4)
+        return
+    with pytest.raises(InputError, match=f"turned or mirrored .Exif Orientation {turn}"):
+        load_image(settings(folder, voxel_size=8.0))

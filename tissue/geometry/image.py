@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tissue.errors import InputError
+from tissue.errors import InputError, printable
 from tissue.geometry.grid import Frame
 
 MICROMETERS = {
@@ -108,7 +108,7 @@ class Inventory:
             told.append(f"gray value = {self.calibration}")
         if self.ignored:
             told.append(f"not used: {listed(self.ignored)}")
-        return ("; ".join(told), *self.assumed)
+        return tuple(printable(line, len(line)) for line in ("; ".join(told), *self.assumed))
 
 
 @dataclass(frozen=True)
@@ -139,6 +139,11 @@ class Image:
     _read: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
     @property
+    def name(self) -> str:
+        """Name of the file in messages."""
+        return shortened(self.file.name)
+
+    @property
     def voxel_size(self) -> VoxelSize | None:
         """Voxel edges (z, y, x) [um]; None where the file does not write all three."""
         z, y, x = self.spacing
@@ -163,7 +168,7 @@ class Image:
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             bad = int(np.count_nonzero(~np.isfinite(values)))
             raise InputError(
-                f"[geometry] file: {self.file.name} holds {bad} NaN or infinite values;"
+                f"[geometry] file: {self.name} holds {bad} NaN or infinite values;"
                 " replace them by a gray value or crop them away."
             )
         return values
@@ -185,14 +190,14 @@ def unreadable(file: Path, reason: object) -> InputError:
     words = str(reason).strip().splitlines() or ["no reason given"]
     clause = shortened(words[-1].partition(". ")[0])
     return InputError(
-        f"[geometry] file: {file.name} cannot be read ({clause}); check that it is complete and"
-        " that its ending fits its format, or convert it to NRRD or NIfTI."
+        f"[geometry] file: {shortened(file.name)} cannot be read ({clause}); check that it is"
+        " complete and that its ending fits its format, or convert it to NRRD or NIfTI."
     )
 
 
 def refused(file: Path, reason: str) -> InputError:
     """The refusal of a file for a reason that names the remedy."""
-    return InputError(f"[geometry] file: {file.name} {reason}.")
+    return InputError(f"[geometry] file: {shortened(file.name)} {reason}.")
 
 
 def edges(lengths: Sequence[float | None], scale: float = 1.0) -> Spacing:

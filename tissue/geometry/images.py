@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from tissue.errors import InputError
+from tissue.errors import InputError, printable
 from tissue.geometry.gate import admit
-from tissue.geometry.image import Image, unreadable
+from tissue.geometry.image import Image, refused, shortened, unreadable
 
 KNOWN = (
     "NRRD, MetaImage, NIfTI, TIFF, a folder of TIFF, BMP or PNG slices, a folder of DICOM slices,"
@@ -18,6 +18,18 @@ KNOWN = (
 )
 HEAD = 2056
 """Bytes at the start of a file that tell its format: HDF5 begins behind up to 2 kB of others."""
+
+LONG = 300
+"""Characters of a path in a message."""
+
+PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "zip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"7z\xbc\xaf": "7z",
+}
+"""First bytes of packed files and archives."""
 
 
 class Format(NamedTuple):
@@ -100,8 +112,8 @@ def read_image(file: Path, dataset: str | None = None, series: str | None = None
         raise unreadable(file, error) from None
     if not there:
         raise InputError(
-            f"[geometry] file: there is no {file}; give the path of an existing image"
-            " (a relative path starts at the run file)."
+            f"[geometry] file: there is no {printable(str(file), LONG)}; give the path of an"
+            " existing image (a relative path starts at the run file)."
         )
     if file.is_dir():
         _refuse_choice(file, "dataset", dataset, "")
@@ -109,7 +121,10 @@ def read_image(file: Path, dataset: str | None = None, series: str | None = None
 
         return admit(folder.read(file, series))
     if not file.is_file():
-        raise InputError(f"[geometry] file: {file} is neither a file nor a folder; give an image.")
+        raise InputError(
+            f"[geometry] file: {printable(str(file), LONG)} is neither a file nor a folder; give an"
+            " image."
+        )
     found = _format_of(file)
     _refuse_choice(file, "dataset", dataset, found.choice)
     _refuse_choice(file, "series", series, found.choice)
@@ -126,19 +141,24 @@ def _format_of(file: Path) -> Format:
 
     try:
         with file.open("rb") as stream:
-            head = nifti.unpacked_head(stream.read(4 * HEAD), HEAD)
+            raw = stream.read(4 * HEAD)
     except OSError as error:
         raise unreadable(file, error.strerror) from error
+    head = nifti.unpacked_head(raw, HEAD)
+    packed = next((name for sign, name in PACKED.items() if raw.startswith(sign)), "")
     for each in formats():
-        if each.holds(head):
+        if each.holds(head) and not (packed and each.read is not nifti.read):
             return each
+    if packed:
+        raise refused(file, f"is packed with {packed}; unpack it, and give what is in it")
     if not head:
         raise unreadable(file, "the file is empty")
     for each in formats():
         if _named_as(file, each):
             raise unreadable(file, f"it does not begin as {each.name} files do")
     raise InputError(
-        f"[geometry] file: the format of {file.name} is not known; give the volume as {KNOWN}."
+        f"[geometry] file: the format of {shortened(file.name)} is not known; give the volume as"
+        f" {KNOWN}."
     )
 
 
@@ -152,5 +172,6 @@ def _refuse_choice(file: Path, key: str, value: str | None, choice: str) -> None
     if value is not None and key != choice:
         kind = "an HDF5 or netCDF file" if key == "dataset" else "a folder of DICOM series"
         raise InputError(
-            f"[geometry] {key}: {value!r} is given, but {file.name} is not {kind}; remove this key."
+            f"[geometry] {key}: {value!r} is given, but {shortened(file.name)} is not {kind};"
+            " remove this key."
         )

@@ -104,7 +104,7 @@ def mask_share(
     else:
         image = read_image(settings.file, settings.dataset, settings.series)
         voxel = chosen_voxel_size(image.spacing, settings.voxel_size, Journal())
-        scan = Scan(image.file.name, image.shape, voxel, image.spacing, image.frame)
+        scan = Scan(image.name, image.shape, voxel, image.spacing, image.frame)
     box, marked = marked_part(mask, scan, key, journal)
     # from here on along the axes of the scan, from its first voxel
     source = Lattice(scan.shape, scan.voxel_size, Frame()).part(box)
@@ -116,6 +116,6 @@ def mask_share(
     sampled = nearest_of(marked, source, target)
     if not sampled.any():
         raise InputError(
-            f"{key}: {file.name} marks no voxel of the bone; mark the place with values above 0."
+            f"{key}: {mask.name} marks no voxel of the bone; mark the place with values above 0."
         )
     return partial_volumes(sampled, factor, grid.spacing, Journal())

@@ -81,15 +81,15 @@ def marked_part(mask: Image, scan: Scan, key: str, journal: Journal) -> tuple[Bo
         _refuse_other_voxels(mask, scan, key)
         source = Lattice(scan.shape, scan.lattice.edges, scan.lattice.frame)
         if mask.frame != scan.frame:
-            which = scan.name if scan.frame is None else mask.file.name
+            which = scan.name if scan.frame is None else mask.name
             journal.log.append(
-                f"{mask.file.name}: taken voxel by voxel as it is, since {which} does not say where"
+                f"{mask.name}: taken voxel by voxel as it is, since {which} does not say where"
                 " it lies"
             )
     box = overlap(source, scan.lattice)
     if box is None:
         raise InputError(
-            f"{key}: {mask.file.name} lies elsewhere: it fills {source.extent()}, and {scan.name}"
+            f"{key}: {mask.name} lies elsewhere: it fills {source.extent()}, and {scan.name}"
             f" {scan.lattice.extent()}; give the mask of this scan."
         )
     with named_after(key):
@@ -102,7 +102,7 @@ def marked_part(mask: Image, scan: Scan, key: str, journal: Journal) -> tuple[Bo
     if not same:
         share = np.prod([along.stop - along.start for along in box]) / np.prod(scan.shape)
         journal.log.append(
-            f"{mask.file.name}: its {by(source.shape)} voxels of {in_um(source.edges)} um were"
+            f"{mask.name}: its {by(source.shape)} voxels of {in_um(source.edges)} um were"
             f" brought onto the voxels of {scan.name} (nearest), {share:.1%} of which it reaches"
         )
     return box, part
@@ -112,13 +112,13 @@ def _refuse_other_voxels(mask: Image, scan: Scan, key: str) -> None:
     """Refuses a mask that cannot be placed and does not have the voxels of the scan."""
     if mask.shape != scan.shape:
         raise InputError(
-            f"{key}: {mask.file.name} has {by(mask.shape)} voxels and {scan.name} {by(scan.shape)},"
+            f"{key}: {mask.name} has {by(mask.shape)} voxels and {scan.name} {by(scan.shape)},"
             " and they do not both say where they lie; give a mask of the same voxels, or save both"
             " with their origin (NRRD, NIfTI or MetaImage)."
         )
     pairs = zip(mask.spacing, scan.spacing, strict=True)
     if any(a and b and abs(a / b - 1) > CLOSE for a, b in pairs):
         raise InputError(
-            f"{key}: {mask.file.name} has voxels of {in_um(mask.spacing)} um and {scan.name} of"
+            f"{key}: {mask.name} has voxels of {in_um(mask.spacing)} um and {scan.name} of"
             f" {in_um(scan.spacing)} um; give a mask of the same voxels."
         )

@@ -5,12 +5,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from tissue.geometry.grid import Frame
-from tissue.geometry.image import Box, Image, VoxelSize
+from tissue.geometry.image import Box, Image, VoxelSize, refused
 
 SAME = 1e-6
 """Entries of a matrix between voxel indices that count as zero: rounding of direction cosines."""
 SLAB_VOXELS = 2**22
 """Voxels placed at once where axes are oblique, which bounds the memory."""
+
+PLANES = 16
+"""Number of planes of a mask, or twice as many, whose values are looked at for its kind."""
+FEW_LABELS = 8
+"""Up to as many different values are labels of a mask for sure."""
+ALIKE = 0.5
+"""Share of neighbors in a row that are equal in a mask, whatever its labels are; in a gray image
+with more than 8 values and the noise of a scanner it is far less."""
 
 Mask = np.ndarray
 """Marked voxels [z, y, x], bool."""
@@ -103,7 +111,40 @@ def nearest(mask: Image, source: Lattice, target: Lattice) -> Mask:
     needed = _box(np.floor(low + 0.5 - SAME), np.floor(high + 0.5 + SAME), source.shape)
     if needed is None:
         return np.zeros(target.shape, dtype=bool)
-    return nearest_of(mask.voxels(needed) != 0, source.part(needed), target)
+    return nearest_of(marks_of(mask, needed), source.part(needed), target)
+
+
+def marks_of(mask: Image, box: Box) -> Mask:
+    """Marked voxels of a box of a mask image: those that are not 0.
+
+    Raises:
+        InputError: the values are those of a gray image or of probabilities, or mark every voxel.
+    """
+    values = mask.voxels(box)
+    marked = values != 0
+    if values.dtype.kind == "b":
+        return marked
+    if values.dtype.kind == "f" and any((plane != np.rint(plane)).any() for plane in values):
+        raise refused(
+            mask.file,
+            "holds fractions, as probabilities and gray values are; a mask holds whole numbers, and"
+            " 0 outside of what it marks: cut it at a value",
+        )
+    some = values[:: max(1, len(values) // PLANES)]
+    kinds = np.unique(some)
+    if kinds.size > FEW_LABELS and (some[..., 1:] == some[..., :-1]).mean() < ALIKE:
+        raise refused(
+            mask.file,
+            f"holds gray values ({kinds[0]:g} to {kinds[-1]:g}, of which neighbors differ), and no"
+            " mask; give the mask, with 0 outside of what it marks",
+        )
+    if values.shape == mask.shape and kinds.size > 1 and marked.all():
+        raise refused(
+            mask.file,
+            f"marks every voxel: it holds values of {kinds[0]:g} to {kinds[-1]:g}, and none is 0;"
+            " write 0 outside of what it marks",
+        )
+    return marked
 
 
 def nearest_of(values: Mask, source: Lattice, target: Lattice) -> Mask:

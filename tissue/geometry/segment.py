@@ -97,7 +97,7 @@ def _read_lines(image: Image, values: np.ndarray) -> list[str]:
     unit = f" {image.unit}" if image.unit else ""
     kind = " labels" if image.labels else ""
     read = (
-        f"read {image.file.name}: {by(image.shape)} voxels (z, y, x), {values.dtype}{kind}, values"
+        f"read {image.name}: {by(image.shape)} voxels (z, y, x), {values.dtype}{kind}, values"
         f" {span(values)}{unit}"
     )
     return [read, *image.inventory.lines()]
@@ -160,12 +160,12 @@ def _region(
         return box, None
     key = "[geometry] region"
     mask = read_mask(settings.region, key)
-    scan = Scan(image.file.name, image.shape, voxel, image.spacing, image.frame)
+    scan = Scan(image.name, image.shape, voxel, image.spacing, image.frame)
     reached, inside = marked_part(mask, scan, key, journal)
     box, inside = (reached, inside) if settings.crop is None else (box, _put(inside, reached, box))
     if not inside.any():
         raise InputError(
-            f"{key}: {settings.region.name} marks no voxel of {image.file.name}"
+            f"{key}: {mask.name} marks no voxel of {image.name}"
             f"{' in the crop' if settings.crop else ''}; mark the region with values above 0."
         )
     if settings.crop is None:

@@ -126,7 +126,7 @@ class Axes:
                 f"lies in the space {shortened(name)!r}, which is not known; write"
                 " left-posterior-superior or right-anterior-superior",
             )
-        return axes, SPACES.get(plain, (1.0, 1.0, 1.0)), name
+        return axes, SPACES.get(plain, (1.0, 1.0, 1.0)), plain if plain in SPACES else name
 
     def _directions(self) -> list[list[float] | None] | None:
         """Vector between neighbors along each axis, None for one that is not of space."""

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin
+from PIL.Image import Exif
 from PIL.Image import Image as Picture
 
 from tissue.errors import InputError
@@ -28,6 +29,8 @@ COLORS = {"LA": 2, "La": 2, "PA": 2, "RGB": 3, "YCbCr": 3, "RGBA": 4, "RGBX": 4,
 """Numbers of a pixel of Pillow's other modes."""
 WINDOWS = 40
 """Bytes of the shorter of the headers of Windows; that of OS/2 has 12 and other fields."""
+ORIENTATION, UPRIGHT = 0x0112, 1
+"""Number of the entry of Exif that tells how a picture is turned, and its value for not at all."""
 MOST_DEFLATED = 1032
 """Times that deflate, which PNG uses, makes bytes fewer at the very most (zlib's manual)."""
 
@@ -61,6 +64,7 @@ def _read(file: Path) -> Image:
             columns, rows = picture.size
             mode, gray = picture.mode, _is_gray(picture)
             frames = getattr(picture, "n_frames", 1)
+            turned = _turned(picture)
     size = file.stat().st_size
     if kind == "PNG" and rows * columns > 8 * MOST_DEFLATED * size:
         raise refused(
@@ -72,6 +76,11 @@ def _read(file: Path) -> Image:
     if not gray:
         doubts.append(
             "has a table of colors, so that its numbers are no gray values; save it as gray values"
+        )
+    if turned != UPRIGHT:
+        doubts.append(
+            f"is marked as turned or mirrored (Exif Orientation {turned}), which viewers follow;"
+            " save it as it is to be seen, without this mark"
         )
     samples = COLORS.get(mode, 1)
     dtype = np.dtype(DTYPES.get(mode, "uint8"))
@@ -110,6 +119,13 @@ def _is_gray(picture: Picture) -> bool:
     colors = np.frombuffer(bytes(palette.palette), np.uint8)
     colors = colors[: len(colors) // width * width].reshape(-1, width)[:, :3]
     return bool((colors == np.arange(len(colors))[:, None]).all())
+
+
+def _turned(picture: Picture) -> int:
+    """How viewers turn a picture, from what stands before its pixels."""
+    exif = Exif()
+    exif.load(picture.info.get("exif", b""))
+    return int(exif.get(ORIENTATION, UPRIGHT))
 
 
 def _refuse_cut(file: Path, stream: BinaryIO, kind: str) -> None:

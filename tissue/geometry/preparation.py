@@ -75,8 +75,8 @@ def warn_if_thin(bone: np.ndarray, sampling: Sampling, journal: Journal) -> None
     thickness = mean_thickness(bone, SAMPLES) * sampling.fine
     voxels = thickness / sampling.spacing
     journal.log.append(
-        f"thickness about {thickness:.3g} um, {voxels:.1f} grid voxels, from {SAMPLES} points of the"
-        " bone; tissue metrics measures Tb.Th in all of it"
+        f"thickness about {thickness:.3g} um, {voxels:.1f} grid voxels, from {SAMPLES} points of"
+        " the bone; tissue metrics measures Tb.Th in all of it"
     )
     if voxels < THIN:
         journal.warnings.append(

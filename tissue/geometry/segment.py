@@ -123,7 +123,8 @@ def chosen_voxel_size(
         if max(z, y, x) > COARSEST:
             journal.warnings.append(
                 f"voxel size: the file says {in_um(header)} um (z, y, x), coarser than any"
-                " trabecula is thick; where its header means another unit, set [geometry] voxel_size"
+                " trabecula is thick; where its header means another unit, set [geometry]"
+                " voxel_size"
             )
         return (z, y, x)
     chosen = given if isinstance(given, tuple) else (given, given, given)

@@ -76,7 +76,7 @@ def programs() -> Iterator[tuple[Watched, Watched]]:
         each.close()
 
 
-def base_of(row: Row) -> Scan:
+def full(row: Row) -> Scan:
     """The scan that is damaged, with everything that the format holds."""
     scan = row.usual
     if "turn" in row.has:
@@ -84,6 +84,15 @@ def base_of(row: Row) -> Scan:
     if "line" in row.has and not row.name.startswith(BY_ITSELF):
         scan = replace(scan, line=(0.25, -391.5))
     return scan
+
+
+PACKED = [
+    (name, packing)
+    for name, row in ROWS.items()
+    for packing in row.packings
+    if packing and (name, packing) != ("NRRD, gzip", "bzip2")  # which no other program reads
+]
+"""Compressions that the usual files of a row do not have."""
 
 
 def outcome(tissue: Watched, file: Path) -> Read:
@@ -120,17 +129,18 @@ def differs(read: Read, told: Told) -> str:
     return ""
 
 
-def check(row: Row, folder: Path, programs: tuple[Watched, Watched], seeds: range) -> None:
+def check(
+    row: Row, scan: Scan, folder: Path, programs: tuple[Watched, Watched], seeds: range
+) -> None:
     """Damaged images of one format, one a seed."""
     tissue, other = programs
-    scan = base_of(row)
     whole = row.made(folder / "whole", scan)
     right = outcome(tissue, whole)
     assert right.refused == ""
     assert right.values is not None
     kept = Told(right.values, [edge or np.nan for edge in right.spacing])
     for seed in seeds:
-        hurt = damaged(whole, folder / f"{seed}", f"{row.name} {seed}")
+        hurt = damaged(whole, folder / f"{seed}", f"{row.name} {scan.packing} {seed}")
         read = outcome(tissue, hurt)
         if read.refused:
             continue
@@ -143,10 +153,18 @@ def check(row: Row, folder: Path, programs: tuple[Watched, Watched], seeds: rang
 
 @pytest.mark.parametrize("name", ROWS)
 def test_damaged_images(tmp_path: Path, programs: tuple[Watched, Watched], name: str) -> None:
-    check(ROWS[name], tmp_path, programs, range(12))
+    check(ROWS[name], full(ROWS[name]), tmp_path, programs, range(12))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ROWS)
 def test_many_damaged_images(tmp_path: Path, programs: tuple[Watched, Watched], name: str) -> None:
-    check(ROWS[name], tmp_path, programs, range(12, 212))
+    check(ROWS[name], full(ROWS[name]), tmp_path, programs, range(12, 212))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "packing"), PACKED)
+def test_many_damaged_packed_images(
+    tmp_path: Path, programs: tuple[Watched, Watched], name: str, packing: str
+) -> None:
+    check(ROWS[name], ROWS[name].packed(packing), tmp_path, programs, range(200))

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pydicom
 import pytest
 import tifffile
 from geometry.formats.scanco_made import isq
 from geometry.table_rows.base import Scan, gray, refusal
-from geometry.table_rows.containers import Hdf5, Snapshot
-from geometry.table_rows.dicoms import Dicom
+from geometry.table_rows.containers import Hdf5, ItkHdf5, Snapshot
+from geometry.table_rows.dicoms import Dicom, Frames
 from geometry.table_rows.pictures import SkyScan
 from geometry.table_rows.scanco import Aim
 from geometry.table_rows.tiffs import ImageJ
@@ -70,6 +71,41 @@ def test_zero_bytes_in_a_log_of_scanco_hide_no_calibration(tmp_path: Path) -> No
     assert "zero byte" in refusal(file)
 
 
+@pytest.mark.parametrize("at", [165, 400, 700])
+def test_an_aim_that_is_shifted_by_some_bytes_is_damaged(tmp_path: Path, at: int) -> None:
+    file = Aim().made(tmp_path, Scan())
+    data = file.read_bytes()
+    file.write_bytes(data[:at] + b"12345" + data[at:])
+    assert "and tells of" in refusal(file)
+    file.write_bytes(data.ljust(-(-len(data) // 512) * 512, b"\0"))
+    np.testing.assert_array_equal(read_image(file).values, gray())
+
+
+def test_bits_that_mark_voxels_with_nothing_are_damaged(tmp_path: Path) -> None:
+    file = Aim().made(tmp_path, Aim().packed("bits"))
+    data = file.read_bytes()
+    file.write_bytes(data[:-1] + b"\0")
+    assert "marks voxels with the value 0" in refusal(file)
+
+
+@pytest.mark.parametrize("bits", [0x6C20, 12, 24])
+def test_bits_that_no_number_has_are_refused(tmp_path: Path, bits: int) -> None:
+    file = Frames().made(tmp_path, Scan())
+    data = pydicom.dcmread(file)
+    data.BitsAllocated = bits
+    data.save_as(file)
+    assert f"gives {bits} bits a voxel" in refusal(file)
+
+
+def test_a_compressed_slice_whose_end_is_elsewhere_is_damaged(tmp_path: Path) -> None:
+    """What pydicom makes of such a slice depends on how it is asked."""
+    scan = Dicom().made(tmp_path, Scan(packing="RLE"))
+    third = Dicom().slices(scan)[2]
+    data = third.read_bytes()
+    third.write_bytes(data[:-20] + data[-14:])
+    assert third.name in refusal(scan)
+
+
 @pytest.mark.parametrize("at", [400, 600, 1500])
 def test_an_isq_that_is_shifted_by_some_bytes_is_damaged(tmp_path: Path, at: int) -> None:
     file = isq(tmp_path / "scan.isq", gray(), 1600, -390)
@@ -117,6 +153,16 @@ def test_gray_values_too_large_for_their_type_are_refused_without_a_warning(
 ) -> None:
     file = Hdf5().made(tmp_path, Scan(line=(1e300, 0.0)))
     assert "infinite" in refusal(file)
+
+
+@pytest.mark.usefixtures("_without_trial")
+def test_a_direction_beyond_all_numbers_gives_no_edge_and_no_warning(tmp_path: Path) -> None:
+    file = ItkHdf5().made(tmp_path, Scan())
+    with h5py.File(file, "r+") as opened:
+        opened["ITKImage/0/Directions"][0, 0] = 1e300
+    image = read_image(file)
+    assert image.spacing == (12.5, 10.0, None)
+    assert image.frame is None
 
 
 @pytest.mark.usefixtures("_without_trial")

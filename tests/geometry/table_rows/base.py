@@ -218,7 +218,7 @@ class Row:
 
     def compression(self, folder: Path) -> str:
         """Every compression that the format may have here."""
-        scans = [replace(self.usual, packing=packing) for packing in self.packings]
+        scans = [self.packed(packing) for packing in self.packings]
         return self.right(folder, scans) if scans else ABSENT
 
     def calibration(self, folder: Path) -> str:
@@ -275,6 +275,10 @@ class Row:
         """The file or folder of a scan."""
         folder.mkdir(parents=True, exist_ok=True)
         return self.write(folder, scan)
+
+    def packed(self, packing: str) -> Scan:
+        """A scan that is compressed."""
+        return replace(self.usual, packing=packing)
 
     def directed(self, *names: str) -> list[Scan]:
         """Scans of some directions."""

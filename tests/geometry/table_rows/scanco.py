@@ -57,11 +57,16 @@ class Aim(Row):
     def told(self, file: Path, scan: Scan) -> Told:
         import py_aimio
 
+        # it takes no umlauts in the log
+        data = file.read_bytes()
+        start = int(np.frombuffer(data, "<i4", 5)[:3].sum())
+        log = data[160:start].decode("ascii", "replace").replace("\ufffd", "?").encode()
+        plain = file.with_name("plain.aim")
+        plain.write_bytes(data[:160] + log + data[start:])
         try:
-            values, header = py_aimio.read_aim(str(file), density=scan.line is not None)
-        except (ValueError, UnicodeDecodeError):
-            # it asks for entries of the log that densities do not need, and for no umlauts in it
-            return self.by_numpy(file.read_bytes(), scan)
+            values, header = py_aimio.read_aim(str(plain), density=scan.line is not None)
+        except ValueError:  # it asks for entries of the log that densities do not need
+            return self.by_numpy(data, scan)
         edges = np.array(header["element_size"][::-1]) * 1e3
         origin = np.array(header["position"][::-1]) * edges
         return Told(values, edges, origin, np.eye(3))
@@ -82,11 +87,15 @@ class Aim(Row):
         return Told(values)
 
     def compression(self, folder: Path) -> str:
-        two = np.where(gray("i1") > 0, 127, 0).astype("i1")
         for number, packing in enumerate(self.packings):
-            scan = Scan(two, origin=self.usual.origin, packing=packing)
+            scan = self.packed(packing)
             assert self.same(self.made(folder / f"{number}", scan), scan).labels
         return RIGHT
+
+    def packed(self, packing: str) -> Scan:
+        """A segmentation, as gray values are not compressed."""
+        two = np.where(gray("i1") > 0, 127, 0).astype("i1")
+        return Scan(two, origin=self.usual.origin, packing=packing)
 
     def calibration(self, folder: Path) -> str:
         """Gray values become densities, and labels of a segmentation do not."""

@@ -140,6 +140,8 @@ class ImageJ(Tiff):
             if not {"XResolution", "YResolution"} <= {tag.name for tag in tags}:
                 return Told(values)
             terms = [tags[f"{axis}Resolution"].value for axis in "YX"]
+            if not all(part for pair in terms for part in pair):
+                return Told(values)
             y, x = (below / above * scale for above, below in terms)
             edges = (places[0] * scale, y, x)
             origin = [-start * edge for start, edge in zip(places[1:], edges, strict=True)]

@@ -15,6 +15,9 @@ DOUBLE_REAL = 0x0009
 VOXELS = (b"OB", b"OW", b"OF", b"OD", b"UN")
 """Types of the element that holds voxels."""
 
+BITS = (1, 8, 16, 32, 64)
+"""Bits that a stored number may take."""
+
 UNKNOWN = 0xFFFFFFFF
 """Length of an element whose end is marked, which compressed voxels have."""
 
@@ -84,6 +87,8 @@ def pixels_of(data: Any, mapped: mmap.mmap, area: int, frames: int) -> Pixels:
     number = int.from_bytes(opening[2:4], order)
     length = int.from_bytes(opening[-4:], order)
     allocated = count_of(data, "BitsAllocated") or (64 if number == DOUBLE_REAL else 32)
+    if allocated not in BITS:
+        raise ValueError(f"it gives {allocated} bits a voxel (BitsAllocated)")
     samples = max(1, count_of(data, "SamplesPerPixel"))
     if syntax.is_encapsulated:
         needed, found = frames, _frames(mapped, start + width, frames) if whole else 0
@@ -119,5 +124,6 @@ def _frames(mapped: mmap.mmap, at: int, frames: int) -> int:
         if at > len(mapped):
             return min(count, frames - 1)
         count += 1
-    ended = mapped[at : at + 4] == END
-    return count if ended or count == frames else min(count, frames - 1)
+    # a length that is wrong leads elsewhere than to the mark of the end, or to the end of the file
+    ended = mapped[at : at + 4] == END or at == len(mapped)
+    return count if ended else min(count, frames - 1)

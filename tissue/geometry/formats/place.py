@@ -46,7 +46,8 @@ def placed(columns: np.ndarray, origin: Sequence[float] | None) -> Placed:
             the fastest axis first; in LPS.
         origin: center of the first voxel (x, y, z) [um]; None where the header gives none.
     """
-    lengths = [float(np.linalg.norm(column)) for column in columns.T]
+    with np.errstate(over="ignore", invalid="ignore"):  # what is too long is no length
+        lengths = [float(np.linalg.norm(column)) for column in columns.T]
     spacing = edges(lengths[::-1])
     if any(edge is None for edge in spacing):
         return Placed(spacing)

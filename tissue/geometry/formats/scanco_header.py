@@ -17,6 +17,9 @@ VERSION_2 = struct.pack("<2i", 20, 140)
 
 SIGNS = (VERSION_3, VERSION_2)
 
+BLOCK = 512
+"""Multiple to which the scanner's computer may fill up a file [bytes]."""
+
 
 @dataclass(frozen=True)
 class Header:
@@ -92,6 +95,9 @@ def header_of(file: Path) -> Header:
         start=begin + sum(lengths[:3]),
         size=lengths[3],
     )
+    told = begin + sum(lengths)
+    if size > told and size % BLOCK:  # bytes were put into it, so that its voxels lie elsewhere
+        raise ValueError(f"it has {size} bytes and tells of {told}")
     if min(border) < 0 or min(header.inner) < 1:
         raise ValueError(f"it has {shape} voxels with a border of {border}")
     return header

@@ -101,8 +101,10 @@ def _bits(file: Path, header: Header, there: int) -> Stored:
     if there < packed or doubts:
         return Stored(kind, packed, there, header.border, _nothing, doubts)
     stream = np.memmap(file, "u1", "r", header.start, packed)
+    if stream[-1] == 0 and stream.any():
+        doubts = ("is damaged: it marks voxels with the value 0; copy it again from its source",)
     voxels = prod(header.shape)
-    return Stored(kind, voxels, voxels, header.border, packed_bits(stream, header.shape))
+    return Stored(kind, voxels, voxels, header.border, packed_bits(stream, header.shape), doubts)
 
 
 def _runs(file: Path, header: Header, there: int) -> Stored:

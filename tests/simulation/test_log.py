@@ -14,7 +14,7 @@ from tissue.simulation.log import RunLog
 log = logging.getLogger("tissue.test")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def log_to_look_into(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logging.getLogger("tissue"), "propagate", True)
 
@@ -26,7 +26,9 @@ class Full(io.StringIO):
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_what_was_held_back_comes_first(tmp_path: Path) -> None:
+def test_what_was_held_back_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # a lone surrogate in a report of pytest would end its worker
+    monkeypatch.setattr(logging.getLogger("tissue"), "propagate", False)
     with RunLog() as kept:
         log.info("one \N{MICRO SIGN}m \udcfc")
         kept.write_to(tmp_path / "run.log", going_on=False)
@@ -35,6 +37,7 @@ def test_what_was_held_back_comes_first(tmp_path: Path) -> None:
     assert [line.partition(" INFO ")[2] for line in lines] == ["one \N{MICRO SIGN}m \\udcfc", "two"]
 
 
+@pytest.mark.usefixtures("log_to_look_into")
 def test_a_log_that_cannot_be_written_is_told_of_once(
     capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:

@@ -9,7 +9,6 @@ from geometry.formats.volumes import (
     TYPES,
     by_itk,
     check_crops,
-    check_damaged,
     check_same,
     gray,
     opened,
@@ -399,13 +398,3 @@ def test_crop_of_a_large_file_reads_little(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert most <= 2 * crop.nbytes
     np.testing.assert_array_equal(crop[8, 10], np.arange(100, 612))
-
-
-@pytest.mark.parametrize("name", ["a.mha", "a_packed.mha"])
-@pytest.mark.parametrize("seeds", [range(12), pytest.param(range(200), marks=pytest.mark.slow)])
-def test_damaged_files(tmp_path: Path, name: str, seeds: range) -> None:
-    file = tmp_path / name
-    written_by_itk(file, gray(), "turned")
-    head = file.read_bytes().index(b"LOCAL") + 6
-    taken = check_damaged(read, file, head, by_itk, seeds)
-    assert taken < len(seeds)

@@ -15,7 +15,6 @@ from geometry.formats.volumes import (
     by_itk,
     by_nibabel,
     check_crops,
-    check_damaged,
     check_same,
     gray,
     opened,
@@ -403,17 +402,3 @@ def test_signs(tmp_path: Path) -> None:
     assert not is_nifti(bytes(512))
     # the format before NIfTI, which does not say left from right
     assert not is_nifti(nib.AnalyzeHeader().binaryblock)
-
-
-@pytest.mark.parametrize(
-    ("name", "head", "kind"),
-    [("a.nii", 352, VERSIONS[0]), ("b.nii", 544, VERSIONS[1]), ("c.nii.gz", 200, VERSIONS[0])],
-)
-@pytest.mark.parametrize("seeds", [range(12), pytest.param(range(200), marks=pytest.mark.slow)])
-def test_damaged_files(tmp_path: Path, name: str, head: int, kind: Any, seeds: range) -> None:
-    affine = np.eye(4)
-    affine[:3, :3] = DIRECTIONS["turned"] * EDGES_MM
-    affine[:3, 3] = (1.5, -2.25, 3.0)
-    file = written(tmp_path / name, gray(), affine, kind=kind)
-    taken = check_damaged(read, file, head, by_nibabel, seeds)
-    assert taken < len(seeds)

@@ -1,8 +1,6 @@
 """Volumes for the tests of NIfTI, NRRD and MetaImage, and what other programs read in them."""
 
-import random
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,9 +22,6 @@ EDGES = (12.5, 10.0, 8.0)
 """The same (z, y, x) [um]."""
 
 TYPES = ("u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8")
-SLOWEST = 10.0
-"""Longest time that a damaged file may take [s]."""
-
 Reader = Callable[[Path], Image]
 
 
@@ -122,77 +117,3 @@ def written_by_itk(file: Path, values: np.ndarray, direction: str = "upright") -
     image.SetOrigin(ORIGIN_MM)
     image.SetDirection(DIRECTIONS[direction].ravel())
     sitk.WriteImage(image, str(file), useCompression=file.stem.endswith("packed"))
-
-
-def changed(data: bytes, head: int, seed: str) -> bytes:
-    """A file that was cut or changed, most often in its header."""
-    chance = random.Random(seed)
-    damaged = bytearray(data)
-    region = len(data) if chance.random() < 0.2 else head
-    at = chance.randrange(region)
-    kind = chance.choice(("byte", "bit", "cut", "insert", "delete", "swap", "zero"))
-    if kind == "byte":
-        damaged[at] = chance.randrange(256)
-    elif kind == "bit":
-        damaged[at] ^= 1 << chance.randrange(8)
-    elif kind == "cut":
-        del damaged[chance.randrange(len(data)) :]
-    elif kind == "insert":
-        damaged[at:at] = chance.randbytes(chance.randrange(1, 9))
-    elif kind == "delete":
-        del damaged[at : at + chance.randrange(1, 9)]
-    elif kind == "swap":
-        other = chance.randrange(region)
-        damaged[at], damaged[other] = damaged[other], damaged[at]
-    else:
-        damaged[at : at + 4] = bytes(len(damaged[at : at + 4]))
-    return bytes(damaged)
-
-
-def _attempt(read: Reader, file: Path) -> tuple[Image | None, np.ndarray, str]:
-    """An image and its voxels, or the sentence that it is refused with."""
-    try:
-        image = admit(read(file))
-        return image, image.values, ""
-    except InputError as error:
-        return None, np.empty(0), str(error)
-
-
-def check_damaged(
-    read: Reader, file: Path, head: int, independent: Callable[[Path], Told], seeds: Iterable[int]
-) -> int:
-    """Damaged files are refused in one sentence, or give what another program reads.
-
-    Args:
-        read: the reader.
-        file: a good file.
-        head: bytes of its header.
-        independent: the other program.
-        seeds: one a damaged file.
-
-    Returns:
-        The number of files that were not refused.
-    """
-    data = file.read_bytes()
-    damaged = file.with_name(f"damaged_{file.name}")
-    taken = 0
-    for seed in seeds:
-        damaged.write_bytes(changed(data, head, f"{file.name}{seed}"))
-        start = time.monotonic()
-        image, values, sentence = _attempt(read, damaged)
-        assert time.monotonic() - start < SLOWEST
-        assert "\n" not in sentence
-        if image is None:
-            continue
-        taken += 1
-        told = independent(damaged)
-        np.testing.assert_allclose(values, told.values, rtol=1e-5, err_msg=f"seed {seed}")
-        for edge, other in zip(image.spacing, told.edges, strict=True):
-            assert edge is None or edge == pytest.approx(abs(other), rel=1e-5), f"seed {seed}"
-        if image.frame is not None:
-            place = np.abs(np.array(image.frame.origin) - told.origin)
-            assert (place <= 1e-3 + 1e-5 * np.abs(told.origin)).all(), f"seed {seed}"
-            turned = np.abs(np.array(image.frame.direction) - told.direction)
-            # a matrix beside a rotation may be off by half a voxel, see test_nifti.py
-            assert turned.max() < 0.05, f"seed {seed}"
-    return taken

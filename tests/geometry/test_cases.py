@@ -304,3 +304,16 @@ def test_pictures_that_viewers_turn_are_refused(tmp_path: Path, ending: str, tur
         return
     with pytest.raises(InputError, match=f"turned or mirrored .Exif Orientation {turn}"):
         load_image(settings(folder, voxel_size=8.0))
+
+
+@pytest.mark.parametrize(("unit", "edge"), [(1, 8000.0), (2, 8.0), (3, 0.008)])
+def test_a_unit_that_makes_no_scan_is_doubted(tmp_path: Path, unit: int, edge: float) -> None:
+    """The number 0.008 of a NIfTI in m, mm and um."""
+    file = written(tmp_path / "scan.nii", image_of(GRAY))
+    data = bytearray(file.read_bytes())
+    data[123] = unit
+    file.write_bytes(data)
+    found = load_image(settings(file))
+    assert found.grid.spacing == pytest.approx(edge, rel=1e-6)
+    told = [line for line in found.warnings if "where its header means another unit" in line]
+    assert len(told) == (unit != 2)

@@ -22,6 +22,9 @@ from tissue.geometry.resample import (
 from tissue.geometry.settings import Crop, ImageSettings
 from tissue.geometry.threshold import automatic_threshold, bone_share_warning
 
+FINEST = 0.05
+"""Voxels below it [um] are warned of: the finest scans of bone have some 0.06 (Langer et al., PLoS
+ONE 7, e35691 (2012)), and 0.01 is what 10 um written in mm looks like."""
 COARSEST = 500.0
 """Voxel edge of a file above which its unit is doubted [um]: trabeculae are 30 to 300 um thick."""
 MOST_VOXELS = 2**31
@@ -120,11 +123,15 @@ def chosen_voxel_size(
                 ' write the voxel edge of the scan, such as voxel_size = "10 um".'
             )
         journal.log.append(f"voxel size {in_um(header)} um (z, y, x), from the file")
+        doubt = ""
         if max(z, y, x) > COARSEST:
+            doubt = "coarser than any trabecula is thick"
+        elif min(z, y, x) < FINEST:
+            doubt = "finer than any scan of bone"
+        if doubt:
             journal.warnings.append(
-                f"voxel size: the file says {in_um(header)} um (z, y, x), coarser than any"
-                " trabecula is thick; where its header means another unit, set [geometry]"
-                " voxel_size"
+                f"voxel size: the file says {in_um(header)} um (z, y, x), {doubt}; where its header"
+                " means another unit, set [geometry] voxel_size"
             )
         return (z, y, x)
     chosen = given if isinstance(given, tuple) else (given, given, given)

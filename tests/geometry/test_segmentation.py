@@ -3,7 +3,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from tissue.geometry.segmentation import closed_pockets, components, mean_thickness, otsu
+from tissue.geometry.histogram import otsu
+from tissue.geometry.segmentation import closed_pockets, components, mean_thickness
 
 
 def two_peaks(distance: float, share: float = 0.3) -> np.ndarray:

@@ -82,18 +82,23 @@ def _metal(above: np.ndarray, below: np.ndarray) -> bool:
     return bool(above.mean() - bone > METAL_CONTRAST * (bone - marrow))
 
 
-def valley_without_top(rising: np.ndarray, threshold: float) -> bool:
-    """Whether a valley is one of the gray values, not one before those cut off at the largest.
+def valley_without_ends(rising: np.ndarray, threshold: float) -> bool:
+    """Whether a valley is one of the gray values, not one beside those cut off at an end.
 
     Args:
         rising: gray values in rising order, with a valley.
         threshold: bone is above it.
     """
-    below = rising[: np.searchsorted(rising, rising[-1])]
-    bone = rising.size - int(np.searchsorted(rising, threshold, side="right"))
-    if not _cut_off(rising, below, threshold) or 2 * (rising.size - below.size) > bone:
-        return True
-    return otsu(below).valley
+    middle = int(np.searchsorted(rising, threshold, side="right"))
+    first = int(np.searchsorted(rising, rising[0], side="right"))
+    stop = int(np.searchsorted(rising, rising[-1]))
+    # an end that holds most of its class is the class, such as marrow of one value
+    if 2 * first > middle or not _cut_off(-rising[::-1], -rising[first:][::-1], -threshold):
+        first = 0
+    most = 2 * (rising.size - stop) > rising.size - middle
+    if most or not _cut_off(rising, rising[:stop], threshold):
+        stop = rising.size
+    return otsu(rising[first:stop]).valley
 
 
 def _cut_off(rising: np.ndarray, below: np.ndarray, threshold: float) -> bool:

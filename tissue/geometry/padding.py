@@ -160,8 +160,10 @@ def _zone(
         return None
     far = np.abs(others - value)
     beside = [
-        b[edge & (b != value)]
-        for (edge, _), (_, b) in zip(_neighbors(_faces(zone)), _neighbors(faces), strict=True)
+        there[edge & (here == value) & ~padded]
+        for (edge, _), (_, padded), (here, there) in zip(
+            _neighbors(_faces(zone)), _neighbors(_faces(same)), _neighbors(faces), strict=True
+        )
     ]
     steps = np.abs(np.concatenate(beside).astype(float) - value)
     jumps = steps.size == 0 or np.median(steps) > JUMP * np.median(far)
@@ -173,8 +175,9 @@ def _zone(
     if np.mean(others > value) <= AT_END:
         share = APART if distinct(others) > FEW_VALUES else APART_FROM_LABELS
         apart = bool(value - most > share * (most - least)) and _two_classes(others)
-        doubtful = jumps and distinct(others) > FEW_VALUES
-        return (zone, apart, apart) if inner <= COMMON and (apart or doubtful) else None
+        sure = apart and inner <= COMMON
+        doubtful = jumps and inner <= HOLLOW and distinct(others) > FEW_VALUES
+        return (zone, sure, sure) if sure or doubtful else None
     like = others[np.abs(others - value) <= ALIKE * (most - least)]
     often = like.size / distinct(like) if like.size else 0.0
     alone = np.count_nonzero(zone[places]) > UNIQUE * often and value < (least + most) / 2

@@ -1,4 +1,4 @@
-"""Tells bone from marrow in grey values, and cleans the binary volume that comes out."""
+"""Cleans a binary volume of bone, and measures how thick its bone is."""
 
 from dataclasses import dataclass
 
@@ -7,29 +7,10 @@ from scipy import ndimage, sparse
 
 from tissue.geometry.grid import Axes
 
-BINS = 256
-HISTOGRAM_SMOOTHING = 4.0
-"""Gaussian width in bins: wide enough for the comb of integer grey values, narrow for a valley."""
-VALLEY_DEPTH = 0.8
-"""A valley counts where it lies below this share of the lower one of its two peaks."""
-
 TOUCHING = np.ones((3, 3, 3), dtype=bool)
-"""26 neighbours: bone voxels that share a corner are one piece."""
+"""26 neighbors: bone voxels that share a corner are one piece."""
 FACES = ndimage.generate_binary_structure(3, 1)
-"""6 neighbours: marrow connects through faces, the counterpart of 26-connected bone."""
-
-
-@dataclass(frozen=True)
-class Otsu:
-    """The automatic threshold of a volume.
-
-    Attributes:
-        threshold: bone is above it [grey value].
-        valley: whether the histogram really has two peaks for it to part.
-    """
-
-    threshold: float
-    valley: bool
+"""6 neighbors: marrow connects through faces, the counterpart of 26-connected bone."""
 
 
 @dataclass(frozen=True)
@@ -47,47 +28,9 @@ class Pieces:
     voxels: int
 
 
-def otsu(values: np.ndarray) -> Otsu:
-    """Threshold with the largest variance between the two classes of a 256-bin histogram.
-
-    Two grey values only are parted in the middle.
-
-    References:
-        Otsu, IEEE Trans. Syst. Man Cybern. 9, 62 (1979).
-    """
-    low, high = float(values.min()), float(values.max())
-    if low == high:
-        return Otsu(low, valley=False)
-    if ((values == low) | (values == high)).all():
-        return Otsu((low + high) / 2, valley=True)
-    counts, edges = np.histogram(values, bins=BINS, range=(low, high))
-    cut = _otsu_bin(counts)
-    return Otsu(float(edges[cut + 1]), _has_valley(counts, cut))
-
-
-def _otsu_bin(counts: np.ndarray) -> int:
-    """Last bin of the lower class; the middle one where empty bins make several equally good."""
-    share = counts / counts.sum()
-    bins = np.arange(len(counts))
-    weight = np.cumsum(share)[:-1]
-    mass = np.cumsum(share * bins)
-    between = (mass[-1] * weight - mass[:-1]) ** 2 / np.maximum(weight * (1 - weight), 1e-300)
-    best = np.flatnonzero(between >= between.max() * (1 - 1e-12))
-    return int(best[len(best) // 2])
-
-
-def _has_valley(counts: np.ndarray, cut: int) -> bool:
-    """Whether two peaks, one on each side of the cut, have a clear minimum between them."""
-    smooth = ndimage.gaussian_filter1d(counts.astype(float), HISTOGRAM_SMOOTHING)
-    lower = int(np.argmax(smooth[: cut + 1]))
-    upper = cut + 1 + int(np.argmax(smooth[cut + 1 :]))
-    valley = smooth[lower : upper + 1].min()
-    return bool(valley < VALLEY_DEPTH * min(smooth[lower], smooth[upper]))
-
-
 def components(bone: np.ndarray, periodic: Axes = ()) -> Pieces:
     """The largest 26-connected piece of bone; `voxels` counts those outside it."""
-    labels, count = _labelled(bone, TOUCHING, periodic)
+    labels, count = _labeled(bone, TOUCHING, periodic)
     if count <= 1:
         return Pieces(bone, count, 0)
     sizes = np.bincount(labels.ravel())
@@ -100,7 +43,7 @@ def closed_pockets(bone: np.ndarray, periodic: Axes = ()) -> Pieces:
 
     Where the box has no face, as it meets itself along all axes, the largest pocket stays.
     """
-    labels, count = _labelled(~bone, FACES, periodic)
+    labels, count = _labeled(~bone, FACES, periodic)
     closed = np.ones(count + 1, dtype=bool)
     closed[0] = False
     for axis in {-3, -2, -1}.difference(periodic):
@@ -114,7 +57,7 @@ def closed_pockets(bone: np.ndarray, periodic: Axes = ()) -> Pieces:
     return Pieces(bone | filled, int(closed.sum()), int(filled.sum()))
 
 
-def _labelled(volume: np.ndarray, touching: np.ndarray, periodic: Axes) -> tuple[np.ndarray, int]:
+def _labeled(volume: np.ndarray, touching: np.ndarray, periodic: Axes) -> tuple[np.ndarray, int]:
     """The pieces of a binary volume, numbered from 1 with 0 between them, and their number."""
     if not periodic:
         labels, count = ndimage.label(volume, touching)
@@ -146,11 +89,11 @@ def mean_thickness(bone: np.ndarray, samples: int = 600, box: int = 160) -> floa
         Hildebrand and Rueegsegger, J. Microsc. 185, 67 (1997).
     """
     starts = [max(0, (size - box) // 2) for size in bone.shape]
-    centre = bone[tuple(slice(start, start + box) for start in starts)]
-    points = np.argwhere(centre)
-    if len(points) in (0, centre.size):
-        centre, points = bone, np.argwhere(bone)
-    radius = ndimage.distance_transform_edt(centre).astype(np.float32)
+    center = bone[tuple(slice(start, start + box) for start in starts)]
+    points = np.argwhere(center)
+    if len(points) in (0, center.size):
+        center, points = bone, np.argwhere(bone)
+    radius = ndimage.distance_transform_edt(center).astype(np.float32)
     chosen = np.random.default_rng(0).permutation(len(points))[:samples]
     largest = [_largest_ball(radius, point) for point in points[chosen]]
     return float(2 * np.mean(largest))

@@ -14,7 +14,7 @@ from tissue.geometry.histogram import (
     otsu,
     peaks,
 )
-from tissue.geometry.outliers import Rest, valley_without_top, without_outliers
+from tissue.geometry.outliers import Rest, valley_without_ends, without_outliers
 from tissue.geometry.padding import find_padding
 
 LARGEST = 1e100
@@ -24,8 +24,8 @@ SAMPLE = 1 << 20
 THINNED = 128
 """Shading is looked at with at most as many voxels along each axis."""
 UNCERTAIN = 0.03
-"""Estimated relative error of BV/TV from which the user is told: of 2430 scans of known bone with
-noise, blur and shading, none without a warning was off by more than 5.5 %."""
+"""Estimated relative error of BV/TV from which the user is told: of 9000 made-up scans with noise,
+blur, shading, metal and padding, none without a warning was off by more than 6 %."""
 MANY_PADDED = 0.02
 """Share of padding from which the user is told that it counts as marrow."""
 RIM = 2
@@ -113,7 +113,7 @@ def automatic_threshold(
             " another image, crop or region."
         )
     found = otsu(rest.values)
-    if found.valley and not valley_without_top(rest.values, found.threshold):
+    if found.valley and not valley_without_ends(rest.values, found.threshold):
         found = replace(found, valley=False)
     share = float(np.mean(rest.values > found.threshold))
     log.append(

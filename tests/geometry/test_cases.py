@@ -317,3 +317,16 @@ def test_a_unit_that_makes_no_scan_is_doubted(tmp_path: Path, unit: int, edge: f
     assert found.grid.spacing == pytest.approx(edge, rel=1e-6)
     told = [line for line in found.warnings if "where its header means another unit" in line]
     assert len(told) == (unit != 2)
+
+
+def test_positions_of_a_stage_are_told_and_give_no_place(tmp_path: Path) -> None:
+    sizes = {f"PhysicalSize{axis}": 8.0 for axis in "XYZ"}
+    planes = {"PositionX": [3.5] * len(GRAY), "PositionXUnit": ["mm"] * len(GRAY)}
+    file = tmp_path / "a.ome.tif"
+    tifffile.imwrite(file, GRAY, metadata={"axes": "ZYX", **sizes, "Plane": planes})
+    image = read_image(file)
+    assert image.spacing == (8.0, 8.0, 8.0)
+    assert image.frame is None
+    assert "positions of its planes" in " ".join(image.inventory.lines())
+    tifffile.imwrite(file, GRAY, metadata={"axes": "ZYX", **sizes})
+    assert "positions" not in " ".join(read_image(file).inventory.lines())

@@ -25,6 +25,8 @@ TYPES = {
     "double": "float64",
 }
 """numpy types of the pixel types of the OME model."""
+PLACES = {"PositionX", "PositionY", "PositionZ"}
+"""Attributes of a plane that tell where the stage of a microscope stood."""
 MOST_PLANES = 10**6
 """Planes of an image; more are no scan, and a list of them fills the memory."""
 
@@ -144,6 +146,8 @@ def described(root: Element, pages: int) -> Described:
     doubts = []
     if any(_name(node) == "ModuloAlongZ" for node in root.iter()):
         doubts.append("has planes along z that are no slices (ModuloAlongZ); save one volume alone")
+    if any(_name(node) == "Plane" and PLACES.intersection(node.keys()) for node in pixels):
+        assumed = (*assumed, "the positions of its planes are those of a stage, and give no place")
     kind = pixels.get("Type") or pixels.get("PixelType") or ""
     return Described(
         uuid=uuid_of(root),

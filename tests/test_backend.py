@@ -127,7 +127,7 @@ def test_a_device_that_is_not_there_is_told_with_the_variable(
         f"JAX_PLATFORMS = 'cuda' asks for a device on which JAX cannot {reason}"
     )
     monkeypatch.delenv("JAX_PLATFORMS")
-    with pytest.raises(RunError, match="JAX cannot compute on this machine.*JAX_PLATFORMS=cpu"):
+    with pytest.raises(RunError, match=r"JAX cannot compute on this machine.*JAX_PLATFORMS=cpu"):
         backend.start()
 
 

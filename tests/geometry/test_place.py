@@ -84,7 +84,7 @@ def test_only_the_needed_part_of_a_mask_is_read() -> None:
         asked.append(box)
         return values[box]
 
-    source = Lattice(values.shape, (10.0,) * 3, Frame())  # type: ignore[arg-type]
+    source = Lattice((50, 60, 70), (10.0,) * 3, Frame())
     mask = Image(Path("a"), values.shape, values.dtype, read, Inventory("test"))
     nearest(mask, source, source.part((slice(5, 8), slice(20, 24), slice(30, 40))))
     assert asked == [(slice(5, 8), slice(20, 24), slice(30, 40))]
@@ -96,9 +96,10 @@ def test_coarse_voxels_reach_fine_ones_that_hold_no_center() -> None:
     assert nearest(image_of(np.ones((2, 2, 2), bool)), source, target).all()
 
 
-def scan_of(
-    spacing: Spacing = (10.0, 10.0, 10.0), frame: Frame | None = Frame((1e3, 2e3, 3e3))
-) -> Scan:
+SOMEWHERE = Frame((1e3, 2e3, 3e3))
+
+
+def scan_of(spacing: Spacing = (10.0, 10.0, 10.0), frame: Frame | None = SOMEWHERE) -> Scan:
     return Scan("scan.nrrd", (10, 12, 14), (10.0, 10.0, 10.0), spacing, frame)
 
 

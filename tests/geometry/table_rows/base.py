@@ -7,12 +7,13 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pytest
+from geometry.table_rows.compare import boxes, same_frame
 from numpy.typing import NDArray
 from storage.places import DIRECTIONS
 
 from tissue.errors import InputError
-from tissue.geometry.grid import UPRIGHT, Frame
-from tissue.geometry.image import Box, Image
+from tissue.geometry.grid import UPRIGHT
+from tissue.geometry.image import Image
 from tissue.geometry.images import read_image
 from tissue.geometry.load import load_image
 from tissue.geometry.settings import ImageSettings
@@ -329,26 +330,7 @@ def same_place(image: Image, told: Told) -> None:
         same_frame(image.frame, told.origin, told.direction)
 
 
-def same_frame(
-    frame: Frame | None, origin: Sequence[float] | NDArray[np.float64], direction: Any
-) -> None:
-    """A place is this one, within the rounding of float32."""
-    assert frame is not None
-    np.testing.assert_allclose(frame.origin, origin, rtol=1e-6, atol=1e-3)
-    np.testing.assert_allclose(frame.direction, direction, atol=1e-6)
-
-
 def asked_for_a_size(file: Path) -> None:
     """Without a voxel size in the file, one is asked for before anything is done with it."""
     with pytest.raises(InputError, match="voxel_size: it is missing"):
         load_image(ImageSettings(file))
-
-
-def boxes(shape: tuple[int, ...]) -> tuple[Box, ...]:
-    """A slice, a part of the middle, and the last voxel."""
-    nz, ny, nx = shape
-    return (
-        (slice(0, 1), slice(0, ny), slice(0, nx)),
-        (slice(2, nz - 1), slice(3, 5), slice(1, nx - 2)),
-        (slice(nz - 1, nz), slice(ny - 1, ny), slice(nx - 1, nx)),
-    )

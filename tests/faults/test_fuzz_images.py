@@ -1,5 +1,6 @@
 """Images that were cut or changed are refused in a sentence, or read as another program does."""
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
@@ -95,11 +96,16 @@ PACKED = [
 """Compressions that the usual files of a row do not have."""
 
 
+def busy() -> float:
+    """How many processes share a processor: so many times longer does everything take."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def outcome(tissue: Watched, file: Path) -> Read:
     """What tissue makes of a damaged image: in time, without a crash, a word or a traceback."""
     answer: Answer = tissue.ask(file, False, seconds=USUAL)
     if answer.trouble:
-        answer = tissue.ask(file, True, seconds=SLOWEST)
+        answer = tissue.ask(file, True, seconds=SLOWEST * busy())
     assert answer.trouble == ""
     assert answer.said == ""
     read: Read = answer.value
@@ -145,7 +151,7 @@ def check(
         if read.refused:
             continue
         line = scan.line if read.calibrated or not row.name.startswith(TELLS) else None
-        told = other.ask(row.name, hurt, replace(scan, line=line), seconds=SLOWEST).value
+        told = other.ask(row.name, hurt, replace(scan, line=line), seconds=SLOWEST * busy()).value
         # where no other program takes it, nothing that counts may have changed
         reasons = [differs(read, each) for each in told or [kept]]
         assert "" in reasons, f"seed {seed}: {reasons}"

@@ -108,3 +108,15 @@ def test_a_picture_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     found = segmented(scan(tmp_path))
     with pytest.raises(OSError, match="gone"):
         write_segmentation(found, found.bone, tmp_path / "gone" / "a.png")
+
+
+def test_an_interpolated_volume_is_drawn_in_the_plane_of_the_scan(tmp_path: Path) -> None:
+    gray = np.full((20, 20, 20), 30, np.uint8)
+    gray[10:] = 200
+    gray[:, 2:5, 2:5] = 200  # bone on both sides of the plane
+    np.save(tmp_path / "half.npy", gray)
+    found = segmented(tmp_path / "half.npy", resample=23.0)  # 184 of 200 um make whole voxels
+    figure = segmentation_figure(found, np.ones_like(found.bone))
+    assert figure.axes[0].get_title() == "plane z = 10 of the scan"
+    # bone fills plane 10: nothing in it is marrow that was filled
+    assert len(figure.axes[0].images) == 1

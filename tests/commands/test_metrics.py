@@ -89,3 +89,11 @@ def test_a_snapshot_is_known_by_its_content(capfd: Told, tmp_path: Path) -> None
         words = refused(capfd, "metrics", str(renamed), *flag)
         assert f"{flag[0].partition('=')[0]} is for an image, and" in words
         assert "is a snapshot; leave it out" in words
+
+
+def test_messages_name_the_options_of_the_command(capfd: Told, image: str) -> None:
+    assert '--voxel-size "10 um"' in refused(capfd, "metrics", image)
+    assert "--dataset: 'x' is given" in refused(capfd, "metrics", image, VOXEL, "--dataset", "x")
+    assert "[geometry]" not in refused(capfd, "metrics", "missing.nrrd")
+    words = refused(capfd, "metrics", image, VOXEL, "--mineral-density", "inf")
+    assert "--mineral-density inf must be > 0 and finite" in words

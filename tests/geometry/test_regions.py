@@ -33,7 +33,8 @@ def test_a_region_is_cut_out_of_its_place(tmp_path: Path) -> None:
     assert found.grid.origin == (20, 30, 10)
     assert found.bone_volume_fraction[2:6].all()
     assert found.bone_volume_fraction.mean() == 0.5
-    assert any("kept the region roi.nrrd: 100.0% of its box" in line for line in found.log)
+    told = "kept the region roi.nrrd: 100.0% of its box, voxels 2:10, 3:9, 1:11 (z, y, x)"
+    assert any(told in line for line in found.log)
 
 
 def test_outside_a_region_there_is_marrow(tmp_path: Path) -> None:
@@ -104,3 +105,20 @@ def test_a_dicom_series_is_bone(tmp_path: Path) -> None:
     )
     np.testing.assert_array_equal(found.bone_volume_fraction > 0.5, marked)
     assert any(" HU" in line for line in found.log)
+
+
+@pytest.mark.parametrize(("padding", "kind"), [(-1000.0, "marrow"), (9000.0, "bone")])
+def test_padding_is_told_whatever_gives_the_threshold(
+    tmp_path: Path, padding: float, kind: str
+) -> None:
+    gray = np.random.default_rng(5).normal(200, 40, (12, 40, 40))
+    gray[:, 10:30, 16:24] += 1300
+    y, x = np.mgrid[:40, :40] - 19.5
+    gray[:, y**2 + x**2 > 19**2] = padding
+    np.save(tmp_path / "round.npy", gray)
+    settings = ImageSettings(tmp_path / "round.npy", voxel_size=10.0, threshold=850.0)
+    share = (gray == padding).mean()
+    told = f"{share:.1%} of the box hold the padding value {padding:g}, outside the field of view"
+    assert any(
+        told in each and f"count as {kind}" in each for each in load_image(settings).warnings
+    )

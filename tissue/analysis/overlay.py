@@ -98,25 +98,29 @@ def _draw_plane(
     inner = tuple(n * (fine or found.voxel_size[i] / 1e3) for i, n in enumerate(found.bone.shape))
     part = (start[along], start[along] + inner[along], start[down], start[down] + inner[down])
     low, high = limits
-    gray = _plane(found.gray, axis)
+    middle = found.gray.shape[axis] // 2
+    gray = _plane(found.gray, axis, middle)
     panel.imshow(gray, cmap="gray", vmin=low, vmax=high, extent=box, origin="lower")
-    bone, kept = _plane(found.bone, axis), _plane(cleaned, axis)
+    # the plane of the finer volume through the center of that of the scan
+    size = found.voxel_size[axis] / found.sampling.fine if found.sampling.interpolate else 1.0
+    same = min(int((middle + 0.5) * size), found.bone.shape[axis] - 1)
+    bone, kept = _plane(found.bone, axis, same), _plane(cleaned, axis, same)
     _fill(panel, bone & ~kept, DROPPED, part)
     _fill(panel, kept & ~bone, CLOSED, part)
     if found.scanned is not None:
-        _fill(panel, ~_plane(found.scanned, axis), OUTSIDE, box, 0.35)
+        _fill(panel, ~_plane(found.scanned, axis, middle), OUTSIDE, box, 0.35)
     if bone.any() and not bone.all():
         shown = bone.astype(float)
         panel.contour(shown, [0.5], colors=LOST, linewidths=0.9, extent=part, origin="lower")
     panel.set(xlabel=f"{columns} [mm]", ylabel=f"{rows} [mm]", aspect="equal")
     panel.set(xlim=box[:2], ylim=box[2:] if rows == "z" else box[3:1:-1])
-    number = found.box[axis].start + found.gray.shape[axis] // 2
+    number = found.box[axis].start + middle
     panel.set_title(f"plane {'zyx'[axis]} = {number} of the scan", fontsize=TEXT)
 
 
-def _plane(volume: np.ndarray, axis: int) -> np.ndarray:
-    """The plane through the middle across an axis, thinned out where it is large."""
-    plane = np.take(volume, volume.shape[axis] // 2, axis)
+def _plane(volume: np.ndarray, axis: int, number: int) -> np.ndarray:
+    """A plane across an axis, thinned out where it is large."""
+    plane = np.take(volume, number, axis)
     return np.asarray(plane[tuple(slice(None, None, -(-size // MOST)) for size in plane.shape)])
 
 

@@ -1,6 +1,8 @@
 """Commands that measure and show what runs have written."""
 
 import argparse
+import math
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 LARGEST_MEASURED = 130**3
 """Voxels up to which a report makes the morphometry that is not there yet: half a minute."""
 
+IMAGE_KEYS = ("threshold", "voxel_size", "dataset", "series")
+"""Keys of `[geometry]` that are options of `tissue metrics`."""
+
 KINDS = ("curves", "slices", "ratio", "sites", "loss", "animation")
 
 
@@ -27,7 +32,7 @@ def add(commands: Commands) -> None:
     command.add_argument("--threshold", metavar="GRAY", help="of an image: a number, or otsu")
     command.add_argument("--voxel-size", metavar="LENGTH", help="of an image, e.g. '10 um'")
     command.add_argument("--dataset", metavar="NAME", help="of an HDF5 or netCDF image")
-    command.add_argument("--series", metavar="NAME", help="of a folder of several DICOM series")
+    command.add_argument("--series", metavar="NAME", help="of a folder of several series or stacks")
     command.add_argument(
         "--clean",
         action="store_true",
@@ -68,8 +73,8 @@ def _metrics(options: argparse.Namespace) -> int:
 
     measures = dict(MEASURES)
     density = MINERAL_DENSITY if options.mineral_density is None else options.mineral_density
-    if not density > 0:
-        raise InputError(f"--mineral-density {density:g} must be > 0, e.g. 1100")
+    if not 0 < density < math.inf:
+        raise InputError(f"--mineral-density {density:g} must be > 0 and finite, e.g. 1100")
     if options.path.is_dir() and not _is_image_folder(options.path):
         from tissue.analysis.series import measured_run
 
@@ -112,7 +117,7 @@ def _is_image_folder(folder: Path) -> bool:
 
 
 def _refuse_image_options(options: argparse.Namespace, kind: str) -> None:
-    for name in ("threshold", "voxel_size", "dataset", "series", "clean"):
+    for name in (*IMAGE_KEYS, "clean"):
         if getattr(options, name):
             flag = f"--{name.replace('_', '-')}"
             raise InputError(f"{flag} is for an image, and {options.path} is {kind}; leave it out")
@@ -124,15 +129,31 @@ def _measured_image(options: argparse.Namespace) -> dict[str, float]:
     from tissue.geometry.load import measured_image
     from tissue.geometry.settings import ImageSettings
 
-    settings = _of_image(options).geometry
-    assert isinstance(settings, ImageSettings)
-    geometry = measured_image(settings, clean=options.clean)
+    try:
+        settings = _of_image(options).geometry
+        assert isinstance(settings, ImageSettings)
+        geometry = measured_image(settings, clean=options.clean)
+    except InputError as error:
+        raise InputError(_with_options(str(error))) from None
     for line in geometry.log:
         print(f"  {line}", file=sys.stderr)
     for line in geometry.warnings:
-        print(f"  warning: {line}", file=sys.stderr)
+        print(f"  warning: {_with_options(line)}", file=sys.stderr)
     bone, spacing = geometry.bone_volume_fraction, geometry.grid.spacing
     return morphometry(bone, spacing, options.mineral_density)
+
+
+def _with_options(text: str) -> str:
+    """A sentence about an image with the options of this command in place of keys of a run file."""
+
+    def option(match: re.Match[str]) -> str:
+        return f"--{match[1].replace('_', '-')}"
+
+    keys = f"({'|'.join(IMAGE_KEYS)})"
+    text = re.sub(rf"(?:\[geometry\] |geometry\.){keys}\b", option, text)
+    text = re.sub(rf'\b{keys} =(?= ")', option, text)
+    text = text.replace(" (a relative path starts at the run file)", "")
+    return text.replace("remove this key", "leave it out").removeprefix("[geometry] file: ")
 
 
 def _of_image(options: argparse.Namespace) -> "RunConfig":

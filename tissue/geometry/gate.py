@@ -2,6 +2,7 @@
 
 from tissue.errors import InputError
 from tissue.geometry.image import Image, Parts, listed, refused
+from tissue.geometry.journal import by
 
 SHORTEST, LONGEST = 1e-3, 1e5
 """Voxel edges that scanners have [um]: from a nanometer to ten centimeters."""
@@ -38,7 +39,7 @@ def _refuse_other_axes(image: Image) -> None:
         )
     raise refused(
         image.file,
-        f"has the axes {axes.upper()} with {_by(image.shape)} entries; a volume has the axes Z, Y,"
+        f"has the axes {axes.upper()} with {by(image.shape)} entries; a volume has the axes Z, Y,"
         " X: save one volume alone, or correct the axes in its header",
     )
 
@@ -88,7 +89,3 @@ def _refuse_unused(image: Image, part: Parts) -> None:
         f"[geometry] file: only {part.used} of the {part.found} {part.kind} of {image.name}"
         f" make one volume{named}; save the volume you want alone, as one stack."
     )
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return " x ".join(str(size) for size in shape)

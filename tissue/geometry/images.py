@@ -170,8 +170,9 @@ def _named_as(file: Path, found: Format) -> bool:
 
 def _refuse_choice(file: Path, key: str, value: str | None, choice: str) -> None:
     if value is not None and key != choice:
-        kind = "an HDF5 or netCDF file" if key == "dataset" else "a folder of DICOM series"
+        kinds = {"dataset": "an HDF5 or netCDF file", "series": "a folder of several series"}
+        name = shortened(file.name)
         raise InputError(
-            f"[geometry] {key}: {value!r} is given, but {shortened(file.name)} is not {kind};"
+            f"[geometry] {key}: {value!r} is given, but {name} is not {kinds[key]};"
             " remove this key."
         )

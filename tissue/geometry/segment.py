@@ -11,6 +11,7 @@ from tissue.geometry.image import Box, Image, Spacing, VoxelSize
 from tissue.geometry.images import read_image
 from tissue.geometry.journal import Journal, by, in_um, span
 from tissue.geometry.masks import Scan, marked_part, read_mask
+from tissue.geometry.padding import find_padding
 from tissue.geometry.place import Mask
 from tissue.geometry.resample import (
     DIGITS,
@@ -20,7 +21,7 @@ from tissue.geometry.resample import (
     interpolated_bone,
 )
 from tissue.geometry.settings import Crop, ImageSettings
-from tissue.geometry.threshold import automatic_threshold, bone_share_warning
+from tissue.geometry.threshold import MANY_PADDED, automatic_threshold, bone_share_warning
 
 FINEST = 0.05
 """Voxels below it [um] are warned of: the finest scans of bone have some 0.06 (Langer et al., PLoS
@@ -81,8 +82,7 @@ def segment(settings: ImageSettings, journal: Journal) -> Segmentation:
     values = image.voxels(box)
     journal.log[:0] = _read_lines(image, values)
     if settings.crop is not None:
-        ranges = ", ".join(f"{along.start}:{along.stop}" for along in box)
-        journal.log.append(f"cropped to voxels {ranges} (z, y, x): {by(values.shape)}")
+        journal.log.append(f"cropped to voxels {_ranges(box)} (z, y, x): {by(values.shape)}")
     # gray values as floating point numbers that hold those of the file exactly
     gray = values.astype(np.result_type(values, np.float32), copy=False)
     threshold, scanned, gray = _threshold(gray, settings, image.unit, inside, voxel, journal)
@@ -94,6 +94,10 @@ def segment(settings: ImageSettings, journal: Journal) -> Segmentation:
     share = float(bone.mean()) / (1.0 if scanned is None else float(scanned.mean()))
     journal.warnings += filter(None, [bone_share_warning(share)])
     return Segmentation(image, voxel, box, gray, scanned, threshold, bone, sampling)
+
+
+def _ranges(box: Box) -> str:
+    return ", ".join(f"{along.start}:{along.stop}" for along in box)
 
 
 def _read_lines(image: Image, values: np.ndarray) -> list[str]:
@@ -137,7 +141,7 @@ def chosen_voxel_size(
     chosen = given if isinstance(given, tuple) else (given, given, given)
     if not all(np.isfinite(edge) and edge > 0 for edge in chosen):
         raise InputError(f"[geometry] voxel_size: {given} um is no length; give edges above 0.")
-    journal.log.append(f"voxel size {in_um(chosen)} um (z, y, x), from the run file")
+    journal.log.append(f"voxel size {in_um(chosen)} um (z, y, x), as given")
     if any(own and abs(edge / own - 1) > 0.01 for edge, own in zip(chosen, header, strict=True)):
         journal.warnings.append(
             f"voxel size: the run file says {in_um(chosen)} um (z, y, x), the image"
@@ -186,8 +190,8 @@ def _region(
         )
         box = (z, y, x)
     journal.log.append(
-        f"kept the region {settings.region.name}: {inside.mean():.1%} of its box; what lies outside"
-        " counts as marrow"
+        f"kept the region {settings.region.name}: {inside.mean():.1%} of its box, voxels"
+        f" {_ranges(box)} (z, y, x); what lies outside counts as marrow"
     )
     return box, inside
 
@@ -221,7 +225,8 @@ def _threshold(
     """The threshold [gray value], the voxels that count, and the gray values, smoothed if asked."""
     if settings.threshold != "otsu":
         suffix = f" {unit}" if unit else ""
-        journal.log.append(f"threshold {settings.threshold:g}{suffix}, from the run file")
+        journal.log.append(f"threshold {settings.threshold:g}{suffix}, as given")
+        journal.warnings += filter(None, [_padding_warning(gray, settings.threshold, inside)])
         return settings.threshold, inside, _smoothed(gray, settings.smooth, voxel, journal)
     found = automatic_threshold(gray, unit, inside)
     scanned = _scanned(inside, found.left_out)
@@ -235,6 +240,24 @@ def _threshold(
     journal.log += found.log
     journal.warnings += found.warnings
     return found.threshold, scanned, gray
+
+
+def _padding_warning(gray: np.ndarray, threshold: float, inside: Mask | None) -> str | None:
+    """Warning that part of what counts was never scanned; None where at most a rim was not."""
+    padding = find_padding(gray)
+    if padding.voxels is None:
+        return None
+    share = float(np.mean(padding.voxels if inside is None else padding.voxels[inside]))
+    if share <= MANY_PADDED:
+        return None
+    values = [value for value, _ in padding.values]
+    kind = "bone" if max(values) > threshold else "marrow"
+    return (
+        f"threshold: {share:.1%} of the {'box' if inside is None else 'region'} hold the padding"
+        f" value {', '.join(f'{value:g}' for value in values)}, outside the field of view, and"
+        f" count as {kind}, so that BV/TV is not that of what was scanned; crop to that"
+        " ([geometry] crop), or mark it ([geometry] region)"
+    )
 
 
 def _scanned(inside: Mask | None, left_out: Mask | None) -> Mask | None:
@@ -269,6 +292,11 @@ def _sampling(
     nz, ny, nx = shape
     coarse = grid_shape((nz, ny, nx), voxel, sampling)
     extents = in_um(tuple(size * edge for size, edge in zip(shape, voxel, strict=True)))
+    if min(shape) < 2:
+        raise InputError(
+            f"[geometry] crop: it leaves {by(shape)} voxels (z, y, x), alone or with the region;"
+            " leave at least two along each axis."
+        )
     if min(coarse) < 2:
         raise InputError(
             f"[geometry] resample: {sampling.spacing:g} um leaves {by(coarse)} voxels of a box of"

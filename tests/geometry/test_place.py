@@ -144,3 +144,15 @@ def test_a_grid_knows_its_first_voxel_in_space() -> None:
     grid = Grid((4, 5, 6), 8.0, (1.0, 2.0, 3.0), Frame((10.0, 20.0, 30.0), PERMUTED))
     turned = np.asarray(PERMUTED) @ (1.0, 2.0, 3.0) + (10.0, 20.0, 30.0)
     assert grid.first == pytest.approx(tuple(turned))
+
+
+def test_a_mask_that_reaches_beyond_the_scan_is_doubted() -> None:
+    """Half of it lies beside: 5 of its 10 planes."""
+    values = RNG.random((10, 12, 14)) > 0.5
+    journal = Journal()
+    shifted = Frame((SOMEWHERE.origin[0] + 50.0, *SOMEWHERE.origin[1:]))
+    box, found = marked_part(image_of(values, frame=shifted), scan_of(), KEY, journal)
+    np.testing.assert_array_equal(found, values[:5])
+    assert box[0] == slice(5, 10)
+    (warning,) = journal.warnings
+    assert "50.0% of the voxels of roi.nrrd lie beyond scan.nrrd" in warning

@@ -130,7 +130,7 @@ def surface(mask: Mask) -> float:
 
 
 def _pairs(mask: Mask, step: Sequence[int]) -> Mask:
-    """The voxels that have a neighbour a step away."""
+    """The voxels that have a neighbor a step away."""
     return mask[
         tuple(slice(max(-k, 0), n - max(k, 0)) for k, n in zip(step, mask.shape, strict=True))
     ]

@@ -74,12 +74,11 @@ def segmentation_figure(found: Segmentation, cleaned: np.ndarray) -> "Figure":
     if found.scanned is not None:
         marks.append(Patch(color=OUTSIDE, alpha=0.35, label="left out: region, or padding"))
     figure.legend(handles=marks, loc="outside lower center", ncols=len(marks), frameon=False)
-    share = found.bone.mean() / (1 if found.scanned is None else found.scanned.mean())
     unit = f" {found.image.unit}" if found.image.unit else ""
     figure.suptitle(
         f"{drawn(found.image.file.name, NAME)}\n"
-        f"bone above {found.threshold:g}{unit}: BV/TV {share:.3f}, {cleaned.mean():.3f} of the box"
-        " after cleaning"
+        f"bone above {found.threshold:g}{unit}: BV/TV {found.bone_share:.3f},"
+        f" {cleaned.mean():.3f} of the box after cleaning"
     )
     return figure
 

@@ -1,5 +1,6 @@
 """From an image file to the partial volumes of bone that a run starts with."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,12 +8,13 @@ import numpy as np
 
 from tissue.errors import InputError
 from tissue.geometry.grid import Axes, Frame, Grid
+from tissue.geometry.image import VoxelSize
 from tissue.geometry.images import read_image
 from tissue.geometry.journal import Journal
 from tissue.geometry.masks import Scan, marked_part, read_mask
 from tissue.geometry.place import Lattice, nearest_of
 from tissue.geometry.preparation import cleaned, partial_volumes, warn_if_thin
-from tissue.geometry.resample import block_means
+from tissue.geometry.resample import block_means, choose_sampling
 from tissue.geometry.segment import Segmentation, chosen_voxel_size, segment
 from tissue.geometry.settings import ImageSettings
 
@@ -77,6 +79,11 @@ def measured_image(settings: ImageSettings, clean: bool = False) -> Geometry:
     """
     journal = Journal()
     found = segment(settings, journal)
+    if found.scanned is not None:
+        journal.warnings.append(
+            f"{1 - found.scanned.mean():.1%} of the box was not scanned and counts as marrow: every"
+            f" measure is of the whole box; BV/TV of what was scanned is {found.bone_share:.4f}"
+        )
     bone = cleaned(found.bone, True, True, journal) if clean else found.bone
     fraction = block_means(bone, found.sampling.factor)
     return Geometry(found.grid, fraction, tuple(journal.log), tuple(journal.warnings))
@@ -108,7 +115,7 @@ def mask_share(
     box, marked = marked_part(mask, scan, key, journal)
     # from here on along the axes of the scan, from its first voxel
     source = Lattice(scan.shape, scan.voxel_size, Frame()).part(box)
-    factor = max(1, round(grid.spacing / min(scan.voxel_size)))
+    factor = _samples(grid.spacing, scan.voxel_size)
     fine = grid.spacing / factor
     nz, ny, nx = (size * factor for size in grid.shape)
     z, y, x = (first - (grid.spacing - fine) / 2 for first in grid.origin)
@@ -119,3 +126,9 @@ def mask_share(
             f"{key}: {mask.name} marks no voxel of the bone; mark the place with values above 0."
         )
     return partial_volumes(sampled, factor, grid.spacing, Journal())
+
+
+def _samples(spacing: float, voxel: VoxelSize) -> int:
+    """Samples of a mask along the edge of a grid voxel: its own voxels, or points between them."""
+    sampling = choose_sampling(voxel, spacing)
+    return math.ceil(2 * spacing / min(voxel)) if sampling.interpolate else sampling.factor

@@ -94,13 +94,20 @@ def marked_part(mask: Image, scan: Scan, key: str, journal: Journal) -> tuple[Bo
         )
     with named_after(key):
         part = nearest(mask, source, scan.lattice.part(box))
+    inner = overlap(scan.lattice, source)
+    beyond = 1 - (0 if inner is None else _voxels(inner) / np.prod(source.shape))
+    if beyond > 0:
+        journal.warnings.append(
+            f"{key}: {beyond:.1%} of the voxels of {mask.name} lie beyond {scan.name} and are left"
+            " out; look whether it is the mask of this scan"
+        )
     same = (source.shape, source.edges, source.frame) == (
         scan.shape,
         scan.lattice.edges,
         scan.lattice.frame,
     )
     if not same:
-        share = np.prod([along.stop - along.start for along in box]) / np.prod(scan.shape)
+        share = _voxels(box) / np.prod(scan.shape)
         journal.log.append(
             f"{mask.name}: its {by(source.shape)} voxels of {in_um(source.edges)} um were"
             f" brought onto the voxels of {scan.name} (nearest), {share:.1%} of which it reaches"
@@ -122,3 +129,9 @@ def _refuse_other_voxels(mask: Image, scan: Scan, key: str) -> None:
             f"{key}: {mask.name} has voxels of {in_um(mask.spacing)} um and {scan.name} of"
             f" {in_um(scan.spacing)} um; give a mask of the same voxels."
         )
+
+
+def _voxels(box: Box) -> int:
+    """Number of voxels in a box."""
+    z, y, x = (along.stop - along.start for along in box)
+    return z * y * x

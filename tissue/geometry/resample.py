@@ -7,15 +7,13 @@ from typing import Literal
 import numpy as np
 
 from tissue.geometry.grid import Axes
+from tissue.geometry.image import DIGITS, VoxelSize
 
 CUBIC = 0.01
 """Relative difference up to which edges, and whole-number ratios of edges, count as equal."""
-DIGITS = 9
-"""Decimals of a length [um] that are kept, so that 4.1 um stays 4.1 um through conversions."""
 SLAB_VOXELS = 2**24
 """Voxels interpolated at once, which bounds the memory."""
 
-VoxelSize = tuple[float, float, float]
 Shape = tuple[int, int, int]
 
 
@@ -26,7 +24,7 @@ class Sampling:
     Attributes:
         spacing: edge of the grid's voxels [um].
         factor: how many fine voxels make the edge of one of the grid's; 1: the grid is kept.
-        interpolate: whether grey values are first interpolated to cubes of spacing / factor.
+        interpolate: whether gray values are first interpolated to cubes of spacing / factor.
     """
 
     spacing: float
@@ -71,18 +69,18 @@ def grid_shape(shape: Shape, voxel: VoxelSize, sampling: Sampling) -> Shape:
 
 
 def interpolated_bone(
-    grey: np.ndarray, voxel: VoxelSize, fine: float, shape: Shape, threshold: float
+    gray: np.ndarray, voxel: VoxelSize, fine: float, shape: Shape, threshold: float
 ) -> np.ndarray:
-    """Where the linearly interpolated grey values exceed the threshold, on fine cubes.
+    """Where the linearly interpolated gray values exceed the threshold, on fine cubes.
 
-    The corner of the box stays where it is, so centres lie at (i + 1/2) edges on both grids.
+    The corner of the box stays where it is, so centers lie at (i + 1/2) edges on both grids.
 
     Args:
-        grey: grey values [z, y, x], a float type.
+        gray: gray values [z, y, x], a float type.
         voxel: their edges (z, y, x) [um].
         fine: edge of the fine cubes [um].
         shape: number of fine cubes.
-        threshold: bone is above it [grey value].
+        threshold: bone is above it [gray value].
     """
     z, y, x = (
         (np.arange(size) + 0.5) * fine / edge - 0.5 for size, edge in zip(shape, voxel, strict=True)
@@ -90,7 +88,7 @@ def interpolated_bone(
     bone = np.empty(shape, dtype=bool)
     planes = max(1, SLAB_VOXELS // (shape[1] * shape[2]))
     for start in range(0, shape[0], planes):
-        slab = _interpolated(grey, z[start : start + planes], axis=0)
+        slab = _interpolated(gray, z[start : start + planes], axis=0)
         slab = _interpolated(_interpolated(slab, y, axis=1), x, axis=2)
         bone[start : start + planes] = slab > threshold
     return bone

@@ -7,14 +7,13 @@ from scipy import ndimage
 
 from tissue.errors import InputError
 from tissue.geometry.grid import Frame, Grid
-from tissue.geometry.image import Box, Image, Spacing, VoxelSize
+from tissue.geometry.image import DIGITS, Box, Image, Spacing, VoxelSize
 from tissue.geometry.images import read_image
 from tissue.geometry.journal import Journal, by, in_um, span
 from tissue.geometry.masks import Scan, marked_part, read_mask
 from tissue.geometry.padding import find_padding
 from tissue.geometry.place import Mask
 from tissue.geometry.resample import (
-    DIGITS,
     Sampling,
     choose_sampling,
     grid_shape,
@@ -58,6 +57,12 @@ class Segmentation:
     sampling: Sampling
 
     @property
+    def bone_share(self) -> float:
+        """BV/TV of the voxels that count."""
+        counted = 1.0 if self.scanned is None else float(self.scanned.mean())
+        return float(self.bone.mean()) / counted
+
+    @property
     def grid(self) -> Grid:
         """The voxels that the bone is brought onto."""
         nz, ny, nx = (size // self.sampling.factor for size in self.bone.shape)
@@ -91,9 +96,9 @@ def segment(settings: ImageSettings, journal: Journal) -> Segmentation:
         filled = np.where(scanned, gray, min(gray[scanned].min(), threshold))
     sampling = _sampling(settings.resample, gray.shape, voxel, journal)
     bone = _segmented(filled, threshold, voxel, sampling, journal)
-    share = float(bone.mean()) / (1.0 if scanned is None else float(scanned.mean()))
-    journal.warnings += filter(None, [bone_share_warning(share)])
-    return Segmentation(image, voxel, box, gray, scanned, threshold, bone, sampling)
+    found = Segmentation(image, voxel, box, gray, scanned, threshold, bone, sampling)
+    journal.warnings += filter(None, [bone_share_warning(found.bone_share)])
+    return found
 
 
 def _ranges(box: Box) -> str:

@@ -171,6 +171,7 @@ def plan(config: RunConfig, geometry: Geometry, probe: Probe | None = None) -> P
     warnings += [*_decay(config, grid), *_cuts(config, geometry)]
     journal = Journal()  # a mask that does not fit is refused before anything long starts
     local_forcing(config, geometry, journal)
+    warnings += journal.warnings
     need = memory(config, grid.voxels)
     usable = usable_memory()
     if need > usable:

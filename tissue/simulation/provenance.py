@@ -33,7 +33,7 @@ OF_START = (*OF_BONE, BONE, PANNUS, "parent", "parent_config_sha256", "parent_ti
 """Keys about the start of a run, which stay when the run is resumed."""
 
 DIGITS = 12
-"""Of a hash, to tell two files apart in a message."""
+"""Hash, to tell two files apart in a message."""
 
 
 def provenance(config: RunConfig, folder: Path, start: Mapping[str, str]) -> dict[str, str]:

@@ -146,10 +146,7 @@ class Simulation:
         self.geometry = geometry or load_geometry(config)
         self.pace = Pace()
         self._p = p = config.acting
-        journal = Journal()
-        local = local_forcing(config, self.geometry, journal)
-        for line in journal.log:
-            log.info(line)
+        local = local_forcing(config, self.geometry, Journal())  # the plan tells of it
         self._course = Course(
             config.disease, config.therapies, p, config.preset, config.duration, local
         )

@@ -1,6 +1,5 @@
 """The tissue with a clock."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -33,8 +32,6 @@ from tissue.simulation.ledger import broken_budget, ledger_row
 from tissue.simulation.machine import keep_memory, release_memory, release_programs
 from tissue.simulation.pace import Pace, pacing, same_time
 from tissue.simulation.places import local_forcing
-
-log = logging.getLogger(__name__)
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
 """Relative error of the solves of a step of fixed length, and the least of any."""

@@ -182,11 +182,10 @@ def test_a_file_that_is_cut_is_told(tmp_path: Path, records: bool) -> None:
     np.testing.assert_array_equal(read(tmp_path / "cut.nc").values, VOLUME)
 
 
-@pytest.mark.parametrize("rounds", [12, pytest.param(200, marks=pytest.mark.slow)])
-def test_damaged_files_are_one_sentence_or_read_as_scipy_does(tmp_path: Path, rounds: int) -> None:
+def test_damaged_files_are_one_sentence_or_read_as_scipy_does(tmp_path: Path) -> None:
     whole = written(tmp_path / "whole.nc", steps={"z": 0.03, "y": 0.02, "x": 0.01}).read_bytes()
-    chance = random.Random(rounds)
-    for number in range(rounds):
+    chance = random.Random(12)
+    for number in range(12):
         content = bytearray(whole)
         content[chance.randrange(4, len(whole) - VOLUME.nbytes)] = chance.randrange(256)
         file = tmp_path / f"{number}.nc"

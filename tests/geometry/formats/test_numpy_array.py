@@ -131,13 +131,10 @@ def test_a_file_that_is_cut_is_told(tmp_path: Path) -> None:
         assert "cut short" in refusal(tmp_path / "b.npy") or keep < 128
 
 
-@pytest.mark.parametrize("rounds", [12, pytest.param(200, marks=pytest.mark.slow)])
-def test_damaged_headers_are_one_sentence_or_read_as_numpy_does(
-    tmp_path: Path, rounds: int
-) -> None:
+def test_damaged_headers_are_one_sentence_or_read_as_numpy_does(tmp_path: Path) -> None:
     whole = saved(tmp_path, VOLUME).read_bytes()
-    chance = random.Random(rounds)
-    for number in range(rounds):
+    chance = random.Random(12)
+    for number in range(12):
         content = bytearray(whole)
         content[chance.randrange(128)] = chance.randrange(256)
         file = tmp_path / f"{number}.npy"

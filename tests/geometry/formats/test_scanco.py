@@ -385,9 +385,3 @@ def check_changed(folder: Path, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(12))
 def test_changed_files_are_refused_or_read_as_others_do(tmp_path: Path, seed: int) -> None:
     check_changed(tmp_path, seed)
-
-
-@pytest.mark.slow
-def test_many_changed_files_are_refused_or_read_as_others_do(tmp_path: Path) -> None:
-    for seed in range(12, 212):
-        check_changed(tmp_path, seed)

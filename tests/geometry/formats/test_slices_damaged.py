@@ -38,9 +38,3 @@ def check_damaged(place: Path, seeds: range, ending: str) -> None:
 @pytest.mark.parametrize("ending", ["tif", "bmp", "png"])
 def test_damaged_slices(tmp_path: Path, ending: str) -> None:
     check_damaged(tmp_path / "scan", range(12), ending)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("ending", ["tif", "bmp", "png", "jpg"])
-def test_many_damaged_slices(tmp_path: Path, ending: str) -> None:
-    check_damaged(tmp_path / "scan", range(12, 212), ending)

@@ -163,10 +163,3 @@ def check_damaged(file: Path, seeds: range) -> None:
 @pytest.mark.parametrize("name", FUZZED)
 def test_damaged_files(tmp_path: Path, name: str) -> None:
     check_damaged(tmp_path / name, range(12))
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", FUZZED)
-def test_many_damaged_files(tmp_path: Path, name: str) -> None:
-    check_damaged(tmp_path / name, range(12, 212))

@@ -4,7 +4,8 @@ Every reader in `tissue.geometry.formats` returns an `Image`; `tissue.geometry.g
 it may be used.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -156,12 +157,8 @@ class Image:
             InputError: the voxels cannot be read, or are not finite.
         """
         wanted = box or whole(self.shape)
-        try:
+        with guarded(self.file):
             values = np.asarray(self.reader(wanted))
-        except (InputError, MemoryError):
-            raise
-        except Exception as error:  # a damaged file may make its reader fail in any way
-            raise unreadable(self.file, error) from error
         expected = tuple(along.stop - along.start for along in wanted)
         if values.shape != expected:
             raise unreadable(self.file, f"it gave {values.shape} voxels in place of {expected}")
@@ -183,6 +180,18 @@ def whole(shape: tuple[int, ...]) -> Box:
     """The box that holds all voxels of a volume."""
     z, y, x = (slice(0, size) for size in shape)
     return (z, y, x)
+
+
+@contextmanager
+def guarded(file: Path) -> Iterator[None]:
+    """Turns whatever a damaged file makes its reader raise into one sentence."""
+    try:
+        with np.errstate(all="ignore"):  # lengths beyond any number are no lengths
+            yield
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # a damaged file may make any library fail in any way
+        raise unreadable(file, error) from error
 
 
 def unreadable(file: Path, reason: object) -> InputError:

@@ -11,11 +11,10 @@ import pydicom
 import SimpleITK as sitk
 from pydicom.pixels import get_decoder, pixel_array
 
-from tissue.errors import InputError
 from tissue.geometry.formats.dicom_elements import quiet
 from tissue.geometry.formats.dicom_headers import Header, Slice
 from tissue.geometry.formats.dicom_stored import Pixels
-from tissue.geometry.image import refused, unreadable
+from tissue.geometry.image import guarded, refused, unreadable
 
 PRECISE = 24
 """Bits of the whole numbers that float32 holds exactly."""
@@ -49,13 +48,8 @@ def gray_values(header: Header, part: Slice, dtype: np.dtype, calibrated: bool) 
     Raises:
         InputError: the slice is damaged, or its compression is not known.
     """
-    try:
-        with quiet():
-            stored = _stored(header, part)
-    except (InputError, MemoryError):
-        raise
-    except Exception as error:  # decoders may fail in any way on a damaged file
-        raise unreadable(part.file, error) from error
+    with guarded(part.file), quiet():
+        stored = _stored(header, part)
     if stored.shape != (header.rows, header.columns):
         raise unreadable(part.file, f"it gave a slice of {stored.shape} voxels")
     if not calibrated:

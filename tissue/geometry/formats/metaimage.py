@@ -2,14 +2,11 @@
 
 from pathlib import Path
 
-import numpy as np
-
-from tissue.errors import InputError
 from tissue.geometry.formats.header import BLANKS, MARK
 from tissue.geometry.formats.metaimage_header import HARMLESS, SAME, USED, Header, split
 from tissue.geometry.formats.raw import Stored, counted
 from tissue.geometry.formats.unpacking import Piece
-from tissue.geometry.image import Image, Inventory, Parts, unreadable
+from tissue.geometry.image import Image, Inventory, Parts, guarded
 
 
 def is_metaimage(head: bytes) -> bool:
@@ -34,13 +31,8 @@ def read(file: Path) -> Image:
     Raises:
         InputError: the header is damaged, or names voxels that cannot be read.
     """
-    try:
-        with np.errstate(all="ignore"):  # lengths beyond any number are no lengths
-            return _read(file)
-    except (InputError, MemoryError):
-        raise
-    except Exception as error:  # damaged in a way that nothing below foresees
-        raise unreadable(file, error) from error
+    with guarded(file):
+        return _read(file)
 
 
 def _read(file: Path) -> Image:

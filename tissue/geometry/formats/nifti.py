@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from tissue.errors import InputError
 from tissue.geometry.formats.nifti_place import place_of
 from tissue.geometry.formats.raw import Calibration, Stored, beside, counted
 from tissue.geometry.formats.unpacking import GZIP, Packing, Piece
-from tissue.geometry.image import Image, Inventory, refused, unreadable
+from tissue.geometry.image import Image, Inventory, guarded, refused, unreadable
 
 SIZES = {348: "NIfTI-1", 540: "NIfTI-2"}
 """Bytes of the header of each version, which are its first number."""
@@ -67,13 +66,8 @@ def read(file: Path) -> Image:
     Raises:
         InputError: the header is damaged, or names voxels that cannot be read.
     """
-    try:
-        with np.errstate(all="ignore"):  # lengths beyond any number are no lengths
-            return _read(file)
-    except (InputError, MemoryError):
-        raise
-    except Exception as error:  # a damaged header may make nibabel fail in any way
-        raise unreadable(file, error) from error
+    with guarded(file):
+        return _read(file)
 
 
 def _read(file: Path) -> Image:

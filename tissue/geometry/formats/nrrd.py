@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from tissue.errors import InputError
 from tissue.geometry.formats.header import (
     BLANKS,
     check_files,
@@ -18,7 +17,7 @@ from tissue.geometry.formats.header import (
 from tissue.geometry.formats.nrrd_axes import Axes
 from tissue.geometry.formats.raw import Stored, after_lines, beside, counted
 from tissue.geometry.formats.unpacking import Packing, Piece
-from tissue.geometry.image import Image, Inventory, Parts, refused, shortened, unreadable
+from tissue.geometry.image import Image, Inventory, Parts, guarded, refused, shortened, unreadable
 
 MAGIC = ("NRRD00.01", *(f"NRRD000{version}" for version in range(1, 7)))
 """First lines of the versions of the format."""
@@ -102,13 +101,8 @@ def read(file: Path) -> Image:
     Raises:
         InputError: the header is damaged, or names voxels that cannot be read.
     """
-    try:
-        with np.errstate(all="ignore"):  # lengths beyond any number are no lengths
-            return _read(file)
-    except (InputError, MemoryError):
-        raise
-    except Exception as error:  # damaged in a way that nothing below foresees
-        raise unreadable(file, error) from error
+    with guarded(file):
+        return _read(file)
 
 
 def _read(file: Path) -> Image:

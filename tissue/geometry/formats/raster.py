@@ -11,8 +11,7 @@ from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin
 from PIL.Image import Exif
 from PIL.Image import Image as Picture
 
-from tissue.errors import InputError
-from tissue.geometry.image import Box, Image, Inventory, refused, unreadable
+from tissue.geometry.image import Box, Image, Inventory, guarded, refused
 
 SIGNS: dict[bytes, str] = {b"BM": "BMP", b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
 """First bytes of a file of each format."""
@@ -46,12 +45,8 @@ def read(file: Path) -> Image:
     Raises:
         InputError: the file is damaged or cut short.
     """
-    try:
+    with guarded(file):
         return _read(file)
-    except (InputError, MemoryError):
-        raise
-    except Exception as error:
-        raise unreadable(file, error) from error
 
 
 def _read(file: Path) -> Image:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from tissue.errors import InputError
 from tissue.geometry.formats import imagej, ome_set, tiff_shape, tiff_tags
 from tissue.geometry.formats.imagej import Resolution
 from tissue.geometry.formats.ome import is_ome
@@ -10,7 +9,7 @@ from tissue.geometry.formats.tiff_layout import WHITE_IS_ZERO
 from tissue.geometry.formats.tiff_pages import Page, following
 from tissue.geometry.formats.tiff_stack import Contents, Described, contents_of, image_of
 from tissue.geometry.formats.tiff_tags import is_tiff
-from tissue.geometry.image import Image, refused, unreadable
+from tissue.geometry.image import Image, guarded, refused
 
 __all__ = ["files_of", "is_tiff", "read"]
 
@@ -31,7 +30,7 @@ def read(file: Path) -> Image:
         InputError: the file is damaged or cut short, a file of its set is missing, or it stores
             voxels in a way that is not known.
     """
-    try:
+    with guarded(file):
         contents = contents_of(file)
         for description in contents.descriptions:
             if is_ome(description):
@@ -39,10 +38,6 @@ def read(file: Path) -> Image:
             if imagej.is_imagej(description):
                 return _of_imagej(contents, description)
         return _of_pages(contents)
-    except (InputError, MemoryError):
-        raise
-    except Exception as error:  # nothing that a damaged file holds may end in a traceback
-        raise unreadable(file, error) from error
 
 
 def files_of(file: Path) -> tuple[Path, ...]:
@@ -51,15 +46,11 @@ def files_of(file: Path) -> tuple[Path, ...]:
     Raises:
         InputError: the file is damaged, or a file of its set is missing.
     """
-    try:
+    with guarded(file):
         contents = contents_of(file)
         for description in contents.descriptions:
             if is_ome(description):
                 return ome_set.gathered(contents, description).files
-    except (InputError, MemoryError):
-        raise
-    except Exception as error:
-        raise unreadable(file, error) from error
     return (file,)
 
 

@@ -1,10 +1,10 @@
 """Leaves hot and cold voxels and metal out of a histogram, which would part them from all else."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tissue.geometry.histogram import FEW_VALUES, distinct, histogram, otsu, otsu_bin
+from tissue.geometry.histogram import FEW_VALUES, Otsu, distinct, histogram, otsu, otsu_bin
 
 LEAST_SHARE = 0.02
 """Least share of a class: below it lie hot voxels and metal, not trabecular bone."""
@@ -12,7 +12,9 @@ MOST_OUT = 0.03
 """Most outliers in all; where more voxels lie far outside, they may be bone."""
 FAR = 4.0
 """Distance of outliers from the mean of the rest, in its standard deviations."""
-MOST_METAL = 0.1
+STRAY = 0.001
+"""Quantiles of the gray values; what lies beyond them by more than their distance is astray."""
+MOST_METAL = 0.04
 """Most metal, where what lies below it has a peak of bone of its own."""
 METAL_CONTRAST = 3.0
 """Metal is brighter than bone by more than so many times what bone is brighter than marrow."""
@@ -59,7 +61,22 @@ def without_outliers(rising: np.ndarray) -> Rest:
             first, low = middle, cut
         else:
             break
-    return _without_full_scale(Rest(rising[first:stop], low, high))
+    return _without_full_scale(_without_strays(Rest(rising[first:stop], low, high)))
+
+
+def _without_strays(rest: Rest) -> Rest:
+    """Gray values without single ones far out, which Otsu's method does not part but stretch."""
+    rising = rest.values
+    low, high = np.quantile(rising, (STRAY, 1 - STRAY))
+    first = int(np.searchsorted(rising, low - (high - low)))
+    stop = int(np.searchsorted(rising, high + (high - low), side="right"))
+    if low == high or (first == 0 and stop == rising.size):
+        return rest
+    return Rest(
+        rising[first:stop],
+        float((rising[first - 1] + rising[first]) / 2) if first else rest.low,
+        float((rising[stop - 1] + rising[stop]) / 2) if stop < rising.size else rest.high,
+    )
 
 
 def _far(outer: np.ndarray, inner: np.ndarray, room: float) -> bool:
@@ -74,7 +91,7 @@ def _metal(above: np.ndarray, below: np.ndarray) -> bool:
     """Whether marrow and bone part below a class that is far brighter than both."""
     if above.size > MOST_METAL * (above.size + below.size) or below[0] == below[-1]:
         return False
-    found = otsu(below)
+    found = parted(below)
     middle = int(np.searchsorted(below, found.threshold, side="right"))
     if not found.valley or below.size - middle < LEAST_BONE * below.size:
         return False
@@ -82,23 +99,27 @@ def _metal(above: np.ndarray, below: np.ndarray) -> bool:
     return bool(above.mean() - bone > METAL_CONTRAST * (bone - marrow))
 
 
-def valley_without_ends(rising: np.ndarray, threshold: float) -> bool:
-    """Whether a valley is one of the gray values, not one beside those cut off at an end.
+def parted(rising: np.ndarray) -> Otsu:
+    """Otsu's threshold, with a valley only where it is not one beside values cut off at an end.
 
     Args:
-        rising: gray values in rising order, with a valley.
-        threshold: bone is above it.
+        rising: gray values in rising order.
     """
-    middle = int(np.searchsorted(rising, threshold, side="right"))
+    found = otsu(rising)
+    if not found.valley:
+        return found
+    middle = int(np.searchsorted(rising, found.threshold, side="right"))
     first = int(np.searchsorted(rising, rising[0], side="right"))
     stop = int(np.searchsorted(rising, rising[-1]))
     # an end that holds most of its class is the class, such as marrow of one value
-    if 2 * first > middle or not _cut_off(-rising[::-1], -rising[first:][::-1], -threshold):
+    mirrored = -rising[::-1]
+    most = 2 * first > middle
+    if most or not _cut_off(mirrored, mirrored[: rising.size - first], -found.threshold):
         first = 0
     most = 2 * (rising.size - stop) > rising.size - middle
-    if most or not _cut_off(rising, rising[:stop], threshold):
+    if most or not _cut_off(rising, rising[:stop], found.threshold):
         stop = rising.size
-    return otsu(rising[first:stop]).valley
+    return replace(found, valley=otsu(rising[first:stop]).valley)
 
 
 def _cut_off(rising: np.ndarray, below: np.ndarray, threshold: float) -> bool:
@@ -120,7 +141,7 @@ def _without_full_scale(rest: Rest) -> Rest:
     below = rising[: np.searchsorted(rising, rising[-1])]
     if below.size < max((1 - MOST_METAL) * rising.size, 1):
         return rest
-    found = otsu(below)
+    found = parted(below)
     bone = below.size - int(np.searchsorted(below, found.threshold, side="right"))
     metal = _cut_off(rising, below, found.threshold)
     if not (metal and found.valley and bone > LEAST_BONE * rising.size):

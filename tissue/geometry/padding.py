@@ -8,8 +8,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 
-from tissue.geometry.histogram import FEW_VALUES, distinct, otsu
-from tissue.geometry.outliers import LEAST_BONE, without_outliers
+from tissue.geometry.histogram import FEW_VALUES, distinct
+from tissue.geometry.outliers import LEAST_BONE, parted, without_outliers
 
 CELLS = 48
 """The shape of a padded zone is judged on at most this many blocks along each axis."""
@@ -187,7 +187,7 @@ def _zone(
 def _two_classes(rising: np.ndarray) -> bool:
     """Whether gray values hold marrow and bone, as they do where a brighter value is padding."""
     rest = without_outliers(rising).values
-    found = otsu(rest)
+    found = parted(rest)
     return found.valley and float(np.mean(rest > found.threshold)) >= LEAST_BONE
 
 

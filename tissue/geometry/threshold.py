@@ -1,6 +1,6 @@
 """Finds the gray value between marrow and bone, and says where no value parts them for sure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,10 +11,9 @@ from tissue.geometry.histogram import (
     classes,
     distinct,
     moved_by_shading,
-    otsu,
     peaks,
 )
-from tissue.geometry.outliers import Rest, valley_without_ends, without_outliers
+from tissue.geometry.outliers import Rest, parted, without_outliers
 from tissue.geometry.padding import find_padding
 
 LARGEST = 1e100
@@ -112,9 +111,7 @@ def automatic_threshold(
             f" {rest.values[0]:g}{unit}, which no threshold parts into marrow and bone; give"
             " another image, crop or region."
         )
-    found = otsu(rest.values)
-    if found.valley and not valley_without_ends(rest.values, found.threshold):
-        found = replace(found, valley=False)
+    found = parted(rest.values)
     share = float(np.mean(rest.values > found.threshold))
     log.append(
         f"threshold {found.threshold:g}{unit}, by Otsu's method: {share:.1%} of"

@@ -30,7 +30,9 @@ FEWEST = 200
 FAR_WIDTHS, FAR_CONTRASTS = 5.0, 0.3
 """Metal lies above the peak of bone by more than so many standard deviations of that peak, and by
 more than this share of the distance between marrow and bone."""
-TINY = 1e-300
+CUT_OFF = 0.25
+"""The outer half of marrow is cut off, as values below 0 are, where it has less than this share of
+the voxels of the inner half; the inner one counts then."""
 CAP = 0.9
 """The cap of a peak is what lies above this share of its height."""
 QUARTILE = 0.6745
@@ -127,13 +129,15 @@ def classes(rising: np.ndarray, threshold: float) -> Classes:
     bone = _top(middles[cut + 1 :], smooth[cut + 1 :])
     share = _above(rising, threshold)
     moved = share - _above(rising, (marrow + bone) / 2)
-    below = rising[: np.searchsorted(rising, marrow)]
-    above = rising[np.searchsorted(rising, bone) :]
-    narrow, wide = _width(marrow - below), _width(above - bone)
-    gained = (1 - share) * ndtr(-(threshold - marrow) / max(narrow, TINY))
-    lost = share * ndtr(-(bone - threshold) / max(wide, TINY))
+    low, middle, high = np.searchsorted(rising, (marrow, threshold, bone))
+    dark, bright = marrow - rising[:low], rising[high:] - bone
+    if low < CUT_OFF * (middle - low):
+        dark = rising[low:middle] - marrow
+    narrow, wide = _width(dark), _width(bright)
+    gained = 2 * dark.size / rising.size * _beyond(threshold - marrow, narrow)
+    lost = share * _beyond(bone - threshold, wide)
     dense = bone + max(FAR_WIDTHS * wide, FAR_CONTRASTS * (bone - marrow))
-    error = float(moved + gained - lost) / share
+    error = (moved + gained - lost) / share
     return Classes(marrow, bone, error, _above(rising, dense))
 
 
@@ -198,6 +202,11 @@ def _above(rising: np.ndarray, value: float) -> float:
 def _width(half: np.ndarray) -> float:
     """Standard deviation of a normal distribution from the distances in one half of it."""
     return float(np.median(half)) / QUARTILE if half.size else 0.0
+
+
+def _beyond(distance: float, width: float) -> float:
+    """Share of a normal distribution beyond a distance from its middle."""
+    return float(ndtr(-distance / width)) if width > 0 else 0.0
 
 
 def _smoothed(counts: np.ndarray) -> np.ndarray:

@@ -9,7 +9,6 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 
 from tissue.geometry.histogram import FEW_VALUES, distinct
-from tissue.geometry.outliers import LEAST_BONE, parted, without_outliers
 
 CELLS = 48
 """The shape of a padded zone is judged on at most this many blocks along each axis."""
@@ -38,9 +37,6 @@ which differ less from it than this share of what all others differ."""
 COMMON = 0.05
 """Share of the scanned voxels from which a value is an ordinary one; only zero, where noise is cut
 off below it, is padding and frequent in marrow."""
-ALIKE, UNIQUE = 0.01, 2.0
-"""Padding among the values of marrow is so many times as frequent as the mean value that differs
-from it by less than this share of the range."""
 MOST_PADDINGS = 3
 """Scanners and programs pad one after the other, but no box with more values than this."""
 
@@ -65,8 +61,8 @@ def find_padding(gray: np.ndarray) -> Padding:
 
     A value counts as padding where it fills coherent zones at the faces of the box, where the
     rest is solid (a disk, a polygon, a rotated box; not trabeculae in marrow of one value), and
-    where it lies at the lower end of the range, apart above all others, or is far more frequent
-    than its neighbors.
+    where it lies at the lower end of the range, apart above all others, or rare elsewhere among
+    the values of marrow.
 
     Args:
         gray: gray values [z, y, x], finite.
@@ -174,21 +170,12 @@ def _zone(
         return (zone, apart, True) if apart or clipped else None
     if np.mean(others > value) <= AT_END:
         share = APART if distinct(others) > FEW_VALUES else APART_FROM_LABELS
-        apart = bool(value - most > share * (most - least)) and _two_classes(others)
+        apart = bool(value - most > share * (most - least))
         sure = apart and inner <= COMMON
         doubtful = jumps and inner <= HOLLOW and distinct(others) > FEW_VALUES
         return (zone, sure, sure) if sure or doubtful else None
-    like = others[np.abs(others - value) <= ALIKE * (most - least)]
-    often = like.size / distinct(like) if like.size else 0.0
-    alone = np.count_nonzero(zone[places]) > UNIQUE * often and value < (least + most) / 2
-    return (zone, False, True) if alone and inner <= COMMON and jumps else None
-
-
-def _two_classes(rising: np.ndarray) -> bool:
-    """Whether gray values hold marrow and bone, as they do where a brighter value is padding."""
-    rest = without_outliers(rising).values
-    found = parted(rest)
-    return found.valley and float(np.mean(rest > found.threshold)) >= LEAST_BONE
+    dark = value < (least + most) / 2
+    return (zone, False, True) if dark and inner <= COMMON and jumps else None
 
 
 def _starts(size: int) -> np.ndarray:

@@ -126,7 +126,7 @@ def test_what_is_no_padding_is_not_left_out() -> None:
         (np.where(bone, 255, 0).astype("u1"), bone),
         (np.where(bone & cylinder, 127, 0).astype("i1"), bone & cylinder),
         (np.where(bone, 2000.0, 300.0), bone),
-        (np.where(shell, 1 + ~bone, 0).astype("u1"), shell),
+        (np.where(outside_of(bone.shape, "hexagon"), 2, bone).astype("u1"), shell),
         (cortex, shell),
     ]:
         found = automatic_threshold(gray)

@@ -67,6 +67,17 @@ def test_noise_that_moves_bone_is_told_with_its_size() -> None:
     assert told == pytest.approx(wrong, abs=0.02)
 
 
+def test_noise_that_moves_bone_is_told_where_the_file_cuts_it_off_at_zero() -> None:
+    bone = bone_of(0.1)
+    gray = np.maximum(scan_of(bone, 0.2) - LOW, 0)
+    found = automatic_threshold(gray)
+    wrong = error(gray, found, bone)
+    assert wrong > TOLERANCE
+    told = [line for line in found.warnings if "too much bone" in line]
+    assert told
+    assert float(told[0].split("about ")[1].split("%")[0]) / 100 == pytest.approx(wrong, abs=0.03)
+
+
 def test_shading_that_moves_bone_is_told() -> None:
     bone = bone_of(0.1, thickness=3.0)
     gray = scan_of(bone, 0.1, 0.5, 0.6)
@@ -149,9 +160,10 @@ def test_metal_with_a_blurred_edge() -> None:
 
 def test_metal_that_is_much_or_beside_noise() -> None:
     bone = bone_of(0.2)
+    glow = np.random.default_rng(3).normal(30000, 500, bone.shape)
     for amount, noise in ((0.03, 0.05), (0.01, 0.4)):
         metal = metal_of(bone.shape, amount, "metal")
-        gray = np.where(metal, 30000.0, scan_of(bone, noise))
+        gray = np.where(metal, glow, scan_of(bone, noise))
         found = automatic_threshold(gray)
         assert LOW < found.threshold < HIGH
         assert f"left out {metal.sum()} voxels" in found.log[0]

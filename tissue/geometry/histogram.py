@@ -130,8 +130,9 @@ def classes(rising: np.ndarray, threshold: float) -> Classes:
     share = _above(rising, threshold)
     moved = share - _above(rising, (marrow + bone) / 2)
     low, middle, high = np.searchsorted(rising, (marrow, threshold, bone))
+    first = np.searchsorted(rising, rising[0], side="right")
     dark, bright = marrow - rising[:low], rising[high:] - bone
-    if low < CUT_OFF * (middle - low):
+    if low - first < CUT_OFF * (middle - low):
         dark = rising[low:middle] - marrow
     narrow, wide = _width(dark), _width(bright)
     gained = 2 * dark.size / rising.size * _beyond(threshold - marrow, narrow)

@@ -68,7 +68,7 @@ def test_noise_that_moves_bone_is_told_with_its_size() -> None:
 
 
 def test_noise_that_moves_bone_is_told_where_the_file_cuts_it_off_at_zero() -> None:
-    bone = bone_of(0.1)
+    bone = bone_of(0.05)
     gray = np.maximum(scan_of(bone, 0.2) - LOW, 0)
     found = automatic_threshold(gray)
     wrong = error(gray, found, bone)

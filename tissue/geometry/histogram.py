@@ -113,9 +113,9 @@ def histogram(rising: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def classes(rising: np.ndarray, threshold: float) -> Classes:
     """The peaks on the two sides of a threshold, and what they say of its error.
 
-    A blurred edge of bone lies half way between the peaks; a threshold elsewhere moves it. Noise
-    carries marrow above the threshold and bone below it: as much as the outer halves of the peaks
-    tell, which partial volumes do not reach.
+    The true share of bone is that above the value half way between the peaks, where a blurred edge
+    lies, without the marrow that noise carries above it and with the bone that it carries below:
+    as much as the outer halves of the peaks tell, which partial volumes do not reach.
 
     Args:
         rising: gray values in rising order, some on each side of the threshold.
@@ -127,19 +127,19 @@ def classes(rising: np.ndarray, threshold: float) -> Classes:
     middles = (edges[:-1] + edges[1:]) / 2
     marrow = _top(middles[: cut + 1], smooth[: cut + 1])
     bone = _top(middles[cut + 1 :], smooth[cut + 1 :])
-    share = _above(rising, threshold)
-    moved = share - _above(rising, (marrow + bone) / 2)
-    low, middle, high = np.searchsorted(rising, (marrow, threshold, bone))
+    half_way = (marrow + bone) / 2
+    low, middle, high = np.searchsorted(rising, (marrow, half_way, bone))
     first = np.searchsorted(rising, rising[0], side="right")
     dark, bright = marrow - rising[:low], rising[high:] - bone
     if low - first < CUT_OFF * (middle - low):
         dark = rising[low:middle] - marrow
     narrow, wide = _width(dark), _width(bright)
-    gained = 2 * dark.size / rising.size * _beyond(threshold - marrow, narrow)
-    lost = share * _beyond(bone - threshold, wide)
+    above = _above(rising, half_way)
+    gained = 2 * dark.size / rising.size * _beyond(half_way - marrow, narrow)
+    lost = above * _beyond(bone - half_way, wide)
+    true = max(above - gained + lost, 1 / rising.size)
     dense = bone + max(FAR_WIDTHS * wide, FAR_CONTRASTS * (bone - marrow))
-    error = (moved + gained - lost) / share
-    return Classes(marrow, bone, error, _above(rising, dense))
+    return Classes(marrow, bone, _above(rising, threshold) / true - 1, _above(rising, dense))
 
 
 def moved_by_shading(gray: np.ndarray, counted: np.ndarray | None, threshold: float) -> float:

@@ -23,8 +23,8 @@ SAMPLE = 1 << 20
 THINNED = 128
 """Shading is looked at with at most as many voxels along each axis."""
 UNCERTAIN = 0.03
-"""Estimated relative error of BV/TV from which the user is told: of 9000 made-up scans with noise,
-blur, shading, metal and padding, none without a warning was off by more than 6 %."""
+"""Estimated relative error of BV/TV from which the user is told: of 7200 made-up scans with noise,
+blur, shading, metal and padding, 9 were off by 5 to 6.4 % without a warning, and none by more."""
 MANY_PADDED = 0.02
 """Share of padding from which the user is told that it counts as marrow."""
 RIM = 2

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from tissue import __version__
-from tissue.commands import looking, model, results, running
+from tissue.commands import checking, looking, model, results, running
 from tissue.commands.common import (
     BAD_INPUT,
     INTERRUPTED,
@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tissue {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (running, looking, results, model):
+    for group in (running, checking, looking, results, model):
         group.add(commands)
     return parser
 

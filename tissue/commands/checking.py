@@ -1,0 +1,74 @@
+"""The command that tells what a run would take."""
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tissue.commands.common import Commands, add_run_file, config_of
+from tissue.errors import InputError
+
+if TYPE_CHECKING:
+    from tissue.geometry.load import Geometry
+    from tissue.scenario.config import RunConfig
+
+
+def add(commands: Commands) -> None:
+    """Adds check."""
+    command = commands.add_parser("check", help="check a run file and print the plan")
+    add_run_file(command)
+    command.add_argument(
+        "--picture",
+        type=Path,
+        metavar="FILE",
+        help="draw what counts as bone on three planes of the scan (PNG)",
+    )
+    command.set_defaults(command=_check)
+
+
+def _check(options: argparse.Namespace) -> int:
+    config = config_of(options)
+    from tissue.simulation.plan import plan
+    from tissue.simulation.simulation import load_geometry
+    from tissue.simulation.speed import probe
+
+    start = time.perf_counter()
+    picture: Path | None = options.picture
+    geometry = _drawn_geometry(config, picture) if picture else load_geometry(config)
+    loading = time.perf_counter() - start
+    coming = plan(config, geometry, probe(geometry.grid.shape, config.precision, loading))
+    print(f"{options.file}: all good")
+    for line in (*geometry.log, *coming.lines()):
+        print(f"  {line}")
+    for warning in coming.warnings:
+        print(f"  warning: {warning}")
+    if picture:
+        print(f"  picture: {picture}")
+    return 0
+
+
+def _drawn_geometry(config: "RunConfig", picture: Path) -> "Geometry":
+    """The bone of a run, and a picture of how it was told from marrow on the scan."""
+    from tissue.analysis.overlay import write_segmentation
+    from tissue.geometry.journal import Journal
+    from tissue.geometry.load import simulated_bone
+    from tissue.geometry.preparation import cleaned
+    from tissue.geometry.segment import segment
+    from tissue.geometry.settings import ImageSettings
+
+    settings, journal = config.geometry, Journal()
+    if not isinstance(settings, ImageSettings):
+        raise InputError("--picture shows a scan, and this run makes its bone; leave it out")
+    if picture.suffix.lower() != ".png":
+        raise InputError(f"--picture {picture}: the picture is a PNG; write --picture scan.png")
+    if not picture.parent.is_dir():
+        raise InputError(f"--picture {picture}: the folder {picture.parent} does not exist")
+    found = segment(settings, journal)
+    # drawn before the bone is judged further: it shows why a run would be refused
+    largest, pockets = settings.keep_largest, settings.close_pockets
+    try:
+        kept = cleaned(found.bone, largest, pockets, Journal(), config.periodic_axes)
+    except InputError:
+        kept = found.bone
+    write_segmentation(found, kept, picture)
+    return simulated_bone(found, settings, journal, config.periodic_axes)

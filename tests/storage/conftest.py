@@ -20,13 +20,12 @@ def field(name: str, index: int) -> np.ndarray:
     return np.arange(60, dtype="f4").reshape(GRID.shape) + np.float32(start)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The folder of a run of three snapshots."""
+def write_run(folder: Path) -> Path:
+    """Fills the folder of a run of three snapshots."""
     for index, time in enumerate(TIMES):
         fields = {name: field(name, index) for name in ("bone_volume_fraction", "il1")}
         write_snapshot(
-            tmp_path,
+            folder,
             grid=GRID,
             step=10 * index,
             time=time,
@@ -34,7 +33,13 @@ def folder(tmp_path: Path) -> Path:
             provenance={"config_sha256": "abc"},
         )
     for name in ("metrics.csv", "ledger.csv"):
-        with Table(tmp_path / name, ("time_day", "bv_tv_change_percent")) as table:
+        with Table(folder / name, ("time_day", "bv_tv_change_percent")) as table:
             table.append({"time_day": 21, "bv_tv_change_percent": -3})
-    write_indices(tmp_path)
-    return tmp_path
+    write_indices(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of a run of three snapshots."""
+    return write_run(tmp_path)

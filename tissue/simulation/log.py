@@ -3,11 +3,34 @@
 import io
 import logging
 import sys
-from logging.handlers import MemoryHandler
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self, cast
 
 from tissue.storage.publish import open_own
+
+
+def iso_time(seconds: float) -> str:
+    """A time of this machine in ISO 8601 with its offset from UTC.
+
+    Args:
+        seconds: since 1970 in UTC [s].
+
+    Returns:
+        For example 2026-11-25T10:15:30+01:00.
+    """
+    return datetime.fromtimestamp(seconds, UTC).astimezone().isoformat(timespec="seconds")
+
+
+class _Timed(logging.Formatter):
+    """Time, level and message."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """The time of a message."""
+        return iso_time(record.created)
 
 
 class _LogFile(logging.FileHandler):
@@ -41,43 +64,71 @@ class _LogFile(logging.FileHandler):
             self.failed = error
 
 
+class _Held(logging.Handler):
+    """Keeps messages until there is a file for them, and hands on those that come later.
+
+    One handler from the first message to the last: other threads log while the file is opened, and
+    none of their messages may fall between two handlers.
+
+    Attributes:
+        file: where messages go; None until there is one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.file: _LogFile | None = None
+        self._records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Takes a message."""
+        if self.file:
+            self.file.handle(record)
+        else:
+            self._records.append(record)
+
+    def hand_over(self, file: _LogFile) -> None:
+        """Writes what is kept, and from now on everything at once."""
+        self.acquire()
+        try:
+            for record in self._records:
+                file.handle(record)
+            self._records.clear()
+            self.file = file
+        finally:
+            self.release()
+
+
 class RunLog:
     """What a run logs, held back until its folder is free of the run before."""
 
     def __init__(self) -> None:
         self._logger = logging.getLogger("tissue")
         self._level = self._logger.level
-        self._held = MemoryHandler(10_000, flushLevel=logging.CRITICAL + 1)
-        self._handler: logging.Handler = self._held
+        self._held = _Held()
 
     def __enter__(self) -> Self:
-        self._logger.addHandler(self._handler)
+        self._logger.addHandler(self._held)
         if not self._logger.isEnabledFor(logging.INFO):
             self._logger.setLevel(logging.INFO)
         return self
 
     def write_to(self, path: Path, *, going_on: bool) -> None:
         """Writes what has been held back, and from now on everything at once."""
-        self._logger.removeHandler(self._held)
-        self._handler = _LogFile(
-            path, "a" if going_on else "w", encoding="utf-8", errors="backslashreplace"
-        )
-        self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        self._held.setTarget(self._handler)
-        self._held.close()
-        self._logger.addHandler(self._handler)
+        file = _LogFile(path, "a" if going_on else "w", encoding="utf-8", errors="backslashreplace")
+        file.setFormatter(_Timed())
+        self._held.hand_over(file)
 
     def __exit__(self, kind: type[BaseException] | None, error: object, _: object) -> None:
-        self._logger.removeHandler(self._handler)
-        if kind:  # for the file alone: whoever called is told by the exception
-            text = f"{error}" or kind.__name__
-            self._handler.handle(
-                self._logger.makeRecord(__name__, logging.ERROR, "", 0, text, (), None)
-            )
-        self._handler.close()
-        if isinstance(self._handler, _LogFile) and self._handler.failed:
-            self._logger.warning(
-                f"{self._handler.baseFilename} is not complete: it could not be written to "
-                f"({self._handler.failed.strerror})"
-            )
+        self._logger.removeHandler(self._held)
+        file = self._held.file
+        if file:
+            if kind:  # for the file alone: whoever called is told by the exception
+                text = f"{error}" or kind.__name__
+                file.handle(self._logger.makeRecord(__name__, logging.ERROR, "", 0, text, (), None))
+            file.close()
+            if file.failed:
+                self._logger.warning(
+                    f"{file.baseFilename} is not complete: it could not be written to "
+                    f"({file.failed.strerror or file.failed})"
+                )
         self._logger.setLevel(self._level)

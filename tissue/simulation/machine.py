@@ -25,6 +25,21 @@ def usable_memory() -> int:
     return int(stats.get("bytes_limit", host_memory()))
 
 
+def resident_memory() -> int | None:
+    """Memory of this machine that this process takes now [bytes], where the system tells."""
+    try:
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    except OSError:  # no Linux
+        return None
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def device_memory() -> int | None:
+    """Memory in use on the first device [bytes], where it has its own; the CPU has none."""
+    stats = jax.devices()[0].memory_stats() or {}
+    return int(stats["bytes_in_use"]) if "bytes_in_use" in stats else None
+
+
 def keep_memory() -> None:
     """Lets freed memory be used again without going back to the system, where glibc can.
 

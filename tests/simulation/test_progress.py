@@ -1,0 +1,292 @@
+"""A run tells how far it is: every minute, at each file, and in its long silent phases."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from tissue.scenario.config import RunConfig, parse_run
+from tissue.simulation import progress
+from tissue.simulation.machine import device_memory, resident_memory
+from tissue.simulation.progress import Progress
+from tissue.simulation.simulation import Record
+
+SNAPSHOT, CHECKPOINT = Path("run/snap.hdf"), Path("run/ckpt.h5")
+KEYS = {
+    *("event", "day", "days", "step", "step_day", "bv_tv", "bv_tv_change_percent"),
+    *("seconds_left", "host_memory_bytes", "device_memory_bytes", "file"),
+}
+
+
+class Lines(logging.Handler):
+    """What is logged, in words and in numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.numbers: list[dict[str, Any]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+        self.numbers.append(vars(record)["progress"])
+
+
+class Clock:
+    """A clock that stands until it is set."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    logger, told = logging.getLogger("tissue.simulation.progress"), Lines()
+    before = logger.level
+    logger.addHandler(told)
+    logger.setLevel(logging.INFO)
+    yield told
+    logger.removeHandler(told)
+    logger.setLevel(before)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="module")
+def config() -> RunConfig:
+    """A hundred days."""
+    bone = {"shape": [8] * 3, "spacing": "10 um", "bv_tv": 0.3, "thickness": "30 um"}
+    tables = {"run": {"duration": "100 day"}, "geometry": {"synthetic": bone}, "disease": {}}
+    return parse_run(tables, Path(), "hundred")
+
+
+def record(day: float, length: float = 1.0) -> Record:
+    metrics = {"time_day": day, "step_day": length, "bv_tv": 0.25, "bv_tv_change_percent": -day}
+    return Record(metrics, {}, {})
+
+
+def walk(told: Progress, clock: Clock, start: int, end: int, seconds: float) -> None:
+    """Steps of a day from one to another."""
+    for day in range(start + 1, end + 1):
+        clock.now += seconds
+        told.step(record(float(day)), day)
+
+
+def left(told: Progress, lines: Lines) -> float | None:
+    told.written("checkpoint", CHECKPOINT, 0.0)
+    return lines.numbers[-1]["seconds_left"]
+
+
+def told_of(lines: Lines, start: str) -> bool:
+    return any(text.startswith(start) for text in lines.texts)
+
+
+def wait_for(lines: Lines, start: str) -> None:
+    until = time.monotonic() + 20
+    while not told_of(lines, start):
+        assert time.monotonic() < until, lines.texts
+        time.sleep(0.005)
+
+
+def test_a_file_is_told_with_the_numbers_of_its_own_step(
+    config: RunConfig, lines: Lines, clock: Clock
+) -> None:
+    """It is on the disk when the run is some steps further."""
+    told = Progress(config, clock)
+    told.begin(0.0, 0)
+    walk(told, clock, 0, 9, 2.0)
+    told.written("snapshot", SNAPSHOT, 7.0)
+    assert lines.texts[-1].startswith(
+        "snapshot snap.hdf; day 7 of 100, step 7 of 1 day, BV/TV 0.2500 (-7.00 %), about "
+    )
+    numbers = lines.numbers[-1]
+    assert set(numbers) == KEYS
+    expected = {
+        "event": "snapshot",
+        "day": 7.0,
+        "days": 100.0,
+        "step": 7,
+        "step_day": 1.0,
+        "bv_tv": 0.25,
+        "bv_tv_change_percent": -7.0,
+        "seconds_left": 182.0,  # 91 days of 2 s
+        "file": str(SNAPSHOT),
+    }
+    assert {key: numbers[key] for key in expected} == expected
+
+
+def test_a_resumed_run_tells_where_it_starts(config: RunConfig, lines: Lines, clock: Clock) -> None:
+    told = Progress(config, clock)
+    told.begin(40.0, 123)
+    told.written("checkpoint", CHECKPOINT, 40.0)
+    told.written("checkpoint", CHECKPOINT, 39.0)
+    clock.now += 90.0
+    told.step(record(40.25, 0.25), 124)
+    start, here, before, first = lines.texts
+    assert start.startswith("compiling the first step; day 40 of 100")
+    assert here.startswith("checkpoint ckpt.h5; day 40 of 100")
+    assert before.startswith("checkpoint ckpt.h5; day 39 of 100")
+    assert first.startswith("first step done after 90 s; day 40.25 of 100, step 124 of 0.25 day, ")
+    assert [each["step"] for each in lines.numbers] == [123, 123, None, 124]
+    assert [each["event"] for each in lines.numbers] == [
+        *("waiting", "checkpoint", "checkpoint", "first_step")
+    ]
+    assert lines.numbers[0]["bv_tv"] is None
+
+
+def test_the_time_left_follows_the_pace_of_the_last_minutes(
+    config: RunConfig, lines: Lines, clock: Clock
+) -> None:
+    told = Progress(config, clock)
+    told.begin(0.0, 0)
+    assert left(told, lines) is None
+    walk(told, clock, 0, 2, 300.0)  # these wait for the compiler
+    assert left(told, lines) is None
+    walk(told, clock, 2, 4, 2.0)
+    assert left(told, lines) is None, "two steps are no pace"
+    walk(told, clock, 4, 5, 2.0)
+    assert left(told, lines) == pytest.approx(95 * 2.0)
+    walk(told, clock, 5, 40, 20.0)
+    assert left(told, lines) == pytest.approx(60 * 20.0), "the fast steps are long ago"
+    clock.now += 5.0
+    assert left(told, lines) == pytest.approx(60 * 20.0 - 5.0)
+    clock.now += 10_000.0
+    assert left(told, lines) == 0.0
+    walk(told, clock, 40, 100, 1000.0)
+    assert left(told, lines) == 0.0
+
+
+def test_slow_steps_have_a_pace_too(config: RunConfig, lines: Lines, clock: Clock) -> None:
+    """None of them is shorter than the window."""
+    told = Progress(config, clock)
+    told.begin(0.0, 0)
+    walk(told, clock, 0, 2, 3600.0)
+    walk(told, clock, 2, 10, 1800.0)
+    assert left(told, lines) == pytest.approx(90 * 1800.0)
+    assert "about 45 h left" in lines.texts[-1]
+
+
+def test_many_steps_take_no_memory(config: RunConfig, lines: Lines, clock: Clock) -> None:
+    told = Progress(config, clock)
+    told.begin(0.0, 0)
+    for number in range(1, 2 * progress.REMEMBERED):
+        clock.now += 1e-3
+        told.step(record(number * 1e-3), number)
+    assert len(told._steps) == progress.REMEMBERED
+    assert left(told, lines) == pytest.approx(100 - 2e-3 * progress.REMEMBERED, abs=0.1)
+
+
+def test_a_long_silence_is_broken(
+    config: RunConfig, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Set-up, compiling, steps that follow each other, and one that takes long."""
+    monkeypatch.setattr(progress, "EVERY", 0.2)
+    with Progress(config) as told:
+        told.waiting("setting up the healthy tissue")
+        wait_for(lines, "setting up the healthy tissue, for 0.")
+        told.begin(0.0, 0)
+        wait_for(lines, "compiling the first step, for 0.")
+        number = 0
+        while not told_of(lines, "day "):
+            number += 1
+            told.step(record(float(number)), number)
+            time.sleep(0.01)
+        wait_for(lines, "the next step has taken 0.")
+    first, *_, last = (each for each in lines.numbers if each["event"] != "waiting")
+    assert (first["event"], first["step"]) == ("first_step", 1)
+    assert (last["event"], last["step"], last["day"]) == ("progress", number, float(number))
+    assert last["bv_tv_change_percent"] == -number
+    count = len(lines.texts)
+    time.sleep(0.5)
+    assert len(lines.texts) == count, "a run that is over tells nothing"
+    assert not any(each.name == "tissue-progress" for each in threading.enumerate())
+
+
+def test_no_line_a_minute_where_files_tell_enough(
+    config: RunConfig, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "EVERY", 1.5)
+    with Progress(config) as told:
+        for _ in range(8):
+            time.sleep(0.25)
+            told.written("checkpoint", CHECKPOINT, 0.0)
+    assert {each["event"] for each in lines.numbers} == {"checkpoint"}
+
+
+def test_files_are_told_from_another_thread(config: RunConfig, lines: Lines, clock: Clock) -> None:
+    told = Progress(config, clock)
+    told.begin(0.0, 0)
+
+    def write() -> None:
+        for _ in range(300):
+            told.written("snapshot", SNAPSHOT, 3.0)
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    walk(told, clock, 0, 100, 1.0)
+    writing.join()
+    assert sum(each["event"] == "snapshot" for each in lines.numbers) == 300
+
+
+def test_memory_is_what_the_process_takes() -> None:
+    before = resident_memory()
+    if before is None:
+        pytest.skip("only Linux tells")
+    block = np.ones(2**24)  # 134 MB
+    after = resident_memory()
+    assert after is not None
+    assert after - before == pytest.approx(block.nbytes, rel=0.1)
+
+
+def test_where_the_system_tells_no_memory_none_is_told(
+    config: RunConfig, lines: Lines, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_file(path: Path, **_: str) -> str:
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(Path, "read_text", no_file)
+    Progress(config, clock).waiting("reading the bone")
+    assert lines.texts == ["reading the bone; day 0 of 100"]
+    assert lines.numbers[0]["host_memory_bytes"] is None
+
+
+@pytest.mark.parametrize(
+    ("stats", "memory"), [(None, None), ({"bytes_in_use": 3_400_000_000, "more": 1}, 3_400_000_000)]
+)
+def test_memory_of_the_device_where_it_has_its_own(
+    config: RunConfig,
+    lines: Lines,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    stats: dict[str, int] | None,
+    memory: int | None,
+) -> None:
+    class Device:
+        def memory_stats(self) -> dict[str, int] | None:
+            return stats
+
+    monkeypatch.setattr(jax, "devices", lambda: [Device()])
+    assert device_memory() == memory
+    told = Progress(config, clock)
+    told.waiting("reading the bone")
+    assert lines.numbers[-1]["device_memory_bytes"] is None, "the backend is not started for it"
+    told.begin(0.0, 0)
+    assert lines.numbers[-1]["device_memory_bytes"] == memory
+    assert ("device memory 3.4 GB" in lines.texts[-1]) == (memory is not None)
+
+
+def test_the_cpu_has_no_memory_of_its_own() -> None:
+    if jax.default_backend() != "cpu":
+        pytest.skip("a device that has")
+    assert device_memory() is None

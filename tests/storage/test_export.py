@@ -122,7 +122,7 @@ READERS: list[tuple[str, Read]] = [
 @pytest.mark.parametrize(("kind", "read"), READERS)
 def test_other_programs_read_what_was_written(folder: Path, kind: str, read: Read) -> None:
     (made,) = export(list_snapshots(folder)[1], folder / "images", ("il1",), kind)
-    assert made.name == "il1_0000000010" + KINDS[kind][0]
+    assert made.name == "il1_day0007.000" + KINDS[kind][0]
     np.testing.assert_array_equal(read(made, GRID), field("il1", 1))
 
 
@@ -232,7 +232,7 @@ def test_a_link_in_the_folder_is_replaced_and_not_followed(tmp_path: Path) -> No
     images = tmp_path / "images"
     images.mkdir()
     for suffix, _ in KINDS.values():
-        (images / f"il1_0000000000{suffix}").symlink_to(elsewhere)
+        (images / f"il1_day0000.000{suffix}").symlink_to(elsewhere)
     for kind in KINDS:
         (made,) = export(path, images, ("il1",), kind)
         assert not made.is_symlink()
@@ -297,7 +297,7 @@ def test_the_command_exports_what_is_asked_for(
     assert main(asked) == 0
     told = capfd.readouterr()
     made = [Path(line) for line in told.out.splitlines()]
-    assert [path.name for path in made] == ["il1_0000000010.npy", "il1_0000000020.npy"]
+    assert [path.name for path in made] == ["il1_day0007.000.npy", "il1_day0021.000.npy"]
     assert told.err == (
         "note: npy holds neither the voxel edge nor the place on the scan: voxel edge 8 um,"
         " center of the first voxel at (0.004, 0.02, 0.1) mm (x, y, z; LPS),"

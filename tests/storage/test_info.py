@@ -26,7 +26,7 @@ def test_a_snapshot_is_described(folder: Path) -> None:
 def test_an_index_names_what_is_missing(folder: Path) -> None:
     assert "index       of 3 snapshots, day 0 to 21\nmissing     none" in told(folder / INDEX)
     list_snapshots(folder)[2].unlink()
-    assert "missing     ./snap_0000000020.hdf" in told(folder / INDEX)
+    assert "missing     ./snap_day0021.000.hdf" in told(folder / INDEX)
 
 
 def test_a_run_names_what_is_damaged(folder: Path) -> None:

@@ -58,7 +58,7 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_what_was_written_is_read_back(snapshot: Path) -> None:
     found = read_snapshot(snapshot)
-    assert snapshot.name == "snap_0000000007.hdf"
+    assert snapshot.name == "snap_day0003.500.hdf"
     assert (found.grid, found.step, found.time) == (GRID, 7, 3.5)
     assert set(found.fields) == set(FIELDS)
     assert found.units["rankl"] == "pM"
@@ -220,7 +220,7 @@ def test_a_truncated_file_is_refused(snapshot: Path, tmp_path: Path) -> None:
 def test_damaged_data_are_refused(snapshot: Path, tmp_path: Path) -> None:
     with h5py.File(snapshot) as file:
         chunk = file["VTKHDF/PointData/il1"].id.get_chunk_info(0)
-    damaged = tmp_path / "snap_0000000001.hdf"
+    damaged = tmp_path / "snap_day0001.000.hdf"
     content = bytearray(snapshot.read_bytes())
     content[chunk.byte_offset : chunk.byte_offset + 64] = bytes(64)
     damaged.write_bytes(content[: -len(seal(b""))])
@@ -229,7 +229,7 @@ def test_damaged_data_are_refused(snapshot: Path, tmp_path: Path) -> None:
 
 
 def test_foreign_files_are_refused(tmp_path: Path) -> None:
-    foreign = tmp_path / "snap_0000000000.hdf"
+    foreign = tmp_path / "snap_day0000.000.hdf"
     with h5py.File(foreign, "w") as file:
         file["data"] = np.zeros(3)
     with pytest.raises(InputError, match="not a snapshot"):
@@ -265,7 +265,7 @@ def test_a_snapshot_is_known_by_what_it_holds(snapshot: Path, tmp_path: Path) ->
     foreign = tmp_path / "snap_of_mine.hdf"
     with h5py.File(foreign, "w") as file:
         file["data"] = np.zeros(3)
-    cut = tmp_path / "snap_0000000001.hdf"
+    cut = tmp_path / "snap_day0001.000.hdf"
     cut.write_bytes(snapshot.read_bytes()[:1000])
     text = tmp_path / "bone.txt"
     text.write_text("hello")

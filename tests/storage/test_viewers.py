@@ -72,7 +72,7 @@ def test_it_names_every_format() -> None:
 
 def test_surfaces_lie_on_the_scan_where_it_says_so(run: Grid, tmp_path: Path) -> None:
     reader = vtkHDFReader()
-    reader.SetFileName(str(tmp_path / "snap_0000000000.hdf"))
+    reader.SetFileName(str(tmp_path / "snap_day0000.000.hdf"))
     reader.Update()
     image = reader.GetOutputDataObject(0)
     assert isinstance(image, vtkImageData)

@@ -18,12 +18,14 @@ from tissue.geometry.grid import Grid
 from tissue.storage.deflate import write_dataset
 from tissue.storage.frame import place_attributes, read_frame, vector
 from tissue.storage.links import held
+from tissue.storage.names import CHECKPOINTS, FAILED, file_name, in_order_of_time
 from tissue.storage.publish import publish_sealed, remove_old, remove_temporary
 from tissue.storage.reading import opened
 
 FORMAT = "tissue-checkpoint"
-FORMAT_VERSION = "1.1"
-"""Version of the layout; 1.0 does not know the place of the scan."""
+FORMAT_VERSION = "1.2"
+"""Version of the layout; 1.0 does not know the place of the scan, 1.1 the rows of tables."""
+SUFFIX = ".h5"
 KEPT = 2
 """Newest checkpoints that stay."""
 
@@ -42,6 +44,7 @@ class Checkpoint:
         state: prognostic fields by name [z, y, x].
         healthy: references by name, fields and numbers.
         clock: what the choice of steps remembers, and BV/TV at the start.
+        rows: number of rows, by table, that were on the disk before; empty before version 1.2.
         config: the complete run file.
         provenance: versions, device, hashes.
     """
@@ -53,18 +56,19 @@ class Checkpoint:
     state: Mapping[str, NDArray[np.generic]]
     healthy: Mapping[str, NDArray[np.generic]]
     clock: Mapping[str, float]
+    rows: Mapping[str, int]
     config: str
     provenance: Mapping[str, str]
 
 
-def checkpoint_path(folder: Path, step: int) -> Path:
-    """Where the checkpoint of a step lies."""
-    return folder / f"ckpt_{step:010d}.h5"
+def checkpoint_path(folder: Path, time: float) -> Path:
+    """Path of the checkpoint of a simulated time [day]."""
+    return folder / file_name(CHECKPOINTS, time)
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints in the folder of a run, oldest first."""
-    return sorted(Path(folder).glob("ckpt_*.h5"))
+    """Lists the checkpoints in the folder of a run, in order of time."""
+    return in_order_of_time(Path(folder).glob(CHECKPOINTS))
 
 
 def write_checkpoint(
@@ -76,12 +80,13 @@ def write_checkpoint(
     state: Arrays,
     healthy: Arrays,
     clock: Mapping[str, float],
+    rows: Mapping[str, int],
     config: str,
     provenance: Mapping[str, str],
     keep: bool = False,
-    name: str | None = None,
+    failed: bool = False,
 ) -> Path:
-    """Writes `ckpt_<step>.h5`, then removes all but the newest ones.
+    """Writes the checkpoint of a time, then removes all but the newest ones.
 
     Args:
         folder: of the run.
@@ -91,10 +96,11 @@ def write_checkpoint(
         state: prognostic fields.
         healthy: references.
         clock: numbers that the rest of the run depends on.
+        rows: number of rows, by table, that are on the disk already.
         config: the complete run file.
         provenance: versions, device, hashes.
         keep: stays for good.
-        name: of the file, where it is not a checkpoint to resume from.
+        failed: the state did not pass its checks: its name is that of no checkpoint.
 
     Raises:
         OSError: the folder cannot be written to; older checkpoints are untouched.
@@ -110,13 +116,14 @@ def write_checkpoint(
         for group, arrays in (("state", state), ("healthy", healthy)):
             _write_arrays(file.create_group(group), arrays)
         file.create_group("clock").attrs.update(clock)
+        file.create_group("rows").attrs.update(rows)
         file.create_group("provenance").attrs.update(provenance)
         file.attrs["keep"] = np.int64(keep)
         file.attrs["complete"] = np.int64(1)
-    path = folder / name if name else checkpoint_path(folder, step)
+    path = folder / file_name(FAILED if failed else CHECKPOINTS, time)
     publish_sealed(path, made.getbuffer())
     for old in list_checkpoints(folder)[:-KEPT]:
-        if not _stays(old):
+        if old != path and not _stays(old):  # later ones may be of another course
             remove_old(old)
     return path
 
@@ -149,14 +156,21 @@ def read_checkpoint(path: Path) -> Checkpoint:
             state=_read_arrays(path, held(path, file, "state")),
             healthy=_read_arrays(path, held(path, file, "healthy")),
             clock={name: float(value) for name, value in held(path, file, "clock").attrs.items()},
+            rows=_read_rows(path, file),
             config=str(file.attrs["config"]),
             provenance={k: str(v) for k, v in held(path, file, "provenance").attrs.items()},
         )
 
 
+def _read_rows(path: Path, file: h5py.File) -> dict[str, int]:
+    if "rows" not in file:
+        return {}
+    return {name: int(number) for name, number in held(path, file, "rows").attrs.items()}
+
+
 def remove_unfinished(folder: Path) -> None:
     """Removes what a killed writer left behind."""
-    remove_temporary(folder, "ckpt_*.h5")
+    remove_temporary(folder, CHECKPOINTS)
 
 
 def _stays(path: Path) -> bool:

@@ -18,6 +18,7 @@ from tissue.errors import InputError, printable
 from tissue.geometry.grid import Grid
 from tissue.storage.deflate import GzipFile
 from tissue.storage.frame import direction_xyz, first_xyz, in_words
+from tissue.storage.names import day_name
 from tissue.storage.publish import close_kept
 from tissue.storage.snapshot import read_snapshot
 
@@ -42,7 +43,7 @@ def export(snapshot: Path, folder: Path, fields: tuple[str, ...], kind: str) -> 
 
     Args:
         snapshot: the file.
-        folder: where they go, as NAME_STEP.SUFFIX.
+        folder: where they go, as il1_day0007.000.nii.gz.
         fields: their names; all that there are where it is empty.
         kind: one of KINDS.
 
@@ -64,7 +65,7 @@ def export(snapshot: Path, folder: Path, fields: tuple[str, ...], kind: str) -> 
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for name in fields or whole.fields:
-        path = folder / f"{name}_{whole.step:010d}{suffix}"
+        path = folder / f"{name}_{day_name(whole.time)}{suffix}"
         _publish(path, write, whole.field(name), whole.grid, name)
         made.append(path)
     return tuple(made)

@@ -22,6 +22,7 @@ from tissue.storage.checks import edge_of, number_of, shape_of, step_of, values_
 from tissue.storage.deflate import write_dataset
 from tissue.storage.frame import direction_xyz, first_xyz, place_attributes, read_frame, vector
 from tissue.storage.links import held
+from tissue.storage.names import SNAPSHOTS, file_name, in_order_of_time
 from tissue.storage.publish import publish_sealed, remove_temporary
 from tissue.storage.reading import opened
 
@@ -115,7 +116,7 @@ def write_snapshot(
     provenance: Mapping[str, str],
     kept_bits: Mapping[str, int] | None = None,
 ) -> Path:
-    """Writes `snap_<step>.hdf`; under that name the file is complete or absent, never partial.
+    """Writes the snapshot of a time; under its name the file is complete or absent, never partial.
 
     Args:
         folder: the run folder, which exists.
@@ -146,7 +147,7 @@ def write_snapshot(
         _write_nexus(file, fields)
         _write_itk(file, grid)
         _write_provenance(file, provenance)
-    path = folder / f"snap_{step:010d}.hdf"
+    path = folder / file_name(SNAPSHOTS, time)
     publish_sealed(path, made.getbuffer())
     return path
 
@@ -177,7 +178,7 @@ def is_snapshot(path: Path) -> bool:
         with h5py.File(path, "r", locking=False) as file:
             return bool(file.attrs.get("format") == FORMAT)
     except Exception:  # a damaged file may lead HDF5 and h5py to fail in any way
-        return Path(path).match("snap_*.hdf")
+        return Path(path).match(SNAPSHOTS)
 
 
 def read_provenance(path: Path) -> dict[str, str]:
@@ -191,13 +192,13 @@ def read_provenance(path: Path) -> dict[str, str]:
 
 
 def list_snapshots(folder: Path) -> list[Path]:
-    """Lists the finished snapshots in a run folder, oldest first."""
-    return sorted(Path(folder).glob("snap_*.hdf"))
+    """Lists the finished snapshots in a run folder, in order of time."""
+    return in_order_of_time(Path(folder).glob(SNAPSHOTS))
 
 
 def remove_unfinished(folder: Path) -> None:
     """Removes what a killed writer left behind; call it before a run writes to the folder."""
-    remove_temporary(folder, "snap_*.hdf")
+    remove_temporary(folder, SNAPSHOTS)
 
 
 def _check(grid: Grid, fields: Mapping[str, ArrayLike]) -> None:

@@ -1,0 +1,101 @@
+"""Names of the files of a run: each tells its simulated time, and two times never share a name.
+
+`snap_day0007.000.hdf` is the snapshot of day 7. Names have three decimals, and more where the time
+is not a multiple of 0.001 day. Up to day 9999 the order of the names is the order of the times;
+lists of this program are in order of time for any time.
+
+Version 0.1.0 named files by the number of the step (`snap_0000000009.hdf`): their time is read from
+the file.
+"""
+
+import math
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+
+import h5py
+
+SNAPSHOTS, CHECKPOINTS, FAILED = "snap_*.hdf", "ckpt_*.h5", "failed_*.h5"
+"""Patterns of the names of snapshots, of checkpoints, and of states that failed their checks."""
+
+WHOLE, DECIMALS = 4, 3
+"""Digits of a day at least, before and after the point: a decade has 3650 days, and 0.001 day is
+86 s."""
+
+_TIMED = re.compile(rf"[a-z]+_day([0-9]{{{WHOLE},}}\.[0-9]{{{DECIMALS},}})")
+
+
+def file_name(pattern: str, time: float) -> str:
+    """Name of the file of a time.
+
+    Args:
+        pattern: SNAPSHOTS, CHECKPOINTS or FAILED.
+        time: simulated time [day].
+
+    Raises:
+        ValueError: the time is negative or not finite.
+    """
+    return pattern.replace("*", day_name(time))
+
+
+def day_name(time: float) -> str:
+    """Spelling of a time [day] in names of files, such as day0007.000.
+
+    It has the digits that tell the number from every other number of double precision.
+
+    Raises:
+        ValueError: the time is negative or not finite.
+    """
+    if not 0 <= time < math.inf:
+        raise ValueError(f"no file is named by the time {time:g} day")
+    whole, _, decimals = f"{Decimal(repr(float(abs(time)))):f}".partition(".")
+    return f"day{whole.zfill(WHOLE)}.{decimals.ljust(DECIMALS, '0')}"
+
+
+def time_named(path: Path) -> float | None:
+    """Time that the name of a file tells [day]; None where it tells none."""
+    found = _TIMED.fullmatch(path.stem)
+    time = float(found[1]) if found else math.inf
+    return time if time < math.inf else None
+
+
+def time_of(path: Path) -> float | None:
+    """Time of a file of a run [day], by its name or what it holds; None where neither tells."""
+    named = time_named(path)
+    return _time_inside(path) if named is None else named
+
+
+def in_order_of_time(paths: Iterable[Path]) -> list[Path]:
+    """Files of a run, the earliest first.
+
+    Only files whose name tells no time are opened. One that cannot be read stays behind the one
+    whose name comes before its own.
+    """
+    times: dict[Path, float] = {}
+    before = -math.inf
+    for path in sorted(paths):  # numbers of steps are in order of time
+        found = time_of(path)
+        before = times[path] = before if found is None else found
+    return sorted(times, key=lambda path: (times[path], path.name))
+
+
+def _time_inside(path: Path) -> float | None:
+    try:
+        found = path.stat()
+        if not path.is_file():  # a pipe would be waited for
+            return None
+        return _time_of(path, found.st_size, found.st_mtime_ns)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=4096)  # the files of a run never change
+def _time_of(path: Path, _size: int, _changed: int) -> float | None:
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            time = float(file.attrs["time"])
+    except Exception:  # a damaged file may lead HDF5 and h5py to fail in any way
+        return None
+    return time if math.isfinite(time) else None

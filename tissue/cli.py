@@ -25,9 +25,15 @@ LONGEST = 2000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command and returns its exit code."""
+    """Runs a command and returns its exit code.
+
+    Args:
+        arguments: of the command; those that the program was started with by default.
+    """
     with guarded():
-        return _answer(_parser().parse_args(arguments))
+        options = _parser().parse_args(arguments)
+        options.ends_program = arguments is None
+        return _answer(options)
 
 
 def _answer(options: argparse.Namespace) -> int:

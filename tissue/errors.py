@@ -14,8 +14,12 @@ class RunError(Exception):
     """A run had to stop; the message names what went wrong and what is safe on disk."""
 
 
-class RunStopped(Exception):
-    """A run was asked to stop and did, with a checkpoint that it can be resumed from."""
+class RunStopped(BaseException):
+    """A signal asked a run to stop, and it did; what is on disk can be resumed.
+
+    As KeyboardInterrupt it is no Exception: it may come at any moment of a start, and code that
+    takes the failures of others for bad input must let it through.
+    """
 
 
 def shown(value: object) -> str:

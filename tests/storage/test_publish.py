@@ -24,7 +24,7 @@ from tissue.storage.publish import (
     remove_temporary,
 )
 from tissue.storage.snapshot import read_snapshot, write_snapshot
-from tissue.storage.tables import Table
+from tissue.storage.tables import Foundation, Table
 
 REFUSALS = [errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF]
 FAILURES = [errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS]
@@ -96,7 +96,7 @@ def test_what_a_run_writes_to_is_no_link(tmp_path: Path, there: bool, mode: str)
         open_own(link, mode)
     assert outside.exists() == there
     with pytest.raises(InputError, match="is a link"):
-        Table(link, ["time_day"], resume_at=0.0 if there else None)
+        Table(link, ["time_day"], foundation=Foundation(0.0, 0, "ckpt") if there else None)
     assert not there or outside.read_text() == "mine"
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tissue.errors import InputError
-from tissue.storage.tables import Table, read_table
+from tissue.storage.tables import Foundation, Table, read_table
 
 
 def test_rows_are_there_while_the_table_is_open(tmp_path: Path) -> None:
@@ -24,10 +24,50 @@ def test_resuming_keeps_whole_rows_only(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
     path.write_text("a,b\n1,2\n3,")
     np.testing.assert_array_equal(read_table(path)["a"], [1])
-    with Table(path, ["a", "b"], resume_at=9.0) as table:
+    with Table(path, ["a", "b"], foundation=Foundation(1.0, 1, "ckpt")) as table:
         table.append({"a": 5, "b": float("nan")})
+        assert table.rows == 2
     np.testing.assert_array_equal(read_table(path)["a"], [1, 5])
     np.testing.assert_array_equal(read_table(path)["b"], [2, np.nan])
+
+
+@pytest.mark.parametrize("rows", [2, None], ids=["counted", "not counted"])
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "holds 0 and not"),
+        ("", "holds 0 and not"),
+        ("a,b\n", "holds 0 and not"),
+        ("a,b\n1,1\n", "holds 1 and not"),
+        ("a,b\n1,1\n2,", "holds 1 and not"),
+        ("a,b\n1,1\nnonsense\n", "is damaged in line 3"),
+        ("a,b\n1,1\n2,2,2\n", "is damaged in line 3"),
+        ("a,b\n2,1\n1,2\n", "is damaged in line 3"),
+        ("a,b\nnan,1\n2,2\n", "is damaged in line 2"),
+        ("b,a\n1,1\n2,2\n", "has other columns"),
+        ("\n\n", "has other columns"),
+    ],
+)
+def test_a_table_that_lost_rows_is_refused_and_left_as_it_is(
+    tmp_path: Path, text: str | None, told: str, rows: int | None
+) -> None:
+    path = tmp_path / "metrics.csv"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(InputError, match=rf"{told}.*; put the file back .*--overwrite$"):
+        Table(path, ["a", "b"], foundation=Foundation(2.0, rows, "ckpt"))
+    assert (path.read_text() if path.exists() else None) == text
+
+
+def test_rows_after_the_checkpoint_are_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text("a,b\n1,1\n2,2\n2.5,3\n3,")
+    with Table(path, ["a", "b"], foundation=Foundation(2.0, 2, "ckpt")) as table:
+        assert table.rows == 2
+    assert path.read_text() == "a,b\n1,1\n2,2\n"
+    with Table(path, ["a", "b"], foundation=Foundation(0.0, 0, "ckpt")):
+        pass
+    assert path.read_text() == "a,b\n"
 
 
 def test_a_new_table_starts_empty(tmp_path: Path) -> None:
@@ -43,7 +83,7 @@ def test_other_columns_are_refused(tmp_path: Path) -> None:
     with Table(path, ["a", "b"]) as table, pytest.raises(ValueError, match="differ in b, c"):
         table.append({"a": 1, "c": 2})
     with pytest.raises(InputError, match="other columns"):
-        Table(path, ["a"], resume_at=9.0)
+        Table(path, ["a"], foundation=Foundation(9.0, None, "ckpt"))
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,x\n", "a,b\n1,2,3\n"])

@@ -8,18 +8,25 @@ from pathlib import Path
 from tissue.errors import InputError
 from tissue.geometry.settings import ImageSettings
 from tissue.scenario.config import RunConfig
+from tissue.scenario.resolved import resolved_toml
+from tissue.simulation.superseded import remove_superseded
 from tissue.storage import checkpoint as checkpoint_files
 from tissue.storage import snapshot as snapshot_files
-from tissue.storage.checkpoint import list_checkpoints
+from tissue.storage.checkpoint import Checkpoint, list_checkpoints
 from tissue.storage.index import INDEX, SERIES, XDMF
 from tissue.storage.publish import ABANDONED, refuse_link, remove_temporary
 from tissue.storage.snapshot import list_snapshots
 
-_WRITTEN_ON = ("metrics.csv", "ledger.csv", "run.log")
+METRICS_TABLE, LEDGER_TABLE, RUN_LOG, RUN_FILE = "metrics.csv", "ledger.csv", "run.log", "run.toml"
+
+TABLES = (METRICS_TABLE, LEDGER_TABLE)
+"""Tables with a row for each step."""
+
+_WRITTEN_ON = (*TABLES, RUN_LOG)
 """Files that a resumed run goes on with; others are replaced as a whole."""
 
 _MADE = (
-    "run.toml",
+    RUN_FILE,
     *_WRITTEN_ON,
     "summary.png",
     "morphometry.csv",
@@ -53,11 +60,17 @@ def prepare_folder(folder: Path, overwrite: bool) -> None:
         probe.close()
 
 
-def spare_input(config: RunConfig, folder: Path) -> None:
-    """Refuses to replace an earlier run that the new one reads."""
-    read = [config.source]
+def spare_input(config: RunConfig, folder: Path, parent: Checkpoint | None = None) -> None:
+    """Refuses to replace an earlier run that the new one reads.
+
+    The run file that a run has written is no such thing: the new one writes the same again.
+    """
+    own = resolved_toml(config, folder).encode()
+    read = [] if _holds(folder / RUN_FILE, own) else [config.source]
     if isinstance(config.geometry, ImageSettings):
         read.append(config.geometry.file)
+    if parent and parent.path:
+        read.append(parent.path)
     for made in _made(folder):
         # a link that leads nowhere is nothing that is read
         if made.exists() and any(path.exists() and made.samefile(path) for path in read):
@@ -65,6 +78,12 @@ def spare_input(config: RunConfig, folder: Path) -> None:
                 f"the run reads {made}, which --overwrite would delete; choose another folder "
                 "with --out"
             )
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    with suppress(OSError):
+        return path.read_bytes() == content
+    return False
 
 
 def refuse_links(folder: Path) -> None:
@@ -77,7 +96,9 @@ def clear_folder(folder: Path) -> None:
     """Takes an earlier run out of its folder, and nothing else."""
     remove_unfinished(folder)
     for old in _made(folder):
-        old.unlink()
+        if old.name != RUN_FILE:  # the new one takes its place in one piece
+            old.unlink()
+    remove_superseded(folder)
 
 
 def remove_unfinished(folder: Path) -> None:

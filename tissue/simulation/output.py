@@ -1,9 +1,10 @@
 """What a run writes while it goes: snapshots to look at, checkpoints to go on from."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from time import monotonic
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,7 @@ from tissue.simulation.simulation import Simulation
 from tissue.storage.checkpoint import write_checkpoint
 from tissue.storage.index import write_series
 from tissue.storage.snapshot import list_snapshots, read_snapshot, write_snapshot
+from tissue.storage.tables import Table
 
 KEPT_BITS = 12
 """Bits of the mantissa that snapshots keep of all fields but the bone: 1.2e-4, in half the size."""
@@ -48,6 +50,7 @@ class Output:
         folder: Path,
         simulation: Simulation,
         origin: Mapping[str, str],
+        tables: Sequence[Table] = (),
         measure: Callable[[Path], object] | None = None,
     ) -> None:
         """Prepares output.
@@ -56,10 +59,11 @@ class Output:
             folder: of the run.
             simulation: what is written of.
             origin: its provenance.
+            tables: those that have a row for each step.
             measure: called with the folder after each snapshot, in the background.
         """
         self._folder, self._simulation, self._origin = folder, simulation, origin
-        self._measure = measure
+        self._tables, self._measure = tables, measure
         self._config = resolved_toml(simulation.config)
         self._schedule = Schedule(simulation.config, simulation.time)
 
@@ -86,20 +90,29 @@ class Output:
 
         return write_both
 
-    def checkpoint_due(self) -> bool:
-        """Whether the step just taken calls for a checkpoint."""
-        return self._schedule.due(self._simulation)
+    def checkpoint_due(self, *, asked: bool) -> bool:
+        """Whether the step just taken calls for a checkpoint, or a user does."""
+        return self._schedule.due(self._simulation) or asked
 
     def checkpoint(self) -> Write:
-        """To write what the rest of the run depends on."""
-        return partial(
+        """To write what the rest of the run depends on, after the rows that it stands on."""
+        self._schedule.made()
+        write = partial(
             write_checkpoint,
             self._folder,
             **held(self._simulation),
+            rows={table.path.name: table.rows for table in self._tables},
             config=self._config,
             provenance=self._origin,
             keep=self._schedule.keep,
         )
+
+        def write_after_rows() -> None:
+            for table in self._tables:
+                table.keep()
+            write()
+
+        return write_after_rows
 
     def failed(self) -> Write:
         """To write the state that was not physical, under a name that no one resumes from."""
@@ -109,20 +122,22 @@ class Output:
             write_checkpoint,
             self._folder,
             **held(simulation) | {"state": held_fields(simulation.failed)},
+            rows={},
             config=self._config,
             provenance=self._origin,
-            name=f"failed_{simulation.step + 1:010d}.h5",
+            failed=True,
         )
 
 
 class Schedule:
-    """When checkpoints are due in simulated time, and which are kept for good."""
+    """When checkpoints are due, in simulated time and on the wall, and which are kept for good."""
 
     def __init__(self, config: RunConfig, time: float) -> None:
         """Follows the output settings of a run from a time on [day]."""
         self._interval, self._keep_every = config.checkpoint_interval, config.keep_every
+        self._longest_wall, self._last = config.checkpoint_wall, monotonic()
         self._count = self._number(time)
-        self.keep = False
+        self.keep = self._keep_every > 0  # the start, from which branches may go
 
     def _number(self, time: float) -> int:
         return math.floor(time / self._interval * (1 + 1e-9))
@@ -132,4 +147,9 @@ class Schedule:
         before, self._count = self._count, self._number(simulation.time)
         crossed = self._count > before
         self.keep = crossed and self._keep_every > 0 and self._count % self._keep_every == 0
-        return crossed or simulation.finished
+        overdue = monotonic() - self._last >= self._longest_wall
+        return crossed or overdue or simulation.finished
+
+    def made(self) -> None:
+        """Starts the clock on the wall anew."""
+        self._last = monotonic()

@@ -29,7 +29,10 @@ BONE, IMAGE, REGION, PANNUS = "bone_sha256", "input_sha256", "region_sha256", "p
 OF_BONE = (IMAGE, REGION, GIVEN)
 """Keys about the origin of the bone; a branch has them from its parent."""
 
-OF_START = (*OF_BONE, BONE, PANNUS, "parent", "parent_config_sha256", "parent_time")
+PARENT_TIME = "parent_time"
+"""Key of the time at which a branch left its parent."""
+
+OF_START = (*OF_BONE, BONE, PANNUS, "parent", "parent_config_sha256", PARENT_TIME)
 """Keys about the start of a run, which stay when the run is resumed."""
 
 DIGITS = 12
@@ -91,7 +94,7 @@ def branched_start(config: RunConfig, bone: np.ndarray, parent: Checkpoint) -> d
         **_hash(bone),
         "parent": str(parent.path),
         "parent_config_sha256": parent.provenance["config_sha256"],
-        "parent_time": f"{parent.time:g} day",
+        PARENT_TIME: f"{parent.time!r} day".replace(".0 ", " "),
     }
 
 

@@ -1,56 +1,90 @@
-"""What a user, a queue or the clock on the wall asks of a run between two steps."""
+"""Signals by which a user or a queue asks a run for a checkpoint, or to stop."""
 
 import signal
 import threading
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-STOPS = (signal.SIGTERM, signal.SIGINT)
+from tissue.errors import RunStopped
+
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+CHECKPOINT = signal.SIGUSR1
 
 
 class Requests:
-    """Signals that a run heeds at its next step; use it as a context manager.
+    """Signals that a run obeys; use it as a context manager around all of the run.
 
-    SIGUSR1 asks for a checkpoint; SIGTERM and SIGINT (Ctrl-C) ask for one and then to stop. A
-    second SIGINT interrupts at once. Outside the main thread no signal is heeded.
+    SIGUSR1 asks for a checkpoint; SIGTERM, SIGHUP (the terminal is gone) and SIGINT (Ctrl-C) ask
+    for one and then to stop. As a rule the run looks at `stop` and `checkpoint_asked` between two
+    steps; within `at_once` a request to stop raises. A second SIGINT interrupts at any time.
+
+    A signal that was ignored when the program started, as SIGHUP is under nohup, stays ignored.
+    Outside the main thread no signal is obeyed.
 
     Attributes:
         stop: the signal that asked the run to stop, if one did.
+        checkpoint_asked: whether a checkpoint is asked for; whoever makes it resets this.
     """
 
-    def __init__(self, every_wall: float) -> None:
-        """Starts the clock on the wall.
+    def __init__(self, *, ends_program: bool = False) -> None:
+        """Prepares to obey.
 
         Args:
-            every_wall: longest time between two checkpoints [s].
+            ends_program: the program ends with the block, so that a later signal has nothing to
+                stop any more and must not change the exit code.
         """
         self.stop: signal.Signals | None = None
-        self._every, self._asked = every_wall, False
-        self._last = time.monotonic()
+        self.checkpoint_asked = False
+        self._ends_program = ends_program
+        self._left: str | None = None
+        self._untold: list[signal.Signals] = []
         self._before: dict[signal.Signals, Any] = {}
 
-    def checkpoint_due(self) -> bool:
-        """Whether one is asked for or overdue."""
-        return self._asked or time.monotonic() - self._last >= self._every
+    @contextmanager
+    def at_once(self, left: str) -> Iterator[None]:
+        """Ends a block at once when the run is asked to stop, or was before.
 
-    def checkpoint_made(self) -> None:
-        """Starts the clock on the wall anew."""
-        self._asked, self._last = False, time.monotonic()
+        Args:
+            left: what the stopped run leaves, as a part of a sentence.
 
-    def _heed(self, number: int, _: FrameType | None) -> None:
-        self._asked = True
-        if number in STOPS:
-            if self.stop and number == signal.SIGINT:
+        Raises:
+            RunStopped: it was asked to stop.
+        """
+        self._left = left
+        try:
+            if self.stop:
+                raise self._stopped(left)
+            yield
+        finally:
+            self._left = None
+
+    def news(self) -> list[str]:
+        """Names of the signals that came since this was last asked."""
+        untold, self._untold = self._untold, []
+        return [each.name for each in untold]
+
+    def _stopped(self, left: str) -> RunStopped:
+        assert self.stop
+        return RunStopped(f"stopped by {self.stop.name} {left}; go on with --resume")
+
+    def _obey(self, number: int, _: FrameType | None) -> None:
+        received = signal.Signals(number)
+        self._untold.append(received)
+        self.checkpoint_asked = True
+        if received in STOPS:
+            if self.stop and received == signal.SIGINT:
                 raise KeyboardInterrupt
-            self.stop = signal.Signals(number)
+            self.stop = received
+            if self._left is not None:
+                raise self._stopped(self._left)
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for number in (*STOPS, signal.SIGUSR1):
-                # a run in the background is started with Ctrl-C ignored, and stays so
+            for number in (*STOPS, CHECKPOINT):
                 if signal.getsignal(number) is not signal.SIG_IGN:
-                    self._before[number] = signal.signal(number, self._heed)
+                    self._before[number] = signal.signal(number, self._obey)
         return self
 
     def __exit__(
@@ -60,4 +94,4 @@ class Requests:
         traceback: TracebackType | None,
     ) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if self._ends_program else handler)

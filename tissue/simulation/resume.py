@@ -12,16 +12,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tissue.errors import InputError
+from tissue import units
+from tissue.errors import InputError, shown
 from tissue.geometry.load import Geometry
 from tissue.model.state import Healthy, State
 from tissue.scenario.config import RunConfig, parse_run
 from tissue.scenario.resolved import resolved_tables
 from tissue.scenario.schema import BoundaryTable
-from tissue.simulation.pace import Pace
-from tissue.simulation.provenance import GIVEN
+from tissue.simulation.folder import METRICS_TABLE
+from tissue.simulation.pace import Pace, same_time
+from tissue.simulation.provenance import GIVEN, PARENT_TIME
 from tissue.simulation.simulation import Simulation, Start
-from tissue.storage.checkpoint import Checkpoint, list_checkpoints, read_checkpoint
+from tissue.storage.checkpoint import SUFFIX, Checkpoint, list_checkpoints, read_checkpoint
+from tissue.storage.names import time_of
+from tissue.storage.snapshot import list_snapshots
+from tissue.storage.tables import rows_of
 
 log = logging.getLogger(__name__)
 
@@ -48,18 +53,50 @@ def held(simulation: Simulation) -> dict[str, Any]:
 
 
 def resumed(config: RunConfig, checkpoint: Checkpoint) -> Simulation:
-    """The simulation that a checkpoint was made of, to go on with under a run file.
+    """The simulation that a checkpoint was made of.
+
+    Args:
+        config: as `continued` gives it.
+        checkpoint: of the run.
+    """
+    state = State(**_arrays(checkpoint.state))
+    clock = dict(checkpoint.clock)
+    bone = clock.pop("bone")
+    pace = Pace(**{f.name: _typed(f.name, clock[f.name]) for f in dataclasses.fields(Pace)})
+    fraction = np.asarray(checkpoint.state["bone_volume_fraction"], np.float64)
+    geometry = Geometry(checkpoint.grid, fraction, (), ())
+    start = Start(state, Healthy(**_arrays(checkpoint.healthy)), pace, bone)
+    return Simulation(config, geometry, start)
+
+
+def continued(config: RunConfig, checkpoint: Checkpoint) -> RunConfig:
+    """The run to go on with from a checkpoint, under the run file it was started with.
+
+    The file that a branch was made with does not tell the doses before the branch, which the
+    branch has from its parent; the run file in the folder of the branch does.
+
+    Args:
+        config: the run file.
+        checkpoint: of the run.
 
     Raises:
-        InputError: the run file is of another run.
+        InputError: the run file is of another run, or ends before the checkpoint.
     """
-    refuse_differences(config, checkpoint, MAY_CHANGE)
-    if checkpoint.time >= config.duration:
+    try:
+        refuse_differences(config, checkpoint, MAY_CHANGE)
+    except InputError:
+        start = branch_time(checkpoint)
+        if start is None:
+            raise
+        config = _with_doses_before(config, parent_config(config, checkpoint), start)
+        refuse_differences(config, checkpoint, MAY_CHANGE)
+    if checkpoint.time > config.duration and not same_time(checkpoint.time, config.duration):
         raise InputError(
-            f"the run is finished: {checkpoint.path} is of day {checkpoint.time:g} and "
-            f"run.duration = {config.duration:g} day; give a longer duration to extend it"
+            f"{checkpoint.path} is of day {checkpoint.time:g}, after the end of the run at "
+            f"run.duration = {config.duration:g} day; give a longer duration, or go back to an "
+            "earlier checkpoint with --resume TIME"
         )
-    return _simulation(config, checkpoint)
+    return config
 
 
 def branched(config: RunConfig, checkpoint: Checkpoint) -> Simulation:
@@ -79,52 +116,69 @@ def branched(config: RunConfig, checkpoint: Checkpoint) -> Simulation:
                 f"therapy[{number}] has a dose at {therapy.times[0]:g} day, before the branch at "
                 f"{time:g} day: doses of a branch come later, those before it are the parent's"
             )
-    before = tuple(
-        replace(each, times=tuple(t for t in each.times if t < time), until=min(each.until, time))
-        for each in parent.therapies
-        if each.times[0] < time
-    )
     if time >= config.duration:
         raise InputError(
             f"run.duration = {config.duration:g} day must be longer than the time of the branch, "
             f"{time:g} day"
         )
-    simulation = _simulation(replace(config, therapies=(*before, *config.therapies)), checkpoint)
+    simulation = resumed(_with_doses_before(config, parent, time), checkpoint)
     simulation.change_course()
     return simulation
 
 
-def newest(folder: Path) -> Checkpoint:
+def _with_doses_before(config: RunConfig, parent: RunConfig, time: float) -> RunConfig:
+    """A run with the doses that another run gave before a time [day], and its own after them."""
+    before = tuple(
+        replace(each, times=tuple(t for t in each.times if t < time), until=min(each.until, time))
+        for each in parent.therapies
+        if each.times[0] < time
+    )
+    return replace(config, therapies=(*before, *config.therapies))
+
+
+def find(folder: Path, wanted: str) -> Checkpoint | None:
+    """A checkpoint by what `--resume` was given; None where there is nothing to go on with.
+
+    Args:
+        folder: of the run.
+        wanted: latest, a time such as "7 day", or the path of a checkpoint.
+
+    Raises:
+        InputError: there is no such checkpoint, or results without any.
+    """
+    if wanted == "latest":
+        return newest(folder)
+    if Path(wanted).suffix == SUFFIX or Path(wanted).exists():
+        return read_checkpoint(Path(wanted))
+    try:
+        return at_time(folder, units.parse(wanted, "day"))
+    except units.UnitError:
+        raise InputError(
+            f"--resume {shown(wanted)}: give latest, a time such as '7 day', or the path of a "
+            f"checkpoint (*{SUFFIX})"
+        ) from None
+
+
+def newest(folder: Path) -> Checkpoint | None:
     """The newest whole checkpoint in the folder of a run; damaged ones are passed over.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, and results that starting anew would destroy.
     """
     for path in reversed(list_checkpoints(folder)):
         try:
             return read_checkpoint(path)
         except InputError as error:
             log.warning(f"passed over: {error}")
-    raise InputError(f"{folder} holds no whole checkpoint to resume from; run without --resume")
-
-
-def find(folder: Path, wanted: str) -> Checkpoint:
-    """A checkpoint by what `--resume` was given: latest, the number of a step, or a path.
-
-    Raises:
-        InputError: there is no such checkpoint.
-    """
-    if wanted == "latest":
-        return newest(folder)
-    if wanted.isdecimal():
-        steps = {int(path.stem.removeprefix("ckpt_")): path for path in list_checkpoints(folder)}
-        if int(wanted) not in steps:
-            known = ", ".join(map(str, steps)) or "none"
-            raise InputError(
-                f"{folder} holds no checkpoint of step {wanted}; there are those of steps {known}"
-            )
-        return read_checkpoint(steps[int(wanted)])
-    return read_checkpoint(Path(wanted))
+    rows, snapshots = rows_of(folder / METRICS_TABLE), len(list_snapshots(folder))
+    # a run writes its first row and snapshot before its first checkpoint
+    if rows > 1 or snapshots > 1:
+        raise InputError(
+            f"{folder} holds results ({snapshots} snapshots, {rows} rows of {METRICS_TABLE}) and "
+            "no whole checkpoint to go on from; choose another folder with --out, or start again "
+            "with --overwrite"
+        )
+    return None
 
 
 def at_time(folder: Path, time: float) -> Checkpoint:
@@ -133,17 +187,21 @@ def at_time(folder: Path, time: float) -> Checkpoint:
     Raises:
         InputError: there is none of that time.
     """
-    times = []
-    for path in list_checkpoints(folder):
-        checkpoint = read_checkpoint(path)
-        if abs(checkpoint.time - time) <= 1e-6 * max(time, 1.0):
-            return checkpoint
-        times.append(f"{checkpoint.time:g}")
-    known = ", ".join(times) or "none"
+    times = {path: time_of(path) for path in list_checkpoints(folder)}
+    for path, found in times.items():
+        if found is not None and abs(found - time) <= 1e-6 * max(time, 1.0):
+            return read_checkpoint(path)
+    known = ", ".join(f"{found:g}" for found in times.values() if found is not None) or "none"
     raise InputError(
         f"{folder} holds no checkpoint of day {time:g}; there are those of days {known} "
         "(output.keep_every = 1 keeps all of them)"
     )
+
+
+def branch_time(checkpoint: Checkpoint) -> float | None:
+    """When the run of a checkpoint branched off from its parent [day]; None if it did not."""
+    told = checkpoint.provenance.get(PARENT_TIME)
+    return None if told is None else float(told.removesuffix("day"))
 
 
 def parent_config(config: RunConfig, checkpoint: Checkpoint) -> RunConfig:
@@ -185,17 +243,6 @@ def _until(time: float, config: RunConfig) -> RunConfig:
         if each.times[0] < time
     )
     return replace(config, therapies=tuple(given))
-
-
-def _simulation(config: RunConfig, checkpoint: Checkpoint) -> Simulation:
-    state = State(**_arrays(checkpoint.state))
-    clock = dict(checkpoint.clock)
-    bone = clock.pop("bone")
-    pace = Pace(**{f.name: _typed(f.name, clock[f.name]) for f in dataclasses.fields(Pace)})
-    fraction = np.asarray(checkpoint.state["bone_volume_fraction"], np.float64)
-    geometry = Geometry(checkpoint.grid, fraction, (), ())
-    start = Start(state, Healthy(**_arrays(checkpoint.healthy)), pace, bone)
-    return Simulation(config, geometry, start)
 
 
 def _typed(name: str, value: float) -> Any:

@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from jax.errors import JaxRuntimeError
 
@@ -14,6 +15,10 @@ from tissue.model.observables import METRICS
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import resolved_toml
 from tissue.simulation.folder import (
+    LEDGER_TABLE,
+    METRICS_TABLE,
+    RUN_FILE,
+    RUN_LOG,
     clear_folder,
     prepare_folder,
     refuse_links,
@@ -24,6 +29,7 @@ from tissue.simulation.folder import (
 from tissue.simulation.ledger import LEDGER
 from tissue.simulation.log import RunLog
 from tissue.simulation.output import Output, Write
+from tissue.simulation.pace import same_time
 from tissue.simulation.plan import plan
 from tissue.simulation.provenance import (
     branched_start,
@@ -33,17 +39,21 @@ from tissue.simulation.provenance import (
     tell_changes,
 )
 from tissue.simulation.requests import Requests
-from tissue.simulation.resume import branched, find, resumed
+from tissue.simulation.resume import branched, continued, find, resumed
 from tissue.simulation.simulation import Record, Simulation, load_geometry
+from tissue.simulation.superseded import set_aside
 from tissue.storage.checkpoint import Checkpoint
-from tissue.storage.index import write_indices
+from tissue.storage.index import indices_are_current, write_indices
 from tissue.storage.lock import locked
 from tissue.storage.publish import publish
 from tissue.storage.results import Run, open_run
-from tissue.storage.tables import Table
+from tissue.storage.tables import Foundation, Table, rows_kept
 from tissue.storage.writer import Writer
 
 log = logging.getLogger(__name__)
+
+COLUMNS = {METRICS_TABLE: METRICS, LEDGER_TABLE: LEDGER}
+"""Of the tables that have a row for each step."""
 
 GREY_LIMIT = 0.2
 
@@ -61,6 +71,7 @@ def run(
     resume: str | None = None,
     parent: Checkpoint | None = None,
     measure: Callable[[Path], object] | None = None,
+    requests: Requests | None = None,
 ) -> Run:
     """Runs a simulation to its end and writes snapshots, tables and checkpoints as it goes.
 
@@ -70,10 +81,12 @@ def run(
         overwrite: replace a run that is there.
         geometry: bone to use instead of the one the run names.
         watch: called after every step.
-        resume: go on with the run that is there: "latest", the number of a step, or the path of a
-            checkpoint.
+        resume: go on with the run that is there: "latest", a time such as "7 day", or the path of
+            a checkpoint. With "latest" a run that has not begun starts, and of one that is finished
+            what is missing is written.
         parent: checkpoint of another run to branch off from.
         measure: called with the folder after each snapshot while the next steps run.
+        requests: signals that are obeyed already; by default they are while this runs.
 
     Raises:
         InputError: the folder or the bone cannot be used; an earlier run there is untouched.
@@ -81,29 +94,37 @@ def run(
         RunStopped: a signal asked it to stop; it can be resumed.
     """
     folder = Path(folder)
-    prepare_folder(folder, overwrite or resume is not None)
-    # a warning about the lock belongs into the log
-    with RunLog() as kept, locked(folder), _told_if_memory_is_short():
-        simulation, start = _begun(config, folder, geometry, resume, parent)
-        origin = provenance(simulation.config, folder, start)
-        try:
-            if resume:
-                remove_unfinished(folder)
-            else:
-                clear_folder(folder)
-            kept.write_to(folder / "run.log", going_on=resume is not None)
-            output = Output(folder, simulation, origin, measure)
-            _fill(folder, simulation, output, watch, going_on=resume is not None)
-        except RunError as error:
-            raise RunError(f"{error}; {what_is_whole(folder)}") from None
-        except _OfWatcher as watched:
-            raise watched.error from None
-        except OSError as error:
-            raise RunError(
-                f"stopped after step {simulation.step}: {folder} cannot be written to "
-                f"({error.strerror or error}); {what_is_whole(folder)}"
-            ) from None
+    with nullcontext(requests) if requests else Requests() as obeyed:
+        prepare_folder(folder, overwrite or resume is not None)
+        # a warning about the lock belongs into the log
+        with RunLog() as kept, locked(folder), _told_if_memory_is_short():
+            with obeyed.at_once("before the first step: nothing was written"):
+                begun = _begun(config, folder, geometry, resume, parent)
+                if begun.simulation:
+                    config = begun.simulation.config
+                    origin = provenance(config, folder, begun.start)
+            with _told_if_folder_fails(folder, begun.simulation):
+                _clear(folder, begun.source)
+                kept.write_to(folder / RUN_LOG, going_on=begun.source is not None)
+                if begun.simulation:
+                    _fill(folder, begun, origin, obeyed, watch, measure)
+                else:
+                    _complete(folder, config, measure)
     return open_run(folder)
+
+
+class _Begun(NamedTuple):
+    """A run that is about to go on.
+
+    Attributes:
+        simulation: to go on with; None where all steps are done.
+        start: what its provenance tells of the start.
+        source: checkpoint that it goes on from; None for a run that begins, or branches off.
+    """
+
+    simulation: Simulation | None
+    start: dict[str, str]
+    source: Checkpoint | None = None
 
 
 class _OfWatcher(Exception):
@@ -112,6 +133,23 @@ class _OfWatcher(Exception):
     def __init__(self, error: OSError) -> None:
         super().__init__()
         self.error = error
+
+
+@contextmanager
+def _told_if_folder_fails(folder: Path, simulation: Simulation | None) -> Iterator[None]:
+    """Tells of an error while a run writes what it leaves."""
+    try:
+        yield
+    except RunError as error:
+        raise RunError(f"{error}; {what_is_whole(folder)}") from None
+    except _OfWatcher as watched:
+        raise watched.error from None
+    except OSError as error:
+        when = f" after step {simulation.step}" if simulation else ""
+        raise RunError(
+            f"stopped{when}: {folder} cannot be written to "
+            f"({error.strerror or error}); {what_is_whole(folder)}"
+        ) from None
 
 
 @contextmanager
@@ -132,25 +170,51 @@ def _begun(
     geometry: Geometry | None,
     resume: str | None,
     parent: Checkpoint | None,
-) -> tuple[Simulation, dict[str, str]]:
-    """The simulation to go on with, and what its provenance tells of the start."""
+) -> _Begun:
+    """Finds out where a run begins; nothing of an earlier one is changed."""
     if resume:
         refuse_links(folder)
         source = find(folder, resume)
-        simulation = resumed(config, source)
-        log.info(f"resumed at step {simulation.step}, day {simulation.time:g}")
-        tell_changes(config, source, branch=False)
-        return simulation, resumed_start(source)
+        if source:
+            return _going_on(config, folder, source)
+        log.info(f"{folder} holds nothing to go on with: the run starts")
+    spare_input(config, folder, parent)
     if parent:
         simulation = branched(config, parent)
         log.info(f"branched off from {parent.path} at day {simulation.time:g}")
         tell_changes(config, parent, branch=True)
         bone = simulation.geometry.bone_volume_fraction
-        return simulation, branched_start(config, bone, parent)
-    spare_input(config, folder)
+        return _Begun(simulation, branched_start(config, bone, parent))
     simulation = _set_up(config, geometry)
     bone = simulation.geometry.bone_volume_fraction
-    return simulation, fresh_start(config, bone, given=geometry is not None)
+    return _Begun(simulation, fresh_start(config, bone, given=geometry is not None))
+
+
+def _going_on(config: RunConfig, folder: Path, source: Checkpoint) -> _Begun:
+    config = continued(config, source)
+    for name, columns in COLUMNS.items():
+        rows_kept(folder / name, columns, _foundation(name, source))
+    start = resumed_start(source)
+    if same_time(source.time, config.duration):
+        log.info(f"the run is finished: {source.path} is of its end, day {source.time:g}")
+        return _Begun(None, start, source)
+    tell_changes(config, source, branch=False)
+    simulation = resumed(config, source)
+    log.info(f"resumed at step {simulation.step}, day {simulation.time:g}")
+    return _Begun(simulation, start, source)
+
+
+def _foundation(name: str, source: Checkpoint) -> Foundation:
+    return Foundation(source.time, source.rows.get(name), f"{source.path}")
+
+
+def _clear(folder: Path, source: Checkpoint | None) -> None:
+    """Takes out of the way of a run what is in its folder and not a part of it."""
+    if source is None:
+        clear_folder(folder)
+    else:
+        remove_unfinished(folder)
+        set_aside(folder, source.time)
 
 
 def _set_up(config: RunConfig, geometry: Geometry | None) -> Simulation:
@@ -165,29 +229,35 @@ def _set_up(config: RunConfig, geometry: Geometry | None) -> Simulation:
 
 def _fill(
     folder: Path,
-    simulation: Simulation,
-    output: Output,
+    begun: _Begun,
+    origin: Mapping[str, str],
+    requests: Requests,
     watch: Callable[[Record], None] | None,
-    *,
-    going_on: bool,
+    measure: Callable[[Path], object] | None,
 ) -> None:
+    simulation, source = begun.simulation, begun.source
+    assert simulation
     config = simulation.config
-    publish(folder / "run.toml", resolved_toml(config, folder).encode())
+    publish(folder / RUN_FILE, resolved_toml(config, folder).encode())
     due = set(config.snapshot_times)
-    resume_at = simulation.time if going_on else None
     with (
-        Requests(config.checkpoint_wall) as requests,
-        Table(folder / "metrics.csv", METRICS, resume_at=resume_at) as metrics,
-        Table(folder / "ledger.csv", LEDGER, resume_at=resume_at) as ledger,
+        _table(folder, METRICS_TABLE, source) as metrics,
+        _table(folder, LEDGER_TABLE, source) as ledger,
         Writer[Write](partial(_write, folder)) as writer,
     ):
-        if not going_on:
-            writer.put(output.snapshot)
+        output = Output(folder, simulation, origin, (metrics, ledger), measure)
+        if not source:
             if simulation.step == 0:  # a branch starts from what its parent has told already
                 metrics.append(simulation.start_metrics())
-        while not simulation.finished:
+            writer.put(output.snapshot)
+            writer.put(output.checkpoint)
+        saved, ready = simulation.step, False
+        while not (simulation.finished or requests.stop):
             try:
-                record = simulation.advance()
+                # all is compiled in the first step, which takes long and is soon repeated
+                with nullcontext() if ready else requests.at_once("in its first step"):
+                    record = simulation.advance()
+                ready = True
             except RunError:
                 writer.put(output.checkpoint)
                 if simulation.failed:
@@ -198,16 +268,19 @@ def _fill(
             writer.check()
             if simulation.time in due:
                 writer.put(output.snapshot)
-            if output.checkpoint_due() or requests.checkpoint_due():
+            for name in requests.news():
+                log.info(f"received {name} in step {simulation.step}")
+            if output.checkpoint_due(asked=requests.checkpoint_asked):
+                requests.checkpoint_asked = False
                 writer.put(output.checkpoint)
-                requests.checkpoint_made()
+                saved = simulation.step
             if watch:
                 try:
                     watch(record)
                 except OSError as error:
                     raise _OfWatcher(error) from error
-            if requests.stop and not simulation.finished:
-                break
+        if simulation.step != saved:  # asked to stop at the very end of the step
+            writer.put(output.checkpoint)
     _write(folder, partial(write_indices, folder))
     if not simulation.finished:
         assert requests.stop
@@ -217,6 +290,21 @@ def _fill(
         )
     _comment(simulation, record.metrics)
     log.info(f"finished: {simulation.step} steps, {simulation.time:g} days")
+
+
+def _table(folder: Path, name: str, source: Checkpoint | None) -> Table:
+    foundation = _foundation(name, source) if source else None
+    return Table(folder / name, COLUMNS[name], foundation=foundation)
+
+
+def _complete(folder: Path, config: RunConfig, measure: Callable[[Path], object] | None) -> None:
+    """Writes what a finished run lacks that was killed before its end."""
+    if not (folder / RUN_FILE).exists():
+        publish(folder / RUN_FILE, resolved_toml(config, folder).encode())
+    if measure:
+        _write(folder, partial(measure, folder))
+    if not indices_are_current(folder):
+        _write(folder, partial(write_indices, folder))
 
 
 def _write(folder: Path, write: Write) -> None:

@@ -18,6 +18,7 @@ from tissue.errors import InputError
 from tissue.geometry.grid import UPRIGHT, Grid
 from tissue.storage.frame import in_words, place_attributes
 from tissue.storage.publish import publish, publish_sealed
+from tissue.storage.reading import opened
 from tissue.storage.snapshot import (
     AXES,
     DEFAULT_FIELD,
@@ -79,6 +80,23 @@ def write_indices(folder: Path) -> tuple[Path, ...]:
     if len(whole) > 1:  # readers of VTK fail on a single time
         made.append(write_index(folder, whole))
     return tuple(made)
+
+
+def indices_are_current(folder: Path) -> bool:
+    """Whether all that shows the snapshots of a run as one is there, and tells of each of them."""
+    paths = list_snapshots(folder)
+    series, index = folder / SERIES, folder / INDEX
+    try:
+        listed = [each["name"] for each in json.loads(series.read_bytes())["files"]]
+        if listed != [path.name for path in paths] or not (folder / XDMF).is_file():
+            return False
+        if len(paths) == 1:
+            return not index.exists()
+        with opened(index, "damaged") as file:
+            times = np.asarray(file["time"])
+        return np.array_equal(times, [read_snapshot(path).time for path in paths])
+    except (OSError, ValueError, LookupError, TypeError, InputError):  # gone, or damaged
+        return False
 
 
 def write_series(folder: Path, snapshots: Sequence[Snapshot]) -> Path:

@@ -56,7 +56,7 @@ def publish(path: Path, *parts: bytes | memoryview) -> None:
         if isinstance(error, OSError) and error.errno:  # nobody knows the temporary name
             raise OSError(error.errno, error.strerror, f"{path}") from None
         raise
-    _keep_names(path.parent)
+    keep_names(path.parent)
 
 
 def publish_sealed(path: Path, content: bytes | memoryview) -> None:
@@ -106,10 +106,9 @@ def close_kept(file: IO[Any]) -> None:
     Raises:
         OSError: not all of it is.
     """
-    folder = Path(file.name).parent
     try:
         file.flush()
-        kept = _keep(file.fileno(), folder)
+        kept = keep(file)
     except BaseException:
         with suppress(OSError):
             file.close()
@@ -119,11 +118,24 @@ def close_kept(file: IO[Any]) -> None:
     except OSError as error:
         if not kept:  # nothing else has told whether it is there
             raise
+        folder = Path(file.name).parent
         _warn(f"a file in {folder} is on the disk but was not closed well ({error.strerror})")
 
 
+def keep(file: IO[Any]) -> bool:
+    """Waits until what was flushed to an open file is on the disk.
+
+    Returns:
+        Whether the file system can tell.
+
+    Raises:
+        OSError: not all of it is.
+    """
+    return _keep(file.fileno(), Path(file.name).parent)
+
+
 def _keep(handle: int, folder: Path) -> bool:
-    """Waits until an open file is on the disk; whether the file system can tell."""
+    """Waits until an open file or folder is on the disk; whether the file system can tell."""
     try:
         os.fsync(handle)
     except OSError as error:
@@ -134,7 +146,7 @@ def _keep(handle: int, folder: Path) -> bool:
     return True
 
 
-def _keep_names(folder: Path) -> None:
+def keep_names(folder: Path) -> None:
     """Waits until the names in a folder are on the disk."""
     try:
         handle = os.open(folder, os.O_RDONLY)

@@ -1,7 +1,9 @@
 """Tables of numbers as CSV: one row per time, readable while the run goes on."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,9 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tissue.errors import InputError
-from tissue.storage.publish import close_kept, open_own
+from tissue.storage.publish import close_kept, keep, open_own, refuse_link
 
 TRIFLE = 1e-8  # rounding of what is written, relative
+
+
+@dataclass(frozen=True)
+class Foundation:
+    """What a checkpoint tells of a table, whose rows up to its time it stands on.
+
+    Attributes:
+        time: of the checkpoint [day].
+        rows: number of rows; None for a checkpoint of version 0.1, which does not know.
+        name: of the checkpoint, for messages.
+    """
+
+    time: float
+    rows: int | None
+    name: str
 
 
 class Table:
@@ -23,39 +40,34 @@ class Table:
     Attributes:
         path: the file.
         columns: names of the columns, in order.
+        rows: number of rows.
     """
 
     def __init__(
-        self, path: Path, columns: Iterable[str], *, resume_at: float | None = None
+        self, path: Path, columns: Iterable[str], *, foundation: Foundation | None = None
     ) -> None:
         """Starts a table, or goes on with the one that is there.
 
         Args:
             path: the CSV file.
-            columns: names of the columns, in order.
-            resume_at: keep the rows of an existing file up to this value of the first column
-                instead of starting anew.
+            columns: names of the columns, in order; the first one is the time [day].
+            foundation: keep the rows that a checkpoint stands on instead of starting anew.
 
         Raises:
-            InputError: the file to go on with has other columns, or is a link.
+            InputError: the file to go on with is damaged, lacks rows or is a link.
         """
         self.path = Path(path)
         self.columns = tuple(columns)
-        going_on = resume_at is not None and self.path.exists()
-        old = _complete_lines(self.path) if going_on else []
         header = ",".join(self.columns)
-        if old and old[0] != header:
-            raise InputError(f"{self.path} has other columns than this run; move it away.")
-        self._file = open_own(self.path, "a" if old else "w", encoding="ascii", newline="\n")
-        if old:
-            assert resume_at is not None
-            last = resume_at + TRIFLE * max(abs(resume_at), 1.0)
-            old = [header, *(line for line in old[1:] if float(line.split(",")[0]) <= last)]
-            # a row cut short by a crash would glue itself to the next one
-            self._file.truncate(sum(len(line) + 1 for line in old))
+        kept = rows_kept(self.path, self.columns, foundation) if foundation else []
+        self._file = open_own(self.path, "a" if kept else "w", encoding="ascii", newline="\n")
+        if kept:
+            # later rows, and one cut short by a crash, which would glue itself to the next
+            self._file.truncate(sum(len(line) + 1 for line in (header, *kept)))
         else:
             self._file.write(header + "\n")
         self._file.flush()
+        self.rows = len(kept)
 
     def append(self, row: Mapping[str, float]) -> None:
         """Writes one row and flushes it.
@@ -71,6 +83,16 @@ class Table:
             raise ValueError(f"row and columns differ in {differing}")
         self._file.write(",".join(f"{float(row[name]):.9g}" for name in self.columns) + "\n")
         self._file.flush()
+        self.rows += 1
+
+    def keep(self) -> None:
+        """Waits until the rows are on the disk; may be called by another thread.
+
+        Raises:
+            OSError: they are not.
+        """
+        if not self._file.closed:
+            keep(self._file)
 
     def close(self) -> None:
         """Closes the file once its rows are on the disk.
@@ -95,6 +117,63 @@ class Table:
         else:  # what ended the block is to be told, not what came of it
             with suppress(OSError):
                 self.close()
+
+
+def rows_kept(path: Path, columns: Sequence[str], foundation: Foundation) -> list[str]:
+    """The lines of a table that a checkpoint stands on, proved to be whole.
+
+    Args:
+        path: the CSV file.
+        columns: names of the columns, in order; the first one is the time [day].
+        foundation: what the checkpoint tells of it.
+
+    Raises:
+        InputError: rows are missing or damaged, or it is a link; the message names the remedy.
+    """
+    refuse_link(path)
+    lines = _complete_lines(path) if path.exists() else []
+    header = ",".join(columns)
+    if lines and lines[0] != header:
+        raise InputError(
+            f"{path} has other columns than this run, or a damaged first line; {_REMEDY}"
+        )
+    last = foundation.time + TRIFLE * max(abs(foundation.time), 1.0)
+    kept, before = [], -math.inf
+    for number, line in enumerate(lines[1:], start=2):
+        time = _time_of(line, len(columns))
+        if time is None or not time > before:
+            raise InputError(f"{path} is damaged in line {number}; {_REMEDY}")
+        if time > last:
+            break
+        kept.append(line)
+        before = time
+    if foundation.rows is None:
+        # rows come before their checkpoint, and the last one is of its time
+        whole = foundation.time == 0 or before >= foundation.time - (last - foundation.time)
+        count = "all"
+    else:
+        whole, count = len(kept) == foundation.rows, f"the {foundation.rows}"
+    if not whole:
+        raise InputError(
+            f"{path} holds {len(kept)} and not {count} rows that {foundation.name} stands on; "
+            f"{_REMEDY}"
+        )
+    return kept
+
+
+_REMEDY = (
+    "put the file back from a copy, go on from an earlier checkpoint (--resume TIME), or start "
+    "again with --overwrite"
+)
+
+
+def _time_of(line: str, columns: int) -> float | None:
+    """The time of a whole row of numbers [day]; None for anything else."""
+    try:
+        numbers = [float(cell) for cell in line.split(",")]
+    except ValueError:
+        return None
+    return numbers[0] if len(numbers) == columns else None
 
 
 def read_table(path: Path) -> dict[str, NDArray[np.float64]]:
@@ -122,6 +201,11 @@ def read_table(path: Path) -> dict[str, NDArray[np.float64]]:
     except ValueError as error:
         raise InputError(f"{path} is not a table of numbers ({error}).") from error
     return {name: values[:, column] for column, name in enumerate(names)}
+
+
+def rows_of(path: Path) -> int:
+    """Number of complete rows of a table; 0 where there is none."""
+    return max(len(_complete_lines(path)) - 1, 0) if path.is_file() else 0
 
 
 def _complete_lines(path: Path) -> list[str]:

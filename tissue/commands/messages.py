@@ -1,0 +1,267 @@
+"""Messages of a run: a progress bar or lines on standard error, or JSON on standard output."""
+
+import json
+import logging
+import math
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from tissue.errors import RunStopped
+
+if TYPE_CHECKING:
+    from tissue.scenario.config import RunConfig
+    from tissue.simulation.simulation import Record
+    from tissue.storage.results import Run
+
+log = logging.getLogger(__name__)
+
+STYLES = ("lines", "json")
+"""What `--progress` may name; without it there is a bar on a terminal, and lines elsewhere."""
+
+
+def messages(config: "RunConfig", style: str | None, quiet: bool) -> "Lines":
+    """Makes the handler of the messages of a run, for use as a context manager.
+
+    Args:
+        config: the run.
+        style: one of `STYLES`, or None for what suits standard error.
+        quiet: show nothing but errors.
+    """
+    if quiet:
+        return Quiet()
+    if style == "json":
+        return Json()
+    if style is None and sys.stderr.isatty():
+        return Bar(config)
+    return Lines()
+
+
+class Lines(logging.Handler):
+    """A line for each message on standard error; those on progress start with their time.
+
+    A stream that is gone is told to run.log, between two steps and not at once: what writes to the
+    stream may hold a lock that a message would wait for.
+    """
+
+    def __init__(self, level: int = logging.INFO) -> None:
+        """Shows messages of a level and above."""
+        super().__init__(level)
+        self._told = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes a message."""
+        from tissue.simulation.log import iso_time
+
+        start = f"{iso_time(record.created)} " if _numbers(record) else ""
+        print(f"{start}{_text(record)}", file=sys.stderr, flush=True)
+
+    def step(self, record: "Record") -> None:
+        """Takes notice of a coupling step."""
+        lost = self.lost()
+        if lost and not self._told:
+            self._told = True
+            log.warning(f"{lost}: the run goes on without it")
+
+    def lost(self) -> str | None:
+        """Why messages cannot be written any more, if they cannot."""
+        reason = getattr(sys.stderr, "lost", None)
+        return f"the screen cannot be written to ({reason})" if reason else None
+
+    def finished(self, done: "Run", picture: Path) -> None:
+        """Prints what came out of a run."""
+        try:
+            print(f"\n{_change(done)}")
+            print(f"{len(done.snapshots)} snapshots, metrics.csv and ledger.csv in {done.folder}")
+            print(f"picture: {picture}")
+            sys.stdout.flush()
+        except OSError as error:  # what was asked for is in the folder
+            log.warning(
+                "the run is finished and whole, but its result cannot be printed "
+                f"({error.strerror or error})"
+            )
+
+    def __enter__(self) -> Self:
+        logger = logging.getLogger("tissue")
+        logger.setLevel(logging.INFO)
+        logger.handlers = [self]
+        logger.propagate = False
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leaves the handler where it is: what is told last comes after the run."""
+
+
+class Quiet(Lines):
+    """Nothing but errors."""
+
+    def __init__(self) -> None:
+        """Shows errors."""
+        super().__init__(logging.ERROR)
+
+    def finished(self, done: "Run", picture: Path) -> None:
+        """Prints nothing."""
+
+
+class Bar(Lines):
+    """A progress bar with simulated time and BV/TV on standard error, and messages above it.
+
+    Lines on progress are left to run.log. Until the first step the bar says what the run waits for.
+    """
+
+    def __init__(self, config: "RunConfig") -> None:
+        """Draws the bar."""
+        super().__init__()
+        from tqdm import tqdm
+
+        self._bar = tqdm(
+            total=round(config.duration, 6),
+            unit="day",
+            postfix="starting",
+            bar_format="{percentage:3.0f}% |{bar}| day {n:.1f}/{total:g} "
+            "[{elapsed}<{remaining}{postfix}]",
+        )
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes a message above the bar, or into it what the run waits for."""
+        from tqdm import tqdm
+
+        numbers = _numbers(record)
+        if not numbers:
+            tqdm.write(_text(record), file=sys.stderr)
+        elif numbers["event"] == "waiting":
+            self._bar.initial = self._bar.n = numbers["day"]  # a resumed run is that far already
+            self._bar.set_postfix_str(record.getMessage().partition(";")[0])
+
+    def step(self, record: "Record") -> None:
+        """Moves the bar."""
+        self._bar.set_postfix_str(
+            f"BV/TV {record.metrics['bv_tv']:.4f} "
+            f"({record.metrics['bv_tv_change_percent']:+.2f} %)",
+            refresh=False,
+        )
+        self._bar.update(record.metrics["time_day"] - self._bar.n)
+        super().step(record)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leaves the bar as it stands."""
+        self._bar.close()
+
+
+class Json(Lines):
+    """A JSON object a line on standard output, for programs; nothing else is printed there.
+
+    Every object has
+
+    | key | meaning |
+    |---|---|
+    | event | what is told, see below |
+    | time | ISO 8601 with the offset from UTC |
+    | text | the same in words, as in run.log |
+
+    The events message, warning and error have no more. Those on progress (waiting, first_step,
+    progress, snapshot, checkpoint) have all the keys of `tissue.simulation.progress.Progress`, null
+    where something is not known. At the end there is one of
+
+    - finished, with folder, file (the picture), snapshots (their number), day, days, and bv_tv,
+      bv_tv_start and bv_tv_change_percent as in metrics.csv;
+    - stopped: a signal asked for it, and `--resume` goes on;
+    - failed: the text says why. The same text is on standard error.
+    """
+
+    def __init__(self) -> None:
+        """Writes to what is standard output then."""
+        super().__init__()
+        self._lost: str | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes a message."""
+        level = record.levelname.lower()
+        event = {"event": "message" if record.levelno < logging.WARNING else level}
+        self._write(record.created, record.getMessage(), event | _numbers(record))
+
+    def lost(self) -> str | None:
+        """Why events cannot be written any more, if they cannot."""
+        return self._lost
+
+    def finished(self, done: "Run", picture: Path) -> None:
+        """Writes what came out of a run."""
+        first, last = ({name: row[i] for name, row in done.metrics.items()} for i in (0, -1))
+        self._now(
+            "finished",
+            _change(done),
+            folder=str(done.folder),
+            file=str(picture),
+            snapshots=len(done.snapshots),
+            day=last["time_day"],
+            days=last["time_day"],
+            bv_tv=last["bv_tv"],
+            bv_tv_start=first["bv_tv"],
+            bv_tv_change_percent=last["bv_tv_change_percent"],
+        )
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Tells why a run ended early."""
+        if error is not None:
+            event = "stopped" if isinstance(error, RunStopped) else "failed"
+            self._now(event, f"{error}" or type(error).__name__)
+
+    def _now(self, event: str, text: str, **more: Any) -> None:
+        self._write(time.time(), text, {"event": event, **more})
+
+    def _write(self, seconds: float, text: str, told: dict[str, Any]) -> None:
+        from tissue.simulation.log import iso_time
+
+        event = {"event": told["event"], "time": iso_time(seconds), "text": text, **told}
+        numbers = {name: _plain(value) for name, value in event.items()}
+        self.acquire()  # the end is told by no log record
+        try:
+            print(json.dumps(numbers), flush=True)
+        except (OSError, ValueError) as error:  # ValueError: closed by Python code
+            if self._lost is None:
+                reason = getattr(error, "strerror", None) or f"{error}"
+                self._lost = f"standard output cannot be written to ({reason})"
+                print(f"warning: {self._lost}", file=sys.stderr)
+        finally:
+            self.release()
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON knows it: no types of NumPy, and no infinity."""
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return value
+
+
+def _numbers(record: logging.LogRecord) -> dict[str, Any]:
+    """What a message on progress tells in numbers; nothing in others."""
+    return getattr(record, "progress", {})
+
+
+def _text(record: logging.LogRecord) -> str:
+    """A message as it is; warnings and worse say so."""
+    text = record.getMessage()
+    return text if record.levelno < logging.WARNING else f"{record.levelname.lower()}: {text}"
+
+
+def _change(done: "Run") -> str:
+    start, end = done.metrics["bv_tv"][0], done.metrics["bv_tv"][-1]
+    change, days = done.metrics["bv_tv_change_percent"][-1], done.metrics["time_day"][-1]
+    return f"BV/TV {start:.4f} -> {end:.4f} ({change:+.2f} %) in {days:g} days"

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tissue.errors import InputError
+from tissue.geometry.extent import chosen_voxel_size
 from tissue.geometry.grid import Axes, Frame, Grid
 from tissue.geometry.image import VoxelSize
 from tissue.geometry.images import read_image
@@ -15,7 +16,7 @@ from tissue.geometry.masks import Scan, marked_part, read_mask
 from tissue.geometry.place import Lattice, nearest_of
 from tissue.geometry.preparation import cleaned, partial_volumes, warn_if_thin
 from tissue.geometry.resample import block_means, choose_sampling
-from tissue.geometry.segment import Segmentation, chosen_voxel_size, segment
+from tissue.geometry.segment import Segmentation, segment
 from tissue.geometry.settings import ImageSettings
 
 

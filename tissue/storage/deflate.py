@@ -45,6 +45,13 @@ def write_dataset(
     return dataset
 
 
+def compressed_size(values: ArrayLike, kind: DTypeLike = np.float32) -> int:
+    """Bytes that `write_dataset` would take for an array [z, y, x]."""
+    array = np.asarray(values)
+    parts = _parts(array, chunk_shape(array.shape), kind)
+    return sum(len(compress(shuffle(part))) for _, part in parts)
+
+
 def chunk_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     """The chunk of a dataset [z, y, x]."""
     return tuple(min(limit, count) for limit, count in zip(_CHUNK, shape, strict=True))

@@ -1,0 +1,245 @@
+"""What a run will write: how many files, and how large they become.
+
+How well fields compress depends on how much surface the bone has and how fine its voxels are. So
+stand-ins of the fields are made from a part of the bone, without any simulation, and compressed as
+a run would.
+"""
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise, product
+from typing import NamedTuple
+
+import numpy as np
+from scipy import fft, ndimage
+
+from tissue.scenario.config import RunConfig
+from tissue.storage.checkpoint import KEPT
+from tissue.storage.deflate import compressed_size
+
+PART = 64
+"""Edge of the part of a bone that is compressed [voxels]: 0.2 s."""
+
+MOVED = (0.2, 0.13, 0.0)
+"""Way by which a surface moves until its voxels are no longer alike [voxels]. Bone so moved takes
+as much as that of a run after days of disease, within 5 % at 10 and 20 um a voxel."""
+
+SURFACE_MOVED = (0.2, 0.0, 0.0)
+"""The same for fields that live on the surface: within 10 % at 3 to 20 um."""
+
+SPREAD = 0.75
+"""Length over which a solute spreads out of its source, over that of free diffusion and decay, as
+bone is in its way: RANKL and OPG then take what they do in a run, within 15 % at 3 to 20 um."""
+
+KEPT_BITS, MANTISSA = 12, 23
+"""Bits of the mantissa of a float32 that snapshots keep of all fields but the bone, of all."""
+
+PRECURSORS = 1.2
+"""Of the precursors of both cells in a snapshot [B a voxel]: 1.1 to 1.4 at 10 and 20 um, 0.9 to 1.0
+at 3 um."""
+
+ON_SURFACE = ("osteoclasts", "osteoblasts")
+SOLUTES = {"rankl": ("D_R", "k_R"), "opg": ("D_O", "k_O"), "il1": ("D_I", "k_I")} | {
+    "tnf": ("D_T", "k_T")
+}
+"""Diffusivity and decay of each solute."""
+
+FARTHEST = 1e6
+"""Voxels over which a solute that never decays is taken to spread."""
+
+STATE_FIELDS = 11
+"""Fields besides the bone that vary from voxel to voxel in every checkpoint: RANKL, OPG, both
+precursors and cells, coupling store and endosteal supply; of health the precursors of osteoclasts,
+occupancy and drive."""
+
+ROUNDING = {"float32": 0.3, "float64": 3.4}
+"""Of a solute that is everywhere the same but for rounding, in a checkpoint [B a voxel]."""
+
+SNAPSHOT_FRAME, FIELD_FRAME, CHECKPOINT_FRAME = 26_000, 6_000, 90_000
+"""Of a snapshot without its arrays, of each of its fields, of a checkpoint without its arrays [B];
+the names of things, which HDF5 gives room to grow."""
+
+INDEX, INDEX_STEP, INDEX_FIELD = 38_000, 500, 330
+"""Of run.hdf and run.xmf [B], for each snapshot and for each field of one."""
+
+ROW = 800
+"""Of one step in metrics.csv and ledger.csv [B]."""
+
+OTHER = 420_000
+"""Of run.toml, run.log and the picture of a finished run [B]."""
+
+
+class Written(NamedTuple):
+    """What lies in the folder of a run when it is finished.
+
+    Attributes:
+        snapshots: their number.
+        checkpoints: their number, those that are kept for good and the newest ones.
+        kept: number of those that are kept for good.
+        snapshot_bytes, checkpoint_bytes: of all of them.
+        bytes: of everything.
+        most: largest sum of all at any time, while a checkpoint is written and no old one removed.
+    """
+
+    snapshots: int
+    checkpoints: int
+    kept: int
+    snapshot_bytes: int
+    checkpoint_bytes: int
+    bytes: int
+    most: int
+
+
+def written(
+    config: RunConfig, bone: np.ndarray, voxels: int, spacing: float, steps: int
+) -> Written:
+    """Foretells what a run leaves on disk.
+
+    Args:
+        config: the run.
+        bone: share of bone in each voxel [z, y, x], or in a typical part of it.
+        voxels: of the whole grid.
+        spacing: edge of a voxel [um].
+        steps: coupling steps that the run will take.
+    """
+    part = typical(bone)
+    first, later = (_snapshot(config, part, spacing, moved) for moved in (False, True))
+    snapshots = len(config.snapshot_times)
+    frame = SNAPSHOT_FRAME + FIELD_FRAME * len(shown(config))
+    of_snapshots = (first + (snapshots - 1) * later) * voxels + snapshots * frame
+    checkpoints, kept = checkpoints_left(config, steps)
+    each = _checkpoint(config, part, spacing) * voxels + CHECKPOINT_FRAME
+    index = INDEX + snapshots * (INDEX_STEP + INDEX_FIELD * len(shown(config)))
+    every = of_snapshots + checkpoints * each + index + steps * ROW + OTHER
+    return Written(
+        snapshots,
+        checkpoints,
+        kept,
+        round(of_snapshots),
+        round(checkpoints * each),
+        round(every),
+        round(every + each),
+    )
+
+
+def shown(config: RunConfig) -> tuple[str, ...]:
+    """Names of the fields in a snapshot; the bone is always one of them."""
+    return tuple(sorted({"bone_volume_fraction", *config.fields}))
+
+
+def checkpoints_left(config: RunConfig, steps: int) -> tuple[int, int]:
+    """Number of checkpoints that a finished run leaves, and of those kept for good.
+
+    One is made of the start, one by the step that passes each multiple of the interval, and one of
+    the end. The newest ones stay in any case. Those asked for by wall time replace each other.
+
+    Args:
+        config: the run.
+        steps: coupling steps that it will take.
+    """
+    every = config.keep_every
+    made = [every > 0]  # whether each of the newest is kept for good
+    kept = int(every > 0)
+    for gap in pairwise(config.snapshot_times):
+        for new, of_them in _passed(config, gap, steps):
+            kept += of_them
+            made = [*made, *new][-KEPT:]
+    return kept + made.count(False), kept
+
+
+def _passed(
+    config: RunConfig, gap: tuple[float, float], steps: int
+) -> Iterator[tuple[list[bool], int]]:
+    """Checkpoints made between two snapshots: whether the newest are kept, and how many are."""
+    start, end = gap
+    interval, every = config.checkpoint_interval, config.keep_every
+    length = config.step or config.duration / steps
+    number = max(1, math.ceil((end - start) / length - 1e-9))
+    length = (end - start) / number
+    first, last = (math.floor(time / interval * (1 + 1e-9)) for time in gap)
+    at_end = last * interval > (end - length) * (1 + 1e-9)
+    if length <= interval:  # a step passes one multiple at most
+        counts = np.arange(max(first, last - KEPT) + 1, last + 1)
+        of_them = last // every - first // every if every else 0
+    else:
+        ends = start + length * np.arange(1, number + 1)
+        passed = np.floor(ends / interval * (1 + 1e-9)).astype(int)
+        counts = passed[np.diff(passed, prepend=first) > 0]
+        of_them = int(np.count_nonzero(counts % every == 0)) if every else 0
+    yield [bool(every and count % every == 0) for count in counts[-KEPT:]], of_them
+    if end == config.duration and not at_end:
+        yield [False], 0
+
+
+def typical(bone: np.ndarray) -> np.ndarray:
+    """A part of a bone with about as much surface a volume as the whole."""
+    if max(bone.shape) <= PART:
+        return bone
+    whole = _surface_share(bone)
+    starts = (range(0, max(n - PART, 0) + 1, PART) for n in bone.shape)
+    parts = (bone[tuple(slice(at, at + PART) for at in corner)] for corner in product(*starts))
+    return min(parts, key=lambda part: abs(_surface_share(part) - whole))
+
+
+def _surface_share(bone: np.ndarray) -> float:
+    return float(np.mean((bone > 0) & (bone < 1)))
+
+
+def _snapshot(config: RunConfig, bone: np.ndarray, spacing: float, moved: bool) -> float:
+    """Bytes a voxel of the arrays of a snapshot, of the start or after bone has moved."""
+    total = 0.0
+    for name in shown(config):
+        if name == "bone_volume_fraction":
+            total += _size(_moved(bone, MOVED) if moved else bone, "float32")
+        elif name in ON_SURFACE:
+            where = _moved(bone, SURFACE_MOVED) if moved else bone
+            total += _size(_rounded(_surface(where)), "float32")
+        elif name not in SOLUTES:
+            total += PRECURSORS
+        elif name in ("rankl", "opg") or config.disease.focal:
+            total += _size(_rounded(_solute(config, bone, spacing, name)), "float32")
+    return total
+
+
+def _checkpoint(config: RunConfig, bone: np.ndarray, spacing: float) -> float:
+    """Bytes a voxel of the arrays of a checkpoint."""
+    kind, disease = config.precision, config.disease
+    drugs = {therapy.drug for therapy in config.therapies}
+    fields = STATE_FIELDS
+    fields += "mechanostat" not in disease.knockout
+    fields += 2 * disease.focal
+    fields += "denosumab" in drugs  # osteoclasts wait
+    fields += "zoledronate" in drugs  # bound to the surface
+    uniform = 0 if disease.focal else 1 + (disease.tnf > 0)
+    smooth = _size(_solute(config, bone, spacing, "rankl"), kind)
+    return _size(_moved(bone, MOVED), kind) + fields * smooth + uniform * ROUNDING[kind]
+
+
+def _moved(bone: np.ndarray, way: tuple[float, float, float]) -> np.ndarray:
+    return np.asarray(ndimage.shift(bone, way, order=1, mode="nearest"))
+
+
+def _surface(bone: np.ndarray) -> np.ndarray:
+    """Something that varies along the surface and is zero elsewhere."""
+    return np.sqrt(sum(slope**2 for slope in np.gradient(bone)))
+
+
+def _solute(config: RunConfig, bone: np.ndarray, spacing: float, name: str) -> np.ndarray:
+    """What spreads from the surface and decays [arbitrary unit]."""
+    diffusivity, decay = (float(getattr(config.parameters, key)) for key in SOLUTES[name])
+    length = SPREAD * math.sqrt(diffusivity / decay) / spacing if decay else FARTHEST
+    angles = np.ix_(*(np.pi * np.arange(count) / count for count in bone.shape))
+    damping = 1 + min(length, FARTHEST) ** 2 * sum(angle**2 for angle in angles)
+    return np.asarray(fft.idctn(fft.dctn(_surface(bone)) / damping))
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """Values with the last bits of a float32 cleared, as snapshots keep them."""
+    bits = np.asarray(values, np.float32).view(np.int32)
+    lost = MANTISSA - KEPT_BITS
+    return ((bits + (1 << (lost - 1))) >> lost << lost).view(np.float32)
+
+
+def _size(values: np.ndarray, kind: str) -> float:
+    """Bytes a voxel of an array on disk."""
+    return compressed_size(values, kind) / values.size

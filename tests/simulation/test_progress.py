@@ -11,7 +11,6 @@ import jax
 import numpy as np
 import pytest
 
-from tissue.scenario.config import RunConfig, parse_run
 from tissue.simulation import progress
 from tissue.simulation.machine import device_memory, resident_memory
 from tissue.simulation.progress import Progress
@@ -63,14 +62,6 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(scope="module")
-def config() -> RunConfig:
-    """A hundred days."""
-    bone = {"shape": [8] * 3, "spacing": "10 um", "bv_tv": 0.3, "thickness": "30 um"}
-    tables = {"run": {"duration": "100 day"}, "geometry": {"synthetic": bone}, "disease": {}}
-    return parse_run(tables, Path(), "hundred")
-
-
 def record(day: float, length: float = 1.0) -> Record:
     metrics = {"time_day": day, "step_day": length, "bv_tv": 0.25, "bv_tv_change_percent": -day}
     return Record(metrics, {}, {})
@@ -99,12 +90,10 @@ def wait_for(lines: Lines, start: str) -> None:
         time.sleep(0.005)
 
 
-def test_a_file_is_told_with_the_numbers_of_its_own_step(
-    config: RunConfig, lines: Lines, clock: Clock
-) -> None:
+def test_a_file_is_told_with_the_numbers_of_its_own_step(lines: Lines, clock: Clock) -> None:
     """It is on the disk when the run is some steps further."""
-    told = Progress(config, clock)
-    told.begin(0.0, 0)
+    told = Progress(clock)
+    told.begin(0.0, 100.0, 0)
     walk(told, clock, 0, 9, 2.0)
     told.written("snapshot", SNAPSHOT, 7.0)
     assert lines.texts[-1].startswith(
@@ -126,9 +115,9 @@ def test_a_file_is_told_with_the_numbers_of_its_own_step(
     assert {key: numbers[key] for key in expected} == expected
 
 
-def test_a_resumed_run_tells_where_it_starts(config: RunConfig, lines: Lines, clock: Clock) -> None:
-    told = Progress(config, clock)
-    told.begin(40.0, 123)
+def test_a_resumed_run_tells_where_it_starts(lines: Lines, clock: Clock) -> None:
+    told = Progress(clock)
+    told.begin(40.0, 100.0, 123)
     told.written("checkpoint", CHECKPOINT, 40.0)
     told.written("checkpoint", CHECKPOINT, 39.0)
     clock.now += 90.0
@@ -145,11 +134,9 @@ def test_a_resumed_run_tells_where_it_starts(config: RunConfig, lines: Lines, cl
     assert lines.numbers[0]["bv_tv"] is None
 
 
-def test_the_time_left_follows_the_pace_of_the_last_minutes(
-    config: RunConfig, lines: Lines, clock: Clock
-) -> None:
-    told = Progress(config, clock)
-    told.begin(0.0, 0)
+def test_the_time_left_follows_the_pace_of_the_last_minutes(lines: Lines, clock: Clock) -> None:
+    told = Progress(clock)
+    told.begin(0.0, 100.0, 0)
     assert left(told, lines) is None
     walk(told, clock, 0, 2, 300.0)  # these wait for the compiler
     assert left(told, lines) is None
@@ -167,19 +154,19 @@ def test_the_time_left_follows_the_pace_of_the_last_minutes(
     assert left(told, lines) == 0.0
 
 
-def test_slow_steps_have_a_pace_too(config: RunConfig, lines: Lines, clock: Clock) -> None:
+def test_slow_steps_have_a_pace_too(lines: Lines, clock: Clock) -> None:
     """None of them is shorter than the window."""
-    told = Progress(config, clock)
-    told.begin(0.0, 0)
+    told = Progress(clock)
+    told.begin(0.0, 100.0, 0)
     walk(told, clock, 0, 2, 3600.0)
     walk(told, clock, 2, 10, 1800.0)
     assert left(told, lines) == pytest.approx(90 * 1800.0)
     assert "about 45 h left" in lines.texts[-1]
 
 
-def test_many_steps_take_no_memory(config: RunConfig, lines: Lines, clock: Clock) -> None:
-    told = Progress(config, clock)
-    told.begin(0.0, 0)
+def test_many_steps_take_no_memory(lines: Lines, clock: Clock) -> None:
+    told = Progress(clock)
+    told.begin(0.0, 100.0, 0)
     for number in range(1, 2 * progress.REMEMBERED):
         clock.now += 1e-3
         told.step(record(number * 1e-3), number)
@@ -187,15 +174,13 @@ def test_many_steps_take_no_memory(config: RunConfig, lines: Lines, clock: Clock
     assert left(told, lines) == pytest.approx(100 - 2e-3 * progress.REMEMBERED, abs=0.1)
 
 
-def test_a_long_silence_is_broken(
-    config: RunConfig, lines: Lines, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_silence_is_broken(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     """Set-up, compiling, steps that follow each other, and one that takes long."""
     monkeypatch.setattr(progress, "EVERY", 0.2)
-    with Progress(config) as told:
+    with Progress() as told:
         told.waiting("setting up the healthy tissue")
         wait_for(lines, "setting up the healthy tissue, for 0.")
-        told.begin(0.0, 0)
+        told.begin(0.0, 100.0, 0)
         wait_for(lines, "compiling the first step, for 0.")
         number = 0
         while not told_of(lines, "day "):
@@ -203,6 +188,8 @@ def test_a_long_silence_is_broken(
             told.step(record(float(number)), number)
             time.sleep(0.01)
         wait_for(lines, "the next step has taken 0.")
+        told.finishing()
+        wait_for(lines, "writing the last files, for 0.")
     first, *_, last = (each for each in lines.numbers if each["event"] != "waiting")
     assert (first["event"], first["step"]) == ("first_step", 1)
     assert (last["event"], last["step"], last["day"]) == ("progress", number, float(number))
@@ -214,19 +201,21 @@ def test_a_long_silence_is_broken(
 
 
 def test_no_line_a_minute_where_files_tell_enough(
-    config: RunConfig, lines: Lines, monkeypatch: pytest.MonkeyPatch
+    lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "EVERY", 1.5)
-    with Progress(config) as told:
+    with Progress() as told:
+        told.begin(0.0, 100.0, 0)
         for _ in range(8):
             time.sleep(0.25)
             told.written("checkpoint", CHECKPOINT, 0.0)
-    assert {each["event"] for each in lines.numbers} == {"checkpoint"}
+    assert not told_of(lines, "compiling the first step, for")
+    assert {each["event"] for each in lines.numbers} == {"waiting", "checkpoint"}
 
 
-def test_files_are_told_from_another_thread(config: RunConfig, lines: Lines, clock: Clock) -> None:
-    told = Progress(config, clock)
-    told.begin(0.0, 0)
+def test_files_are_told_from_another_thread(lines: Lines, clock: Clock) -> None:
+    told = Progress(clock)
+    told.begin(0.0, 100.0, 0)
 
     def write() -> None:
         for _ in range(300):
@@ -250,14 +239,14 @@ def test_memory_is_what_the_process_takes() -> None:
 
 
 def test_where_the_system_tells_no_memory_none_is_told(
-    config: RunConfig, lines: Lines, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    lines: Lines, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_file(path: Path, **_: str) -> str:
         raise FileNotFoundError(path)
 
     monkeypatch.setattr(Path, "read_text", no_file)
-    Progress(config, clock).waiting("reading the bone")
-    assert lines.texts == ["reading the bone; day 0 of 100"]
+    Progress(clock).waiting("reading the bone")
+    assert lines.texts == ["reading the bone"]
     assert lines.numbers[0]["host_memory_bytes"] is None
 
 
@@ -265,7 +254,6 @@ def test_where_the_system_tells_no_memory_none_is_told(
     ("stats", "memory"), [(None, None), ({"bytes_in_use": 3_400_000_000, "more": 1}, 3_400_000_000)]
 )
 def test_memory_of_the_device_where_it_has_its_own(
-    config: RunConfig,
     lines: Lines,
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
@@ -278,10 +266,10 @@ def test_memory_of_the_device_where_it_has_its_own(
 
     monkeypatch.setattr(jax, "devices", lambda: [Device()])
     assert device_memory() == memory
-    told = Progress(config, clock)
+    told = Progress(clock)
     told.waiting("reading the bone")
     assert lines.numbers[-1]["device_memory_bytes"] is None, "the backend is not started for it"
-    told.begin(0.0, 0)
+    told.begin(0.0, 100.0, 0)
     assert lines.numbers[-1]["device_memory_bytes"] == memory
     assert ("device memory 3.4 GB" in lines.texts[-1]) == (memory is not None)
 

@@ -137,7 +137,8 @@ class Bar(Lines):
         if not numbers:
             tqdm.write(_text(record), file=sys.stderr)
         elif numbers["event"] == "waiting":
-            self._bar.initial = self._bar.n = numbers["day"]  # a resumed run is that far already
+            # a resumed run is that far already
+            self._bar.initial = self._bar.n = numbers["day"] or 0.0
             self._bar.set_postfix_str(record.getMessage().partition(";")[0])
 
     def step(self, record: "Record") -> None:

@@ -12,6 +12,7 @@ from jax import Array, lax
 
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import resolved_toml
+from tissue.simulation.progress import Progress
 from tissue.simulation.resume import held, held_fields
 from tissue.simulation.simulation import Simulation
 from tissue.storage.checkpoint import write_checkpoint
@@ -50,7 +51,8 @@ class Output:
         folder: Path,
         simulation: Simulation,
         origin: Mapping[str, str],
-        tables: Sequence[Table] = (),
+        tables: Sequence[Table],
+        progress: Progress,
         measure: Callable[[Path], object] | None = None,
     ) -> None:
         """Prepares output.
@@ -60,30 +62,32 @@ class Output:
             simulation: what is written of.
             origin: its provenance.
             tables: those that have a row for each step.
+            progress: is told of every file that is written.
             measure: called with the folder after each snapshot, in the background.
         """
         self._folder, self._simulation, self._origin = folder, simulation, origin
-        self._tables, self._measure = tables, measure
+        self._tables, self._progress, self._measure = tables, progress, measure
         self._config = resolved_toml(simulation.config)
         self._schedule = Schedule(simulation.config, simulation.time)
 
     def snapshot(self) -> Write:
         """To write what people look at."""
         simulation, folder, measure = self._simulation, self._folder, self._measure
+        progress, time = self._progress, simulation.time
         fields = rounded(simulation.fields())
         write = partial(
             write_snapshot,
             folder,
             grid=simulation.geometry.grid,
             step=simulation.step,
-            time=simulation.time,
+            time=time,
             fields=fields,
             provenance=self._origin,
             kept_bits=dict.fromkeys(fields.keys() - {EXACT}, KEPT_BITS),
         )
 
         def write_both() -> None:
-            write()
+            progress.written("snapshot", write(), time)
             write_series(folder, [read_snapshot(path) for path in list_snapshots(folder)])
             if measure:
                 measure(folder)
@@ -97,6 +101,7 @@ class Output:
     def checkpoint(self) -> Write:
         """To write what the rest of the run depends on, after the rows that it stands on."""
         self._schedule.made()
+        progress, time = self._progress, self._simulation.time
         write = partial(
             write_checkpoint,
             self._folder,
@@ -110,7 +115,7 @@ class Output:
         def write_after_rows() -> None:
             for table in self._tables:
                 table.keep()
-            write()
+            progress.written("checkpoint", write(), time)
 
         return write_after_rows
 

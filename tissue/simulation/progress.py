@@ -9,7 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
-from tissue.scenario.config import RunConfig
 from tissue.simulation.machine import device_memory, resident_memory
 from tissue.simulation.plan import duration, size
 from tissue.simulation.simulation import Record
@@ -39,7 +38,7 @@ class _Step(NamedTuple):
     """Where a run is: what is known after a step."""
 
     number: int | None
-    day: float
+    day: float | None
     wall: float  # s, on the clock of `Progress`
     length: float | None = None  # day
     bone: float | None = None
@@ -65,22 +64,21 @@ class Progress:
     | file | the snapshot or checkpoint |
     """
 
-    def __init__(self, config: RunConfig, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Prepares for a run.
 
         Args:
-            config: the run.
             clock: wall time [s].
         """
-        self._days, self._clock = config.duration, clock
+        self._clock = clock
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="tissue-progress", daemon=True)
         self._since = self._told = clock()
-        self._steps = deque([_Step(0, 0.0, self._since)], maxlen=REMEMBERED)
+        self._steps: deque[_Step] = deque(maxlen=REMEMBERED)
         self._counted = 0
-        self._waits_for: str | None = "the start"
-        self._has_device = False
+        self._days: float | None = None
+        self._waits_for: str | None = "starting"
 
     def waiting(self, what: str) -> None:
         """Tells that a phase begins in which nothing is heard of the run.
@@ -90,20 +88,19 @@ class Progress:
         """
         with self._lock:
             self._waits_for, self._since = what, self._clock()
-            last = self._steps[-1]
-        self._tell("waiting", last, what)
+        self._tell("waiting", self._last(), what)
 
-    def begin(self, day: float, number: int) -> None:
+    def begin(self, day: float, days: float, number: int) -> None:
         """Tells where the steps start from; the first of them has to be compiled.
 
         Args:
             day: simulated time [day].
+            days: that of the whole run [day].
             number: of steps done before.
         """
         with self._lock:
-            self._steps.clear()
+            self._days = days
             self._steps.append(_Step(number, day, self._clock()))
-            self._has_device = True
         self.waiting("compiling the first step")
 
     def step(self, record: Record, number: int) -> None:
@@ -131,6 +128,11 @@ class Progress:
         if first:
             self._tell("first_step", done, f"first step done after {duration(taken)}")
 
+    def finishing(self) -> None:
+        """Takes notice that the steps are over and the last files are being written."""
+        with self._lock:
+            self._waits_for, self._since = "writing the last files", self._clock()
+
     def written(self, kind: Kind, path: Path, day: float) -> None:
         """Tells that a file is on the disk; may be called from any thread.
 
@@ -147,10 +149,11 @@ class Progress:
         """Tells how far the run is whenever nothing has been told for long."""
         pause = EVERY
         while not self._over.wait(pause):
+            last = self._last()
             with self._lock:
                 now = self._clock()
                 pause = self._told + EVERY - now
-                last, waits_for, spent = self._steps[-1], self._waits_for, now - self._since
+                waits_for, spent = self._waits_for, now - self._since
             if pause > 0:
                 continue
             pause = EVERY
@@ -161,10 +164,14 @@ class Progress:
             else:
                 self._tell("progress", last, f"the next step has taken {duration(spent)} so far")
 
+    def _last(self) -> _Step:
+        with self._lock:
+            return self._steps[-1] if self._steps else _Step(None, None, 0.0)
+
     def _tell(self, event: str, done: _Step, what: str = "", path: Path | None = None) -> None:
         with self._lock:
             self._told = self._clock()
-            left, has_device = self._seconds_left(self._told), self._has_device
+            left, started = self._seconds_left(self._told), self._days is not None
         told = {
             "event": event,
             "day": done.day,
@@ -176,18 +183,18 @@ class Progress:
             "seconds_left": left,
             "host_memory_bytes": resident_memory(),
             # asking would start the backend
-            "device_memory_bytes": device_memory() if has_device else None,
+            "device_memory_bytes": device_memory() if started else None,
             "file": None if path is None else str(path),
         }
-        parts = [what] if what else []
-        log.info("; ".join([*parts, _in_words(told)]), extra={"progress": told})
+        text = "; ".join(part for part in (what, _in_words(told)) if part)
+        log.info(text, extra={"progress": told})
 
     def _seconds_left(self, now: float) -> float | None:
         """Estimate of the wall time to the end [s], once there is a pace to tell it by."""
-        last = self._steps[-1]
         usable = min(self._counted - WARMING_STEPS, len(self._steps) - 1)
         if usable < LEAST_STEPS:
             return None
+        last = self._steps[-1]
         base = len(self._steps) - 1 - usable
         latest = len(self._steps) - 1 - LEAST_STEPS
         while base < latest and self._steps[base + 1].wall < now - WINDOW:
@@ -195,6 +202,9 @@ class Progress:
         start = self._steps[base]
         if last.wall <= start.wall:
             return None
+        assert self._days is not None
+        assert last.day is not None
+        assert start.day is not None
         pace = (last.day - start.day) / (last.wall - start.wall)
         return round(max((self._days - last.day) / pace - (now - last.wall), 0.0), 1)
 
@@ -213,7 +223,9 @@ class Progress:
 
 
 def _in_words(told: Mapping[str, Any]) -> str:
-    parts = [f"day {told['day']:g} of {told['days']:g}"]
+    parts = []
+    if told["day"] is not None:
+        parts.append(f"day {told['day']:g} of {told['days']:g}")
     if told["step_day"] is not None:
         parts.append(f"step {told['step']} of {told['step_day']:.3g} day")
         parts.append(f"BV/TV {told['bv_tv']:.4f} ({told['bv_tv_change_percent']:+.2f} %)")

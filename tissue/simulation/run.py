@@ -31,6 +31,7 @@ from tissue.simulation.log import RunLog
 from tissue.simulation.output import Output, Write
 from tissue.simulation.pace import same_time
 from tissue.simulation.plan import plan
+from tissue.simulation.progress import Progress
 from tissue.simulation.provenance import (
     branched_start,
     fresh_start,
@@ -97,9 +98,14 @@ def run(
     with nullcontext(requests) if requests else Requests() as obeyed:
         prepare_folder(folder, overwrite or resume is not None)
         # a warning about the lock belongs into the log
-        with RunLog() as kept, locked(folder), _told_if_memory_is_short():
+        with (
+            RunLog() as kept,
+            Progress() as progress,
+            locked(folder),
+            _told_if_memory_is_short(),
+        ):
             with obeyed.at_once("before the first step: nothing was written"):
-                begun = _begun(config, folder, geometry, resume, parent)
+                begun = _begun(config, folder, geometry, resume, parent, progress)
                 if begun.simulation:
                     config = begun.simulation.config
                     origin = provenance(config, folder, begun.start)
@@ -107,8 +113,9 @@ def run(
                 _clear(folder, begun.source)
                 kept.write_to(folder / RUN_LOG, going_on=begun.source is not None)
                 if begun.simulation:
-                    _fill(folder, begun, origin, obeyed, watch, measure)
+                    _fill(folder, begun, origin, obeyed, progress, watch, measure)
                 else:
+                    progress.finishing()
                     _complete(folder, config, measure)
     return open_run(folder)
 
@@ -170,27 +177,29 @@ def _begun(
     geometry: Geometry | None,
     resume: str | None,
     parent: Checkpoint | None,
+    progress: Progress,
 ) -> _Begun:
     """Finds out where a run begins; nothing of an earlier one is changed."""
     if resume:
         refuse_links(folder)
         source = find(folder, resume)
         if source:
-            return _going_on(config, folder, source)
+            return _going_on(config, folder, source, progress)
         log.info(f"{folder} holds nothing to go on with: the run starts")
     spare_input(config, folder, parent)
     if parent:
+        progress.waiting("reading the checkpoint")
         simulation = branched(config, parent)
         log.info(f"branched off from {parent.path} at day {simulation.time:g}")
         tell_changes(config, parent, branch=True)
         bone = simulation.geometry.bone_volume_fraction
         return _Begun(simulation, branched_start(config, bone, parent))
-    simulation = _set_up(config, geometry)
+    simulation = _set_up(config, geometry, progress)
     bone = simulation.geometry.bone_volume_fraction
     return _Begun(simulation, fresh_start(config, bone, given=geometry is not None))
 
 
-def _going_on(config: RunConfig, folder: Path, source: Checkpoint) -> _Begun:
+def _going_on(config: RunConfig, folder: Path, source: Checkpoint, progress: Progress) -> _Begun:
     config = continued(config, source)
     for name, columns in COLUMNS.items():
         rows_kept(folder / name, columns, _foundation(name, source))
@@ -199,6 +208,7 @@ def _going_on(config: RunConfig, folder: Path, source: Checkpoint) -> _Begun:
         log.info(f"the run is finished: {source.path} is of its end, day {source.time:g}")
         return _Begun(None, start, source)
     tell_changes(config, source, branch=False)
+    progress.waiting("reading the checkpoint")
     simulation = resumed(config, source)
     log.info(f"resumed at step {simulation.step}, day {simulation.time:g}")
     return _Begun(simulation, start, source)
@@ -217,13 +227,16 @@ def _clear(folder: Path, source: Checkpoint | None) -> None:
         set_aside(folder, source.time)
 
 
-def _set_up(config: RunConfig, geometry: Geometry | None) -> Simulation:
-    geometry = geometry or load_geometry(config)
+def _set_up(config: RunConfig, geometry: Geometry | None, progress: Progress) -> Simulation:
+    if geometry is None:
+        progress.waiting("reading the bone")
+        geometry = load_geometry(config)
     coming = plan(config, geometry)
     for line in (*geometry.log, *coming.lines()):
         log.info(line)
     for warning in coming.warnings:
         log.warning(warning)
+    progress.waiting("setting up the healthy tissue, which is compiled first")
     return Simulation(config, geometry)
 
 
@@ -232,6 +245,7 @@ def _fill(
     begun: _Begun,
     origin: Mapping[str, str],
     requests: Requests,
+    progress: Progress,
     watch: Callable[[Record], None] | None,
     measure: Callable[[Path], object] | None,
 ) -> None:
@@ -245,7 +259,8 @@ def _fill(
         _table(folder, LEDGER_TABLE, source) as ledger,
         Writer[Write](partial(_write, folder)) as writer,
     ):
-        output = Output(folder, simulation, origin, (metrics, ledger), measure)
+        output = Output(folder, simulation, origin, (metrics, ledger), progress, measure)
+        progress.begin(simulation.time, config.duration, simulation.step)
         if not source:
             if simulation.step == 0:  # a branch starts from what its parent has told already
                 metrics.append(simulation.start_metrics())
@@ -265,6 +280,7 @@ def _fill(
                 raise
             metrics.append(record.metrics)
             ledger.append(record.ledger)
+            progress.step(record, simulation.step)
             writer.check()
             if simulation.time in due:
                 writer.put(output.snapshot)
@@ -279,6 +295,7 @@ def _fill(
                     watch(record)
                 except OSError as error:
                     raise _OfWatcher(error) from error
+        progress.finishing()
         if simulation.step != saved:  # asked to stop at the very end of the step
             writer.put(output.checkpoint)
     _write(folder, partial(write_indices, folder))

@@ -98,12 +98,7 @@ def run(
     with nullcontext(requests) if requests else Requests() as obeyed:
         prepare_folder(folder, overwrite or resume is not None)
         # a warning about the lock belongs into the log
-        with (
-            RunLog() as kept,
-            Progress() as progress,
-            locked(folder),
-            _told_if_memory_is_short(),
-        ):
+        with RunLog() as kept, Progress() as progress, locked(folder), _told_if_memory_is_short():
             with obeyed.at_once("before the first step: nothing was written"):
                 begun = _begun(config, folder, geometry, resume, parent, progress)
                 if begun.simulation:
@@ -184,7 +179,8 @@ def _begun(
         refuse_links(folder)
         source = find(folder, resume)
         if source:
-            return _going_on(config, folder, source, progress)
+            progress.waiting("reading the checkpoint")
+            return _going_on(config, folder, source)
         log.info(f"{folder} holds nothing to go on with: the run starts")
     spare_input(config, folder, parent)
     if parent:
@@ -199,7 +195,7 @@ def _begun(
     return _Begun(simulation, fresh_start(config, bone, given=geometry is not None))
 
 
-def _going_on(config: RunConfig, folder: Path, source: Checkpoint, progress: Progress) -> _Begun:
+def _going_on(config: RunConfig, folder: Path, source: Checkpoint) -> _Begun:
     config = continued(config, source)
     for name, columns in COLUMNS.items():
         rows_kept(folder / name, columns, _foundation(name, source))
@@ -208,7 +204,6 @@ def _going_on(config: RunConfig, folder: Path, source: Checkpoint, progress: Pro
         log.info(f"the run is finished: {source.path} is of its end, day {source.time:g}")
         return _Begun(None, start, source)
     tell_changes(config, source, branch=False)
-    progress.waiting("reading the checkpoint")
     simulation = resumed(config, source)
     log.info(f"resumed at step {simulation.step}, day {simulation.time:g}")
     return _Begun(simulation, start, source)

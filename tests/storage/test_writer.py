@@ -33,6 +33,29 @@ def test_everything_is_written_in_order_elsewhere() -> None:
     assert not alive()
 
 
+def test_waiting_ends_when_everything_is_written() -> None:
+    written: list[int] = []
+
+    def slow(number: int) -> None:
+        time.sleep(0.05)
+        written.append(number)
+
+    with Writer[int](slow) as writer:
+        for number in range(4):
+            writer.put(job(number))
+        writer.wait()
+        assert written == [0, 1, 2, 3]
+        writer.put(job(4))
+    assert written == [0, 1, 2, 3, 4]
+
+
+def test_waiting_tells_of_what_could_not_be_written() -> None:
+    with pytest.raises(OSError, match="broken"), Writer[int](failing("broken")) as writer:
+        writer.put(job(0))
+        with pytest.raises(OSError, match="broken"):
+            writer.wait()
+
+
 def test_a_slow_disk_stalls_and_does_not_fill_the_memory() -> None:
     room = threading.Semaphore(0)
     made: list[int] = []

@@ -267,12 +267,15 @@ def _fill(
                 # all is compiled in the first step, which takes long and is soon repeated
                 with nullcontext() if ready else requests.at_once("in its first step"):
                     record = simulation.advance()
-                ready = True
             except RunError:
                 writer.put(output.checkpoint)
                 if simulation.failed:
                     writer.put(output.failed)
                 raise
+            if not ready:
+                # killed without a checkpoint a run begins anew: no row of a step must be there then
+                writer.wait()
+                ready = True
             metrics.append(record.metrics)
             ledger.append(record.ledger)
             progress.step(record, simulation.step)

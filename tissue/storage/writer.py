@@ -32,7 +32,8 @@ class Writer(Generic[Job]):
         """
         self._write = write
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._room = threading.Semaphore(waiting + 1)
+        self._places = waiting + 1
+        self._room = threading.Semaphore(self._places)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="tissue-writer")
         self._thread.start()
@@ -53,6 +54,17 @@ class Writer(Generic[Job]):
         finally:
             # also when interrupted: what was due is written
             self._jobs.put(make())
+
+    def wait(self) -> None:
+        """Waits until everything handed over is written.
+
+        Raises:
+            BaseException: what `write` raised.
+        """
+        for _ in range(self._places):
+            self._room.acquire()
+        self._room.release(self._places)
+        self.check()
 
     def check(self) -> None:
         """Raises what `write` raised, if it did."""
@@ -88,4 +100,4 @@ class Writer(Generic[Job]):
         if error is None:
             self.check()
         elif self._error and self._error is not error:
-            log.error(f"not all output could be written either: {self._error}")
+            log.warning(f"not all output could be written either: {self._error}")

@@ -23,6 +23,7 @@ def test_checkpoints_do_not_follow_links(tmp_path: Path, name: str) -> None:
         state={"bone_volume_fraction": np.ones(grid.shape)},
         healthy={},
         clock={},
+        rows={},
         config="",
         provenance={},
     )

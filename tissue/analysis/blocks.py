@@ -7,9 +7,12 @@ from numpy.typing import NDArray
 
 
 def block_means(values: NDArray[Any], block: int) -> NDArray[Any]:
-    """Means over cubes of `block` voxels; the rim that fills no cube is repeated."""
+    """Means over cubes of `block` voxels; the rim that fills no cube is repeated.
+
+    A sum of float32 may be larger than any float32; that of float64 is not.
+    """
     if block == 1:
         return values
     padded = np.pad(values, [(0, -count % block) for count in values.shape], mode="edge")
     nz, ny, nx = (count // block for count in padded.shape)
-    return padded.reshape(nz, block, ny, block, nx, block).mean(axis=(1, 3, 5))
+    return padded.reshape(nz, block, ny, block, nx, block).mean(axis=(1, 3, 5), dtype="f8")

@@ -130,7 +130,10 @@ def _tell_lines(axes: "Axes", names: Sequence[str], *, alone: bool) -> None:
 def _column(run: Run, name: str) -> np.ndarray:
     above, _, below = name.partition("/")
     values = run.metrics[above]
-    return values / run.metrics[below] if below else values
+    if not below:
+        return values
+    with np.errstate(divide="ignore", invalid="ignore"):  # without cells there is no mean of them
+        return values / run.metrics[below]
 
 
 def slices(run: Run, name: str) -> "Figure":

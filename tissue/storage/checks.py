@@ -1,5 +1,6 @@
 """Numbers of a snapshot that may have been edited or written by another program."""
 
+from itertools import chain
 from math import ceil, isfinite, prod
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tissue.errors import InputError, printable
+from tissue.geometry.grid import Frame, Vector
 
 LARGEST_EDGE = 1e6
 """Edge of a voxel [um] that no bone has: 1 m."""
+
+LONGEST = 1e6
+"""Simulated time that no run reaches [day]: 2700 years."""
+
+OFF_LENGTH = 0.01
+"""Error of the length of a unit vector that rounding never makes."""
+
+FLAT = 0.5
+"""Volume that unit vectors along the axes of no scan span: axes at right angles span 1, and sheared
+ones of a registration nearly that."""
 
 Shape = tuple[int, int, int]
 
@@ -63,6 +75,48 @@ def number_of(path: Path, name: str, value: Any) -> float:
             " (snap_*.hdf)"
         )
     return number
+
+
+def time_of(path: Path, value: Any) -> float:
+    """A simulated time [day].
+
+    Raises:
+        InputError: no run has it.
+    """
+    time = number_of(path, "the time", value)
+    if not 0 <= time <= LONGEST:
+        raise InputError(
+            f"{path} has the time {time:g}, and days from 0 to {LONGEST:g} are needed; give another"
+            " snapshot (snap_*.hdf)"
+        )
+    return time
+
+
+def text_of(value: Any) -> str:
+    """A text that may be stored as bytes of a fixed number, as many programs do."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def refuse_no_place(path: Path, origin: Vector, frame: Frame) -> None:
+    """Refuses a place in space that cannot be.
+
+    Args:
+        path: the file.
+        origin: offset from the first voxel of the scan (z, y, x) [um].
+        frame: place of the scan.
+
+    Raises:
+        InputError: a number of it is not finite, or its axes are no unit vectors that span space.
+    """
+    for place in (*origin, *frame.origin, *chain(*frame.direction)):
+        number_of(path, "a place of", place)
+    axes = np.array(frame.direction)
+    lengths = np.linalg.norm(axes, axis=0)
+    if not np.allclose(lengths, 1, rtol=0, atol=OFF_LENGTH) or abs(np.linalg.det(axes)) < FLAT:
+        raise InputError(
+            f"{path} has axes that are no unit vectors in three directions; give another snapshot"
+            " (snap_*.hdf)"
+        )
 
 
 def step_of(path: Path, value: Any) -> int:

@@ -8,7 +8,7 @@ import h5py
 from tissue.errors import InputError, printable
 from tissue.storage import checkpoint, snapshot
 from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
-from tissue.storage.checks import number_of
+from tissue.storage.checks import number_of, text_of
 from tissue.storage.index import FORMAT as INDEX_FORMAT
 from tissue.storage.links import held
 from tissue.storage.reading import opened
@@ -32,7 +32,7 @@ def describe(path: Path) -> Iterator[str]:
     if not path.is_file():
         raise InputError(f"{path} does not exist; give a run, a snapshot or a checkpoint")
     with opened(path, _damaged(path)) as file:
-        kind = file.attrs.get("format")
+        kind = text_of(file.attrs.get("format"))
     if kind == snapshot.FORMAT:
         yield from _snapshot(path)
     elif kind == checkpoint.FORMAT:

@@ -9,7 +9,6 @@ scanner; the dimension scales count from the first voxel of the scan, along its 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import chain
 from pathlib import Path
 
 import h5py
@@ -18,7 +17,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from tissue.errors import InputError, printable
 from tissue.geometry.grid import Grid
-from tissue.storage.checks import edge_of, number_of, shape_of, step_of, values_of
+from tissue.storage.checks import (
+    edge_of,
+    refuse_no_place,
+    shape_of,
+    step_of,
+    text_of,
+    time_of,
+    values_of,
+)
 from tissue.storage.deflate import write_dataset
 from tissue.storage.frame import direction_xyz, first_xyz, place_attributes, read_frame, vector
 from tissue.storage.links import held
@@ -328,14 +335,13 @@ def _read_header(path: Path, file: h5py.File) -> Snapshot:
     # version 1.0 has no origin but that of VTK, which is the offset from the first voxel
     origin = vector(file.attrs.get("origin", image.attrs["Origin"][::-1]))
     frame = read_frame(file)
-    for place in (*origin, *frame.origin, *chain(*frame.direction)):
-        number_of(path, "a place of", place)
+    refuse_no_place(path, origin, frame)
     shape = shape_of(path, fields[DEFAULT_FIELD], DEFAULT_FIELD)
     return Snapshot(
         path=path,
         grid=Grid(shape, edge_of(path, image.attrs["Spacing"]), origin, frame),
         step=step_of(path, file.attrs["step"]),
-        time=number_of(path, "the time", file.attrs["time"]),
-        units={name: str(dataset.attrs["units"]) for name, dataset in fields.items()},
+        time=time_of(path, file.attrs["time"]),
+        units={name: text_of(dataset.attrs["units"]) for name, dataset in fields.items()},
         ignored=tuple(name for name in points if name not in FIELDS),
     )

@@ -176,7 +176,25 @@ def _time_of(line: str, columns: int) -> float | None:
     return numbers[0] if len(numbers) == columns else None
 
 
-def read_table(path: Path) -> dict[str, NDArray[np.float64]]:
+class Columns(dict[str, NDArray[np.float64]]):
+    """Columns of a table by name; a name that is missing is told with the file.
+
+    Raises:
+        InputError: from `[...]`, for a column that the file does not have.
+    """
+
+    def __init__(self, path: Path, columns: Mapping[str, NDArray[np.float64]]) -> None:
+        super().__init__(columns)
+        self._path = path
+
+    def __missing__(self, name: str) -> NDArray[np.float64]:
+        raise InputError(
+            f"{self._path} has no column {name}, which every run writes; use the file as the run "
+            "wrote it"
+        )
+
+
+def read_table(path: Path) -> Columns:
     """Reads a table; a last row that is still being written is left out.
 
     Args:
@@ -200,7 +218,7 @@ def read_table(path: Path) -> dict[str, NDArray[np.float64]]:
         values = np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
     except ValueError as error:
         raise InputError(f"{path} is not a table of numbers ({error}).") from error
-    return {name: values[:, column] for column, name in enumerate(names)}
+    return Columns(path, {name: values[:, column] for column, name in enumerate(names)})
 
 
 def rows_of(path: Path) -> int:

@@ -41,6 +41,12 @@ def collected(folder: Path) -> dict[str, Any]:
     if not run.metrics["time_day"].size:
         raise InputError(f"{folder / 'metrics.csv'} has no rows yet; wait for the first")
     shown = [run.opened[i] for i in chosen(len(run.snapshots))]
+    for each in shown:
+        if each.grid != shown[0].grid:
+            raise InputError(
+                f"{each.path} has another grid than {shown[0].path}, and a page shows one: move "
+                "snapshots of another run out of the folder"
+            )
     text = _text(folder / "run.toml")
     grid = shown[0].grid
     return {
@@ -78,7 +84,8 @@ def _bytes(values: Values, low: float, high: float) -> NDArray[np.uint8]:
 def _field(snapshots: Sequence[Snapshot], name: str) -> dict[str, Any]:
     """A field at few enough voxels and bits for a page."""
     block = -(-max(snapshots[0].grid.shape) // LARGEST_EDGE)
-    series = [block_means(each.field(name), block) for each in snapshots]
+    # the difference of two float32 may be larger than any
+    series = [block_means(each.field(name), block).astype("f8") for each in snapshots]
     low = 0.0 if name == BONE else float(min(values.min() for values in series))
     high = 1.0 if name == BONE else float(max(values.max() for values in series))
     unit, long_name = FIELDS.get(name, ("", name))
@@ -98,7 +105,7 @@ def _numbers(column: Values) -> list[float | None]:
 
 
 def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
 def _headlines(run: Run) -> list[dict[str, Any]]:

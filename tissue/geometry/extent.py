@@ -1,10 +1,11 @@
 """The part of an image that a bone is made of, known before its voxels are read."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
-from tissue.errors import InputError
+from tissue.errors import InputError, RunError
 from tissue.geometry.grid import Frame, Grid
 from tissue.geometry.image import DIGITS, Box, Image, Spacing, VoxelSize
 from tissue.geometry.images import read_image
@@ -21,6 +22,12 @@ COARSEST = 500.0
 """Voxel edge of a file above which its unit is doubted [um]: trabeculae are 30 to 300 um thick."""
 MOST_VOXELS = 2**31
 """Components are numbered in 32 bits; such a volume fills about 12 GB."""
+
+
+BYTES_READ, BYTES_GRAY, BYTES_FINE = 28, 5, 12
+"""Largest memory while an image becomes bone [bytes a voxel]: of the box that is read, while its
+threshold is sought or its bone averaged; where gray values are interpolated, of the box and of the
+fine voxels. Of 8, 16 or 32 bits at 200^3 and 256^3, within 10 %."""
 
 
 class Extent(NamedTuple):
@@ -56,6 +63,34 @@ class Extent(NamedTuple):
         )
         shape = grid_shape(self.shape, self.voxel_size, self.sampling)
         return Grid(shape, spacing, (oz, oy, ox), self.image.frame or Frame())
+
+    @property
+    def memory(self) -> int:
+        """Memory that reading it and telling its bone takes [bytes]."""
+        voxels = math.prod(self.shape)
+        if not self.sampling.interpolate:
+            return BYTES_READ * voxels
+        fine = math.prod(self.grid.shape) * self.sampling.factor**3
+        return max(BYTES_READ * voxels, BYTES_GRAY * voxels + BYTES_FINE * fine)
+
+
+def refuse_too_large(part: Extent, room: float) -> None:
+    """Refuses to read what the memory does not hold, before the system ends the process for it.
+
+    Args:
+        part: of the image.
+        room: memory that may be taken [bytes].
+
+    Raises:
+        RunError: it takes more than that.
+    """
+    if part.memory > room:
+        finer = "give a coarser [geometry] resample, " if part.sampling.interpolate else ""
+        raise RunError(
+            f"reading {by(part.shape)} voxels (z, y, x) of {part.image.name} takes about"
+            f" {part.memory / 1e9:.3g} GB of memory and there are {room / 1e9:.3g} GB:"
+            f" {finer}read a part of it ([geometry] crop) or use a machine with more memory"
+        )
 
 
 def extent(settings: ImageSettings, journal: Journal) -> Extent:

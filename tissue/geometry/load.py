@@ -37,14 +37,20 @@ class Geometry:
     warnings: tuple[str, ...]
 
 
-def load_image(settings: ImageSettings, periodic: Axes = ()) -> Geometry:
+def load_image(settings: ImageSettings, periodic: Axes = (), room: float = math.inf) -> Geometry:
     """Reads, crops, smooths, thresholds, resamples and cleans an image, in this order.
+
+    Args:
+        settings: the image.
+        periodic: axes along which its box repeats itself.
+        room: memory that this may take [bytes].
 
     Raises:
         InputError: the file or a setting cannot be used.
+        RunError: the memory is too small for it.
     """
     journal = Journal()
-    return simulated_bone(segment(settings, journal), settings, journal, periodic)
+    return simulated_bone(segment(settings, journal, room), settings, journal, periodic)
 
 
 def simulated_bone(

@@ -1,12 +1,13 @@
 """Reads an image and tells bone from marrow in it."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
 from tissue.errors import InputError
-from tissue.geometry.extent import Extent, extent, ranges
+from tissue.geometry.extent import Extent, extent, ranges, refuse_too_large
 from tissue.geometry.grid import Grid
 from tissue.geometry.image import Box, Image, VoxelSize
 from tissue.geometry.journal import Journal, by, in_um, span
@@ -54,13 +55,21 @@ class Segmentation:
         return Extent(self.image, self.voxel_size, self.box, None, self.sampling).grid
 
 
-def segment(settings: ImageSettings, journal: Journal) -> Segmentation:
-    """Reads an image and tells bone from marrow; what was done goes into the journal.
+def segment(settings: ImageSettings, journal: Journal, room: float = math.inf) -> Segmentation:
+    """Reads an image and tells bone from marrow.
+
+    Args:
+        settings: the image.
+        journal: takes up what was done.
+        room: memory that this may take [bytes].
 
     Raises:
         InputError: the file or a setting cannot be used.
+        RunError: the memory is too small for it.
     """
-    image, voxel, box, inside, sampling = extent(settings, journal)
+    part = extent(settings, journal)
+    refuse_too_large(part, room)
+    image, voxel, box, inside, sampling = part
     values = image.voxels(box)
     journal.log[:0] = _read_lines(image, values)
     if settings.crop is not None:

@@ -8,14 +8,15 @@ the largest component has the wanted BV/TV, and the wavelength is rescaled until
 measurement of the result gives the wanted thickness.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import fft, ndimage
 
-from tissue.errors import InputError
+from tissue.errors import InputError, RunError
 from tissue.geometry.grid import Axes, Grid
-from tissue.geometry.journal import Journal
+from tissue.geometry.journal import Journal, by
 from tissue.geometry.load import Geometry
 from tissue.geometry.preparation import partial_volumes
 from tissue.geometry.segmentation import closed_pockets, components, mean_thickness
@@ -50,6 +51,10 @@ FAIR_THICKNESS, FAIR_BV_TV = 0.15, 0.01
 """Relative misfits above which the result carries a warning."""
 FINEST = 2**27
 """Voxels up to which the bone is made on a grid twice as fine (takes about 3 GB)."""
+BYTES_MADE = 22
+"""Largest memory while it is made [bytes a voxel of that grid]."""
+PART = 96
+"""Edge of a part that shows what a large bone is like [voxels]: made in two seconds."""
 
 Shape = tuple[int, int, int]
 
@@ -86,19 +91,34 @@ class _Draft:
         return abs(self.thickness / thickness - 1), abs(float(self.bone.mean()) / bv_tv - 1)
 
 
-def synthesise(settings: SyntheticSettings, periodic: Axes = ()) -> Geometry:
+def synthesise(
+    settings: SyntheticSettings, periodic: Axes = (), room: float = math.inf
+) -> Geometry:
     """One connected piece of bone without closed pockets, as partial volumes.
 
     Along a periodic axis it goes on where it ends, and may hang together there only.
 
+    Args:
+        settings: what it is like.
+        periodic: axes along which it goes on.
+        room: memory that this may take [bytes].
+
     Raises:
         InputError: no such bone fits on this grid.
+        RunError: the memory is too small for it.
 
     References:
         Quiblier, J. Colloid Interface Sci. 98, 84 (1984): cut Gaussian fields as porous media.
     """
-    _check(settings)
-    factor = 2 if 8 * np.prod(settings.shape, dtype=float) <= FINEST else 1
+    refuse_unmakeable(settings)
+    factor = _factor(settings)
+    need = BYTES_MADE * voxels_made(settings)
+    if need > room:
+        raise RunError(
+            f"making bone of {by(settings.shape)} voxels (z, y, x) takes about {need / 1e9:.3g} GB"
+            f" of memory and there are {room / 1e9:.3g} GB: give a smaller [geometry.synthetic]"
+            " shape, or use a machine with more memory"
+        )
     wanted = factor * settings.thickness / settings.spacing
     draft = _tuned(settings, factor, wanted, periodic)
     journal = Journal()
@@ -119,7 +139,30 @@ def synthesise(settings: SyntheticSettings, periodic: Axes = ()) -> Geometry:
     return Geometry(grid, fraction, tuple(journal.log), tuple(journal.warnings))
 
 
-def _check(settings: SyntheticSettings) -> None:
+def voxels_made(settings: SyntheticSettings) -> int:
+    """Voxels of the grid that a bone is made on."""
+    return math.prod(settings.shape) * _factor(settings) ** 3
+
+
+def _factor(settings: SyntheticSettings) -> int:
+    """How much finer a bone is made than it is given, along each axis."""
+    return 2 if 8 * math.prod(settings.shape) <= FINEST else 1
+
+
+def part_of(settings: SyntheticSettings) -> SyntheticSettings:
+    """Settings of a part of a bone that is large enough to show what the whole is like."""
+    wavelength = settings.thickness / _thickness_per_wavelength(settings.bv_tv)
+    edge = max(PART, math.ceil(max(2 * settings.thickness, wavelength) / settings.spacing))
+    nz, ny, nx = (min(n, edge) for n in settings.shape)
+    return replace(settings, shape=(nz, ny, nx))
+
+
+def refuse_unmakeable(settings: SyntheticSettings) -> None:
+    """Refuses bone that does not fit on its grid.
+
+    Raises:
+        InputError: naming the setting.
+    """
     spacing, thickness, bv_tv = settings.spacing, settings.thickness, settings.bv_tv
     if len(settings.shape) != 3 or min(settings.shape) < 8:
         raise InputError(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
+from tissue.geometry.grid import Grid
 from tissue.geometry.journal import Journal
 from tissue.geometry.load import Geometry, mask_share
 from tissue.geometry.settings import ImageSettings
@@ -33,10 +34,7 @@ def local_forcing(config: RunConfig, geometry: Geometry, journal: Journal) -> Lo
         for face in disease.pannus.faces:
             near = face_distance(face, grid.shape, grid.spacing) < disease.pannus.depth
             share = np.maximum(share, near)
-        if disease.pannus.mask:
-            image = config.geometry if isinstance(config.geometry, ImageSettings) else None
-            mask = mask_share(disease.pannus.mask, "disease.pannus.mask", image, grid, journal)
-            share = np.maximum(share, mask)
+        share = np.maximum(share, pannus_mask(config, grid, journal))
         cells = cells if disease.pannus.cells is None else disease.pannus.cells
     density = np.maximum(cells * share, disease.inflammatory_cells)
     walls = {
@@ -44,6 +42,19 @@ def local_forcing(config: RunConfig, geometry: Geometry, journal: Journal) -> Lo
         for solute in {wall.solute for wall in disease.walls}
     }
     return Local(jnp.asarray(density, config.precision), walls)
+
+
+def pannus_mask(config: RunConfig, grid: Grid, journal: Journal) -> np.ndarray | float:
+    """Share of each voxel that the mask of a pannus marks [z, y, x]; 0 where there is no mask.
+
+    Raises:
+        InputError: the mask cannot be read or does not fit the bone.
+    """
+    pannus = config.disease.pannus
+    if not (pannus and pannus.mask):
+        return 0.0
+    image = config.geometry if isinstance(config.geometry, ImageSettings) else None
+    return mask_share(pannus.mask, "disease.pannus.mask", image, grid, journal)
 
 
 def _wall(walls: Sequence[OpenFace], config: RunConfig, geometry: Geometry) -> Wall:

@@ -29,7 +29,7 @@ from tissue.scenario.config import RunConfig
 from tissue.scenario.course import COURSE_METRICS, Course, exposure
 from tissue.simulation.health import FIELDS, bad_voxels, diagnosis, unconverged
 from tissue.simulation.ledger import broken_budget, ledger_row
-from tissue.simulation.machine import keep_memory, release_memory, release_programs
+from tissue.simulation.machine import allowed_memory, keep_memory, release_memory, release_programs
 from tissue.simulation.pace import Pace, pacing, same_time
 from tissue.simulation.places import local_forcing
 
@@ -315,11 +315,16 @@ def solver_tolerance(config: RunConfig) -> float:
 
 
 def load_geometry(config: RunConfig) -> Geometry:
-    """The bone a run names, from an image or made up."""
-    settings = config.geometry
+    """The bone a run names, from an image or made up.
+
+    Raises:
+        InputError: the image or a setting cannot be used.
+        RunError: the memory is too small for it.
+    """
+    settings, room = config.geometry, allowed_memory()
     if isinstance(settings, SyntheticSettings):
-        return synthesise(settings, config.periodic_axes)
-    return load_image(settings, config.periodic_axes)
+        return synthesise(settings, config.periodic_axes, room)
+    return load_image(settings, config.periodic_axes, room)
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:

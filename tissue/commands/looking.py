@@ -61,7 +61,14 @@ def add(commands: Commands) -> None:
 
     command = commands.add_parser("watch", help="show that page of a run while it goes on")
     command.add_argument("folders", type=Path, nargs="+", metavar="RUN")
-    command.add_argument("--port", type=int, default=8765, metavar="PORT")
+    command.add_argument(
+        "--port", type=int, default=8765, metavar="PORT", help="default: 8765; 0 takes a free one"
+    )
+    command.epilog = (
+        "The address that is printed holds a secret: who has it can read the page. Only this"
+        " machine is served; from another one, forward the port (ssh -L 8765:localhost:8765 HOST)"
+        " and open the same address there."
+    )
     command.set_defaults(command=_watch)
 
 

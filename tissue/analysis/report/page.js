@@ -394,7 +394,8 @@ async function start() {
 function news() {
   setInterval(async () => {
     try {
-      if ((await (await fetch("state")).text()) !== data.live) location.reload();
+      const answer = await fetch("state");
+      if (answer.ok && (await answer.text()) !== data.live) location.reload();
     } catch { /* the server is gone; what is shown stays */ }
   }, 2000);
 }

@@ -1,17 +1,47 @@
-"""The page of a run in progress, served to this machine alone."""
+"""The page of a run in progress, served to one user of this machine."""
 
+import asyncio
 import errno
-from collections.abc import Callable, Sequence
+import hashlib
+import logging
+import os
+import re
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tissue.analysis.report.connections import QUEUE, Answer, Connections, Request, refusal
 from tissue.analysis.report.page import Row, page
 from tissue.errors import InputError
 from tissue.storage.snapshot import list_snapshots
 
+log = logging.getLogger(__name__)
+
+ENDS = (signal.SIGINT, signal.SIGTERM)
+"""Signals that end the server."""
+
 LOOPBACK = "127.0.0.1"
+
+HOST = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]*)?", re.IGNORECASE)
+"""Names of this server; with others, a page elsewhere could have its own name lead here.
+
+The port is that of a tunnel, or left out where it is 80.
+"""
+
+TABLES = ("metrics.csv", "ledger.csv", "morphometry.csv", "run.log", "run.toml")
+"""Files of a run, besides its snapshots, that a page is made from."""
+
+FRESH_SECONDS = 10.0
+"""Age up to which a page is given again although tables have grown, as they do at each step [s]."""
+
+AGAIN_SECONDS = 5
+"""Time after which a browser is told to ask again for a page that cannot be made [s]."""
 
 
 def serve(
@@ -20,9 +50,11 @@ def serve(
     parameters: Sequence[Sequence[Row]],
     ready: Callable[[str], None],
 ) -> None:
-    """Serves the page until Ctrl-C, made anew whenever there is a new snapshot.
+    """Serves the page until Ctrl-C or SIGTERM, made anew whenever there is a new snapshot.
 
-    Two addresses are answered, `/` and `/state`; nothing else can be read.
+    Two addresses are answered, that of the page and `state` beside it; nothing else can be read.
+    They hold a secret, since every user of this machine can reach the port. To be called in the
+    main thread. A page that is being made is finished first; another signal does not wait for it.
 
     Args:
         folders: of the runs.
@@ -34,60 +66,124 @@ def serve(
         InputError: the port is taken.
     """
     try:
-        server = ThreadingHTTPServer((LOOPBACK, port), _handler(folders, parameters))
+        listener = socket.create_server((LOOPBACK, port), backlog=QUEUE)
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise
+        reason = os.strerror(error.errno)
         raise InputError(
-            f"--port {port} cannot be used ({error.strerror}); choose another, or 0 for any"
+            f"--port {port} cannot be used ({reason}); choose another, or 0 for any"
         ) from None
-    with server:
-        ready(f"http://{LOOPBACK}:{server.server_address[1]}/")
+    before = [(each, signal.getsignal(each)) for each in ENDS]
+    with listener:
+        listener.setblocking(False)
+        watch = _Watch(folders, parameters)
+        address = f"http://{LOOPBACK}:{listener.getsockname()[1]}/{watch.token}/"
         try:
-            server.serve_forever()
-        except KeyboardInterrupt:
+            asyncio.run(_until_told(Connections(watch.answer), listener, lambda: ready(address)))
+        finally:
+            for each, handler in before:
+                signal.signal(each, handler)
+
+
+async def _until_told(
+    connections: Connections, listener: socket.socket, ready: Callable[[], None]
+) -> None:
+    loop = asyncio.get_running_loop()
+    serving = loop.create_task(connections.accept_from(listener))
+    for each in ENDS:
+        loop.add_signal_handler(each, serving.cancel)
+    ready()
+    with suppress(asyncio.CancelledError):
+        await serving
+    for each in ENDS:
+        loop.remove_signal_handler(each)
+        signal.signal(each, signal.SIG_DFL)  # a second signal does not wait for a page
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A page and what it was made from."""
+
+    content: bytes
+    state: str
+    tables: str
+    time: float
+
+
+_NOTHING = _Made(b"", "", "", 0.0)
+
+
+class _Watch:
+    """The page of some runs, kept while there is nothing new."""
+
+    def __init__(self, folders: Sequence[Path], parameters: Sequence[Sequence[Row]]) -> None:
+        # in the path: a cookie would be sent to the servers of others at other ports
+        self.token = secrets.token_urlsafe(16)
+        self._folders = folders
+        self._parameters = parameters
+        self._made = _NOTHING
+        self._one = asyncio.Lock()
+
+    async def answer(self, request: Request) -> Answer:
+        """The answer to a request."""
+        token, slash, name = request.target.removeprefix("/").partition("/")
+        if not HOST.fullmatch(request.host):
+            return refusal(HTTPStatus.FORBIDDEN, "This server has another name.")
+        if not secrets.compare_digest(token.encode("latin-1"), self.token.encode()):
+            return refusal(HTTPStatus.FORBIDDEN, "The address is the one that was printed.")
+        if request.method not in ("GET", "HEAD"):
+            return refusal(HTTPStatus.METHOD_NOT_ALLOWED, Allow="GET, HEAD")
+        if not slash:  # what the page asks for beside itself would not be found
+            return refusal(HTTPStatus.PERMANENT_REDIRECT, Location=f"/{self.token}/")
+        try:
+            if name == "":
+                return await self._page()
+            if name == "state":
+                now = await asyncio.to_thread(state, self._folders)
+                return Answer(HTTPStatus.OK, now.encode())
+        except (InputError, OSError, MemoryError) as error:  # such as a run that is being replaced
+            sentence = f"{error}".rstrip(".") + "." if f"{error}" else "The memory is too small."
+            wait = f"{AGAIN_SECONDS}"
+            return refusal(HTTPStatus.SERVICE_UNAVAILABLE, sentence, Refresh=wait)
+        except Exception:
+            log.exception("the page cannot be made")
+            return refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
+        return refusal(HTTPStatus.NOT_FOUND)
+
+    async def _page(self) -> Answer:
+        async with self._one:  # who asks meanwhile gets what is made now
+            await asyncio.to_thread(self._renew)
+            return Answer(HTTPStatus.OK, self._made.content, "text/html; charset=utf-8")
+
+    def _renew(self) -> None:
+        """Makes the page if there is something new; returns none, as threads keep results."""
+        now, tables = state(self._folders), _signature(_tables(self._folders))
+        made = self._made
+        fresh = made.tables == tables or time.monotonic() - made.time < FRESH_SECONDS
+        if made.state == now and fresh:
             return
-
-
-def _handler(
-    folders: Sequence[Path], parameters: Sequence[Sequence[Row]]
-) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def handle(self) -> None:
-            with suppress(ConnectionError):  # the browser has gone
-                super().handle()
-
-        def do_GET(self) -> None:  # the name that the library calls
-            if self.headers.get("Host", "").rpartition(":")[0] not in (LOOPBACK, "localhost"):
-                self.send_error(HTTPStatus.FORBIDDEN)  # a page elsewhere that names us otherwise
-            elif self.path == "/":
-                now = state(folders)  # asked for first: what comes meanwhile is news
-                try:
-                    text = page(folders, parameters, live=now)
-                except InputError as error:  # such as a run that is being replaced
-                    self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, explain=str(error))
-                else:
-                    self._answer(text, "text/html; charset=utf-8")
-            elif self.path == "/state":
-                self._answer(state(folders), "text/plain; charset=utf-8")
-            else:
-                self.send_error(HTTPStatus.NOT_FOUND)
-
-        def _answer(self, text: str, kind: str) -> None:
-            content = text.encode()
-            self.send_response(HTTPStatus.OK)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(content)))
-            self.send_header("Cache-Control", "no-store")
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            """Says nothing of each request."""
-
-    return Handler
+        self._made = made = _NOTHING  # two would need twice the memory
+        # the state was asked for first: what comes meanwhile is news
+        content = page(self._folders, self._parameters, live=now).encode()
+        self._made = _Made(content, now, tables, time.monotonic())
 
 
 def state(folders: Sequence[Path]) -> str:
-    """A text that changes when there is something new to show."""
-    return " ".join(path.name for folder in folders for path in list_snapshots(folder))
+    """A short text that changes when there is something new to show."""
+    return _signature(path for folder in folders for path in list_snapshots(folder))
+
+
+def _tables(folders: Sequence[Path]) -> Iterator[Path]:
+    return (folder / name for folder in folders for name in TABLES)
+
+
+def _signature(paths: Iterator[Path]) -> str:
+    """A short text of the names, sizes and times of files."""
+    total = hashlib.sha256()
+    for path in paths:
+        total.update(bytes(path) + b"\0")
+        with suppress(FileNotFoundError):  # not there yet, or removed meanwhile
+            found = path.stat()
+            total.update(f"{found.st_ino} {found.st_size} {found.st_mtime_ns}\0".encode())
+    return total.hexdigest()[:32]

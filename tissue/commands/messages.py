@@ -3,8 +3,10 @@
 import json
 import logging
 import math
+import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -20,6 +22,9 @@ log = logging.getLogger(__name__)
 
 STYLES = ("lines", "json")
 """What `--progress` may name; without it there is a bar on a terminal, and lines elsewhere."""
+
+COLUMNS = 80
+"""Width of the bar on a terminal that tells none, as those of some containers do."""
 
 
 def messages(config: "RunConfig", style: str | None, quiet: bool) -> "Lines":
@@ -125,6 +130,7 @@ class Bar(Lines):
             total=round(config.duration, 6),
             unit="day",
             postfix="starting",
+            ncols=_columns(),
             bar_format="{percentage:3.0f}% |{bar}| day {n:.1f}/{total:g} "
             "[{elapsed}<{remaining}{postfix}]",
         )
@@ -242,6 +248,14 @@ class Json(Lines):
                 print(f"warning: {self._lost}", file=sys.stderr)
         finally:
             self.release()
+
+
+def _columns() -> int | None:
+    """Width of the bar [characters]; None for that of the terminal."""
+    with suppress(OSError, ValueError):
+        if os.get_terminal_size(sys.stderr.fileno()).columns > 0:
+            return None
+    return COLUMNS
 
 
 def _plain(value: Any) -> Any:

@@ -231,7 +231,7 @@ def _set_up(config: RunConfig, geometry: Geometry | None, progress: Progress) ->
         log.info(line)
     for warning in coming.warnings:
         log.warning(warning)
-    progress.waiting("setting up the healthy tissue, which is compiled first")
+    progress.waiting("setting up the healthy tissue (compiling)")
     return Simulation(config, geometry)
 
 

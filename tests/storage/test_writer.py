@@ -50,10 +50,11 @@ def test_waiting_ends_when_everything_is_written() -> None:
 
 
 def test_waiting_tells_of_what_could_not_be_written() -> None:
-    with pytest.raises(OSError, match="broken"), Writer[int](failing("broken")) as writer:
-        writer.put(job(0))
-        with pytest.raises(OSError, match="broken"):
-            writer.wait()
+    writer = Writer[int](failing("broken"))
+    writer.put(job(0))
+    with pytest.raises(OSError, match="broken"):
+        writer.wait()
+    writer.close()
 
 
 def test_a_slow_disk_stalls_and_does_not_fill_the_memory() -> None:

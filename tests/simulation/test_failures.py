@@ -75,7 +75,7 @@ def test_the_message_names_what_is_wrong_and_what_is_safe(
     message: str,
 ) -> None:
     spoil(monkeypatch, change)
-    pattern = f"stopped in step 3: {message}.*up to snap_0000000002.hdf in .* are whole"
+    pattern = f"stopped in step 3: {message}.*up to snap_day0001.000.hdf in .* are whole"
     with pytest.raises(RunError, match=pattern) as raised:
         run(tiny, tmp_path)
     assert "\n" not in str(raised.value)
@@ -85,7 +85,10 @@ def test_the_message_names_what_is_wrong_and_what_is_safe(
         np.testing.assert_array_equal(column, finished.metrics[name][:STEP])
     for name, column in left.ledger.items():
         np.testing.assert_array_equal(column, finished.ledger[name][: STEP - 1])
-    assert [path.name for path in left.snapshots] == ["snap_0000000000.hdf", "snap_0000000002.hdf"]
+    assert [path.name for path in left.snapshots] == [
+        "snap_day0000.000.hdf",
+        "snap_day0001.000.hdf",
+    ]
     for name in tiny.fields:
         np.testing.assert_array_equal(left.field(name), finished.field(name, 1))
     assert not list(tmp_path.glob("*.tmp"))
@@ -135,7 +138,7 @@ def test_a_full_disk_is_told(
 @pytest.mark.parametrize(
     ("gone", "told"),
     [
-        (False, r"stopped while writing: .*snap_0000000000.hdf is spoilt; .* are whole"),
+        (False, r"stopped while writing: .*snap_day0000.000.hdf is spoilt; .* are whole"),
         (True, r"cannot be written to \(No such file or directory\)"),
     ],
 )
@@ -164,7 +167,7 @@ def test_an_old_checkpoint_that_cannot_be_removed_stays(
 
     monkeypatch.setattr(Path, "unlink", refused)
     done = run(replace(tiny, checkpoint_interval=0.5), tmp_path)
-    assert len(list_checkpoints(tmp_path)) == 4
+    assert len(list_checkpoints(tmp_path)) == 5
     np.testing.assert_array_equal(done.metrics["bv_tv"], finished.metrics["bv_tv"])
     log = (tmp_path / "run.log").read_text()
     assert log.count("cannot be removed (Operation not permitted): they stay") == 1
@@ -207,7 +210,7 @@ def test_links_in_the_folder_of_a_run_lead_nowhere(
     folder.mkdir()
     if there:
         outside.write_text("mine")
-    for name in (*LINKED, "run.toml.tmp", "snap_0000000000.hdf.tmp"):
+    for name in (*LINKED, "run.toml.tmp", "snap_day0000.000.hdf.tmp"):
         (folder / name).symlink_to(outside)
     with pytest.raises(InputError, match=r"already holds a run \(run.toml\)"):
         run(tiny, folder)

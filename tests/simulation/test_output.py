@@ -143,7 +143,9 @@ def test_a_step_that_fails_names_a_snapshot_that_was_still_to_be_written(
 ) -> None:
     monkeypatch.setattr(output, "write_snapshot", slow)
     monkeypatch.setattr(Simulation, "advance", stopping(2, RunError("stopped in step 3: no")))
-    with pytest.raises(RunError, match=r"step 3: no; results up to snap_0000000002\.hdf in .* are"):
+    with pytest.raises(
+        RunError, match=r"step 3: no; results up to snap_day0001\.000\.hdf in .* are"
+    ):
         run(tiny, tmp_path)
     assert len(open_run(tmp_path).snapshots) == 2
     assert no_writer_is_left()
@@ -156,12 +158,15 @@ def test_an_interruption_loses_no_snapshot_that_was_due(
     monkeypatch.setattr(Simulation, "advance", stopping(2, KeyboardInterrupt()))
     assert main(["run", str(TINY), "--out", str(tmp_path), "--quiet"]) == 130
     assert "interrupted; what is on disk is whole" in capfd.readouterr().err
-    assert [path.name[-6:] for path in open_run(tmp_path).snapshots] == ["00.hdf", "02.hdf"]
+    assert [path.name[5:-4] for path in open_run(tmp_path).snapshots] == [
+        "day0000.000",
+        "day0001.000",
+    ]
     assert not list(tmp_path.glob("*.tmp"))
     assert no_writer_is_left()
 
 
-@pytest.mark.parametrize(("fails_from", "left"), [(0, "no snapshot in"), (2, "up to snap_0000")])
+@pytest.mark.parametrize(("fails_from", "left"), [(0, "no snapshot in"), (2, "up to snap_day0000")])
 def test_a_failing_disk_stops_the_run_and_names_what_is_whole(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],

@@ -34,8 +34,8 @@ TIMES = (0, 0.5, 1, 1.5, 2)
 
 
 def test_the_folder_holds_what_was_promised(finished: Run) -> None:
-    snapshots = {f"snap_{step:010d}.hdf" for step in STEPS}
-    checkpoints = {f"ckpt_{step:010d}.h5" for step in STEPS[1:]}
+    snapshots = {f"snap_day000{day}.000.hdf" for day in (0, 1, 2)}
+    checkpoints = {f"ckpt_day000{day}.000.h5" for day in (1, 2)}
     assert {path.name for path in finished.folder.iterdir()} == WRITTEN | snapshots | checkpoints
 
 
@@ -191,17 +191,20 @@ def test_an_earlier_run_is_replaced_only_on_demand(
         run(short, tmp_path)
     assert len(open_run(tmp_path).snapshots) == len(STEPS)
     (tmp_path / "notes.txt").touch()
-    (tmp_path / "snap_0000000009.hdf.tmp").touch()
+    (tmp_path / "snap_day0009.000.hdf.tmp").touch()
     done = run(short, tmp_path, overwrite=True)
-    assert [path.name for path in done.snapshots] == ["snap_0000000000.hdf", "snap_0000000001.hdf"]
+    assert [path.name for path in done.snapshots] == [
+        "snap_day0000.000.hdf",
+        "snap_day0000.500.hdf",
+    ]
     assert len(done.metrics["time_day"]) == 2
     assert (tmp_path / "run.log").read_text().count("INFO steps ") == 1
     names = {path.name for path in tmp_path.iterdir()}
-    kept = {"notes.txt", "ckpt_0000000001.h5"}
+    kept = {"notes.txt", "ckpt_day0000.000.h5", "ckpt_day0000.500.h5"}
     assert names == WRITTEN | {path.name for path in done.snapshots} | kept
 
 
-@pytest.mark.parametrize("name", ["metrics.csv", "snap_0000000003.hdf", "summary.png"])
+@pytest.mark.parametrize("name", ["metrics.csv", "snap_day0003.000.hdf", "summary.png"])
 def test_no_file_of_a_user_is_replaced_unasked(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("precious")
     with pytest.raises(InputError, match="already holds a run"):

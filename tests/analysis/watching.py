@@ -17,8 +17,9 @@ from tissue.analysis.report import connections, server
 MEGABYTE = 2**20
 CLOCK = os.sysconf("SC_CLK_TCK")
 
-BIG = f"server.page = lambda *_, live: live + 'x' * {16 * MEGABYTE}"
-"""A page of 16 MB, as of a real run."""
+PAGE_KB = 8192
+BIG = f"server.page = lambda *_, live: live + 'x' * {1024 * PAGE_KB}"
+"""A page as long as that of a run of 100^3 voxels."""
 
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload([__name__, "jinja2"])  # each starts at once then

@@ -1,6 +1,7 @@
 """A run that is left and taken up again is the run that was never left."""
 
 import os
+import re
 import shutil
 import signal
 import tomllib
@@ -15,13 +16,17 @@ import pytest
 from tissue.cli import main
 from tissue.errors import InputError, RunError, RunStopped
 from tissue.model import step
-from tissue.scenario.config import RunConfig, parse_run
+from tissue.scenario.config import RunConfig, parse_run, read_run_file
+from tissue.simulation import run as running
 from tissue.simulation import simulation as simulating
+from tissue.simulation.requests import Requests
 from tissue.simulation.run import run
-from tissue.simulation.simulation import Record
+from tissue.simulation.simulation import Record, Simulation
 from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
-from tissue.storage.results import Run
-from tissue.storage.snapshot import read_snapshot
+from tissue.storage.index import indices_are_current, write_index
+from tissue.storage.results import Run, open_run
+from tissue.storage.snapshot import list_snapshots, read_snapshot
+from tissue.storage.tables import rows_of
 
 TINY = Path(__file__).parents[1] / "tiny.toml"
 ILL = {
@@ -65,12 +70,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_a_resumed_run_is_the_same_bit_for_bit(whole: Run, tmp_path: Path) -> None:
-    assert len(list_checkpoints(whole.folder)) == 6
-    for number in (0, 3):
+    assert len(list_checkpoints(whole.folder)) == 7
+    for number in (0, 1, 4):
         folder = left_at(whole.folder, tmp_path / str(number), number)
         with (folder / "metrics.csv").open("a") as table:
             table.write("9,9,9")  # a row that the crash cut short
-        (folder / "ckpt_0000000009.h5.tmp").write_bytes(b"half")
+        (folder / "ckpt_day0009.000.h5.tmp").write_bytes(b"half")
         run(ill(), folder, resume="latest")
         same(whole.folder, folder)
         assert not list(folder.glob("*.tmp"))
@@ -115,25 +120,159 @@ def test_a_damaged_checkpoint_is_passed_over(
     same(whole.folder, folder)
 
 
-def test_a_checkpoint_is_found_by_step_and_by_path(whole: Run, tmp_path: Path) -> None:
+def test_a_checkpoint_is_found_by_time_and_by_path(whole: Run, tmp_path: Path) -> None:
     third = list_checkpoints(whole.folder)[2]
-    for number, wanted in enumerate((str(read_checkpoint(third).step), str(third))):
+    for number, wanted in enumerate(("1 day", "24 h", str(third))):
         folder = tmp_path / str(number)
         shutil.copytree(whole.folder, folder)
         run(ill(), folder, resume=wanted)
         same(whole.folder, folder)
-    with pytest.raises(InputError, match=r"no checkpoint of step 77; there are those of steps 1, "):
-        run(ill(), whole.folder, resume="77")
+    with pytest.raises(InputError, match=r"no checkpoint of day 7; there are those of days 0, 0.5"):
+        run(ill(), whole.folder, resume="7 day")
+    with pytest.raises(InputError, match=r"--resume '4': give latest, a time such as '7 day'"):
+        run(ill(), whole.folder, resume="4")
 
 
 def test_a_finished_run_can_be_extended(whole: Run, tmp_path: Path) -> None:
     folder = tmp_path / "longer"
     shutil.copytree(whole.folder, folder)
-    longer = replace(ill(), duration=4.0)
-    with pytest.raises(InputError, match=r"the run is finished: .* give a longer duration"):
-        run(ill(), folder, resume="latest")
-    times = run(longer, folder, resume="latest").metrics["time_day"]
+    times = run(replace(ill(), duration=4.0), folder, resume="latest").metrics["time_day"]
     np.testing.assert_allclose(times, np.arange(0, 4.1, 0.5))
+    with pytest.raises(InputError, match=r"is of day 4, after the end of the run at .* 3 day"):
+        run(ill(), folder, resume="latest")
+    run(ill(), folder, resume="3 day")
+    same(whole.folder, folder)
+
+
+def test_resuming_what_has_not_begun_starts_it(whole: Run, tmp_path: Path) -> None:
+    for left in ((), ("run.toml",), ("run.toml", "run.log", "metrics.csv", "snap_day0000.000.hdf")):
+        folder = tmp_path / f"{len(left)}"
+        folder.mkdir()
+        for name in left:
+            shutil.copy(whole.folder / name, folder)
+        if (folder / "metrics.csv").exists():
+            lines = (folder / "metrics.csv").read_text().splitlines(keepends=True)
+            (folder / "metrics.csv").write_text("".join(lines[:2]))
+        run(ill(), folder, resume="latest")
+        same(whole.folder, folder)
+
+
+def test_results_without_a_checkpoint_are_not_started_anew(whole: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "left"
+    shutil.copytree(whole.folder, folder)
+    for path in list_checkpoints(folder):
+        path.unlink()
+    before = contents(folder)
+    with pytest.raises(InputError, match=r"holds results \(4 snapshots, 7 rows .*--overwrite"):
+        run(ill(), folder, resume="latest")
+    assert contents(folder) == before
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files in a folder and below."""
+    found = (path for path in folder.rglob("*") if path.is_file() and path.name != "run.lock")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+LAST = ("run.hdf", "run.xmf", "run.hdf.series", "run.toml")
+
+
+@pytest.mark.parametrize("lost", [*((name,) for name in LAST), LAST, ("run.hdf, an old one",)])
+def test_a_finished_run_is_completed_and_else_left_alone(
+    whole: Run, tmp_path: Path, lost: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Simulation, "advance", None)
+    folder = tmp_path / "run"
+    shutil.copytree(whole.folder, folder)
+    run(ill(), folder, resume="latest")  # run.toml speaks of its folder
+    before = contents(folder)
+    for name in lost:
+        (folder / name.partition(",")[0]).unlink()
+    if "run.hdf, an old one" in lost:
+        write_index(folder, [read_snapshot(path) for path in list_snapshots(folder)[:2]])
+    for _ in range(2):
+        run(ill(), folder, resume="latest")
+        after = contents(folder)
+        assert indices_are_current(folder)
+        assert after.keys() == before.keys()
+        changed = {name for name, content in after.items() if content != before[name]}
+        # HDF5 notes when an index was made
+        assert changed <= {"run.log", "run.hdf"}
+        before = after
+    assert after["run.log"].count(b"the run is finished: ") == 3
+
+
+def test_a_finished_run_gets_its_picture_and_measures(whole: Run, tmp_path: Path) -> None:
+    folder, file = tmp_path / "run", tmp_path / "own.toml"
+    shutil.copytree(whole.folder, folder)
+    text = (whole.folder / "run.toml").read_text(encoding="utf-8")
+    file.write_text(re.sub("morphometry = false", "morphometry = true", text), encoding="utf-8")
+    assert main(["run", str(file), "--out", str(folder), "--resume", "--quiet"]) == 0
+    assert (folder / "summary.png").stat().st_size > 10_000
+    assert rows_of(folder / "morphometry.csv") == 4
+
+
+def test_going_back_sets_aside_what_is_later(whole: Run, tmp_path: Path) -> None:
+    """Snapshots at other times than before do not mix with those of the first course."""
+    folder = tmp_path / "run"
+    shutil.copytree(whole.folder, folder)
+    before = contents(folder)
+    other = ill(output={**ILL["output"], "snapshots": "0.75 day"})
+    back = run(other, folder, resume="1 day")
+    assert list(back.times) == [0, 1, 1.5, 2.25, 3]
+    aside = folder / "superseded_1"
+    kept = contents(aside)
+    assert kept.keys() == {
+        *("metrics.csv", "ledger.csv", "snap_day0002.000.hdf", "snap_day0003.000.hdf"),
+        *(f"ckpt_day000{t:.3f}.h5" for t in (1.5, 2, 2.5, 3)),
+    }
+    assert all(before[name] == content for name, content in kept.items())
+    assert "superseded_1 now, which may be deleted" in (folder / "run.log").read_text()
+    run(ill(), folder, resume="1 day")
+    same(whole.folder, folder)
+    assert (folder / "superseded_2").is_dir()
+    (aside / "mine.txt").touch()
+    run(ill(), folder, overwrite=True)
+    assert [path.name for path in folder.glob("superseded_*/*")] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("moves", range(1, 8))
+def test_going_back_may_be_interrupted_anywhere(
+    whole: Run, tmp_path: Path, moves: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After any number of moves the newest checkpoint that is left leads to the same end."""
+    folder = tmp_path / "run"
+    shutil.copytree(whole.folder, folder)
+    rename, calls = Path.rename, iter(range(1, 100))
+
+    def killed(path: Path, target: Path) -> Path:
+        if next(calls) == moves:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(ill(), folder, resume="0.5 day")
+    run(ill(), folder, resume="latest")
+    same(whole.folder, folder)
+    assert list(open_run(folder).times) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", "ledger.csv"])
+def test_a_table_without_the_rows_of_a_checkpoint_is_refused(
+    whole: Run, tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(whole.folder, folder)
+    lines = (folder / name).read_text().splitlines(keepends=True)
+    (folder / name).write_text("".join(lines[:4]))
+    before = contents(folder)
+    with pytest.raises(InputError, match=rf"{name} holds 3 and not the [67] rows that .*ckpt_day"):
+        run(replace(ill(), duration=4.0), folder, resume="latest")
+    assert contents(folder) == before
+    run(ill(), folder, resume="1 day")  # as the message proposes
+    same(whole.folder, folder)
 
 
 def test_another_run_file_is_refused_by_its_keys(whole: Run) -> None:
@@ -146,7 +285,7 @@ def test_another_run_file_is_refused_by_its_keys(whole: Run) -> None:
 
 
 def test_a_branch_without_changes_is_the_parent(whole: Run, tmp_path: Path) -> None:
-    parent = read_checkpoint(list_checkpoints(whole.folder)[1])
+    parent = read_checkpoint(list_checkpoints(whole.folder)[2])
     later = [
         {"drug": "anakinra", "dose": "10 mg/kg", "every": "1 day", "start": "1.5 day"},
         {"drug": "zoledronate", "dose": "0.1 mg/kg", "start": "1.5 day"},
@@ -161,7 +300,7 @@ def test_a_branch_without_changes_is_the_parent(whole: Run, tmp_path: Path) -> N
 
 
 def test_a_branch_takes_another_course(whole: Run, tmp_path: Path) -> None:
-    parent = read_checkpoint(list_checkpoints(whole.folder)[1])
+    parent = read_checkpoint(list_checkpoints(whole.folder)[2])
     worse = ill(disease={"il1_excess": "30 pM"}, therapy=[])
     branch = run(worse, tmp_path / "worse", parent=parent)
     assert branch.metrics["bv_tv"][-1] < whole.metrics["bv_tv"][-1]
@@ -184,24 +323,130 @@ def test_a_branch_by_the_command(whole: Run, tmp_path: Path, capfd: Any) -> None
     given = [*words, "--out", str(out), "--set", change]
     assert main([*given, "--at", "1 day"]) == 0
     assert main([*given, "--at", "1.2 day"]) == 2
-    assert "no checkpoint of day 1.2; there are those of days 0.5, 1, 1.5" in capfd.readouterr().err
+    assert "no checkpoint of day 1.2; there are those of days 0, 0.5, 1" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_a_run_that_can_be_resumed(
-    monkeypatch: pytest.MonkeyPatch, number: signal.Signals, whole: Run, tmp_path: Path
-) -> None:
-    # a test run in the background hands down an ignored SIGINT
+@pytest.mark.parametrize("own", [False, True], ids=["the file it was made with", "its run.toml"])
+def test_a_branch_is_resumed(whole: Run, tmp_path: Path, own: bool) -> None:
+    parent = read_checkpoint(list_checkpoints(whole.folder)[2])
+    worse = ill(therapy=[{"drug": "denosumab", "dose": "1 mg/kg", "start": "2 day"}])
+    branch = run(worse, tmp_path / "out", parent=parent, resume="latest")
+    again = run(worse, branch.folder, parent=parent, resume="latest")
+    assert again.metrics["il1ra_drug_pM"][0] > 0  # what was given before is still there
+    for number in (0, 2):
+        folder = left_at(branch.folder, tmp_path / f"{number}", number)
+        run(read_run_file(folder / "run.toml") if own else worse, folder, resume="latest")
+        same(branch.folder, folder)
+    with pytest.raises(InputError, match=r"differs in therapy\[2\]"):
+        run(ill(therapy=[]), branch.folder, resume="latest")
+
+
+def test_a_branch_does_not_replace_its_parent(whole: Run, capfd: Any) -> None:
+    file, folder = str(whole.folder / "run.toml"), str(whole.folder)
+    words = ["branch", folder, file, "--at", "1 day", "--out", folder, "--overwrite", "--quiet"]
+    before = contents(whole.folder)
+    assert main([*words, "--set", "disease.il1_excess=9 pM"]) == 2
+    assert "the run reads" in capfd.readouterr().err
+    assert contents(whole.folder) == before
+
+
+STOPS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+
+
+@pytest.fixture
+def heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test run in the background hands down ignored signals."""
     monkeypatch.setattr(signal, "getsignal", lambda _: signal.SIG_DFL)
 
+
+@pytest.mark.usefixtures("heeded")
+@pytest.mark.parametrize("number", STOPS)
+def test_a_signal_stops_a_run_that_can_be_resumed(
+    number: signal.Signals, whole: Run, tmp_path: Path
+) -> None:
     def at_step_three(record: Record) -> None:
         if record.metrics["time_day"] == 1.5:
             os.kill(os.getpid(), number)
 
     with pytest.raises(RunStopped, match=f"stopped by {number.name} after step 3, day 1.5"):
         run(ill(), tmp_path, watch=at_step_three)
+    assert read_checkpoint(list_checkpoints(tmp_path)[-1]).step == 3
     run(ill(), tmp_path, resume="latest")
     same(whole.folder, tmp_path)
+
+
+PHASES: dict[str, tuple[object, str, str]] = {
+    "image": (running, "load_geometry", "before the first step: nothing was written"),
+    "healthy set-up": (simulating, "healthy_tissue", "before the first step: nothing was written"),
+    "clearing": (running, "clear_folder", "after step 0, day 0"),
+    "first step": (simulating, "advance", "in its first step"),
+    "indices": (running, "write_indices", ""),
+}
+
+
+@pytest.mark.usefixtures("heeded")
+@pytest.mark.parametrize("number", [*STOPS, signal.SIGUSR1])
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_signal_at_any_moment_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch, phase: str, number: signal.Signals, whole: Run, tmp_path: Path
+) -> None:
+    module, name, told = PHASES[phase]
+    function = getattr(module, name)
+
+    def signaled(*given: Any, **more: Any) -> Any:
+        try:
+            os.kill(os.getpid(), number)
+        except Exception:  # as code does that takes the failures of others for bad input
+            raise AssertionError from None
+        return function(*given, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, signaled)
+        if told and number != signal.SIGUSR1:
+            with pytest.raises(RunStopped, match=f"stopped by {number.name} {told}.*--resume"):
+                run(ill(), tmp_path)
+        else:
+            run(ill(), tmp_path)
+    if "nothing" in told and number != signal.SIGUSR1:
+        assert list(tmp_path.iterdir()) == []
+    run(ill(), tmp_path, resume="latest")
+    same(whole.folder, tmp_path)
+
+
+@pytest.mark.usefixtures("heeded")
+def test_signals_are_told_and_handlers_put_back(tmp_path: Path) -> None:
+    every = (*STOPS, signal.SIGUSR1)
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in every}
+    try:
+        for _ in range(2):
+            with Requests() as requests:
+                os.kill(os.getpid(), signal.SIGUSR1)
+                os.kill(os.getpid(), signal.SIGTERM)
+                assert requests.news() == ["SIGUSR1", "SIGTERM"]
+                assert requests.news() == []
+                assert (requests.stop, requests.checkpoint_asked) == (signal.SIGTERM, True)
+                os.kill(os.getpid(), signal.SIGTERM)  # a second one is heeded as the first
+                with pytest.raises(RunStopped, match="SIGTERM here"), requests.at_once("here"):
+                    raise AssertionError("not reached")
+                with pytest.raises(KeyboardInterrupt):
+                    os.kill(os.getpid(), signal.SIGINT)
+            assert signal.signal(signal.SIGTERM, signal.SIG_DFL) == signal.SIG_DFL
+        with Requests(ends_program=True):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)  # nothing is left to stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def test_what_nohup_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Requests() as requests:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert requests.stop is None
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_usr1_writes_a_checkpoint_and_goes_on(tmp_path: Path) -> None:
@@ -213,7 +458,7 @@ def test_usr1_writes_a_checkpoint_and_goes_on(tmp_path: Path) -> None:
     made = run(rarely, tmp_path, watch=ask)
     assert made.metrics["time_day"][-1] == 3
     steps = [read_checkpoint(path).step for path in list_checkpoints(tmp_path)]
-    assert steps == [3, 6]
+    assert steps == [0, 3, 6]
 
 
 def test_the_clock_on_the_wall_makes_checkpoints(tmp_path: Path) -> None:
@@ -240,14 +485,14 @@ def test_a_bad_state_is_set_aside(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
     def spoilt(*arguments: Any) -> Any:
         state, account = advance(*arguments)
-        if next(calls) == 3:
+        if next(calls) >= 3:
             state = replace(state, rankl=state.rankl.at[1, 2, 3].set(np.nan))
         return state, account
 
     monkeypatch.setattr(simulating, "advance", spoilt)
-    with pytest.raises(RunError, match=r"ckpt_0000000002.h5 is the last good checkpoint"):
+    with pytest.raises(RunError, match=r"ckpt_day0001.000.h5 is the last good checkpoint"):
         run(ill(), tmp_path)
-    bad = read_checkpoint(tmp_path / "failed_0000000003.h5")
+    bad = read_checkpoint(tmp_path / "failed_day0001.000.h5")
     assert np.isnan(bad.state["rankl"][1, 2, 3])
     monkeypatch.undo()
     made = run(ill(), tmp_path, resume="latest")

@@ -111,7 +111,7 @@ def run(
                     _fill(folder, begun, origin, obeyed, progress, watch, measure)
                 else:
                     progress.finishing()
-                    _complete(folder, config, measure)
+                    _complete(folder, config, begun.source, measure)
     return open_run(folder)
 
 
@@ -190,7 +190,7 @@ def _begun(
         tell_changes(config, parent, branch=True)
         bone = simulation.geometry.bone_volume_fraction
         return _Begun(simulation, branched_start(config, bone, parent))
-    simulation = _set_up(config, geometry, progress)
+    simulation = _set_up(config, folder, geometry, progress)
     bone = simulation.geometry.bone_volume_fraction
     return _Begun(simulation, fresh_start(config, bone, given=geometry is not None))
 
@@ -222,11 +222,13 @@ def _clear(folder: Path, source: Checkpoint | None) -> None:
         set_aside(folder, source.time)
 
 
-def _set_up(config: RunConfig, geometry: Geometry | None, progress: Progress) -> Simulation:
+def _set_up(
+    config: RunConfig, folder: Path, geometry: Geometry | None, progress: Progress
+) -> Simulation:
     if geometry is None:
         progress.waiting("reading the bone")
         geometry = load_geometry(config)
-    coming = plan(config, geometry)
+    coming = plan(config, geometry, folder=folder)
     for line in (*geometry.log, *coming.lines()):
         log.info(line)
     for warning in coming.warnings:
@@ -268,7 +270,8 @@ def _fill(
                 with nullcontext() if ready else requests.at_once("in its first step"):
                     record = simulation.advance()
             except RunError:
-                writer.put(output.checkpoint)
+                if simulation.step != saved:
+                    writer.put(output.checkpoint)
                 if simulation.failed:
                     writer.put(output.failed)
                 raise
@@ -312,8 +315,15 @@ def _table(folder: Path, name: str, source: Checkpoint | None) -> Table:
     return Table(folder / name, COLUMNS[name], foundation=foundation)
 
 
-def _complete(folder: Path, config: RunConfig, measure: Callable[[Path], object] | None) -> None:
+def _complete(
+    folder: Path,
+    config: RunConfig,
+    source: Checkpoint | None,
+    measure: Callable[[Path], object] | None,
+) -> None:
     """Writes what a finished run lacks that was killed before its end."""
+    for name in COLUMNS:
+        _table(folder, name, source).close()  # without later rows
     if not (folder / RUN_FILE).exists():
         publish(folder / RUN_FILE, resolved_toml(config, folder).encode())
     if measure:

@@ -53,8 +53,8 @@ def set_aside(folder: Path, time: float) -> Path | None:
         (folder / name).unlink(missing_ok=True)
     write_series(folder, [read_snapshot(path) for path in list_snapshots(folder)])
     log.info(
-        f"{len(later)} files later than day {time:g} and copies of the tables are in {aside}, which "
-        "may be deleted"
+        f"{len(later)} files later than day {time:g} and copies of the tables are in {aside} now, "
+        "which may be deleted"
     )
     return aside
 

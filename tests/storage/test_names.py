@@ -71,6 +71,7 @@ def checkpoint(folder: Path, time: float, failed: bool = False, keep: bool = Fal
         time=time,
         state={"bone_volume_fraction": BONE},
         healthy={},
+        rows={},
         clock={"time": time},
         config="",
         provenance={},

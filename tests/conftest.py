@@ -1,5 +1,6 @@
 """Annotations of the kernels are checked while the tests run; programs do not pile up."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,3 +26,12 @@ def few_programs() -> Iterator[None]:
     """A process runs hundreds of tests, and would hold more programs than the system lets it."""
     yield
     release_programs()
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """A command takes all messages to the screen; the next test has them back."""
+    logger = logging.getLogger("tissue")
+    before = logger.level, list(logger.handlers), logger.propagate
+    yield
+    logger.level, logger.handlers[:], logger.propagate = before

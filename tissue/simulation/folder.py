@@ -47,8 +47,8 @@ def prepare_folder(folder: Path, overwrite: bool) -> None:
         made = _made(folder)
         if made and not overwrite:
             raise InputError(
-                f"{folder} already holds a run ({made[0].name}); choose another folder with --out "
-                "or replace it with --overwrite"
+                f"{folder} already holds a run ({made[0].name}); go on with it with --resume, "
+                "choose another folder with --out, or replace it with --overwrite"
             )
         probe = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
     except OSError as error:

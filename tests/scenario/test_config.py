@@ -332,6 +332,24 @@ def test_snapshots_end_with_the_run() -> None:
     assert end == 28
 
 
+@pytest.mark.parametrize(
+    ("interval", "number", "day"),
+    [
+        ("0.1 day", 3, 0.3),  # 3 * 0.1 > 0.3 in binary numbers
+        ("0.001 day", 90_009, 90.009),
+        ("7 h", 24, 7.0),
+        ("7 h", 1, 7 / 24),
+        ("1 h", 3, 0.125),
+        ("0.13157894 day", 7, 0.92105258),
+    ],
+)
+def test_times_of_snapshots_are_multiples_without_rounding(
+    interval: str, number: int, day: float
+) -> None:
+    config = parsed(run__duration="100 day", output__snapshots=interval)
+    assert config.snapshot_times[number] == day
+
+
 def test_snapshots_are_counted() -> None:
     message = (
         "output.snapshots = 0.001 day makes 100001 snapshots in run.duration = 100.001 day, and a "

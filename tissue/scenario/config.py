@@ -80,7 +80,7 @@ class RunConfig:
         """Times at which a snapshot is written [day], start and end included; steps end there."""
         # less a trifle, lest rounding adds a time next to the end
         count = math.ceil(self.duration / self.snapshot_interval - 1e-9)
-        inner = (index * self.snapshot_interval for index in range(count))
+        inner = (_unrounded(index * self.snapshot_interval) for index in range(count))
         return (*inner, self.duration)
 
     @property
@@ -99,7 +99,7 @@ class RunConfig:
         return 100 * self.accuracy if self.step is None else None
 
 
-def read_run_file(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
+def read_run_file(path: Path | str, overrides: Sequence[str] = ()) -> RunConfig:
     """Read a run file.
 
     Args:
@@ -110,6 +110,7 @@ def read_run_file(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     Raises:
         InputError: the file cannot be read, or something in it is wrong.
     """
+    path = Path(path)
     data = read_toml(path)
     for text in overrides:
         data = changed(data, text)
@@ -184,6 +185,15 @@ def _refuse_crowd(interval: float, duration: float) -> None:
             f"run.duration = {duration:g} day, and a run may have {MOST_SNAPSHOTS}: take them less "
             "often"
         )
+
+
+def _unrounded(time: float) -> float:
+    """A multiple of an interval [day] as it is written: 3 times 0.1 day is day 0.3.
+
+    The product differs by rounding (4e-16 of it at most), and times name files by all their digits.
+    """
+    near = round(time, 9)  # the multiples of 7 hours, say, are not that short
+    return near if math.isclose(near, time, rel_tol=1e-15) else time
 
 
 def _geometry(table: GeometryTable, folder: Path, seed: int) -> ImageSettings | SyntheticSettings:

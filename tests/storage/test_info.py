@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
+from storage.conftest import GRID
 
 from tissue.errors import InputError
 from tissue.storage.index import INDEX
 from tissue.storage.info import describe
-from tissue.storage.snapshot import list_snapshots
+from tissue.storage.snapshot import list_snapshots, write_snapshot
 
 
 def told(path: Path) -> str:
@@ -21,6 +23,15 @@ def test_a_snapshot_is_described(folder: Path) -> None:
     assert "grid        5 x 4 x 3 voxels [z, y, x] of 8 um" in text
     assert "il1                      1000 .. 1060 pM" in text
     assert "config_sha256            abc" in text
+
+
+def test_time_and_step_are_told_as_they_are(tmp_path: Path) -> None:
+    fields = {"bone_volume_fraction": np.ones(GRID.shape)}
+    path = write_snapshot(
+        tmp_path, grid=GRID, step=52_560, time=3650.13157894, fields=fields, provenance={}
+    )
+    assert path.name == "snap_day3650.13157894.hdf"
+    assert "snapshot    of day 3650.13157894, step 52560" in told(path)
 
 
 def test_an_index_names_what_is_missing(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Names of files tell simulated times, in order, and no two times share one."""
 
 import hashlib
+import json
 import math
 import os
 import random
@@ -8,6 +9,7 @@ import shutil
 import string
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -16,13 +18,14 @@ import pytest
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.seal import seal
-from tissue.storage import names
 from tissue.storage.checkpoint import (
     checkpoint_path,
     list_checkpoints,
     read_checkpoint,
     write_checkpoint,
 )
+from tissue.storage.export import export
+from tissue.storage.index import INDEX, SERIES, write_indices
 from tissue.storage.names import (
     CHECKPOINTS,
     FAILED,
@@ -171,6 +174,15 @@ def test_files_of_version_0_1_0_take_their_place(tmp_path: Path) -> None:
         "snap_0000000040.hdf",
         "snap_day0028.000.hdf",
     ]
+    times = [0.0, 7.0, 7.25, 7.5, 21.0, 28.0]
+    write_indices(tmp_path)
+    with h5py.File(tmp_path / INDEX) as file:
+        assert list(file["time"]) == times
+    series = json.loads((tmp_path / SERIES).read_text())["files"]
+    assert [each["time"] for each in series] == times
+    assert [export(path, tmp_path, (), "npy")[0].name for path in list_snapshots(tmp_path)] == [
+        f"bone_volume_fraction_{day_name(time)}.npy" for time in times
+    ]
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "text", "no time", "NaN", "a word", "a pipe"])
@@ -212,11 +224,13 @@ def test_files_are_not_opened_for_a_time_that_their_names_tell(
 ) -> None:
     paths = [tmp_path / file_name(SNAPSHOTS, 0.25 * number) for number in range(5000)]
     old = named_by_step(snapshot(tmp_path, 3.1), 4)
-    opened = []
-    real = h5py.File
-    monkeypatch.setattr(
-        names.h5py, "File", lambda path, *a, **k: opened.append(path) or real(path, *a, **k)
-    )
+    opened, opening = [], h5py.File
+
+    def noted(path: Path, *given: Any, **more: Any) -> h5py.File:
+        opened.append(path)
+        return opening(path, *given, **more)
+
+    monkeypatch.setattr(h5py, "File", noted)
     for _ in range(2):
         found = in_order_of_time([*reversed(paths), old])
     assert found == sorted([*paths, old], key=lambda path: time_named(path) or (path == old) * 3.1)

@@ -3,11 +3,13 @@
 import re
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from storage.places import scan
 from vtkmodules.vtkCommonDataModel import vtkImageData, vtkPlane
+from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline as Pipeline
 from vtkmodules.vtkFiltersCore import vtkContourFilter, vtkCutter, vtkFlyingEdges3D, vtkThreshold
 from vtkmodules.vtkIOHDF import vtkHDFReader
 
@@ -68,6 +70,22 @@ def test_its_python_runs(run: Grid) -> None:
 def test_it_names_every_format() -> None:
     for kind in KINDS:
         assert f"--to {kind}" in TEXT or f"`{kind}`" in TEXT
+
+
+def test_readers_of_vtk_tell_no_time_of_one_snapshot(run: Grid, tmp_path: Path) -> None:
+    """Not even of one with the group that tells the times of several, so it has none."""
+    path = tmp_path / "snap_day0000.000.hdf"
+    for _ in range(2):
+        reader = vtkHDFReader()
+        reader.SetFileName(str(path))
+        reader.UpdateInformation()
+        told = reader.GetOutputInformation(0)
+        assert told.Has(Pipeline.WHOLE_EXTENT())
+        assert not told.Has(Pipeline.TIME_STEPS())
+        with h5py.File(path, "a") as file:
+            steps = file["VTKHDF"].require_group("Steps")
+            steps.attrs["NSteps"] = np.int64(1)
+            steps.require_dataset("Values", (1,), "f8")[0] = 7.0
 
 
 def test_surfaces_lie_on_the_scan_where_it_says_so(run: Grid, tmp_path: Path) -> None:

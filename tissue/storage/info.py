@@ -78,7 +78,7 @@ def _read_wholly(path: Path) -> None:
 def _snapshot(path: Path) -> Iterator[str]:
     found = read_snapshot(path)
     nz, ny, nx = found.grid.shape
-    yield f"snapshot    of day {found.time:g}, step {found.step}"
+    yield f"snapshot    of day {found.time:.15g}, step {found.step}"
     yield f"grid        {nz} x {ny} x {nx} voxels [z, y, x] of {found.grid.spacing:g} um"
     for name, unit in found.units.items():
         values = found.field(name)
@@ -93,7 +93,7 @@ def _snapshot(path: Path) -> Iterator[str]:
 def _checkpoint(path: Path) -> Iterator[str]:
     found = read_checkpoint(path)
     nz, ny, nx = found.grid.shape
-    yield f"checkpoint  of day {found.time:g}, step {found.step}, whole"
+    yield f"checkpoint  of day {found.time:.15g}, step {found.step}, whole"
     yield f"grid        {nz} x {ny} x {nx} voxels [z, y, x] of {found.grid.spacing:g} um"
     yield f"precision   {found.state['bone_volume_fraction'].dtype}"
     yield from _provenance(path)

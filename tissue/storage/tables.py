@@ -61,12 +61,17 @@ class Table:
         header = ",".join(self.columns)
         kept = rows_kept(self.path, self.columns, foundation) if foundation else []
         self._file = open_own(self.path, "a" if kept else "w", encoding="ascii", newline="\n")
-        if kept:
-            # later rows, and one cut short by a crash, which would glue itself to the next
-            self._file.truncate(sum(len(line) + 1 for line in (header, *kept)))
-        else:
-            self._file.write(header + "\n")
-        self._file.flush()
+        try:
+            if kept:
+                # later rows, and one cut short by a crash, which would glue itself to the next
+                self._file.truncate(sum(len(line) + 1 for line in (header, *kept)))
+            else:
+                self._file.write(header + "\n")
+            self._file.flush()
+        except OSError:
+            with suppress(OSError):
+                self._file.close()
+            raise
         self.rows = len(kept)
 
     def append(self, row: Mapping[str, float]) -> None:

@@ -152,6 +152,7 @@ def test_the_time_left_follows_the_pace_of_the_last_minutes(lines: Lines, clock:
     assert left(told, lines) == 0.0
     walk(told, clock, 40, 100, 1000.0)
     assert left(told, lines) == 0.0
+    assert "left" not in lines.texts[-1]
 
 
 def test_slow_steps_have_a_pace_too(lines: Lines, clock: Clock) -> None:

@@ -229,7 +229,7 @@ def _in_words(told: Mapping[str, Any]) -> str:
     if told["step_day"] is not None:
         parts.append(f"step {told['step']} of {told['step_day']:.3g} day")
         parts.append(f"BV/TV {told['bv_tv']:.4f} ({told['bv_tv_change_percent']:+.2f} %)")
-    if told["seconds_left"] is not None:
+    if told["seconds_left"]:
         parts.append(f"about {duration(told['seconds_left'])} left")
     if told["host_memory_bytes"] is not None:
         parts.append(f"memory {size(told['host_memory_bytes'])}")

@@ -2,7 +2,10 @@
 
 import errno
 import logging
+import os
 import pwd
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -104,6 +107,20 @@ def test_without_a_place_for_programs_none_are_kept(
     assert "compiled programs are not kept" in told
     assert reason in told
     assert "XDG_CACHE_HOME" in told
+
+
+def test_programs_that_were_kept_are_loaded_in_silence(tmp_path: Path) -> None:
+    """XLA tells of tuning hints for features that no machine has."""
+    code = (
+        "from tissue.backend import keep_compiled; keep_compiled()\n"
+        "import jax, jax.numpy as jnp; jax.jit(lambda x: jnp.sin(x @ x))(jnp.ones((9, 9)))"
+    )
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert len(list(tmp_path.rglob("*-cache"))) > 0
 
 
 @pytest.mark.parametrize(

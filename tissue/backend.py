@@ -10,6 +10,10 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+# read when JAX is loaded: its loader of programs kept on disk takes tuning hints for missing
+# machine features, and tells each in a line of 2 kB
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 import jax
 import jax.numpy as jnp
 import numpy as np

@@ -7,6 +7,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from tissue.errors import InputError
+from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry, load_image
 from tissue.geometry.settings import ImageSettings
 
@@ -42,6 +43,25 @@ def test_demo_bone_at_half_resolution(shrew: Path) -> None:
     assert geometry.bone_volume_fraction.mean() == pytest.approx(0.293, abs=0.001)
     assert said(geometry, "cut 1 x 0 x 0 voxels")
     assert geometry.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("bone", "shape", "told"),
+    [
+        (np.ones((1, 8, 8)), (1, 8, 8), r"shape \(1, 8, 8\); a volume .* at least two voxels"),
+        (np.ones((8, 8)), (1, 8, 8), r"shape \(8, 8\); a volume"),
+        (np.ones((0, 8, 8)), (0, 8, 8), r"shape \(0, 8, 8\); a volume"),
+        (np.ones((8, 8, 8)), (8, 8, 9), r"shape \(8, 8, 8\), and its grid \(8, 8, 9\)"),
+        (np.full((8, 8, 8), 1.5), (8, 8, 8), "values from 1.5 to 1.5; shares of bone in each"),
+        (np.full((8, 8, 8), -0.1), (8, 8, 8), "values from -0.1 to -0.1"),
+        (np.full((8, 8, 8), np.nan), (8, 8, 8), "values from nan to nan"),
+    ],
+)
+def test_a_bone_that_cannot_be_is_refused(
+    bone: np.ndarray, shape: tuple[int, int, int], told: str
+) -> None:
+    with pytest.raises(InputError, match=told):
+        Geometry(Grid(shape, 10.0), bone, (), ())
 
 
 def test_kept_grid_gets_partial_volumes(slab: ImageSettings) -> None:

@@ -67,6 +67,7 @@ def test_long_texts_with_dots_are_no_keys(tmp_path: Path) -> None:
     name = ".".join("abc" * 20)
     path = written(tmp_path, f'# {name}\n[run]\nduration = "1 day"\n[geometry]\nfile = "{name}"\n')
     assert read_run_file(path).name == "odd"
+    assert read_run_file(str(path)) == read_run_file(path)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,9 @@ from tissue.geometry.resample import block_means, choose_sampling
 from tissue.geometry.segment import Segmentation, segment
 from tissue.geometry.settings import ImageSettings
 
+ROUNDING = 1e-6
+"""Share of bone beyond 0 and 1 that float32 may leave."""
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -35,6 +38,31 @@ class Geometry:
     bone_volume_fraction: np.ndarray
     log: tuple[str, ...]
     warnings: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuses a bone that no simulation can start with.
+
+        Raises:
+            InputError: it has another shape than the grid, less than two voxels along an axis, or
+                values that are no shares of bone.
+        """
+        shape = np.shape(self.bone_volume_fraction)
+        if len(shape) != 3 or min(shape) < 2:
+            raise InputError(
+                f"the bone has the shape {shape}; a volume [z, y, x] of at least two voxels along "
+                "each axis is needed"
+            )
+        if shape != tuple(self.grid.shape):
+            raise InputError(
+                f"the bone has the shape {shape}, and its grid {tuple(self.grid.shape)}; give both "
+                "the same"
+            )
+        low, high = np.min(self.bone_volume_fraction), np.max(self.bone_volume_fraction)
+        if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # with a NaN, both are NaN
+            raise InputError(
+                f"the bone holds values from {low:g} to {high:g}; shares of bone in each voxel, "
+                "from 0 to 1, are needed"
+            )
 
 
 def load_image(settings: ImageSettings, periodic: Axes = (), room: float = math.inf) -> Geometry:

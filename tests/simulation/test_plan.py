@@ -1,6 +1,7 @@
 """The plan tells what a run needs, and warns in the run file's own words."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,12 @@ import pytest
 from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry
 from tissue.geometry.settings import ImageSettings
-from tissue.geometry.synthetic import SyntheticSettings
+from tissue.geometry.synthetic import SyntheticSettings, synthesise
 from tissue.model.conservation import BUDGETS, SWEPT, Budget
 from tissue.scenario.config import RunConfig
+from tissue.simulation import machine
 from tissue.simulation.ledger import LEDGER, broken_budget, ledger_row
 from tissue.simulation.plan import (
-    CHECKPOINT,
-    COMPRESSION,
     FIELDS_IN_MEMORY,
     SNAPSHOTS_IN_MEMORY,
     Duration,
@@ -23,6 +23,7 @@ from tissue.simulation.plan import (
     duration,
     expected_steps,
     plan,
+    size,
     wall_time,
 )
 from tissue.simulation.simulation import load_geometry
@@ -36,17 +37,24 @@ def geometry(spacing: float = 10.0, *warnings: str) -> Geometry:
     return Geometry(Grid((10, 20, 30), spacing), bone, (), warnings)
 
 
+@cache
+def trabeculae() -> Geometry:
+    return synthesise(SyntheticSettings((24, 24, 24), 10.0, bv_tv=0.2, thickness=50.0))
+
+
 def test_the_plan_counts(tiny: RunConfig) -> None:
     coming = plan(tiny, geometry())
     assert (coming.shape, coming.spacing, coming.bv_tv) == ((10, 20, 30), 10, 0.25)
-    assert (coming.steps[:10], coming.snapshots) == ("of 0.5 day", 3)
+    assert (coming.steps[:10], coming.written.snapshots) == ("of 0.5 day", 3)
     assert coming.warnings == ()
     double = plan(replace(tiny, precision="float64"), geometry())
     alive = FIELDS_IN_MEMORY + SNAPSHOTS_IN_MEMORY * len(tiny.fields)
     assert double.memory - coming.memory == alive * 4 * 6000
-    fewer = plan(replace(tiny, fields=tiny.fields[:3]), geometry())
-    assert coming.disk - fewer.disk == 3 * 3 * 4 * 6000 / COMPRESSION
-    assert double.disk - coming.disk == 2 * CHECKPOINT * 4 * 6000
+    coming, double = (plan(replace(tiny, precision=f"float{n}"), trabeculae()) for n in (32, 64))
+    assert double.written.checkpoint_bytes > 2 * coming.written.checkpoint_bytes
+    assert double.written.snapshot_bytes == coming.written.snapshot_bytes
+    fewer = plan(replace(tiny, fields=tiny.fields[:3]), trabeculae())
+    assert fewer.written.snapshot_bytes < 0.6 * coming.written.snapshot_bytes
 
 
 def test_the_plan_in_words(tiny: RunConfig) -> None:
@@ -57,10 +65,42 @@ def test_the_plan_in_words(tiny: RunConfig) -> None:
     _, adaptive, *_ = plan(replace(tiny, step=None), geometry()).lines()
     assert adaptive.startswith("steps      adaptive: 0.2 percentage points of BV/TV change")
     assert memory.endswith("953 MB")
-    assert (
-        "3 snapshots and two checkpoints (about 492 kB), metrics.csv, ledger.csv, run.toml"
-        in writes
+    made = plan(tiny, geometry()).written
+    assert writes == (
+        f"writes     about {size(made.bytes)} in all: 3 snapshots (about "
+        f"{size(made.snapshot_bytes)}), 2 checkpoints (about {size(made.checkpoint_bytes)}), "
+        "metrics.csv, ledger.csv, run.toml, run.log, summary.png"
     )
+    *_, writes = plan(replace(tiny, keep_every=1), geometry()).lines()
+    assert "3 checkpoints, 3 kept by output.keep_every = 1 (about" in writes
+    *_, writes = plan(replace(tiny, keep_every=2), geometry()).lines()
+    assert "3 checkpoints, 2 kept by output.keep_every = 2 and 1 as the newest (about" in writes
+
+
+def test_of_a_large_bone_a_part_tells(tiny: RunConfig) -> None:
+    whole = Grid((100, 200, 300), 10.0)
+    part = trabeculae()
+    small, large = plan(tiny, part), plan(tiny, part, whole=whole)
+    assert large.shape == (100, 200, 300)
+    assert "BV/TV about 0.20" in large.lines()[0]
+    more = whole.voxels - part.grid.voxels
+    alive = FIELDS_IN_MEMORY + SNAPSHOTS_IN_MEMORY * len(tiny.fields)
+    assert large.memory - small.memory == alive * 4 * more
+    a_voxel = (large.written.checkpoint_bytes - small.written.checkpoint_bytes) / (2 * more)
+    assert a_voxel == pytest.approx(30, rel=0.1)  # in runs of such bone
+
+
+def test_a_disk_that_will_be_full_is_warned_of(
+    tiny: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path("nowhere") / "run"
+    most = plan(tiny, geometry(), folder=folder).written.most
+    monkeypatch.setattr("tissue.simulation.plan.free_disk", lambda there: most)
+    assert plan(tiny, geometry(), folder=folder).warnings == ()
+    monkeypatch.setattr("tissue.simulation.plan.free_disk", lambda there: most - 1)
+    (warning,) = plan(tiny, geometry(), folder=folder).warnings
+    assert f"writes about {size(most)} and {folder} has room for {size(most - 1)}" in warning
+    assert plan(tiny, geometry()).warnings == ()
 
 
 def test_the_plan_tells_the_time_where_the_machine_was_probed(tiny: RunConfig) -> None:
@@ -118,8 +158,22 @@ def test_coarse_voxels_are_warned_of(tiny: RunConfig, preset: str, edge: float) 
 
 def test_too_little_memory_is_warned_of(tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tissue.simulation.plan.usable_memory", lambda: 400_000_000)
-    (warning,) = plan(tiny, geometry()).warnings
+    coming = plan(tiny, geometry())
+    assert not coming.outlook.fits
+    assert coming.outlook.verdict == (
+        "cannot run here: it needs about 953 MB of memory and there are 400 MB"
+    )
+    (warning,) = coming.warnings
     assert "needs about 953 MB of memory and there are 400 MB" in warning
+
+
+def test_a_time_measured_beside_other_work_says_so(
+    tiny: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "cores", lambda: 2)
+    for load, told in ((2.9, "here and now: "), (9.0, "here and now, where other work keeps")):
+        monkeypatch.setattr("os.getloadavg", lambda load=load: (load, 0, 0))
+        assert told in plan(tiny, geometry(), Probe(2.0, 0.1)).outlook.time
 
 
 def test_short_steps_in_float32_are_warned_of(tiny: RunConfig) -> None:

@@ -1,12 +1,13 @@
 """The command that tells what a run would take."""
 
 import argparse
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tissue.commands.common import Commands, add_run_file, config_of
-from tissue.errors import InputError
+from tissue.errors import InputError, RunError
 
 if TYPE_CHECKING:
     from tissue.geometry.load import Geometry
@@ -18,6 +19,12 @@ def add(commands: Commands) -> None:
     command = commands.add_parser("check", help="check a run file and print the plan")
     add_run_file(command)
     command.add_argument(
+        "--device",
+        metavar="NAME",
+        help="foretell memory and time on a machine that is not here: h100, a100, rtx4090, or "
+        "cpu:N for N cores of a machine like this one",
+    )
+    command.add_argument(
         "--picture",
         type=Path,
         metavar="FILE",
@@ -28,22 +35,40 @@ def add(commands: Commands) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     config = config_of(options)
+    from tissue.simulation.devices import known, outlook
+    from tissue.simulation.foresight import Foreseen, foresee
     from tissue.simulation.plan import plan
-    from tissue.simulation.simulation import load_geometry
     from tissue.simulation.speed import probe
 
-    start = time.perf_counter()
+    elsewhere = known(options.device) if options.device else None
     picture: Path | None = options.picture
-    geometry = _drawn_geometry(config, picture) if picture else load_geometry(config)
-    loading = time.perf_counter() - start
-    coming = plan(config, geometry, probe(geometry.grid.shape, config.precision, loading))
-    print(f"{options.file}: all good")
-    for line in (*geometry.log, *coming.lines()):
+    start = time.perf_counter()
+    if picture:
+        bone = _drawn_geometry(config, picture)
+        seen = Foreseen(bone, None, time.perf_counter() - start)
+    else:
+        seen = foresee(config)
+    grid = seen.whole or seen.geometry.grid
+    measured = probe(grid.shape, config.precision, seen.loading)
+    coming = plan(
+        config,
+        seen.geometry,
+        measured,
+        whole=seen.whole,
+        outlook=outlook(elsewhere, config, grid.voxels, measured) if elsewhere else None,
+        folder=None if elsewhere else Path("runs/out") / config.name,
+    )
+    print(f"{options.file}: {coming.outlook.verdict}")
+    for line in (*seen.geometry.log, *coming.lines()):
         print(f"  {line}")
     for warning in coming.warnings:
-        print(f"  warning: {warning}")
+        if warning != coming.outlook.warning:  # that is told last
+            print(f"  warning: {warning}")
     if picture:
         print(f"  picture: {picture}")
+    if not coming.outlook.fits:
+        sys.stdout.flush()
+        raise RunError(f"{options.file} {coming.outlook.verdict}; {coming.outlook.remedy}")
     return 0
 
 
@@ -55,6 +80,7 @@ def _drawn_geometry(config: "RunConfig", picture: Path) -> "Geometry":
     from tissue.geometry.preparation import cleaned
     from tissue.geometry.segment import segment
     from tissue.geometry.settings import ImageSettings
+    from tissue.simulation.machine import allowed_memory
 
     settings, journal = config.geometry, Journal()
     if not isinstance(settings, ImageSettings):
@@ -63,7 +89,7 @@ def _drawn_geometry(config: "RunConfig", picture: Path) -> "Geometry":
         raise InputError(f"--picture {picture}: the picture is a PNG; write --picture scan.png")
     if not picture.parent.is_dir():
         raise InputError(f"--picture {picture}: the folder {picture.parent} does not exist")
-    found = segment(settings, journal)
+    found = segment(settings, journal, allowed_memory())
     # drawn before the bone is judged further: it shows why a run would be refused
     largest, pockets = settings.keep_largest, settings.close_pockets
     try:

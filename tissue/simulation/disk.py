@@ -44,9 +44,6 @@ SOLUTES = {"rankl": ("D_R", "k_R"), "opg": ("D_O", "k_O"), "il1": ("D_I", "k_I")
 }
 """Diffusivity and decay of each solute."""
 
-FARTHEST = 1e6
-"""Voxels over which a solute that never decays is taken to spread."""
-
 STATE_FIELDS = 11
 """Fields besides the bone that vary from voxel to voxel in every checkpoint: RANKL, OPG, both
 precursors and cells, coupling store and endosteal supply; of health the precursors of osteoclasts,
@@ -227,9 +224,9 @@ def _surface(bone: np.ndarray) -> np.ndarray:
 def _solute(config: RunConfig, bone: np.ndarray, spacing: float, name: str) -> np.ndarray:
     """What spreads from the surface and decays [arbitrary unit]."""
     diffusivity, decay = (float(getattr(config.parameters, key)) for key in SOLUTES[name])
-    length = SPREAD * math.sqrt(diffusivity / decay) / spacing if decay else FARTHEST
+    length = SPREAD * math.sqrt(diffusivity / decay) / spacing
     angles = np.ix_(*(np.pi * np.arange(count) / count for count in bone.shape))
-    damping = 1 + min(length, FARTHEST) ** 2 * sum(angle**2 for angle in angles)
+    damping = 1 + length**2 * sum(angle**2 for angle in angles)
     return np.asarray(fft.idctn(fft.dctn(_surface(bone)) / damping))
 
 

@@ -11,6 +11,9 @@ from pathlib import Path, PurePosixPath
 
 import jax
 
+CROWDED = 1.5
+"""Processes that want to run, in cores, from which a measured time is no longer a machine's own."""
+
 
 def device() -> str:
     """The devices that compute."""
@@ -21,6 +24,22 @@ def device() -> str:
 def host_memory() -> int:
     """Memory of this machine [bytes]."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # no Linux
+        return os.cpu_count() or 1
+
+
+def busy() -> str:
+    """Words that tell of much other work on this machine; empty where there is little."""
+    load, most = os.getloadavg()[0], cores()
+    if load <= CROWDED * most:
+        return ""
+    return f", where other work keeps the processor busy (load {load:.0f} on {most} cores)"
 
 
 def allowed_memory(root: Path = Path("/")) -> int:

@@ -4,17 +4,17 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
-
-import numpy as np
 
 from tissue.geometry.grid import Grid
 from tissue.geometry.journal import Journal
 from tissue.geometry.load import Geometry
-from tissue.geometry.synthetic import SyntheticSettings
 from tissue.scenario.config import RunConfig
-from tissue.simulation.machine import usable_memory
-from tissue.simulation.places import local_forcing
+from tissue.simulation.disk import Written, written
+from tissue.simulation.doubts import cuts, doubts
+from tissue.simulation.machine import busy, free_disk, usable_memory
+from tissue.simulation.places import pannus_mask
 
 FIELDS_IN_MEMORY = 120
 """Fields that a run takes at its peak: two thirds alive in a step, the rest lost between them in
@@ -45,26 +45,6 @@ STEPS_TO_SETTLE, QUIET_STEP, USUAL_ERROR = 14, {"mouse": 4.0, "human": 13.0}, 0.
 """Adaptive steps that a disease takes to set in, the length of those that follow [day], and the
 accuracy they are for [percentage points] (`benchmarks/time_step.py`)."""
 
-ALIKE = 0.6
-"""Share of the difference between places half a box apart by which bone may differ from end to end
-of a periodic box: made-up bone that goes on there differs by at most 0.5 of it, the shrew image by
-0.8 to 1.2, at voxels of 8 to 25 um."""
-
-COMPRESSION = 4.0
-"""Ratio of a field in a snapshot: bone compresses better, smooth fields less."""
-
-CHECKPOINT = 8.0
-"""Fields of the precision that a checkpoint takes on disk; there are two."""
-
-VOXELS_PER_DECAY = 2
-"""Voxels that a solute must decay over to be resolved."""
-
-SHORTEST_FLOAT32_STEP = 0.02
-"""Step below which rounding of phi costs more than a thousandth of the motion [day]."""
-
-COARSEST_VOXEL = {"mouse": 10.0, "human": 25.0}
-"""Voxel edge above which trabeculae of the species lose surface [um]."""
-
 
 class Probe(NamedTuple):
     """What a quick measurement tells of this machine.
@@ -78,6 +58,52 @@ class Probe(NamedTuple):
     sweep: float
     compilation: float
     loading: float = 0.0
+
+
+class Outlook(NamedTuple):
+    """What a machine has for a run.
+
+    Attributes:
+        where: the machine, as in "cannot run here".
+        need: memory of it that the run takes [bytes].
+        room: memory that there is for it [bytes]; None where that is not known.
+        remedy: what to do where the room is too small.
+        memory, time: both in words; no time where it was not measured or foretold.
+    """
+
+    where: str
+    need: int
+    room: int | None
+    remedy: str
+    memory: str
+    time: str = ""
+
+    @property
+    def fits(self) -> bool:
+        """Whether the run has the memory it needs, as far as that is known."""
+        return self.room is None or self.need <= self.room
+
+    @property
+    def verdict(self) -> str:
+        """Whether the run can be started."""
+        if self.room is None:
+            return f"ready to run {self.where}, if there are {size(self.need)} of memory"
+        if self.fits:
+            return f"ready to run {self.where}"
+        return (
+            f"cannot run {self.where}: it needs about {size(self.need)} of memory and there are "
+            f"{size(self.room)}"
+        )
+
+    @property
+    def warning(self) -> str:
+        """What a run is warned of that has too little memory; empty where it has enough."""
+        if self.room is None or self.fits:
+            return ""
+        return (
+            f"the run needs about {size(self.need)} of memory and there are {size(self.room)}: "
+            f"{self.remedy}"
+        )
 
 
 class Duration(NamedTuple):
@@ -102,25 +128,32 @@ class Plan:
         shape: voxels (z, y, x).
         spacing: edge of a voxel [um].
         bv_tv: bone volume fraction at the start.
+        part: only a part of the bone was looked at.
         steps: how the coupling steps are chosen.
-        snapshots: number of snapshots.
-        memory: estimated peak [bytes].
-        disk: estimated output [bytes].
+        written: estimated output.
+        keep_every: as the run file has it.
+        outlook: what the machine has for the run.
         warnings: a sentence for every questionable choice.
-        notes: how masks were placed.
         duration: estimated wall time, where this machine was measured.
+        notes: how masks were placed.
     """
 
     shape: tuple[int, int, int]
     spacing: float
     bv_tv: float
+    part: bool
     steps: str
-    snapshots: int
-    memory: int
-    disk: int
+    written: Written
+    keep_every: int
+    outlook: Outlook
     warnings: tuple[str, ...]
     duration: Duration | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def memory(self) -> int:
+        """Estimated peak [bytes]."""
+        return self.outlook.need
 
     def lines(self) -> tuple[str, ...]:
         """The plan in words."""
@@ -130,103 +163,99 @@ class Plan:
         return (
             *self.notes,
             f"grid       {nz} x {ny} x {nx} voxels [z, y, x] of {self.spacing:g} um "
-            f"({edge} mm, {voxels / 1e6:.3g} million voxels), BV/TV {self.bv_tv:.4f}",
+            f"({edge} mm, {voxels / 1e6:.3g} million voxels), BV/TV "
+            + (f"about {self.bv_tv:.2f}" if self.part else f"{self.bv_tv:.4f}"),
             f"steps      {self.steps}",
-            f"memory     about {size(self.memory)}",
-            *self._time(),
-            f"writes     {self.snapshots} snapshots and two checkpoints (about {size(self.disk)}), "
-            "metrics.csv, ledger.csv, run.toml, run.log",
+            f"memory     {self.outlook.memory}",
+            *([f"time       {self.outlook.time}"] if self.outlook.time else []),
+            f"writes     {self._writes()}",
         )
 
-    def _time(self) -> tuple[str, ...]:
-        if self.duration is None:
-            return ()
-        start, step, steps, end = self.duration
+    def _writes(self) -> str:
+        made = self.written
+        newest = made.checkpoints - made.kept
+        checkpoints = f"{made.checkpoints} checkpoints"
+        if made.kept:
+            checkpoints += f", {made.kept} kept by output.keep_every = {self.keep_every}"
+            checkpoints += f" and {newest} as the newest" if newest else ""
         return (
-            f"time       about {duration(self.duration.total)} here and now: {duration(start)} to "
-            f"start the first time, about {steps} steps of {duration(step)}, {duration(end)} for "
-            "the picture",
+            f"about {size(made.bytes)} in all: {made.snapshots} snapshots (about "
+            f"{size(made.snapshot_bytes)}), {checkpoints} (about {size(made.checkpoint_bytes)}), "
+            "metrics.csv, ledger.csv, run.toml, run.log, summary.png"
         )
 
 
-def plan(config: RunConfig, geometry: Geometry, probe: Probe | None = None) -> Plan:
-    """The plan of a run on a geometry, with its wall time where this machine was probed."""
-    grid = geometry.grid
-    snapshots = len(config.snapshot_times)
-    warnings = [*geometry.warnings, *config.warnings]
-    coarsest = COARSEST_VOXEL[config.preset]
-    if grid.spacing > coarsest * 1.01:
-        synthetic = isinstance(config.geometry, SyntheticSettings)
-        key = "geometry.synthetic.spacing" if synthetic else "geometry.resample"
-        warnings.append(
-            f"voxels of {grid.spacing:g} um are coarse for {config.preset} trabeculae: up to "
-            f"{coarsest:g} um keeps their surface; set {key} to a finer voxel"
-        )
-    if config.precision == "float32" and (config.step or 1) < SHORTEST_FLOAT32_STEP:
-        warnings.append(
-            f"steps of {config.step:g} day move bone by less than float32 can add up "
-            "well: set run.precision to float64 or run.step to "
-            f"{SHORTEST_FLOAT32_STEP:g} day or more"
-        )
-    warnings += [*_decay(config, grid), *_cuts(config, geometry)]
+def plan(
+    config: RunConfig,
+    geometry: Geometry,
+    probe: Probe | None = None,
+    *,
+    whole: Grid | None = None,
+    outlook: Outlook | None = None,
+    folder: Path | None = None,
+) -> Plan:
+    """The plan of a run.
+
+    Args:
+        config: the run.
+        geometry: its bone, or a part of it.
+        probe: what was measured of this machine, for the wall time.
+        whole: grid of the run, where the geometry is a part of it.
+        outlook: what another machine has for the run; None for this one.
+        folder: where the run will write; it need not exist.
+
+    Raises:
+        InputError: the mask of a pannus cannot be read or does not fit the bone.
+    """
+    grid, steps = whole or geometry.grid, expected_steps(config)
+    warnings = [*geometry.warnings, *config.warnings, *doubts(config, grid)]
+    warnings += [] if whole else cuts(config, geometry)
     journal = Journal()  # a mask that does not fit is refused before anything long starts
-    local_forcing(config, geometry, journal)
+    pannus_mask(config, grid, journal)
     warnings += journal.warnings
-    need = memory(config, grid.voxels)
-    usable = usable_memory()
-    if need > usable:
-        warnings.append(
-            f"the run needs about {size(need)} of memory and there are {size(usable)}: "
-            "use coarser voxels, a smaller box or float32"
-        )
+    took = wall_time(config, grid.voxels, probe) if probe else None
+    outlook = outlook or _here(config, grid.voxels, took)
+    warnings += filter(None, [outlook.warning])
+    output = written(config, geometry.bone_volume_fraction, grid.voxels, grid.spacing, steps)
+    warnings += _full_disk(output, folder)
     return Plan(
         shape=grid.shape,
         spacing=grid.spacing,
         bv_tv=float(geometry.bone_volume_fraction.mean()),
+        part=whole is not None,
         steps=_steps(config),
-        snapshots=snapshots,
-        memory=need,
-        disk=int(
-            snapshots * len(config.fields) * 4 * grid.voxels / COMPRESSION
-            + 2 * CHECKPOINT * (4 if config.precision == "float32" else 8) * grid.voxels
-        ),
+        written=output,
+        keep_every=config.keep_every,
+        outlook=outlook,
         warnings=tuple(warnings),
-        duration=wall_time(config, grid.voxels, probe) if probe else None,
+        duration=took,
         notes=tuple(journal.log),
     )
 
 
-def _decay(config: RunConfig, grid: Grid) -> Iterator[str]:
-    """Warnings of gradients that the grid or the box cannot hold."""
-    p, edge = config.acting, max(grid.shape) * grid.spacing
-    in_places = bool(config.disease.pannus or config.disease.walls)
-    rates = {"il1": (p.D_I, p.k_I), "tnf": (p.D_T, p.k_T), "rankl": (p.D_R, p.k_R)}
-    for solute, (diffusivity, rate) in (rates | {"opg": (p.D_O, p.k_O)}).items():
-        length = math.sqrt(float(diffusivity) / float(rate))
-        if length < VOXELS_PER_DECAY * grid.spacing:
-            yield (
-                f"{solute} decays over {length:.3g} um, less than {VOXELS_PER_DECAY} voxels: its "
-                "gradients are not resolved; use finer voxels"
-            )
-        if in_places and length > edge:
-            yield (
-                f"{solute} decays over {length:.3g} um, farther than the box of {edge:.3g} um: "
-                "what acts in some places only reaches almost all; use a larger box"
-            )
+def _here(config: RunConfig, voxels: int, took: Duration | None) -> Outlook:
+    """What this machine has for a run."""
+    need = memory(config, voxels)
+    time = ""
+    if took:
+        time = (
+            f"about {duration(took.total)} here and now{busy()}: {duration(took.start)} to "
+            f"start the first time, about {took.steps} steps of {duration(took.step)}, "
+            f"{duration(took.end)} for the picture"
+        )
+    remedy = "use coarser voxels, a smaller box or float32"
+    return Outlook("here", need, usable_memory(), remedy, f"about {size(need)}", time)
 
 
-def _cuts(config: RunConfig, geometry: Geometry) -> Iterator[str]:
-    """Warnings of a periodic box whose bone does not go on at the other end."""
-    bone = geometry.bone_volume_fraction
-    for name, axis in zip(config.periodic, config.periodic_axes, strict=True):
-        across = float(np.abs(bone.take(0, axis) - bone.take(-1, axis)).mean())
-        apart = float(np.abs(bone - np.roll(bone, bone.shape[axis] // 2, axis)).mean())
-        if across > ALIKE * apart:
-            yield (
-                f"bone differs by {across:.2f} from one end of {name} to the other and by "
-                f"{apart:.2f} half a box apart: it does not go on there, and boundary.periodic "
-                "makes a surface of the cut; it suits bone that repeats itself"
-            )
+def _full_disk(output: Written, folder: Path | None) -> Iterator[str]:
+    """Warning that a disk will be full before a run is finished."""
+    free = free_disk(folder) if folder else None
+    if free is not None and output.most > free:
+        yield (
+            f"the run writes about {size(output.most)} and {folder} has room for {size(free)}: "
+            "make room or choose another folder with --out, or write less often ([output] "
+            "snapshots, keep_every) or fewer fields"
+        )
 
 
 def _steps(config: RunConfig) -> str:

@@ -97,10 +97,11 @@ def probe(shape: tuple[int, int, int], precision: str, loading: float = 0.0) -> 
     constant = 1e-3 * u, 2e-3 * u, faces
     compilations = []
     for times in (SWEEPS + 2, SWEEPS + 1, SWEEPS):
-        start = time.perf_counter()
+        start, work = time.perf_counter(), time.process_time()
         lowered = jax.jit(sweeps, static_argnames="times").lower(u, *constant, times=times)
         run = lowered.compile()
-        compilations.append(time.perf_counter() - start)
+        # where others use the machine now, the wall clock counts their time too
+        compilations.append(min(time.perf_counter() - start, time.process_time() - work))
     spent: list[float] = []
     while sum(spent) < PROBE_SECONDS or len(spent) < 3:
         start = time.perf_counter()

@@ -1,0 +1,126 @@
+"""What is foretold for machines that are not here agrees with the table of docs/gpu.md."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tissue.errors import InputError
+from tissue.scenario.config import RunConfig
+from tissue.simulation import devices
+from tissue.simulation.devices import DEVICES, FRACTION, GATE, known, outlook, step_time
+from tissue.simulation.plan import (
+    PROGRAM_MEMORY,
+    SET_UP_STEPS,
+    Probe,
+    duration,
+    expected_steps,
+    memory,
+    wall_time,
+)
+
+GPU = (Path(__file__).parents[2] / "docs" / "gpu.md").read_text(encoding="utf-8")
+ROW = re.compile(r"\| coupling step, its books included \| (\d+)\^3 \|(.*)\|")
+NAMES = {"h100": "H100 SXM", "a100": "A100 SXM 80 GB", "rtx4090": "RTX 4090"}
+PROBE = Probe(sweep=1.0, compilation=0.1, loading=7.0)
+
+
+def table() -> dict[int, list[float]]:
+    """Launches, turns, bytes a voxel, and milliseconds on each GPU, by the edge of the grid."""
+    return {
+        int(edge): [float(cell.replace(",", "").replace("ms", "")) for cell in cells.split("|")]
+        for edge, cells in ROW.findall(GPU)
+    }
+
+
+def test_the_gate_is_that_of_the_table() -> None:
+    found = table()
+    assert found.keys() == GATE.keys()
+    for edge, cost in GATE.items():
+        assert list(cost) == found[edge][:3]
+
+
+@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("edge", [128, 256])
+def test_the_time_of_a_step_is_that_of_the_table(number: int, edge: int) -> None:
+    device = list(DEVICES.values())[number]
+    # of the A100's own programs, which launch a little less
+    assert 1e3 * step_time(device, edge**3) == pytest.approx(table()[edge][3 + number], rel=0.02)
+
+
+@pytest.mark.parametrize("key", DEVICES)
+def test_bandwidths_are_those_of_the_page(key: str) -> None:
+    device = DEVICES[key]
+    (bandwidth, share), *_ = re.findall(
+        rf"- {NAMES[key]}: ([\d,]+) GB/s, of which a stencil code reaches (\d+)%", GPU
+    )
+    assert device.bandwidth == float(bandwidth.replace(",", "")) * 1e9
+    assert device.share == int(share) / 100
+    assert NAMES[key] in device.name
+
+
+def test_assumed_times_are_those_of_the_page() -> None:
+    formula = f"launches x {1e6 * devices.LAUNCH:g} us + turns x {1e6 * devices.TURN:g} us"
+    assert formula in GPU
+    assert f"JAX takes {devices.PREALLOCATED:.0%}".replace("%", " %") in GPU
+
+
+def test_a_larger_grid_takes_its_bytes() -> None:
+    h100 = DEVICES["h100"]
+    assert step_time(h100, 512**3) == pytest.approx(8 * step_time(h100, 256**3), rel=0.1)
+    assert step_time(h100, 512**3, "float64") == pytest.approx(
+        2 * step_time(h100, 512**3), rel=0.05
+    )
+    assert 0 < step_time(h100, 8**3) < step_time(h100, 64**3)
+
+
+def test_a_gpu_holds_what_jax_takes_of_it(tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(FRACTION, raising=False)
+    large = outlook(known("H100"), tiny, 512**3, PROBE)
+    assert (large.need, large.room) == (memory(tiny, 512**3) - PROGRAM_MEMORY, 60_000_000_000)
+    assert not large.fits
+    assert large.verdict.startswith(
+        "cannot run on an H100 SXM (prediction): it needs about 70.9 GB"
+    )
+    assert f"JAX takes 75% of its 80 GB there: set {FRACTION}=0.95 there" in large.remedy
+    assert FRACTION not in outlook(known("rtx4090"), tiny, 512**3, PROBE).remedy
+    monkeypatch.setenv(FRACTION, "0.95")
+    raised = outlook(known("h100"), tiny, 512**3, PROBE)
+    assert raised.fits
+    assert raised.verdict == "ready to run on an H100 SXM (prediction)"
+    monkeypatch.setenv(FRACTION, "lots")
+    assert outlook(known("h100"), tiny, 512**3, PROBE).room == large.room
+
+
+def test_a_prediction_says_that_it_is_one(tiny: RunConfig) -> None:
+    year = replace(tiny, duration=365.0, step=None, snapshot_interval=73.0)
+    told = outlook(known("a100"), year, 256**3, PROBE)
+    steps = expected_steps(year)
+    seconds = steps * step_time(DEVICES["a100"], 256**3)
+    assert told.time.startswith("prediction, nothing measured: about ")
+    assert f"for {steps} steps of 0.076 s" in told.time
+    assert f"about {seconds:.2g} s for" in told.time
+    assert told.memory.startswith("prediction: about ")
+    double = outlook(known("rtx4090"), replace(year, precision="float64"), 64**3, PROBE)
+    assert "not predicted: an RTX 4090 computes float64 at 1/64" in double.time
+
+
+def test_cores_share_a_memory(tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "cores", lambda: 4)
+    here = wall_time(tiny, 10**8, PROBE)
+    stepping = (SET_UP_STEPS + here.steps) * here.step
+    many, few, same = (outlook(known(f"cpu:{n}"), tiny, 10**8, PROBE) for n in (16, 1, 4))
+    assert f"{duration(stepping / 4)} to {duration(stepping)} for" in many.time
+    assert f"{duration(stepping)} to {duration(4 * stepping)} for" in few.time
+    assert f"the 4 cores here: {duration(stepping)} for" in same.time
+    assert many.fits
+    assert "ready to run on 16 cores (prediction), if there are" in many.verdict
+
+
+@pytest.mark.parametrize(
+    "name", ["h200", "cpu", "cpu:", "cpu:0", "cpu:-1", "cpu:two", "cpu:1e3", ""]
+)
+def test_a_device_that_is_not_known(name: str) -> None:
+    with pytest.raises(InputError, match="give h100, a100, rtx4090 or cpu:N, such as cpu:16"):
+        known(name)

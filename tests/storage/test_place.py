@@ -27,9 +27,8 @@ START, SHAPE, SPACING = (3, 5, 2), (7, 6, 5), 16.0
 CORNERS = [(0, 0, 0), (6, 0, 0), (0, 5, 0), (0, 0, 4), (6, 5, 4)]
 """Voxels of the grid (z, y, x) that tell its axes apart."""
 
-ANY = Grid(
-    (4, 3, 2), 8.2, (1 / 3, -2 / 7, 1e-17), Frame((np.pi, -1e5 / 3, 2**0.5), ((0.1,) * 3,) * 3)
-)
+TURNED = ((0.36, 0.48, -0.8), (-0.8, 0.6, 0.0), (0.48, 0.64, 0.6))
+ANY = Grid((4, 3, 2), 8.2, (1 / 3, -2 / 7, 1e-17), Frame((np.pi, -1e5 / 3, 2**0.5), TURNED))
 """Numbers that no rounding keeps."""
 
 
@@ -79,6 +78,7 @@ def checkpoint(folder: Path, grid: Grid) -> Path:
         time=0.0,
         state=state,
         healthy={},
+        rows={},
         clock={},
         config="",
         provenance={},

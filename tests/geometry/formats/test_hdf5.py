@@ -572,6 +572,7 @@ def test_other_files_of_a_run_are_named(tmp_path: Path) -> None:
         time=1.0,
         state=state,
         healthy={},
+        rows={},
         clock={},
         config="",
         provenance={},

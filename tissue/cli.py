@@ -33,7 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with guarded():
         options = _parser().parse_args(arguments)
         options.ends_program = arguments is None
-        return _answer(options)
+        code = _answer(options)
+    if options.ends_program and code in (STOPPED, INTERRUPTED):
+        # where XLA still computes in a thread of its own, taking Python apart would end the program
+        # in a segmentation fault, and a queue waits for this exit code
+        os._exit(code)
+    return code
 
 
 def _answer(options: argparse.Namespace) -> int:

@@ -90,7 +90,7 @@ def test_check_accepts_the_unusual(capfd: Told, run_file: Path, changes: list[st
     assert main(["check", str(run_file), *settings]) == 0
     out, err = capfd.readouterr()
     assert err == ""
-    assert out.startswith(f"{run_file}: all good\n")
+    assert out.startswith(f"{run_file}: ready to run here\n")
     assert "steps " in out
     assert not (run_file.parent / "runs").exists()
 

@@ -1,0 +1,141 @@
+"""Of a large bone a plan looks at a part; what the memory does not hold is never begun."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tissue.errors import InputError, RunError
+from tissue.geometry.image import Image
+from tissue.geometry.load import Geometry
+from tissue.geometry.settings import ImageSettings
+from tissue.geometry.synthetic import SyntheticSettings
+from tissue.scenario.config import RunConfig
+from tissue.simulation import foresight
+from tissue.simulation.foresight import foresee
+from tissue.simulation.simulation import load_geometry
+
+LARGE = SyntheticSettings((300, 200, 512), 10.0, bv_tv=0.2, thickness=60.0)
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> ImageSettings:
+    """Bars of bone in the middle of 40 x 44 x 48 voxels of 10 um, none near the faces."""
+    gray = np.full((40, 44, 48), 10, np.uint8)
+    gray[10:30, 12:32, 14:34:4] = 200
+    gray[10:30, 20, 14:34] = 200
+    np.save(tmp_path / "scan.npy", gray)
+    return ImageSettings(tmp_path / "scan.npy", voxel_size=10.0, threshold=100.0)
+
+
+def of(config: RunConfig, settings: ImageSettings | SyntheticSettings) -> RunConfig:
+    return replace(config, geometry=settings)
+
+
+def test_a_small_bone_is_looked_at_as_a_whole(tiny: RunConfig, scan: ImageSettings) -> None:
+    for config in (tiny, of(tiny, scan)):
+        seen = foresee(config)
+        assert seen.whole is None
+        whole = load_geometry(config).bone_volume_fraction
+        np.testing.assert_array_equal(seen.geometry.bone_volume_fraction, whole)
+
+
+def test_of_large_made_up_bone_a_box_is_made(tiny: RunConfig) -> None:
+    seen = foresee(of(tiny, LARGE))
+    assert seen.whole is not None
+    assert (seen.whole.shape, seen.whole.spacing) == ((300, 200, 512), 10.0)
+    assert seen.geometry.grid.shape == (96, 96, 96)
+    assert seen.geometry.bone_volume_fraction.mean() == pytest.approx(0.2, rel=0.05)
+    assert seen.geometry.log == (
+        "looked at 96 x 96 x 96 voxels of such bone; a run makes all of it",
+    )
+
+
+def test_the_time_to_make_it_grows_with_its_voxels(
+    tiny: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(settings: SyntheticSettings, periodic: object) -> Geometry:
+        return bone
+
+    bone = load_geometry(tiny)
+    monkeypatch.setattr(foresight, "synthesise", made)
+    monkeypatch.setattr("time.perf_counter", iter((10.0, 13.0)).__next__)
+    # the part is made on a grid twice as fine, the whole is not
+    assert foresee(of(tiny, LARGE)).loading == pytest.approx(3 * 300 * 200 * 512 / 192**3)
+
+
+def test_settings_that_make_no_bone_are_refused_at_any_size(tiny: RunConfig) -> None:
+    with pytest.raises(InputError, match=r"thickness: 15 um must lie between two voxels"):
+        foresee(of(tiny, replace(LARGE, thickness=15.0)))
+
+
+@pytest.mark.parametrize("resample", [None, 20.0, 14.0])
+def test_of_a_large_image_the_middle_is_read(
+    tiny: RunConfig, scan: ImageSettings, monkeypatch: pytest.MonkeyPatch, resample: float | None
+) -> None:
+    config = of(tiny, replace(scan, resample=resample))
+    whole = load_geometry(config)
+    monkeypatch.setattr(foresight, "READ", 0)
+    monkeypatch.setattr(foresight, "PART", 16)
+    seen = foresee(config)
+    assert seen.whole == whole.grid
+    middle = replace(scan, resample=resample, crop=((12, 28), (14, 30), (16, 32)))
+    np.testing.assert_array_equal(
+        seen.geometry.bone_volume_fraction, load_geometry(of(tiny, middle)).bone_volume_fraction
+    )
+    assert seen.geometry.log[-1].startswith("looked at the middle of the 40 x 44 x 48 voxels only")
+
+
+def test_a_crop_has_its_own_middle(
+    tiny: RunConfig, scan: ImageSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(foresight, "READ", 0)
+    monkeypatch.setattr(foresight, "PART", 8)
+    seen = foresee(of(tiny, replace(scan, crop=((8, 28), (10, 30), (10, 31)))))
+    assert seen.whole is not None
+    assert seen.whole.shape == (20, 20, 21)
+    assert seen.geometry.grid.origin == pytest.approx((140, 160, 160))
+
+
+def test_a_middle_without_bone_does_not_refuse_the_whole(
+    tiny: RunConfig, scan: ImageSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gray = np.load(scan.file)
+    gray[12:28] = 10
+    np.save(scan.file, gray)
+    config = of(tiny, replace(scan, keep_largest=False))
+    monkeypatch.setattr(foresight, "READ", 0)
+    monkeypatch.setattr(foresight, "PART", 8)
+    seen = foresee(config)
+    assert seen.whole is None
+    assert seen.geometry.grid.shape == (40, 44, 48)
+
+
+def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tissue.simulation.simulation.allowed_memory", lambda: 1_000_000)
+
+
+def test_an_image_that_does_not_fit_is_refused_before_it_is_read(
+    tiny: RunConfig, scan: ImageSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(image: Image, box: object = None) -> np.ndarray:
+        raise AssertionError("voxels were read")
+
+    no_memory(monkeypatch)
+    monkeypatch.setattr(Image, "voxels", read)
+    told = r"reading 40 x 44 x 48 voxels \(z, y, x\) of scan.npy takes about 0.00237 GB of memory"
+    with pytest.raises(RunError, match=rf"{told} and there are 0.001 GB: read a part of it"):
+        load_geometry(of(tiny, scan))
+    with pytest.raises(RunError, match=r"give a coarser \[geometry\] resample, read a part"):
+        load_geometry(of(tiny, replace(scan, resample=7.0)))
+    with pytest.raises(AssertionError, match="voxels were read"):
+        load_geometry(of(tiny, replace(scan, crop=((0, 20), (0, 20), (0, 20)))))
+
+
+def test_bone_that_does_not_fit_is_not_made(
+    tiny: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_memory(monkeypatch)
+    with pytest.raises(RunError, match=r"making bone of 300 x 200 x 512 voxels .* 0.676 GB"):
+        load_geometry(of(tiny, LARGE))

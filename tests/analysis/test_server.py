@@ -269,11 +269,11 @@ def test_200_half_requests_hold_up_nobody(folder: Path, handles: int) -> None:
 
 
 def test_a_half_request_is_ended_in_time(folder: Path) -> None:
-    with watched(folder, "connections.HEAD_SECONDS = 0.5") as watcher, ExitStack() as many:
+    with watched(folder, "connections.HEAD_SECONDS = 0.3") as watcher, ExitStack() as many:
         silent = many.enter_context(watcher.connect())
         dripping, *_ = half(watcher, many, 3)
         start = time.monotonic()
-        while time.monotonic() - start < 0.9:  # one letter now and then is no excuse
+        while time.monotonic() - start < 0.6:  # one letter now and then is no excuse
             try:
                 dripping.sendall(b"x")
             except OSError:
@@ -284,13 +284,18 @@ def test_a_half_request_is_ended_in_time(folder: Path) -> None:
         assert time.monotonic() - start < 3
 
 
-def test_no_more_file_handles_is_waited_for(folder: Path) -> None:
-    change = "connections.SPARE_HANDLES = -60"  # more connections than there are handles
+@pytest.mark.parametrize("stay", [0.1, 60])
+def test_no_more_file_handles_is_waited_for(folder: Path, stay: float) -> None:
+    """Half requests give way, or stay until their time is over; meanwhile nothing spins."""
+    change = (
+        "connections.SPARE_HANDLES = -60\n"  # more connections than there are handles
+        f"connections.STAY_SECONDS = {stay}\nconnections.HEAD_SECONDS = 0.6"
+    )
     with watched(folder, change, handles=24) as watcher, ExitStack() as many:
-        half(watcher, many, 60)
+        half(watcher, many, 24)
         busy = watcher.busy()
-        time.sleep(1)
-        assert watcher.busy() - busy < 0.3
+        time.sleep(0.4)
+        assert watcher.busy() - busy < 0.2
         for _ in range(3):
             assert watcher.ask(watcher.path + "nothing").status == 404
         many.close()
@@ -351,7 +356,7 @@ def test_a_slow_reader_has_its_page(folder: Path) -> None:
         start = time.monotonic()
         while part := slow.recv(MEGABYTE):
             count += len(part)
-            time.sleep(0.03)
+            time.sleep(0.008)
         assert count > PAGE_KB * 1024
         assert time.monotonic() - start > 0.5  # longer than one piece may take
         assert len(Reply(stopped).content) < MEGABYTE  # what the system took
@@ -371,7 +376,7 @@ def test_signals_end_it_cleanly(folder: Path, number: int) -> None:
 
 def test_a_page_that_is_being_made_is_waited_for_once(folder: Path) -> None:
     slow = "import time; server.page = lambda *_, live: time.sleep(%g) or ''"
-    with watched(folder, slow % 1) as watcher, ExitStack() as many:
+    with watched(folder, slow % 0.6) as watcher, ExitStack() as many:
         never_reads(watcher, many)
         time.sleep(0.3)
         assert watcher.end() == (0, "")

@@ -29,7 +29,9 @@ MAY_IMPORT = {
     "model": {"model", "kernels", "units", "errors"},
     "scenario": {"scenario", "geometry", "model", "units", "errors"},
     "storage": {"storage", "geometry.grid", "seal", "errors"},
-    "simulation": {"simulation", "scenario", "storage", "model", "kernels", "geometry", "errors"},
+    "simulation": {
+        *("simulation", "scenario", "storage", "model", "kernels", "geometry", "units", "errors"),
+    },
     "analysis": {"analysis", "storage", "geometry", "units", "errors"},
     "verification": {
         "verification",

@@ -12,8 +12,7 @@ import SimpleITK as sitk
 from tissue.analysis import summary
 from tissue.cli import main
 from tissue.commands.common import BAD_INPUT
-from tissue.simulation import run as running
-from tissue.simulation import speed
+from tissue.simulation import beginning, speed
 from tissue.simulation.plan import Probe
 
 TINY = Path(__file__).parents[1] / "tiny.toml"
@@ -44,6 +43,7 @@ def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def known_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
     monkeypatch.setattr(speed, "probe", lambda shape, precision, loading: Probe(2.0, 0.1, 0.0))
 
 
@@ -83,7 +83,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     def work(*_: object) -> Any:
         raise AssertionError("the simulation was set up")
 
-    monkeypatch.setattr(running, "Simulation", work)
+    monkeypatch.setattr(beginning, "Simulation", work)
 
 
 def refused(capfd: Told, *arguments: str | Path, code: int = BAD_INPUT) -> str:

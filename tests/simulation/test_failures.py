@@ -19,8 +19,7 @@ from tissue.errors import InputError, RunError
 from tissue.model import step
 from tissue.model.state import State
 from tissue.scenario.config import RunConfig
-from tissue.simulation import output
-from tissue.simulation import run as running
+from tissue.simulation import beginning, output
 from tissue.simulation import simulation as simulating
 from tissue.simulation.run import run
 from tissue.simulation.simulation import Simulation
@@ -241,10 +240,10 @@ def test_too_little_memory_is_told(
     monkeypatch: pytest.MonkeyPatch, tiny: RunConfig, tmp_path: Path
 ) -> None:
     for error in (MemoryError(), JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")):
-        monkeypatch.setattr(running, "Simulation", raising(error))
+        monkeypatch.setattr(beginning, "Simulation", raising(error))
         with pytest.raises(RunError, match="memory is too small for this grid; use coarser"):
             run(tiny, tmp_path)
-    monkeypatch.setattr(running, "Simulation", raising(JaxRuntimeError("INTERNAL: a bug")))
+    monkeypatch.setattr(beginning, "Simulation", raising(JaxRuntimeError("INTERNAL: a bug")))
     with pytest.raises(JaxRuntimeError, match="INTERNAL"):
         run(tiny, tmp_path)
 

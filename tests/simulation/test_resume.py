@@ -17,6 +17,7 @@ from tissue.cli import main
 from tissue.errors import InputError, RunError, RunStopped
 from tissue.model import step
 from tissue.scenario.config import RunConfig, parse_run, read_run_file
+from tissue.simulation import beginning
 from tissue.simulation import run as running
 from tissue.simulation import simulation as simulating
 from tissue.simulation.requests import Requests
@@ -29,7 +30,7 @@ from tissue.storage.snapshot import list_snapshots, read_snapshot
 from tissue.storage.tables import rows_of
 
 TINY = Path(__file__).parents[1] / "tiny.toml"
-ILL = {
+ILL: dict[str, Any] = {
     "disease": {"il1_excess": "3 pM", "estrogen": {}},
     "therapy": [
         {"drug": "anakinra", "dose": "10 mg/kg", "every": "1 day", "start": "0.5 day"},
@@ -217,7 +218,7 @@ def test_going_back_sets_aside_what_is_later(whole: Run, tmp_path: Path) -> None
     folder = tmp_path / "run"
     shutil.copytree(whole.folder, folder)
     before = contents(folder)
-    other = ill(output={**ILL["output"], "snapshots": "0.75 day"})
+    other = ill(output=ILL["output"] | {"snapshots": "0.75 day"})
     back = run(other, folder, resume="1 day")
     assert list(back.times) == [0, 1, 1.5, 2.25, 3]
     aside = folder / "superseded_1"
@@ -376,7 +377,7 @@ def test_a_signal_stops_a_run_that_can_be_resumed(
 
 
 PHASES: dict[str, tuple[object, str, str]] = {
-    "image": (running, "load_geometry", "before the first step: nothing was written"),
+    "image": (beginning, "load_geometry", "before the first step: nothing was written"),
     "healthy set-up": (simulating, "healthy_tissue", "before the first step: nothing was written"),
     "clearing": (running, "clear_folder", "after step 0, day 0"),
     "first step": (simulating, "advance", "in its first step"),

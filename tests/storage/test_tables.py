@@ -44,8 +44,8 @@ def test_resuming_keeps_whole_rows_only(tmp_path: Path) -> None:
         ("a,b\n1,1\n2,2,2\n", "is damaged in line 3"),
         ("a,b\n2,1\n1,2\n", "is damaged in line 3"),
         ("a,b\nnan,1\n2,2\n", "is damaged in line 2"),
-        ("b,a\n1,1\n2,2\n", "has other columns"),
-        ("\n\n", "has other columns"),
+        ("b,a\n1,1\n2,2\n", "is damaged in its first line"),
+        ("\n\n", "is damaged in its first line"),
     ],
 )
 def test_a_table_that_lost_rows_is_refused_and_left_as_it_is(
@@ -82,7 +82,7 @@ def test_other_columns_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
     with Table(path, ["a", "b"]) as table, pytest.raises(ValueError, match="differ in b, c"):
         table.append({"a": 1, "c": 2})
-    with pytest.raises(InputError, match="other columns"):
+    with pytest.raises(InputError, match="damaged in its first line"):
         Table(path, ["a"], foundation=Foundation(9.0, None, "ckpt"))
 
 

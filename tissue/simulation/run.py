@@ -5,15 +5,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from jax.errors import JaxRuntimeError
 
 from tissue.errors import InputError, RunError, RunStopped
 from tissue.geometry.load import Geometry
-from tissue.model.observables import METRICS
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import resolved_toml
+from tissue.simulation.beginning import COLUMNS, Beginning, beginning, foundation
 from tissue.simulation.folder import (
     LEDGER_TABLE,
     METRICS_TABLE,
@@ -21,40 +20,27 @@ from tissue.simulation.folder import (
     RUN_LOG,
     clear_folder,
     prepare_folder,
-    refuse_links,
     remove_unfinished,
-    spare_input,
     what_is_whole,
 )
-from tissue.simulation.ledger import LEDGER
 from tissue.simulation.log import RunLog
 from tissue.simulation.output import Output, Write
-from tissue.simulation.pace import same_time
-from tissue.simulation.plan import plan
 from tissue.simulation.progress import Progress
 from tissue.simulation.provenance import (
-    branched_start,
-    fresh_start,
     provenance,
-    resumed_start,
-    tell_changes,
 )
 from tissue.simulation.requests import Requests
-from tissue.simulation.resume import branched, continued, find, resumed
-from tissue.simulation.simulation import Record, Simulation, load_geometry
+from tissue.simulation.simulation import Record, Simulation
 from tissue.simulation.superseded import set_aside
 from tissue.storage.checkpoint import Checkpoint
 from tissue.storage.index import indices_are_current, write_indices
 from tissue.storage.lock import locked
 from tissue.storage.publish import publish
 from tissue.storage.results import Run, open_run
-from tissue.storage.tables import Foundation, Table, rows_kept
+from tissue.storage.tables import Table
 from tissue.storage.writer import Writer
 
 log = logging.getLogger(__name__)
-
-COLUMNS = {METRICS_TABLE: METRICS, LEDGER_TABLE: LEDGER}
-"""Of the tables that have a row for each step."""
 
 GREY_LIMIT = 0.2
 
@@ -100,7 +86,7 @@ def run(
         # a warning about the lock belongs into the log
         with RunLog() as kept, Progress() as progress, locked(folder), _told_if_memory_is_short():
             with obeyed.at_once("before the first step: nothing was written"):
-                begun = _begun(config, folder, geometry, resume, parent, progress)
+                begun = beginning(config, folder, geometry, resume, parent, progress)
                 if begun.simulation:
                     config = begun.simulation.config
                     origin = provenance(config, folder, begun.start)
@@ -113,20 +99,6 @@ def run(
                     progress.finishing()
                     _complete(folder, config, begun.source, measure)
     return open_run(folder)
-
-
-class _Begun(NamedTuple):
-    """A run that is about to go on.
-
-    Attributes:
-        simulation: to go on with; None where all steps are done.
-        start: what its provenance tells of the start.
-        source: checkpoint that it goes on from; None for a run that begins, or branches off.
-    """
-
-    simulation: Simulation | None
-    start: dict[str, str]
-    source: Checkpoint | None = None
 
 
 class _OfWatcher(Exception):
@@ -166,53 +138,6 @@ def _told_if_memory_is_short() -> Iterator[None]:
         ) from None
 
 
-def _begun(
-    config: RunConfig,
-    folder: Path,
-    geometry: Geometry | None,
-    resume: str | None,
-    parent: Checkpoint | None,
-    progress: Progress,
-) -> _Begun:
-    """Finds out where a run begins; nothing of an earlier one is changed."""
-    if resume:
-        refuse_links(folder)
-        source = find(folder, resume)
-        if source:
-            progress.waiting("reading the checkpoint")
-            return _going_on(config, folder, source)
-        log.info(f"{folder} holds nothing to go on with: the run starts")
-    spare_input(config, folder, parent)
-    if parent:
-        progress.waiting("reading the checkpoint")
-        simulation = branched(config, parent)
-        log.info(f"branched off from {parent.path} at day {simulation.time:g}")
-        tell_changes(config, parent, branch=True)
-        bone = simulation.geometry.bone_volume_fraction
-        return _Begun(simulation, branched_start(config, bone, parent))
-    simulation = _set_up(config, folder, geometry, progress)
-    bone = simulation.geometry.bone_volume_fraction
-    return _Begun(simulation, fresh_start(config, bone, given=geometry is not None))
-
-
-def _going_on(config: RunConfig, folder: Path, source: Checkpoint) -> _Begun:
-    config = continued(config, source)
-    for name, columns in COLUMNS.items():
-        rows_kept(folder / name, columns, _foundation(name, source))
-    start = resumed_start(source)
-    if same_time(source.time, config.duration):
-        log.info(f"the run is finished: {source.path} is of its end, day {source.time:g}")
-        return _Begun(None, start, source)
-    tell_changes(config, source, branch=False)
-    simulation = resumed(config, source)
-    log.info(f"resumed at step {simulation.step}, day {simulation.time:g}")
-    return _Begun(simulation, start, source)
-
-
-def _foundation(name: str, source: Checkpoint) -> Foundation:
-    return Foundation(source.time, source.rows.get(name), f"{source.path}")
-
-
 def _clear(folder: Path, source: Checkpoint | None) -> None:
     """Takes out of the way of a run what is in its folder and not a part of it."""
     if source is None:
@@ -222,24 +147,9 @@ def _clear(folder: Path, source: Checkpoint | None) -> None:
         set_aside(folder, source.time)
 
 
-def _set_up(
-    config: RunConfig, folder: Path, geometry: Geometry | None, progress: Progress
-) -> Simulation:
-    if geometry is None:
-        progress.waiting("reading the bone")
-        geometry = load_geometry(config)
-    coming = plan(config, geometry, folder=folder)
-    for line in (*geometry.log, *coming.lines()):
-        log.info(line)
-    for warning in coming.warnings:
-        log.warning(warning)
-    progress.waiting("setting up the healthy tissue (compiling)")
-    return Simulation(config, geometry)
-
-
 def _fill(
     folder: Path,
-    begun: _Begun,
+    begun: Beginning,
     origin: Mapping[str, str],
     requests: Requests,
     progress: Progress,
@@ -311,8 +221,8 @@ def _fill(
 
 
 def _table(folder: Path, name: str, source: Checkpoint | None) -> Table:
-    foundation = _foundation(name, source) if source else None
-    return Table(folder / name, COLUMNS[name], foundation=foundation)
+    stands = foundation(name, source) if source else None
+    return Table(folder / name, COLUMNS[name], foundation=stands)
 
 
 def _complete(

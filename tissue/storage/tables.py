@@ -140,7 +140,9 @@ def rows_kept(path: Path, columns: Sequence[str], foundation: Foundation) -> lis
     header = ",".join(columns)
     if lines and lines[0] != header:
         raise InputError(
-            f"{path} has other columns than this run, or a damaged first line; {_REMEDY}"
+            f"{path} is damaged in its first line, or of another version of tissue, whose runs are "
+            "taken on by tissue branch alone; put the file back from a copy, or start again with "
+            "--overwrite"
         )
     last = foundation.time + TRIFLE * max(abs(foundation.time), 1.0)
     kept, before = [], -math.inf

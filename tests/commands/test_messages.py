@@ -78,11 +78,18 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> Heard:
 
 
 @contextmanager
-def terminal(monkeypatch: pytest.MonkeyPatch, columns: int = 100) -> Iterator[list[str]]:
-    """A pseudo terminal as standard error; the list holds what came out of it at the end."""
+def terminal(
+    monkeypatch: pytest.MonkeyPatch, size: tuple[int, int] = (25, 100)
+) -> Iterator[list[str]]:
+    """A pseudo terminal as standard error; the list holds what came out of it at the end.
+
+    Args:
+        monkeypatch: of the test.
+        size: rows and columns.
+    """
     seen: list[str] = []
     ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (25, columns))
+    termios.tcsetwinsize(theirs, size)
 
     def read() -> None:
         data = b""
@@ -187,16 +194,16 @@ def test_a_batch_log_has_lines(
     assert "%|" not in err
 
 
-@pytest.mark.parametrize("columns", [100, 0])
+@pytest.mark.parametrize("size", [(25, 100), (25, 0), (0, 0)])
 def test_a_terminal_has_a_bar_that_says_what_it_waits_for(
-    capfd: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: int
+    capfd: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
-    """Also one that does not tell how wide it is."""
-    with terminal(monkeypatch, columns) as seen:
+    """Also one that does not tell how large it is."""
+    with terminal(monkeypatch, size) as seen:
         assert main([*SHORT, "--out", str(tmp_path)]) == 0
     bars = [bar for bar in re.split(r"[\r\n]+", seen[0]) if "%|" in bar or "% |" in bar]
     first = next(i for i, bar in enumerate(bars) if "BV/TV" in bar)
-    assert "starting" in bars[0]
+    assert bars[0].endswith("starting]")
     for phase in ("reading the bone", "setting up the healthy tissue", "compiling the first step"):
         assert any(phase in bar and "day 0.0/1" in bar for bar in bars[:first])
         assert not any(phase in bar for bar in bars[first:])

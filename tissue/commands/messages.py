@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 STYLES = ("lines", "json")
 """What `--progress` may name; without it there is a bar on a terminal, and lines elsewhere."""
 
-COLUMNS = 80
-"""Width of the bar on a terminal that tells none, as those of some containers do."""
+COLUMNS, ROWS = 80, 25
+"""Size of a terminal that tells none, as those of some containers do: a bar in no row is no bar."""
 
 
 def messages(config: "RunConfig", style: str | None, quiet: bool) -> "Lines":
@@ -131,6 +131,7 @@ class Bar(Lines):
             unit="day",
             postfix="starting",
             ncols=_columns(),
+            nrows=ROWS,
             bar_format="{percentage:3.0f}% |{bar}| day {n:.1f}/{total:g} "
             "[{elapsed}<{remaining}{postfix}]",
         )

@@ -141,18 +141,16 @@ def test_a_process_ends_as_it_would_with_streams(line: str, code: int, told: str
 
 
 def test_a_small_alphabet_is_enough() -> None:
-    with_letters = ended("$T parameters mouse && $T drugs && $T list", PYTHONIOENCODING="utf-8")
-    for encoding in ("ascii", "latin-1"):
-        without = ended("$T parameters mouse && $T drugs && $T list", PYTHONIOENCODING=encoding)
-        assert (without.returncode, without.stderr) == (0, "")
-        assert len(without.stdout.splitlines()) == len(with_letters.stdout.splitlines())
+    with_letters, without = (
+        ended("$T parameters mouse && $T drugs", PYTHONIOENCODING=encoding)
+        for encoding in ("utf-8", "ascii")
+    )
+    assert (without.returncode, without.stderr) == (0, "")
+    assert len(without.stdout.splitlines()) == len(with_letters.stdout.splitlines())
 
 
-@pytest.mark.parametrize("number", [errno.EPIPE, errno.EIO, errno.ENOSPC])
-def test_a_run_goes_on_without_a_screen(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int
-) -> None:
-    broken = Broken(number)
+def test_a_run_goes_on_without_a_screen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    broken = Broken(errno.EIO)  # as of a terminal that is gone
     monkeypatch.setattr(broken, "isatty", lambda: True)  # a terminal, so that there is a bar
     with monkeypatch.context() as changed:
         changed.setattr(sys, "stderr", broken)
@@ -161,7 +159,7 @@ def test_a_run_goes_on_without_a_screen(
     assert len(tissue.open_run(tmp_path).metrics["time_day"]) == 5
     assert (tmp_path / "summary.png").is_file()
     log = (tmp_path / "run.log").read_text()
-    assert log.count(f"the screen cannot be written to ({os.strerror(number)})") == 1
+    assert log.count("the screen cannot be written to (Input/output error)") == 1
     assert "finished: 4 steps" in log
 
 

@@ -1,10 +1,11 @@
-"""Odd files, run files, and links are answered or refused in one sentence, and lead nowhere."""
+"""Odd files, run files, links and streams: an answer or one sentence, nothing outside touched."""
 
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
-from faults import odd_links, odd_run_files, odd_snapshots
+from faults import odd_links, odd_run_files, odd_snapshots, odd_streams
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +42,19 @@ def test_links_out_of_the_folder_of_a_run_lead_nowhere(tmp_path: Path) -> None:
     cases = [case for there in (True, False) for case in odd_links.together(names, there)]
     for number, case in enumerate(cases):
         assert odd_links.trouble(case, whole, tmp_path / f"{number}") == "", case
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return odd_streams.plain(tmp_path_factory.mktemp("streams") / "run")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*odd_streams.CASES, odd_streams.DEAD_TERMINAL])
+def test_a_run_goes_on_without_a_screen_or_a_home(plain: Path, name: str) -> None:
+    if not odd_streams.can_be_made(name):
+        pytest.skip("only root can become a user without a name")
+    # not in tmp_path, which is closed to other users
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        assert odd_streams.trouble(name, plain, Path(folder) / "run") == ""

@@ -1,17 +1,27 @@
-"""A run that meets a full disk, a lost folder or a kill leaves whole files and can go on."""
+"""A run that meets a full disk, a lost folder or a reader leaves whole files and can go on."""
 
+import ctypes
+import os
+import platform
+import resource
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-from faults.kill_loop import RUN, command, everything_opens, kill_loop, same
+from faults.conftest import Small
+from faults.small_run import everything_opens, same
+from faults.told import called
 
-from tissue.errors import InputError
+from tissue.errors import InputError, RunError
+from tissue.scenario.config import read_run_file
 from tissue.seal import seal
+from tissue.simulation.run import run
+from tissue.simulation.simulation import Record
 from tissue.storage.checkpoint import list_checkpoints
 from tissue.storage.info import describe
 from tissue.storage.results import open_run
@@ -20,96 +30,79 @@ from tissue.storage.snapshot import list_snapshots
 TIMEOUT = 300
 
 
-@pytest.fixture(scope="module")
-def run_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("faults") / "killed.toml"
-    path.write_text(RUN, encoding="utf-8")
-    return path
-
-
-@pytest.fixture(scope="module")
-def whole(run_file: Path) -> Path:
-    """The run that nothing happened to."""
-    folder = run_file.parent / "whole"
-    subprocess.run(command(run_file, folder), check=True, timeout=TIMEOUT)
-    return folder
-
-
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(
-    run_file: Path, whole: Path, tmp_path: Path
-) -> None:
-    kill_loop(1, 7, tmp_path, whole)
-
-
-@pytest.mark.slow
-def test_a_run_killed_forty_times_loses_nothing(whole: Path, tmp_path: Path) -> None:
-    assert kill_loop(40, 0, tmp_path, whole) > 20
-
-
-def test_a_full_disk_stops_the_run_and_room_lets_it_go_on(
-    run_file: Path, whole: Path, tmp_path: Path
-) -> None:
-    smallest = min(path.stat().st_size for path in list_checkpoints(whole))
-
-    # with the signal ignored a write fails as on a full disk
-    code = (
-        "import os, resource as r, signal as s, sys; s.signal(s.SIGXFSZ, s.SIG_IGN); "
-        f"r.setrlimit(r.RLIMIT_FSIZE, ({smallest - 100}, {smallest - 100})); "
-        "os.execv(sys.argv[1], sys.argv[1:])"
-    )
-    folder = tmp_path / "full"
-    done = subprocess.run(
-        [sys.executable, "-c", code, *command(run_file, folder)], capture_output=True, text=True
-    )
-    assert done.returncode == 1, done.stderr
-    told = done.stderr.strip()
-    assert f"{folder} cannot be written to (File too large)" in told
-    assert told.count("\n") == 0
+def test_a_full_disk_stops_the_run_and_room_lets_it_go_on(small: Small, tmp_path: Path) -> None:
+    folder, config = tmp_path / "full", read_run_file(small.file)
+    smallest = min(path.stat().st_size for path in list_checkpoints(small.whole))
+    least, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Python ignores SIGXFSZ, so that a write fails as on a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (smallest - 100, most))
+    try:
+        told = called("run", small.file, "--out", folder, "--resume", "--quiet")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (least, most))
+    assert (told.code, told.trouble) == (1, ""), told
+    assert f"{folder} cannot be written to (File too large)" in told.err
     everything_opens(folder)
+    assert list_snapshots(folder)
     assert not list(folder.glob("*.tmp"))
-    subprocess.run(command(run_file, folder), check=True, timeout=TIMEOUT)
-    same(whole, folder)
+    run(config, folder, resume="latest")
+    same(small.whole, folder)
 
 
-def test_a_folder_that_vanishes_stops_the_run(run_file: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "gone"
-    words = command(run_file, folder)
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
-        while not list_snapshots(folder):
-            assert process.poll() is None
-        folder.rename(tmp_path / "elsewhere")
-        _, told = process.communicate(timeout=TIMEOUT)
-    assert process.returncode == 1
-    assert "cannot be written to (No such file or directory)" in told
-    assert "Traceback" not in told
+def test_a_folder_that_vanishes_stops_the_run(small: Small, tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "gone", tmp_path / "elsewhere"
 
+    def take_away(_: Record) -> None:
+        if not elsewhere.exists():
+            folder.rename(elsewhere)
 
-PLAIN_USER = """
-import ctypes, os, sys
-PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1  # root, too, must ask before it writes
-ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
+    with pytest.raises(RunError, match=r"cannot be written to \(No such file or directory\)"):
+        run(read_run_file(small.file), folder, watch=take_away)
+    assert not folder.exists()
+    run(read_run_file(small.file), elsewhere, resume="latest")
+    same(small.whole, elsewhere)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="takes rights as Linux does")
 def test_a_folder_that_may_no_longer_be_written_to_stops_the_run(
-    run_file: Path, whole: Path, tmp_path: Path
+    small: Small, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "read only"
-    words = [sys.executable, "-c", PLAIN_USER, *command(run_file, folder)]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
-        while len(list_checkpoints(folder)) < 2:
-            assert process.poll() is None
-        folder.chmod(0o555)
-        _, told = process.communicate(timeout=TIMEOUT)
+    folder, config = tmp_path / "read only", read_run_file(small.file)
+
+    def forbid(record: Record) -> None:
+        if record.metrics["time_day"] == 1:
+            folder.chmod(0o555)
+
+    told: list[BaseException] = []
+
+    def as_plain_user() -> None:
+        give_up_rights()
+        try:
+            run(config, folder, watch=forbid)
+        except RunError as error:
+            told.append(error)
+
+    thread = threading.Thread(target=as_plain_user)  # rights are those of a thread
+    thread.start()
+    thread.join(TIMEOUT)
     folder.chmod(0o755)
-    assert process.returncode == 1
-    assert f"{folder} cannot be written to (Permission denied)" in told
-    assert told.count("\n") == 1
+    assert f"{folder} cannot be written to (Permission denied)" in str(told[0])
     everything_opens(folder)
-    subprocess.run(command(run_file, folder), check=True, timeout=TIMEOUT)
-    same(whole, folder)
+    run(config, folder, resume="latest")
+    same(small.whole, folder)
+
+
+def give_up_rights() -> None:
+    """Makes root, too, ask before it writes: capset(2) takes the capabilities of this thread."""
+    version = ctypes.c_uint32 * 2
+    none = ctypes.c_uint32 * 6
+    number = {"x86_64": 126, "aarch64": 91}.get(platform.machine())
+    if number is None:
+        pytest.skip("knows the number of capset on x86-64 and ARM only")
+    done = ctypes.CDLL(None, use_errno=True).syscall(
+        number, version(0x20080522, 0), none(0, 0, 0, 0, 0, 0)
+    )
+    assert done == 0, os.strerror(ctypes.get_errno())
 
 
 READER = """
@@ -118,6 +111,7 @@ from vtkmodules.vtkIOHDF import vtkHDFReader
 from pathlib import Path
 seen = 0
 folder = Path(sys.argv[1])
+print("ready", flush=True)
 while not (folder / "run.hdf").exists():
     for path in sorted(folder.glob("snap_*.hdf")):
         reader = vtkHDFReader()
@@ -125,19 +119,29 @@ while not (folder / "run.hdf").exists():
         reader.Update()
         assert reader.GetOutput().GetPointData().GetNumberOfArrays() == 6, path
         seen += 1
-assert seen > 3, seen
+        if seen == 4:
+            print("seen", flush=True)
 """
 
 
-def test_a_viewer_may_read_while_the_run_writes(run_file: Path, tmp_path: Path) -> None:
+def test_a_viewer_may_read_while_the_run_writes(small: Small, tmp_path: Path) -> None:
     folder = tmp_path / "watched"
-    with subprocess.Popen([sys.executable, "-c", READER, str(folder)]) as viewer:
-        subprocess.run(command(run_file, folder), check=True, timeout=TIMEOUT)
+    words = [sys.executable, "-c", READER, str(folder)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as viewer:
+        lines = viewer.stdout
+        assert lines
+
+        def wait(record: Record) -> None:
+            if record.metrics["time_day"] == 1.5:
+                assert lines.readline() == "seen\n"
+
+        assert lines.readline() == "ready\n"
+        run(read_run_file(small.file), folder, watch=wait)
         assert viewer.wait(60) == 0
 
 
-def test_files_of_other_versions_are_told_apart(whole: Path, tmp_path: Path) -> None:
-    for path in (list_snapshots(whole)[0], list_checkpoints(whole)[0]):
+def test_files_of_other_versions_are_told_apart(small: Small, tmp_path: Path) -> None:
+    for path in (list_snapshots(small.whole)[0], list_checkpoints(small.whole)[0]):
         newer = tmp_path / path.name
         shutil.copy(path, newer)
         with h5py.File(newer, "r+") as file:
@@ -147,11 +151,11 @@ def test_files_of_other_versions_are_told_apart(whole: Path, tmp_path: Path) -> 
             list(describe(newer))
 
 
-def test_a_run_cut_anywhere_is_still_read(whole: Path, tmp_path: Path) -> None:
+def test_a_run_cut_anywhere_is_still_read(small: Small, tmp_path: Path) -> None:
     """The tables of a run that was killed may end in the middle of a number."""
     cut = tmp_path / "cut"
-    shutil.copytree(whole, cut)
-    table = (whole / "metrics.csv").read_bytes()
+    shutil.copytree(small.whole, cut)
+    table = (small.whole / "metrics.csv").read_bytes()
     for end in np.linspace(table.index(b"\n") + 1, len(table), 20).astype(int):
         (cut / "metrics.csv").write_bytes(table[:end])
         found = open_run(cut).metrics["time_day"]

@@ -170,12 +170,14 @@ def test_bench_refuses_changes_to_nothing(capfd: Told) -> None:
     assert "name the run file too" in refused(capfd, "bench", "--set", "run.duration=1 day")
 
 
-def test_the_doctor_finds_this_machine_well(capfd: Told) -> None:
+def test_the_doctor_finds_this_machine_well(capfd: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tissue.simulation.machine.allowed_memory", lambda: 3_000_000_000)
     assert main(["doctor"]) == 0
     out, err = capfd.readouterr()
     assert err == ""
     assert "the backend computes rightly" in out
     assert re.search(r"^jax +\d", out, re.M)
+    assert re.search(r"^host memory  .* GB, of which a limit allows 3.0 GB$", out, re.M)
 
 
 def test_the_doctor_reports_an_ill_machine(capfd: Told, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +190,7 @@ def test_too_little_memory_to_check_is_told(capfd: Told, monkeypatch: pytest.Mon
     def exhausted(_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("tissue.simulation.simulation.load_geometry", exhausted)
+    monkeypatch.setattr("tissue.simulation.foresight.load_geometry", exhausted)
     assert "memory is too small" in refused(capfd, "check", TINY, code=RUN_FAILED)
 
 

@@ -105,6 +105,7 @@ def test_a_disk_that_will_be_full_is_warned_of(
 
 def test_the_plan_tells_the_time_where_the_machine_was_probed(tiny: RunConfig) -> None:
     assert plan(tiny, geometry()).duration is None
+    assert len(plan(tiny, geometry()).lines()) == 4
     probe = Probe(2.0, 0.1, loading=100.0)
     coming = plan(tiny, geometry(), probe)
     took = coming.duration

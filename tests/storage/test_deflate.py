@@ -78,3 +78,14 @@ def test_any_order_and_type_of_array_is_taken(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         dataset = deflate.write_dataset(file, "field", values)
         np.testing.assert_array_equal(dataset[()], values.astype(np.float32))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_the_size_of_a_dataset_is_known_without_a_file(
+    tmp_path: Path, shape: tuple[int, ...], kind: type
+) -> None:
+    values = smooth(shape).astype(kind)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        stored = deflate.write_dataset(file, "field", values, kind).id.get_storage_size()
+    assert deflate.compressed_size(values, kind) == stored

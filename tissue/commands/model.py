@@ -140,13 +140,15 @@ def _list(_: argparse.Namespace) -> int:
 
 def _doctor(_: argparse.Namespace) -> int:
     from tissue import backend
-    from tissue.simulation.machine import host_memory
+    from tissue.simulation.machine import allowed_memory, host_memory
 
     for name, number in backend.versions().items():
         print(f"{name:12s} {number}")
     for line in backend.devices():
         print(f"{'device':12s} {line}")
-    print(f"{'host memory':12s} {host_memory() / 1e9:.1f} GB")
+    memory, allowed = host_memory(), allowed_memory()
+    limit = f", of which a limit allows {allowed / 1e9:.1f} GB" if allowed < memory else ""
+    print(f"{'host memory':12s} {memory / 1e9:.1f} GB{limit}")
     if backend.drops_nan():
         print("note: jnp.max drops NaN on this backend (known, and no check relies on it)")
     wrong = backend.wrong_results()

@@ -15,6 +15,11 @@ from tissue.model.parameters import Parameters
 
 Value = Array | float
 
+LEAST = 0.1
+"""What a response that is linear in the IL-1 signal keeps of its healthy size at least [1]: where a
+high healthy signal is lost, the steepest slopes of their ranges would turn rates negative; those of
+the presets leave 0.88 (assumption)."""
+
 
 class Milieu(NamedTuple):
     """What surrounds a cell.
@@ -63,6 +68,11 @@ def il1_signal(around: Milieu, f: Forcing, p: Parameters) -> Array:
 def excess_signal(signal: Array, p: Parameters) -> Array:
     """s_h, the signal above health: 0 in health, 1 at saturation, slightly negative below."""
     return (signal - p.s_0) / (1 - p.s_0)
+
+
+def linear(slope: Value, excess: Array) -> Array:
+    """Factor 1 + slope s_h on a rate, at least LEAST."""
+    return jnp.maximum(1 + slope * excess, LEAST)
 
 
 def raised(excess: Array) -> Array:
@@ -118,13 +128,13 @@ def rank_occupancy(rankl: Array, f: Forcing, p: Parameters) -> Array:
 
 def rankl_induction(excess: Array, tnf: Value, f: Forcing, p: Parameters) -> Array:
     """f_R, IL-1 raises RANKL expression, IL-4 and IL-10 lower it; TNF acts through IL-1 only."""
-    raised_by = (1 + p.a_R * excess) * (1 + p.a_TR * tnf_signal(tnf, f, p))
+    raised_by = linear(p.a_R, excess) * (1 + p.a_TR * tnf_signal(tnf, f, p))
     return raised_by * osteoclast_inhibition(f, p)
 
 
 def opg_suppression(excess: Array, f: Forcing, p: Parameters) -> Array:
     """f_O, IL-1 lowers OPG expression (raises it where a_O < 0), and so does estrogen loss."""
-    by_il1 = 1 / (1 + p.a_O * jnp.maximum(excess, -0.5))
+    by_il1 = 1 / linear(p.a_O, jnp.maximum(excess, -0.5))
     return by_il1 * (1 - p.omega_O * f.estrogen_loss) * opg_stimulation(f, p)
 
 
@@ -156,7 +166,7 @@ def resorption_activity(
         stimulus = saturation(free_rankl(rankl, denosumab, p), p.K_R) + il1
         return (1 + p.chi_act) * saturation(stimulus / healthy_occupancy, p.chi_act)
 
-    return averaged(permitted, f.denosumab) * (1 + p.a_a * excess_signal(signal, p))
+    return averaged(permitted, f.denosumab) * linear(p.a_a, excess_signal(signal, p))
 
 
 def osteoclast_loss(excess: Array, bisphosphonate: Value, f: Forcing, p: Parameters) -> Array:
@@ -165,7 +175,7 @@ def osteoclast_loss(excess: Array, bisphosphonate: Value, f: Forcing, p: Paramet
     IL-1 (Jimi 1998) and estrogen loss prolong their life, bisphosphonate in the bone that they
     resorb cuts it short.
     """
-    rate = p.delta_C / (1 + p.a_s * excess) * (1 - p.omega_C * f.estrogen_loss)
+    rate = p.delta_C / linear(p.a_s, excess) * (1 - p.omega_C * f.estrogen_loss)
     return rate * (1 + p.a_BP * bisphosphonate)
 
 
@@ -180,7 +190,7 @@ def osteoblast_differentiation(excess: Array, load: Value, f: Forcing, p: Parame
     IL-1 lowers it; load and anabolic drugs raise it.
     """
     by_il1 = hill_repression(raised(excess), p.g_d, 1) * osteoblast_motility(excess, p)
-    return by_il1 * (1 + 0.5 * load) * f.anabolic
+    return by_il1 * jnp.maximum(1 + 0.5 * load, 0) * f.anabolic
 
 
 def osteocyte_rankl(load: Value, f: Forcing) -> Value:

@@ -100,6 +100,8 @@ class Course:
         middle = time + 0.5 * length
         estrogen = disease.estrogen
         anabolic, rankl = self._anabolic(time, length)
+        # where osteocytes make all RANKL, none is left without them
+        osteocytes = NULL if p.w_Y == 1 else 0.0
         if disease.ageing:
             anabolic *= np.exp(-float(p.r_age) * middle)
         values: dict[str, Any] = {
@@ -114,7 +116,7 @@ class Course:
             "il1": 0.0 if "il1" in out else 1.0,
             "il1ra": 0.0 if "il1ra" in out else 1.0,
             "il1_receptor": 0.0 if "il1_receptor" in out else 1.0,
-            "osteocyte_rankl": 0.0 if "osteocyte_rankl" in out else 1.0,
+            "osteocyte_rankl": osteocytes if "osteocyte_rankl" in out else 1.0,
         }
         arrays = {name: jnp.asarray(value, precision) for name, value in values.items()}
         for drug, (name, number) in BLOCKERS.items():

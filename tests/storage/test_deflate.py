@@ -4,6 +4,7 @@ import importlib.util
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -83,9 +84,9 @@ def test_any_order_and_type_of_array_is_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 def test_the_size_of_a_dataset_is_known_without_a_file(
-    tmp_path: Path, shape: tuple[int, ...], kind: type
+    tmp_path: Path, shape: tuple[int, ...], kind: type[np.floating[Any]]
 ) -> None:
-    values = smooth(shape).astype(kind)
+    values = np.asarray(smooth(shape), kind)
     with h5py.File(tmp_path / "a.h5", "w") as file:
         stored = deflate.write_dataset(file, "field", values, kind).id.get_storage_size()
     assert deflate.compressed_size(values, kind) == stored

@@ -21,11 +21,13 @@ from tissue.model.state import State
 from tissue.scenario.config import RunConfig
 from tissue.simulation import beginning, output
 from tissue.simulation import simulation as simulating
+from tissue.simulation.health import FAILURES_TOLD, tell_failure, tell_failures
+from tissue.simulation.pace import Pace, Stride
 from tissue.simulation.run import run
 from tissue.simulation.simulation import Simulation
 from tissue.storage.checkpoint import list_checkpoints
 from tissue.storage.results import Run, open_run
-from tissue.storage.snapshot import write_snapshot
+from tissue.storage.snapshot import read_snapshot, write_snapshot
 
 TINY = Path(__file__).parents[1] / "tiny.toml"
 VOXEL = (1, 2, 3)
@@ -41,14 +43,16 @@ def shrink(state: State) -> State:
     return replace(state, bone_volume_fraction=0.99 * state.bone_volume_fraction)
 
 
-def spoil(monkeypatch: pytest.MonkeyPatch, change: Callable[[State], State]) -> None:
-    """Changes what step STEP computes."""
+def spoil(
+    monkeypatch: pytest.MonkeyPatch, change: Callable[[State], State], times: int = 100
+) -> None:
+    """Changes what step STEP computes, as often as it is tried up to a number of times."""
     advance = step.advance
-    calls = iter(range(1, 100))
+    calls = iter(range(1, 1000))
 
     def spoilt(*arguments: Any) -> Any:
         state, account = advance(*arguments)
-        return (change(state) if next(calls) == STEP else state), account
+        return (change(state) if STEP <= next(calls) < STEP + times else state), account
 
     monkeypatch.setattr(simulating, "advance", spoilt)
 
@@ -103,8 +107,80 @@ def test_a_failed_step_is_not_taken(monkeypatch: pytest.MonkeyPatch, tiny: RunCo
         simulation.advance()
     assert simulation.step == 2
     assert simulation.state is before
+    assert not simulation.pace.mending
+    monkeypatch.setattr(simulating, "advance", step.advance)
     simulation.advance()
     assert jnp.isfinite(simulation.state.rankl).all()
+
+
+def test_a_failed_step_is_taken_in_shorter_ones(
+    monkeypatch: pytest.MonkeyPatch, tiny: RunConfig, finished: Run, tmp_path: Path
+) -> None:
+    spoil(monkeypatch, put("rankl", np.nan), times=2)
+    done = run(tiny, tmp_path)
+    times, lengths = done.metrics["time_day"], done.metrics["step_day"][1:]
+    np.testing.assert_allclose(np.diff(times), lengths, rtol=1e-6)
+    assert (list(times[:3]), list(times[-2:])) == ([0, 0.5, 1], [1.5, 2])
+    short = lengths[2:-1]
+    assert short[0] == 0.5 / 16, "0.5 and 0.125 day failed"
+    assert len(short) == 5
+    assert (short[1:] >= short[:-1]).all()
+    assert (short[1:] <= (2 + 1e-6) * short[:-1]).all()
+    assert [snapshot.time for snapshot in map(read_snapshot, done.snapshots)] == [0, 1, 2]
+    change, wanted = (r.metrics["bv_tv_change_percent"][-1] for r in (done, finished))
+    assert change == pytest.approx(wanted, rel=0.05)
+    told = (tmp_path / "run.log").read_text()
+    assert "step 3 of 0.5 day from day 1 failed: rankl is nan in voxel [1, 2, 3]" in told
+    assert "replaced by shorter ones, the first of at most 0.125 day, up to day 1.5" in told
+    assert told.count("WARNING step 3 of ") == 2
+
+
+def test_many_failures_are_summed_up(caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(1, 1001):
+        tell_failure(Pace(time=1.0), Stride(0.5, 1.5), "wrong", Pace(failures=number))
+    tell_failures(1000)
+    assert len(caplog.messages) == FAILURES_TOLD + 3 + 1
+    assert caplog.messages[-2].startswith("1000 steps so far failed")
+    assert caplog.messages[-1] == "1000 steps of this run failed and were replaced by shorter ones"
+
+
+def test_a_run_left_among_short_steps_goes_on_the_same(
+    monkeypatch: pytest.MonkeyPatch, tiny: RunConfig
+) -> None:
+    spoil(monkeypatch, put("rankl", np.nan), times=1)
+    whole = Simulation(tiny)
+    for _ in range(3):
+        whole.advance()
+    assert whole.pace.mending
+    other = Simulation(tiny, whole.geometry, whole.start)
+    while not whole.finished:
+        assert whole.advance() == other.advance()
+    for name in whole.state.__dataclass_fields__:
+        np.testing.assert_array_equal(getattr(whole.state, name), getattr(other.state, name))
+
+
+def test_solves_go_on_from_where_they_gave_up(
+    monkeypatch: pytest.MonkeyPatch, tiny: RunConfig
+) -> None:
+    advance, guesses = step.advance, []
+
+    def gives_up_once(*arguments: Any) -> Any:
+        guesses.append(arguments[0].rankl)
+        following, account = advance(*arguments)
+        if len(guesses) == 1:
+            fluid = account.activity.fluid
+            effort = fluid.pair.effort._replace(error=jnp.asarray(1.0))
+            fluid = fluid._replace(pair=fluid.pair._replace(effort=effort))
+            account = account._replace(activity=account.activity._replace(fluid=fluid))
+            guesses.append(following.rankl)
+        return following, account
+
+    monkeypatch.setattr(simulating, "advance", gives_up_once)
+    simulation = Simulation(tiny)
+    record = simulation.advance()
+    assert len(guesses) == 3
+    assert guesses[2] is guesses[1]
+    assert (record.rejected, simulation.pace.failures, simulation.time) == (0, 0, 0.5)
 
 
 def test_the_command_tells_it_in_one_line(
@@ -114,8 +190,10 @@ def test_the_command_tells_it_in_one_line(
     assert main(["run", str(TINY), "--out", str(tmp_path), "--quiet"]) == 1
     out, err = capfd.readouterr()
     assert out == ""
-    assert err.startswith("tissue: stopped in step 3: rankl is nan")
-    assert err.count("\n") == 1
+    *warnings, last = err.splitlines()
+    assert last.startswith("tissue: stopped in step 3: rankl is nan")
+    assert all("step 3 of " in line for line in warnings)
+    assert len(warnings) <= FAILURES_TOLD
 
 
 def test_a_full_disk_is_told(

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tissue.scenario.config import parse_run
+from tissue.scenario.values import SHORTEST_STEP
 from tissue.simulation.pace import GROWTH, Pace, Pacing, Stride, pacing
 
 Errors = Callable[[Pace, Stride], float]
@@ -176,3 +177,45 @@ def test_changes_that_are_snapshots_but_for_rounding_are_no_landings() -> None:
     landings = pacing(config, moved + other * 3000).landings
     assert perf_counter() - start < 2
     assert list(landings) == sorted({*config.snapshot_times[1:], *other})
+
+
+@pytest.mark.parametrize("accuracy", [None, 0.2])
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_failed_step_is_replaced_by_shorter_ones_that_end_where_it_ends(
+    accuracy: float | None, fresh: bool
+) -> None:
+    rules = Pacing((4.0, 10.0), 2.0, accuracy, shortest=2.0)
+    pace = Pace(time=2.0, steps=9, wanted=2.0, fresh=fresh)
+    failed = rules.next(pace)
+    assert failed == Stride(2.0, 4.0)
+    found = rules.shorter(pace, failed)
+    assert found is not None
+    assert (found.time, found.steps, found.fresh, found.failures) == (2.0, 9, fresh, 1)
+    pace, lengths = found, []
+    while pace.mending:
+        stride = rules.next(pace)
+        accepted, pace = rules.judge(pace, stride, 0.0, 0.0)
+        assert accepted
+        lengths.append(stride.length)
+    assert lengths[0] == 2.0 / 4
+    assert all(b <= 2 * a * (1 + 1e-9) for a, b in pairwise(lengths))
+    assert 3 <= len(lengths) <= 4
+    assert pace.time == 4.0
+    assert rules.next(pace).length == 2.0
+
+
+def test_a_step_is_tried_shorter_down_to_the_shortest_of_a_run_file() -> None:
+    rules, lengths = Pacing((14.0,), 14.0), list[float]()
+    pace: Pace | None = Pace()
+    while pace:
+        stride = rules.next(pace)
+        lengths.append(stride.length)
+        pace = rules.shorter(pace, stride)
+    assert lengths[:3] == [14.0, 3.5, 0.875]
+    assert lengths[-1] == pytest.approx(SHORTEST_STEP)
+    assert len(lengths) == 8
+
+
+def test_short_steps_heed_a_landing_that_has_come_since() -> None:
+    pace = Pace(time=1.0, limit=0.5, until=2.0, fresh=False)
+    assert Pacing((1.25, 4.0), 2.0).next(pace) == Stride(0.25, 1.25)

@@ -1,5 +1,7 @@
 """Is the state of a run still physical?"""
 
+import logging
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 
@@ -8,8 +10,19 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from tissue.errors import InputError
 from tissue.kernels.elliptic import Effort
-from tissue.model.state import State
+from tissue.model.homeostasis import smallest_share
+from tissue.model.parameters import Parameters
+from tissue.model.state import Healthy, State
+from tissue.simulation.pace import Pace, Stride
+
+log = logging.getLogger(__name__)
+
+FAILURES_TOLD = 3
+"""Failed steps that are told one by one; later ones only as their number passes a power of ten."""
+
+SMALLEST_SHARE = 0.05  # of the nominal precursor density that healthy marrow must keep
 
 SLACK = 10  # rounding may keep a solve from the last digit of its tolerance, not from the first
 
@@ -54,3 +67,66 @@ def diagnosis(state: State, counts: np.ndarray) -> str | None:
             extent = f"{int(count)} of {values.size} voxels wrong"
             return f"{name} is {value:g} in voxel [{z}, {y}, {x}] ({extent})"
     return None
+
+
+def refuse_unhealthy_start(
+    state: State, healthy: Healthy, efforts: Mapping[str, Effort], tolerance: float
+) -> None:
+    """Refuses a bone whose healthy state is not physical or was not found.
+
+    Raises:
+        InputError: saying what is wrong with it.
+    """
+    wrong = diagnosis(state, np.asarray(bad_voxels(state))) or unconverged(efforts, tolerance)
+    finite = all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(healthy))
+    if wrong or not finite:
+        raise InputError(
+            f"this bone has no healthy state with these parameters: "
+            f"{wrong or 'a healthy reference is not finite'}; look at the bone with "
+            "tissue check, or use parameters nearer to the preset's"
+        )
+
+
+def refuse_starved_marrow(state: State, healthy: Healthy, p: Parameters) -> None:
+    """Refuses a bone whose healthy marrow has places without precursors.
+
+    Raises:
+        InputError: naming the precursors.
+    """
+    for name, share in smallest_share(state, healthy, p).items():
+        if not float(share) >= SMALLEST_SHARE:
+            raise InputError(
+                f"this bone has no healthy state with these parameters: {name} fall to "
+                f"{float(share):.3g} of their nominal density in part of the marrow (at least "
+                f"{SMALLEST_SHARE:g} is needed); use weaker chemotaxis or a larger random "
+                "motility"
+            )
+
+
+def tell_failure(pace: Pace, stride: Stride, wrong: str, shorter: Pace) -> None:
+    """Warns of a step that failed and is tried again, without flooding the log.
+
+    Args:
+        pace: before the step.
+        stride: the step.
+        wrong: with what it made.
+        shorter: the pace to try again at.
+    """
+    number = shorter.failures
+    failure = f"step {pace.steps + 1} of {stride.length:g} day from day {pace.time:g}"
+    if number <= FAILURES_TOLD:
+        log.warning(
+            f"{failure} failed: {wrong}; it is replaced by shorter ones, the first of at most "
+            f"{shorter.limit:g} day, up to day {shorter.until:g}"
+        )
+    elif math.log10(number).is_integer():
+        log.warning(
+            f"{number} steps so far failed and were replaced by shorter ones; the last was "
+            f"{failure}: {wrong}"
+        )
+
+
+def tell_failures(number: int) -> None:
+    """Sums up what `tell_failure` has not told one by one."""
+    if number > FAILURES_TOLD:
+        log.warning(f"{number} steps of this run failed and were replaced by shorter ones")

@@ -5,6 +5,8 @@ an allowance: a step may use what is left in proportion to its share of the time
 by its logarithm since the forcing last changed, for that is how a tissue comes to rest: most of the
 error is made in the first days.
 
+A step that fails is replaced by shorter ones, whether steps are fixed or chosen.
+
 References:
     Gustafsson 1991, ACM Trans Math Softw 17:533 (PI control of the step).
 """
@@ -16,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from tissue.scenario.config import RunConfig
-from tissue.scenario.values import LONGEST_STEP
+from tissue.scenario.values import LONGEST_STEP, SHORTEST_STEP
 
 SETTLING = 1.0
 """Time since the forcing changed from which its logarithm counts [day]: that of the fastest cells
@@ -39,6 +41,8 @@ ORDER = 3
 SAFETY = 0.85  # of the step that would just meet its tolerance
 GROWTH, SHRINKAGE = 2.5, 0.2  # most that a step changes from one to the next
 PROPORTIONAL, INTEGRAL = 0.2, 0.7  # gains of the controller, over ORDER
+RETREAT = 0.25  # of a step that fails: the length of the steps in its place
+RECOVERY = 2.0  # by which they grow after each one that goes well
 RESERVE = 0.01  # of the allowance, once it is spent
 WORST = 1e6  # error over its tolerance that counts; also for one that is not finite
 TRIFLE = 1e-9  # rounding of times, relative to a step
@@ -64,6 +68,9 @@ class Pace:
         last: error of the last step over its tolerance.
         fresh: the next step is the first after a change of forcing.
         changed: time of that change [day].
+        limit: longest step up to `until` [day].
+        until: end of the last step that failed [day]; up to there steps are shorter.
+        failures: number of steps so far that failed and were tried again shorter.
     """
 
     time: float = 0.0
@@ -73,10 +80,18 @@ class Pace:
     last: float = 1.0
     fresh: bool = True
     changed: float = 0.0
+    limit: float = math.inf
+    until: float = 0.0
+    failures: int = 0
 
     def restart(self) -> "Pace":
         """The pace where the forcing has just changed."""
         return replace(self, last=1.0, fresh=True, changed=self.time)
+
+    @property
+    def mending(self) -> bool:
+        """A step that failed is being replaced by shorter ones."""
+        return self.until > self.time
 
 
 @dataclass(frozen=True)
@@ -105,9 +120,13 @@ class Pacing:
     def next(self, pace: Pace) -> Stride:
         """The step to try now."""
         goal = self.landings[bisect(self.landings, pace.time)]
+        if pace.mending:
+            goal = min(goal, pace.until)
         left = goal - pace.time
         wanted = self.shortest if pace.fresh else pace.wanted
         wanted = self.longest if self.accuracy is None else min(wanted, self.longest)
+        if pace.mending:
+            wanted = min(wanted, pace.limit)
         # equal steps when the goal is near: a tiny last one would be as dear as a long one
         number = math.ceil(left / wanted - TRIFLE)
         if number <= 1:
@@ -135,6 +154,7 @@ class Pacing:
             cells: estimated relative error of the cells' activity.
         """
         after = replace(pace, time=stride.end, steps=pace.steps + 1, fresh=False)
+        after = replace(after, limit=RECOVERY * pace.limit) if after.mending else after
         if self.accuracy is None:
             return True, replace(after, spent=pace.spent + (0 if pace.fresh else bone))
         if pace.fresh:  # what is estimated is the jump itself, not the error
@@ -151,6 +171,26 @@ class Pacing:
             wanted = max(wanted, min(pace.wanted, stride.length * enough))
         wanted = min(max(wanted, self.shortest), self.longest)
         return True, replace(after, wanted=wanted, last=worst, spent=pace.spent + bone)
+
+    def shorter(self, pace: Pace, stride: Stride) -> Pace | None:
+        """The pace to try a step again with that failed; None where it is as short as it may be.
+
+        Up to the end of the step that failed first, steps are a quarter as long, and twice as long
+        after each one that goes well; one ends there, so that steps of fixed length go on as if
+        nothing had happened.
+
+        Args:
+            pace: before the step.
+            stride: the step.
+        """
+        if stride.length <= SHORTEST_STEP * (1 + TRIFLE):
+            return None
+        limit = max(RETREAT * stride.length, SHORTEST_STEP)
+        # of an adaptive step: it is not to fail again as soon as this one is over
+        wanted = min(pace.wanted, limit) if not pace.fresh else pace.wanted
+        until = pace.until if pace.mending else stride.end
+        failures = pace.failures + 1
+        return replace(pace, limit=limit, until=until, wanted=wanted, failures=failures)
 
 
 def pacing(config: RunConfig, changes: Sequence[float] = ()) -> Pacing:

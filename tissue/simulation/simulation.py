@@ -1,6 +1,6 @@
 """The tissue with a clock."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tissue.errors import InputError, RunError
+from tissue.errors import RunError
 from tissue.geometry.journal import Journal
 from tissue.geometry.load import Geometry, load_image
 from tissue.geometry.synthetic import SyntheticSettings, synthesise
@@ -20,17 +20,26 @@ from tissue.model.balance import Numerics, see_solutes
 from tissue.model.bone import pores
 from tissue.model.conservation import Budget, budgets, swept
 from tissue.model.forcing import Forcing
-from tissue.model.homeostasis import healthy_tissue, smallest_share
+from tissue.model.homeostasis import healthy_tissue
 from tissue.model.observables import fields_of, observe
 from tissue.model.parameters import Parameters
 from tissue.model.state import Healthy, State
 from tissue.model.step import UNDAMPED, advance
 from tissue.scenario.config import RunConfig
 from tissue.scenario.course import COURSE_METRICS, Course, exposure
-from tissue.simulation.health import FIELDS, bad_voxels, diagnosis, unconverged
+from tissue.simulation.health import (
+    FIELDS,
+    bad_voxels,
+    diagnosis,
+    refuse_starved_marrow,
+    refuse_unhealthy_start,
+    tell_failure,
+    tell_failures,
+    unconverged,
+)
 from tissue.simulation.ledger import broken_budget, ledger_row
 from tissue.simulation.machine import allowed_memory, keep_memory, release_memory, release_programs
-from tissue.simulation.pace import Pace, pacing, same_time
+from tissue.simulation.pace import Pace, Stride, pacing, same_time
 from tissue.simulation.places import local_forcing
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
@@ -46,15 +55,14 @@ HEALTHY_TOLERANCE = {"float32": 5e-6, "float64": 1e-11}
 """Of the healthy state, which stands still to this."""
 
 PRECURSORS = ("osteoclast_precursors", "osteoblast_precursors")
-
-SMALLEST_SHARE = 0.05  # of the nominal precursor density that healthy marrow must keep
+SOLUTES = ("il1", "tnf", "rankl", "opg")  # that a step solves for from a guess
 
 
 @dataclass(frozen=True)
 class Record:
     """What one step reports: its rows of metrics.csv and ledger.csv, and the cycles it took.
 
-    With the steps tried in its place that were too long.
+    With the steps tried in its place that were too long or failed.
     """
 
     metrics: Mapping[str, float]
@@ -90,6 +98,10 @@ class _Tried(NamedTuple):
     bad: np.ndarray
     efforts: Mapping[str, Effort]
     error: LocalError
+
+    def bad_in(self, names: Iterable[str]) -> bool:
+        """Whether one of some fields is unphysical."""
+        return any(self.bad[FIELDS.index(name)] for name in names)
 
 
 @jax.jit
@@ -171,31 +183,8 @@ class Simulation:
             tgf_beta_steering="tgf_beta_steering" not in out,
         )
         self._start = jnp.mean(bone, dtype=jnp.float64)
-        self._refuse_unhealthy_start(efforts)
-        self._refuse_starved_marrow()
-
-    def _refuse_unhealthy_start(self, efforts: Mapping[str, Effort]) -> None:
-        tolerance = HEALTHY_TOLERANCE[self.config.precision]
-        wrong = diagnosis(self.state, np.asarray(bad_voxels(self.state)))
-        wrong = wrong or unconverged(efforts, tolerance)
-        finite = all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(self.healthy))
-        if wrong or not finite:
-            raise InputError(
-                f"this bone has no healthy state with these parameters: "
-                f"{wrong or 'a healthy reference is not finite'}; look at the bone with "
-                "tissue check, or use parameters nearer to the preset's"
-            )
-
-    def _refuse_starved_marrow(self) -> None:
-        shares = smallest_share(self.state, self.healthy, self._p)
-        for name, share in shares.items():
-            if not float(share) >= SMALLEST_SHARE:
-                raise InputError(
-                    f"this bone has no healthy state with these parameters: {name} fall to "
-                    f"{float(share):.3g} of their nominal density in part of the marrow (at least "
-                    f"{SMALLEST_SHARE:g} is needed); use weaker chemotaxis or a larger random "
-                    "motility"
-                )
+        refuse_unhealthy_start(self.state, self.healthy, efforts, float(exact.tolerance))
+        refuse_starved_marrow(self.state, self.healthy, self._p)
 
     @property
     def start(self) -> Start:
@@ -231,18 +220,21 @@ class Simulation:
     def advance(self) -> Record:
         """Takes one coupling step, as long as its error allows.
 
+        A step that fails is tried again shorter.
+
         Raises:
-            RunError: the state is no longer physical or a budget does not close; the state of
-                the step before is kept.
+            RunError: the state is no longer physical or a budget does not close, however short
+                the step is; the state of the step before is kept.
         """
-        rejected = 0
+        before, rejected = self.pace, 0
         while True:
             stride = self._pacing.next(self.pace)
-            tried = self._try(stride.length, damped=self.pace.fresh)
+            tried = self._try(stride.length, damped=self.pace.fresh or self.pace.mending)
             wrong = self._wrong_with(tried)
             if wrong:
-                self.failed = tried.state
-                raise RunError(f"stopped in step {self.step + 1}: {wrong}")
+                self._retreat(before, stride, tried, wrong)
+                rejected += 1
+                continue
             bone = tried.error.bone * 100 * tried.metrics["bv_tv"] / float(self._start)
             accepted, self.pace = self._pacing.judge(
                 self.pace, stride, float(bone), float(tried.error.cells)
@@ -255,11 +247,27 @@ class Simulation:
             self.change_course()
         if self.step == 1:  # all is compiled now
             release_memory()
+        if self.finished:
+            tell_failures(self.pace.failures)
         ledger = ledger_row(self.time, tried.books, tried.residuals, tried.swept, self._spacing)
         cycles = {name: int(effort.cycles) for name, effort in tried.efforts.items()}
         found = _numbers(tried.metrics)
         metrics = {"time_day": self.time, **found, "step_day": stride.length}
         return Record(metrics, ledger, cycles, rejected)
+
+    def _retreat(self, before: Pace, stride: Stride, tried: _Tried, wrong: str) -> None:
+        """Prepares to take a step that failed in shorter ones, or goes back to the pace before.
+
+        Raises:
+            RunError: it is as short as it may be.
+        """
+        shorter = self._pacing.shorter(self.pace, stride)
+        if shorter is None:
+            again = f", also in steps of {stride.length:g} day" if self.pace.mending else ""
+            self.failed, self.pace = tried.state, before
+            raise RunError(f"stopped in step {self.step + 1}: {wrong}{again}")
+        tell_failure(self.pace, stride, wrong, shorter)
+        self.pace = shorter
 
     def change_course(self) -> None:
         """Takes notice that what acts on the tissue is not what acted until now."""
@@ -274,13 +282,14 @@ class Simulation:
             full = min(dose, 1.0)
             self.state = replace(self.state, bisphosphonate=bound + full * (1 - bound))
 
-    def _try(self, dt: float, *, damped: bool) -> _Tried:
-        """A step that may yet be rejected."""
+    def _try(self, dt: float, *, damped: bool, guess: State | None = None) -> _Tried:
+        """A step that may yet be rejected; `guess` is where its solves begin, if not at `state`."""
+        start = self.state
+        if guess:
+            start = replace(start, **{name: getattr(guess, name) for name in SOLUTES})
         p, forcing = self._p, self._course.forcing(self.time, dt, self.config.precision)
         least = 1.0 if damped else UNDAMPED
-        following, account = advance(
-            self.state, self.healthy, forcing, p, dt, self._numerics, least
-        )
+        following, account = advance(start, self.healthy, forcing, p, dt, self._numerics, least)
         found = _examine(self.state, following, account, p, dt, self._start)
         acts = exposure(forcing)
         examined, efforts, error, acts = jax.device_get(
@@ -289,9 +298,14 @@ class Simulation:
         metrics, books, residuals, carried, bad = examined
         metrics |= acts
         tried = _Tried(following, metrics, books, residuals, carried, bad, efforts, error)
-        overshot = any(tried.bad[FIELDS.index(name)] for name in PRECURSORS)
-        # a crowd that all but vanishes within one step undershoots zero, unless damped
-        return self._try(dt, damped=True) if overshot and not damped else tried
+        if not damped and tried.bad_in(PRECURSORS):
+            # a crowd that all but vanishes within one step undershoots zero, unless damped
+            return self._try(dt, damped=True, guess=guess)
+        lost = unconverged(tried.efforts, float(self._numerics.tolerance))
+        if lost and not guess and not tried.bad_in(SOLUTES):
+            # after a jump by orders of magnitude the solves go on from where they gave up
+            return self._try(dt, damped=damped, guess=following)
+        return tried
 
     def _wrong_with(self, tried: _Tried) -> str | None:
         return (

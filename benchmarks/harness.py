@@ -24,7 +24,7 @@ import jax
 from stream import Bandwidth, measured
 
 from tissue import backend
-from tissue.simulation.machine import host_memory
+from tissue.simulation.host import host_memory
 
 HERE = Path(__file__).resolve().parent
 README = HERE / "README.md"

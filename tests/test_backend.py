@@ -19,7 +19,7 @@ import pytest
 import tissue
 from tissue import backend
 from tissue.errors import RunError
-from tissue.simulation.machine import host_memory
+from tissue.simulation.host import host_memory
 
 
 def test_this_backend_computes_rightly() -> None:

@@ -171,7 +171,7 @@ def test_bench_refuses_changes_to_nothing(capfd: Told) -> None:
 
 
 def test_the_doctor_finds_this_machine_well(capfd: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tissue.simulation.machine.allowed_memory", lambda: 3_000_000_000)
+    monkeypatch.setattr("tissue.simulation.host.allowed_memory", lambda: 3_000_000_000)
     assert main(["doctor"]) == 0
     out, err = capfd.readouterr()
     assert err == ""

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from tissue.simulation import progress
-from tissue.simulation.machine import device_memory, resident_memory
+from tissue.simulation.host import resident_memory
+from tissue.simulation.machine import device_memory
 from tissue.simulation.progress import Progress
 from tissue.simulation.simulation import Record
 

@@ -80,7 +80,7 @@ def _drawn_geometry(config: "RunConfig", picture: Path) -> "Geometry":
     from tissue.geometry.preparation import cleaned
     from tissue.geometry.segment import segment
     from tissue.geometry.settings import ImageSettings
-    from tissue.simulation.machine import allowed_memory
+    from tissue.simulation.host import allowed_memory
 
     settings, journal = config.geometry, Journal()
     if not isinstance(settings, ImageSettings):

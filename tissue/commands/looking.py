@@ -135,11 +135,12 @@ def _measured_image(options: argparse.Namespace) -> dict[str, float]:
     from tissue.analysis.morphometry import morphometry
     from tissue.geometry.load import measured_image
     from tissue.geometry.settings import ImageSettings
+    from tissue.simulation.host import allowed_memory
 
     try:
         settings = _of_image(options).geometry
         assert isinstance(settings, ImageSettings)
-        geometry = measured_image(settings, clean=options.clean)
+        geometry = measured_image(settings, options.clean, allowed_memory())
     except InputError as error:
         raise InputError(_with_options(str(error))) from None
     for line in geometry.log:

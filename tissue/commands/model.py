@@ -140,7 +140,7 @@ def _list(_: argparse.Namespace) -> int:
 
 def _doctor(_: argparse.Namespace) -> int:
     from tissue import backend
-    from tissue.simulation.machine import allowed_memory, host_memory
+    from tissue.simulation.host import allowed_memory, host_memory
 
     for name, number in backend.versions().items():
         print(f"{name:12s} {number}")

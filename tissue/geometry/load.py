@@ -98,12 +98,15 @@ def simulated_bone(
     return Geometry(found.grid, fraction, tuple(journal.log), tuple(journal.warnings))
 
 
-def measured_image(settings: ImageSettings, clean: bool = False) -> Geometry:
+def measured_image(
+    settings: ImageSettings, clean: bool = False, room: float = math.inf
+) -> Geometry:
     """The bone of an image as it is, to be measured: no piece dropped, no pocket closed.
 
     Args:
         settings: the image.
         clean: drop loose pieces and close pockets as for a simulation.
+        room: memory that this may take [bytes].
 
     Returns:
         The binary volume as 0 and 1 where the voxels of the file are kept, or shares of bone where
@@ -113,7 +116,7 @@ def measured_image(settings: ImageSettings, clean: bool = False) -> Geometry:
         InputError: the file or a setting cannot be used.
     """
     journal = Journal()
-    found = segment(settings, journal)
+    found = segment(settings, journal, room)
     if found.scanned is not None:
         journal.warnings.append(
             f"{1 - found.scanned.mean():.1%} of the box was not scanned and counts as marrow: every"

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from tissue.errors import InputError, printable
 from tissue.scenario.config import RunConfig
-from tissue.simulation.machine import cores
+from tissue.simulation.host import cores
 from tissue.simulation.plan import (
     PROGRAM_MEMORY,
     SET_UP_STEPS,

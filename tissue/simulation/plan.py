@@ -13,7 +13,8 @@ from tissue.geometry.load import Geometry
 from tissue.scenario.config import RunConfig
 from tissue.simulation.disk import Written, written
 from tissue.simulation.doubts import cuts, doubts
-from tissue.simulation.machine import busy, free_disk, usable_memory
+from tissue.simulation.host import busy, free_disk
+from tissue.simulation.machine import usable_memory
 from tissue.simulation.places import pannus_mask
 
 FIELDS_IN_MEMORY = 120

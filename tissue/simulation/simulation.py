@@ -37,8 +37,9 @@ from tissue.simulation.health import (
     tell_failures,
     unconverged,
 )
+from tissue.simulation.host import allowed_memory
 from tissue.simulation.ledger import broken_budget, ledger_row
-from tissue.simulation.machine import allowed_memory, keep_memory, release_memory, release_programs
+from tissue.simulation.machine import keep_memory, release_memory, release_programs
 from tissue.simulation.pace import Pace, Stride, pacing, same_time
 from tissue.simulation.places import local_forcing
 

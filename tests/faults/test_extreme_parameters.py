@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from extreme_parameters import drawn, outcome, outcomes
+from faults.extreme_parameters import drawn, outcome, outcomes
 
 STOPPED = {
     "negative RANKL production": (3, 21),

@@ -1,6 +1,4 @@
-import logging
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +24,6 @@ file = "bone.nrrd"
 il1_excess = "3.5 pM"
 """
 Told = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    logger = logging.getLogger("tissue")
-    before = logger.level, list(logger.handlers), logger.propagate
-    yield
-    logger.level, logger.handlers[:], logger.propagate = before
 
 
 @pytest.fixture(autouse=True)

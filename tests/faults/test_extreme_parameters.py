@@ -15,6 +15,7 @@ STOPPED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "number"), STOPPED.values(), ids=STOPPED)
 def test_draws_that_stopped_finish(seed: int, number: int) -> None:
     assert outcome(drawn(number, seed)).kind == "finished"

@@ -36,6 +36,20 @@ def excess(il1: float, p: Parameters = P) -> float:
 S = excess(10.5)
 
 
+def test_no_loss_of_il1_turns_a_rate_negative() -> None:
+    """The steepest slopes of their ranges, in marrow that loses a high healthy signal."""
+    assert_allclose(signals.linear(3.0, jnp.asarray([-0.2, 0.0, 2.0])), [0.4, 1.0, 7.0], rtol=1e-6)
+    assert_allclose(signals.linear(3.0, jnp.asarray([-0.9])), signals.LEAST, rtol=1e-6)
+    steep = replace(P, a_R=jnp.asarray(50.0), a_O=jnp.asarray(50.0), a_s=jnp.asarray(50.0))
+    lost = jnp.asarray(-0.4)
+    for rate in (
+        signals.rankl_induction(lost, 0.0, HEALTH, steep),
+        signals.opg_suppression(lost, HEALTH, steep),
+        signals.osteoclast_loss(lost, 0.0, HEALTH, steep),
+    ):
+        assert float(rate) > 0
+
+
 def test_il1_signal_is_the_gaddum_form() -> None:
     signal = signals.il1_signal(Milieu(jnp.asarray(10.5)), HEALTH, P)
     assert_allclose(signal, 10.5 / (10.5 + 10 * (1 + 50 / 150)))

@@ -2,12 +2,18 @@ from pathlib import Path
 
 import pytest
 
+from tissue.analysis import summary
 from tissue.scenario.config import RunConfig, read_run_file
 from tissue.simulation.run import run
 from tissue.simulation.simulation import Record, load_geometry
 from tissue.storage.results import Run
 
 TINY = Path(__file__).parents[1] / "tiny.toml"
+
+
+@pytest.fixture(autouse=True)
+def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summary, "_WIDTH", 60)
 
 
 @pytest.fixture(scope="session")

@@ -219,3 +219,14 @@ def test_a_step_is_tried_shorter_down_to_the_shortest_of_a_run_file() -> None:
 def test_short_steps_heed_a_landing_that_has_come_since() -> None:
     pace = Pace(time=1.0, limit=0.5, until=2.0, fresh=False)
     assert Pacing((1.25, 4.0), 2.0).next(pace) == Stride(0.25, 1.25)
+
+
+def test_rounding_errors_do_not_add_up() -> None:
+    """The two thousandth step ends where a person would say, not near it."""
+    pacing, pace = Pacing((2000.0,), 0.02), Pace()
+    for number in range(1, 2001):
+        stride = pacing.next(pace)
+        assert stride.length == pytest.approx(0.02, abs=1e-12)
+        accepted, pace = pacing.judge(pace, stride, 0.0, 0.0)
+        assert accepted
+        assert pace.time == number / 50

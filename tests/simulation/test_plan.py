@@ -13,7 +13,7 @@ from tissue.geometry.settings import ImageSettings
 from tissue.geometry.synthetic import SyntheticSettings, synthesise
 from tissue.model.conservation import BUDGETS, SWEPT, Budget
 from tissue.scenario.config import RunConfig
-from tissue.simulation import machine
+from tissue.simulation import host
 from tissue.simulation.ledger import LEDGER, broken_budget, ledger_row
 from tissue.simulation.plan import (
     FIELDS_IN_MEMORY,
@@ -171,7 +171,7 @@ def test_too_little_memory_is_warned_of(tiny: RunConfig, monkeypatch: pytest.Mon
 def test_a_time_measured_beside_other_work_says_so(
     tiny: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "cores", lambda: 2)
+    monkeypatch.setattr(host, "cores", lambda: 2)
     for load, told in ((2.9, "here and now: "), (9.0, "here and now, where other work keeps")):
         monkeypatch.setattr("os.getloadavg", lambda load=load: (load, 0, 0))
         assert told in plan(tiny, geometry(), Probe(2.0, 0.1)).outlook.time

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+SUMMARY = "summary.png"
+
 Array = NDArray[np.float32]
 Metrics = dict[str, NDArray[np.float64]]
 
@@ -54,6 +56,16 @@ class _Moment:
     @property
     def title(self) -> str:
         return f"day {self.snapshot.time:g}"
+
+
+def summary_is_current(folder: Path) -> bool:
+    """Whether the picture of a run is no older than what it shows."""
+    try:
+        shown = [folder / "metrics.csv", *list_snapshots(folder)]
+        newest = max(path.stat().st_mtime_ns for path in shown)
+        return (folder / SUMMARY).stat().st_mtime_ns >= newest
+    except FileNotFoundError:
+        return False
 
 
 def write_summary(folder: Path, name: str | None = None) -> Path:
@@ -78,8 +90,8 @@ def write_summary(folder: Path, name: str | None = None) -> Path:
     with mpl.rc_context(dict(PLAIN)):
         figure = _drawn(name or folder.resolve().name, metrics, moments)
         figure.savefig(made, format="png", pil_kwargs={"optimize": True})
-    publish(folder / "summary.png", made.getbuffer())
-    return folder / "summary.png"
+    publish(folder / SUMMARY, made.getbuffer())
+    return folder / SUMMARY
 
 
 def _drawn(name: str, metrics: Metrics, moments: Sequence[_Moment]) -> "Figure":

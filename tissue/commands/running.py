@@ -70,7 +70,7 @@ def _run_obeying(options: argparse.Namespace, requests: Requests) -> int:
         with requests.at_once("before it began"):
             from tissue import backend
             from tissue.analysis.series import measured_run
-            from tissue.analysis.summary import write_summary
+            from tissue.analysis.summary import SUMMARY, summary_is_current, write_summary
             from tissue.simulation.run import run
 
             backend.keep_compiled()
@@ -88,7 +88,8 @@ def _run_obeying(options: argparse.Namespace, requests: Requests) -> int:
             requests=requests,
         )
         try:
-            picture = write_summary(folder, config.name)
+            drawn = options.resume and summary_is_current(folder)
+            picture = folder / SUMMARY if drawn else write_summary(folder, config.name)
         except OSError as error:
             raise RunError(
                 "the run is finished and whole, but its picture cannot be written "

@@ -62,7 +62,9 @@ def resumed(config: RunConfig, checkpoint: Checkpoint) -> Simulation:
     state = State(**_arrays(checkpoint.state))
     clock = dict(checkpoint.clock)
     bone = clock.pop("bone")
-    pace = Pace(**{f.name: _typed(f.name, clock[f.name]) for f in dataclasses.fields(Pace)})
+    # what a checkpoint of an older version does not know has not happened yet
+    known = (f.name for f in dataclasses.fields(Pace) if f.name in clock)
+    pace = Pace(**{name: _typed(name, clock[name]) for name in known})
     fraction = np.asarray(checkpoint.state["bone_volume_fraction"], np.float64)
     geometry = Geometry(checkpoint.grid, fraction, (), ())
     start = Start(state, Healthy(**_arrays(checkpoint.healthy)), pace, bone)

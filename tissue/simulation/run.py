@@ -37,7 +37,7 @@ from tissue.storage.index import indices_are_current, write_indices
 from tissue.storage.lock import locked
 from tissue.storage.publish import publish
 from tissue.storage.results import Run, open_run
-from tissue.storage.tables import Table
+from tissue.storage.tables import Table, rows_of
 from tissue.storage.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -233,7 +233,8 @@ def _complete(
 ) -> None:
     """Writes what a finished run lacks that was killed before its end."""
     for name in COLUMNS:
-        _table(folder, name, source).close()  # without later rows
+        if source and rows_of(folder / name) > source.rows.get(name, 0):
+            _table(folder, name, source).close()  # without later rows
     if not (folder / RUN_FILE).exists():
         publish(folder / RUN_FILE, resolved_toml(config, folder).encode())
     if measure:

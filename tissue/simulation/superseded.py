@@ -43,7 +43,7 @@ def set_aside(folder: Path, time: float) -> Path | None:
         return None
     aside = _new_folder(folder)
     for name in COPIED:
-        with suppress(FileNotFoundError):
+        if (folder / name).is_file() and not (folder / name).is_symlink():
             shutil.copyfile(folder / name, aside / name)
     for path in later:
         path.rename(aside / path.name)

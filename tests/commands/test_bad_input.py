@@ -204,7 +204,7 @@ def test_a_key_in_brackets_is_one_of_the_run_file() -> None:
     }
     assert {("geometry", "file"), ("geometry.synthetic", "shape")} <= named
     assert named <= keys
-    source = (Path(tissue.__file__).parent / "simulation/plan.py").read_text(encoding="utf-8")
+    source = (Path(tissue.__file__).parent / "simulation/doubts.py").read_text(encoding="utf-8")
     named = {
         tuple(found) for found in re.findall(r"(geometry(?:\.synthetic)?)\.([a-z]+)\"", source)
     }
@@ -228,8 +228,8 @@ def test_a_folder_that_cannot_be_made_is_refused(
 
 
 COMMANDS = {
-    "run tiny --resume": "holds no whole checkpoint to resume from; run without --resume",
-    "run tiny --resume 4": "holds no checkpoint of step 4; there are those of steps none",
+    "run tiny --resume 4": r"--resume '4': give latest, a time such as '7 day', or the path of a",
+    "run tiny --resume 4_day": "holds no checkpoint of day 4; there are those of days none",
     "run tiny --resume gone.h5": r"gone\.h5 does not exist; give a checkpoint",
     "run tiny --resume garbage.h5": r"garbage\.h5 is truncated, damaged or no checkpoint",
     "run tiny --resume two.h5": r"two\.h5 is truncated, damaged or no checkpoint",

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import time
 import tomllib
 from collections.abc import Callable
 from dataclasses import replace
@@ -438,6 +439,27 @@ def test_signals_are_told_and_handlers_put_back(tmp_path: Path) -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("heeded")
+@pytest.mark.parametrize("number", STOPS)
+def test_a_stop_that_a_callback_swallows_comes_again(
+    number: signal.Signals, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Collected:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), number)
+            time.sleep(0)  # Python raises here, where nobody can take it up
+
+    def start() -> None:
+        waste: Any = Collected()
+        del waste
+        time.sleep(20)
+
+    with Requests() as requests, pytest.raises(RunStopped), requests.at_once("here"):
+        start()
+    assert requests.news() == [number.name]
+    assert capfd.readouterr().err == ""
 
 
 def test_what_nohup_ignores_stays_ignored() -> None:

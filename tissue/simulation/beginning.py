@@ -63,12 +63,12 @@ def beginning(
         refuse_links(folder)
         source = find(folder, resume)
         if source:
-            progress.waiting("reading the checkpoint")
+            progress.preparing("reading the checkpoint")
             return _going_on(config, folder, source)
         log.info(f"{folder} holds nothing to go on with: the run starts")
     spare_input(config, folder, parent)
     if parent:
-        progress.waiting("reading the checkpoint")
+        progress.preparing("reading the checkpoint")
         simulation = branched(config, parent)
         log.info(f"branched off from {parent.path} at day {simulation.time:g}")
         tell_changes(config, parent, branch=True)
@@ -102,12 +102,12 @@ def _set_up(
     config: RunConfig, folder: Path, geometry: Geometry | None, progress: Progress
 ) -> Simulation:
     if geometry is None:
-        progress.waiting("reading the bone")
+        progress.preparing("reading the bone")
         geometry = load_geometry(config)
     coming = plan(config, geometry, folder=folder)
     for line in (*geometry.log, *coming.lines()):
         log.info(line)
     for warning in coming.warnings:
         log.warning(warning)
-    progress.waiting("setting up the healthy tissue (compiling)")
+    progress.preparing("setting up the healthy tissue (compiling)")
     return Simulation(config, geometry)

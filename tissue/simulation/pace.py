@@ -136,8 +136,7 @@ class Pacing:
             return Stride(left, goal)
         length = left / number if self.accuracy is None or number == 2 else wanted
         # a time that rounding errors add up to is no name for a file
-        end = round(pace.time + length, DECIMALS)
-        return Stride(end - pace.time, end)
+        return Stride(length, round(pace.time + length, DECIMALS))
 
     def tolerance(self, pace: Pace, stride: Stride) -> float:
         """Error that a step may make [percentage points]."""

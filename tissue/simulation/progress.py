@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 EVERY = 60.0
 """Longest wall time without a line [s]."""
 
+GRACE = 1.0
+"""Time from which preparations are told [s]: a mistake that they find is told alone."""
+
 WINDOW = 300.0
 """Wall time that the pace is measured over [s]: long enough to even out the writing of files, short
 enough to follow steps that get longer or shorter."""
@@ -80,6 +83,16 @@ class Progress:
         self._counted = 0
         self._days: float | None = None
         self._waits_for: str | None = "starting"
+        self._untold = False
+
+    def preparing(self, what: str) -> None:
+        """Takes notice of a phase before the first step, and tells of one that is not short.
+
+        Args:
+            what: the phase, such as "reading the bone".
+        """
+        with self._lock:
+            self._waits_for, self._since, self._untold = what, self._clock(), True
 
     def waiting(self, what: str) -> None:
         """Tells that a phase begins in which nothing is heard of the run.
@@ -88,7 +101,7 @@ class Progress:
             what: the phase, such as "compiling the first step".
         """
         with self._lock:
-            self._waits_for, self._since = what, self._clock()
+            self._waits_for, self._since, self._untold = what, self._clock(), False
         self._tell("waiting", self._last(), what)
 
     def begin(self, day: float, days: float, number: int) -> None:
@@ -148,17 +161,19 @@ class Progress:
 
     def _watch(self) -> None:
         """Tells how far the run is whenever nothing has been told for long."""
-        pause = EVERY
-        while not self._over.wait(pause):
+        while not self._over.wait(min(EVERY, GRACE) / 2):
             last = self._last()
             with self._lock:
                 now = self._clock()
-                pause = self._told + EVERY - now
                 waits_for, spent = self._waits_for, now - self._since
-            if pause > 0:
+                begun, overdue = self._untold and spent >= GRACE, now >= self._told + EVERY
+                if begun:
+                    self._untold = False
+            if begun:
+                self._tell("waiting", last, f"{waits_for}")
+            elif not overdue:
                 continue
-            pause = EVERY
-            if waits_for:
+            elif waits_for:
                 self._tell("waiting", last, f"{waits_for}, for {duration(spent)} so far")
             elif spent < EVERY:
                 self._tell("progress", last)

@@ -1,6 +1,7 @@
 """Signals by which a user or a queue asks a run for a checkpoint, or to stop."""
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,9 @@ from tissue.errors import RunStopped
 
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 CHECKPOINT = signal.SIGUSR1
+
+PAUSE = 0.02
+"""Time until a stop that was raised where nobody could take it up is raised again [s]."""
 
 
 class Requests:
@@ -39,6 +43,7 @@ class Requests:
         self.checkpoint_asked = False
         self._ends_program = ends_program
         self._left: str | None = None
+        self._again = False
         self._untold: list[signal.Signals] = []
         self._before: dict[signal.Signals, Any] = {}
 
@@ -53,12 +58,14 @@ class Requests:
             RunStopped: it was asked to stop.
         """
         self._left = left
+        before, sys.unraisablehook = sys.unraisablehook, self._unraisable
         try:
             if self.stop:
                 raise self._stopped(left)
             yield
         finally:
             self._left = None
+            sys.unraisablehook = before
 
     def news(self) -> list[str]:
         """Names of the signals that came since this was last asked."""
@@ -69,7 +76,25 @@ class Requests:
         assert self.stop
         return RunStopped(f"stopped by {self.stop.name} {left}; go on with --resume")
 
+    def _unraisable(self, lost: "sys.UnraisableHookArgs") -> None:
+        """Raises a stop again that came in a callback, such as one of the garbage collector."""
+        if isinstance(lost.exc_value, RunStopped):
+            threading.Timer(PAUSE, self._raise_again).start()
+        else:
+            sys.__unraisablehook__(lost)
+
+    def _raise_again(self) -> None:
+        main = threading.main_thread().ident
+        if self.stop and self._left is not None and main:
+            self._again = True
+            signal.pthread_kill(main, self.stop)
+
     def _obey(self, number: int, _: FrameType | None) -> None:
+        if self._again:  # of our own making
+            self._again = False
+            if self._left is not None:
+                raise self._stopped(self._left)
+            return
         received = signal.Signals(number)
         self._untold.append(received)
         self.checkpoint_asked = True

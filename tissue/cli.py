@@ -20,6 +20,11 @@ from tissue.errors import InputError, RunError, RunStopped, printable
 
 TOO_SMALL = "the memory is too small for this grid; use coarser voxels or a smaller box"
 
+NO_THREADS = (
+    "the system lets this program start no more threads; raise the limit (ulimit -u, or that of "
+    "the container), or end other programs"
+)
+
 LONGEST = 2000
 """Characters of a message; of a longer one both ends are shown."""
 
@@ -66,6 +71,8 @@ def _answer(options: argparse.Namespace) -> int:
     except (RuntimeError, AssertionError) as error:
         if "RESOURCE_EXHAUSTED" in f"{error}":  # the memory of a device
             return _told(TOO_SMALL, RUN_FAILED)
+        if "can't start new thread" in f"{error}":
+            return _told(NO_THREADS, RUN_FAILED)
         reason = why_no_device()
         if reason is None:  # it is not JAX that lacks a device
             raise

@@ -220,6 +220,15 @@ def test_a_device_that_is_full_is_one_sentence(
     assert capfd.readouterr().err.startswith("tissue: the memory is too small for this grid")
 
 
+def test_a_bound_on_threads_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capfd: Told) -> None:
+    bound = RuntimeError("can't start new thread")
+    assert main_that_raises(monkeypatch, bound) == RUN_FAILED
+    assert (
+        "tissue: the system lets this program start no more threads; raise"
+        in capfd.readouterr().err
+    )
+
+
 @pytest.mark.parametrize("platform", ["cuda", "nonsense"])
 def test_a_device_that_is_not_there_is_one_sentence(platform: str) -> None:
     done = ended("$T doctor >/dev/null", JAX_PLATFORMS=platform)

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from jax.errors import JaxRuntimeError
 
+from tissue.analysis.series import measured_run
 from tissue.cli import main
 from tissue.errors import InputError, RunError
 from tissue.model import step
@@ -26,6 +28,7 @@ from tissue.simulation.pace import Pace, Stride
 from tissue.simulation.run import run
 from tissue.simulation.simulation import Simulation
 from tissue.storage.checkpoint import list_checkpoints
+from tissue.storage.index import write_indices
 from tissue.storage.results import Run, open_run
 from tissue.storage.snapshot import read_snapshot, write_snapshot
 
@@ -274,6 +277,34 @@ def test_without_locks_and_fsync_a_run_is_the_same(
     assert log.count("WARNING the file system of") == 2
     assert "has no locks (Function not implemented)" in log
     assert "does not tell when files are on the disk (Function not implemented)" in log
+
+
+def test_readers_that_write_beside_a_run_do_not_stop_it(
+    tiny: RunConfig, finished: Run, tmp_path: Path
+) -> None:
+    """As `tissue metrics` and `tissue index` do, repeated while the run measures itself."""
+    over, failed = threading.Event(), list[BaseException]()
+
+    def read() -> None:
+        while not over.is_set():
+            (tmp_path / "morphometry.csv").unlink(missing_ok=True)
+            try:
+                measured_run(tmp_path)
+                write_indices(tmp_path)
+            except InputError:
+                continue  # nothing is there yet
+            except Exception as error:
+                failed.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    done = run(tiny, tmp_path, measure=measured_run)
+    over.set()
+    for reader in readers:
+        reader.join()
+    assert failed == []
+    np.testing.assert_array_equal(done.metrics["bv_tv"], finished.metrics["bv_tv"])
 
 
 def test_a_dangling_link_counts_as_a_file_of_a_run(tiny: RunConfig, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Morphometry of all snapshots of a run, kept in its folder."""
 
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ from tissue.storage.publish import publish
 from tissue.storage.snapshot import list_snapshots, read_snapshot
 from tissue.storage.tables import read_table
 
+log = logging.getLogger(__name__)
+
 TABLE = "morphometry.csv"
 
 Rows = dict[float, dict[str, float]]
@@ -19,6 +22,7 @@ def measured_run(
     folder: Path,
     mineral_density: float = MINERAL_DENSITY,
     which: Sequence[int] | None = None,
+    must_keep: bool = True,
 ) -> tuple[list[float], list[dict[str, float]]]:
     """The measures of each snapshot; those that are in the table already are not made again.
 
@@ -26,18 +30,21 @@ def measured_run(
         folder: of the run; `morphometry.csv` in it is written or completed.
         mineral_density: of bone tissue [mg HA/cm^3].
         which: of the snapshots; all by default.
+        must_keep: fail where the table cannot be written; else the measures are given all the same.
 
     Returns:
         Times [day], and the measures at each.
 
     Raises:
         InputError: the folder holds no snapshots.
+        OSError: the table must be kept and cannot be.
     """
     paths = list_snapshots(folder)
     if not paths:
         raise InputError(f"{folder} holds no snapshots; give the folder of a run")
     known = _known(folder / TABLE, mineral_density)
     rows: Rows = {}
+    kept = True
     for path in paths if which is None else sorted({paths[i] for i in which}):
         snapshot = read_snapshot(path)
         time = float(f"{snapshot.time:.9g}")
@@ -46,8 +53,17 @@ def measured_run(
             snapshot.grid.spacing,
             mineral_density=mineral_density,
         )
-        if time not in known:  # what is costly is kept at once
-            _write(folder / TABLE, known | rows)
+        if time not in known and kept:  # what is costly is kept at once
+            try:
+                _write(folder / TABLE, known | rows)
+            except OSError as error:
+                if must_keep:
+                    raise
+                kept = False
+                log.warning(
+                    f"{folder / TABLE} cannot be written to ({error.strerror or error}): the "
+                    "measures are not kept, and are made again next time"
+                )
     return list(rows), list(rows.values())
 
 

@@ -86,7 +86,7 @@ def _metrics(options: argparse.Namespace) -> int:
         from tissue.analysis.series import measured_run
 
         _refuse_image_options(options, "a run")
-        days, rows = measured_run(options.path, density)
+        days, rows = measured_run(options.path, density, must_keep=False)
         more = dynamic(open_run(options.path))
         rows = [row | other for row, other in zip(rows, more, strict=True)]
         measures |= DYNAMIC
@@ -264,7 +264,7 @@ def _measure_ends(folders: Sequence[Path]) -> None:
 
     for run in _opened(folders):
         if run.opened[0].grid.voxels <= LARGEST_MEASURED:
-            measured_run(run.folder, which=(0, -1))
+            measured_run(run.folder, which=(0, -1), must_keep=False)
 
 
 def _watch(options: argparse.Namespace) -> int:

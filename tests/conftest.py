@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 # the command sets this before it loads JAX; here JAX is there before any command
@@ -19,6 +20,10 @@ from tissue.backend import keep_compiled  # noqa: E402
 from tissue.simulation.machine import release_programs  # noqa: E402
 
 keep_compiled()
+
+# a busy machine is no failure
+settings.register_profile("tissue", deadline=None)
+settings.load_profile("tissue")
 
 
 @pytest.fixture(autouse=True, scope="module")

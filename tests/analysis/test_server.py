@@ -145,7 +145,7 @@ def test_the_page_is_only_read(watcher: Watcher, method: str, status: int) -> No
 def test_odd_requests_have_their_answers(watcher: Watcher, words: bytes, status: int) -> None:
     start = time.monotonic()
     assert watcher.say(words.replace(b"PATH", watcher.path.encode())).status == status
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 8
 
 
 @pytest.mark.parametrize("secret", [True, False])
@@ -244,7 +244,7 @@ def answered_fast(watcher: Watcher) -> None:
     start = time.monotonic()
     assert watcher.ask().status == 200
     assert watcher.ask(watcher.path + "state").status == 200
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 8
 
 
 def half(watcher: Watcher, many: ExitStack, count: int) -> list[socket.socket]:
@@ -281,7 +281,7 @@ def test_a_half_request_is_ended_in_time(folder: Path) -> None:
             time.sleep(0.05)
         assert Reply(dripping).status == 408
         assert Reply(silent).status == 408
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < 8
 
 
 @pytest.mark.parametrize("stay", [0.1, 60])
@@ -349,16 +349,16 @@ def test_readers_that_do_not_read_give_way(folder: Path) -> None:
 
 
 def test_a_slow_reader_has_its_page(folder: Path) -> None:
-    change = f"{BIG}\nconnections.PIECE_SECONDS = 0.5"
+    change = f"{BIG}\nconnections.PIECE_SECONDS = 2"
     with watched(folder, change) as watcher, ExitStack() as many:
         slow, stopped = never_reads(watcher, many), never_reads(watcher, many)
         count = 0
         start = time.monotonic()
         while part := slow.recv(MEGABYTE):
             count += len(part)
-            time.sleep(0.008)
+            time.sleep(max(0.03, (2.5 - (time.monotonic() - start)) / 40))
         assert count > PAGE_KB * 1024
-        assert time.monotonic() - start > 0.5  # longer than one piece may take
+        assert time.monotonic() - start > 2  # longer than one piece may take
         assert len(Reply(stopped).content) < MEGABYTE  # what the system took
 
 
@@ -375,14 +375,25 @@ def test_signals_end_it_cleanly(folder: Path, number: int) -> None:
 
 
 def test_a_page_that_is_being_made_is_waited_for_once(folder: Path) -> None:
-    slow = "import time; server.page = lambda *_, live: time.sleep(%g) or ''"
-    with watched(folder, slow % 0.6) as watcher, ExitStack() as many:
+    started = folder.with_name("being made")
+    slow = (
+        "import pathlib, time; server.page = lambda *_, live: "
+        f"pathlib.Path({str(started)!r}).touch() or time.sleep(%g) or ''"
+    )
+
+    def ask_and_wait(watcher: Watcher, many: ExitStack) -> None:
+        started.unlink(missing_ok=True)
         never_reads(watcher, many)
-        time.sleep(0.3)
+        until = time.monotonic() + 20
+        while not started.exists():
+            assert time.monotonic() < until
+            time.sleep(0.01)
+
+    with watched(folder, slow % 0.6) as watcher, ExitStack() as many:
+        ask_and_wait(watcher, many)
         assert watcher.end() == (0, "")
     with watched(folder, slow % 60) as watcher, ExitStack() as many:
-        never_reads(watcher, many)
-        time.sleep(0.3)
+        ask_and_wait(watcher, many)
         watcher.send(signal.SIGINT)
         time.sleep(0.3)
         assert watcher.alive()

@@ -53,12 +53,15 @@ def crash(run: Played, sample: int | None, seed: int) -> int:
     chosen = chance.sample(known, sample) if sample else known
     wrong = tried(run, chosen)
     again = chance.sample(chosen, len(chosen) // NESTED)
+    inner = 0
     for point in again:
-        within = chance.sample(points_of(run, point, ends), WITHIN)
+        within = points_of(run, point, ends)
+        within = chance.sample(within, min(WITHIN, len(within)))
         wrong += tried(run, within)
+        inner += len(within)
     took = time.perf_counter() - start
     print(
-        f"{len(chosen)} of {len(known)} crash points and {WITHIN * len(again)} within {len(again)} "
+        f"{len(chosen)} of {len(known)} crash points and {inner} within {len(again)} "
         f"of them in {took:.0f} s: {wrong} wrong"
     )
     return wrong

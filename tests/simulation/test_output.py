@@ -16,6 +16,7 @@ from tissue.cli import main
 from tissue.errors import RunError
 from tissue.scenario.config import RunConfig
 from tissue.simulation import output
+from tissue.simulation.disk import KEPT_BITS
 from tissue.simulation.run import run
 from tissue.simulation.simulation import Simulation
 from tissue.storage.results import Run, open_run
@@ -81,7 +82,7 @@ def test_a_run_writes_what_would_be_written_at_once(
             time=simulation.time,
             fields=fields,
             provenance=made,
-            kept_bits=dict.fromkeys(fields.keys() - {output.EXACT}, output.KEPT_BITS),
+            kept_bits=dict.fromkeys(fields.keys() - {output.EXACT}, KEPT_BITS),
         )
         written, expected = contents(path), contents(again)
         assert written.keys() == expected.keys()

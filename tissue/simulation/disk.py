@@ -1,8 +1,7 @@
-"""What a run will write: how many files, and how large they become.
+"""Forecast of what a run will write: how many files, and how large they become.
 
-How well fields compress depends on how much surface the bone has and how fine its voxels are. So
-stand-ins of the fields are made from a part of the bone, without any simulation, and compressed as
-a run would.
+Compressed fields are as large as the bone has surface and its voxels are fine. So stand-ins of the
+fields are made from a part of the bone, without any simulation, and compressed as a run would.
 """
 
 import math
@@ -25,18 +24,19 @@ MOVED = (0.2, 0.13, 0.0)
 as much as that of a run after days of disease, within 5 % at 10 and 20 um a voxel."""
 
 SURFACE_MOVED = (0.2, 0.0, 0.0)
-"""The same for fields that live on the surface: within 10 % at 3 to 20 um."""
+"""Way by which it moves for fields that live on it [voxels]: within 10 % at 3 to 20 um."""
 
 SPREAD = 0.75
 """Length over which a solute spreads out of its source, over that of free diffusion and decay, as
 bone is in its way: RANKL and OPG then take what they do in a run, within 15 % at 3 to 20 um."""
 
 KEPT_BITS, MANTISSA = 12, 23
-"""Bits of the mantissa of a float32 that snapshots keep of all fields but the bone, of all."""
+"""Bits of the mantissa that snapshots keep of all fields but the bone: 1.2e-4, in half the size;
+and all those of a float32."""
 
 PRECURSORS = 1.2
-"""Of the precursors of both cells in a snapshot [B a voxel]: 1.1 to 1.4 at 10 and 20 um, 0.9 to 1.0
-at 3 um."""
+"""Size of the precursors of both cells in a snapshot [B a voxel]: 1.1 to 1.4 at 10 and 20 um, 0.9
+to 1.0 at 3 um."""
 
 ON_SURFACE = ("osteoclasts", "osteoblasts")
 SOLUTES = {"rankl": ("D_R", "k_R"), "opg": ("D_O", "k_O"), "il1": ("D_I", "k_I")} | {
@@ -50,24 +50,24 @@ precursors and cells, coupling store and endosteal supply; of health the precurs
 occupancy and drive."""
 
 ROUNDING = {"float32": 0.3, "float64": 3.4}
-"""Of a solute that is everywhere the same but for rounding, in a checkpoint [B a voxel]."""
+"""Size of a solute that is everywhere the same but for rounding, in a checkpoint [B a voxel]."""
 
 SNAPSHOT_FRAME, FIELD_FRAME, CHECKPOINT_FRAME = 26_000, 6_000, 90_000
-"""Of a snapshot without its arrays, of each of its fields, of a checkpoint without its arrays [B];
-the names of things, which HDF5 gives room to grow."""
+"""Size of a snapshot without its arrays, more for each of its fields, and of a checkpoint without
+its arrays [B]: the names of things, which HDF5 gives room to grow."""
 
 INDEX, INDEX_STEP, INDEX_FIELD = 38_000, 500, 330
-"""Of run.hdf and run.xmf [B], for each snapshot and for each field of one."""
+"""Size of run.hdf and run.xmf [B], more for each snapshot and for each field of one."""
 
 ROW = 800
-"""Of one step in metrics.csv and ledger.csv [B]."""
+"""Size of one step in metrics.csv and ledger.csv [B]."""
 
 OTHER = 420_000
-"""Of run.toml, run.log and the picture of a finished run [B]."""
+"""Size of run.toml, run.log and the picture of a finished run [B]."""
 
 
 class Written(NamedTuple):
-    """What lies in the folder of a run when it is finished.
+    """Contents of the folder of a run when it is finished.
 
     Attributes:
         snapshots: their number.
@@ -144,6 +144,14 @@ def checkpoints_left(config: RunConfig, steps: int) -> tuple[int, int]:
     return kept + made.count(False), kept
 
 
+def intervals_over(time: float | np.ndarray, interval: float) -> np.ndarray:
+    """Number of whole intervals that are over at a time, or at each of several [same unit].
+
+    A step that should end on a multiple of the interval may miss it by rounding.
+    """
+    return np.asarray(np.floor(np.asarray(time) / interval * (1 + 1e-9)), int)
+
+
 def _passed(
     config: RunConfig, gap: tuple[float, float], steps: int
 ) -> Iterator[tuple[list[bool], int]]:
@@ -153,14 +161,14 @@ def _passed(
     length = config.step or config.duration / steps
     number = max(1, math.ceil((end - start) / length - 1e-9))
     length = (end - start) / number
-    first, last = (math.floor(time / interval * (1 + 1e-9)) for time in gap)
+    first, last = (int(intervals_over(time, interval)) for time in gap)
     at_end = last * interval > (end - length) * (1 + 1e-9)
     if length <= interval:  # a step passes one multiple at most
         counts = np.arange(max(first, last - KEPT) + 1, last + 1)
         of_them = last // every - first // every if every else 0
     else:
         ends = start + length * np.arange(1, number + 1)
-        passed = np.floor(ends / interval * (1 + 1e-9)).astype(int)
+        passed = intervals_over(ends, interval)
         counts = passed[np.diff(passed, prepend=first) > 0]
         of_them = int(np.count_nonzero(counts % every == 0)) if every else 0
     yield [bool(every and count % every == 0) for count in counts[-KEPT:]], of_them
@@ -217,12 +225,12 @@ def _moved(bone: np.ndarray, way: tuple[float, float, float]) -> np.ndarray:
 
 
 def _surface(bone: np.ndarray) -> np.ndarray:
-    """Something that varies along the surface and is zero elsewhere."""
+    """A field that varies along the surface and is zero elsewhere."""
     return np.sqrt(sum(slope**2 for slope in np.gradient(bone)))
 
 
 def _solute(config: RunConfig, bone: np.ndarray, spacing: float, name: str) -> np.ndarray:
-    """What spreads from the surface and decays [arbitrary unit]."""
+    """A solute that spreads from the surface and decays [arbitrary unit]."""
     diffusivity, decay = (float(getattr(config.parameters, key)) for key in SOLUTES[name])
     length = SPREAD * math.sqrt(diffusivity / decay) / spacing
     angles = np.ix_(*(np.pi * np.arange(count) / count for count in bone.shape))

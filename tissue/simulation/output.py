@@ -1,6 +1,5 @@
 """What a run writes while it goes: snapshots to look at, checkpoints to go on from."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ from jax import Array, lax
 
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import resolved_toml
+from tissue.simulation.disk import KEPT_BITS, intervals_over
 from tissue.simulation.progress import Progress
 from tissue.simulation.resume import held, held_fields
 from tissue.simulation.simulation import Simulation
@@ -19,9 +19,6 @@ from tissue.storage.checkpoint import write_checkpoint
 from tissue.storage.index import write_series
 from tissue.storage.snapshot import list_snapshots, read_snapshot, write_snapshot
 from tissue.storage.tables import Table
-
-KEPT_BITS = 12
-"""Bits of the mantissa that snapshots keep of all fields but the bone: 1.2e-4, in half the size."""
 
 EXACT = "bone_volume_fraction"
 """The field that snapshots keep bit for bit."""
@@ -145,7 +142,7 @@ class Schedule:
         self.keep = self._keep_every > 0  # the start, from which branches may go
 
     def _number(self, time: float) -> int:
-        return math.floor(time / self._interval * (1 + 1e-9))
+        return int(intervals_over(time, self._interval))
 
     def due(self, simulation: Simulation) -> bool:
         """Whether one is due after the step just taken; the end of a run always has one."""

@@ -31,7 +31,7 @@ fine voxels. Of 8, 16 or 32 bits at 200^3 and 256^3, within 10 %."""
 
 
 class Extent(NamedTuple):
-    """What is read of an image, and the grid that it is brought onto.
+    """Part of an image that is read, and the grid that it is brought onto.
 
     Attributes:
         image: the file.
@@ -94,7 +94,7 @@ def refuse_too_large(part: Extent, room: float) -> None:
 
 
 def extent(settings: ImageSettings, journal: Journal) -> Extent:
-    """What will be read of an image; only its header and a region of interest are read now.
+    """Part of an image that will be read; only its header and a region of interest are read now.
 
     Raises:
         InputError: the file or a setting cannot be used.

@@ -1,4 +1,4 @@
-"""What a run has of the devices that compute, and of the memory of a process on the CPU."""
+"""Devices that compute, their memory, and the memory of a process on the CPU."""
 
 import ctypes
 import platform
@@ -59,7 +59,7 @@ def release_programs() -> None:
 
 
 def _memory_maps() -> tuple[int, float]:
-    """How many memory maps this process holds, and how many it may."""
+    """Number of memory maps that this process holds, and of those that it may."""
     try:
         allowed = int(Path("/proc/sys/vm/max_map_count").read_text(encoding="ascii"))
         return Path("/proc/self/maps").read_bytes().count(b"\n"), allowed

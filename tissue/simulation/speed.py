@@ -1,4 +1,4 @@
-"""How fast this machine is: its memory, a pass over a grid, and warmed-up coupling steps."""
+"""Speed of this machine: its memory, a pass over a grid, and warmed-up coupling steps."""
 
 import time
 from dataclasses import asdict, dataclass, replace
@@ -62,9 +62,9 @@ def bandwidth() -> float:
 
 
 def probe(shape: tuple[int, int, int], precision: str, loading: float = 0.0) -> Probe:
-    """What a plan wants to know of this machine, in about a second.
+    """Measures in about a second what a plan wants to know of this machine.
 
-    A pass `s - c u + sum T (u_neighbour - u)` over a field, the work that most of a step consists
+    A pass `s - c u + sum T (u_neighbor - u)` over a field, the work that most of a step consists
     of, on rows as the solver lays them out.
 
     Args:
@@ -165,7 +165,7 @@ def measure(config: RunConfig, bone: Geometry) -> Speed:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run would take here.
+    """Wall time and memory that a run would take here.
 
     Attributes:
         what: the run in words.
@@ -186,7 +186,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Bench:
-    """What this machine does.
+    """Measured speed of this machine, and estimates from it.
 
     Attributes:
         device: what computes.

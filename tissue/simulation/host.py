@@ -1,4 +1,4 @@
-"""What the system gives this process: memory, cores, room on disks."""
+"""Resources that the system gives this process: memory, cores, room on disks."""
 
 import os
 import resource
@@ -26,7 +26,10 @@ def cores() -> int:
 
 def busy() -> str:
     """Words that tell of much other work on this machine; empty where there is little."""
-    load, most = os.getloadavg()[0], cores()
+    try:
+        load, most = os.getloadavg()[0], cores()
+    except OSError:  # the system does not tell
+        return ""
     if load <= CROWDED * most:
         return ""
     return f", where other work keeps the processor busy (load {load:.0f} on {most} cores)"

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from tissue.geometry.image import VoxelSize
 from tissue.geometry.images import read_image
 from tissue.geometry.journal import Journal
 from tissue.geometry.masks import Scan, marked_part, read_mask
-from tissue.geometry.place import Lattice, nearest_of
+from tissue.geometry.place import Lattice, Mask, nearest_of
 from tissue.geometry.preparation import cleaned, partial_volumes, warn_if_thin
 from tissue.geometry.resample import block_means, choose_sampling
 from tissue.geometry.segment import Segmentation, segment
@@ -21,6 +22,9 @@ from tissue.geometry.settings import ImageSettings
 
 ROUNDING = 1e-6
 """Share of bone beyond 0 and 1 that float32 may leave."""
+
+PLANES = 16
+"""Planes of samples of a mask that are looked at together, which bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,60 @@ def mask_share(
     Raises:
         InputError: the mask cannot be read, or lies elsewhere than the bone.
     """
+    placed = _placed(file, key, settings, grid, journal)
+    sampled = nearest_of(placed.marked, placed.source, placed.target)
+    if not sampled.any():
+        raise placed.elsewhere
+    return partial_volumes(sampled, placed.factor, grid.spacing, Journal())
+
+
+def refuse_misplaced_mask(
+    file: Path, key: str, settings: ImageSettings | None, grid: Grid, journal: Journal
+) -> None:
+    """Refuses the masks that `mask_share` refuses, without a field of the grid in memory.
+
+    Args:
+        file: the mask, of any format, orientation and spacing.
+        key: the key that names it.
+        settings: the image that the grid was made of; None for a synthetic bone.
+        grid: the voxels.
+        journal: takes up what was done.
+
+    Raises:
+        InputError: the mask cannot be read, or lies elsewhere than the bone.
+    """
+    placed = _placed(file, key, settings, grid, journal)
+    nz, ny, nx = placed.target.shape
+    for first in range(0, nz, PLANES):
+        few = slice(first, min(first + PLANES, nz))
+        planes = placed.target.part((few, slice(0, ny), slice(0, nx)))
+        if nearest_of(placed.marked, placed.source, planes).any():
+            return
+    raise placed.elsewhere
+
+
+class _Placed(NamedTuple):
+    """A mask beside the voxels that it is sampled on.
+
+    Attributes:
+        marked: voxels of the scan that it marks, in a box of it.
+        source: place of that box.
+        target: the points to sample it at.
+        factor: number of them along the edge of a grid voxel.
+        elsewhere: the complaint if it marks none of them.
+    """
+
+    marked: Mask
+    source: Lattice
+    target: Lattice
+    factor: int
+    elsewhere: InputError
+
+
+def _placed(
+    file: Path, key: str, settings: ImageSettings | None, grid: Grid, journal: Journal
+) -> _Placed:
+    """A mask and the grid, both along the axes of the scan."""
     mask = read_mask(file, key)
     if settings is None:
         edges = (grid.spacing,) * 3
@@ -158,12 +216,10 @@ def mask_share(
     nz, ny, nx = (size * factor for size in grid.shape)
     z, y, x = (first - (grid.spacing - fine) / 2 for first in grid.origin)
     target = Lattice((nz, ny, nx), (fine,) * 3, Frame((z, y, x)))
-    sampled = nearest_of(marked, source, target)
-    if not sampled.any():
-        raise InputError(
-            f"{key}: {mask.name} marks no voxel of the bone; mark the place with values above 0."
-        )
-    return partial_volumes(sampled, factor, grid.spacing, Journal())
+    elsewhere = InputError(
+        f"{key}: {mask.name} marks no voxel of the bone; mark the place with values above 0."
+    )
+    return _Placed(marked, source, target, factor, elsewhere)
 
 
 def _samples(spacing: float, voxel: VoxelSize) -> int:

@@ -7,11 +7,14 @@ import numpy as np
 
 from tissue.geometry.grid import Grid
 from tissue.geometry.journal import Journal
-from tissue.geometry.load import Geometry, mask_share
+from tissue.geometry.load import Geometry, mask_share, refuse_misplaced_mask
 from tissue.geometry.settings import ImageSettings
 from tissue.model.forcing import Local, Wall
 from tissue.scenario.config import RunConfig
 from tissue.scenario.disease import OpenFace, face_distance
+
+MASK_KEY = "disease.pannus.mask"
+"""The key that names the mask of a pannus."""
 
 
 def local_forcing(config: RunConfig, geometry: Geometry, journal: Journal) -> Local | None:
@@ -53,8 +56,23 @@ def pannus_mask(config: RunConfig, grid: Grid, journal: Journal) -> np.ndarray |
     pannus = config.disease.pannus
     if not (pannus and pannus.mask):
         return 0.0
-    image = config.geometry if isinstance(config.geometry, ImageSettings) else None
-    return mask_share(pannus.mask, "disease.pannus.mask", image, grid, journal)
+    return mask_share(pannus.mask, MASK_KEY, _image(config), grid, journal)
+
+
+def refuse_misplaced_pannus(config: RunConfig, grid: Grid, journal: Journal) -> None:
+    """Refuses the masks that `pannus_mask` refuses, without a field of the grid in memory.
+
+    Raises:
+        InputError: the mask cannot be read or does not fit the bone.
+    """
+    pannus = config.disease.pannus
+    if pannus and pannus.mask:
+        refuse_misplaced_mask(pannus.mask, MASK_KEY, _image(config), grid, journal)
+
+
+def _image(config: RunConfig) -> ImageSettings | None:
+    """The image of a run; None where its bone is made up."""
+    return config.geometry if isinstance(config.geometry, ImageSettings) else None
 
 
 def _wall(walls: Sequence[OpenFace], config: RunConfig, geometry: Geometry) -> Wall:
@@ -63,7 +81,7 @@ def _wall(walls: Sequence[OpenFace], config: RunConfig, geometry: Geometry) -> W
     diffusivity = {"il1": p.D_I, "tnf": p.D_T, "rankl": p.D_R, "opg": p.D_O}
     rate, inflow = np.zeros(grid.shape), np.zeros(grid.shape)
     for wall in walls:
-        if wall.permeability is None:  # held on the face, half a voxel from the first centres
+        if wall.permeability is None:  # held on the face, half a voxel from the first centers
             exchange = 2 * float(diffusivity[wall.solute]) / grid.spacing**2
         else:
             exchange = wall.permeability / grid.spacing

@@ -63,7 +63,7 @@ def foretold(file: Path) -> dict[str, Any]:
     seen = foresee(config)
     shape = (seen.whole or seen.geometry.grid).shape
     probe = speed.probe(shape, config.precision, seen.loading)
-    coming = plan.plan(config, seen.geometry, probe, whole=seen.whole)
+    coming = plan.plan(config, seen.geometry, probe, whole=seen.whole, reading=seen.reading)
     assert coming.duration is not None
     return {
         "foretold_bytes": coming.memory,
@@ -100,6 +100,7 @@ def told(found: list[dict[str, Any]]) -> str:
         disk = f["foretold_disk"] / f["disk"]
         ratios = (GOAL_MEMORY, memory), (GOAL_TIME, seconds), (GOAL_DISK, disk)
         good = all(1 / most <= ratio <= most for most, ratio in ratios)
+        good &= memory >= 1 / plan.MARGIN  # or "ready" is said of a run that does not fit
         rows.append(
             (
                 f"{f['edge']}^3",

@@ -9,7 +9,15 @@ import pytest
 from tissue.errors import InputError
 from tissue.scenario.config import RunConfig
 from tissue.simulation import devices
-from tissue.simulation.devices import DEVICES, FRACTION, GATE, known, outlook, step_time
+from tissue.simulation.devices import (
+    DEVICES,
+    FRACTION,
+    GATE,
+    known,
+    most_gain,
+    outlook,
+    step_time,
+)
 from tissue.simulation.plan import (
     PROGRAM_MEMORY,
     SET_UP_STEPS,
@@ -88,7 +96,10 @@ def test_a_gpu_holds_what_jax_takes_of_it(tiny: RunConfig, monkeypatch: pytest.M
     monkeypatch.setenv(FRACTION, "0.95")
     raised = outlook(known("h100"), tiny, 512**3, PROBE)
     assert raised.fits
-    assert raised.verdict == "ready to run on an H100 SXM (prediction)"
+    assert raised.verdict.startswith("may not fit on an H100 SXM (prediction): it needs about 70.9")
+    assert FRACTION not in raised.remedy
+    smaller = outlook(known("h100"), tiny, 480**3, PROBE)
+    assert smaller.verdict == "ready to run on an H100 SXM (prediction)"
     monkeypatch.setenv(FRACTION, "lots")
     assert outlook(known("h100"), tiny, 512**3, PROBE).room == large.room
 
@@ -111,11 +122,40 @@ def test_cores_share_a_memory(tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) 
     here = wall_time(tiny, 10**8, PROBE)
     stepping = (SET_UP_STEPS + here.steps) * here.step
     many, few, same = (outlook(known(f"cpu:{n}"), tiny, 10**8, PROBE) for n in (16, 1, 4))
+    assert all(told.memory.startswith("prediction: about 53.8 GB; whether") for told in (many, few))
+    assert "memory there is as fast as here or 4 times as fast; besides" in many.time
+    assert "memory there is as fast as here or 0.25 times as fast; besides" in few.time
+    assert "as memory" not in same.time
     assert f"{duration(stepping / 4)} to {duration(stepping)} for" in many.time
     assert f"{duration(stepping)} to {duration(4 * stepping)} for" in few.time
     assert f"the 4 cores here: {duration(stepping)} for" in same.time
     assert many.fits
     assert "ready to run on 16 cores (prediction), if there are" in many.verdict
+
+
+def test_cores_gain_no_more_than_the_fastest_memory(
+    tiny: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "cores", lambda: 2)
+    # 28 bytes a voxel in 1 ns are 28 GB/s, and two processors with 12 channels each reach
+    fastest = 2 * 12 * 8 * 8.8e9
+    for precision, most in (("float32", fastest / 28e9), ("float64", fastest / 56e9)):
+        config = replace(tiny, precision=precision)
+        assert most_gain(precision, PROBE) == pytest.approx(most, rel=0.01)
+        told = outlook(known("cpu:9999"), config, 10**8, PROBE).time
+        assert f"as fast as here or {most:.0f} times as fast" in told
+    fast = PROBE._replace(sweep=1e-3)  # where nothing is gained, nothing is lost
+    assert "as memory" not in outlook(known("cpu:9999"), tiny, 10**8, fast).time
+
+
+def test_a_machine_must_hold_the_bone_while_it_is_read(tiny: RunConfig) -> None:
+    need = memory(tiny, 10**6)
+    assert outlook(known("cpu:8"), tiny, 10**6, PROBE, need - 1).need == need
+    assert outlook(known("cpu:8"), tiny, 10**6, PROBE, 2 * need).need == 2 * need
+    gpu = outlook(known("h100"), tiny, 10**6, PROBE, 10**12)
+    assert gpu.fits
+    assert gpu.memory.endswith("; loading the bone takes about 1 TB of its host")
+    assert "host" not in outlook(known("h100"), tiny, 10**6, PROBE, 10**6).memory
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,10 @@ from tissue.simulation import host
 from tissue.simulation.ledger import LEDGER, broken_budget, ledger_row
 from tissue.simulation.plan import (
     FIELDS_IN_MEMORY,
+    MARGIN,
     SNAPSHOTS_IN_MEMORY,
     Duration,
+    Outlook,
     Probe,
     duration,
     expected_steps,
@@ -166,6 +168,51 @@ def test_too_little_memory_is_warned_of(tiny: RunConfig, monkeypatch: pytest.Mon
     )
     (warning,) = coming.warnings
     assert "needs about 953 MB of memory and there are 400 MB" in warning
+
+
+def test_ready_is_said_only_beyond_the_error_of_the_forecast(
+    tiny: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need = plan(tiny, geometry()).memory
+    assert 5.15 / 4.69 < MARGIN < 1.25  # measured over foretold at 192^3, and the goal
+    sure = round(MARGIN * need)
+    for room, told in (
+        (sure, "ready to run here"),
+        (sure - 1, "may not fit here: it needs about 953 MB (up to 1.05 GB) of memory and there "),
+        (need, "may not fit here: it needs"),
+        (need - 1, "cannot run here: it needs about 953 MB of memory and there are 953 MB"),
+    ):
+        monkeypatch.setattr("tissue.simulation.plan.usable_memory", lambda room=room: room)
+        coming = plan(tiny, geometry())
+        assert coming.outlook.verdict.startswith(told)
+        assert coming.outlook.fits == (room >= need)
+        assert len(coming.warnings) == (room < sure)
+
+
+def test_the_bone_must_fit_while_it_is_read(
+    tiny: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need = plan(tiny, geometry()).memory
+
+    def told(reading: int, host: int, device: int) -> Outlook:
+        monkeypatch.setattr("tissue.simulation.plan.usable_memory", lambda: device)
+        monkeypatch.setattr("tissue.simulation.plan.allowed_memory", lambda: host)
+        return plan(tiny, geometry(), reading=reading).outlook
+
+    large = told(3 * need, host=2 * need, device=2 * need)
+    assert (large.need, large.room, large.fits) == (3 * need, 2 * need, False)
+    assert (
+        large.verdict == "cannot run here: it needs about 2.86 GB of memory and there are 1.91 GB"
+    )
+    assert large.memory == "about 2.86 GB to load the bone, then about 953 MB to simulate it"
+    assert "[geometry] crop" in large.remedy
+    small = told(need - 1, host=2 * need, device=2 * need)
+    assert (small.need, small.verdict) == (need, "ready to run here")
+    assert small.memory == "about 953 MB"
+    # a GPU has a memory of its own
+    assert told(3 * need, host=4 * need, device=2 * need).verdict == "ready to run here"
+    assert not told(3 * need, host=2 * need, device=9 * need).fits
+    assert told(need, host=9 * need, device=need // 2).need == need
 
 
 def test_a_time_measured_beside_other_work_says_so(

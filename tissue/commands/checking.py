@@ -44,25 +44,29 @@ def _check(options: argparse.Namespace) -> int:
     picture: Path | None = options.picture
     start = time.perf_counter()
     if picture:
-        bone = _drawn_geometry(config, picture)
-        seen = Foreseen(bone, None, time.perf_counter() - start)
+        bone, reading = _drawn_geometry(config, picture)
+        seen = Foreseen(bone, None, time.perf_counter() - start, reading)
     else:
         seen = foresee(config)
     grid = seen.whole or seen.geometry.grid
     measured = probe(grid.shape, config.precision, seen.loading)
+    there = None
+    if elsewhere:
+        there = outlook(elsewhere, config, grid.voxels, measured, seen.reading)
     coming = plan(
         config,
         seen.geometry,
         measured,
         whole=seen.whole,
-        outlook=outlook(elsewhere, config, grid.voxels, measured) if elsewhere else None,
+        reading=seen.reading,
+        outlook=there,
         folder=None if elsewhere else Path("runs/out") / config.name,
     )
     print(f"{options.file}: {coming.outlook.verdict}")
     for line in (*seen.geometry.log, *coming.lines()):
         print(f"  {line}")
     for warning in coming.warnings:
-        if warning != coming.outlook.warning:  # that is told last
+        if coming.outlook.fits or warning != coming.outlook.warning:  # or it is told last
             print(f"  warning: {warning}")
     if picture:
         print(f"  picture: {picture}")
@@ -72,9 +76,10 @@ def _check(options: argparse.Namespace) -> int:
     return 0
 
 
-def _drawn_geometry(config: "RunConfig", picture: Path) -> "Geometry":
-    """The bone of a run, and a picture of how it was told from marrow on the scan."""
+def _drawn_geometry(config: "RunConfig", picture: Path) -> "tuple[Geometry, int]":
+    """The bone of a run, drawn as it was told from marrow on the scan, and the memory it took."""
     from tissue.analysis.overlay import write_segmentation
+    from tissue.geometry.extent import extent
     from tissue.geometry.journal import Journal
     from tissue.geometry.load import simulated_bone
     from tissue.geometry.preparation import cleaned
@@ -97,4 +102,5 @@ def _drawn_geometry(config: "RunConfig", picture: Path) -> "Geometry":
     except InputError:
         kept = found.bone
     write_segmentation(found, kept, picture)
-    return simulated_bone(found, settings, journal, config.periodic_axes)
+    bone = simulated_bone(found, settings, journal, config.periodic_axes)
+    return bone, extent(settings, Journal()).memory

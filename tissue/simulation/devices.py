@@ -1,4 +1,4 @@
-"""What a run would take on a machine that is not here: a prediction, with nothing measured on it.
+"""Outlook of a run on a machine that is not here: a prediction, with nothing measured on it.
 
 `make gpu-gate` compiles the programs of a run for GPUs and counts what they ask for; docs/gpu.md
 has the table, all assumptions and the arithmetic. A GPU then takes
@@ -18,8 +18,10 @@ from tissue.errors import InputError, printable
 from tissue.scenario.config import RunConfig
 from tissue.simulation.host import cores
 from tissue.simulation.plan import (
+    MARGIN,
     PROGRAM_MEMORY,
     SET_UP_STEPS,
+    SMALLER,
     Outlook,
     Probe,
     duration,
@@ -66,7 +68,7 @@ DEVICES = {
 
 
 class Cost(NamedTuple):
-    """What a coupling step asks for: kernels launched, turns of loops, bytes moved a voxel."""
+    """Cost of a coupling step: kernels launched, turns of loops, bytes moved a voxel."""
 
     launches: float
     turns: float
@@ -74,7 +76,7 @@ class Cost(NamedTuple):
 
 
 GATE = {128: Cost(1203, 34, 6660), 256: Cost(1388, 34, 6728)}
-"""Of a coupling step with its books in float32, by the edge of the grid, compiled for an H100: the
+"""Costs of a coupling step with its books in float32, by the edge of the grid, for an H100: the
 table of docs/gpu.md, jax 0.10.1, 2026-11-23."""
 
 LAUNCH, TURN = 2.5e-6, 10e-6
@@ -90,6 +92,13 @@ HIGHEST_FRACTION = 0.95
 GPU_COMPILATION = 60.0
 """Time to compile a run for a GPU the first time [s]: a guess, nothing measured; the gate takes
 half a minute for a coupling step."""
+
+FASTEST_MEMORY = 1.69e12
+"""Peak of the fastest DDR memory of a server with two processors [B/s]: each with 12 channels of 8
+bytes at 8800 MT/s (Intel Xeon 6900P product brief)."""
+
+PASS_BYTES = 28
+"""Bytes a voxel that a pass of `speed.probe` moves in float32: six fields read, one written."""
 
 SLOW = 0.1
 """Speed in float64 below which the bandwidth is no longer what limits a GPU."""
@@ -113,18 +122,21 @@ def known(asked: str) -> Device | int:
     )
 
 
-def outlook(machine: Device | int, config: RunConfig, voxels: int, probe: Probe) -> Outlook:
-    """What a machine that is not here has for a run.
+def outlook(
+    machine: Device | int, config: RunConfig, voxels: int, probe: Probe, reading: int = 0
+) -> Outlook:
+    """Predicts memory and time of a run on a machine that is not here.
 
     Args:
         machine: a GPU, or the number of cores of a machine like this one.
         config: the run.
         voxels: of its grid.
         probe: what was measured of this machine.
+        reading: memory that reading or making the bone takes [bytes]; that of the host of a GPU.
     """
     if isinstance(machine, Device):
-        return _gpu(machine, config, voxels, probe)
-    return _cpu(machine, config, voxels, probe)
+        return _gpu(machine, config, voxels, probe, reading)
+    return _cpu(machine, config, voxels, probe, reading)
 
 
 def step_time(device: Device, voxels: int, precision: str = "float32") -> float:
@@ -141,7 +153,7 @@ def step_time(device: Device, voxels: int, precision: str = "float32") -> float:
     return launches * LAUNCH + turns * TURN + moved * words * voxels / reached
 
 
-def _gpu(device: Device, config: RunConfig, voxels: int, probe: Probe) -> Outlook:
+def _gpu(device: Device, config: RunConfig, voxels: int, probe: Probe, reading: int) -> Outlook:
     need = memory(config, voxels) - PROGRAM_MEMORY
     fraction = _fraction()
     room = int(fraction * device.memory)
@@ -149,8 +161,11 @@ def _gpu(device: Device, config: RunConfig, voxels: int, probe: Probe) -> Outloo
         f"prediction: about {size(need)}; JAX takes {size(room)}, {fraction:.0%} of the "
         f"{size(int(device.memory))} of {device.name}"
     )
-    remedy = "use coarser voxels, a smaller box or float32"
-    if room < need <= HIGHEST_FRACTION * device.memory:
+    if reading > need:
+        told += f"; loading the bone takes about {size(reading)} of its host"
+    remedy = SMALLER
+    most = HIGHEST_FRACTION * device.memory
+    if room < min(MARGIN * need, most) and need <= most:
         remedy = f"set {FRACTION}={HIGHEST_FRACTION:g} there, or {remedy}"
     remedy = f"JAX takes {fraction:.0%} of its {size(int(device.memory))} there: {remedy}"
     where = f"on {device.name} (prediction)"
@@ -170,6 +185,12 @@ def _gpu(device: Device, config: RunConfig, voxels: int, probe: Probe) -> Outloo
     return Outlook(where, need, room, remedy, told, time)
 
 
+def most_gain(precision: str, probe: Probe) -> float:
+    """Speed of a pass over a grid in FASTEST_MEMORY, over that measured here."""
+    words = 2 if precision == "float64" else 1
+    return probe.sweep * 1e-9 * FASTEST_MEMORY / (words * PASS_BYTES)
+
+
 def _fraction() -> float:
     """Share of the memory of a GPU that JAX will take."""
     try:
@@ -179,17 +200,29 @@ def _fraction() -> float:
     return chosen if 0 < chosen <= 1 else PREALLOCATED
 
 
-def _cpu(number: int, config: RunConfig, voxels: int, probe: Probe) -> Outlook:
-    """Cores share one memory, and a step waits for it: between no gain and all of it."""
-    here, need = cores(), memory(config, voxels)
+def _cpu(number: int, config: RunConfig, voxels: int, probe: Probe, reading: int) -> Outlook:
+    """Outlook of a run on cores that share one memory, for which a step waits.
+
+    More of them gain nothing at worst, and at best their number or what the memory allows.
+    """
+    here, need = cores(), max(memory(config, voxels), reading)
     took = wall_time(config, voxels, probe)
     stepping = (SET_UP_STEPS + took.steps) * took.step
-    least, most = sorted((stepping, stepping * here / number))
-    told = f"about {size(need)}; whether a machine of {number} cores has it is not known here"
-    span = duration(least) if number == here else f"{duration(least)} to {duration(most)}"
+    gain = min(number / here, max(1.0, most_gain(config.precision, probe)))
+    least, most = sorted((stepping, stepping / gain))
+    told = (
+        f"prediction: about {size(need)}; whether a machine of {number} cores has it is not known "
+        "here"
+    )
+    span = duration(least) if least == most else f"{duration(least)} to {duration(most)}"
+    if least < most:
+        speedup = f"{gain:.0f}" if gain >= 10 else f"{gain:.2g}"
+        doubt = f", as memory there is as fast as here or {speedup} times as fast"
+    else:
+        doubt = ""
     time = (
         f"prediction from the {here} cores here: {span} for the healthy start and "
-        f"{took.steps} steps, as memory there is as fast as here or {number / here:.3g} times as "
-        f"fast; besides, {duration(took.start - SET_UP_STEPS * took.step)} to compile and load"
+        f"{took.steps} steps{doubt}; besides, {duration(took.start - SET_UP_STEPS * took.step)} to "
+        "compile and load"
     )
     return Outlook(f"on {number} cores (prediction)", need, None, "", told, time)

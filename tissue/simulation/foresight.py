@@ -14,6 +14,7 @@ from tissue.geometry.journal import Journal, by
 from tissue.geometry.load import Geometry, load_image
 from tissue.geometry.settings import Crop, ImageSettings
 from tissue.geometry.synthetic import (
+    BYTES_MADE,
     SyntheticSettings,
     part_of,
     refuse_unmakeable,
@@ -34,17 +35,19 @@ PART = 160
 
 
 class Foreseen(NamedTuple):
-    """What a plan needs to know of a bone.
+    """Bone of a run, as far as its plan needs it.
 
     Attributes:
         geometry: the bone, or a part of it.
         whole: grid of the run, where the geometry is a part of it.
         loading: time that reading or making all of it takes [s].
+        reading: memory that this takes [bytes].
     """
 
     geometry: Geometry
     whole: Grid | None
     loading: float
+    reading: int
 
 
 def foresee(config: RunConfig) -> Foreseen:
@@ -56,18 +59,21 @@ def foresee(config: RunConfig) -> Foreseen:
     """
     settings = config.geometry
     if isinstance(settings, SyntheticSettings):
-        seen = _made(settings, config)
+        refuse_unmakeable(settings)
+        reading = BYTES_MADE * voxels_made(settings)
+        seen = _made(settings, config, reading)
     else:
-        seen = _read(settings, config)
+        whole = extent(settings, Journal())
+        reading = whole.memory
+        seen = _read(settings, whole, config)
     if seen:
         return seen
     geometry, loading = _timed(lambda: load_geometry(config))
-    return Foreseen(geometry, None, loading)
+    return Foreseen(geometry, None, loading, reading)
 
 
-def _made(settings: SyntheticSettings, config: RunConfig) -> Foreseen | None:
+def _made(settings: SyntheticSettings, config: RunConfig, reading: int) -> Foreseen | None:
     """A bone of the same settings in a smaller box; None where the whole is small enough."""
-    refuse_unmakeable(settings)
     part = part_of(settings)
     if voxels_made(settings) <= MADE or part.shape == settings.shape:
         return None
@@ -79,13 +85,13 @@ def _made(settings: SyntheticSettings, config: RunConfig) -> Foreseen | None:
             replace(bone, log=(told,), warnings=()),
             Grid(settings.shape, settings.spacing),
             loading * share,
+            reading,
         )
     return None
 
 
-def _read(settings: ImageSettings, config: RunConfig) -> Foreseen | None:
+def _read(settings: ImageSettings, whole: Extent, config: RunConfig) -> Foreseen | None:
     """The middle of an image; None where it is small, or the middle holds no bone or no marrow."""
-    whole = extent(settings, Journal())
     if whole.memory <= READ:
         return None
     crop = _middle(whole)
@@ -98,7 +104,8 @@ def _read(settings: ImageSettings, config: RunConfig) -> Foreseen | None:
             "is about right; a run reads all of it"
         )
         share = math.prod(whole.shape) / math.prod(stop - start for start, stop in crop)
-        return Foreseen(replace(bone, log=(*bone.log, told)), whole.grid, loading * share)
+        seen = replace(bone, log=(*bone.log, told))
+        return Foreseen(seen, whole.grid, loading * share, whole.memory)
     return None
 
 

@@ -1,4 +1,4 @@
-"""What a run will do, need and write, told before it starts."""
+"""Plan of a run: what it will do, need and write, told before it starts."""
 
 import math
 from collections.abc import Iterator
@@ -13,19 +13,23 @@ from tissue.geometry.load import Geometry
 from tissue.scenario.config import RunConfig
 from tissue.simulation.disk import Written, written
 from tissue.simulation.doubts import cuts, doubts
-from tissue.simulation.host import busy, free_disk
+from tissue.simulation.host import allowed_memory, busy, free_disk
 from tissue.simulation.machine import usable_memory
-from tissue.simulation.places import pannus_mask
+from tissue.simulation.places import pannus_mask, refuse_misplaced_pannus
 
 FIELDS_IN_MEMORY = 120
 """Fields that a run takes at its peak: two thirds alive in a step, the rest lost between them in
 the heap, or of a checkpoint that is being written (`benchmarks/forecast.py`)."""
 
 SNAPSHOTS_IN_MEMORY = 2
-"""On a slow disk: one that is being written and one that waits."""
+"""Snapshots held on a slow disk: one that is being written and one that waits."""
 
 PROGRAM_MEMORY = 950_000_000
-"""What the program takes besides its fields [bytes]."""
+"""Memory that the program takes besides its fields [bytes]."""
+
+MARGIN = 1.1
+"""Largest measured peak over the memory foretold for it: 5.15 GB over 4.69 GB at 192^3
+(`benchmarks/forecast.py`)."""
 
 SWEEPS_A_STEP, LARGE = 500.0, 128**3
 """Time of a coupling step in passes over its grid (`speed.probe`), up to LARGE voxels. Beyond, it
@@ -46,12 +50,19 @@ STEPS_TO_SETTLE, QUIET_STEP, USUAL_ERROR = 14, {"mouse": 4.0, "human": 13.0}, 0.
 """Adaptive steps that a disease takes to set in, the length of those that follow [day], and the
 accuracy they are for [percentage points] (`benchmarks/time_step.py`)."""
 
+SMALLER = "use coarser voxels, a smaller box or float32"
+LESS_READ = (
+    "load less bone ([geometry] crop, or a smaller [geometry.synthetic] shape) or use a machine "
+    "with more memory"
+)
+"""Remedies where the memory is too small for the fields of a run, and for loading its bone."""
+
 
 class Probe(NamedTuple):
-    """What a quick measurement tells of this machine.
+    """Quick measurement of this machine.
 
     Attributes:
-        sweep: time of one pass `s - c u + sum T (u_neighbour - u)` [ns a voxel].
+        sweep: time of one pass `s - c u + sum T (u_neighbor - u)` [ns a voxel].
         compilation: time to compile the program that makes it [s].
         loading: time that reading or making the bone took [s].
     """
@@ -62,7 +73,7 @@ class Probe(NamedTuple):
 
 
 class Outlook(NamedTuple):
-    """What a machine has for a run.
+    """Memory and time of a run on a machine.
 
     Attributes:
         where: the machine, as in "cannot run here".
@@ -85,26 +96,37 @@ class Outlook(NamedTuple):
         return self.room is None or self.need <= self.room
 
     @property
+    def surely_fits(self) -> bool:
+        """Whether it has that memory even where the forecast is as wrong as it has been."""
+        return self.room is None or self._most <= self.room
+
+    @property
     def verdict(self) -> str:
         """Whether the run can be started."""
         if self.room is None:
-            return f"ready to run {self.where}, if there are {size(self.need)} of memory"
-        if self.fits:
+            return f"ready to run {self.where}, if there are {size(self._most)} of memory"
+        if self.surely_fits:
             return f"ready to run {self.where}"
-        return (
-            f"cannot run {self.where}: it needs about {size(self.need)} of memory and there are "
-            f"{size(self.room)}"
-        )
+        return f"{'may not fit' if self.fits else 'cannot run'} {self.where}: it {self._shortage}"
 
     @property
     def warning(self) -> str:
-        """What a run is warned of that has too little memory; empty where it has enough."""
-        if self.room is None or self.fits:
+        """Warning of a run that may have too little memory; empty where it has enough."""
+        if self.room is None or self.surely_fits:
             return ""
-        return (
-            f"the run needs about {size(self.need)} of memory and there are {size(self.room)}: "
-            f"{self.remedy}"
-        )
+        return f"the run {self._shortage}: {self.remedy}"
+
+    @property
+    def _most(self) -> int:
+        """Memory that the run takes where the forecast is as wrong as it has been [bytes]."""
+        return round(MARGIN * self.need)
+
+    @property
+    def _shortage(self) -> str:
+        """Memory needed and memory there, in words."""
+        assert self.room is not None
+        most = f" (up to {size(self._most)})" if self.fits else ""
+        return f"needs about {size(self.need)}{most} of memory and there are {size(self.room)}"
 
 
 class Duration(NamedTuple):
@@ -117,7 +139,7 @@ class Duration(NamedTuple):
 
     @property
     def total(self) -> float:
-        """Of the whole run [s]."""
+        """Time of the whole run [s]."""
         return self.start + self.steps * self.step + self.end
 
 
@@ -192,6 +214,7 @@ def plan(
     probe: Probe | None = None,
     *,
     whole: Grid | None = None,
+    reading: int = 0,
     outlook: Outlook | None = None,
     folder: Path | None = None,
 ) -> Plan:
@@ -202,6 +225,7 @@ def plan(
         geometry: its bone, or a part of it.
         probe: what was measured of this machine, for the wall time.
         whole: grid of the run, where the geometry is a part of it.
+        reading: memory that reading or making all of the bone takes [bytes]; 0 once it is done.
         outlook: what another machine has for the run; None for this one.
         folder: where the run will write; it need not exist.
 
@@ -212,10 +236,13 @@ def plan(
     warnings = [*geometry.warnings, *config.warnings, *doubts(config, grid)]
     warnings += [] if whole else cuts(config, geometry)
     journal = Journal()  # a mask that does not fit is refused before anything long starts
-    pannus_mask(config, grid, journal)
+    if whole:
+        refuse_misplaced_pannus(config, whole, journal)
+    else:
+        pannus_mask(config, grid, journal)
     warnings += journal.warnings
     took = wall_time(config, grid.voxels, probe) if probe else None
-    outlook = outlook or _here(config, grid.voxels, took)
+    outlook = outlook or _here(config, grid.voxels, took, reading)
     warnings += filter(None, [outlook.warning])
     output = written(config, geometry.bone_volume_fraction, grid.voxels, grid.spacing, steps)
     warnings += _full_disk(output, folder)
@@ -234,18 +261,23 @@ def plan(
     )
 
 
-def _here(config: RunConfig, voxels: int, took: Duration | None) -> Outlook:
-    """What this machine has for a run."""
-    need = memory(config, voxels)
-    time = ""
+def _here(config: RunConfig, voxels: int, took: Duration | None, reading: int) -> Outlook:
+    """Outlook of a run on this machine."""
+    need, time = memory(config, voxels), ""
     if took:
         time = (
             f"about {duration(took.total)} here and now{busy()}: {duration(took.start)} to "
             f"start the first time, about {took.steps} steps of {duration(took.step)}, "
             f"{duration(took.end)} for the picture"
         )
-    remedy = "use coarser voxels, a smaller box or float32"
-    return Outlook("here", need, usable_memory(), remedy, f"about {size(need)}", time)
+    told = f"about {size(need)}"
+    if reading > need:
+        told = f"about {size(reading)} to load the bone, then {told} to simulate it"
+    return max(
+        Outlook("here", need, usable_memory(), SMALLER, told, time),
+        Outlook("here", reading, allowed_memory(), LESS_READ, told, time),  # never that of a GPU
+        key=lambda outlook: outlook.need / max(outlook.room or 0, 1),
+    )
 
 
 def _full_disk(output: Written, folder: Path | None) -> Iterator[str]:

@@ -1,5 +1,6 @@
-"""Of a large bone a plan looks at a part; what the memory does not hold is never begun."""
+"""A plan looks at a part of a large bone; what the memory does not hold is never begun."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from tissue.geometry.load import Geometry
 from tissue.geometry.settings import ImageSettings
 from tissue.geometry.synthetic import SyntheticSettings
 from tissue.scenario.config import RunConfig
+from tissue.scenario.disease import Pannus
 from tissue.simulation import foresight
 from tissue.simulation.foresight import foresee
+from tissue.simulation.plan import memory, plan
 from tissue.simulation.simulation import load_geometry
 
 LARGE = SyntheticSettings((300, 200, 512), 10.0, bv_tv=0.2, thickness=60.0)
@@ -85,6 +88,72 @@ def test_of_a_large_image_the_middle_is_read(
         seen.geometry.bone_volume_fraction, load_geometry(of(tiny, middle)).bone_volume_fraction
     )
     assert seen.geometry.log[-1].startswith("looked at the middle of the 40 x 44 x 48 voxels only")
+    assert seen.reading >= 28 * 40 * 44 * 48  # of all of it
+
+
+@pytest.mark.parametrize("all_of_it", [True, False])
+def test_what_a_run_cannot_read_does_not_fit(
+    tiny: RunConfig, scan: ImageSettings, monkeypatch: pytest.MonkeyPatch, all_of_it: bool
+) -> None:
+    config = of(tiny, replace(scan, resample=40.0))
+    monkeypatch.setattr("tissue.simulation.plan.PROGRAM_MEMORY", 0)
+    if not all_of_it:
+        monkeypatch.setattr(foresight, "READ", 0)
+        monkeypatch.setattr(foresight, "PART", 32)
+    seen = foresee(config)
+    grid = seen.whole or seen.geometry.grid
+    assert (seen.whole is None, grid.shape) == (all_of_it, (10, 11, 12))
+    for room, ready in ((1_500_000, False), (2_700_000, True)):  # reading takes 2.37 MB
+        for place in ("plan.usable_memory", "plan.allowed_memory", "simulation.allowed_memory"):
+            monkeypatch.setattr(f"tissue.simulation.{place}", lambda room=room: room)
+        assert memory(config, grid.voxels) < room
+        coming = plan(config, seen.geometry, whole=seen.whole, reading=seen.reading)
+        assert coming.outlook.fits == ready
+        assert coming.outlook.verdict.startswith("ready" if ready else "cannot run here: it needs")
+        if ready:
+            load_geometry(config)
+        else:
+            with pytest.raises(RunError, match=r"takes about 0\.00237 GB of memory and there are"):
+                load_geometry(config)
+
+
+@pytest.mark.parametrize(
+    ("marked", "told"),
+    [
+        ((slice(2, 3), slice(2, 3), slice(2, 3)), ""),  # one voxel, far from the middle
+        ((slice(0), slice(0), slice(0)), "marks no voxel of the bone"),
+        ((slice(0, 2), slice(None), slice(None)), "marks no voxel of the bone"),  # not in the crop
+        (None, "has 4 x 4 x 4 voxels and scan.npy 40 x 44 x 48"),
+    ],
+)
+def test_a_pannus_on_a_part_is_judged_as_on_the_whole(
+    tiny: RunConfig,
+    scan: ImageSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    marked: tuple[slice, slice, slice] | None,
+    told: str,
+) -> None:
+    marks = np.zeros((40, 44, 48) if marked else (4, 4, 4), np.uint8)
+    if marked:
+        marks[marked] = 1
+    file = scan.file.with_name("mask.npy")
+    np.save(file, marks)
+    disease = replace(tiny.disease, pannus=Pannus((), 0.0, mask=file, cells=None))
+    cut = replace(scan, crop=((2, 40), (0, 44), (0, 48)))
+    config = replace(of(tiny, cut), disease=disease)
+    whole = load_geometry(config)
+    monkeypatch.setattr(foresight, "READ", 0)
+    monkeypatch.setattr(foresight, "PART", 16)
+    seen = foresee(config)
+    assert seen.whole == whole.grid
+    if not told:
+        assert plan(config, whole).notes == plan(config, seen.geometry, whole=seen.whole).notes
+    monkeypatch.setattr("tissue.geometry.load.partial_volumes", None)  # that takes the memory
+    with nullcontext() if not told else pytest.raises(InputError, match=f"pannus.mask: .*{told}"):
+        plan(config, seen.geometry, whole=seen.whole)
+    monkeypatch.undo()
+    with nullcontext() if not told else pytest.raises(InputError, match=f"pannus.mask: .*{told}"):
+        plan(config, whole)
 
 
 def test_a_crop_has_its_own_middle(

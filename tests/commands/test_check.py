@@ -54,6 +54,44 @@ def test_a_run_that_does_not_fit_is_told_first_and_last(
     assert not any("warning: the run needs" in line for line in lines)
 
 
+def test_a_scan_that_cannot_be_read_is_not_ready(
+    capfd: Told, run_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(run_file.parent / "large.npy", np.tile(np.load(run_file.parent / "bone.npy"), (4,) * 3))
+    scan = ["--set", "geometry.file=large.npy", "--set", "geometry.resample=40 um"]
+    scan += ["--set", "geometry.voxel_size=10 um"]
+    monkeypatch.setattr("tissue.simulation.plan.PROGRAM_MEMORY", 0)
+    monkeypatch.setattr(foresight, "READ", 0)
+    monkeypatch.setattr(foresight, "PART", 16)
+    for place in ("plan.usable_memory", "plan.allowed_memory", "simulation.allowed_memory"):
+        monkeypatch.setattr(f"tissue.simulation.{place}", lambda: 700_000)
+    lines, err = checked(capfd, run_file, *scan, code=RUN_FAILED)  # 28 bytes a voxel of 32^3
+    told = "cannot run here: it needs about 918 kB of memory and there are 700 kB"
+    assert lines[0] == f"{run_file}: {told}"
+    assert err.startswith(f"tissue: {run_file} {told}; load less bone ([geometry] crop")
+    assert any("looked at the middle of the 32 x 32 x 32 voxels" in line for line in lines)
+    lines, _ = checked(capfd, run_file, *scan, "--device", "cpu:4")
+    assert any(line.startswith("  memory     prediction: about 918 kB; ") for line in lines)
+    # a picture needs all of it, and 16 voxels an edge fit
+    monkeypatch.setattr("tissue.simulation.host.allowed_memory", lambda: 1_000_000)
+    picture = ["--picture", run_file.parent / "scan.png"]
+    lines, _ = checked(capfd, run_file, *scan, *picture, code=RUN_FAILED)
+    assert lines[0] == f"{run_file}: {told}"
+    scan += ["--set", "geometry.crop=[[0, 16], [0, 16], [0, 16]]"]
+    lines, err = checked(capfd, run_file, *scan)
+    assert (lines[0], err) == (f"{run_file}: ready to run here", "")
+
+
+def test_a_run_that_may_not_fit_is_told_and_warned_of(
+    capfd: Told, run_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tissue.simulation.plan.usable_memory", lambda: 1_000_000_000)
+    lines, err = checked(capfd, run_file)
+    told = "needs about 950 MB (up to 1.05 GB) of memory and there are 1 GB"
+    assert (lines[0], err) == (f"{run_file}: may not fit here: it {told}", "")
+    assert f"  warning: the run {told}: use coarser voxels, a smaller box or float32" in lines
+
+
 def test_another_machine_is_asked_for(
     capfd: Told, made_up: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,10 +133,10 @@ def test_too_full_a_disk_is_warned_of(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["made up", "scan"])
+@pytest.mark.parametrize("kind", ["made up", "scan", "scan and mask"])
 def test_512_voxels_an_edge_are_checked_in_little_time_and_memory(made_up: Path, kind: str) -> None:
     command = [sys.executable, "-c", WATCHED, "check", str(made_up), *LARGE]
-    if kind == "scan":
+    if kind != "made up":
         scan = np.lib.format.open_memmap(made_up.with_name("s.npy"), "w+", np.uint8, (512,) * 3)
         scan[:] = 50
         scan[::16] = scan[:, ::16, 1::2] = 200
@@ -108,6 +146,12 @@ def test_512_voxels_an_edge_are_checked_in_little_time_and_memory(made_up: Path,
             + '[geometry]\nfile = "s.npy"\nvoxel_size = "10 um"\nthreshold = 100\n'
         )
         command = command[: -len(LARGE)]
+    if kind == "scan and mask":
+        mask = np.lib.format.open_memmap(made_up.with_name("m.npy"), "w+", np.uint8, (512,) * 3)
+        mask[:20, 100:400] = 1
+        mask.flush()
+        with made_up.open("a") as file:
+            file.write('[disease.pannus]\nmask = "m.npy"\n')
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     seconds, peak = map(float, done.stdout.splitlines()[-1].split())
     assert "512 x 512 x 512 voxels [z, y, x] of 10 um" in done.stdout

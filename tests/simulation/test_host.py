@@ -1,5 +1,6 @@
 """A process knows what the system gives it."""
 
+import resource
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,11 @@ import pytest
 from tissue.simulation import host
 
 GIB = 2**30
+
+
+def limited(monkeypatch: pytest.MonkeyPatch, addresses: int) -> None:
+    """Sets what `ulimit -v` says, whatever the shell of the tests says."""
+    monkeypatch.setattr("resource.getrlimit", lambda what: (addresses, 2 * addresses))
 
 
 @pytest.mark.parametrize(
@@ -39,6 +45,7 @@ def test_limits_of_containers_and_queues_are_obeyed(
     limit: int,
 ) -> None:
     monkeypatch.setattr(host, "host_memory", lambda: 8 * GIB)
+    limited(monkeypatch, resource.RLIM_INFINITY)
     (tmp_path / "proc" / "self").mkdir(parents=True)
     (tmp_path / "proc" / "self" / "cgroup").write_text(groups)
     for name, text in files.items():
@@ -50,11 +57,22 @@ def test_limits_of_containers_and_queues_are_obeyed(
 
 def test_a_limit_of_addresses_is_obeyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "host_memory", lambda: 8 * GIB)
+    limited(monkeypatch, resource.RLIM_INFINITY)
     assert host.allowed_memory(tmp_path) == 8 * GIB  # no Linux
-    monkeypatch.setattr("resource.getrlimit", lambda what: (GIB, 2 * GIB))
+    limited(monkeypatch, GIB)
     assert host.allowed_memory(tmp_path) == GIB
 
 
 def test_the_room_of_a_folder_that_does_not_exist_yet(tmp_path: Path) -> None:
     room = shutil.disk_usage(tmp_path).free
     assert host.free_disk(tmp_path / "runs" / "out") == pytest.approx(room, rel=0.05)
+
+
+def test_a_system_that_tells_no_load_is_not_called_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def untold() -> tuple[float, float, float]:
+        raise OSError("the load is not known")
+
+    monkeypatch.setattr("os.getloadavg", untold)
+    assert host.busy() == ""
+    monkeypatch.setattr("os.getloadavg", lambda: (1e4, 0.0, 0.0))
+    assert "other work keeps the processor busy (load 10000" in host.busy()

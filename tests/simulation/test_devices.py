@@ -1,4 +1,4 @@
-"""What is foretold for machines that are not here agrees with the table of docs/gpu.md."""
+"""Predictions for machines that are not here agree with the table of docs/gpu.md."""
 
 import re
 from dataclasses import replace

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import h5py
 import numpy as np
@@ -20,9 +20,10 @@ from tissue.simulation.disk import (
     typical,
     written,
 )
+from tissue.simulation.output import Schedule
 from tissue.simulation.plan import expected_steps
 from tissue.simulation.run import run
-from tissue.simulation.simulation import load_geometry
+from tissue.simulation.simulation import Simulation, load_geometry
 
 BONE = {"shape": [24, 24, 24], "spacing": "10 um", "bv_tv": 0.2, "thickness": "50 um"}
 EVERY = (
@@ -103,6 +104,13 @@ def test_what_is_foretold_is_what_is_written(tmp_path: Path, name: str) -> None:
     assert foretold.most > foretold.bytes
 
 
+class Now(NamedTuple):
+    """A simulation as far as its schedule looks at it."""
+
+    time: float
+    finished: bool
+
+
 @pytest.mark.parametrize(
     ("duration", "interval", "step", "keep_every", "left", "kept"),
     [
@@ -111,6 +119,8 @@ def test_what_is_foretold_is_what_is_written(tmp_path: Path, name: str) -> None:
         (10, 1, 0.5, 2, 7, 6),  # 0, 2, ... 10, and 9 as one of the two newest
         (10, 3, 0.5, 1, 5, 4),  # 0, 3, 6, 9, and the end
         (10, 0.5, 2, 1, 6, 6),  # a step passes several times at once
+        (10, 0.5, 2, 3, 6, 6),  # and with them a multiple of three each time
+        (10, 0.5, 2, 8, 4, 3),  # day 0, 4, 8, and the end as one of the newest
         (10, 100, 0.5, 1, 2, 1),  # the start and the end
     ],
 )
@@ -126,6 +136,11 @@ def test_checkpoints_that_stay(
         },
     )
     assert checkpoints_left(config, expected_steps(config)) == (left, kept)
+    schedule, good = Schedule(config, 0.0), [keep_every > 0]
+    for time in np.arange(step, duration + step / 2, step):
+        if schedule.due(cast("Simulation", Now(float(time), bool(time >= duration)))):
+            good.append(schedule.keep)
+    assert (sum(good) + good[-2:].count(False), sum(good)) == (left, kept)
 
 
 def test_intervals_are_over_in_spite_of_rounding() -> None:

@@ -164,14 +164,15 @@ def _passed(
     first, last = (int(intervals_over(time, interval)) for time in gap)
     at_end = last * interval > (end - length) * (1 + 1e-9)
     if length <= interval:  # a step passes one multiple at most
-        counts = np.arange(max(first, last - KEPT) + 1, last + 1)
+        counts = np.arange(max(first, last - KEPT), last + 1)
         of_them = last // every - first // every if every else 0
     else:
         ends = start + length * np.arange(1, number + 1)
         passed = intervals_over(ends, interval)
-        counts = passed[np.diff(passed, prepend=first) > 0]
-        of_them = int(np.count_nonzero(counts % every == 0)) if every else 0
-    yield [bool(every and count % every == 0) for count in counts[-KEPT:]], of_them
+        counts = np.unique([first, *passed])
+        of_them = int(np.count_nonzero(np.diff(counts // every))) if every else 0
+    newest = counts[-KEPT - 1 :]  # after the one before them
+    yield [bool(every and b // every > a // every) for a, b in pairwise(newest)], of_them
     if end == config.duration and not at_end:
         yield [False], 0
 

@@ -30,7 +30,7 @@ from tissue.simulation.simulation import Simulation
 from tissue.storage.checkpoint import list_checkpoints
 from tissue.storage.index import write_indices
 from tissue.storage.results import Run, open_run
-from tissue.storage.snapshot import read_snapshot, write_snapshot
+from tissue.storage.snapshot import list_snapshots, read_snapshot, write_snapshot
 
 TINY = Path(__file__).parents[1] / "tiny.toml"
 VOXEL = (1, 2, 3)
@@ -223,16 +223,16 @@ def test_a_full_disk_is_told(
     ],
 )
 def test_a_file_of_the_run_that_cannot_be_read_again_is_no_bad_input(
-    monkeypatch: pytest.MonkeyPatch, tiny: RunConfig, tmp_path: Path, gone: bool, told: str
+    tiny: RunConfig, tmp_path: Path, gone: bool, told: str
 ) -> None:
-    def spoilt(path: Path) -> None:
+    def spoilt(folder: Path) -> None:
+        path = list_snapshots(folder)[0]
         if gone:
-            path.parent.rename(tmp_path / "elsewhere")
+            folder.rename(tmp_path / "elsewhere")
         raise InputError(f"{path} is spoilt")
 
-    monkeypatch.setattr(output, "read_snapshot", spoilt)
     with pytest.raises(RunError, match=told):
-        run(tiny, tmp_path / "run")
+        run(tiny, tmp_path / "run", measure=spoilt)
 
 
 def test_an_old_checkpoint_that_cannot_be_removed_stays(

@@ -221,6 +221,16 @@ def test_short_steps_heed_a_landing_that_has_come_since() -> None:
     assert Pacing((1.25, 4.0), 2.0).next(pace) == Stride(0.25, 1.25)
 
 
+@pytest.mark.parametrize("parts", [3, 7, 12, 24, 49, 96, 144, 999])
+def test_a_step_that_divides_the_day_is_not_cut(parts: int) -> None:
+    pacing, pace = Pacing((1.0, 2.0), 1 / parts), Pace()
+    while pace.time < 2:
+        stride = pacing.next(pace)
+        assert stride.length == pytest.approx(1 / parts, rel=1e-5)
+        _, pace = pacing.judge(pace, stride, 0.0, 0.0)
+    assert pace.steps == 2 * parts
+
+
 def test_rounding_errors_do_not_add_up() -> None:
     """The two thousandth step ends where a person would say, not near it."""
     pacing, pace = Pacing((2000.0,), 0.02), Pace()

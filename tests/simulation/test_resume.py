@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -41,9 +42,11 @@ ILL: dict[str, Any] = {
 }
 
 
-def ill(preset: str = "mouse", precision: str = "float32", **tables: Any) -> RunConfig:
+def ill(
+    preset: str = "mouse", precision: str = "float32", duration: str = "3 day", **tables: Any
+) -> RunConfig:
     data = tomllib.loads(TINY.read_text(encoding="utf-8"))
-    data["run"] |= {"preset": preset, "precision": precision, "duration": "3 day"}
+    data["run"] |= {"preset": preset, "precision": precision, "duration": duration}
     return parse_run(data | ILL | tables, TINY.parent, "ill")
 
 
@@ -343,6 +346,100 @@ def test_a_branch_is_resumed(whole: Run, tmp_path: Path, own: bool) -> None:
         run(ill(therapy=[]), branch.folder, resume="latest")
 
 
+def test_a_bisphosphonate_given_at_the_moment_of_a_branch_is_given_once(
+    whole: Run, tmp_path: Path
+) -> None:
+    parent = read_checkpoint(list_checkpoints(whole.folder)[3])
+    assert parent.time == 1.5
+    same_dose = {"drug": "zoledronate", "dose": "0.1 mg/kg", "start": "1.5 day"}
+    for number, therapy in enumerate(([], [same_dose])):
+        branch = run(ill(therapy=therapy), tmp_path / f"{number}", parent=parent)
+        first = read_checkpoint(list_checkpoints(branch.folder)[0])
+        np.testing.assert_array_equal(first.state["bisphosphonate"], parent.state["bisphosphonate"])
+        again = left_at(branch.folder, tmp_path / f"again {number}", 1)
+        run(ill(therapy=therapy), again, resume="latest")
+        same(branch.folder, again)
+    with pytest.raises(InputError, match=r"gives 0.2 mg/kg of zoledronate at 1.5 day, where the"):
+        run(ill(therapy=[same_dose | {"dose": "0.2 mg/kg"}]), tmp_path / "more", parent=parent)
+    untreated = run(ill(therapy=[]), tmp_path / "untreated")
+    free = read_checkpoint(list_checkpoints(untreated.folder)[3])
+    treated = run(ill(therapy=[same_dose]), tmp_path / "treated", parent=free)
+    start = read_checkpoint(list_checkpoints(treated.folder)[0])
+    assert np.max(start.state["bisphosphonate"]) > 0
+    assert np.max(free.state["bisphosphonate"]) == 0
+
+
+def test_a_branch_is_resumed_without_its_parent_and_not_as_another(
+    whole: Run, tmp_path: Path, capfd: Any
+) -> None:
+    folder, parent = tmp_path / "branch", tmp_path / "parent"
+    shutil.copytree(whole.folder, parent)
+    file = tmp_path / "other.toml"
+    text = (parent / "run.toml").read_text(encoding="utf-8")
+    file.write_text(text.partition("[[therapy]]")[0], encoding="utf-8")
+    words = ["branch", str(parent), str(file), "--out", str(folder), "--resume", "--quiet", "--at"]
+    assert main([*words, "1 day"]) == 0
+    shutil.rmtree(parent)
+    assert main([*words, "1 day"]) == 0
+    assert main([*words, "1.5 day"]) == 2
+    assert "holds a branch of day 1 and no branch of day 1.5; choose" in capfd.readouterr().err
+    shutil.copytree(whole.folder, parent)
+    words[4] = str(parent)
+    assert main([*words, "1 day"]) == 2
+    assert "holds a run and no branch of day 1; choose" in capfd.readouterr().err
+
+
+def test_other_fields_from_some_day_on_are_left_out_of_the_index(
+    whole: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = left_at(whole.folder, tmp_path / "run", 2)
+    few = ill(output=ILL["output"] | {"fields": ["bone_volume_fraction", "il1"]})
+    with caplog.at_level("WARNING"):
+        run(few, folder, resume="latest")
+    assert "run.hdf leaves out what not all snapshots have: " in caplog.text
+    with h5py.File(folder / "run.hdf") as index:
+        assert set(index["VTKHDF/PointData"]) == {"bone_volume_fraction", "il1"}
+
+
+def test_a_damaged_snapshot_does_not_keep_a_run_from_going_on(
+    whole: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = left_at(whole.folder, tmp_path / "run", 4)
+    (folder / "snap_day0001.000.hdf").write_bytes(b"half")
+    for _ in range(2):
+        with caplog.at_level("WARNING"):
+            run(ill(), folder, resume="latest")
+        same(whole.folder, folder)
+    assert "left out of run.hdf: " in caplog.text
+    with h5py.File(folder / "run.hdf") as index:
+        assert list(index["time"]) == [0, 2, 3]
+
+
+def test_morphometry_goes_back_with_the_run(whole: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(whole.folder, folder)
+    text = "time_day,bv_tv\n0,0.3\n1,0.2\n2,0.1\n"
+    (folder / "morphometry.csv").write_text(text)
+    run(ill(), folder, resume="1 day")
+    assert (folder / "morphometry.csv").read_text() == "time_day,bv_tv\n0,0.3\n1,0.2\n"
+    assert (folder / "superseded_1" / "morphometry.csv").read_text() == text
+
+
+def test_a_run_that_is_cut_short_says_so_in_its_run_file(whole: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(whole.folder, folder)
+    run(ill(duration="2 day"), folder, resume="2 day")
+    assert read_run_file(folder / "run.toml").duration == 2
+    assert list(open_run(folder).times) == [0, 1, 2]
+
+
+def test_checkpoints_at_multiples_that_a_step_crosses_are_kept(tmp_path: Path) -> None:
+    often = ill(output={"snapshots": "3 day", "checkpoints": "0.2 day", "keep_every": 3})
+    run(often, tmp_path)
+    times = [read_checkpoint(path).time for path in list_checkpoints(tmp_path)]
+    assert times == [0, 1, 1.5, 2, 2.5, 3]
+
+
 def test_a_branch_does_not_replace_its_parent(whole: Run, capfd: Any) -> None:
     file, folder = str(whole.folder / "run.toml"), str(whole.folder)
     words = ["branch", folder, file, "--at", "1 day", "--out", folder, "--overwrite", "--quiet"]
@@ -430,8 +527,10 @@ def test_signals_are_told_and_handlers_put_back(tmp_path: Path) -> None:
                 os.kill(os.getpid(), signal.SIGTERM)  # a second one is heeded as the first
                 with pytest.raises(RunStopped, match="SIGTERM here"), requests.at_once("here"):
                     raise AssertionError("not reached")
+                os.kill(os.getpid(), signal.SIGINT)  # one is not yet a second one
                 with pytest.raises(KeyboardInterrupt):
                     os.kill(os.getpid(), signal.SIGINT)
+                assert requests.stop == signal.SIGTERM
             assert signal.signal(signal.SIGTERM, signal.SIG_DFL) == signal.SIG_DFL
         with Requests(ends_program=True):
             pass

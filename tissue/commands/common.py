@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tissue.errors import RunError
 
@@ -18,6 +18,14 @@ class Commands(Protocol):
 
     def add_parser(self, name: str, *, help: str) -> argparse.ArgumentParser:
         """A parser of the words after a command."""
+        ...
+
+
+class Options(Protocol):
+    """What takes up options; argparse keeps its own class private."""
+
+    def add_argument(self, *names: str, **how: Any) -> argparse.Action:
+        """An option."""
         ...
 
 

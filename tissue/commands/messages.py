@@ -27,11 +27,10 @@ COLUMNS, ROWS = 80, 25
 """Size of a terminal that tells none, as those of some containers do: a bar in no row is no bar."""
 
 
-def messages(config: "RunConfig", style: str | None, quiet: bool) -> "Lines":
+def messages(style: str | None, quiet: bool) -> "Lines":
     """Makes the handler of the messages of a run, for use as a context manager.
 
     Args:
-        config: the run.
         style: one of `STYLES`, or None for what suits standard error.
         quiet: show nothing but errors.
     """
@@ -40,7 +39,7 @@ def messages(config: "RunConfig", style: str | None, quiet: bool) -> "Lines":
     if style == "json":
         return Json()
     if style is None and sys.stderr.isatty():
-        return Bar(config)
+        return Bar()
     return Lines()
 
 
@@ -55,6 +54,9 @@ class Lines(logging.Handler):
         """Shows messages of a level and above."""
         super().__init__(level)
         self._told = False
+
+    def begin(self, config: "RunConfig") -> None:
+        """Takes notice of the run, once its file is read."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes a message."""
@@ -121,9 +123,13 @@ class Bar(Lines):
     Lines on progress are left to run.log. Until the first step the bar says what the run waits for.
     """
 
-    def __init__(self, config: "RunConfig") -> None:
-        """Draws the bar."""
+    def __init__(self) -> None:
+        """Shows messages until there is something to draw."""
         super().__init__()
+        self._bar: Any = None
+
+    def begin(self, config: "RunConfig") -> None:
+        """Draws the bar."""
         from tqdm import tqdm
 
         self._bar = tqdm(
@@ -165,7 +171,8 @@ class Bar(Lines):
         traceback: TracebackType | None,
     ) -> None:
         """Leaves the bar as it stands."""
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()
 
 
 class Json(Lines):
@@ -278,6 +285,7 @@ def _text(record: logging.LogRecord) -> str:
 
 
 def _change(done: "Run") -> str:
-    start, end = done.metrics["bv_tv"][0], done.metrics["bv_tv"][-1]
-    change, days = done.metrics["bv_tv_change_percent"][-1], done.metrics["time_day"][-1]
-    return f"BV/TV {start:.4f} -> {end:.4f} ({change:+.2f} %) in {days:g} days"
+    bone, days = done.metrics["bv_tv"], done.metrics["time_day"]
+    # of a branch, since it left its parent
+    change = 100 * (bone[-1] / bone[0] - 1)
+    return f"BV/TV {bone[0]:.4f} -> {bone[-1]:.4f} ({change:+.2f} %) in {days[-1] - days[0]:g} days"

@@ -4,12 +4,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tissue.commands.common import Commands, add_run_file, config_of
+from tissue.commands.common import Commands, Options, add_run_file, config_of
 from tissue.commands.messages import STYLES, messages
 from tissue.errors import InputError, RunError
 from tissue.simulation.requests import Requests
 
 if TYPE_CHECKING:
+    from tissue.simulation.resume import Parent
     from tissue.storage.checkpoint import Checkpoint
 
 
@@ -18,8 +19,8 @@ def add(commands: Commands) -> None:
     command = commands.add_parser("run", help="run a simulation")
     add_run_file(command)
     command.add_argument("--out", type=Path, metavar="DIR", help="default: runs/out/NAME")
-    command.add_argument("--overwrite", action="store_true", help="replace a run that is there")
-    command.add_argument(
+    there = _add_overwrite(command)
+    there.add_argument(
         "--resume",
         nargs="?",
         const="latest",
@@ -35,8 +36,8 @@ def add(commands: Commands) -> None:
     add_run_file(command)
     command.add_argument("--at", required=True, metavar="TIME", help="e.g. '180 day'")
     command.add_argument("--out", type=Path, metavar="DIR", help="default: runs/out/NAME")
-    command.add_argument("--overwrite", action="store_true", help="replace a run that is there")
-    command.add_argument(
+    there = _add_overwrite(command)
+    there.add_argument(
         "--resume",
         action="store_const",
         const="latest",
@@ -44,6 +45,13 @@ def add(commands: Commands) -> None:
     )
     _add_messages(command)
     command.set_defaults(command=_run)
+
+
+def _add_overwrite(command: argparse.ArgumentParser) -> Options:
+    """Options for a folder that holds a run; one of them at the most may be given."""
+    there = command.add_mutually_exclusive_group()
+    there.add_argument("--overwrite", action="store_true", help="replace a run that is there")
+    return there
 
 
 def _add_messages(command: argparse.ArgumentParser) -> None:
@@ -64,10 +72,10 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _run_obeying(options: argparse.Namespace, requests: Requests) -> int:
-    with requests.at_once("before it began"):
-        config = config_of(options)
-    with messages(config, options.progress, options.quiet) as told:
+    with messages(options.progress, options.quiet) as told:
         with requests.at_once("before it began"):
+            config = config_of(options)
+            told.begin(config)
             from tissue import backend
             from tissue.analysis.series import measured_run
             from tissue.analysis.summary import SUMMARY, summary_is_current, write_summary
@@ -99,14 +107,15 @@ def _run_obeying(options: argparse.Namespace, requests: Requests) -> int:
     return 0
 
 
-def _parent(options: argparse.Namespace) -> "Checkpoint | None":
+def _parent(options: argparse.Namespace) -> "Parent | Checkpoint | None":
     if options.at is None:
         return None
     from tissue import units
-    from tissue.simulation.resume import at_time
+    from tissue.simulation.resume import Parent
 
     try:
         time = units.parse(options.at, "day")
     except units.UnitError as error:
         raise InputError(f"--at: {error}") from None
-    return at_time(options.parent, time)
+    parent = Parent(options.parent, time)
+    return parent if options.resume else parent.checkpoint()

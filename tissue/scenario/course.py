@@ -37,6 +37,9 @@ meaning, and a millionth of RANKL or OPG does nothing."""
 EXPOSURES = ("il1ra_drug", "denosumab", "tnf_blocker", "il4")
 COURSE_METRICS = ("estrogen_loss", *(f"{name}_pM" for name in EXPOSURES), "anabolic")
 
+BISPHOSPHONATE = "zoledronate"
+"""The drug that is bound to bone at the moment of its dose and stays there."""
+
 
 class Course:
     """Disease and therapy over the time of a run.
@@ -60,9 +63,9 @@ class Course:
         self._kinetics = {
             name: Kinetics(DRUGS[name], doses, duration)
             for name, doses in given.items()
-            if doses is not None and name != "zoledronate"
+            if doses is not None and name != BISPHOSPHONATE
         }
-        bound = given["zoledronate"]
+        bound = given[BISPHOSPHONATE]
         self._bound = bound or Dosing(np.zeros(0), np.zeros(0))
         self._full = FULL_ZOLEDRONATE[species]
         self._usual = {

@@ -13,7 +13,14 @@ from tissue.simulation.pace import same_time
 from tissue.simulation.plan import plan
 from tissue.simulation.progress import Progress
 from tissue.simulation.provenance import branched_start, fresh_start, resumed_start, tell_changes
-from tissue.simulation.resume import branched, continued, find, resumed
+from tissue.simulation.resume import (
+    Parent,
+    branched,
+    continued,
+    find,
+    refuse_other_branch,
+    resumed,
+)
 from tissue.simulation.simulation import Simulation, load_geometry
 from tissue.storage.checkpoint import Checkpoint
 from tissue.storage.tables import Foundation, rows_kept
@@ -43,7 +50,7 @@ def beginning(
     folder: Path,
     geometry: Geometry | None,
     resume: str | None,
-    parent: Checkpoint | None,
+    parent: Checkpoint | Parent | None,
     progress: Progress,
 ) -> Beginning:
     """Finds out where a run begins; nothing of an earlier one is changed.
@@ -53,7 +60,7 @@ def beginning(
         folder: of the run.
         geometry: bone to use instead of the one the run names.
         resume: what to go on with, as `find` takes it; None for a new run.
-        parent: checkpoint of another run to branch off from.
+        parent: checkpoint of another run to branch off from, or where to find it.
         progress: told of what takes long.
 
     Raises:
@@ -63,12 +70,16 @@ def beginning(
         refuse_links(folder)
         source = find(folder, resume)
         if source:
+            if parent:
+                refuse_other_branch(source, parent.time)
             progress.preparing("reading the checkpoint")
             return _going_on(config, folder, source)
         log.info(f"{folder} holds nothing to go on with: the run starts")
+    if isinstance(parent, Parent):
+        progress.preparing("reading the checkpoint")
+        parent = parent.checkpoint()
     spare_input(config, folder, parent)
     if parent:
-        progress.preparing("reading the checkpoint")
         simulation = branched(config, parent)
         log.info(f"branched off from {parent.path} at day {simulation.time:g}")
         tell_changes(config, parent, branch=True)

@@ -66,7 +66,7 @@ def spare_input(config: RunConfig, folder: Path, parent: Checkpoint | None = Non
     The run file that a run has written is no such thing: the new one writes the same again.
     """
     own = resolved_toml(config, folder).encode()
-    read = [] if _holds(folder / RUN_FILE, own) else [config.source]
+    read = [] if holds(folder / RUN_FILE, own) else [config.source]
     if isinstance(config.geometry, ImageSettings):
         read.append(config.geometry.file)
     if parent and parent.path:
@@ -75,12 +75,12 @@ def spare_input(config: RunConfig, folder: Path, parent: Checkpoint | None = Non
         # a link that leads nowhere is nothing that is read
         if made.exists() and any(path.exists() and made.samefile(path) for path in read):
             raise InputError(
-                f"the run reads {made}, which --overwrite would delete; choose another folder "
-                "with --out"
+                f"the run reads {made}, which would be replaced; choose another folder with --out"
             )
 
 
-def _holds(path: Path, content: bytes) -> bool:
+def holds(path: Path, content: bytes) -> bool:
+    """Whether a file is there and holds just that."""
     with suppress(OSError):
         return path.read_bytes() == content
     return False

@@ -17,7 +17,7 @@ from tissue.simulation.resume import held, held_fields
 from tissue.simulation.simulation import Simulation
 from tissue.storage.checkpoint import write_checkpoint
 from tissue.storage.index import write_series
-from tissue.storage.snapshot import list_snapshots, read_snapshot, write_snapshot
+from tissue.storage.snapshot import list_snapshots, write_snapshot
 from tissue.storage.tables import Table
 
 EXACT = "bone_volume_fraction"
@@ -85,7 +85,7 @@ class Output:
 
         def write_both() -> None:
             progress.written("snapshot", write(), time)
-            write_series(folder, [read_snapshot(path) for path in list_snapshots(folder)])
+            write_series(folder, list_snapshots(folder))
             if measure:
                 measure(folder)
 
@@ -148,7 +148,8 @@ class Schedule:
         """Whether one is due after the step just taken; the end of a run always has one."""
         before, self._count = self._count, self._number(simulation.time)
         crossed = self._count > before
-        self.keep = crossed and self._keep_every > 0 and self._count % self._keep_every == 0
+        each = self._keep_every
+        self.keep = each > 0 and self._count // each > before // each
         overdue = monotonic() - self._last >= self._longest_wall
         return crossed or overdue or simulation.finished
 

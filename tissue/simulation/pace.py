@@ -38,8 +38,11 @@ few cells come and go that float32 could not tell whether their budget closes.""
 ORDER = 3
 """The error of one step goes with this power of its length."""
 
-DECIMALS = 9
-"""Of the time [day] at which a step ends between two landings: 0.1 ms."""
+DECIMALS = 12
+"""Of the time [day] at which a step ends between two landings: 0.1 us."""
+
+ROUNDING = 1e-5
+"""Share of a step that is no reason for a further one: what rounding adds up to."""
 
 SAFETY = 0.85  # of the step that would just meet its tolerance
 GROWTH, SHRINKAGE = 2.5, 0.2  # most that a step changes from one to the next
@@ -131,7 +134,7 @@ class Pacing:
         if pace.mending:
             wanted = min(wanted, pace.limit)
         # equal steps when the goal is near: a tiny last one would be as dear as a long one
-        number = math.ceil(left / wanted - TRIFLE)
+        number = math.ceil(left / wanted - ROUNDING)
         if number <= 1:
             return Stride(left, goal)
         length = left / number if self.accuracy is None or number == 2 else wanted

@@ -43,7 +43,7 @@ class Requests:
         self.checkpoint_asked = False
         self._ends_program = ends_program
         self._left: str | None = None
-        self._again = False
+        self._again = self._interrupted = False
         self._untold: list[signal.Signals] = []
         self._before: dict[signal.Signals, Any] = {}
 
@@ -58,14 +58,25 @@ class Requests:
             RunStopped: it was asked to stop.
         """
         self._left = left
-        before, sys.unraisablehook = sys.unraisablehook, self._unraisable
+        before = sys.unraisablehook
+        if self._before:  # of the main thread
+
+            def hook(lost: "sys.UnraisableHookArgs") -> None:
+                if isinstance(lost.exc_value, RunStopped):
+                    # raised in a callback, such as one of the garbage collector
+                    threading.Timer(PAUSE, self._raise_again).start()
+                else:
+                    before(lost)
+
+            sys.unraisablehook = hook
         try:
             if self.stop:
                 raise self._stopped(left)
             yield
         finally:
             self._left = None
-            sys.unraisablehook = before
+            if self._before:
+                sys.unraisablehook = before
 
     def news(self) -> list[str]:
         """Names of the signals that came since this was last asked."""
@@ -75,13 +86,6 @@ class Requests:
     def _stopped(self, left: str) -> RunStopped:
         assert self.stop
         return RunStopped(f"stopped by {self.stop.name} {left}; go on with --resume")
-
-    def _unraisable(self, lost: "sys.UnraisableHookArgs") -> None:
-        """Raises a stop again that came in a callback, such as one of the garbage collector."""
-        if isinstance(lost.exc_value, RunStopped):
-            threading.Timer(PAUSE, self._raise_again).start()
-        else:
-            sys.__unraisablehook__(lost)
 
     def _raise_again(self) -> None:
         main = threading.main_thread().ident
@@ -99,16 +103,18 @@ class Requests:
         self._untold.append(received)
         self.checkpoint_asked = True
         if received in STOPS:
-            if self.stop and received == signal.SIGINT:
+            if self._interrupted and received == signal.SIGINT:
                 raise KeyboardInterrupt
-            self.stop = received
+            self._interrupted |= received == signal.SIGINT
+            self.stop = self.stop or received
             if self._left is not None:
                 raise self._stopped(self._left)
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in (*STOPS, CHECKPOINT):
-                if signal.getsignal(number) is not signal.SIG_IGN:
+                # one that was not set by Python is of the program that Python is a part of
+                if signal.getsignal(number) not in (signal.SIG_IGN, None):
                     self._before[number] = signal.signal(number, self._obey)
         return self
 

@@ -17,8 +17,10 @@ from tissue.errors import InputError, shown
 from tissue.geometry.load import Geometry
 from tissue.model.state import Healthy, State
 from tissue.scenario.config import RunConfig, parse_run
+from tissue.scenario.course import BISPHOSPHONATE
 from tissue.scenario.resolved import resolved_tables
 from tissue.scenario.schema import BoundaryTable
+from tissue.scenario.therapy import Therapy
 from tissue.simulation.folder import METRICS_TABLE
 from tissue.simulation.pace import Pace, same_time
 from tissue.simulation.provenance import GIVEN, PARENT_TIME
@@ -124,18 +126,55 @@ def branched(config: RunConfig, checkpoint: Checkpoint) -> Simulation:
             f"{time:g} day"
         )
     simulation = resumed(_with_doses_before(config, parent, time), checkpoint)
-    simulation.change_course()
+    simulation.change_course(given=_dose_at(parent.therapies, time) is not None)
     return simulation
 
 
 def _with_doses_before(config: RunConfig, parent: RunConfig, time: float) -> RunConfig:
-    """A run with the doses that another run gave before a time [day], and its own after them."""
+    """A run with the doses that its parent gave before it branched off, and its own after them.
+
+    The bisphosphonate that the parent gave at that very time is in the bone already, and a branch
+    whose file tells the same dose gives no second one.
+
+    Args:
+        config: the branch.
+        parent: the run it comes from, or the branch itself with all its doses.
+        time: of the branch [day].
+
+    Raises:
+        InputError: it gives another dose of bisphosphonate at that time.
+    """
+    bound, own = _dose_at(parent.therapies, time), config.therapies
+    if bound is not None and (asked := _dose_at(own, time)) is not None:
+        if asked != bound:
+            raise InputError(
+                f"the branch gives {asked:g} mg/kg of {BISPHOSPHONATE} at {time:g} day, where the "
+                f"parent has given {bound:g} mg/kg already: give the next dose later"
+            )
+        own = tuple(_without_dose_at(each, time) for each in own)
     before = tuple(
-        replace(each, times=tuple(t for t in each.times if t < time), until=min(each.until, time))
+        replace(each, times=kept, until=min(each.until, time))
         for each in parent.therapies
-        if each.times[0] < time
+        if (kept := tuple(t for t in each.times if t < time or _is_bound(each, t, time)))
     )
-    return replace(config, therapies=(*before, *config.therapies))
+    return replace(config, therapies=(*before, *(each for each in own if each.times)))
+
+
+def _is_bound(therapy: Therapy, dose: float, time: float) -> bool:
+    """Whether a dose at a time is one of bisphosphonate, at a moment."""
+    return therapy.drug == BISPHOSPHONATE and same_time(dose, time)
+
+
+def _dose_at(therapies: Sequence[Therapy], time: float) -> float | None:
+    """The bisphosphonate given at a moment [mg/kg]; None where there is none."""
+    found = [each.dose for each in therapies for t in each.times if _is_bound(each, t, time)]
+    return sum(found) if found else None
+
+
+def _without_dose_at(therapy: Therapy, time: float) -> Therapy:
+    return replace(
+        therapy, times=tuple(t for t in therapy.times if not _is_bound(therapy, t, time))
+    )
 
 
 def find(folder: Path, wanted: str) -> Checkpoint | None:
@@ -150,8 +189,10 @@ def find(folder: Path, wanted: str) -> Checkpoint | None:
     """
     if wanted == "latest":
         return newest(folder)
-    if Path(wanted).suffix == SUFFIX or Path(wanted).exists():
-        return read_checkpoint(Path(wanted))
+    path = Path(wanted)
+    if path.suffix == SUFFIX or path.exists():
+        inside = folder / path.name  # as messages name it
+        return read_checkpoint(inside if not path.exists() and inside.exists() else path)
     try:
         return at_time(folder, units.parse(wanted, "day"))
     except units.UnitError:
@@ -198,6 +239,42 @@ def at_time(folder: Path, time: float) -> Checkpoint:
         f"{folder} holds no checkpoint of day {time:g}; there are those of days {known} "
         "(output.keep_every = 1 keeps all of them)"
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class Parent:
+    """Where a branch leaves another run; its checkpoint is read when it is needed.
+
+    Attributes:
+        folder: of the other run.
+        time: of the branch [day].
+    """
+
+    folder: Path
+    time: float
+
+    def checkpoint(self) -> Checkpoint:
+        """The checkpoint to branch off from.
+
+        Raises:
+            InputError: there is none of that time.
+        """
+        return at_time(self.folder, self.time)
+
+
+def refuse_other_branch(source: Checkpoint, time: float) -> None:
+    """Refuses to go on with what is no branch of a time [day].
+
+    Raises:
+        InputError: the run of the checkpoint is another one.
+    """
+    found = branch_time(source)
+    if found is None or not same_time(found, time):
+        what = "a run" if found is None else f"a branch of day {found:g}"
+        folder = source.path.parent if source.path else Path()
+        raise InputError(
+            f"{folder} holds {what} and no branch of day {time:g}; choose another folder with --out"
+        )
 
 
 def branch_time(checkpoint: Checkpoint) -> float | None:

@@ -19,6 +19,7 @@ from tissue.simulation.folder import (
     RUN_FILE,
     RUN_LOG,
     clear_folder,
+    holds,
     prepare_folder,
     remove_unfinished,
     what_is_whole,
@@ -30,6 +31,7 @@ from tissue.simulation.provenance import (
     provenance,
 )
 from tissue.simulation.requests import Requests
+from tissue.simulation.resume import Parent
 from tissue.simulation.simulation import Record, Simulation
 from tissue.simulation.superseded import set_aside
 from tissue.storage.checkpoint import Checkpoint
@@ -56,7 +58,7 @@ def run(
     geometry: Geometry | None = None,
     watch: Callable[[Record], None] | None = None,
     resume: str | None = None,
-    parent: Checkpoint | None = None,
+    parent: Checkpoint | Parent | None = None,
     measure: Callable[[Path], object] | None = None,
     requests: Requests | None = None,
 ) -> Run:
@@ -71,7 +73,7 @@ def run(
         resume: go on with the run that is there: "latest", a time such as "7 day", or the path of
             a checkpoint. With "latest" a run that has not begun starts, and of one that is finished
             what is missing is written.
-        parent: checkpoint of another run to branch off from.
+        parent: checkpoint of another run to branch off from, or where to find it.
         measure: called with the folder after each snapshot while the next steps run.
         requests: signals that are obeyed already; by default they are while this runs.
 
@@ -209,13 +211,13 @@ def _fill(
         progress.finishing()
         if simulation.step != saved:  # asked to stop at the very end of the step
             writer.put(output.checkpoint)
-    _write(folder, partial(write_indices, folder))
     if not simulation.finished:
         assert requests.stop
         raise RunStopped(
             f"stopped by {requests.stop.name} after step {simulation.step}, day "
             f"{simulation.time:g}; go on with --resume"
         )
+    _index(folder)
     _comment(simulation, record.metrics)
     log.info(f"finished: {simulation.step} steps, {simulation.time:g} days")
 
@@ -235,12 +237,21 @@ def _complete(
     for name in COLUMNS:
         if source and rows_of(folder / name) > source.rows.get(name, 0):
             _table(folder, name, source).close()  # without later rows
-    if not (folder / RUN_FILE).exists():
-        publish(folder / RUN_FILE, resolved_toml(config, folder).encode())
+    text = resolved_toml(config, folder).encode()
+    if not holds(folder / RUN_FILE, text):
+        publish(folder / RUN_FILE, text)
     if measure:
         _write(folder, partial(measure, folder))
     if not indices_are_current(folder):
-        _write(folder, partial(write_indices, folder))
+        _index(folder)
+
+
+def _index(folder: Path) -> None:
+    """Writes what shows the snapshots as one, which can be made again at any time."""
+    try:
+        write_indices(folder)
+    except InputError as error:
+        log.warning(f"the snapshots are not shown as one: {error}")
 
 
 def _write(folder: Path, write: Write) -> None:

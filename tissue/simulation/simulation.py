@@ -270,9 +270,10 @@ class Simulation:
         tell_failure(self.pace, stride, wrong, shorter)
         self.pace = shorter
 
-    def change_course(self) -> None:
-        """Takes notice that what acts on the tissue is not what acted until now."""
-        self._give_bisphosphonate()
+    def change_course(self, *, given: bool = False) -> None:
+        """Takes notice of what acts from now on; a bisphosphonate may be `given` already."""
+        if not given:
+            self._give_bisphosphonate()
         self.pace = self.pace.restart()
 
     def _give_bisphosphonate(self) -> None:

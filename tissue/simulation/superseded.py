@@ -1,7 +1,6 @@
 """What a run has written after the moment it goes on from, moved out of the way of what comes."""
 
 import logging
-import shutil
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -9,16 +8,19 @@ from pathlib import Path
 from tissue.storage.checkpoint import list_checkpoints
 from tissue.storage.index import INDEX, XDMF, write_series
 from tissue.storage.names import time_of
-from tissue.storage.publish import keep_names
-from tissue.storage.snapshot import list_snapshots, read_snapshot
+from tissue.storage.publish import keep_names, publish
+from tissue.storage.snapshot import list_snapshots
+from tissue.storage.tables import rows_until
 
 log = logging.getLogger(__name__)
 
 FOLDER = "superseded_"
 """Beginning of the names of the folders that take up what is moved."""
 
-COPIED = ("metrics.csv", "ledger.csv", "morphometry.csv")
-"""Tables, whose later rows the run that goes on cuts off."""
+MORPHOMETRY = "morphometry.csv"
+
+COPIED = ("metrics.csv", "ledger.csv", MORPHOMETRY)
+"""Tables, whose later rows are cut off: of the first two by the run that goes on."""
 
 
 def set_aside(folder: Path, time: float) -> Path | None:
@@ -44,14 +46,16 @@ def set_aside(folder: Path, time: float) -> Path | None:
     aside = _new_folder(folder)
     for name in COPIED:
         if (folder / name).is_file() and not (folder / name).is_symlink():
-            shutil.copyfile(folder / name, aside / name)
+            publish(aside / name, (folder / name).read_bytes())
     for path in later:
         path.rename(aside / path.name)
     keep_names(aside)
     # they would show what is no longer there
     for name in (INDEX, XDMF):
         (folder / name).unlink(missing_ok=True)
-    write_series(folder, [read_snapshot(path) for path in list_snapshots(folder)])
+    write_series(folder, list_snapshots(folder))
+    if (aside / MORPHOMETRY).exists():
+        publish(folder / MORPHOMETRY, rows_until(folder / MORPHOMETRY, time).encode())
     log.info(
         f"{len(later)} files later than day {time:g} and copies of the tables are in {aside} now, "
         "which may be deleted"

@@ -6,7 +6,8 @@ before 5.12, grows with the run; `run.xmf` is for readers without VTKHDF.
 """
 
 import json
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 from xml.etree import ElementTree as tree
@@ -17,6 +18,7 @@ import numpy as np
 from tissue.errors import InputError
 from tissue.geometry.grid import UPRIGHT, Grid
 from tissue.storage.frame import in_words, place_attributes
+from tissue.storage.names import time_of
 from tissue.storage.publish import publish, publish_sealed
 from tissue.storage.reading import opened
 from tissue.storage.snapshot import (
@@ -30,6 +32,8 @@ from tissue.storage.snapshot import (
     write_scales,
     write_signal,
 )
+
+log = logging.getLogger(__name__)
 
 FORMAT = "tissue-index"
 FORMAT_VERSION = "1.1"
@@ -51,16 +55,19 @@ def write_index(folder: Path, snapshots: Sequence[Snapshot]) -> Path:
     """
     first = snapshots[0]
     for other in snapshots[1:]:
-        if (other.grid, other.fields) != (first.grid, first.fields):
+        if other.grid != first.grid:
             raise InputError(
-                f"{other.path} has another grid or other fields than {first.path}; index snapshots "
-                "of one run only"
+                f"{other.path} has another grid than {first.path}; index snapshots of one run only"
             )
+    shared = [name for name in first.fields if all(name in each.fields for each in snapshots)]
+    lacking = sorted({name for each in snapshots for name in each.fields} - set(shared))
+    if lacking:
+        log.warning(f"{INDEX} leaves out what not all snapshots have: {', '.join(lacking)}")
     made = BytesIO()
     # virtual datasets need v110; "latest" would make VTK read zero arrays without any error
     with h5py.File(made, "w", libver=("earliest", "v110")) as file:
         _write_root(file, snapshots)
-        _write_fields(file, snapshots)
+        _write_fields(file, snapshots, shared)
     path = folder / INDEX
     publish_sealed(path, made.getbuffer())
     return path
@@ -75,11 +82,22 @@ def write_indices(folder: Path) -> tuple[Path, ...]:
     paths = list_snapshots(folder)
     if not paths:
         raise InputError(f"{folder} holds no snapshots to index; give the folder of a run")
-    whole = [read_snapshot(path) for path in paths]
-    made = [write_series(folder, whole), write_xdmf(folder, whole)]
+    whole = list(_readable(paths))
+    if not whole:
+        raise InputError(f"{folder} holds no snapshot that can be read; give another folder")
+    made = [write_series(folder, paths), write_xdmf(folder, whole)]
     if len(whole) > 1:  # readers of VTK fail on a single time
         made.append(write_index(folder, whole))
     return tuple(made)
+
+
+def _readable(paths: Sequence[Path]) -> Iterator[Snapshot]:
+    """The snapshots that are not damaged; the others are warned of."""
+    for path in paths:
+        try:
+            yield read_snapshot(path)
+        except InputError as error:
+            log.warning(f"left out of {INDEX}: {error}")
 
 
 def indices_are_current(folder: Path) -> bool:
@@ -94,14 +112,18 @@ def indices_are_current(folder: Path) -> bool:
             return not index.exists()
         with opened(index, "damaged") as file:
             times = np.asarray(file["time"])
-        return np.array_equal(times, [read_snapshot(path).time for path in paths])
+        return [float(time) for time in times] == [time_of(path) for path in paths]
     except (OSError, ValueError, LookupError, TypeError, InputError):  # gone, or damaged
         return False
 
 
-def write_series(folder: Path, snapshots: Sequence[Snapshot]) -> Path:
-    """Writes the list of snapshots with their times, for ParaView; may be done while a run goes."""
-    files = [{"name": each.path.name, "time": each.time} for each in snapshots]
+def write_series(folder: Path, snapshots: Sequence[Path]) -> Path:
+    """Writes the list of snapshots with their times, for ParaView; may be done while a run goes.
+
+    A file that does not tell its time is damaged and left out.
+    """
+    times = {path.name: time_of(path) for path in snapshots}
+    files = [{"name": name, "time": time} for name, time in times.items() if time is not None]
     text = json.dumps({"file-series-version": "1.0", "files": files}, indent=1)
     publish(folder / SERIES, text.encode())
     return folder / SERIES
@@ -181,11 +203,11 @@ def _write_root(file: h5py.File, snapshots: Sequence[Snapshot]) -> None:
     steps["Values"] = times
 
 
-def _write_fields(file: h5py.File, snapshots: Sequence[Snapshot]) -> None:
+def _write_fields(file: h5py.File, snapshots: Sequence[Snapshot], names: Sequence[str]) -> None:
     shape = snapshots[0].grid.shape
     entry = file.create_group("entry")
     entry.attrs["NX_class"], entry.attrs["default"] = "NXentry", DEFAULT_FIELD
-    for name in snapshots[0].fields:
+    for name in names:
         layout = h5py.VirtualLayout((len(snapshots), *shape), dtype="f4")
         for index, each in enumerate(snapshots):
             # relative: the folder may be moved

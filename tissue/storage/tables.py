@@ -228,6 +228,15 @@ def read_table(path: Path) -> Columns:
     return Columns(path, {name: values[:, column] for column, name in enumerate(names)})
 
 
+def rows_until(path: Path, time: float) -> str:
+    """The text of a table up to the rows of a time [day]; rows that are damaged are left out."""
+    header, *lines = _complete_lines(path) or [""]
+    last = time + TRIFLE * max(abs(time), 1.0)
+    times = ((line, _time_of(line, header.count(",") + 1)) for line in lines)
+    kept = [line for line, found in times if found is not None and found <= last]
+    return "".join(f"{line}\n" for line in (header, *kept))
+
+
 def rows_of(path: Path) -> int:
     """Number of complete rows of a table; 0 where there is none."""
     return max(len(_complete_lines(path)) - 1, 0) if path.is_file() else 0

@@ -21,7 +21,7 @@ from tissue import cli
 from tissue.scenario.config import read_run_file
 from tissue.scenario.library import shipped
 from tissue.simulation.devices import DEVICES, HIGHEST_FRACTION, PREALLOCATED
-from tissue.simulation.plan import PROGRAM_MEMORY, memory
+from tissue.simulation.plan import MARGIN, PROGRAM_MEMORY, memory
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "cluster.md"
@@ -33,6 +33,15 @@ INSTALL, COLLECT, OFFLINE, ONE_CORE, AS_JSON = re.findall(r"```sh\n(.*?)```", TE
 PLAIN = re.findall(r"```text\n(.*?)```", TEXT, re.DOTALL)
 
 
+def verdict(need: float, room: float) -> str:
+    """Whether a GPU holds a run, in few words."""
+    if need * MARGIN <= PREALLOCATED * room:
+        return "fits"
+    if need * MARGIN <= HIGHEST_FRACTION * room:
+        return "with 0.95"
+    return "may fit, with 0.95" if need <= HIGHEST_FRACTION * room else "no"
+
+
 def memory_table() -> str:
     """Memory of the fields of a run, as the page shows it."""
     rows = ["| edge | float32 | | float64 | |", "|---|---|---|---|---|"]
@@ -41,9 +50,7 @@ def memory_table() -> str:
         for precision in ("float32", "float64"):
             config = read_run_file(shipped()["shrew"], [f"run.precision={precision}"])
             need = memory(config, edge**3) - PROGRAM_MEMORY
-            room = DEVICES["h100"].memory
-            fits = "fits" if need <= PREALLOCATED * room else "with 0.95"
-            cells += [f"{need / 1e9:.1f} GB", fits if need <= HIGHEST_FRACTION * room else "no"]
+            cells += [f"{need / 1e9:.1f} GB", verdict(need, DEVICES["h100"].memory)]
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 

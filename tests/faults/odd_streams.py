@@ -9,7 +9,6 @@ import argparse
 import os
 import pty
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -128,13 +127,9 @@ def _in_a_shell(case: Case, folder: Path) -> tuple[int, str]:
 def _in_a_terminal_that_dies(folder: Path) -> tuple[int, str]:
     """A run that ignores that its terminal hangs up, as under nohup."""
     ours, its = pty.openpty()
+    deaf = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *_command(folder)]
     with subprocess.Popen(
-        _command(folder),
-        stdin=its,
-        stdout=its,
-        stderr=its,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+        deaf, stdin=its, stdout=its, stderr=its, start_new_session=True
     ) as process:
         os.close(its)
         os.close(ours)

@@ -249,7 +249,7 @@ def _complete(
 def _index(folder: Path) -> None:
     """Writes what shows the snapshots as one, which can be made again at any time."""
     try:
-        write_indices(folder)
+        write_indices(folder, skip_damaged=True)
     except InputError as error:
         log.warning(f"the snapshots are not shown as one: {error}")
 

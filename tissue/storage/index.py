@@ -73,16 +73,20 @@ def write_index(folder: Path, snapshots: Sequence[Snapshot]) -> Path:
     return path
 
 
-def write_indices(folder: Path) -> tuple[Path, ...]:
+def write_indices(folder: Path, *, skip_damaged: bool = False) -> tuple[Path, ...]:
     """Writes, or writes anew, what shows the snapshots of a run as one.
 
+    Args:
+        folder: of the run.
+        skip_damaged: leave out snapshots that cannot be read, with a warning.
+
     Raises:
-        InputError: there is no snapshot, or they do not belong together.
+        InputError: there is no snapshot, one cannot be read, or they do not belong together.
     """
     paths = list_snapshots(folder)
     if not paths:
         raise InputError(f"{folder} holds no snapshots to index; give the folder of a run")
-    whole = list(_readable(paths))
+    whole = list(_readable(paths)) if skip_damaged else [read_snapshot(path) for path in paths]
     if not whole:
         raise InputError(f"{folder} holds no snapshot that can be read; give another folder")
     made = [write_series(folder, paths), write_xdmf(folder, whole)]

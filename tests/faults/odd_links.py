@@ -66,7 +66,7 @@ def made(folder: Path) -> tuple[str, ...]:
 def together(names: tuple[str, ...], there: bool) -> Iterator[Case]:
     """Runs that meet links of all names that they do not refuse."""
     replaced = tuple(name for name in names if name not in REFUSED and "ckpt" not in name)
-    yield Case(BACK, replaced, there, 0 if there else 2)
+    yield Case(BACK, replaced, there, 0)
     yield Case(NEW, tuple(name for name in names if name != "run.lock"), there, 0)
     for words in QUICK:
         yield Case(words, replaced, there, 0 if there else 2)

@@ -23,6 +23,7 @@ def measured_run(
     mineral_density: float = MINERAL_DENSITY,
     which: Sequence[int] | None = None,
     must_keep: bool = True,
+    skip_damaged: bool = False,
 ) -> tuple[list[float], list[dict[str, float]]]:
     """The measures of each snapshot; those that are in the table already are not made again.
 
@@ -31,12 +32,13 @@ def measured_run(
         mineral_density: of bone tissue [mg HA/cm^3].
         which: of the snapshots; all by default.
         must_keep: fail where the table cannot be written; else the measures are given all the same.
+        skip_damaged: leave out snapshots that cannot be read, with a warning.
 
     Returns:
         Times [day], and the measures at each.
 
     Raises:
-        InputError: the folder holds no snapshots.
+        InputError: the folder holds no snapshots, or one that cannot be read.
         OSError: the table must be kept and cannot be.
     """
     paths = list_snapshots(folder)
@@ -46,7 +48,13 @@ def measured_run(
     rows: Rows = {}
     kept = True
     for path in paths if which is None else sorted({paths[i] for i in which}):
-        snapshot = read_snapshot(path)
+        try:
+            snapshot = read_snapshot(path)
+        except InputError as error:
+            if not skip_damaged:
+                raise
+            log.warning(f"left out of {TABLE}: {error}")
+            continue
         time = float(f"{snapshot.time:.9g}")
         rows[time] = known.get(time) or morphometry(
             snapshot.field("bone_volume_fraction"),

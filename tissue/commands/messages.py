@@ -77,12 +77,13 @@ class Lines(logging.Handler):
         reason = getattr(sys.stderr, "lost", None)
         return f"the screen cannot be written to ({reason})" if reason else None
 
-    def finished(self, done: "Run", picture: Path) -> None:
+    def finished(self, done: "Run", picture: Path | None) -> None:
         """Prints what came out of a run."""
         try:
             print(f"\n{_change(done)}")
             print(f"{len(done.snapshots)} snapshots, metrics.csv and ledger.csv in {done.folder}")
-            print(f"picture: {picture}")
+            if picture:
+                print(f"picture: {picture}")
             sys.stdout.flush()
         except OSError as error:  # what was asked for is in the folder
             log.warning(
@@ -113,7 +114,7 @@ class Quiet(Lines):
         """Shows errors."""
         super().__init__(logging.ERROR)
 
-    def finished(self, done: "Run", picture: Path) -> None:
+    def finished(self, done: "Run", picture: Path | None) -> None:
         """Prints nothing."""
 
 
@@ -211,14 +212,14 @@ class Json(Lines):
         """Why events cannot be written any more, if they cannot."""
         return self._lost
 
-    def finished(self, done: "Run", picture: Path) -> None:
+    def finished(self, done: "Run", picture: Path | None) -> None:
         """Writes what came out of a run."""
         first, last = ({name: row[i] for name, row in done.metrics.items()} for i in (0, -1))
         self._now(
             "finished",
             _change(done),
             folder=str(done.folder),
-            file=str(picture),
+            file=None if picture is None else str(picture),
             snapshots=len(done.snapshots),
             day=last["time_day"],
             days=last["time_day"],

@@ -1,6 +1,8 @@
 """Commands that run the tissue."""
 
 import argparse
+import logging
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,9 @@ from tissue.simulation.requests import Requests
 if TYPE_CHECKING:
     from tissue.simulation.resume import Parent
     from tissue.storage.checkpoint import Checkpoint
+
+
+log = logging.getLogger(__name__)
 
 
 def add(commands: Commands) -> None:
@@ -92,12 +97,16 @@ def _run_obeying(options: argparse.Namespace, requests: Requests) -> int:
             watch=told.step,
             resume=options.resume,
             parent=parent,
-            measure=measured_run if config.morphometry else None,
+            measure=partial(measured_run, skip_damaged=True) if config.morphometry else None,
             requests=requests,
         )
+        picture: Path | None = folder / SUMMARY
         try:
-            drawn = options.resume and summary_is_current(folder)
-            picture = folder / SUMMARY if drawn else write_summary(folder, config.name)
+            if not (options.resume and summary_is_current(folder)):
+                write_summary(folder, config.name)
+        except InputError as error:  # a snapshot of before is damaged
+            picture = None
+            log.warning(f"the run is finished, but its picture cannot be drawn: {error}")
         except OSError as error:
             raise RunError(
                 "the run is finished and whole, but its picture cannot be written "

@@ -120,7 +120,7 @@ def checkpoints(simulation: Simulation, folder: Path, repeats: int) -> Row:
     for step in range(repeats):
         now = held(simulation) | {"step": step}
         start = time.perf_counter()
-        path = write_checkpoint(folder, **now, config="", provenance={})
+        path = write_checkpoint(folder, **now, rows={}, config="", provenance={})
         seconds.append(time.perf_counter() - start)
     return {"task": "checkpoint", **spread("ms", seconds), "file_MB": path.stat().st_size / 1e6}
 
@@ -169,7 +169,7 @@ def loops(
     def checkpointing() -> tuple[float, list[float]]:
         def keep() -> Callable[[], Path]:
             now = held(simulation)
-            return lambda: write_checkpoint(folder, **now, config="", provenance={})
+            return lambda: write_checkpoint(folder, **now, rows={}, config="", provenance={})
 
         start = time.perf_counter()
         with Writer[Callable[[], Path]](lambda write: write()) as writer:

@@ -8,9 +8,9 @@ import numpy as np
 
 from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry, load_image
-from tissue.geometry.synthetic import SyntheticSettings, synthesise
+from tissue.geometry.synthetic import SyntheticSettings, synthesize
 from tissue.scenario.config import RunConfig, parse_run, read_run_file
-from tissue.scenario.library import shipped
+from tissue.scenario.library import examples
 from tissue.simulation.simulation import Simulation
 from tissue.simulation.speed import mirrored
 
@@ -62,7 +62,7 @@ def tiled(run: RunConfig) -> Geometry:
 
 def noise(edge: int) -> Geometry:
     """Thresholded noise, as the package makes up bone."""
-    return synthesise(SyntheticSettings((edge,) * 3, SPACING, 0.2, 60.0, 0))
+    return synthesize(SyntheticSettings((edge,) * 3, SPACING, 0.2, 60.0, 0))
 
 
 def gyroid(edge: int, bv_tv: float = 0.2, period: float = 24.0) -> Geometry:
@@ -77,7 +77,7 @@ def gyroid(edge: int, bv_tv: float = 0.2, period: float = 24.0) -> Geometry:
 
 def shrew(edge: int | None = None) -> Geometry:
     """The real bone that comes with the package, 57^3, or mirrored at its end to a larger cube."""
-    settings = read_run_file(shipped()["shrew"]).geometry
+    settings = read_run_file(examples()["shrew"]).geometry
     assert not isinstance(settings, SyntheticSettings)
     bone = load_image(settings)
     if edge is None:

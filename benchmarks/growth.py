@@ -82,7 +82,7 @@ def one(edge: int) -> dict[str, Any]:
     cpu = time.process_time()
     while len(walls) < ENOUGH and (len(walls) < 2 or sum(walls) < SECONDS):
         start = time.perf_counter()
-        cycles += sum(simulation.advance().cycles.values())
+        cycles += sum(simulation.advance().iterations.values())
         walls.append(time.perf_counter() - start)
     cpu = time.process_time() - cpu
     peak = peak_bytes()

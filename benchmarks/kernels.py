@@ -76,7 +76,7 @@ def tasks(edge: int) -> dict[str, Task]:
         "V-cycle, pair": Task(multigrid.v_cycle, (two, pair), 45.25 * 8 / 7, 2),
         "Newton residual, pair": Task(operators.newton_residual, (two[0], bind, pair, pair), 12, 2),
         "exchange": Task(surface.exchange, (eps, area), 6),
-        "see": Task(lambda e, f: e.see(f), (traffic, eps), 8),
+        "see": Task(lambda e, f: e.to_surface(f), (traffic, eps), 8),
         "deposit": Task(lambda e, f: e.deposit(f), (traffic, eps), 9),
         "specific surface": Task(surface.specific_surface, (phi, SPACING), 2),
         "Godunov slopes": Task(surface.godunov_slopes, (phi, SPACING), 3),

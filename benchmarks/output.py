@@ -188,10 +188,10 @@ def loops(
         ways["checkpoint in the background, isal"] = (checkpointing, by(deflate.igzip))
     times: dict[str, list[float]] = {name: [] for name in ways}
     stalls: dict[str, list[float]] = {name: [] for name in ways}
-    start = simulation.state, simulation.pace
+    start = simulation.state, simulation.controller_state
     for _ in range(repeats):
         for name, (run, way) in ways.items():
-            simulation.state, simulation.pace = start
+            simulation.state, simulation.controller_state = start
             with way():
                 total, waited = run()
             times[name].append(total / STEPS)

@@ -94,7 +94,7 @@ def cycle_ratio(edge: int) -> tuple[float, float, float]:
 def measured(edge: int, parameters: dict[str, str] | None, steps: int) -> dict[str, Any]:
     """Cycles a step, the true error at the end, and the time of a solve [ms]."""
     simulation = running(config(edge, parameters=parameters))
-    spent = [simulation.advance().cycles["rankl and opg"] for _ in range(steps)]
+    spent = [simulation.advance().iterations["rankl and opg"] for _ in range(steps)]
     solve, arguments = inputs(simulation.advance, "rankl_opg")
     got = solve(**arguments)
     exact = solve(**tight(arguments))

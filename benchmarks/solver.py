@@ -92,7 +92,7 @@ def moved(bone: Geometry) -> tuple[jax.Array, jax.Array, Mapping[str, int]]:
     """The bone before and after one step of a running simulation, and the step's iterations."""
     simulation = running(config(bone.grid.shape[0]), bone)
     before = jnp.array(simulation.state.bone_volume_fraction, copy=True)
-    cycles = simulation.advance().cycles
+    cycles = simulation.advance().iterations
     return before, simulation.state.bone_volume_fraction, cycles
 
 
@@ -104,7 +104,7 @@ def system(phi: jax.Array, length: float) -> System:
 
 
 def solve(s: System, start: jax.Array, tolerance: float) -> elliptic.Solution:
-    """The field, and the effort it took."""
+    """The field, and the stats it took."""
     return elliptic.screened_diffusion(*s, start, diffusivity=1.0, spacing=1.0, tolerance=tolerance)
 
 
@@ -147,10 +147,10 @@ def tight(s: System) -> np.ndarray:
 def reached(s: System, start: jax.Array, exact: np.ndarray) -> tuple[float, int, float]:
     """The first tolerance that keeps the true error below the goal, its iterations and error."""
     for tolerance in TOLERANCES:
-        u, effort = solve(s, start, tolerance)
+        u, stats = solve(s, start, tolerance)
         error = relative(u, exact)
         if error <= GOAL:
-            return tolerance, int(effort.cycles), error
+            return tolerance, int(stats.iterations), error
     raise RuntimeError(f"the true error stays above {GOAL:g}: {error:.1e}")
 
 

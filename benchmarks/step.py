@@ -71,7 +71,7 @@ def measured(
     for _ in range(steps):
         watched.append(step_parts(simulation.advance))
         start = time.perf_counter()
-        spent.append(simulation.advance().cycles)
+        spent.append(simulation.advance().iterations)
         walls.append(1e3 * (time.perf_counter() - start))
     names = {name for parts in watched for name in parts}
     parts = {name: median(p.get(name, 0.0) for p in watched) for name in names}

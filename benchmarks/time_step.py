@@ -77,7 +77,7 @@ def course(
         repeated += record.rejected
         if simulation.time in config.snapshot_times:
             changes.append(record.metrics["bv_tv_change_percent"])
-    return np.array(changes), simulation.step, repeated, simulation.pace.spent
+    return np.array(changes), simulation.step, repeated, simulation.controller_state.error_used
 
 
 def show(

@@ -86,7 +86,7 @@ def one(edge: int, limit: int | None) -> dict[str, Any]:
         start = time.perf_counter()
         record = simulation.advance()
         walls.append(time.perf_counter() - start)
-        cycles += sum(record.cycles.values())
+        cycles += sum(record.iterations.values())
         day = record.metrics["time_day"]
     assert record is not None
     whole = day >= DAYS * (1 - 1e-9)

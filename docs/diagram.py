@@ -72,8 +72,8 @@ def main() -> None:
         ("surface", 11, 12, "#fffdf5"),
         ("bone", 0, 9, "#f3f0ea"),
     )
-    for name, low, height, colour in bands:
-        axes.add_patch(Rectangle((0, low), 100, height, color=colour, zorder=0))
+    for name, low, height, color in bands:
+        axes.add_patch(Rectangle((0, low), 100, height, color=color, zorder=0))
         axes.text(
             99.5, low + height - 0.6, name, ha="right", va="top", color="#888888", style="italic"
         )
@@ -108,12 +108,12 @@ def main() -> None:
                 zorder=1,
             )
         )
-    for x, colour, text in (
+    for x, color, text in (
         (2, UP, "raises, feeds"),
         (22, DOWN, "lowers, stops, drives away"),
         (55, FLOW, "becomes"),
     ):
-        axes.text(x, -0.8, text, color=colour, fontsize=8.5, va="top")
+        axes.text(x, -0.8, text, color=color, fontsize=8.5, va="top")
     figure.savefig(
         Path(__file__).with_name("pathways.svg"), bbox_inches="tight", metadata={"Date": None}
     )

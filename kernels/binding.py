@@ -18,8 +18,8 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from tissue.kernels.elliptic import Effort
-from tissue.kernels.loop import computed_once, repeated_while
+from tissue.kernels.elliptic import SolverStats
+from tissue.kernels.loop import materialize, repeated_while
 from tissue.kernels.multigrid import Level, hierarchy, residual, v_cycle
 from tissue.kernels.stencil import (
     Axes,
@@ -47,11 +47,11 @@ SMALLEST = 0.1  # a Newton step leaves at least this share of a concentration
 
 
 class Pair(NamedTuple):
-    """Both fields [concentration], and the effort in V-cycles of the coupled pair."""
+    """Both fields [concentration], and the stats in V-cycles of the coupled pair."""
 
     a: Field
     b: Field
-    effort: Effort
+    stats: SolverStats
 
 
 class Species(NamedTuple):
@@ -112,7 +112,7 @@ def _newton(
         u, r, p, a_p, size, length, first, _, iteration = state
         z = v_cycle(levels, r)
         left = BLINDNESS * jnp.max(_norms(z) / sizes)
-        a_z = computed_once(lambda z: -residual(finest, z, jnp.zeros_like(z)), z)
+        a_z = materialize(lambda z: -residual(finest, z, jnp.zeros_like(z)), z)
         turn = -quotient(dot(a_z, a_p), size)
         p, a_p = z + turn * p, a_z + turn * a_p
         size = dot(a_p, a_p)
@@ -211,14 +211,14 @@ def binding_pair(
 
     def with_new_jacobian(state: tuple[Array, ...]) -> tuple[Array, ...]:
         u, *_, iteration, cycles = state
-        levels = hierarchy(faces, computed_once(jacobian, u), shape, seams)
+        levels = hierarchy(faces, materialize(jacobian, u), shape, seams)
 
         def still_good(state: tuple[Array, ...]) -> Array:
             return unfinished(state) & (state[3] < STALE)
 
         def iterate(state: tuple[Array, ...]) -> tuple[Array, ...]:
             u, _, _, drift, iteration, cycles = state
-            r = computed_once(left_over, u)
+            r = materialize(left_over, u)
             u, step, left, spent = _newton(levels, u, r, weight, tolerance)
             drift = drift + step
             # the Jacobian is off by the way gone since it was built, this step included
@@ -233,4 +233,4 @@ def binding_pair(
     u, nonlinear, left, *_, cycles = repeated_while(unfinished, with_new_jacobian, state)
     made = jnp.stack([total(first.source), total(second.source)])
     a, b = inner_planes(planes(_balanced(u, made, lost(), bound()), shape))
-    return Pair(a, b, Effort(cycles, jnp.maximum(left, nonlinear)))
+    return Pair(a, b, SolverStats(cycles, jnp.maximum(left, nonlinear)))

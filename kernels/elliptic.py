@@ -1,6 +1,6 @@
 """Steady screened diffusion -div(D eps grad u) + loss u = source through porous voxels.
 
-Scaled by D / h^2 it reads c u - sum T (u_neighbour - u) = s with T the harmonic mean of the
+Scaled by D / h^2 it reads c u - sum T (u_neighbor - u) = s with T the harmonic mean of the
 porosity on a face, closed walls or a periodic box, c = loss h^2 / D and s = source h^2 / D: a
 symmetric M-matrix. It is solved by conjugate gradients preconditioned with one multigrid V-cycle.
 """
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
 
-from tissue.kernels.loop import computed_once, repeated_while
+from tissue.kernels.loop import materialize, repeated_while
 from tissue.kernels.multigrid import DAMPING, Level, hierarchy, multiply, residual, v_cycle
 from tissue.kernels.stencil import (
     WALLS,
@@ -38,26 +38,26 @@ Scalar = Float[Array, ""] | float
 MAX_ITERATIONS = 200
 
 
-class Effort(NamedTuple):
+class SolverStats(NamedTuple):
     """What an iteration took, and how well it ended.
 
     Attributes:
-        cycles: iterations, each one multigrid cycle where there is one.
-        error: relative error estimated at the last of them, which has made it smaller still.
+        iterations: iterations, each one multigrid cycle where there is one.
+        relative_error: estimated at the last of them, which has made it smaller still [1].
     """
 
-    cycles: Array
-    error: Array
+    iterations: Array
+    relative_error: Array
 
 
-Solution = tuple[Field, Effort]
+Solution = tuple[Field, SolverStats]
 
 
 def wall(porosity: Field, axis: int, side: int) -> Field:
     """Conductance of one wall of the box to a value held on it, zero in every other voxel.
 
     Add it to the capacity, and its product with the held value to the source; the value sits on
-    the wall itself, half a voxel from the first centres.
+    the wall itself, half a voxel from the first centers.
 
     Args:
         porosity: [z, y, x].
@@ -74,7 +74,7 @@ def _dot(x: Rows, y: Rows) -> Array:
 
 def _conjugate_gradients(
     levels: tuple[Level, ...], source: Rows, start: Rows, tolerance: Scalar
-) -> tuple[Rows, Effort]:
+) -> tuple[Rows, SolverStats]:
     """CG from `start` until the estimated error is below `tolerance` in the energy norm.
 
     sqrt(r.Mr / u.s) estimates |error| / |u| in that norm: both products come free, where the norm
@@ -91,22 +91,22 @@ def _conjugate_gradients(
         u, r, p, old, _, iteration = state
         z = v_cycle(levels, r)
         r_z = _dot(r, z)
-        p = computed_once(
+        p = materialize(
             lambda z, p, b: z + b * p, z, p, jnp.where(iteration > 0, r_z / old, 0).astype(u.dtype)
         )
-        a_p = computed_once(lambda p: -residual(finest, p, jnp.zeros_like(p)), p)
+        a_p = materialize(lambda p: -residual(finest, p, jnp.zeros_like(p)), p)
         p_a_p = _dot(p, a_p)
         step = jnp.where(p_a_p > 0, r_z / jnp.where(p_a_p > 0, p_a_p, 1), 0).astype(u.dtype)
         u, r = u + step * p, r - step * a_p
         return u, r, p, r_z, _dot(u, source), iteration + 1
 
-    r = computed_once(lambda u: residual(finest, u, source), start)
+    r = materialize(lambda u: residual(finest, u, source), start)
     one = jnp.ones((), jnp.float64)
     state: tuple[Array, ...] = (start, r, jnp.zeros_like(r), one, one * 0, jnp.zeros((), jnp.int32))
     u, *_, r_z, energy, iterations = repeated_while(unfinished, iterate, state)
     # rounding may turn the sign of what is nothing
     share = jnp.abs(r_z) / jnp.where(energy == 0, 1, jnp.abs(energy))
-    return u, Effort(iterations, jnp.sqrt(share))
+    return u, SolverStats(iterations, jnp.sqrt(share))
 
 
 def _finished(u: Rows, finest: Level, source: Rows) -> Rows:
@@ -115,11 +115,9 @@ def _finished(u: Rows, finest: Level, source: Rows) -> Rows:
     An unconverged CG iterate undershoots zero. It is clipped, half a Jacobi step restores what the
     clip disturbed, and one factor closes the budget.
     """
-    u = computed_once(lambda u: jnp.maximum(u, 0), u)
+    u = materialize(lambda u: jnp.maximum(u, 0), u)
     share = 0.5 / DAMPING
-    u = computed_once(
-        lambda u: u + share * multiply(finest.smoother, residual(finest, u, source)), u
-    )
+    u = materialize(lambda u: u + share * multiply(finest.smoother, residual(finest, u, source)), u)
     lost = _dot(finest.capacity[0], u)
     made = total(source)
     more = jnp.where(lost > 0, (made - lost) / jnp.where(lost > 0, lost, 1), 0)
@@ -135,8 +133,8 @@ def solve(
     start: Planes,
     tolerance: Scalar,
     seams: Seams = WALLS,
-) -> tuple[Planes, Effort]:
-    """The non-negative u with c u - sum T (u_neighbour - u) = s, and the effort it took.
+) -> tuple[Planes, SolverStats]:
+    """The non-negative u with c u - sum T (u_neighbor - u) = s, and the stats it took.
 
     Differentiable in faces, capacity and source by the implicit function theorem, at the cost of
     one more solve; `start` and `tolerance` carry no derivative. Compiled apart from its callers:
@@ -160,17 +158,17 @@ def solve(
     def operator(u: Rows) -> Rows:
         return capacity * u - flux_divergence(conductances, u, shape, seams)
 
-    def forward(_: object, s: Rows) -> tuple[Rows, Effort]:
+    def forward(_: object, s: Rows) -> tuple[Rows, SolverStats]:
         return _conjugate_gradients(levels, s, start, tolerance)
 
-    def adjoint(_: object, s: Rows) -> tuple[Rows, Effort]:
+    def adjoint(_: object, s: Rows) -> tuple[Rows, SolverStats]:
         return _conjugate_gradients(levels, s, jnp.zeros_like(s), tolerance)
 
-    u, effort = lax.custom_linear_solve(
+    u, stats = lax.custom_linear_solve(
         operator, source, forward, transpose_solve=adjoint, symmetric=True, has_aux=True
     )
     mended = lax.stop_gradient(_finished(u, levels[0], source) - u)
-    return planes(u + mended, shape)[0], effort
+    return planes(u + mended, shape)[0], stats
 
 
 def screened_diffusion(
@@ -197,12 +195,12 @@ def screened_diffusion(
         periodic: axes along which the box meets itself; the other walls are closed.
 
     Returns:
-        The concentration, never negative, with sum(loss u) = sum(source); and the effort.
+        The concentration, never negative, with sum(loss u) = sum(source); and the stats.
     """
     scale = spacing**2 / diffusivity
     system, seams = _scaled(porosity, loss, source, start, scale, periodic)
-    u, effort = solve(*system, tolerance, seams)
-    return inner_planes(u), effort
+    u, stats = solve(*system, tolerance, seams)
+    return inner_planes(u), stats
 
 
 @partial(jax.jit, static_argnames="periodic")

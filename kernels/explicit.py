@@ -7,7 +7,7 @@ is the reference of the quasi-steady solver, which shares nothing with it but `s
 On a CPU the loop matters more than the stencil (128^3, measured). A turn is two steps, since after
 one XLA copies every field to where the next turn wants it; both are held in memory, which halves
 the time, since inside a branch nothing constant is blown up to a whole field ahead of the loop, and
-without which the second step recomputes the first at every neighbour, seven times slower. Bone is a
+without which the second step recomputes the first at every neighbor, seven times slower. Bone is a
 count of open faces, a byte a voxel: six masks a species are four times slower. Each species is an
 array of its own: a slice of a stack costs a fifth more.
 """
@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Bool, Float, Int8
 
-from tissue.kernels.loop import computed_once, repeated
+from tissue.kernels.loop import materialize, repeated
 from tissue.kernels.stencil import AXES, Field, shift
 
 Scalar = Float[Array, ""] | float
@@ -45,7 +45,7 @@ class _Step(NamedTuple):
     """What one step multiplies by, one number a species, in units of dt.
 
     Attributes:
-        exchange: D dt / h^2 with each neighbour.
+        exchange: D dt / h^2 with each neighbor.
         lost: k dt.
         made: production dt.
         bound: kappa dt.
@@ -121,7 +121,7 @@ def _advanced(
     def once(species: Species) -> Species:
         # the barrier keeps a GPU from sorting species of two steps into three kernels
         species = lax.optimization_barrier(species)
-        return computed_once(partial(_stepped, pair=pair), species, faces, source, step)
+        return materialize(partial(_stepped, pair=pair), species, faces, source, step)
 
     species = tuple(jnp.where(pores, u, 0) for u in species)
     species = repeated(lambda u: once(once(u)), n // 2)(species)
@@ -143,7 +143,7 @@ def _stepped(
     *,
     pair: Pair | None,
 ) -> Species:
-    """One step. What is outside or in bone is zero: no neighbour has to be asked what it is.
+    """One step. What is outside or in bone is zero: no neighbor has to be asked what it is.
 
     The loss is kept apart from the factor of u: 1 - k dt, rounded, would change k.
     """

@@ -27,10 +27,10 @@ def repeated_while(
     return lax.while_loop(condition, step, start)
 
 
-def computed_once(function: Callable[..., Result], *arguments: Any) -> Result:
+def materialize(function: Callable[..., Result], *arguments: Any) -> Result:
     """function(*arguments), held in memory before anything reads it.
 
-    XLA's CPU backend fuses a stencil into the next one and so recomputes it at every neighbour,
+    XLA's CPU backend fuses a stencil into the next one and so recomputes it at every neighbor,
     which multiplies the cost of a multigrid cycle by eight; it deletes `optimization_barrier`
     before it fuses, but never fuses across a branch. Other backends fuse sensibly.
     """

@@ -1,8 +1,8 @@
-"""One multigrid V-cycle for c u - sum T (u_neighbour - u) = s, the preconditioner of every solve.
+"""One multigrid V-cycle for c u - sum T (u_neighbor - u) = s, the preconditioner of every solve.
 
 All levels keep the units of the finest one. The unknown is a stack of n fields that share the
 conductances T and may be coupled in each voxel by an n x n matrix c. Odd sides are padded with one
-empty plane. Prolongation leans on a neighbour only as far as the face to it conducts, so nothing
+empty plane. Prolongation leans on a neighbor only as far as the face to it conducts, so nothing
 is carried through bone; restriction is its transpose, written as face fluxes so that sums are kept
 exactly; both ends smooth with the same damped Jacobi sweep: the cycle is symmetric where c is.
 
@@ -17,7 +17,7 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
-from tissue.kernels.loop import computed_once
+from tissue.kernels.loop import materialize
 from tissue.kernels.stencil import (
     AXES,
     WALLS,
@@ -97,7 +97,7 @@ def _level(
         return DAMPING * _inverse(capacity + unit * face_sum(faces, shape, seams))
 
     in_z, in_y, in_x = (0.25 * jnp.minimum(1, t * openness) for t in faces)
-    inverse = computed_once(smoother, faces, capacity, seams)
+    inverse = materialize(smoother, faces, capacity, seams)
     return Level(faces, capacity, inverse, (in_z, in_y, in_x), seams, shape)
 
 
@@ -132,7 +132,7 @@ def _coarse_faces(faces: RowFaces, shape: Shape) -> CoarseRowFaces:
     def coarsen_all(*fine: Array) -> tuple[Array, ...]:
         return tuple(coarsen(axis, t) for axis, t in zip(AXES, fine, strict=True))
 
-    coarse = computed_once(coarsen_all, *(planes(t, shape) for t in faces))
+    coarse = materialize(coarsen_all, *(planes(t, shape) for t in faces))
     return tuple(row(t) for t in coarse)  # type: ignore[return-value]
 
 
@@ -156,7 +156,7 @@ def _coarse_capacity(capacity: Coupling, shape: Shape) -> CoarseCoupling:
         child = list(_children(fine, shape).values())
         return between_planes(sum(child[1:], start=child[0]) / 8)
 
-    return row(computed_once(coarsen, planes(capacity, shape)))
+    return row(materialize(coarsen, planes(capacity, shape)))
 
 
 def hierarchy(
@@ -193,12 +193,12 @@ def restrict(coarse: Level, r: Rows, shape: Shape) -> CoarseRows:
         return between_planes(result / 8)
 
     bridges = (planes(b, coarse.shape) for b in coarse.bridges)
-    return row(computed_once(gather, planes(r, shape), *bridges))
+    return row(materialize(gather, planes(r, shape), *bridges))
 
 
 def prolong(coarse: Level, u: CoarseRows, shape: Shape) -> Rows:
     """A correction on the next coarser level, carried to the level of `shape`."""
-    return row(computed_once(lambda parts: _interleaved(parts, shape), _parts(coarse, u)))
+    return row(materialize(lambda parts: _interleaved(parts, shape), _parts(coarse, u)))
 
 
 def _parts(coarse: Level, u: Rows) -> Array:
@@ -218,7 +218,7 @@ def _parts(coarse: Level, u: Rows) -> Array:
             both.append(base + beside(bridge, coarse.shape, axis, 0) * above)
         return jnp.stack(both)
 
-    return computed_once(parts, u, *coarse.bridges).reshape(6, len(u), *coarse.shape)
+    return materialize(parts, u, *coarse.bridges).reshape(6, len(u), *coarse.shape)
 
 
 def _interleaved(parts: Array, shape: Shape) -> Array:
@@ -238,7 +238,7 @@ def v_cycle(levels: tuple[Level, ...], source: Rows) -> Rows:
         return multiply(level.smoother, source) / DAMPING
 
     def first_residual(smoother: Array, s: Array) -> Array:
-        # the first sweep is cheaper made anew at every neighbour than kept
+        # the first sweep is cheaper made anew at every neighbor than kept
         return residual(level, multiply(smoother, s), s)
 
     def corrected(smoother: Array, s: Array, parts: Array) -> Array:
@@ -247,9 +247,9 @@ def v_cycle(levels: tuple[Level, ...], source: Rows) -> Rows:
     def last_sweep(u: Array, s: Array) -> Array:
         return u + multiply(level.smoother, residual(level, u, s))
 
-    left = computed_once(first_residual, level.smoother, source)
+    left = materialize(first_residual, level.smoother, source)
     correction = v_cycle(coarser, restrict(coarser[0], left, level.shape))
     parts = _parts(coarser[0], correction)
     seen = planes(level.smoother, level.shape), planes(source, level.shape)
-    u = row(computed_once(corrected, *seen, parts))
-    return computed_once(last_sweep, u, source)
+    u = row(materialize(corrected, *seen, parts))
+    return materialize(last_sweep, u, source)

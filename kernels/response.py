@@ -23,7 +23,7 @@ def hill_repression(signal: Values, strength: Scalar, exponent: Scalar) -> Value
     return 1 / (1 + strength * signal**exponent)
 
 
-def antagonised(
+def antagonized(
     agonist: Values, half: Scalar, antagonist: Values | float, affinity: Scalar
 ) -> Values:
     """Gaddum occupancy: the antagonist multiplies the agonist's half-effect level.

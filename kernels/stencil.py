@@ -1,12 +1,12 @@
-"""Nearest-neighbour arithmetic on [z, y, x] arrays with closed walls, or without along some axes.
+"""Nearest-neighbor arithmetic on [z, y, x] arrays with closed walls, or without along some axes.
 
 Along a periodic axis the last voxel meets the first. The face between them is a seam and is kept
 apart from the others, so that a box with walls costs nothing more.
 
-Two layouts. Fields lie as [z, y, x]; their neighbours are read with `lax.pad` of negative width,
+Two layouts. Fields lie as [z, y, x]; their neighbors are read with `lax.pad` of negative width,
 which fuses into one kernel on every backend, where `jnp.roll` and `jnp.pad(mode="edge")` do not.
 Solvers lay fields out as rows: all voxels one after the other, with a plane of zeros before and
-after. A neighbour is then a plain offset, which vectorises without a test in the inner loop (twice
+after. A neighbor is then a plain offset, which vectorizes without a test in the inner loop (twice
 as fast on CPU): along y and x the last voxel of a line meets the first of the next, but the face
 between them is a wall and conducts nothing.
 """
@@ -21,7 +21,7 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
-from tissue.kernels.loop import computed_once
+from tissue.kernels.loop import materialize
 
 Tree = TypeVar("Tree")
 Field = Float[Array, "z y x"]
@@ -99,7 +99,7 @@ def highest_near(u: Field, reach: int, periodic: Axes = ()) -> Field:
         return lax.reduce_window(u, lowest, lax.max, window, (1, 1, 1), wide)
 
     for axis in AXES:
-        u = computed_once(partial(highest, axis=axis), u)
+        u = materialize(partial(highest, axis=axis), u)
     return u
 
 
@@ -159,7 +159,7 @@ def row(u: Array) -> Array:
 
 def laid_out(fields: Tree) -> Tree:
     """A field [..., z, y, x], or a tree of them, as rows."""
-    return jax.tree.map(lambda u: row(computed_once(between_planes, u)), fields)
+    return jax.tree.map(lambda u: row(materialize(between_planes, u)), fields)
 
 
 def planes(u: Array, shape: Shape) -> Array:
@@ -175,9 +175,9 @@ def beside(u: Array, shape: Shape, axis: int, step: int) -> Array:
 
 
 def flux_divergence(faces: RowFaces, u: Array, shape: Shape, seams: Seams = WALLS) -> Array:
-    """Net inflow sum over faces of T (u_neighbour - u), in the units of T u; of rows.
+    """Net inflow sum over faces of T (u_neighbor - u), in the units of T u; of rows.
 
-    Written with differences: a diagonal times u minus the neighbours loses small decay rates to
+    Written with differences: a diagonal times u minus the neighbors loses small decay rates to
     rounding in float32.
     """
     here = beside(u, shape, -1, 0)

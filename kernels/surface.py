@@ -15,8 +15,8 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
-from tissue.kernels.elliptic import Effort
-from tissue.kernels.loop import computed_once, repeated_while
+from tissue.kernels.elliptic import SolverStats
+from tissue.kernels.loop import materialize, repeated_while
 from tissue.kernels.stencil import (
     AXES,
     Axes,
@@ -91,8 +91,8 @@ def _binomial(u: Field, periodic: Axes) -> Field:
 
     for axis in AXES:
         # the ends are put on first: with a test for them in the inner loop it takes twice as long
-        u = computed_once(partial(extended, axis=axis), u)
-        u = computed_once(partial(smoothed, axis=axis), u)
+        u = materialize(partial(extended, axis=axis), u)
+        u = materialize(partial(smoothed, axis=axis), u)
     return u
 
 
@@ -117,7 +117,7 @@ class Exchange:
     surface: Field
     periodic: Axes = field(default=(), metadata={"static": True})
 
-    def see(self, density: Field) -> Field:
+    def to_surface(self, density: Field) -> Field:
         """Average of a pore field over the pore space near by, defined in every voxel."""
         return _binomial(self.porosity * density, self.periodic) / self.nearby
 
@@ -144,7 +144,7 @@ def spread_along(
     *,
     tolerance: Scalar,
     periodic: Axes = (),
-) -> tuple[Fields, Effort]:
+) -> tuple[Fields, SolverStats]:
     """Densities on the surface after diffusing along it for `time`, each number kept exactly.
 
     Implicit: a (n' - n) = time div(a D grad n') on faces with the harmonic mean of a, by
@@ -189,7 +189,7 @@ def spread_along(
 
     def iterate(state: tuple[Array, ...]) -> tuple[Array, ...]:
         u, r, p, r_z, iteration = state
-        a_p = computed_once(lambda p: -left(p, jnp.zeros_like(p)), p)
+        a_p = materialize(lambda p: -left(p, jnp.zeros_like(p)), p)
         step = r_z / jnp.maximum(dots(p, a_p), tiny)
         u, r = u + step * p, r - step * a_p
         new = dots(r, weight * r)
@@ -198,7 +198,7 @@ def spread_along(
 
     source = storage * before
     goal = tolerance**2 * dots(source, weight * source)
-    r = computed_once(left, before, source)
+    r = materialize(left, before, source)
     r_z = dots(r, weight * r)
     first: tuple[Array, ...] = before, r, weight * r, r_z, jnp.zeros((), jnp.int32)
     spread, _, _, r_z, iterations = repeated_while(unfinished, iterate, first)
@@ -207,7 +207,7 @@ def spread_along(
     spread = kept(spread + 0.5 * weight * left(spread, source))
     error = tolerance * jnp.sqrt(jnp.max(r_z / jnp.maximum(goal, tiny)))
     settled = inner_planes(planes(jnp.where(area > 0, spread, before), shape))
-    return settled, Effort(iterations, error)
+    return settled, SolverStats(iterations, error)
 
 
 class Motion(NamedTuple):
@@ -234,7 +234,7 @@ def move(
 ) -> Motion:
     """The surface after moving for `time` at the net velocity growing - eroding along its normal.
 
-    One signed velocity: eroding and growing one after the other would smear bone into grey.
+    One signed velocity: eroding and growing one after the other would smear bone into gray.
     Godunov's upwind slope keeps phi in [0, 1] without clipping.
 
     Args:
@@ -255,7 +255,7 @@ def move(
     def euler(phi: Field) -> Motion:
         inward, outward = godunov_slopes(phi, spacing, periodic)
         slope = jnp.where(velocity > 0, outward, inward)
-        moved = computed_once(lambda p, s: p + dt * s * velocity, phi, slope)
+        moved = materialize(lambda p, s: p + dt * s * velocity, phi, slope)
         return Motion(moved, total(slope * eroding) * dt, total(slope * growing) * dt)
 
     def advance(_: Array, motion: Motion) -> Motion:

@@ -17,7 +17,7 @@ from jax import Array
 from jaxtyping import Float
 
 from tissue.kernels.elliptic import Solution, solve
-from tissue.kernels.loop import computed_once
+from tissue.kernels.loop import materialize
 from tissue.kernels.stencil import (
     AXES,
     Axes,
@@ -95,18 +95,18 @@ def drift_diffusion(
         periodic: axes along which the box meets itself; the other walls are closed.
 
     Returns:
-        The density, with sum(loss n) = sum(source) to rounding, and the effort.
+        The density, with sum(loss n) = sum(source) to rounding, and the stats.
     """
     scale = spacing**2 / diffusivity
-    boltzmann, system, seams = _symmetrised(
+    boltzmann, system, seams = _symmetrized(
         porosity, mobility, potential, loss, source, start, scale, periodic
     )
-    w, effort = solve(*system, tolerance, seams)
-    return _density(w, boltzmann), effort
+    w, stats = solve(*system, tolerance, seams)
+    return _density(w, boltzmann), stats
 
 
 @partial(jax.jit, static_argnames="periodic")
-def _symmetrised(
+def _symmetrized(
     porosity: Field,
     mobility: Field | Scalar,
     potential: Field,
@@ -119,7 +119,7 @@ def _symmetrised(
     """exp(-psi), and the system in w: faces, capacity, source and start between planes; seams."""
     scale = jnp.asarray(scale, porosity.dtype)
     psi = potential - jnp.mean(potential)  # a constant drops out; exp stays near 1
-    boltzmann = computed_once(lambda psi: jnp.exp(-psi), psi)
+    boltzmann = materialize(lambda psi: jnp.exp(-psi), psi)
     faces, seams = _fitted_faces(porosity * mobility, psi, boltzmann, periodic)
     system = faces, loss * boltzmann * scale, source * scale, start / boltzmann
     return boltzmann, jax.tree.map(between_planes, system), seams

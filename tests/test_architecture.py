@@ -289,7 +289,7 @@ def test_no_text_knows_a_machine() -> None:
     assert found == []
 
 
-def test_a_path_of_a_machine_is_recognised() -> None:
+def test_a_path_of_a_machine_is_recognized() -> None:
     for top in ("work", "home", "root", "Users"):
         assert FOLDER_OF_A_MACHINE.search(f"see /{top}/someone/file")
     assert not FOLDER_OF_A_MACHINE.search("https://example.org/home/page and runs/Users/a")

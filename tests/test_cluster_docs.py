@@ -19,7 +19,7 @@ from faults.small_run import same
 
 from tissue import cli
 from tissue.scenario.config import read_run_file
-from tissue.scenario.library import shipped
+from tissue.scenario.library import examples
 from tissue.simulation.devices import DEVICES, HIGHEST_FRACTION, PREALLOCATED
 from tissue.simulation.plan import MARGIN, PROGRAM_MEMORY, memory
 
@@ -48,7 +48,7 @@ def memory_table() -> str:
     for edge in EDGES:
         cells = [f"{edge}^3"]
         for precision in ("float32", "float64"):
-            config = read_run_file(shipped()["shrew"], [f"run.precision={precision}"])
+            config = read_run_file(examples()["shrew"], [f"run.precision={precision}"])
             need = memory(config, edge**3) - PROGRAM_MEMORY
             cells += [f"{need / 1e9:.1f} GB", verdict(need, DEVICES["h100"].memory)]
         rows.append(f"| {' | '.join(cells)} |")

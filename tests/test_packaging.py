@@ -18,7 +18,7 @@ ASK = """
 import tissue, tissue.kernels.elliptic
 from tissue.simulation.simulation import load_geometry
 print(tissue.__file__)
-for name, path in tissue.shipped().items():
+for name, path in tissue.examples().items():
     print(name, load_geometry(tissue.read_run_file(path)).grid.shape)
 """
 

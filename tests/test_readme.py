@@ -9,7 +9,7 @@ import pytest
 from tissue import cli
 from tissue.model.observables import METRICS
 from tissue.scenario.config import parse_run
-from tissue.scenario.library import shipped
+from tissue.scenario.library import examples
 from tissue.scenario.schema import GeometryTable, OutputTable, RunTable
 from tissue.simulation.simulation import Simulation
 
@@ -45,7 +45,7 @@ def test_its_python_uses_what_there_is() -> None:
     assert len(code.splitlines()) < 10
     assert hasattr(Simulation, "advance")
     assert "bv_tv_change_percent" in METRICS
-    assert "shrew" in shipped()
+    assert "shrew" in examples()
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """The ready-made runs show what they say they show.
 
 Quick tests run each on a small made-up bone, one shape for all, since every shape compiles anew;
-the slow ones run arthritis as it is shipped.
+the slow ones run arthritis as it is examples.
 """
 
 import tomllib
@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 
 from tissue.geometry.load import Geometry
-from tissue.geometry.synthetic import SyntheticSettings, synthesise
-from tissue.model.bone import pores
+from tissue.geometry.synthetic import SyntheticSettings, synthesize
+from tissue.model.bone import bone_geometry
 from tissue.scenario.config import RunConfig, parse_run
-from tissue.scenario.library import describe, shipped
+from tissue.scenario.library import describe, examples
 from tissue.scenario.schema import RunFile
 from tissue.simulation.simulation import Simulation, load_geometry
 
-RUNS = shipped()
+RUNS = examples()
 SHAPE = (40, 16, 16)
 BONES = {"mouse": (10.0, 65.0), "human": (20.0, 140.0)}
 """Voxel and thickness of struts [um] of the small bones."""
@@ -97,7 +97,9 @@ def simulate(config: RunConfig, geometry: Geometry) -> Result:
     simulation = Simulation(config, geometry)
     start = np.asarray(simulation.geometry.bone_volume_fraction, "float64")
     healthy = np.asarray(simulation.state.osteoblast_precursors, "float64")
-    surface = pores(simulation.state.bone_volume_fraction, geometry.grid.spacing, config.parameters)
+    surface = bone_geometry(
+        simulation.state.bone_volume_fraction, geometry.grid.spacing, config.parameters
+    )
     rows = [simulation.start_metrics()]
     while not simulation.finished:
         rows.append(dict(simulation.advance().metrics))
@@ -112,7 +114,7 @@ def simulate(config: RunConfig, geometry: Geometry) -> Result:
 @cache
 def small_bone(species: str) -> Geometry:
     spacing, thickness = BONES[species]
-    return synthesise(SyntheticSettings(SHAPE, spacing, bv_tv=0.2, thickness=thickness, seed=2))
+    return synthesize(SyntheticSettings(SHAPE, spacing, bv_tv=0.2, thickness=thickness, seed=2))
 
 
 def small(name: str, change: Change | None = None) -> Result:

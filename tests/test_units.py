@@ -91,7 +91,7 @@ def test_refuses(text: str, unit: str, message: str) -> None:
         ("20 micron", "um", 20),
         ("20 microns", "um", 20),
         ("20 micrometers", "um", 20),
-        ("20 micrometre", "um", 20),
+        ("20 micrometer", "um", 20),
         ("2 millimeters", "um", 2000),
         ("1 uL", "mm^3", 1),
         ("1 mL", "cm^3", 1),

@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from tissue.errors import InputError, RunError, RunStopped
     from tissue.scenario.config import parse_run, read_run_file
-    from tissue.scenario.library import shipped
+    from tissue.scenario.library import examples
     from tissue.simulation.run import run
     from tissue.simulation.simulation import Simulation
     from tissue.storage.results import open_run
@@ -19,7 +19,7 @@ _WHERE = {
     "RunStopped": "tissue.errors",
     "parse_run": "tissue.scenario.config",
     "read_run_file": "tissue.scenario.config",
-    "shipped": "tissue.scenario.library",
+    "examples": "tissue.scenario.library",
     "open_run": "tissue.storage.results",
     "run": "tissue.simulation.run",
     "Simulation": "tissue.simulation.simulation",
@@ -30,11 +30,11 @@ __all__ = [
     "RunError",
     "RunStopped",
     "Simulation",
+    "examples",
     "open_run",
     "parse_run",
     "read_run_file",
     "run",
-    "shipped",
 ]
 
 

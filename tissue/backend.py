@@ -28,7 +28,7 @@ CHOICE = ("JAX_PLATFORMS", "JAX_PLATFORM_NAME")
 """Variables of the environment by which a user tells JAX on what to compute."""
 
 PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "h5py", "SimpleITK")
-_SIZE = 200_000  # large enough for the vectorised and parallel code paths
+_SIZE = 200_000  # large enough for the vectorized and parallel code paths
 
 
 def start() -> None:

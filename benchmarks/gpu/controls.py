@@ -30,7 +30,7 @@ GOOD = "the step without a fault"
 def stand_in(u: Array, pore: Array) -> Array:
     """One explicit step of species u [n, z, y, x] that diffuse and decay where pore is 1.
 
-    Both neighbours are gathered: with fluxes, one axis of which is shifted back, XLA makes two
+    Both neighbors are gathered: with fluxes, one axis of which is shifted back, XLA makes two
     kernels of it at 256^3 and one at 128^3.
     """
     change = jnp.zeros_like(u)
@@ -41,7 +41,7 @@ def stand_in(u: Array, pore: Array) -> Array:
 
 
 def _edge_padded(u: Array, pore: Array) -> Array:
-    """The same step, with neighbours by jnp.pad(mode="edge")."""
+    """The same step, with neighbors by jnp.pad(mode="edge")."""
     wide = jnp.pad(u, ((0, 0), (1, 1), (1, 1), (1, 1)), mode="edge")
     solid = jnp.pad(pore, 1, mode="edge")
     change = jnp.zeros_like(u)

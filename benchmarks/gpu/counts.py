@@ -19,7 +19,7 @@ from typing import Any
 import jax
 
 from tissue.kernels import binding, surface
-from tissue.model import middle, step
+from tissue.model import predictor, step
 from tissue.scenario.config import parse_run
 from tissue.simulation import simulation
 from tissue.simulation.simulation import Simulation
@@ -32,7 +32,7 @@ LEFT_BEHIND = 4  # first steps of a day, which start from poorer guesses than al
 
 SOLVES = ("il1", "osteoblast precursors", "osteoclast precursors")
 SPREADS = ("osteoclasts along", "osteoblasts along", "coupling store along")
-MOVES = ("sub-steps to the middle", "sub-steps of the surface")
+MOVES = ("sub-steps to the predictor", "sub-steps of the surface")
 
 # a loop is of the first of these functions that is around it; those of one stand in this order
 LOOPS = {
@@ -86,7 +86,7 @@ def watched() -> None:
     counted(binding, "hierarchy", "pair, Jacobian")  # built once a turn
     counted(binding, "_newton", "pair, Newton")
     counted(surface, "godunov_slopes")  # once before the sub-steps and twice in each
-    for module, name in zip((middle, step), MOVES, strict=True):
+    for module, name in zip((predictor, step), MOVES, strict=True):
         placed(module, "remodel", name)
     spread, advance = step._spread, simulation.advance
     spreads: list[Any] = []
@@ -97,13 +97,13 @@ def watched() -> None:
         return found
 
     def advance_watched(*arguments: Any) -> Any:
-        following, account = advance(*arguments)
-        efforts = account.efforts
-        _turns.update({name: int(efforts[name].cycles) for name in SOLVES})
-        _turns.update({"steps": 1, "pair, inner": int(efforts["rankl and opg"].cycles)})
+        following, diagnostics = advance(*arguments)
+        solver_stats = diagnostics.solver_stats
+        _turns.update({name: int(solver_stats[name].cycles) for name in SOLVES})
+        _turns.update({"steps": 1, "pair, inner": int(solver_stats["rankl and opg"].cycles)})
         _turns.update(dict(zip(SPREADS, map(int, spreads), strict=True)))
         spreads.clear()
-        return following, account
+        return following, diagnostics
 
     step._spread = spread_watched
     simulation.advance = advance_watched

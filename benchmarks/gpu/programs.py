@@ -15,8 +15,8 @@ from tissue.kernels import elliptic, multigrid
 from tissue.kernels.explicit import steps
 from tissue.model.balance import Numerics
 from tissue.model.forcing import Forcing
-from tissue.model.homeostasis import healthy_tissue
-from tissue.model.step import UNDAMPED, advance
+from tissue.model.homeostasis import healthy_state
+from tissue.model.step import THETA_MIN, advance
 from tissue.scenario.config import parse_run
 from tissue.simulation.simulation import _examine
 
@@ -42,9 +42,9 @@ def every(target: Target, edge: int) -> Iterator[Built]:
     arguments = coupling_arguments(edge)
     yield target.built("coupling step", voxels, jax.jit(advance), *arguments)
     before, _, _, parameters, *_ = arguments
-    after, account = jax.eval_shape(advance, *arguments)
+    after, diagnostics = jax.eval_shape(advance, *arguments)
     start = jax.ShapeDtypeStruct((), jnp.float64)
-    examined = before, after, account, parameters, STEP, start
+    examined = before, after, diagnostics, parameters, STEP, start
     yield target.built("books of a step", voxels, _examine, *examined)
 
 
@@ -89,5 +89,5 @@ def coupling_arguments(edge: int) -> tuple[Any, ...]:
     """What a coupling step is called with, as shapes."""
     config = parse_run(example(edge), Path(), "gate")
     numerics = Numerics(SPACING, TOLERANCE)
-    state, healthy, _ = jax.eval_shape(healthy_tissue, field(edge), config.parameters, numerics)
-    return state, healthy, Forcing(EXCESS), config.parameters, STEP, numerics, UNDAMPED
+    state, healthy, _ = jax.eval_shape(healthy_state, field(edge), config.parameters, numerics)
+    return state, healthy, Forcing(EXCESS), config.parameters, STEP, numerics, THETA_MIN

@@ -103,7 +103,7 @@ def stepping(
 
 
 def mirrored(fields, axes, time, n):
-    """A layer outside every wall that holds its neighbour's value: no flux."""
+    """A layer outside every wall that holds its neighbor's value: no flux."""
     for u in fields:
         for axis in range(3):
             for ghost, inner in ((-1, 0), (n, n - 1)):

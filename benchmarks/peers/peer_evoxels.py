@@ -1,4 +1,4 @@
-"""evoxels on JAX: explicit steps (T1, T2), and rest by stabilised explicit steps (T3).
+"""evoxels on JAX: explicit steps (T1, T2), and rest by stabilized explicit steps (T3).
 
 It has no elliptic solver, and its Fourier steps need two periodic axes. So the equations are an ODE
 class of our own on its Laplacian and its closed walls, advanced as its solvers do: one jitted step

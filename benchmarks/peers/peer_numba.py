@@ -29,7 +29,7 @@ def row(u, low, high, below, above, rankl, opg, source, marrow, faces, new, r, k
 
 @nb.njit(parallel=True, fastmath=True)
 def step(u, new, source, marrow, faces, nothing, r, k, s, bind):
-    """Bone stays at zero, so a neighbour needs no mask, only the number of open faces."""
+    """Bone stays at zero, so a neighbor needs no mask, only the number of open faces."""
     _, nz, ny, _ = u.shape
     for z in nb.prange(nz):
         for y in range(ny):

@@ -71,7 +71,7 @@ def steady(contest: worker.Contest) -> worker.Steady:
             for d, loss, source in zip(case.diffusivity, losses, sources, strict=True)
         ]
         fields = jax.block_until_ready([u for u, _ in found])
-        return fields, [int(effort.cycles) for _, effort in found]
+        return fields, [int(stats.iterations) for _, stats in found]
 
     return worker.Steady(solve)
 

@@ -1,6 +1,6 @@
 """py-pde with its numba backend: explicit steps (T1, T2).
 
-It knows no impermeable voxels; for T2 the sum over open neighbours is written with its Laplacian,
+It knows no impermeable voxels; for T2 the sum over open neighbors is written with its Laplacian,
 sum m_j (u_j - u) = lap(m u) - u lap(m).
 """
 

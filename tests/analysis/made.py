@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from tissue.geometry.grid import Grid
-from tissue.geometry.synthetic import SyntheticSettings, synthesise
+from tissue.geometry.synthetic import SyntheticSettings, synthesize
 from tissue.storage.snapshot import write_snapshot
 from tissue.storage.tables import Table
 
@@ -19,7 +19,7 @@ COLUMNS = (
 def made(folder: Path, loss: float = 0.1, edge: int = 24, snapshots: int = 3) -> Path:
     """The folder of a run that never ran: real bone that is lost evenly, and a gradient."""
     folder.mkdir(parents=True)
-    bone = synthesise(SyntheticSettings((edge,) * 3, 10.0, 0.3, 60.0, seed=1)).bone_volume_fraction
+    bone = synthesize(SyntheticSettings((edge,) * 3, 10.0, 0.3, 60.0, seed=1)).bone_volume_fraction
     gradient = np.broadcast_to(np.arange(edge)[:, None, None] / edge, bone.shape)
     with (
         Table(folder / "metrics.csv", COLUMNS) as metrics,

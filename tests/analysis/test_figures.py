@@ -1,4 +1,4 @@
-"""Figures that are drawn, labelled, and the same every time."""
+"""Figures that are drawn, labeled, and the same every time."""
 
 import shutil
 from pathlib import Path
@@ -141,7 +141,7 @@ def test_nothing_is_cut_off(folders: list[Path]) -> None:
             assert box[3] < height + 0.01
 
 
-def test_sites_are_coloured_by_what_happened() -> None:
+def test_sites_are_colored_by_what_happened() -> None:
     bone = np.zeros((24, 24, 24), "f4")
     bone[:12] = 1
     thinner, thicker = bone.copy(), bone.copy()

@@ -141,7 +141,7 @@ def test_boxes_laid_side_by_side_add_up() -> None:
     mask = noise > 0.05
     whole = inner_euler_characteristic(mask)
     halves = (slice(0, 21), slice(20, 41))
-    # neighbours share a layer of voxels, which counts a half in each
+    # neighbors share a layer of voxels, which counts a half in each
     parts = [
         inner_euler_characteristic(mask[a, b, c]) for a in halves for b in halves for c in halves
     ]

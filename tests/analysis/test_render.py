@@ -12,8 +12,8 @@ Array = NDArray[np.float32]
 
 def ball(shape: tuple[int, int, int], radius: float) -> Array:
     z, y, x = np.ogrid[tuple(slice(0, count) for count in shape)]
-    centre = [0.5 * (count - 1) for count in shape]
-    squares = (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2
+    center = [0.5 * (count - 1) for count in shape]
+    squares = (z - center[0]) ** 2 + (y - center[1]) ** 2 + (x - center[2]) ** 2
     return np.clip(radius + 0.5 - np.sqrt(squares), 0, 1).astype(np.float32)
 
 
@@ -42,9 +42,9 @@ def test_a_ball_covers_a_disc(shape: tuple[int, int, int]) -> None:
 def test_light_comes_from_above_left() -> None:
     picture = picture_of_bone(ball((24, 24, 24), 10), width=120)
     rows, columns = (np.flatnonzero(picture[..., 3].sum(axis=axis)) for axis in (1, 0))
-    middle, centre = rows.mean().astype(int), columns.mean().astype(int)
+    middle, center = rows.mean().astype(int), columns.mean().astype(int)
     brightness = picture[..., :3].mean(axis=2)
-    assert brightness[middle - 20, centre - 15] > 1.3 * brightness[middle + 20, centre + 15]
+    assert brightness[middle - 20, center - 15] > 1.3 * brightness[middle + 20, center + 15]
 
 
 def test_a_full_box_shows_its_cut_faces_up_to_the_edges() -> None:

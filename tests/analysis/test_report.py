@@ -10,7 +10,7 @@ from tissue.analysis.report.collect import chosen
 from tissue.analysis.report.page import digits, write_report
 from tissue.cli import main
 from tissue.errors import InputError
-from tissue.storage.results import told_apart
+from tissue.storage.results import unique_labels
 
 
 def test_the_page_is_whole_and_small(tmp_path: Path) -> None:
@@ -42,8 +42,8 @@ def test_runs_in_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
     assert "<title>mild/run and severe/run" in text
     assert text.count("Parameters with their sources: mild/run") == 1
     assert "Parameters with their sources: severe/run" not in text
-    assert told_apart([folders[0], tmp_path / "other"]) == ["run", "other"]
-    assert told_apart([folders[0], folders[0]]) == ["run", "run"]
+    assert unique_labels([folders[0], tmp_path / "other"]) == ["run", "other"]
+    assert unique_labels([folders[0], folders[0]]) == ["run", "run"]
 
 
 def test_a_name_that_is_no_text_is_written_out(tmp_path: Path) -> None:

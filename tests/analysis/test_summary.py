@@ -51,10 +51,10 @@ def make_run(folder: Path, *bones: NDArray[np.float32], days: int = 5) -> Path:
     return folder
 
 
-def share_of(colour: NDArray[np.float64], picture: NDArray[np.float32]) -> float:
-    """Part of the slice panels that has a colour."""
+def share_of(color: NDArray[np.float64], picture: NDArray[np.float32]) -> float:
+    """Part of the slice panels that has a color."""
     panels = picture[int(0.68 * len(picture)) :, : int(0.65 * picture.shape[1]), :3]
-    return float(np.mean(np.abs(panels - colour).max(axis=2) < 0.02))
+    return float(np.mean(np.abs(panels - color).max(axis=2) < 0.02))
 
 
 def test_the_summary_is_a_full_picture(tmp_path: Path) -> None:

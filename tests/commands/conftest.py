@@ -42,17 +42,17 @@ def run_file(tmp_path: Path) -> Path:
     """A run of a plate of bone, with damaged and unusual images beside it."""
     folder = tmp_path / "my runs"
     (folder / "slices").mkdir(parents=True)
-    grey = np.zeros((8, 8, 8), np.uint8)
-    grey[:, 2:5] = 200
-    image = sitk.GetImageFromArray(grey)
+    gray = np.zeros((8, 8, 8), np.uint8)
+    gray[:, 2:5] = 200
+    image = sitk.GetImageFromArray(gray)
     image.SetSpacing((0.01, 0.01, 0.01))
     sitk.WriteImage(image, str(folder / "bone.nrrd"))
-    np.save(folder / "bone.npy", grey)
-    np.save(folder / "flat.npy", grey[0])
-    holes = sitk.GetImageFromArray(np.where(grey == 0, np.nan, grey))
+    np.save(folder / "bone.npy", gray)
+    np.save(folder / "flat.npy", gray[0])
+    holes = sitk.GetImageFromArray(np.where(gray == 0, np.nan, gray))
     holes.SetSpacing((0.01, 0.01, 0.01))
     sitk.WriteImage(holes, str(folder / "nan.nrrd"))
-    np.save(folder / "complex.npy", grey.astype(complex))
+    np.save(folder / "complex.npy", gray.astype(complex))
     whole = (folder / "bone.nrrd").read_bytes()
     (folder / "cut.nrrd").write_bytes(whole[: len(whole) // 2])
     garbage = np.random.default_rng(0).bytes(1000)
@@ -60,7 +60,7 @@ def run_file(tmp_path: Path) -> Path:
         (folder / f"garbage.{ending}").write_bytes(garbage)
     (folder / "empty.nrrd").touch()
     with h5py.File(folder / "two.h5", "w") as file:
-        file["one"] = file["other"] = grey
+        file["one"] = file["other"] = gray
     path = folder / "mouse tibia.toml"
     path.write_text(IMAGE_RUN)
     return path

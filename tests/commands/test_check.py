@@ -29,7 +29,7 @@ il1_excess = "3.5 pM"
 
 
 @pytest.fixture
-def made_up(tmp_path: Path) -> Path:
+def synthetic_bone(tmp_path: Path) -> Path:
     path = tmp_path / "made.toml"
     path.write_text(MADE_UP)
     return path
@@ -93,19 +93,21 @@ def test_a_run_that_may_not_fit_is_told_and_warned_of(
 
 
 def test_another_machine_is_asked_for(
-    capfd: Told, made_up: Path, monkeypatch: pytest.MonkeyPatch
+    capfd: Told, synthetic_bone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(FRACTION, raising=False)
-    lines, err = checked(capfd, made_up, "--device", "h100")
-    assert (lines[0], err) == (f"{made_up}: ready to run on an H100 SXM (prediction)", "")
+    lines, err = checked(capfd, synthetic_bone, "--device", "h100")
+    assert (lines[0], err) == (f"{synthetic_bone}: ready to run on an H100 SXM (prediction)", "")
     assert any(line.startswith("  time       prediction, nothing measured: ") for line in lines)
-    lines, _ = checked(capfd, made_up, "--device", "cpu:8")
-    assert lines[0].startswith(f"{made_up}: ready to run on 8 cores (prediction), if there are")
-    lines, err = checked(capfd, made_up, *LARGE, "--device", "a100", code=RUN_FAILED)
+    lines, _ = checked(capfd, synthetic_bone, "--device", "cpu:8")
+    assert lines[0].startswith(
+        f"{synthetic_bone}: ready to run on 8 cores (prediction), if there are"
+    )
+    lines, err = checked(capfd, synthetic_bone, *LARGE, "--device", "a100", code=RUN_FAILED)
     assert "cannot run on an A100 SXM 80 GB (prediction): it needs about 70" in lines[0]
     assert f"JAX takes 75% of its 80 GB there: set {FRACTION}=0.95 there, or use" in err
     assert "give h100, a100, rtx4090 or cpu:N" in refused(
-        capfd, "check", made_up, "--device", "h200"
+        capfd, "check", synthetic_bone, "--device", "h200"
     )
 
 
@@ -122,36 +124,42 @@ def test_a_picture_shows_all_of_a_large_scan(
 
 
 def test_too_full_a_disk_is_warned_of(
-    capfd: Told, made_up: Path, monkeypatch: pytest.MonkeyPatch
+    capfd: Told, synthetic_bone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = shutil.disk_usage("/")._replace(free=10_000_000)
     monkeypatch.setattr("shutil.disk_usage", lambda folder: full)
-    lines, _ = checked(capfd, made_up)
+    lines, _ = checked(capfd, synthetic_bone)
     assert any("runs/out/made has room for 10 MB: make room" in line for line in lines)
-    lines, _ = checked(capfd, made_up, "--device", "h100")  # it has another disk
+    lines, _ = checked(capfd, synthetic_bone, "--device", "h100")  # it has another disk
     assert not any("has room for" in line for line in lines)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux tells of a process")
 @pytest.mark.parametrize("kind", ["made up", "scan", "scan and mask"])
-def test_512_voxels_an_edge_are_checked_in_little_time_and_memory(made_up: Path, kind: str) -> None:
-    command = [sys.executable, "-c", WATCHED, "check", str(made_up), *LARGE]
+def test_512_voxels_an_edge_are_checked_in_little_time_and_memory(
+    synthetic_bone: Path, kind: str
+) -> None:
+    command = [sys.executable, "-c", WATCHED, "check", str(synthetic_bone), *LARGE]
     if kind != "made up":
-        scan = np.lib.format.open_memmap(made_up.with_name("s.npy"), "w+", np.uint8, (512,) * 3)
+        scan = np.lib.format.open_memmap(
+            synthetic_bone.with_name("s.npy"), "w+", np.uint8, (512,) * 3
+        )
         scan[:] = 50
         scan[::16] = scan[:, ::16, 1::2] = 200
         scan.flush()
-        made_up.write_text(
+        synthetic_bone.write_text(
             MADE_UP.partition("[geometry")[0]
             + '[geometry]\nfile = "s.npy"\nvoxel_size = "10 um"\nthreshold = 100\n'
         )
         command = command[: -len(LARGE)]
     if kind == "scan and mask":
-        mask = np.lib.format.open_memmap(made_up.with_name("m.npy"), "w+", np.uint8, (512,) * 3)
+        mask = np.lib.format.open_memmap(
+            synthetic_bone.with_name("m.npy"), "w+", np.uint8, (512,) * 3
+        )
         mask[:20, 100:400] = 1
         mask.flush()
-        with made_up.open("a") as file:
+        with synthetic_bone.open("a") as file:
             file.write('[disease.pannus]\nmask = "m.npy"\n')
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     seconds, peak = map(float, done.stdout.splitlines()[-1].split())

@@ -110,13 +110,13 @@ def test_list_names_every_ready_made_run(capfd: Told) -> None:
     assert main(["list"]) == 0
     out, err = capfd.readouterr()
     assert err == ""
-    for name, path in tissue.shipped().items():
+    for name, path in tissue.examples().items():
         assert re.search(rf"^{name} +\w.{{20}}", out, re.M)
         assert path.is_file()
 
 
 def test_every_ready_made_run_is_good(capfd: Told) -> None:
-    for name in tissue.shipped():
+    for name in tissue.examples():
         assert main(["check", name]) == 0
 
 

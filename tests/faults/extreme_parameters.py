@@ -59,7 +59,7 @@ def drawn(number: int, seed: int = 0) -> dict[str, Any]:
         "tnf": rng.choice(LEVELS),
         "rankl_production": rng.choice(FACTORS),
         "opg_production": rng.choice(FACTORS),
-        "ageing": rng.choice((True, False)),
+        "aging": rng.choice((True, False)),
     }
     spacing = rng.choice(SPACINGS)
     if rng.random() < 0.3:
@@ -119,11 +119,11 @@ def outcome(data: dict[str, Any]) -> Outcome:
         try:
             record = simulation.advance()
         except RunError as error:
-            return Outcome("stopped", str(error), simulation.pace.failures)
+            return Outcome("stopped", str(error), simulation.controller_state.failures)
         assert all(map(np.isfinite, record.metrics.values())), record.metrics
     for leaf in jax.tree.leaves(simulation.state):
         assert np.isfinite(leaf).all()
-    return Outcome("finished", retried=simulation.pace.failures)
+    return Outcome("finished", retried=simulation.controller_state.failures)
 
 
 def outcomes(wanted: int, seed: int) -> Iterator[tuple[int, Outcome]]:

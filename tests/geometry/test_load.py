@@ -86,7 +86,7 @@ def test_crop_must_fit(slab: ImageSettings, crop: tuple[tuple[int, int], ...]) -
         load_image(replace(slab, crop=crop))  # type: ignore[arg-type]
 
 
-def test_smoothing_is_in_micrometres(tmp_path: Path) -> None:
+def test_smoothing_is_in_micrometers(tmp_path: Path) -> None:
     values = np.zeros((24, 24, 24), np.uint8)
     values[8:16] = 100
     settings = replace(save(tmp_path / "a.npy", values), voxel_size=(10.0, 10.0, 10.0))
@@ -109,8 +109,8 @@ def test_anisotropic_voxels_become_cubes(tmp_path: Path) -> None:
     assert geometry.grid.spacing == 10.0
     volume = geometry.bone_volume_fraction.sum() * 10.0**3
     assert volume == pytest.approx(4 / 3 * np.pi * 120**3, rel=0.03)
-    centre = ndimage.center_of_mass(geometry.bone_volume_fraction)
-    where = np.array(geometry.grid.origin) + 10.0 * np.array(centre)
+    center = ndimage.center_of_mass(geometry.bone_volume_fraction)
+    where = np.array(geometry.grid.origin) + 10.0 * np.array(center)
     np.testing.assert_allclose(where, [9.5 * 20, 17.5 * 12, 19.5 * 10], atol=1.0)
 
 

@@ -62,12 +62,12 @@ def test_interpolation_keeps_places() -> None:
     """A plane at a known height stays there, on voxels of any edge."""
     voxel = (24.0, 15.0, 10.0)
     z, y, x = ((np.arange(n) + 0.5) * h for n, h in zip((10, 16, 24), voxel, strict=True))
-    grey = z[:, None, None] + y[None, :, None] - x[None, None, :]
+    gray = z[:, None, None] + y[None, :, None] - x[None, None, :]
     sampling = choose_sampling(voxel, 10.0)
     shape = grid_shape((10, 16, 24), voxel, sampling)
     assert shape == (24, 24, 24)
-    bone = interpolated_bone(grey, voxel, 5.0, (48, 48, 48), 120.5)
-    centre = (np.arange(48) + 0.5) * 5.0
-    plane = centre[:, None, None] + centre[None, :, None] - centre[None, None, :]
+    bone = interpolated_bone(gray, voxel, 5.0, (48, 48, 48), 120.5)
+    center = (np.arange(48) + 0.5) * 5.0
+    plane = center[:, None, None] + center[None, :, None] - center[None, None, :]
     inner = (slice(4, -4),) * 3
     np.testing.assert_array_equal(bone[inner], plane[inner] > 120.5)

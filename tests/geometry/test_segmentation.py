@@ -69,7 +69,7 @@ def test_corners_do_not_connect_marrow() -> None:
 def pieces_by_walking(
     volume: np.ndarray, periodic: tuple[int, ...], corners: bool
 ) -> list[set[tuple[int, ...]]]:
-    """The pieces of a volume, from voxel to neighbour, the box going on along some axes."""
+    """The pieces of a volume, from voxel to neighbor, the box going on along some axes."""
     left, found = {tuple(map(int, place)) for place in np.argwhere(volume)}, []
     steps = [step for step in product((-1, 0, 1), repeat=3) if corners or np.abs(step).sum() == 1]
     while left:
@@ -130,7 +130,7 @@ def test_thickness_of_slab_and_rod(radius: int) -> None:
     assert mean_thickness(rod) == pytest.approx(2 * radius, abs=1.2)
 
 
-def test_thickness_where_the_centre_is_empty() -> None:
+def test_thickness_where_the_center_is_empty() -> None:
     bone = np.zeros((30, 30, 30), dtype=bool)
     bone[:4] = True
     assert mean_thickness(bone, box=10) == pytest.approx(4, abs=4)

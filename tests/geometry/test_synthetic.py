@@ -5,7 +5,7 @@ import pytest
 
 from tissue.errors import InputError
 from tissue.geometry.segmentation import closed_pockets, components, mean_thickness
-from tissue.geometry.synthetic import FINEST, SyntheticSettings, synthesise
+from tissue.geometry.synthetic import FINEST, SyntheticSettings, synthesize
 
 MOUSE = SyntheticSettings((56, 48, 52), 10.0, bv_tv=0.21, thickness=56.0)
 
@@ -14,7 +14,7 @@ MOUSE = SyntheticSettings((56, 48, 52), 10.0, bv_tv=0.21, thickness=56.0)
     ("bv_tv", "thickness"), [(0.1, 40.0), (0.15, 50.0), (0.21, 56.0), (0.3, 70.0), (0.5, 90.0)]
 )
 def test_wishes_come_true(bv_tv: float, thickness: float) -> None:
-    geometry = synthesise(replace(MOUSE, bv_tv=bv_tv, thickness=thickness))
+    geometry = synthesize(replace(MOUSE, bv_tv=bv_tv, thickness=thickness))
     fraction = geometry.bone_volume_fraction
     assert geometry.grid.shape == fraction.shape == (56, 48, 52)
     assert geometry.warnings == ()
@@ -29,9 +29,9 @@ def test_wishes_come_true(bv_tv: float, thickness: float) -> None:
 
 def test_seed_decides() -> None:
     small = replace(MOUSE, shape=(32, 32, 32))
-    first = synthesise(small).bone_volume_fraction
-    np.testing.assert_array_equal(first, synthesise(small).bone_volume_fraction)
-    assert (first != synthesise(replace(small, seed=1)).bone_volume_fraction).any()
+    first = synthesize(small).bone_volume_fraction
+    np.testing.assert_array_equal(first, synthesize(small).bone_volume_fraction)
+    assert (first != synthesize(replace(small, seed=1)).bone_volume_fraction).any()
 
 
 @pytest.mark.parametrize("finest", [FINEST, 0])
@@ -42,7 +42,7 @@ def test_bone_goes_on_where_its_box_ends(
     monkeypatch.setattr("tissue.geometry.synthetic.FINEST", finest)
     small = SyntheticSettings((32, 32, 32), 10.0, bv_tv=0.2, thickness=65.0, seed=seed)
     all_axes = (-3, -2, -1)
-    bone = synthesise(small, all_axes).bone_volume_fraction
+    bone = synthesize(small, all_axes).bone_volume_fraction
     assert bone.mean() == pytest.approx(0.2, rel=0.01)
     assert components(bone > 0, all_axes).count == 1
     assert components(bone > 0).count > 1  # some of it hangs on across a seam only
@@ -53,7 +53,7 @@ def test_bone_goes_on_where_its_box_ends(
 
 def test_large_grids_do_without_the_finer_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tissue.geometry.synthetic.FINEST", 0)
-    geometry = synthesise(MOUSE)
+    geometry = synthesize(MOUSE)
     assert any("binomial" in line for line in geometry.log)
     assert geometry.bone_volume_fraction.mean() == pytest.approx(0.21, rel=0.01)
 
@@ -72,4 +72,4 @@ def test_large_grids_do_without_the_finer_one(monkeypatch: pytest.MonkeyPatch) -
 )
 def test_impossible_wishes(change: dict[str, object], key: str) -> None:
     with pytest.raises(InputError, match=rf"\[geometry.synthetic\] {key}"):
-        synthesise(replace(MOUSE, **change))  # type: ignore[arg-type]
+        synthesize(replace(MOUSE, **change))  # type: ignore[arg-type]

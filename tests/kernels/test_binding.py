@@ -136,7 +136,7 @@ def test_strong_binding_costs_no_more_than_weak() -> None:
     """Each Newton step is solved by the same few cycles; strong binding takes more steps from a
     cold start, for its fields end further from it."""
     cycles = [
-        int(solved(problem(s), (1.0, 1.0), 1e-4).effort.cycles) for s in (0.3, 3.0, 30.0, 100.0)
+        int(solved(problem(s), (1.0, 1.0), 1e-4).stats.iterations) for s in (0.3, 3.0, 30.0, 100.0)
     ]
     assert max(cycles) <= 20
     assert max(cycles) <= 2 * min(cycles)
@@ -159,8 +159,8 @@ def test_warm_start() -> None:
     p = problem(10.0)
     cold = solved(p, (1.0, 1.0), 1e-4)
     warm = solved(p, (np.asarray(cold.a), np.asarray(cold.b)), 1e-3)
-    assert int(warm.effort.cycles) <= 2
-    assert int(warm.effort.cycles) < int(cold.effort.cycles)
+    assert int(warm.stats.iterations) <= 2
+    assert int(warm.stats.iterations) < int(cold.stats.iterations)
 
 
 def test_more_of_one_leaves_less_of_the_other() -> None:
@@ -199,7 +199,7 @@ def test_float32_on_bone(porosity: Volume) -> None:
         for field in pair[:2]:
             assert field.dtype == jnp.float32
             assert np.asarray(field).min() > 0
-        cycles.append(int(pair.effort.cycles))
+        cycles.append(int(pair.stats.iterations))
     # weak or strong, a cold start costs about the same; Picard would need hundreds for the last
     assert max(cycles) <= 24
 

@@ -38,14 +38,14 @@ def solved(
 ) -> tuple[npt.NDArray[Any], int]:
     start = np.zeros_like(source) if start is None else start
     fields = [jnp.asarray(f, dtype) for f in (porosity, loss, source, start)]
-    u, effort = screened_diffusion(
+    u, stats = screened_diffusion(
         *fields, diffusivity=diffusivity, spacing=spacing, tolerance=tolerance
     )
     assert u.dtype == dtype
-    return np.asarray(u), int(effort.cycles)
+    return np.asarray(u), int(stats.iterations)
 
 
-def centres(shape: tuple[int, ...], spacing: float) -> list[Volume]:
+def centers(shape: tuple[int, ...], spacing: float) -> list[Volume]:
     return list(np.meshgrid(*((np.arange(n) + 0.5) * spacing for n in shape), indexing="ij"))
 
 
@@ -77,7 +77,7 @@ def test_second_order_with_variable_porosity() -> None:
     spacings = np.asarray([1, 2, 3, 4]) / 32
     errors = []
     for h in spacings:
-        z, y, x = (np.pi * c for c in centres(CUBE, h))
+        z, y, x = (np.pi * c for c in centers(CUBE, h))
         cz, cy, cx = np.cos(z), np.cos(2 * y), np.cos(x)
         u = 2 + cz * cy * cx
         grad_u = -np.pi * np.stack(
@@ -170,13 +170,13 @@ def test_decay_of_a_cosine(closed_form: Table) -> None:
 def test_sphere_held_by_a_sink_and_a_source(closed_form: Table) -> None:
     """An octant: the walls are its planes of symmetry. Far out the medium is held, too.
 
-    Voxels of the sphere are held at the field's continuation to their centres. (Held at 1, the
-    sphere seems h/2 smaller, for its last centres lie that far inside it on average: the field is
+    Voxels of the sphere are held at the field's continuation to their centers. (Held at 1, the
+    sphere seems h/2 smaller, for its last centers lie that far inside it on average: the field is
     then 2 % lower on average and 4.6 % at worst, which says nothing of the solver.)
     """
     table = closed_form("ss_sphere_dirichlet_decay_a50_D10_k1e-3")
     h = 5.0
-    r = np.sqrt(sum(c**2 for c in centres(CUBE, h)))
+    r = np.sqrt(sum(c**2 for c in centers(CUBE, h)))
     outside = np.interp(r, table["r_um"], table["c"])
     value = np.where(r <= 50, 50 / r * np.exp((50 - r) / 100), outside)
     held = np.where((r <= 50) | (r >= 150), 1e6, 0.0)

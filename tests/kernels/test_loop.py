@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from jax import Array
 
-from tissue.kernels.loop import computed_once, repeated, repeated_while
+from tissue.kernels.loop import materialize, repeated, repeated_while
 
 U = jnp.asarray(np.random.default_rng(0).random((3, 4, 5)))
 
@@ -16,7 +16,7 @@ def stencil(u: Array, factor: Array) -> tuple[Array, Array]:
 def test_computed_once_equals_the_function() -> None:
     factor = jnp.asarray(0.3)
     plain = jax.jit(stencil)(U, factor)
-    held = jax.jit(lambda u, f: computed_once(stencil, u, f))(U, factor)
+    held = jax.jit(lambda u, f: materialize(stencil, u, f))(U, factor)
     for expected, found in zip(plain, held, strict=True):
         assert found.dtype == expected.dtype
         # a fused multiply-add may round once less
@@ -26,19 +26,19 @@ def test_computed_once_equals_the_function() -> None:
 def test_computed_once_holds_its_value_on_cpu() -> None:
     if jax.default_backend() != "cpu":
         pytest.skip("the barrier serves the CPU backend only")
-    text = jax.jit(lambda u: computed_once(jnp.sin, u)).lower(U).as_text()
+    text = jax.jit(lambda u: materialize(jnp.sin, u)).lower(U).as_text()
     assert "stablehlo.case" in text
 
 
 @pytest.mark.parametrize("place", [(0, 0, 0), (1, 2, 3)])
 def test_a_nan_passes_through(place: tuple[int, int, int]) -> None:
-    found = jax.jit(lambda u: computed_once(lambda v: v + 1, u))(U.at[place].set(jnp.nan))
+    found = jax.jit(lambda u: materialize(lambda v: v + 1, u))(U.at[place].set(jnp.nan))
     assert np.isnan(found[place])
 
 
 def test_computed_once_of_a_tree() -> None:
     pair = (U, 2 * U)
-    found = computed_once(lambda p: p[0] + p[1], pair)
+    found = materialize(lambda p: p[0] + p[1], pair)
     assert np.asarray(found) == pytest.approx(3 * np.asarray(U), rel=1e-15)
 
 

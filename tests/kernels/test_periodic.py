@@ -104,9 +104,9 @@ def test_screened_diffusion_equals_a_dense_solve(periodic: tuple[int, ...]) -> N
     matrix = np.diag(0.01 * eps.ravel()) - scale * matrix_of(lambda u: inflow(u, eps, periodic))
     expected = np.linalg.solve(matrix, source.ravel()).reshape(SHAPE)
     fields = map(jnp.asarray, (eps, 0.01 * eps, source, 0 * eps))
-    found, effort = screened_diffusion(*fields, **STEPS, periodic=periodic)
+    found, stats = screened_diffusion(*fields, **STEPS, periodic=periodic)
     assert_allclose(found, expected, rtol=1e-8)
-    assert int(effort.cycles) <= 18  # 15 between walls
+    assert int(stats.iterations) <= 18  # 15 between walls
 
 
 def test_a_wave_that_no_wall_would_let_pass() -> None:
@@ -161,7 +161,7 @@ def test_the_surface_moves_round_with_the_bone(periodic: tuple[int, ...]) -> Non
         spread, _ = spread_along(cells[None], area, jnp.ones(1), 2.0, 3.0, **pace)
         motion = move(bone, eroding, growing, 2.0, jnp.asarray(3.0), periodic)
         slopes = godunov_slopes(bone, 2.0, periodic)
-        seen, given = traffic.see(cells), traffic.deposit(cells)
+        seen, given = traffic.to_surface(cells), traffic.deposit(cells)
         near = highest_near(bone, 2, periodic)
         return [area, *slopes, seen, given, spread[0], near, motion.phi]
 

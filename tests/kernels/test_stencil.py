@@ -42,7 +42,7 @@ def inflow(eps: Array, u: Array) -> npt.NDArray[np.float64]:
 
 @pytest.mark.parametrize("axis", AXES)
 @pytest.mark.parametrize("step", [-1, 1])
-def test_shift_reads_the_neighbour_and_zero_outside(axis: int, step: int) -> None:
+def test_shift_reads_the_neighbor_and_zero_outside(axis: int, step: int) -> None:
     u = numbers(2)
     outside = [(0, 0)] * 4
     outside[axis] = (1, 1)

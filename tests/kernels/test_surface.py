@@ -222,7 +222,7 @@ def beside() -> Beside:
     @jax.jit
     def exchanged(*fields: jax.Array) -> tuple[jax.Array, ...]:
         ex = exchange(porosity, surface)
-        return ex.see(fields[1]), ex.deposit(fields[0]), ex.spread(fields[0])
+        return ex.to_surface(fields[1]), ex.deposit(fields[0]), ex.spread(fields[0])
 
     found = (porosity, surface, rate, field, *exchanged(rate, field))
     return Beside(*(np.asarray(f) for f in found))
@@ -261,7 +261,7 @@ def test_the_pores_lose_what_the_surface_takes(beside: Beside) -> None:
 
 def test_a_constant_is_seen_as_it_is(beside: Beside) -> None:
     ex = exchange(jnp.asarray(beside.porosity), jnp.asarray(beside.surface))
-    assert np.asarray(ex.see(jnp.full(SHAPE, 7.0))) == pytest.approx(7, rel=1e-14)
+    assert np.asarray(ex.to_surface(jnp.full(SHAPE, 7.0))) == pytest.approx(7, rel=1e-14)
 
 
 WALL = (16, 16, 16)

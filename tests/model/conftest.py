@@ -7,13 +7,13 @@ from typing import Any
 import jax.numpy as jnp
 import pytest
 
-from tissue.geometry.synthetic import SyntheticSettings, synthesise
-from tissue.model.account import Account
+from tissue.geometry.synthetic import SyntheticSettings, synthesize
 from tissue.model.balance import Numerics
+from tissue.model.diagnostics import StepDiagnostics
 from tissue.model.forcing import Forcing
-from tissue.model.homeostasis import healthy_tissue
+from tissue.model.homeostasis import healthy_state
 from tissue.model.parameters import Parameters, preset
-from tissue.model.state import Healthy, State
+from tissue.model.state import HealthyReference, State
 from tissue.model.step import advance
 
 SPACING = 10.0
@@ -24,7 +24,7 @@ class Tissue:
     """A healthy bone and its step."""
 
     state: State
-    healthy: Healthy
+    healthy: HealthyReference
     parameters: Parameters
     numerics: Numerics
 
@@ -33,26 +33,26 @@ class Tissue:
         il1_excess: float = 0.0,
         dt: float = 0.5,
         state: State | None = None,
-        least: float = 1.0,
+        theta_min: float = 1.0,
         forcing: Forcing | None = None,
         **changes: Any,
-    ) -> tuple[State, Account]:
+    ) -> tuple[State, StepDiagnostics]:
         """One step with some parameters changed; the references stay those of health.
 
         Acted on by a forcing, or by IL-1 alone.
         """
         p = replace(self.parameters, **changes)
         start, acting = state or self.state, forcing or Forcing(il1_excess)
-        return advance(start, self.healthy, acting, p, dt, self.numerics, least)
+        return advance(start, self.healthy, acting, p, dt, self.numerics, theta_min)
 
     def run(
         self, steps: int, il1_excess: float = 0.0, dt: float = 0.5, **changes: Any
-    ) -> tuple[State, Account]:
+    ) -> tuple[State, StepDiagnostics]:
         """Several steps."""
-        state, account = self.step(il1_excess, dt, **changes)
+        state, diagnostics = self.step(il1_excess, dt, **changes)
         for _ in range(steps - 1):
-            state, account = self.step(il1_excess, dt, state, **changes)
-        return state, account
+            state, diagnostics = self.step(il1_excess, dt, state, **changes)
+        return state, diagnostics
 
 
 @pytest.fixture(scope="session")
@@ -64,9 +64,9 @@ def make_tissue() -> Callable[..., Tissue]:
     ) -> Tissue:
         if not made:
             settings = SyntheticSettings((20, 22, 24), SPACING, bv_tv=0.25, thickness=50.0, seed=3)
-            made["phi"] = jnp.asarray(synthesise(settings).bone_volume_fraction)
+            made["phi"] = jnp.asarray(synthesize(settings).bone_volume_fraction)
         p = replace(preset("mouse"), **changes)
-        state, healthy, _ = healthy_tissue(
+        state, healthy, _ = healthy_state(
             made["phi"],
             p,
             Numerics(SPACING, 1e-11),

@@ -1,4 +1,4 @@
-"""Each mechanism of disease, seen in the step: every test fails without its term.
+"""Each mechanism of disease, at_surface in the step: every test fails without its term.
 
 Uniform disease gives the same signals everywhere, so factors are compared exactly.
 """
@@ -15,10 +15,10 @@ from numpy.testing import assert_allclose
 
 from tissue.kernels.stencil import total
 from tissue.model import signals
-from tissue.model.account import Account
-from tissue.model.forcing import PM_PER_MM3, Forcing, Local
+from tissue.model.diagnostics import StepDiagnostics
+from tissue.model.forcing import PM_PER_MM3, Forcing, LocalForcing
 from tissue.model.parameters import preset
-from tissue.model.signals import Milieu
+from tissue.model.signals import Environment
 
 P = preset("mouse")
 INSTANT = 1e-6  # day, in which no cell has changed
@@ -26,9 +26,9 @@ TNF = 20.0  # pM, its half effect
 PER_DAY = 0.1435  # pM/day that one cell per mm^3 makes of one molecule a second
 
 
-def step(tissue: SimpleNamespace, forcing: Forcing, **changes: Any) -> Account:
-    account: Account = tissue.step(dt=INSTANT, forcing=forcing, **changes)[1]
-    return account
+def step(tissue: SimpleNamespace, forcing: Forcing, **changes: Any) -> StepDiagnostics:
+    diagnostics: StepDiagnostics = tissue.step(dt=INSTANT, forcing=forcing, **changes)[1]
+    return diagnostics
 
 
 def il1(tissue: SimpleNamespace, forcing: Forcing, **changes: Any) -> np.ndarray:
@@ -40,24 +40,24 @@ def signal(il1: float, antagonist: float = 50.0) -> float:
     return il1 / (il1 + 10 * (1 + antagonist / 150))
 
 
-def on_surface(account: Account, field: Any) -> np.ndarray:
-    return np.asarray(field)[np.asarray(account.activity.pores.exchange.surface) > 0]
+def on_surface(diagnostics: StepDiagnostics, field: Any) -> np.ndarray:
+    return np.asarray(field)[np.asarray(diagnostics.activity.geometry.exchange.surface) > 0]
 
 
-def recruitment(tissue: SimpleNamespace, account: Account) -> np.ndarray:
+def recruitment(tissue: SimpleNamespace, diagnostics: StepDiagnostics) -> np.ndarray:
     """Osteoclasts formed of a healthy number of precursors, over the healthy rate."""
-    done = account.activity
+    done = diagnostics.activity
     reference = tissue.healthy.osteoclast_precursors
-    crowd = done.pores.exchange.see(done.osteoclasts.precursors / reference)
-    return on_surface(account, done.osteoclasts.formed / crowd / 12.5)
+    relative_density = done.geometry.exchange.to_surface(done.osteoclasts.precursors / reference)
+    return on_surface(diagnostics, done.osteoclasts.formed / relative_density / 12.5)
 
 
-def differentiation(tissue: SimpleNamespace, account: Account) -> np.ndarray:
+def differentiation(tissue: SimpleNamespace, diagnostics: StepDiagnostics) -> np.ndarray:
     """Osteoblasts formed of a healthy number of precursors, over the healthy rate."""
-    done = account.activity
+    done = diagnostics.activity
     reference = tissue.healthy.osteoblast_precursors
-    crowd = done.pores.exchange.see(done.osteoblasts.precursors / reference)
-    return on_surface(account, done.osteoblasts.formed / crowd * 12 / 1000)
+    relative_density = done.geometry.exchange.to_surface(done.osteoblasts.precursors / reference)
+    return on_surface(diagnostics, done.osteoblasts.formed / relative_density * 12 / 1000)
 
 
 # Two forms of IL-1
@@ -71,7 +71,7 @@ def test_il1_alpha_has_its_own_potency_and_resists_the_antagonist() -> None:
         alpha = share / (48 * (1 + (50 + drug) / 5000))
         reach = 7 * (alpha + beta)
         forcing = Forcing(il1ra_drug=jnp.array([drug]))
-        found = signals.il1_signal(Milieu(jnp.asarray(7.0)), forcing, mixed)
+        found = signals.il1_signal(Environment(jnp.asarray(7.0)), forcing, mixed)
         assert_allclose(found, reach / (1 + reach), rtol=1e-12)
     assert alpha > beta  # of which the antagonist leaves more
 
@@ -79,9 +79,11 @@ def test_il1_alpha_has_its_own_potency_and_resists_the_antagonist() -> None:
 def test_il1_alpha_alone_stands_still_in_health(
     make_tissue: Callable[..., SimpleNamespace],
 ) -> None:
-    account = make_tissue(alpha_share=1.0).step()[1]
-    assert_allclose(on_surface(account, account.activity.osteoclasts.formed), 12.5, rtol=1e-7)
-    assert_allclose(account.activity.seen.excess, 0, atol=1e-9)
+    diagnostics = make_tissue(alpha_share=1.0).step()[1]
+    assert_allclose(
+        on_surface(diagnostics, diagnostics.activity.osteoclasts.formed), 12.5, rtol=1e-7
+    )
+    assert_allclose(diagnostics.activity.at_surface.excess, 0, atol=1e-9)
 
 
 # TNF
@@ -93,15 +95,15 @@ def test_tnf_raises_il1_production(tissue: SimpleNamespace) -> None:
 
 
 def test_tnf_raises_the_sensitivity_to_il1(tissue: SimpleNamespace) -> None:
-    found = step(tissue, Forcing(tnf=TNF), a_TI=0.0).activity.seen.signal
+    found = step(tissue, Forcing(tnf=TNF), a_TI=0.0).activity.at_surface.signal
     assert_allclose(found, signal(0.5 * (1 + 3 * 0.5)), rtol=1e-7)
-    without = step(tissue, Forcing(tnf=TNF), a_TI=0.0, a_RT=0.0).activity.seen.signal
+    without = step(tissue, Forcing(tnf=TNF), a_TI=0.0, a_RT=0.0).activity.at_surface.signal
     assert_allclose(without, signal(0.5), rtol=1e-7)
 
 
 def test_tnf_and_il1_act_together_more_than_apart() -> None:
     def excess(il1: float, tnf: float) -> float:
-        found = signals.il1_signal(Milieu(jnp.asarray(il1), tnf), Forcing(), P)
+        found = signals.il1_signal(Environment(jnp.asarray(il1), tnf), Forcing(), P)
         return float(found) - float(P.s_0)
 
     assert excess(2.0, TNF) > 1.3 * (excess(2.0, 0.0) + excess(0.5, TNF))
@@ -109,7 +111,7 @@ def test_tnf_and_il1_act_together_more_than_apart() -> None:
 
 def test_tnf_makes_osteoclasts_directly_where_rankl_permits(tissue: SimpleNamespace) -> None:
     ill, plain = (step(tissue, Forcing(tnf=TNF), a_dT=a) for a in (P.a_dT, 0.0))
-    rankl = on_surface(ill, ill.activity.seen.rankl)
+    rankl = on_surface(ill, ill.activity.at_surface.rankl)
     gate = rankl**2 / (rankl**2 + 0.5**2)
     healthy = on_surface(ill, tissue.healthy.drive)
     added = (recruitment(tissue, ill) - recruitment(tissue, plain)) * healthy
@@ -134,7 +136,7 @@ def test_a_blocker_takes_tnf_out_of_play(tissue: SimpleNamespace) -> None:
     left = TNF / 4
     share = left / (left + 20)
     assert_allclose(il1(tissue, treated), 0.5 * (1 + 4 * share), rtol=1e-7)
-    assert_allclose(step(tissue, treated).activity.seen.tnf, TNF)  # bound, not gone
+    assert_allclose(step(tissue, treated).activity.at_surface.tnf, TNF)  # bound, not gone
 
 
 # IL-4
@@ -157,7 +159,7 @@ def test_il4_lowers_rankl_and_raises_opg(tissue: SimpleNamespace) -> None:
 
 def test_il4_stops_precursors_from_becoming_osteoclasts(tissue: SimpleNamespace) -> None:
     treated = step(tissue, IL4, **QUIET)
-    rankl = on_surface(treated, treated.activity.seen.rankl)
+    rankl = on_surface(treated, treated.activity.at_surface.rankl)
     drive = rankl / (rankl + 60) / on_surface(treated, tissue.healthy.drive)
     assert_allclose(recruitment(tissue, treated), drive / 2, rtol=1e-6)
 
@@ -174,7 +176,7 @@ def test_estrogen_loss_raises_il1_and_tnf_until_they_relax(
 ) -> None:
     forcing = Forcing(estrogen_loss=1.0, relaxation=relaxation)
     tnf = P.omega_T * relaxation
-    assert_allclose(step(tissue, forcing).activity.seen.tnf, tnf, rtol=1e-7)
+    assert_allclose(step(tissue, forcing).activity.at_surface.tnf, tnf, rtol=1e-7)
     by_tnf = 1 + 4 * tnf / (tnf + 20)
     assert_allclose(il1(tissue, forcing), 0.5 * (1 + P.omega_I * relaxation) * by_tnf, rtol=1e-7)
 
@@ -202,7 +204,7 @@ def test_estrogen_loss_without_the_il1_receptor_costs_little(tissue: SimpleNames
 
 def inflamed(tissue: SimpleNamespace, density: float) -> Forcing:
     cells = jnp.full_like(tissue.state.il1, density)
-    return Forcing(local=Local(cells, {}))
+    return Forcing(local=LocalForcing(cells, {}))
 
 
 ONE_A_SECOND = {"q_FI": 86400.0, "q_FT": 86400.0, "q_FR": 86400.0, "A_F": 0.0, "a_TI": 0.0}
@@ -225,22 +227,22 @@ def test_inflammatory_cells_make_rankl(tissue: SimpleNamespace) -> None:
         step(tissue, sick, **(ONE_A_SECOND | {"q_FR": q})).activity for q in (86400.0, 0.0)
     )
     made = with_it.fluid.rankl_source - without.fluid.rankl_source
-    assert_allclose(made / with_it.pores.solutes, 100 * PER_DAY, rtol=1e-3)
+    assert_allclose(made / with_it.geometry.solute_porosity, 100 * PER_DAY, rtol=1e-3)
 
 
 def test_inflammatory_cells_hold_il1ra(tissue: SimpleNamespace) -> None:
     half = inflamed(tissue, 5e4)
-    seen = step(tissue, half, q_FI=0.0, q_FT=0.0, q_FR=0.0, A_F=1000.0).activity.seen
-    assert_allclose(seen.signal, signal(0.5, 50 + 500), rtol=1e-6)
+    at_surface = step(tissue, half, q_FI=0.0, q_FT=0.0, q_FR=0.0, A_F=1000.0).activity.at_surface
+    assert_allclose(at_surface.signal, signal(0.5, 50 + 500), rtol=1e-6)
 
 
 # Knockouts and production
 
 
 def test_il1ra_of_the_tissue_holds_il1_down(tissue: SimpleNamespace) -> None:
-    seen = step(tissue, Forcing(il1ra=0.0)).activity.seen
-    assert_allclose(seen.signal, signal(0.5, 0.0), rtol=1e-7)
-    more = step(tissue, Forcing(il1ra_excess=100.0)).activity.seen
+    at_surface = step(tissue, Forcing(il1ra=0.0)).activity.at_surface
+    assert_allclose(at_surface.signal, signal(0.5, 0.0), rtol=1e-7)
+    more = step(tissue, Forcing(il1ra_excess=100.0)).activity.at_surface
     assert_allclose(more.signal, signal(0.5, 150.0), rtol=1e-7)
 
 
@@ -248,7 +250,7 @@ def test_without_the_receptor_il1_does_nothing(tissue: SimpleNamespace) -> None:
     none, much = (
         step(tissue, Forcing(il1_excess=i, il1_receptor=0.0)).activity for i in (0.0, 100.0)
     )
-    assert_allclose(much.seen.signal, 0)
+    assert_allclose(much.at_surface.signal, 0)
     assert_allclose(much.fluid.rankl_source, none.fluid.rankl_source, rtol=1e-12)
     assert_allclose(much.osteoclasts.formed, none.osteoclasts.formed, rtol=1e-12)
 

@@ -12,8 +12,8 @@ from numpy.testing import assert_allclose
 
 from tissue.geometry.load import Geometry, load_image
 from tissue.geometry.settings import ImageSettings
-from tissue.geometry.synthetic import SyntheticSettings, synthesise
-from tissue.model.bone import pores
+from tissue.geometry.synthetic import SyntheticSettings, synthesize
+from tissue.model.bone import bone_geometry
 from tissue.model.homeostasis import smallest_share
 from tissue.model.parameters import preset
 from tissue.scenario.config import parse_run
@@ -25,9 +25,9 @@ BOUND = {"float64": 1e-10, "float32": 1e-5}  # of every ledger residual
 
 
 def test_references_make_every_response_one(tissue: SimpleNamespace) -> None:
-    _, account = tissue.step()
-    done, healthy = account.activity, tissue.healthy
-    on_surface = np.asarray(done.pores.exchange.surface) > 0
+    _, diagnostics = tissue.step()
+    done, healthy = diagnostics.activity, tissue.healthy
+    on_surface = np.asarray(done.geometry.exchange.surface) > 0
     assert_allclose(done.osteoclasts.formed[on_surface], 12.5, rtol=1e-7)
     assert_allclose(done.osteoblasts.formed[on_surface], 1000 / 12, rtol=1e-7)
     assert_allclose(done.resorption[on_surface], done.formation[on_surface], rtol=1e-7)
@@ -40,15 +40,15 @@ def test_osteoblast_precursors_are_uniform_in_health(tissue: SimpleNamespace) ->
 
 
 def test_surface_sees_about_the_nominal_concentrations(tissue: SimpleNamespace) -> None:
-    seen = tissue.step()[1].activity.seen
-    assert 9.5 < float(jnp.mean(seen.rankl)) < 11
-    assert 58 < float(jnp.mean(seen.opg)) < 63
+    at_surface = tissue.step()[1].activity.at_surface
+    assert 9.5 < float(jnp.mean(at_surface.rankl)) < 11
+    assert 58 < float(jnp.mean(at_surface.opg)) < 63
 
 
 def test_references_continue_smoothly_into_bone(tissue: SimpleNamespace) -> None:
     drive = np.asarray(tissue.healthy.drive)
     surface = np.asarray(
-        pores(tissue.state.bone_volume_fraction, 10.0, preset("mouse")).exchange.surface
+        bone_geometry(tissue.state.bone_volume_fraction, 10.0, preset("mouse")).exchange.surface
     )
     known = drive[surface > 0]
     assert known.min() * 0.9 < drive.min()
@@ -107,7 +107,7 @@ def stands_still(geometry: Geometry, preset_name: str, precision: str, step: flo
 
 
 def test_healthy_bone_with_sealed_pockets_stands_still() -> None:
-    made = synthesise(SyntheticSettings((20, 22, 24), 10.0, bv_tv=0.4, thickness=80.0, seed=1))
+    made = synthesize(SyntheticSettings((20, 22, 24), 10.0, bv_tv=0.4, thickness=80.0, seed=1))
     stands_still(with_pockets(made), "mouse", "float64", 0.5)
 
 
@@ -121,5 +121,5 @@ def test_healthy_bone_stands_still(species: str, precision: str, pockets: bool) 
             ImageSettings(ROOT / "runs/data/shrew.nrrd", threshold=128.0, resample=8.2)
         )
     else:
-        geometry = synthesise(SyntheticSettings((64, 64, 64), 20.0, 0.2, 150.0, seed=0))
+        geometry = synthesize(SyntheticSettings((64, 64, 64), 20.0, 0.2, 150.0, seed=0))
     stands_still(with_pockets(geometry) if pockets else geometry, species, precision, 0.5)

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 
 from tissue.kernels.stencil import total
 from tissue.model import cytokines, signals
-from tissue.model.bone import pores, remodel
+from tissue.model.bone import bone_geometry, remodel
 from tissue.model.forcing import Forcing
 from tissue.model.mechanostat import load_stimulus, local_density
 from tissue.model.observables import surface_mean
@@ -75,21 +75,21 @@ def test_load_lowers_rankl_of_osteocytes_and_raises_formation(loaded: SimpleName
 
     def step(gain: float, osteocytes: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
         forcing = Forcing(osteocyte_rankl=osteocytes)
-        _, account = loaded.step(dt=INSTANT, state=state, forcing=forcing, g_mech=gain)
-        done = account.activity
-        here = np.asarray(done.pores.exchange.surface) > 0
-        crowd = done.pores.exchange.see(
+        _, diagnostics = loaded.step(dt=INSTANT, state=state, forcing=forcing, g_mech=gain)
+        done = diagnostics.activity
+        here = np.asarray(done.geometry.exchange.surface) > 0
+        relative_density = done.geometry.exchange.to_surface(
             done.osteoblasts.precursors / loaded.healthy.osteoblast_precursors
         )
-        return np.asarray(done.fluid.rankl_source), np.asarray(done.osteoblasts.formed / crowd)[
-            here
-        ]
+        return np.asarray(done.fluid.rankl_source), np.asarray(
+            done.osteoblasts.formed / relative_density
+        )[here]
 
     (answering, formed), (deaf, plain), (silent, _) = step(1.0), step(0.0), step(0.0, 0.0)
     lowered = (deaf - answering).sum() / (deaf - silent).sum()
     assert 0.5 * load.min() < lowered < 0.5 * load.max()
     assert_allclose(lowered, 0.5 * load.mean(), rtol=0.05)
-    here = np.asarray(pores(state.bone_volume_fraction, SPACING, P).exchange.surface) > 0
+    here = np.asarray(bone_geometry(state.bone_volume_fraction, SPACING, P).exchange.surface) > 0
     assert_allclose(formed / plain, 1 + 0.5 * load[here], rtol=1e-5)
     assert signals.osteocyte_rankl(jnp.asarray(3.0), Forcing()) == 0
 
@@ -126,8 +126,8 @@ def steered(make_tissue: Callable[..., SimpleNamespace]) -> SimpleNamespace:
 def test_health_stands_still_with_steering(steered: SimpleNamespace) -> None:
     state = steered.state
     for dt in (0.1, 1.0, 5.0):
-        state, account = steered.step(dt=dt, state=state)
-    surface = np.asarray(account.pores.exchange.surface) > 0
+        state, diagnostics = steered.step(dt=dt, state=state)
+    surface = np.asarray(diagnostics.geometry.exchange.surface) > 0
     for name in ("bone_volume_fraction", "osteoblast_precursors", "osteoblasts", "rankl"):
         after, before = (np.asarray(getattr(s, name)) for s in (state, steered.state))
         assert_allclose(after[surface], before[surface], rtol=1e-5, atol=1e-6, err_msg=name)
@@ -136,8 +136,10 @@ def test_health_stands_still_with_steering(steered: SimpleNamespace) -> None:
 def test_precursors_gather_where_matrix_is_resorbed(
     steered: SimpleNamespace, make_tissue: Callable[..., SimpleNamespace]
 ) -> None:
-    pore = pores(steered.state.bone_volume_fraction, SPACING, P)
-    near = surface_mean(pore, pore.exchange.see(steered.healthy.osteoblast_precursors))
+    geometry = bone_geometry(steered.state.bone_volume_fraction, SPACING, P)
+    near = surface_mean(
+        geometry, geometry.exchange.to_surface(steered.healthy.osteoblast_precursors)
+    )
     assert near > 1.001 * 2000
     plain = make_tissue(tgf_beta_steering=True, chi_G=0.0)
     assert_allclose(plain.healthy.osteoblast_precursors, 2000, rtol=1e-7)
@@ -146,23 +148,25 @@ def test_precursors_gather_where_matrix_is_resorbed(
         store = each.state.coupling_store.at[..., :12].mul(4.0)
         state = replace(each.state, coupling_store=store)
         after, _ = each.step(dt=1.0, state=state)
-        density = np.asarray(after.osteoblast_precursors)[np.asarray(pore.solutes) > 0.9]
-        place = np.nonzero(np.asarray(pore.solutes) > 0.9)[2] < 12
+        density = np.asarray(after.osteoblast_precursors)[
+            np.asarray(geometry.solute_porosity) > 0.9
+        ]
+        place = np.nonzero(np.asarray(geometry.solute_porosity) > 0.9)[2] < 12
         ratio.append(density[place].mean() / density[~place].mean())
     assert ratio[0] > 1.02 * ratio[1]
 
 
 def test_what_resorption_frees_is_what_is_cleared(steered: SimpleNamespace) -> None:
-    pore = pores(steered.state.bone_volume_fraction, SPACING, P)
+    geometry = bone_geometry(steered.state.bone_volume_fraction, SPACING, P)
     store = steered.state.coupling_store.at[..., :12].mul(4.0)
-    field = cytokines.tgf_beta(pore, store, P, SPACING, 1e-10)
-    used = total(P.k_G * pore.solutes * field)
-    freed = P.theta_G * P.k_E * total(pore.exchange.surface * store)
+    field = cytokines.tgf_beta(geometry, store, P, SPACING, 1e-10)
+    used = total(P.k_G * geometry.solute_porosity * field)
+    freed = P.theta_G * P.k_E * total(geometry.exchange.surface * store)
     assert_allclose(used, freed, rtol=1e-8)
     # in health, a layer of matrix as thick as what is resorbed
-    health = cytokines.tgf_beta(pore, steered.state.coupling_store, P, SPACING, 1e-10)
+    health = cytokines.tgf_beta(geometry, steered.state.coupling_store, P, SPACING, 1e-10)
     assert_allclose(
-        total(P.k_G * pore.solutes * health),
-        16000 * 0.2 * total(pore.exchange.surface),
+        total(P.k_G * geometry.solute_porosity * health),
+        16000 * 0.2 * total(geometry.exchange.surface),
         rtol=1e-6,
     )

@@ -1,4 +1,4 @@
-"""Each mechanism of the core model, seen in the step: every test fails without its term.
+"""Each mechanism of the core model, at_surface in the step: every test fails without its term.
 
 Factors are compared exactly where the model states them exactly: the uniform IL-1 of these runs
 gives the same signal everywhere.
@@ -14,11 +14,11 @@ from numpy.testing import assert_allclose
 
 from tissue.kernels.stencil import total
 from tissue.model import cytokines, signals
-from tissue.model.bone import pores
+from tissue.model.bone import bone_geometry
 from tissue.model.forcing import Forcing
 from tissue.model.observables import surface_mean
 from tissue.model.parameters import Parameters, preset
-from tissue.model.signals import Milieu
+from tissue.model.signals import Environment
 
 P = preset("mouse")
 HEALTH = Forcing()
@@ -51,7 +51,7 @@ def test_no_loss_of_il1_turns_a_rate_negative() -> None:
 
 
 def test_il1_signal_is_the_gaddum_form() -> None:
-    signal = signals.il1_signal(Milieu(jnp.asarray(10.5)), HEALTH, P)
+    signal = signals.il1_signal(Environment(jnp.asarray(10.5)), HEALTH, P)
     assert_allclose(signal, 10.5 / (10.5 + 10 * (1 + 50 / 150)))
 
 
@@ -61,8 +61,8 @@ def test_antagonist_shifts_the_dose_response_in_parallel() -> None:
     ratio = 1 + drug / (150 + 50)
     treated = Forcing(il1ra_drug=jnp.array([drug]))
     assert_allclose(
-        signals.il1_signal(Milieu(jnp.asarray(7.0 * ratio)), treated, P),
-        signals.il1_signal(Milieu(jnp.asarray(7.0)), HEALTH, P),
+        signals.il1_signal(Environment(jnp.asarray(7.0 * ratio)), treated, P),
+        signals.il1_signal(Environment(jnp.asarray(7.0)), HEALTH, P),
     )
 
 
@@ -95,8 +95,8 @@ def test_rankl_over_opg_rises_more_than_the_rankl_source(tissue: SimpleNamespace
 
 
 def test_rankl_and_opg_bind_one_to_one(tissue: SimpleNamespace) -> None:
-    after, account = tissue.step(HIGH)
-    eps, fluid = account.activity.pores.solutes, account.activity.fluid
+    after, diagnostics = tissue.step(HIGH)
+    eps, fluid = diagnostics.activity.geometry.solute_porosity, diagnostics.activity.fluid
     rankl_bound = total(fluid.rankl_source) - total(eps * P.k_R * after.rankl)
     opg_bound = total(fluid.opg_source) - total(eps * P.k_O * after.opg)
     assert_allclose(rankl_bound, opg_bound, rtol=1e-10)
@@ -105,13 +105,15 @@ def test_rankl_and_opg_bind_one_to_one(tissue: SimpleNamespace) -> None:
 
 def test_each_partner_lowers_the_other(tissue: SimpleNamespace) -> None:
     fluid = tissue.step()[1].activity.fluid
-    pore = pores(tissue.state.bone_volume_fraction, tissue.numerics.spacing, P)
+    geometry = bone_geometry(tissue.state.bone_volume_fraction, tissue.numerics.spacing, P)
     start = tissue.state.rankl, tissue.state.opg
 
     def solved(rankl_made: float, opg_made: float) -> list[float]:
         sources = rankl_made * fluid.rankl_source, opg_made * fluid.opg_source
         rates = cytokines.loss_rates(HEALTH, P)
-        pair = cytokines.rankl_opg(pore, sources, rates, start, P, tissue.numerics.spacing, 1e-9)
+        pair = cytokines.rankl_opg(
+            geometry, sources, rates, start, P, tissue.numerics.spacing, 1e-9
+        )
         return [float(jnp.mean(pair.a)), float(jnp.mean(pair.b))]
 
     (rankl, opg), (less_rankl, _), (_, less_opg) = solved(1, 1), solved(1, 2), solved(2, 1)
@@ -121,8 +123,8 @@ def test_each_partner_lowers_the_other(tissue: SimpleNamespace) -> None:
 
 def test_osteocytes_make_rankl_at_the_surface(make_tissue: Callable[..., SimpleNamespace]) -> None:
     made = [make_tissue(w_Y=w).step()[1].activity for w in (0.0001, 0.6)]
-    at_surface = [surface_mean(a.pores, a.fluid.rankl_source) for a in made]
-    assert at_surface[1] > 1.2 * at_surface[0]
+    surface_environment = [surface_mean(a.geometry, a.fluid.rankl_source) for a in made]
+    assert surface_environment[1] > 1.2 * surface_environment[0]
 
 
 def test_direct_osteoclastogenesis_needs_permissive_rankl() -> None:
@@ -141,9 +143,9 @@ def test_direct_osteoclastogenesis_raises_recruitment(tissue: SimpleNamespace) -
     def drive(a_d: float) -> np.ndarray:
         done = tissue.step(HIGH, a_d=a_d)[1].activity
         reference = tissue.healthy.osteoclast_precursors
-        seen = done.pores.exchange.see(done.osteoclasts.precursors / reference)
-        on_surface = np.asarray(done.pores.exchange.surface) > 0
-        found = done.osteoclasts.formed / seen / 12.5 * tissue.healthy.drive
+        at_surface = done.geometry.exchange.to_surface(done.osteoclasts.precursors / reference)
+        on_surface = np.asarray(done.geometry.exchange.surface) > 0
+        found = done.osteoclasts.formed / at_surface / 12.5 * tissue.healthy.drive
         return np.asarray(found)[on_surface]
 
     # of the permissive RANKL there is plenty
@@ -153,15 +155,15 @@ def test_direct_osteoclastogenesis_raises_recruitment(tissue: SimpleNamespace) -
 
 def test_rankl_drives_recruitment(tissue: SimpleNamespace) -> None:
     # RANK binds tighter than in health, so RANKL does more; IL-1 stays at its healthy level
-    _, account = tissue.step(K_R=40.0)
-    done = account.activity
-    rho = done.seen.rankl / (done.seen.rankl + 40)
-    drive = rho + 0.2 * P.s_0 * done.seen.rankl**2 / (done.seen.rankl**2 + 0.25)
-    seen = done.pores.exchange.see(
+    _, diagnostics = tissue.step(K_R=40.0)
+    done = diagnostics.activity
+    rho = done.at_surface.rankl / (done.at_surface.rankl + 40)
+    drive = rho + 0.2 * P.s_0 * done.at_surface.rankl**2 / (done.at_surface.rankl**2 + 0.25)
+    at_surface = done.geometry.exchange.to_surface(
         done.osteoclasts.precursors / tissue.healthy.osteoclast_precursors
     )
-    on_surface = np.asarray(done.pores.exchange.surface) > 0
-    wanted = 12.5 * drive / tissue.healthy.drive * seen
+    on_surface = np.asarray(done.geometry.exchange.surface) > 0
+    wanted = 12.5 * drive / tissue.healthy.drive * at_surface
     assert_allclose(done.osteoclasts.formed[on_surface], wanted[on_surface], rtol=1e-9)
 
 
@@ -173,8 +175,8 @@ def test_il1_prolongs_osteoclast_life(tissue: SimpleNamespace) -> None:
         endosteal_supply=0 * tissue.state.il1,
     )
     dying = {"delta_M": 1e-9, "D_sC": 1e-9}
-    after, account = tissue.step(HIGH, state=empty, **dying)
-    on_surface = np.asarray(account.activity.pores.exchange.surface) > 0
+    after, diagnostics = tissue.step(HIGH, state=empty, **dying)
+    on_surface = np.asarray(diagnostics.activity.geometry.exchange.surface) > 0
     wanted = 100 * np.exp(-0.125 / (1 + 1.2 * S) * 0.5)
     assert_allclose(after.osteoclasts[on_surface], wanted, rtol=1e-6)
 
@@ -194,9 +196,9 @@ def test_mature_osteoclasts_need_some_rankl() -> None:
 
 
 def test_resorption_is_velocity_per_cell_times_cells(tissue: SimpleNamespace) -> None:
-    _, account = tissue.step()
-    on_surface = np.asarray(account.activity.pores.exchange.surface) > 0
-    assert_allclose(account.activity.resorption[on_surface], 0.2, rtol=1e-6)
+    _, diagnostics = tissue.step()
+    on_surface = np.asarray(diagnostics.activity.geometry.exchange.surface) > 0
+    assert_allclose(diagnostics.activity.resorption[on_surface], 0.2, rtol=1e-6)
     more = replace(tissue.state, osteoclasts=2 * tissue.state.osteoclasts)
     _, doubled = tissue.step(state=more, dt=1e-6)
     assert_allclose(doubled.activity.resorption[on_surface], 0.4, rtol=1e-6)
@@ -206,9 +208,9 @@ def test_il1_lowers_osteoblast_differentiation(tissue: SimpleNamespace) -> None:
     def formed_per_precursor(**changes: float) -> np.ndarray:
         done = tissue.step(HIGH, **changes)[1].activity
         reference = tissue.healthy.osteoblast_precursors
-        seen = done.pores.exchange.see(done.osteoblasts.precursors / reference)
-        on_surface = np.asarray(done.pores.exchange.surface) > 0
-        return np.asarray(done.osteoblasts.formed / seen)[on_surface]
+        at_surface = done.geometry.exchange.to_surface(done.osteoblasts.precursors / reference)
+        on_surface = np.asarray(done.geometry.exchange.surface) > 0
+        return np.asarray(done.osteoblasts.formed / at_surface)[on_surface]
 
     assert_allclose(
         formed_per_precursor() / formed_per_precursor(g_d=0.0), 1 / (1 + 2.5 * S**2), rtol=1e-9
@@ -224,17 +226,19 @@ def test_il1_lowers_matrix_formation_per_osteoblast(tissue: SimpleNamespace) -> 
 
 
 def test_recruitment_uses_up_precursors(tissue: SimpleNamespace) -> None:
-    after, account = tissue.step(HIGH)
-    used = total(account.pores.exchange.porosity * after.osteoclast_precursors)
-    assert used < 0.99 * total(account.pores.exchange.porosity * tissue.state.osteoclast_precursors)
+    after, diagnostics = tissue.step(HIGH)
+    used = total(diagnostics.geometry.exchange.porosity * after.osteoclast_precursors)
+    assert used < 0.99 * total(
+        diagnostics.geometry.exchange.porosity * tissue.state.osteoclast_precursors
+    )
 
 
 def test_il1_uncouples_formation_from_resorption(tissue: SimpleNamespace) -> None:
     def balance(**changes: float) -> float:
-        _, account = tissue.run(40, HIGH, **changes)
-        done = account.activity
+        _, diagnostics = tissue.run(40, HIGH, **changes)
+        done = diagnostics.activity
         formed, resorbed = (
-            surface_mean(account.pores, rate) for rate in (done.formation, done.resorption)
+            surface_mean(diagnostics.geometry, rate) for rate in (done.formation, done.resorption)
         )
         return float(formed / resorbed)
 
@@ -244,10 +248,10 @@ def test_il1_uncouples_formation_from_resorption(tissue: SimpleNamespace) -> Non
 
 def test_rankl_alone_keeps_remodeling_coupled(tissue: SimpleNamespace) -> None:
     # more RANK bound without IL-1: resorption rises, formation follows to its height
-    _, account = tissue.run(80, K_R=40.0)
-    done = account.activity
-    resorption = surface_mean(account.pores, done.resorption)
-    formation = surface_mean(account.pores, done.formation)
+    _, diagnostics = tissue.run(80, K_R=40.0)
+    done = diagnostics.activity
+    resorption = surface_mean(diagnostics.geometry, done.resorption)
+    formation = surface_mean(diagnostics.geometry, done.formation)
     assert resorption > 1.1 * 0.2
     # not quite 1: recruitment uses up osteoblast precursors, which IL-1 has no part in
     assert 0.85 < formation / resorption < 1.02
@@ -256,10 +260,13 @@ def test_rankl_alone_keeps_remodeling_coupled(tissue: SimpleNamespace) -> None:
 def test_formation_follows_resorption_with_a_delay(tissue: SimpleNamespace) -> None:
     state, rates = tissue.state, []
     for _ in range(60):
-        state, account = tissue.step(0.0, 0.5, state, K_R=40.0)
-        done = account.activity
+        state, diagnostics = tissue.step(0.0, 0.5, state, K_R=40.0)
+        done = diagnostics.activity
         rates.append(
-            [float(surface_mean(account.pores, r)) for r in (done.resorption, done.formation)]
+            [
+                float(surface_mean(diagnostics.geometry, r))
+                for r in (done.resorption, done.formation)
+            ]
         )
     resorption, formation = (np.array(rates).T - 0.2) / 0.2
     assert formation[0] < 0.02 * resorption[0]
@@ -273,8 +280,8 @@ def test_formation_is_constant_without_coupling(tissue: SimpleNamespace) -> None
     state = tissue.state
     for _ in range(10):
         state = replace(state, coupling_store=tissue.state.coupling_store)
-        state, account = tissue.step(0.0, 0.5, state, K_R=40.0)
-    frozen = surface_mean(account.pores, account.activity.formation)
+        state, diagnostics = tissue.step(0.0, 0.5, state, K_R=40.0)
+    frozen = surface_mean(diagnostics.geometry, diagnostics.activity.formation)
     _, coupled = tissue.run(10, K_R=40.0)
-    free = surface_mean(coupled.pores, coupled.activity.formation)
+    free = surface_mean(coupled.geometry, coupled.activity.formation)
     assert abs(frozen / 0.2 - 1) < abs(free / 0.2 - 1)

@@ -12,11 +12,11 @@ from numpy.testing import assert_allclose
 from tissue.kernels.stencil import total
 from tissue.model import cells
 from tissue.model.balance import osteoblast_population, osteoclast_population
-from tissue.model.bone import pores
+from tissue.model.bone import bone_geometry
 from tissue.model.forcing import Forcing
 from tissue.model.observables import surface_mean
 from tissue.model.parameters import Parameters, preset
-from tissue.model.signals import Milieu
+from tissue.model.signals import Environment
 
 P = preset("mouse")
 HEALTH = Forcing()
@@ -33,10 +33,12 @@ def closed_marrow(
     """A kind of precursor, uniform at first unless told, that only moves."""
     nothing = jnp.zeros_like(tissue.state.il1)
     moving = population._replace(turnover=0.0, supply=nothing, uptake=nothing)
-    pore = pores(tissue.state.bone_volume_fraction, tissue.numerics.spacing, P)
+    geometry = bone_geometry(tissue.state.bone_volume_fraction, tissue.numerics.spacing, P)
     start = 1000 * jnp.ones_like(nothing) if start is None else start
-    number = pore.exchange.porosity * start
-    stepped = cells.step_precursors(number, start, moving, pore, dt, tissue.numerics.spacing, 1e-12)
+    number = geometry.exchange.porosity * start
+    stepped = cells.step_precursors(
+        number, start, moving, geometry, dt, tissue.numerics.spacing, 1e-12
+    )
     return np.asarray(stepped[0])
 
 
@@ -53,8 +55,10 @@ def il1_gradient(tissue: SimpleNamespace) -> jnp.ndarray:
 def test_il1_repels_osteoblast_precursors(tissue: SimpleNamespace, chi: float) -> None:
     p, il1 = replace(P, chi_I=chi), il1_gradient(tissue)
     nothing = jnp.zeros_like(il1)
-    pore = pores(tissue.state.bone_volume_fraction, tissue.numerics.spacing, p)
-    population = osteoblast_population(Milieu(il1), None, None, nothing, nothing, pore, HEALTH, p)
+    geometry = bone_geometry(tissue.state.bone_volume_fraction, tissue.numerics.spacing, p)
+    population = osteoblast_population(
+        Environment(il1), None, None, nothing, nothing, geometry, HEALTH, p
+    )
     settled = closed_marrow(tissue, population, 1e7)
     signal = np.asarray(il1) / (np.asarray(il1) + 40 / 3)
     assert variation(settled * np.exp(chi / 5000 * signal)) < 1e-5
@@ -68,14 +72,14 @@ def test_il1_slows_osteoblast_precursors(tissue: SimpleNamespace) -> None:
     # in uniform IL-1 there is no drift, and mu divides the random motility
     il1 = jnp.full_like(tissue.state.il1, 10.5)
     nothing = jnp.zeros_like(il1)
-    pore = pores(tissue.state.bone_volume_fraction, tissue.numerics.spacing, P)
-    crowd = 1000 * jnp.ones_like(il1).at[:, :, :8].set(5.0)
+    geometry = bone_geometry(tissue.state.bone_volume_fraction, tissue.numerics.spacing, P)
+    relative_density = 1000 * jnp.ones_like(il1).at[:, :, :8].set(5.0)
 
     def spread(p: Parameters) -> np.ndarray:
         population = osteoblast_population(
-            Milieu(il1), None, None, nothing, nothing, pore, HEALTH, p
+            Environment(il1), None, None, nothing, nothing, geometry, HEALTH, p
         )
-        return closed_marrow(tissue, population, 1, crowd)
+        return closed_marrow(tissue, population, 1, relative_density)
 
     slowed = spread(replace(P, g_m=5.0))
     assert_allclose(slowed, spread(replace(P, g_m=0.0, D_P=5000 / (1 + 5 * S**2))), rtol=1e-8)
@@ -87,8 +91,8 @@ def test_rankl_attracts_osteoclast_precursors(tissue: SimpleNamespace, chi: floa
     p = replace(P, chi_R=chi)
     rankl = il1_gradient(tissue)
     nothing = jnp.zeros_like(rankl)
-    pore = pores(tissue.state.bone_volume_fraction, tissue.numerics.spacing, p)
-    population = osteoclast_population(rankl, nothing, nothing, pore, HEALTH, p)
+    geometry = bone_geometry(tissue.state.bone_volume_fraction, tissue.numerics.spacing, p)
+    population = osteoclast_population(rankl, nothing, nothing, geometry, HEALTH, p)
     settled = closed_marrow(tissue, population, 1e7)
     rho = np.asarray(rankl) / (np.asarray(rankl) + 60)
     assert variation(settled * np.exp(-chi / 20000 * rho)) < 1e-5
@@ -100,14 +104,14 @@ def test_healthy_osteoclast_precursors_gather_at_rankl(
     make_tissue: Callable[..., SimpleNamespace],
 ) -> None:
     drawn, free = make_tissue(), make_tissue(chi_R=0.0)
-    pore = pores(drawn.state.bone_volume_fraction, 10.0, P)
-    near = surface_mean(pore, pore.exchange.see(drawn.healthy.osteoclast_precursors))
+    geometry = bone_geometry(drawn.state.bone_volume_fraction, 10.0, P)
+    near = surface_mean(geometry, geometry.exchange.to_surface(drawn.healthy.osteoclast_precursors))
     assert near > 8000 * 1.001
     assert_allclose(free.healthy.osteoclast_precursors, 8000, rtol=1e-9)
 
 
 def test_cells_spread_along_the_surface(tissue: SimpleNamespace) -> None:
-    surface = np.asarray(pores(tissue.state.bone_volume_fraction, 10.0, P).exchange.surface)
+    surface = np.asarray(bone_geometry(tissue.state.bone_volume_fraction, 10.0, P).exchange.surface)
     z, y, x = (int(i[0]) for i in np.nonzero(surface == surface.max()))
     one = tissue.state.osteoclasts.at[z, y, x].mul(50)
     crowded = replace(tissue.state, osteoclasts=one)
@@ -126,7 +130,9 @@ def test_buried_supply_moves_to_the_nearest_marrow(tissue: SimpleNamespace) -> N
     before = tissue.state
     for _ in range(12):
         state, _ = tissue.step(0.0, 0.5, state, delta_B=1e-6, g_f=0.0)
-    old, new = (pores(s.bone_volume_fraction, 10.0, P).exchange.porosity for s in (before, state))
+    old, new = (
+        bone_geometry(s.bone_volume_fraction, 10.0, P).exchange.porosity for s in (before, state)
+    )
     assert total(new) < 0.9 * total(old)
     assert_allclose(
         total(state.endosteal_supply) / total(new), total(before.endosteal_supply) / total(old)

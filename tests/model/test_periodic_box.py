@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from tissue.geometry.synthetic import SyntheticSettings, synthesise
+from tissue.geometry.synthetic import SyntheticSettings, synthesize
 from tissue.model.balance import Numerics
-from tissue.model.bone import may_move, pores
+from tissue.model.bone import bone_geometry, may_move
 from tissue.model.conservation import budgets
 from tissue.model.forcing import Forcing
-from tissue.model.homeostasis import healthy_tissue
+from tissue.model.homeostasis import healthy_state
 from tissue.model.mechanostat import local_density
 from tissue.model.parameters import preset
-from tissue.model.state import Healthy, State
+from tissue.model.state import HealthyReference, State
 from tissue.model.step import advance
 
 SPACING = 10.0
@@ -38,12 +38,12 @@ FIELDS = (*EVERYWHERE, "osteoclasts", "osteoblasts", "coupling_store")
 def phi() -> np.ndarray:
     """Made by Fourier modes, so that what leaves at one end comes in at the other."""
     settings = SyntheticSettings((16, 18, 20), SPACING, bv_tv=0.25, thickness=50.0, seed=3)
-    return np.asarray(synthesise(settings).bone_volume_fraction, np.float64)
+    return np.asarray(synthesize(settings).bone_volume_fraction, np.float64)
 
 
-def health(phi: np.ndarray, periodic: tuple[int, ...] = ALL) -> tuple[State, Healthy]:
+def health(phi: np.ndarray, periodic: tuple[int, ...] = ALL) -> tuple[State, HealthyReference]:
     exact = Numerics(SPACING, 1e-11, periodic)
-    state, healthy, _ = healthy_tissue(
+    state, healthy, _ = healthy_state(
         jnp.asarray(phi), P, exact, mechanostat=True, tgf_beta_steering=True
     )
     return state, healthy
@@ -55,8 +55,8 @@ def ran(phi: np.ndarray, il1: float) -> SimpleNamespace:
     state, n = start, Numerics(SPACING, 1e-9, ALL)
     for _ in range(3):
         before = state
-        state, account = advance(state, healthy, Forcing(il1), P, 1.0, n, 1.0)
-    return SimpleNamespace(start=start, before=before, after=state, account=account)
+        state, diagnostics = advance(state, healthy, Forcing(il1), P, 1.0, n, 1.0)
+    return SimpleNamespace(start=start, before=before, after=state, diagnostics=diagnostics)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_health_stands_still_in_a_periodic_box(phi: np.ndarray) -> None:
     still = ran(phi, 0.0)
     off = differences(still.start, still.after)
     assert max(off[name] for name in EVERYWHERE) < 1e-8, off
-    surface = np.asarray(still.account.pores.exchange.surface)
+    surface = np.asarray(still.diagnostics.geometry.exchange.surface)
     for cells in ("osteoclasts", "osteoblasts", "coupling_store"):
         on_bone = np.asarray(getattr(still.after, cells))[surface > 0]
         assert np.ptp(on_bone) < 1e-8 * on_bone.max()
@@ -108,12 +108,12 @@ def test_bone_may_be_resorbed_from_across_the_seam() -> None:
     bone = np.ones((4, 4, 12))
     bone[..., -2:] = 0
     for periodic, expected in (((-1,), True), ((), False)):
-        pore = pores(jnp.asarray(bone), SPACING, P, periodic)
-        assert bool(np.asarray(may_move(jnp.asarray(bone), pore))[..., 0].all()) == expected
+        geometry = bone_geometry(jnp.asarray(bone), SPACING, P, periodic)
+        assert bool(np.asarray(may_move(jnp.asarray(bone), geometry))[..., 0].all()) == expected
 
 
 def test_budgets_close_in_a_periodic_box(ill: SimpleNamespace) -> None:
-    for name, budget in budgets(ill.before, ill.after, ill.account, P, 1.0).items():
+    for name, budget in budgets(ill.before, ill.after, ill.diagnostics, P, 1.0).items():
         assert abs(float(budget.residual)) < 1e-9, name
 
 

@@ -55,7 +55,7 @@ def test_mechanisms_matter_in_their_order() -> None:
             assert first > saved[j] - 1, (MECHANISMS[i], first, MECHANISMS[j], saved[j])
 
 
-def test_il1ra_rescues_most_of_the_ovariectomised_bone() -> None:
+def test_il1ra_rescues_most_of_the_ovariectomized_bone() -> None:
     rescued = 1 - loss(28, OVX, "disease.il1ra_excess=300 pM") / loss(28, OVX)
     assert 0.4 < rescued < 0.8
 

@@ -1,4 +1,4 @@
-"""Each mechanism of therapy, seen in the step: every test fails without its term."""
+"""Each mechanism of therapy, at_surface in the step: every test fails without its term."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -10,12 +10,12 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tissue.model import signals
-from tissue.model.account import Account
 from tissue.model.conservation import budgets
+from tissue.model.diagnostics import StepDiagnostics
 from tissue.model.forcing import Forcing, averaged, quantiles
 from tissue.model.observables import surface_mean
 from tissue.model.parameters import preset
-from tissue.model.signals import Milieu
+from tissue.model.signals import Environment
 from tissue.model.state import State
 
 P = preset("mouse")
@@ -23,14 +23,14 @@ INSTANT = 1e-6  # day, in which no cell has changed
 BLOCKED = Forcing(denosumab=jnp.array([500.0]))
 
 
-def on_surface(account: Account, field: Any) -> np.ndarray:
-    return np.asarray(field)[np.asarray(account.activity.pores.exchange.surface) > 0]
+def on_surface(diagnostics: StepDiagnostics, field: Any) -> np.ndarray:
+    return np.asarray(field)[np.asarray(diagnostics.activity.geometry.exchange.surface) > 0]
 
 
-def crowd(tissue: SimpleNamespace, account: Account) -> np.ndarray:
-    done = account.activity
+def relative_density(tissue: SimpleNamespace, diagnostics: StepDiagnostics) -> np.ndarray:
+    done = diagnostics.activity
     reference = tissue.healthy.osteoclast_precursors
-    return np.asarray(done.pores.exchange.see(done.osteoclasts.precursors / reference))
+    return np.asarray(done.geometry.exchange.to_surface(done.osteoclasts.precursors / reference))
 
 
 # Drugs that come and go within a step
@@ -48,7 +48,7 @@ def test_a_response_is_averaged_over_the_day_of_a_dose() -> None:
     mean, of_mean = signal(anakinra(day)).mean(), signal(anakinra(day).mean())
     assert_allclose([mean, of_mean], [0.0323, 0.0162], rtol=5e-3)
     held = Forcing(il1ra_drug=jnp.asarray(anakinra(1 - quantiles(8))))
-    found = signals.il1_signal(Milieu(jnp.asarray(5.0)), held, P)
+    found = signals.il1_signal(Environment(jnp.asarray(5.0)), held, P)
     assert_allclose(found, mean, rtol=1e-4)
 
 
@@ -60,7 +60,7 @@ def test_an_average_over_concentrations_is_exact_for_smooth_responses() -> None:
 
 def test_no_drug_leaves_the_precision_of_fields_alone() -> None:
     for precision in ("float32", "float64"):
-        around = Milieu(jnp.full(3, 0.5, precision))
+        around = Environment(jnp.full(3, 0.5, precision))
         signal = signals.il1_signal(around, Forcing(), P)
         assert signal.dtype == precision
         assert_allclose(signal, P.s_0, rtol=1e-7 if precision == "float32" else 1e-15)
@@ -73,11 +73,11 @@ def test_denosumab_takes_rankl_from_precursors_and_osteoclasts(tissue: SimpleNam
     health, blocked = (tissue.step(dt=INSTANT, forcing=f)[1] for f in (Forcing(), BLOCKED))
     done = blocked.activity
     # the antibody is no sink: the sum of free and bound RANKL is what OPG leaves
-    assert_allclose(done.seen.rankl, health.activity.seen.rankl, rtol=1e-7)
-    free = np.asarray(done.seen.rankl) / (1 + 500 / 3)
+    assert_allclose(done.at_surface.rankl, health.activity.at_surface.rankl, rtol=1e-7)
+    free = np.asarray(done.at_surface.rankl) / (1 + 500 / 3)
     occupied, gate = free / (free + 60), free**2 / (free**2 + 0.5**2)
     drive = occupied + 0.2 * P.s_0 * gate
-    formed = 12.5 * drive / tissue.healthy.drive * crowd(tissue, blocked)
+    formed = 12.5 * drive / tissue.healthy.drive * relative_density(tissue, blocked)
     direct = done.osteoclasts.formed - P.k_Q * drive / tissue.healthy.drive * (
         done.osteomorphs.cells.mean
     )
@@ -85,27 +85,27 @@ def test_denosumab_takes_rankl_from_precursors_and_osteoclasts(tissue: SimpleNam
     stimulus = occupied / np.asarray(tissue.healthy.rank_occupancy)
     active = 0.2 * 1.2 * stimulus / (stimulus + 0.2)
     assert_allclose(on_surface(blocked, done.resorption), on_surface(blocked, active), rtol=1e-6)
-    assert surface_mean(blocked.pores, done.resorption) < 0.1 * 0.2
+    assert surface_mean(blocked.geometry, done.resorption) < 0.1 * 0.2
 
 
 def test_osteoclasts_that_do_not_form_wait(tissue: SimpleNamespace) -> None:
-    health, account = tissue.step(dt=1.0)
-    assert on_surface(account, health.osteomorphs).max() < 1e-5
-    after, account = tissue.step(dt=1.0, forcing=BLOCKED)
-    seen = crowd(tissue, account)
-    recruited = np.asarray(account.activity.osteoclasts.recruited) / seen / 12.5
+    health, diagnostics = tissue.step(dt=1.0)
+    assert on_surface(diagnostics, health.osteomorphs).max() < 1e-5
+    after, diagnostics = tissue.step(dt=1.0, forcing=BLOCKED)
+    at_surface = relative_density(tissue, diagnostics)
+    recruited = np.asarray(diagnostics.activity.osteoclasts.recruited) / at_surface / 12.5
     # recruited = formed + arrested, and arrested = sigma_Q (1 - formed)
     formed = (recruited - 0.4) / 0.6
-    arrested = 0.4 * 12.5 * (1 - formed) * seen
+    arrested = 0.4 * 12.5 * (1 - formed) * at_surface
     assert_allclose(
-        on_surface(account, account.activity.osteomorphs.arrested),
-        on_surface(account, arrested),
+        on_surface(diagnostics, diagnostics.activity.osteomorphs.arrested),
+        on_surface(diagnostics, arrested),
         rtol=1e-6,
     )
     lost = 1 / 20 * formed + 1 / 60
     wanted = arrested / lost * (1 - np.exp(-lost))
-    waiting = np.asarray(account.activity.osteomorphs.cells.after)
-    assert_allclose(on_surface(account, waiting), on_surface(account, wanted), rtol=1e-6)
+    waiting = np.asarray(diagnostics.activity.osteomorphs.cells.after)
+    assert_allclose(on_surface(diagnostics, waiting), on_surface(diagnostics, wanted), rtol=1e-6)
     assert float(jnp.mean(after.osteomorphs)) > 4
 
 
@@ -131,16 +131,16 @@ def after_denosumab(tissue: SimpleNamespace) -> dict[float, dict[str, list[float
         for day in range(0, 80, 2):
             forcing = BLOCKED if day < 30 else Forcing()
             before = state
-            state, account = tissue.step(dt=2.0, state=before, forcing=forcing, sigma_Q=share)
+            state, diagnostics = tissue.step(dt=2.0, state=before, forcing=forcing, sigma_Q=share)
             p = replace(P, sigma_Q=share)
             residuals = {
-                k: float(b.residual) for k, b in budgets(before, state, account, p, 2.0).items()
+                k: float(b.residual) for k, b in budgets(before, state, diagnostics, p, 2.0).items()
             }
             assert max(residuals.values()) < 1e-9, residuals
-            done = account.activity
+            done = diagnostics.activity
             row = (
-                surface_mean(done.pores, done.osteoclasts.cells.mean) / 100,
-                surface_mean(done.pores, done.formation) / 0.2,
+                surface_mean(done.geometry, done.osteoclasts.cells.mean) / 100,
+                surface_mean(done.geometry, done.formation) / 0.2,
             )
             rows.append([float(value) for value in row])
         osteoclasts, formation = np.array(rows).T.tolist()
@@ -190,8 +190,8 @@ def test_bisphosphonate_goes_with_turnover(tissue: SimpleNamespace) -> None:
     for velocity in (1.0, 4.0):
         state = replace(bound(tissue, 1.0), osteoclasts=velocity * tissue.state.osteoclasts)
         still = {"a_BP": 0.0, "a_BI": 0.0, "delta_C": 1e-9}
-        after, account = tissue.step(dt=2.0, state=state, **still)
-        resorption = on_surface(account, account.activity.resorption)
+        after, diagnostics = tissue.step(dt=2.0, state=state, **still)
+        resorption = on_surface(diagnostics, diagnostics.activity.resorption)
         assert_allclose(resorption, 0.2 * velocity, rtol=0.01)
         left = np.exp(-2 / 90 * np.sqrt(resorption / 0.2))
-        assert_allclose(on_surface(account, after.bisphosphonate), left, rtol=1e-7)
+        assert_allclose(on_surface(diagnostics, after.bisphosphonate), left, rtol=1e-7)

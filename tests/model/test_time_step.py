@@ -9,11 +9,11 @@ from numpy.testing import assert_allclose
 
 from tissue.kernels.stencil import total
 from tissue.model import cells
-from tissue.model.bone import pores
+from tissue.model.bone import bone_geometry
 from tissue.model.conservation import BUDGETS, budgets
 from tissue.model.parameters import preset
 from tissue.model.state import State
-from tissue.model.step import UNDAMPED
+from tissue.model.step import THETA_MIN
 
 P = preset("mouse")
 HIGH = 10.0  # pM of excess IL-1
@@ -24,7 +24,7 @@ def fallen_ill(tissue: SimpleNamespace, excess: float) -> State:
     """Two days into disease, where the jump of IL-1 is over."""
     state = tissue.state
     for dt in (0.1, 0.2, 0.3, 0.4, 0.5, 0.5):
-        state, _ = tissue.step(excess, dt, state, least=1.0)
+        state, _ = tissue.step(excess, dt, state, theta_min=1.0)
     return state
 
 
@@ -38,11 +38,11 @@ def later(
     state: State,
     days: float,
     dt: float,
-    least: float,
+    theta_min: float,
     excess: float = HIGH,
 ) -> State:
     for _ in range(round(days / dt)):
-        state, _ = tissue.step(excess, dt, state, least=least)
+        state, _ = tissue.step(excess, dt, state, theta_min=theta_min)
     return state
 
 
@@ -70,7 +70,7 @@ def test_the_error_falls_with_the_square_of_the_step(
 
 def test_the_usual_damping_costs_next_to_nothing(tissue: SimpleNamespace, ill: State) -> None:
     truth = lost(ill, later(tissue, ill, 8, 0.25, 0.5))
-    errors = [abs(lost(ill, later(tissue, ill, 8, 2.0, s)) - truth) for s in (UNDAMPED, 1.0)]
+    errors = [abs(lost(ill, later(tissue, ill, 8, 2.0, s)) - truth) for s in (THETA_MIN, 1.0)]
     assert errors[0] < 0.05
     assert errors[0] < 0.5 * errors[1]
 
@@ -79,7 +79,7 @@ def test_the_estimate_goes_with_the_cube_of_the_step(tissue: SimpleNamespace, il
     # from a state whose solutes are those of its cells, as after a short step
     ill, _ = tissue.step(HIGH, 1e-3, ill)
     steps = np.array([2.0, 1.0, 0.5])
-    found = [tissue.step(HIGH, dt, ill, least=UNDAMPED)[1].error for dt in steps]
+    found = [tissue.step(HIGH, dt, ill, theta_min=THETA_MIN)[1].error for dt in steps]
     bone = [float(error.bone) for error in found]
     assert 2.2 < np.polyfit(np.log(steps), np.log(bone), 1)[0] < 3.4
     speeds = [float(error.cells) for error in found]
@@ -87,16 +87,16 @@ def test_the_estimate_goes_with_the_cube_of_the_step(tissue: SimpleNamespace, il
     # and is not far below the true error of a step
     fine = ill
     for _ in range(16):
-        fine, _ = tissue.step(HIGH, 0.125, fine, least=UNDAMPED)
-    true = lost(fine, tissue.step(HIGH, 2.0, ill, least=UNDAMPED)[0])
+        fine, _ = tissue.step(HIGH, 0.125, fine, theta_min=THETA_MIN)
+    true = lost(fine, tissue.step(HIGH, 2.0, ill, theta_min=THETA_MIN)[0])
     assert abs(true) < 2 * 100 * bone[0]
 
 
 def test_health_stands_still_at_long_and_uneven_steps(tissue: SimpleNamespace) -> None:
     state = tissue.state
     for dt in UNEVEN:
-        state, account = tissue.step(0.0, dt, state, least=UNDAMPED)
-        assert float(account.error.bone) < 1e-6
+        state, diagnostics = tissue.step(0.0, dt, state, theta_min=THETA_MIN)
+        assert float(diagnostics.error.bone) < 1e-6
     assert_allclose(state.bone_volume_fraction, tissue.state.bone_volume_fraction, atol=1e-6)
     for name in ("rankl", "opg", "osteoclast_precursors", "osteoblast_precursors"):
         assert_allclose(getattr(state, name), getattr(tissue.state, name), rtol=1e-6, err_msg=name)
@@ -104,8 +104,8 @@ def test_health_stands_still_at_long_and_uneven_steps(tissue: SimpleNamespace) -
 
 def test_budgets_close_at_uneven_steps(tissue: SimpleNamespace, ill: State) -> None:
     for dt in UNEVEN:
-        after, account = tissue.step(HIGH, dt, ill, least=UNDAMPED)
-        books = budgets(ill, after, account, P, dt)
+        after, diagnostics = tissue.step(HIGH, dt, ill, theta_min=THETA_MIN)
+        books = budgets(ill, after, diagnostics, P, dt)
         worst = {name: float(books[name].residual) for name in BUDGETS}
         assert max(worst.values()) < 1e-10, worst
         assert float(jnp.min(after.osteoclast_precursors)) >= 0
@@ -113,37 +113,37 @@ def test_budgets_close_at_uneven_steps(tissue: SimpleNamespace, ill: State) -> N
 
 
 def test_shares_damp_where_precursors_are_uneven(tissue: SimpleNamespace) -> None:
-    pore = pores(tissue.state.bone_volume_fraction, 10.0, P)
-    even = 1000 * pore.exchange.porosity
-    assert_allclose(cells.implicit_share(even, pore, 0.55), 0.55)
-    z, y, x = (int(i[0]) for i in np.nonzero(np.asarray(pore.exchange.porosity) == 1))
+    geometry = bone_geometry(tissue.state.bone_volume_fraction, 10.0, P)
+    even = 1000 * geometry.exchange.porosity
+    assert_allclose(cells.local_theta(even, geometry, 0.55), 0.55)
+    z, y, x = (int(i[0]) for i in np.nonzero(np.asarray(geometry.exchange.porosity) == 1))
     for factor in (0.0, 0.1, 10.0):
-        share = cells.implicit_share(even.at[z, y, x].mul(factor), pore, 0.55)
+        share = cells.local_theta(even.at[z, y, x].mul(factor), geometry, 0.55)
         assert share[z, y, x] == 1
-    mild = cells.implicit_share(even.at[z, y, x].mul(1.2), pore, 0.55)
+    mild = cells.local_theta(even.at[z, y, x].mul(1.2), geometry, 0.55)
     assert 0.56 < mild[z, y, x] < 0.8
-    assert_allclose(cells.implicit_share(0 * even, pore, 0.55), 1)
+    assert_allclose(cells.local_theta(0 * even, geometry, 0.55), 1)
 
 
 def test_newly_opened_voxels_neither_ring_nor_empty(tissue: SimpleNamespace, ill: State) -> None:
     # a voxel just opened holds few cells and one just filled too many
-    pore = np.asarray(pores(ill.bone_volume_fraction, 10.0, P).exchange.porosity)
-    factors = np.ones(pore.shape)
+    geometry = np.asarray(bone_geometry(ill.bone_volume_fraction, 10.0, P).exchange.porosity)
+    factors = np.ones(geometry.shape)
     factors[::3, ::3, ::3], factors[1::3, 1::3, 1::3] = 0.01, 10.0
-    factors[pore > 0.9] = 1
+    factors[geometry > 0.9] = 1
     rough = {"osteoclast_precursors": ill.osteoclast_precursors * factors}
     state = State(**{**{k: getattr(ill, k) for k in ill.__dataclass_fields__}, **rough})
     for _ in range(4):
-        state, account = tissue.step(HIGH, 1.0, state, least=UNDAMPED)
+        state, diagnostics = tissue.step(HIGH, 1.0, state, theta_min=THETA_MIN)
         assert float(jnp.min(state.osteoclast_precursors)) > 0
-    seen = account.pores.exchange.see(state.osteoclast_precursors)
-    inside = pore > 0.3
-    ratio = np.asarray(state.osteoclast_precursors / seen)[inside]
+    at_surface = diagnostics.geometry.exchange.to_surface(state.osteoclast_precursors)
+    inside = geometry > 0.3
+    ratio = np.asarray(state.osteoclast_precursors / at_surface)[inside]
     assert 0.4 < ratio.min() < ratio.max() < 2
 
 
 def test_precursors_in_the_middle_are_the_mean_of_both_ends(tissue: SimpleNamespace) -> None:
     phi = tissue.state.bone_volume_fraction
-    pore = pores(phi, 10.0, P)
-    before, after = jnp.full_like(phi, 10.0), 30 * pore.exchange.porosity
-    assert_allclose(cells.halfway(phi, before, after, pore), 20, rtol=1e-12)
+    geometry = bone_geometry(phi, 10.0, P)
+    before, after = jnp.full_like(phi, 10.0), 30 * geometry.exchange.porosity
+    assert_allclose(cells.halfway(phi, before, after, geometry), 20, rtol=1e-12)

@@ -35,7 +35,7 @@ tnf = "0.1 nM"
 inflammatory_cells = "100 cells/mm^3"
 rankl_production = 1.25
 opg_production = 0.8
-ageing = true
+aging = true
 [disease.estrogen]
 loss = 0.7
 onset = "1 month"
@@ -88,7 +88,7 @@ def read(folder: Path, text: str = FULL) -> RunConfig:
 def test_health_is_the_default() -> None:
     assert parsed().disease == Disease()
     assert Disease().knockout == {"tgf_beta_steering"}
-    assert not Disease().focal
+    assert not Disease().has_local_forcing
 
 
 def test_reads_everything(tmp_path: Path) -> None:
@@ -102,13 +102,13 @@ def test_reads_everything(tmp_path: Path) -> None:
         inflammatory_cells=100,
         rankl_production=1.25,
         opg_production=0.8,
-        ageing=True,
+        aging=True,
         estrogen=Estrogen(0.7, 30.4375, 730.5),
         pannus=Pannus(("z_low", "x_high"), 150, mask, 1e4),
         knockout=frozenset({"il1ra", "osteomorphs"}),
         walls=walls,
     )
-    assert config.disease.focal
+    assert config.disease.has_local_forcing
     assert [each.drug for each in config.therapies] == ["anakinra", "denosumab", "il4"]
 
 
@@ -139,7 +139,7 @@ def test_a_periodic_box_is_kept_and_told_from_another(tmp_path: Path) -> None:
         ('"100 cells/mm^3"', '"101 cells/mm^3"'),
         ("rankl_production = 1.25", "rankl_production = 1.26"),
         ("opg_production = 0.8", "opg_production = 0.9"),
-        ("ageing = true", "ageing = false"),
+        ("aging = true", "aging = false"),
         ("loss = 0.7", "loss = 0.71"),
         ('onset = "1 month"', 'onset = "2 month"'),
         ('ramp = "2 year"', 'ramp = "1 year"'),
@@ -175,11 +175,11 @@ def test_every_change_gives_another_hash(tmp_path: Path, old: str, new: str) -> 
         ({"disease": {"inflammatory_cells": "1 pM"}}, "inflammatory_cells: '1 pM' is a conc"),
         ({"disease": {"rankl_production": -1}}, "= -1 must be a number from 0 to 100"),
         ({"disease": {"opg_production": "2"}}, "= '2' must be a number from 0 to 100"),
-        ({"disease": {"ageing": 1}}, "disease.ageing = 1 must be true or false"),
+        ({"disease": {"aging": 1}}, "disease.aging = 1 must be true or false"),
         ({"disease": {"estrogen": {"loss": 2}}}, "disease.estrogen.loss = 2 must be a number from"),
         ({"disease": {"estrogen": {"onset": "-1 day"}}}, "onset = '-1 day' must be a time >= 0"),
         ({"disease": {"estrogen": True}}, "disease.estrogen = True must be a table"),
-        ({"disease": {"oestrogen": {}}}, "did you mean disease.estrogen"),
+        ({"disease": {"estrogen": {}}}, "did you mean disease.estrogen"),
         (
             {"disease": {"pannus": {}}},
             "disease.pannus.faces or disease.pannus.mask must say where the pannus is, e.g. faces",

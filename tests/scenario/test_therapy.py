@@ -16,7 +16,7 @@ from tissue.errors import InputError
 from tissue.scenario.config import RunConfig, parse_run, read_run_file
 from tissue.scenario.course import COURSE_METRICS, Course, exposure
 from tissue.scenario.drugs import DRUGS, usual_dose
-from tissue.scenario.library import shipped
+from tissue.scenario.library import examples
 from tissue.scenario.therapy import Therapy, dosing
 from tissue.scenario.values import MOST_DOSES
 
@@ -360,9 +360,9 @@ def test_one_warning_a_drug_is_enough() -> None:
     assert second.startswith("therapy[21].dose is 40000 mg/kg of il4")
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", examples())
 def test_no_shipped_run_is_doubted(name: str) -> None:
-    assert read_run_file(shipped()[name]).warnings == ()
+    assert read_run_file(examples()[name]).warnings == ()
 
 
 # The course of a run
@@ -443,7 +443,7 @@ def test_age_lowers_formation() -> None:
     data = {
         "run": {"duration": "10 year", "preset": "human"},
         "geometry": {"synthetic": {}},
-        "disease": {"ageing": True},
+        "disease": {"aging": True},
     }
     acts = course(parse_run(data, Path(), "old"))
     tenth_year = acts.forcing(9.5 * 365.25, 365.25, "float64").anabolic

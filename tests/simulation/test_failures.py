@@ -23,10 +23,10 @@ from tissue.model.state import State
 from tissue.scenario.config import RunConfig
 from tissue.simulation import beginning, output
 from tissue.simulation import simulation as simulating
-from tissue.simulation.health import FAILURES_TOLD, tell_failure, tell_failures
-from tissue.simulation.pace import Pace, Stride
 from tissue.simulation.run import run
 from tissue.simulation.simulation import Simulation
+from tissue.simulation.state_checks import FAILURES_TOLD, tell_failure, tell_failures
+from tissue.simulation.step_size import ControllerState, TimeStep
 from tissue.storage.checkpoint import list_checkpoints
 from tissue.storage.index import write_indices
 from tissue.storage.results import Run, open_run
@@ -54,8 +54,8 @@ def spoil(
     calls = iter(range(1, 1000))
 
     def spoilt(*arguments: Any) -> Any:
-        state, account = advance(*arguments)
-        return (change(state) if STEP <= next(calls) < STEP + times else state), account
+        state, diagnostics = advance(*arguments)
+        return (change(state) if STEP <= next(calls) < STEP + times else state), diagnostics
 
     monkeypatch.setattr(simulating, "advance", spoilt)
 
@@ -110,7 +110,7 @@ def test_a_failed_step_is_not_taken(monkeypatch: pytest.MonkeyPatch, tiny: RunCo
         simulation.advance()
     assert simulation.step == 2
     assert simulation.state is before
-    assert not simulation.pace.mending
+    assert not simulation.controller_state.retrying
     monkeypatch.setattr(simulating, "advance", step.advance)
     simulation.advance()
     assert jnp.isfinite(simulation.state.rankl).all()
@@ -140,7 +140,9 @@ def test_a_failed_step_is_taken_in_shorter_ones(
 
 def test_many_failures_are_summed_up(caplog: pytest.LogCaptureFixture) -> None:
     for number in range(1, 1001):
-        tell_failure(Pace(time=1.0), Stride(0.5, 1.5), "wrong", Pace(failures=number))
+        tell_failure(
+            ControllerState(time=1.0), TimeStep(0.5, 1.5), "wrong", ControllerState(failures=number)
+        )
     tell_failures(1000)
     assert len(caplog.messages) == FAILURES_TOLD + 3 + 1
     assert caplog.messages[-2].startswith("1000 steps so far failed")
@@ -154,7 +156,7 @@ def test_a_run_left_among_short_steps_goes_on_the_same(
     whole = Simulation(tiny)
     for _ in range(3):
         whole.advance()
-    assert whole.pace.mending
+    assert whole.controller_state.retrying
     other = Simulation(tiny, whole.geometry, whole.start)
     while not whole.finished:
         assert whole.advance() == other.advance()
@@ -169,21 +171,21 @@ def test_solves_go_on_from_where_they_gave_up(
 
     def gives_up_once(*arguments: Any) -> Any:
         guesses.append(arguments[0].rankl)
-        following, account = advance(*arguments)
+        following, diagnostics = advance(*arguments)
         if len(guesses) == 1:
-            fluid = account.activity.fluid
-            effort = fluid.pair.effort._replace(error=jnp.asarray(1.0))
-            fluid = fluid._replace(pair=fluid.pair._replace(effort=effort))
-            account = account._replace(activity=account.activity._replace(fluid=fluid))
+            fluid = diagnostics.activity.fluid
+            stats = fluid.pair.stats._replace(relative_error=jnp.asarray(1.0))
+            fluid = fluid._replace(pair=fluid.pair._replace(stats=stats))
+            diagnostics = diagnostics._replace(activity=diagnostics.activity._replace(fluid=fluid))
             guesses.append(following.rankl)
-        return following, account
+        return following, diagnostics
 
     monkeypatch.setattr(simulating, "advance", gives_up_once)
     simulation = Simulation(tiny)
     record = simulation.advance()
     assert len(guesses) == 3
     assert guesses[2] is guesses[1]
-    assert (record.rejected, simulation.pace.failures, simulation.time) == (0, 0, 0.5)
+    assert (record.rejected, simulation.controller_state.failures, simulation.time) == (0, 0, 0.5)
 
 
 def test_the_command_tells_it_in_one_line(

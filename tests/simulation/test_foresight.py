@@ -62,7 +62,7 @@ def test_the_time_to_make_it_grows_with_its_voxels(
         return bone
 
     bone = load_geometry(tiny)
-    monkeypatch.setattr(foresight, "synthesise", made)
+    monkeypatch.setattr(foresight, "synthesize", made)
     monkeypatch.setattr("time.perf_counter", iter((10.0, 13.0)).__next__)
     # the part is made on a grid twice as fine, the whole is not
     assert foresee(of(tiny, LARGE)).loading == pytest.approx(3 * 300 * 200 * 512 / 192**3)

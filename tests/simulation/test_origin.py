@@ -36,9 +36,9 @@ def of_image(folder: Path, days: float = 1.0, **tables: Any) -> RunConfig:
 
 
 def plate(height: int = 5) -> NDArray[np.uint8]:
-    grey = np.zeros((8, 8, 8), np.uint8)
-    grey[:, 2:height] = 200
-    return grey
+    gray = np.zeros((8, 8, 8), np.uint8)
+    gray[:, 2:height] = 200
+    return gray
 
 
 def hashed(path: Path) -> str:

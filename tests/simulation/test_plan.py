@@ -10,7 +10,7 @@ import pytest
 from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry
 from tissue.geometry.settings import ImageSettings
-from tissue.geometry.synthetic import SyntheticSettings, synthesise
+from tissue.geometry.synthetic import SyntheticSettings, synthesize
 from tissue.model.conservation import BUDGETS, SWEPT, Budget
 from tissue.scenario.config import RunConfig
 from tissue.simulation import host
@@ -41,7 +41,7 @@ def geometry(spacing: float = 10.0, *warnings: str) -> Geometry:
 
 @cache
 def trabeculae() -> Geometry:
-    return synthesise(SyntheticSettings((24, 24, 24), 10.0, bv_tv=0.2, thickness=50.0))
+    return synthesize(SyntheticSettings((24, 24, 24), 10.0, bv_tv=0.2, thickness=50.0))
 
 
 def test_the_plan_counts(tiny: RunConfig) -> None:

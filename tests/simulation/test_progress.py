@@ -141,7 +141,7 @@ def test_the_time_left_follows_the_pace_of_the_last_minutes(lines: Lines, clock:
     walk(told, clock, 0, 2, 300.0)  # these wait for the compiler
     assert left(told, lines) is None
     walk(told, clock, 2, 4, 2.0)
-    assert left(told, lines) is None, "two steps are no pace"
+    assert left(told, lines) is None, "two steps are no controller_state"
     walk(told, clock, 4, 5, 2.0)
     assert left(told, lines) == pytest.approx(95 * 2.0)
     walk(told, clock, 5, 40, 20.0)

@@ -22,8 +22,8 @@ from tissue.scenario.config import RunConfig, parse_run, read_run_file
 from tissue.simulation import beginning
 from tissue.simulation import run as running
 from tissue.simulation import simulation as simulating
-from tissue.simulation.requests import Requests
 from tissue.simulation.run import run
+from tissue.simulation.signal_handling import SignalHandler
 from tissue.simulation.simulation import Record, Simulation
 from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
 from tissue.storage.index import indices_are_current, write_index
@@ -476,7 +476,7 @@ def test_a_signal_stops_a_run_that_can_be_resumed(
 
 PHASES: dict[str, tuple[object, str, str]] = {
     "image": (beginning, "load_geometry", "before the first step: nothing was written"),
-    "healthy set-up": (simulating, "healthy_tissue", "before the first step: nothing was written"),
+    "healthy set-up": (simulating, "healthy_state", "before the first step: nothing was written"),
     "clearing": (running, "clear_folder", "after step 0, day 0"),
     "first step": (simulating, "advance", "in its first step"),
     "indices": (running, "write_indices", ""),
@@ -518,7 +518,7 @@ def test_signals_are_told_and_handlers_put_back(tmp_path: Path) -> None:
     before = {number: signal.signal(number, signal.SIG_DFL) for number in every}
     try:
         for _ in range(2):
-            with Requests() as requests:
+            with SignalHandler() as requests:
                 os.kill(os.getpid(), signal.SIGUSR1)
                 os.kill(os.getpid(), signal.SIGTERM)
                 assert requests.news() == ["SIGUSR1", "SIGTERM"]
@@ -532,7 +532,7 @@ def test_signals_are_told_and_handlers_put_back(tmp_path: Path) -> None:
                     os.kill(os.getpid(), signal.SIGINT)
                 assert requests.stop == signal.SIGTERM
             assert signal.signal(signal.SIGTERM, signal.SIG_DFL) == signal.SIG_DFL
-        with Requests(ends_program=True):
+        with SignalHandler(ends_program=True):
             pass
         os.kill(os.getpid(), signal.SIGTERM)  # nothing is left to stop
     finally:
@@ -555,7 +555,7 @@ def test_a_stop_that_a_callback_swallows_comes_again(
         del waste
         time.sleep(20)
 
-    with Requests() as requests, pytest.raises(RunStopped), requests.at_once("here"):
+    with SignalHandler() as requests, pytest.raises(RunStopped), requests.at_once("here"):
         start()
     assert requests.news() == [number.name]
     assert capfd.readouterr().err == ""
@@ -564,7 +564,7 @@ def test_a_stop_that_a_callback_swallows_comes_again(
 def test_what_nohup_ignores_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with Requests() as requests:
+        with SignalHandler() as requests:
             os.kill(os.getpid(), signal.SIGHUP)
             assert requests.stop is None
     finally:
@@ -606,10 +606,10 @@ def test_a_bad_state_is_set_aside(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     advance, calls = step.advance, iter(range(1, 100))
 
     def spoilt(*arguments: Any) -> Any:
-        state, account = advance(*arguments)
+        state, diagnostics = advance(*arguments)
         if next(calls) >= 3:
             state = replace(state, rankl=state.rankl.at[1, 2, 3].set(np.nan))
-        return state, account
+        return state, diagnostics
 
     monkeypatch.setattr(simulating, "advance", spoilt)
     with pytest.raises(RunError, match=r"ckpt_day0001.000.h5 is the last good checkpoint"):

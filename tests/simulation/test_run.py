@@ -75,7 +75,7 @@ def test_the_start_is_the_bone_that_was_given(finished: Run, tiny: RunConfig) ->
 def test_a_watcher_sees_every_step(finished: Run, records: list[Record]) -> None:
     assert len(finished.snapshots) == len(STEPS)
     assert [record.metrics["time_day"] for record in records] == list(TIMES[1:])
-    assert all(record.cycles["rankl and opg"] > 0 for record in records)
+    assert all(record.iterations["rankl and opg"] > 0 for record in records)
 
 
 def test_run_toml_gives_the_same_run_again(finished: Run, tiny: RunConfig) -> None:

@@ -11,8 +11,8 @@ from tissue.model import step
 from tissue.scenario.config import RunConfig
 from tissue.scenario.disease import Disease
 from tissue.simulation import simulation as simulating
-from tissue.simulation.pace import Pace, pacing
 from tissue.simulation.simulation import Record, Simulation
+from tissue.simulation.step_size import ControllerState, step_size_controller
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_adaptive_steps_keep_to_the_accuracy_asked(adaptive: RunConfig) -> None:
         simulation = Simulation(replace(adaptive, accuracy=accuracy))
         last = finish(simulation)[-1].metrics["bv_tv_change_percent"]
         assert abs(last - truth) < 100 * accuracy
-        assert simulation.pace.spent <= 100 * accuracy
+        assert simulation.controller_state.error_used <= 100 * accuracy
         steps[accuracy] = simulation.step
     assert steps[0.002] < steps[0.0005] < 14 / 0.125
     assert steps[0.002] < 30
@@ -72,23 +72,25 @@ def test_a_rejected_step_leaves_the_state_alone(
     simulation = Simulation(adaptive)
     for _ in range(5):
         simulation.advance()
-    state, pace = simulation.state, simulation.pace
+    state, controller_state = simulation.state, simulation.controller_state
     advance, seen = step.advance, []
 
     def judged_wrong_at_first(*arguments: Any) -> Any:
-        following, account = advance(*arguments)
+        following, diagnostics = advance(*arguments)
         seen.append((arguments[0], arguments[4]))
         if len(seen) == 1:
-            account = account._replace(error=account.error._replace(bone=jax.numpy.asarray(1.0)))
-        return following, account
+            diagnostics = diagnostics._replace(
+                error=diagnostics.error._replace(bone=jax.numpy.asarray(1.0))
+            )
+        return following, diagnostics
 
     monkeypatch.setattr(simulating, "advance", judged_wrong_at_first)
     record = simulation.advance()
     assert record.rejected == 1
     assert [start is state for start, _ in seen] == [True, True]
     assert seen[1][1] < seen[0][1]
-    assert simulation.step == pace.steps + 1
-    assert simulation.time == pytest.approx(pace.time + seen[1][1])
+    assert simulation.step == controller_state.steps + 1
+    assert simulation.time == pytest.approx(controller_state.time + seen[1][1])
     assert record.metrics["step_day"] == seen[1][1]
 
 
@@ -97,7 +99,7 @@ def test_a_run_goes_on_from_its_state_and_pace(adaptive: RunConfig) -> None:
     for _ in range(8):
         whole.advance()
     other.state = jax.tree.map(lambda leaf: jax.numpy.asarray(np.asarray(leaf)), whole.state)
-    other.pace = whole.pace
+    other.controller_state = whole.controller_state
     a, b = finish(whole)[-1], finish(other)[-1]
     assert a == b
     for name in whole.state.__dataclass_fields__:
@@ -112,16 +114,16 @@ def test_a_crowd_that_vanishes_is_stepped_with_damping(
     advance, shares = step.advance, []
 
     def overshooting(*arguments: Any) -> Any:
-        following, account = advance(*arguments)
+        following, diagnostics = advance(*arguments)
         shares.append(arguments[6])
         if arguments[6] < 1:
             few = -following.osteoclast_precursors
             following = replace(following, osteoclast_precursors=few)
-        return following, account
+        return following, diagnostics
 
     monkeypatch.setattr(simulating, "advance", overshooting)
     simulation.advance()
-    assert shares == [step.UNDAMPED, 1.0]
+    assert shares == [step.THETA_MIN, 1.0]
     assert float(simulation.state.osteoclast_precursors.min()) > 0
 
 
@@ -136,21 +138,21 @@ def test_the_first_step_is_damped(monkeypatch: pytest.MonkeyPatch, tiny: RunConf
     simulation = Simulation(tiny)
     simulation.advance()
     simulation.advance()
-    simulation.pace = simulation.pace.restart()
+    simulation.controller_state = simulation.controller_state.after_a_jump()
     simulation.advance()
-    assert shares == [1.0, step.UNDAMPED, 1.0]
+    assert shares == [1.0, step.THETA_MIN, 1.0]
 
 
 def test_times_that_differ_by_rounding_are_landed_on_once(adaptive: RunConfig) -> None:
     # 50 doses every 0.1 day end a rounding error before or after the snapshot at 5 days
     for change in (5 * (1 - 1e-15), 5.0, 5 * (1 + 1e-15)):
-        assert pacing(adaptive, (3.0, change)).landings == [3.0, 5.0, 10.0, 14.0]
+        assert step_size_controller(adaptive, (3.0, change)).stop_times == [3.0, 5.0, 10.0, 14.0]
 
 
 def test_a_step_cut_short_after_a_change_is_followed_by_a_usual_one(adaptive: RunConfig) -> None:
-    rules = pacing(adaptive, (4.999,))
-    fresh = Pace(time=4.999, steps=7, fresh=True, changed=4.999)
+    rules = step_size_controller(adaptive, (4.999,))
+    fresh = ControllerState(time=4.999, steps=7, after_jump=True, jump_time=4.999)
     stride = rules.next(fresh)
     assert stride.length == pytest.approx(0.001)
-    _, after = rules.judge(fresh, stride, 0.0, 0.0)
+    _, after = rules.evaluate(fresh, stride, 0.0, 0.0)
     assert rules.next(after).length >= rules.shortest

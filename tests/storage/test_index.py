@@ -37,7 +37,7 @@ def test_vtk_shows_every_time(folder: Path) -> None:
             np.testing.assert_array_equal(values, field(name, index))
 
 
-def test_xarray_reads_labelled_axes_over_time(folder: Path) -> None:
+def test_xarray_reads_labeled_axes_over_time(folder: Path) -> None:
     xarray = pytest.importorskip("xarray")
     with xarray.open_dataset(folder / INDEX, engine="h5netcdf", group="entry/il1") as data:
         assert data["il1"].dims == ("time", "z", "y", "x")

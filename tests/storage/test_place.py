@@ -140,7 +140,7 @@ def test_itk_shows_a_snapshot_on_the_scan(tmp_path: Path, placed: tuple[str, Gri
         np.testing.assert_allclose(at, expected, rtol=0, atol=1e-3)
 
 
-def test_labelled_axes_count_along_the_scan(tmp_path: Path, placed: tuple[str, Grid]) -> None:
+def test_labeled_axes_count_along_the_scan(tmp_path: Path, placed: tuple[str, Grid]) -> None:
     xarray = pytest.importorskip("xarray")
     direction, grid = placed
     path = snapshot(tmp_path, grid)

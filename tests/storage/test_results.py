@@ -19,7 +19,7 @@ def test_fields_have_coordinates_and_units(folder: Path) -> None:
     assert run.coordinates["z"][1] == GRID.origin[0] + GRID.spacing
 
 
-def test_xarray_gets_a_labelled_dataset(folder: Path) -> None:
+def test_xarray_gets_a_labeled_dataset(folder: Path) -> None:
     pytest.importorskip("xarray")
     data = open_run(folder).to_xarray(["il1"])
     assert data["il1"].dims == ("time", "z", "y", "x")

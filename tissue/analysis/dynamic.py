@@ -22,7 +22,7 @@ DYNAMIC: Mapping[str, Measure] = {
     "n_oc_bs": Measure("N.Oc/BS", "1/mm^2", "osteoclasts on the bone surface"),
     "oc_s_bs": Measure("Oc.S/BS", "%", "surface covered by osteoclasts"),
     "ob_s_bs": Measure("Ob.S/BS", "%", "surface covered by osteoblasts"),
-    "ms_bs": Measure("MS/BS", "%", "mineralising surface, taken for that of osteoblasts"),
+    "ms_bs": Measure("MS/BS", "%", "mineralizing surface, taken for that of osteoblasts"),
     "mar": Measure("MAR", "um/day", "mineral apposition rate, where bone is formed"),
     "bfr_bs": Measure("BFR/BS", "um/day", "bone formation rate over all surface"),
     "ev_bv": Measure("EV/BV", "%", "eroded since the start, over the bone at the start"),

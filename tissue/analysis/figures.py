@@ -16,7 +16,7 @@ from tissue.analysis.panels import (
     LOST,
     PLAIN,
     RUNS,
-    coloured,
+    colored,
     draw_scale,
     draw_surface,
     drawn,
@@ -27,7 +27,7 @@ from tissue.analysis.panels import (
 from tissue.analysis.render import picture_of_bone, picture_of_sites, pictures_of_loss
 from tissue.errors import InputError
 from tissue.storage.publish import publish
-from tissue.storage.results import Run, told_apart
+from tissue.storage.results import Run, unique_labels
 from tissue.storage.snapshot import FIELDS
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def styled() -> Iterator[None]:
 
 def curves(runs: Sequence[Run]) -> "Figure":
     """Time courses; several runs are laid over each other, with a legend."""
-    names = [drawn(name, NAME) for name in told_apart([run.folder for run in runs])]
+    names = [drawn(name, NAME) for name in unique_labels([run.folder for run in runs])]
     beside = max(1, min(len(runs), 4, LEGEND // (max(map(len, names)) + KEY)))
     figure = _figure(WIDTH, 4.1 + ROW * (math.ceil(len(runs) / beside) - 1))
     panels = figure.subplots(2, 3, sharex=True).ravel()
@@ -182,7 +182,7 @@ def sites(run: Run) -> "Figure":
     solid, plane = figure.subplots(1, 2)
     draw_surface(solid, picture_of_sites(before, after, width=SOLID), before.shape)
     old, new = _middle(before), _middle(after)
-    _show(plane, run, coloured(new, new - old))
+    _show(plane, run, colored(new, new - old))
     plane.set_title(f"middle plane, day {run.times[0]:g} to {run.times[-1]:g}")
     _tell_sites(figure)
     return figure

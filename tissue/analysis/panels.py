@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float32]
 
-# Told apart by every kind of colour vision; what is lost is orange in every panel.
+# Told apart by every kind of color vision; what is lost is orange in every panel.
 LOST, FORMED = "#D55E00", "#0072B2"
 INK, FAINT = "#222222", "#8A8A8A"
 PLAIN: Mapping[str, Any] = {
@@ -85,15 +85,15 @@ def frame(axes: "Axes") -> None:
         spine.set(color=FAINT, linewidth=0.7)
 
 
-def label(axes: "Axes", text: str, colour: str, top: float = 0.96) -> None:
+def label(axes: "Axes", text: str, color: str, top: float = 0.96) -> None:
     """A word in the corner of a picture."""
     boxed = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 3}
-    drawn = axes.text(0.04, top, text, color=colour, weight="bold", va="top", bbox=boxed)
+    drawn = axes.text(0.04, top, text, color=color, weight="bold", va="top", bbox=boxed)
     drawn.set_transform(axes.transAxes)
 
 
-def coloured(bone: Array, change: Array) -> NDArray[np.float64]:
-    """Marrow pale, bone grey, lost orange, formed blue; mixed in a voxel as their volumes are."""
+def colored(bone: Array, change: Array) -> NDArray[np.float64]:
+    """Marrow pale, bone gray, lost orange, formed blue; mixed in a voxel as their volumes are."""
     from matplotlib.colors import to_rgb
 
     marrow, old, lost, formed = (

@@ -122,7 +122,7 @@ def sampled(volume: Array, points: Vector, mode: str = "nearest") -> Array:
 def _free_steps(volume: Array) -> Array:
     """Distance that a ray may go from within a voxel and still not meet the level."""
     clear = ndimage.distance_transform_cdt(volume < LEVEL, metric="chessboard")
-    # half a diagonal to the voxel's centre, and a whole one as the level may lie before the next
+    # half a diagonal to the voxel's center, and a whole one as the level may lie before the next
     steps: Array = np.maximum(_STRIDE, clear - 1.5 * np.sqrt(3)).astype(np.float32)
     return steps
 

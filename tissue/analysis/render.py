@@ -1,7 +1,7 @@
 """Pictures of bone in 3-D by ray casting in numpy: no display, no graphics driver.
 
 Orthographic rays meet the 0.5 level of the bone volume fraction; light, ambient occlusion and
-depth then make trabeculae stand out. What was lost is laid over as a coloured absorbing medium.
+depth then make trabeculae stand out. What was lost is laid over as a colored absorbing medium.
 Inside this file lengths are in voxels and vectors are (z, y, x), like array indices.
 """
 
@@ -25,7 +25,7 @@ from tissue.analysis.rays import (
 Array = NDArray[np.float32]
 Vector = NDArray[np.float64]
 
-# Colours are linear light, not sRGB.
+# Colors are linear light, not sRGB.
 _BONE = np.array([0.92, 0.81, 0.64])
 _CUT = np.array([0.78, 0.55, 0.36])
 _SHADE = np.array([0.10, 0.055, 0.035])
@@ -40,7 +40,7 @@ _VEIL, _VEIL_THICKNESS = 0.85, 0.045
 
 @dataclass(frozen=True)
 class _Scene:
-    """What the rays through one bone see: depth of the surface and its colour."""
+    """What the rays through one bone see: depth of the surface and its color."""
 
     depth: Vector  # (n,)
     picture: Array  # (n, 4), linear RGBA
@@ -66,7 +66,7 @@ def picture_of_bone(bone: Array, *, width: int = 560, view: View | None = None) 
 def pictures_of_loss(
     before: Array, after: Array, *, width: int = 560, view: View | None = None
 ) -> tuple[Array, Array]:
-    """Renders a bone before and after, with a coloured veil where it used to be.
+    """Renders a bone before and after, with a colored veil where it used to be.
 
     Args:
         before: bone volume fraction [z, y, x] at first.
@@ -156,10 +156,10 @@ def _shaded(
         for share, paint in zip(sites, (_RESORBED, _FORMED), strict=True):
             weight = np.clip((sampled(share, points) - _UNSEEN) / _UNSEEN, 0, 1)
             base = base + weight * (paint[:, None] - base)
-    colour = _lit(base, normal, _openness(volume, points, normal), view)
+    color = _lit(base, normal, _openness(volume, points, normal), view)
     # distance darkens, so that the front stands off the back
     far = (depth[hit] - rays.enter.min()) / (rays.leave.max() - rays.enter.min())
-    picture[hit, :3] = (colour * (1.1 - 0.6 * far)).T
+    picture[hit, :3] = (color * (1.1 - 0.6 * far)).T
     picture[hit, 3] = 1
     return picture
 
@@ -203,17 +203,17 @@ def _lit(base: Vector, normal: Vector, openness: Vector, view: View) -> Vector:
     return base * light + _SHADE[:, None] * (1 - openness) + shine
 
 
-def _lay_over(picture: Array, colour: Vector, opacity: Vector) -> None:
-    """Lays a transparent colour over a picture of straight (not premultiplied) colours."""
+def _lay_over(picture: Array, color: Vector, opacity: Vector) -> None:
+    """Lays a transparent color over a picture of straight (not premultiplied) colors."""
     under = picture[:, 3] * (1 - opacity)
     total = under + opacity
-    mixed = picture[:, :3] * under[:, None] + colour * opacity[:, None]
+    mixed = picture[:, :3] * under[:, None] + color * opacity[:, None]
     picture[:, :3] = mixed / np.maximum(total, 1e-6)[:, None]
     picture[:, 3] = total
 
 
 def _developed(samples: Array, rows: int, columns: int) -> Array:
-    """Mean of neighbouring samples against jagged edges, then sRGB."""
+    """Mean of neighboring samples against jagged edges, then sRGB."""
     picture = samples.reshape(rows, columns, 4)
     weighted = picture.copy()
     weighted[..., :3] *= picture[..., 3:]

@@ -15,7 +15,7 @@ from tissue.analysis.panels import (
     INK,
     LOST,
     PLAIN,
-    coloured,
+    colored,
     draw_scale,
     draw_surface,
     drawn,
@@ -179,7 +179,7 @@ def _draw_slice(axes: "Axes", moment: _Moment) -> None:
     width, height = nx * grid.spacing, ny * grid.spacing
     change = moment.change[nz // 2]
     axes.imshow(
-        coloured(moment.bone[nz // 2], change),
+        colored(moment.bone[nz // 2], change),
         extent=(0, width, height, 0),
         interpolation="bilinear",
     )
@@ -202,9 +202,9 @@ def _draw_curves(figure: "Figure", metrics: Metrics) -> None:
     change.axhline(0, color=FAINT, lw=0.8, zorder=0)
     change.set_ylabel("change in BV/TV [%]")
     change.tick_params(labelbottom=False)
-    for name, colour in (("resorption", LOST), ("formation", FORMED)):
+    for name, color in (("resorption", LOST), ("formation", FORMED)):
         values = metrics[f"{name}_um_per_day"]
-        rates.plot(time, values, color=colour, lw=2.2, marker=marker, label=name)
+        rates.plot(time, values, color=color, lw=2.2, marker=marker, label=name)
     rates.set_ylim(bottom=min(0.0, rates.get_ylim()[0]))
     rates.set(xlabel="time [day]", ylabel="rate at bone surface [\N{MICRO SIGN}m/day]")
     rates.legend(frameon=False, fontsize=11, loc="best")

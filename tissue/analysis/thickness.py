@@ -33,9 +33,9 @@ def local_thickness(mask: Mask) -> NDArray[np.float32]:
         return np.full(mask.shape, max(mask.shape), np.float32)
     depth = distance(mask)
     for radius in _radii(depth[mask]):
-        centres = depth >= radius
-        held = mask & (distance(~centres) < radius)
-        thickness[held | centres] = 2 * radius
+        centers = depth >= radius
+        held = mask & (distance(~centers) < radius)
+        thickness[held | centers] = 2 * radius
     return thickness
 
 

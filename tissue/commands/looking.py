@@ -214,7 +214,7 @@ def _plot(options: argparse.Namespace) -> int:
 
 def _drawn(runs: list["Run"], kinds: Sequence[str], options: argparse.Namespace) -> Iterator[Path]:
     from tissue.analysis import figures
-    from tissue.storage.results import told_apart
+    from tissue.storage.results import unique_labels
 
     suffix = f".{options.format}"
     with figures.styled():
@@ -222,7 +222,7 @@ def _drawn(runs: list["Run"], kinds: Sequence[str], options: argparse.Namespace)
             folder = _made(options.out or runs[0].folder / "figures")
             figures.save(figures.curves(runs), folder / f"curves{suffix}")
             yield folder / f"curves{suffix}"
-        for run, name in zip(runs, told_apart([run.folder for run in runs]), strict=True):
+        for run, name in zip(runs, unique_labels([run.folder for run in runs]), strict=True):
             own = options.out or run.folder / "figures"
             folder = _made(own / name if options.out and runs[1:] else own)
             for field in options.field or run.fields if "slices" in kinds else ():

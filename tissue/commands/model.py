@@ -130,9 +130,9 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _list(_: argparse.Namespace) -> int:
-    from tissue.scenario.library import describe, shipped
+    from tissue.scenario.library import describe, examples
 
-    for name, path in shipped().items():
+    for name, path in examples().items():
         print(f"{name:24s} {describe(path)}")
     print("\nrun one with: tissue run NAME")
     return 0

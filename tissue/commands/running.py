@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tissue.commands.common import Commands, Options, add_run_file, config_of
 from tissue.commands.messages import STYLES, messages
 from tissue.errors import InputError, RunError
-from tissue.simulation.requests import Requests
+from tissue.simulation.signal_handling import SignalHandler
 
 if TYPE_CHECKING:
     from tissue.simulation.resume import Parent
@@ -72,11 +72,11 @@ def _add_messages(command: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    with Requests(ends_program=options.ends_program) as requests:
+    with SignalHandler(ends_program=options.ends_program) as requests:
         return _run_obeying(options, requests)
 
 
-def _run_obeying(options: argparse.Namespace, requests: Requests) -> int:
+def _run_obeying(options: argparse.Namespace, requests: SignalHandler) -> int:
     with messages(options.progress, options.quiet) as told:
         with requests.at_once("before it began"):
             config = config_of(options)

@@ -91,7 +91,7 @@ class _Draft:
         return abs(self.thickness / thickness - 1), abs(float(self.bone.mean()) / bv_tv - 1)
 
 
-def synthesise(
+def synthesize(
     settings: SyntheticSettings, periodic: Axes = (), room: float = math.inf
 ) -> Geometry:
     """One connected piece of bone without closed pockets, as partial volumes.

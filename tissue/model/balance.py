@@ -9,13 +9,13 @@ from jax import Array
 
 from tissue.kernels.stencil import Axes, Field
 from tissue.model import cells, cytokines, signals
-from tissue.model.account import Fluid, Seen, Solute
-from tissue.model.bone import Pores
+from tissue.model.bone import BoneGeometry
 from tissue.model.cells import Population
+from tissue.model.diagnostics import Fluid, Solute, SurfaceConcentrations
 from tissue.model.forcing import Forcing
 from tissue.model.observables import surface_mean
 from tissue.model.parameters import Parameters, Scalar
-from tissue.model.signals import Milieu, Value
+from tissue.model.signals import Environment, Value
 from tissue.model.state import State
 
 
@@ -49,41 +49,46 @@ class Surroundings(NamedTuple):
     load: Value
 
 
-def milieu(il1: Field, tnf: Field, f: Forcing, p: Parameters) -> Milieu:
+def marrow_environment(il1: Field, tnf: Field, f: Forcing, p: Parameters) -> Environment:
     """What surrounds cells in the marrow."""
     level = tnf if f.local else jnp.asarray(signals.tnf_production(f, p), il1.dtype)
-    return Milieu(il1, level, f.inflammatory_cells)
+    return Environment(il1, level, f.inflammatory_cells)
 
 
 def solve_alone(
-    guess: State, bisphosphonate: Field, pore: Pores, f: Forcing, p: Parameters, n: Numerics
+    guess: State,
+    bisphosphonate: Field,
+    geometry: BoneGeometry,
+    f: Forcing,
+    p: Parameters,
+    n: Numerics,
 ) -> tuple[Solute, Solute]:
     """IL-1 and TNF in balance with their sources.
 
     Args:
         guess: gives a first guess of both.
         bisphosphonate: bound to the bone surface [1].
-        pore: geometry.
+        geometry: geometry.
         f: disease and therapy.
         p: parameters.
         n: numerics.
     """
-    tnf = cytokines.tnf(pore, guess.tnf, f, p, n.spacing, n.tolerance)
-    level = milieu(guess.il1, tnf.field, f, p).tnf
-    bound = _at_surface(pore, bisphosphonate)
-    return cytokines.il1(pore, level, bound, guess.il1, f, p, n.spacing, n.tolerance), tnf
+    tnf = cytokines.tnf(geometry, guess.tnf, f, p, n.spacing, n.tolerance)
+    level = marrow_environment(guess.il1, tnf.field, f, p).tnf
+    bound = _at_surface(geometry, bisphosphonate)
+    return cytokines.il1(geometry, level, bound, guess.il1, f, p, n.spacing, n.tolerance), tnf
 
 
 @jax.jit
-def _at_surface(pore: Pores, field: Field) -> Array:
-    return surface_mean(pore, field).astype(field.dtype)
+def _at_surface(geometry: BoneGeometry, field: Field) -> Array:
+    return surface_mean(geometry, field).astype(field.dtype)
 
 
 def solve_pair(
     guess: State,
     alone: tuple[Solute, Solute],
     makers: Surroundings,
-    pore: Pores,
+    geometry: BoneGeometry,
     healthy_ratio: Array,
     f: Forcing,
     p: Parameters,
@@ -95,39 +100,52 @@ def solve_pair(
         guess: gives RANKL and OPG as a first guess.
         alone: IL-1 and TNF, solved before.
         makers: cells and load.
-        pore: geometry.
+        geometry: geometry.
         healthy_ratio: marrow volume over bone surface in health [um].
         f: disease and therapy.
         p: parameters.
         n: numerics.
     """
     il1, tnf = alone
-    around = milieu(il1.field, tnf.field, f, p)
+    environment = marrow_environment(il1.field, tnf.field, f, p)
     stroma, osteoblasts, load = makers
     sources = (
-        cytokines.rankl_source(pore, around, stroma, load, healthy_ratio, f, p),
-        cytokines.opg_source(pore, around, stroma, osteoblasts, healthy_ratio, f, p),
+        cytokines.rankl_source(geometry, environment, stroma, load, healthy_ratio, f, p),
+        cytokines.opg_source(geometry, environment, stroma, osteoblasts, healthy_ratio, f, p),
     )
     rates = cytokines.loss_rates(f, p)
     start = guess.rankl, guess.opg
-    pair = cytokines.rankl_opg(pore, sources, rates, start, p, n.spacing, n.tolerance)
+    pair = cytokines.rankl_opg(geometry, sources, rates, start, p, n.spacing, n.tolerance)
     return Fluid(il1, tnf, pair, *sources, *rates)
 
 
 @jax.jit
-def see_solutes(
-    il1: Field, tnf: Field, rankl: Field, opg: Field, pore: Pores, f: Forcing, p: Parameters
-) -> Seen:
+def surface_concentrations(
+    il1: Field,
+    tnf: Field,
+    rankl: Field,
+    opg: Field,
+    geometry: BoneGeometry,
+    f: Forcing,
+    p: Parameters,
+) -> SurfaceConcentrations:
     """The solutes [pM] as the bone surface sees them."""
-    around = cytokines.at_surface(milieu(il1, tnf, f, p), pore)
-    rankl, opg = pore.exchange.see(rankl), pore.exchange.see(opg)
-    signal = signals.il1_signal(around, f, p)
+    environment = cytokines.surface_environment(marrow_environment(il1, tnf, f, p), geometry)
+    rankl, opg = geometry.exchange.to_surface(rankl), geometry.exchange.to_surface(opg)
+    signal = signals.il1_signal(environment, f, p)
     excess = signals.excess_signal(signal, p)
-    return Seen(around.il1, rankl, opg, jnp.asarray(around.tnf), signal, excess)
+    return SurfaceConcentrations(
+        environment.il1, rankl, opg, jnp.asarray(environment.tnf), signal, excess
+    )
 
 
 def osteoclast_population(
-    rankl: Field, supply_returned: Field, uptake: Field, pore: Pores, f: Forcing, p: Parameters
+    rankl: Field,
+    supply_returned: Field,
+    uptake: Field,
+    geometry: BoneGeometry,
+    f: Forcing,
+    p: Parameters,
 ) -> Population:
     """Osteoclast precursors: drawn up the gradient of RANK occupancy.
 
@@ -135,7 +153,7 @@ def osteoclast_population(
         rankl: [pM].
         supply_returned: endosteal supply [cells/mm^3/day].
         uptake: by the surface [1/day].
-        pore: geometry.
+        geometry: geometry.
         f: disease and therapy.
         p: parameters.
     """
@@ -144,38 +162,38 @@ def osteoclast_population(
         drift=cells.osteoclast_precursor_drift(rankl, f, p),
         mobility=1.0,
         turnover=p.delta_M,
-        supply=pore.exchange.porosity * p.delta_M * p.M_0 + supply_returned,
+        supply=geometry.exchange.porosity * p.delta_M * p.M_0 + supply_returned,
         uptake=uptake,
     )
 
 
 def osteoblast_population(
-    around: Milieu,
+    environment: Environment,
     tgf_beta: Field | None,
     half: Array | None,
     supply_returned: Field,
     uptake: Field,
-    pore: Pores,
+    geometry: BoneGeometry,
     f: Forcing,
     p: Parameters,
 ) -> Population:
     """Osteoblast precursors: slowed and repelled by IL-1, drawn by TGF-beta where it steers them.
 
     Args:
-        around: in the marrow.
+        environment: in the marrow.
         tgf_beta: [pM].
         half: TGF-beta of half its effect [pM].
         supply_returned: endosteal supply [cells/mm^3/day].
         uptake: by the surface [1/day].
-        pore: geometry.
+        geometry: geometry.
         f: disease and therapy.
         p: parameters.
     """
     return Population(
         diffusivity=p.D_P,
-        drift=cells.osteoblast_precursor_drift(around, tgf_beta, half, f, p),
-        mobility=cells.osteoblast_precursor_mobility(around, f, p),
+        drift=cells.osteoblast_precursor_drift(environment, tgf_beta, half, f, p),
+        mobility=cells.osteoblast_precursor_mobility(environment, f, p),
         turnover=p.delta_P,
-        supply=pore.exchange.porosity * p.delta_P * p.P_0 + supply_returned,
+        supply=geometry.exchange.porosity * p.delta_P * p.P_0 + supply_returned,
         uptake=uptake,
     )

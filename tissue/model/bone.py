@@ -1,4 +1,4 @@
-"""The bone: the pore space and the surface of a bone volume fraction, and how it moves."""
+"""The bone: the geometry space and the surface of a bone volume fraction, and how it moves."""
 
 from functools import partial
 from typing import NamedTuple
@@ -20,18 +20,18 @@ from tissue.model.parameters import Parameters, Scalar
 CELL_POROSITY_FLOOR = 1e-3
 """Smallest porosity in cell terms [1]; 1e-4 to 1e-2 changes the loss of bone by 0.01 points."""
 
-REACH = 0.1  # pore space near by that keeps a healthy reference in a voxel
+REACH = 0.1  # geometry space near by that keeps a healthy reference in a voxel
 
 
-class Pores(NamedTuple):
+class BoneGeometry(NamedTuple):
     """The geometry every term of one step shares.
 
     Attributes:
-        solutes: porosity of all solute terms, floored by the canaliculi.
+        solute_porosity: porosity of all solute terms, floored by the canaliculi.
         exchange: porosity of all cell terms, the bone surface [1/um], and how they meet.
     """
 
-    solutes: Field
+    solute_porosity: Field
     exchange: Exchange
 
     @property
@@ -46,14 +46,14 @@ def cell_porosity(bone_volume_fraction: Field) -> Field:
 
 
 @partial(jax.jit, static_argnames="periodic")
-def pores(
+def bone_geometry(
     bone_volume_fraction: Field, spacing: Scalar, p: Parameters, periodic: Axes = ()
-) -> Pores:
-    """The pore space and the surface of a bone volume fraction."""
+) -> BoneGeometry:
+    """The geometry space and the surface of a bone volume fraction."""
     porosity = 1 - bone_volume_fraction
     surface = specific_surface(bone_volume_fraction, spacing, periodic)
     cells = cell_porosity(bone_volume_fraction)
-    return Pores(jnp.maximum(porosity, p.eps_min), exchange(cells, surface, periodic))
+    return BoneGeometry(jnp.maximum(porosity, p.eps_min), exchange(cells, surface, periodic))
 
 
 def remodel(
@@ -68,7 +68,7 @@ def remodel(
     return move(bone_volume_fraction, resorption, formation, spacing, dt, periodic)
 
 
-def may_move(bone_volume_fraction: Field, pore: Pores) -> Field:
+def may_move(bone_volume_fraction: Field, geometry: BoneGeometry) -> Field:
     """Where a surface is or may soon come to be: the places that need a healthy reference."""
-    inward, outward = godunov_slopes(bone_volume_fraction, 1.0, pore.periodic)
-    return (inward > 0) | (outward > 0) | (pore.exchange.nearby > REACH)
+    inward, outward = godunov_slopes(bone_volume_fraction, 1.0, geometry.periodic)
+    return (inward > 0) | (outward > 0) | (geometry.exchange.nearby > REACH)

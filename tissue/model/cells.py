@@ -17,17 +17,17 @@ from tissue.kernels.stencil import Field, total
 from tissue.kernels.surface import Exchange
 from tissue.kernels.transport import drift_diffusion
 from tissue.model import signals
-from tissue.model.account import Relaxed, Seen
-from tissue.model.bone import Pores, cell_porosity
+from tissue.model.bone import BoneGeometry, cell_porosity
+from tissue.model.diagnostics import StepValue, SurfaceConcentrations
 from tissue.model.forcing import Forcing
 from tissue.model.parameters import Parameters, Scalar
-from tissue.model.signals import Milieu, Value
+from tissue.model.signals import Environment, Value
 
 PER_MM = 1e3
 """1/um in 1/mm: a rate per mm^2 of surface times the surface in 1/um, as a rate per mm^3."""
 
 
-def relax(density: Field, gain: Field, loss: Array | float, dt: Scalar) -> Relaxed:
+def exponential_step(density: Field, gain: Field, loss: Array | float, dt: Scalar) -> StepValue:
     """dn/dt = gain - loss n, exactly, with gain and loss held over dt.
 
     Written in the small number loss dt, not around the level that n would settle at: where that is
@@ -39,7 +39,7 @@ def relax(density: Field, gain: Field, loss: Array | float, dt: Scalar) -> Relax
     series = 1 / 2 - decay / 6 + decay**2 / 24 - decay**3 / 120
     lag = jnp.where(decay < few, series, (1 - left) / jnp.maximum(decay, few))
     after = density * jnp.exp(-decay) + gain * (dt * left)
-    return Relaxed(after, density * left + gain * (dt * lag))
+    return StepValue(after, density * left + gain * (dt * lag))
 
 
 def deposit_cells(exchange: Exchange, rate: Field) -> Field:
@@ -62,7 +62,7 @@ class Recruitment(NamedTuple):
 
 
 def osteoclast_recruitment(
-    seen: Seen, healthy_drive: Field, f: Forcing, p: Parameters
+    at_surface: SurfaceConcentrations, healthy_drive: Field, f: Forcing, p: Parameters
 ) -> Recruitment:
     """Osteoclasts formed and arrested.
 
@@ -70,23 +70,27 @@ def osteoclast_recruitment(
         McDonald 2021, Cell 184:1330 (osteomorphs wait where RANKL is blocked and fuse when it
         returns).
     """
-    drive = signals.osteoclastogenic_drive(seen.rankl, seen.signal, seen.tnf, f, p)
+    drive = signals.osteoclastogenic_drive(
+        at_surface.rankl, at_surface.signal, at_surface.tnf, f, p
+    )
     relative = drive / healthy_drive * signals.osteoclast_inhibition(f, p)
     healthy = p.delta_C * p.C_0
     arrested = p.sigma_Q * jnp.maximum(1 - relative, 0)
     return Recruitment(healthy * relative, healthy * arrested, p.k_Q * relative)
 
 
-def wait(osteomorphs: Field, arrested: Field, fusion: Field, p: Parameters, dt: Scalar) -> Relaxed:
+def wait(
+    osteomorphs: Field, arrested: Field, fusion: Field, p: Parameters, dt: Scalar
+) -> StepValue:
     """Osteomorphs after dt days, and their mean [cells/mm^2]: arrested, fusing and dying."""
-    return relax(osteomorphs, arrested, fusion + p.delta_Q, dt)
+    return exponential_step(osteomorphs, arrested, fusion + p.delta_Q, dt)
 
 
-def bisphosphonate(bound: Field, resorption: Field, p: Parameters, dt: Scalar) -> Relaxed:
+def bisphosphonate(bound: Field, resorption: Field, p: Parameters, dt: Scalar) -> StepValue:
     """Bone-bound bisphosphonate after dt days: resorption frees it, or new bone buries it."""
     turnover = jnp.sqrt(resorption / p.v_0) / p.tau_q
     left = jnp.exp(-turnover * dt)
-    return Relaxed(bound * left, bound * 0.5 * (1 + left))
+    return StepValue(bound * left, bound * 0.5 * (1 + left))
 
 
 def osteoblast_recruitment(
@@ -102,20 +106,26 @@ def osteoblast_recruitment(
 
 
 def resorption(
-    osteoclasts: Field, seen: Seen, healthy_occupancy: Field, f: Forcing, p: Parameters
+    osteoclasts: Field,
+    at_surface: SurfaceConcentrations,
+    healthy_occupancy: Field,
+    f: Forcing,
+    p: Parameters,
 ) -> Field:
     """Velocity at which osteoclasts resorb bone [um/day]."""
-    activity = signals.resorption_activity(seen.rankl, seen.signal, healthy_occupancy, f, p)
+    activity = signals.resorption_activity(
+        at_surface.rankl, at_surface.signal, healthy_occupancy, f, p
+    )
     return p.k_res * osteoclasts * activity
 
 
 @jax.jit
-def formation(osteoblasts: Field, seen: Seen, p: Parameters) -> Field:
+def formation(osteoblasts: Field, at_surface: SurfaceConcentrations, p: Parameters) -> Field:
     """Velocity at which osteoblasts form bone [um/day]."""
-    return p.k_form * osteoblasts * signals.matrix_formation(seen.excess, p)
+    return p.k_form * osteoblasts * signals.matrix_formation(at_surface.excess, p)
 
 
-def move_supply(supply: Field, before: Pores, after: Pores) -> Field:
+def move_supply(supply: Field, before: BoneGeometry, after: BoneGeometry) -> Field:
     """The endosteal supply on changed bone.
 
     Where bone has filled pores it moves to the nearest ones. It comes with the marrow, like the
@@ -133,26 +143,26 @@ def osteoclast_precursor_drift(rankl: Field, f: Forcing, p: Parameters) -> Field
 
 
 def osteoblast_precursor_drift(
-    around: Milieu, tgf_beta: Field | None, half: Array | None, f: Forcing, p: Parameters
+    environment: Environment, tgf_beta: Field | None, half: Array | None, f: Forcing, p: Parameters
 ) -> Field:
     """psi of osteoblast precursors: IL-1 repels them, TGF-beta draws them where it is in play.
 
     Args:
-        around: in the marrow.
+        environment: in the marrow.
         tgf_beta: [pM].
         half: TGF-beta of half its effect [pM].
         f: disease and therapy.
         p: parameters.
     """
-    repelled = p.chi_I / p.D_P * signals.il1_signal(around, f, p)
+    repelled = p.chi_I / p.D_P * signals.il1_signal(environment, f, p)
     if tgf_beta is None or half is None:
         return repelled
     return repelled - p.chi_G / p.D_P * saturation(tgf_beta, half)
 
 
-def osteoblast_precursor_mobility(around: Milieu, f: Forcing, p: Parameters) -> Field:
+def osteoblast_precursor_mobility(environment: Environment, f: Forcing, p: Parameters) -> Field:
     """mu of osteoblast precursors."""
-    excess = signals.excess_signal(signals.il1_signal(around, f, p), p)
+    excess = signals.excess_signal(signals.il1_signal(environment, f, p), p)
     return signals.osteoblast_motility(excess, p)
 
 
@@ -176,53 +186,55 @@ class Population(NamedTuple):
     uptake: Field
 
 
-def implicit_share(number: Field, pore: Pores, least: Scalar) -> Field:
+def local_theta(number: Field, geometry: BoneGeometry, theta_min: Scalar) -> Field:
     """Where between start and end of a step its mean is taken: 1 is the end, fully damped.
 
-    `least` where precursors are at rest with their surroundings, 1 where the density differs
+    `theta_min` where precursors are at rest with their surroundings, 1 where the density differs
     twofold from the one near by, as where bone has just opened or filled a voxel. It may differ
     from voxel to voxel: what moves between two of them is the same number for both.
 
     Args:
         number: precursors at the start [cells/mm^3 tissue].
-        pore: geometry in the middle of the step.
-        least: smallest share.
+        geometry: geometry in the middle of the step.
+        theta_min: smallest theta.
     """
-    here = number / pore.exchange.porosity
-    near = pore.exchange.see(here)
+    here = number / geometry.exchange.porosity
+    near = geometry.exchange.to_surface(here)
     fewer = jnp.minimum(here, near)
     unrest = jnp.where(fewer > 0, jnp.abs(here - near) / jnp.where(fewer > 0, fewer, 1), 1)
-    return least + (1 - least) * jnp.minimum(unrest, 1)
+    return theta_min + (1 - theta_min) * jnp.minimum(unrest, 1)
 
 
 @jax.jit
 def ready(
-    bone_volume_fraction: Field, density: Field, pore: Pores, least: Scalar
+    bone_volume_fraction: Field, density: Field, geometry: BoneGeometry, theta_min: Scalar
 ) -> tuple[Field, Field]:
-    """Precursors at the start of a step [cells/mm^3 tissue], and their implicit share."""
+    """Precursors at the start of a step [cells/mm^3 tissue], and their implicit theta."""
     number = cell_porosity(bone_volume_fraction) * density
-    return number, implicit_share(number, pore, least)
+    return number, local_theta(number, geometry, theta_min)
 
 
 @jax.jit
-def halfway(bone_volume_fraction: Field, before: Field, after: Field, pore: Pores) -> Field:
+def halfway(
+    bone_volume_fraction: Field, before: Field, after: Field, geometry: BoneGeometry
+) -> Field:
     """Precursors in the middle of a step [cells/mm^3 marrow].
 
     Args:
         bone_volume_fraction: at the start.
         before: density at the start [cells/mm^3 marrow].
         after: number at the end [cells/mm^3 tissue].
-        pore: geometry in the middle.
+        geometry: geometry in the middle.
     """
     number = cell_porosity(bone_volume_fraction) * before
-    return 0.5 * (number + after) / pore.exchange.porosity
+    return 0.5 * (number + after) / geometry.exchange.porosity
 
 
 def step_precursors(
     number: Field,
     guess: Field,
     population: Population,
-    pore: Pores,
+    geometry: BoneGeometry,
     time: Field | Scalar,
     spacing: Scalar,
     tolerance: Scalar,
@@ -233,17 +245,17 @@ def step_precursors(
         number: at the start [cells/mm^3 tissue].
         guess: of the result.
         population: how they move, come and go.
-        pore: geometry.
+        geometry: geometry.
         time: [day].
         spacing: edge of a voxel [um].
         tolerance: relative error.
 
     Returns:
-        Their density [cells/mm^3 marrow], and the effort.
+        Their density [cells/mm^3 marrow], and the stats.
     """
-    loss, source = _implicit(number, population, pore, time)
+    loss, source = _implicit(number, population, geometry, time)
     return drift_diffusion(
-        pore.exchange.porosity,
+        geometry.exchange.porosity,
         population.mobility,
         population.drift,
         loss,
@@ -252,28 +264,28 @@ def step_precursors(
         diffusivity=population.diffusivity,
         spacing=spacing,
         tolerance=tolerance,
-        periodic=pore.periodic,
+        periodic=geometry.periodic,
     )
 
 
 @jax.jit
 def _implicit(
-    number: Field, population: Population, pore: Pores, time: Field | Scalar
+    number: Field, population: Population, geometry: BoneGeometry, time: Field | Scalar
 ) -> tuple[Field, Field]:
     """Loss and source of the implicit step."""
-    eps = pore.exchange.porosity
+    eps = geometry.exchange.porosity
     loss = eps * population.turnover + population.uptake + eps / time
     return loss, population.supply + number / time
 
 
 @jax.jit
-def after_step(number: Field, precursors: Field, pore: Pores, share: Field) -> Field:
+def after_step(number: Field, precursors: Field, geometry: BoneGeometry, theta: Field) -> Field:
     """The number of precursors at the end of a step [cells/mm^3 tissue].
 
     Args:
         number: at its start.
-        precursors: the density that acted throughout the step, at its implicit share.
-        pore: geometry in its middle.
-        share: the implicit share.
+        precursors: the density that acted throughout the step, at its implicit theta.
+        geometry: geometry in its middle.
+        theta: the implicit theta.
     """
-    return number + (pore.exchange.porosity * precursors - number) / share
+    return number + (geometry.exchange.porosity * precursors - number) / theta

@@ -6,9 +6,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from tissue.kernels.stencil import Field, total
-from tissue.model.account import Account, Activity, Lineage, Solute
 from tissue.model.bone import cell_porosity
 from tissue.model.cells import PER_MM
+from tissue.model.diagnostics import Lineage, Solute, StepDiagnostics, StepTerms
 from tissue.model.parameters import Parameters, Scalar
 from tissue.model.state import State
 
@@ -54,11 +54,11 @@ class Budget(NamedTuple):
 
 
 def budgets(
-    before: State, after: State, account: Account, p: Parameters, dt: Scalar
+    before: State, after: State, diagnostics: StepDiagnostics, p: Parameters, dt: Scalar
 ) -> dict[str, Budget]:
     """Every budget of the step from `before` to `after`, by the names in BUDGETS."""
-    done = account.activity
-    eps, fluid, pair = done.pores.solutes, done.fluid, done.fluid.pair
+    done = diagnostics.activity
+    eps, fluid, pair = done.geometry.solute_porosity, done.fluid, done.fluid.pair
     bound = total(eps * p.kappa * pair.a * pair.b)  # the same number for both partners
     old, new = (cell_porosity(state.bone_volume_fraction) for state in (before, after))
 
@@ -68,8 +68,8 @@ def budgets(
 
     return {
         "bone": Budget(
-            account.motion.grown,
-            account.motion.eroded,
+            diagnostics.motion.grown,
+            diagnostics.motion.eroded,
             total(after.bone_volume_fraction - before.bone_volume_fraction),
             total(after.bone_volume_fraction),
         ),
@@ -98,7 +98,7 @@ def budgets(
         "osteoclasts": _cells(done, done.osteoclasts, before.osteoclasts, after.osteoclasts, dt),
         "osteoblasts": _cells(done, done.osteoblasts, before.osteoblasts, after.osteoblasts, dt),
         "coupling_store": _on_surface(
-            done.pores.exchange.surface,
+            done.geometry.exchange.surface,
             (before.coupling_store, after.coupling_store),
             done.resorption,
             p.k_E * done.store.mean,
@@ -114,18 +114,18 @@ def budgets(
     }
 
 
-def swept(after: State, account: Account) -> dict[str, Array]:
+def swept(after: State, diagnostics: StepDiagnostics) -> dict[str, Array]:
     """Cells and store that came or went as the surface changed under a kept density.
 
     From the middle of the step, whose surface its budgets use, to its end
     [cells/mm^2 or um, times um^3/um, summed over voxels], by the names in SWEPT.
     """
-    change = account.pores.exchange.surface - account.activity.pores.exchange.surface
+    change = diagnostics.geometry.exchange.surface - diagnostics.activity.geometry.exchange.surface
     return {name: total(change * getattr(after, name)) for name in SWEPT}
 
 
-def _osteomorphs(done: Activity, before: State, after: State, dt: Scalar) -> Budget:
-    surface, waiting = done.pores.exchange.surface, done.osteomorphs
+def _osteomorphs(done: StepTerms, before: State, after: State, dt: Scalar) -> Budget:
+    surface, waiting = done.geometry.exchange.surface, done.osteomorphs
     density = before.osteomorphs, after.osteomorphs
     budget = _on_surface(surface, density, waiting.arrested, waiting.lost, dt)
     # next to none of them decay to numbers that a float32 cannot hold
@@ -144,13 +144,13 @@ def _on_surface(
     return Budget(total(surface * made) * dt, total(surface * lost) * dt, change, after)
 
 
-def _cells(done: Activity, line: Lineage, start: Field, end: Field, dt: Scalar) -> Budget:
-    surface = done.pores.exchange.surface
+def _cells(done: StepTerms, line: Lineage, start: Field, end: Field, dt: Scalar) -> Budget:
+    surface = done.geometry.exchange.surface
     return _on_surface(surface, (start, end), line.formed, line.loss * line.cells.mean, dt)
 
 
 def _precursors(
-    done: Activity,
+    done: StepTerms,
     line: Lineage,
     stored: tuple[Array, Array],
     turnover: Array | float,
@@ -158,7 +158,7 @@ def _precursors(
     dt: Scalar,
 ) -> Budget:
     """Supply against death and recruitment, `each` precursors for one cell on the surface."""
-    eps, surface = done.pores.exchange.porosity, done.pores.exchange.surface
+    eps, surface = done.geometry.exchange.porosity, done.geometry.exchange.surface
     died = total(eps * turnover * line.precursors)
     recruited = each * PER_MM * total(surface * line.recruited)
     change, after = stored

@@ -61,7 +61,7 @@ class Wall:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Local:
+class LocalForcing:
     """What acts in some places only.
 
     Attributes:
@@ -106,7 +106,7 @@ class Forcing:
     denosumab: Array = field(default_factory=_none)
     tnf_blocker: Array = field(default_factory=_none)
     il4: Array = field(default_factory=_none)
-    local: Local | None = None
+    local: LocalForcing | None = None
 
     @property
     def inflammatory_cells(self) -> Field | float:

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from tissue.kernels.stencil import Axes, Field, highest_near, total
-from tissue.model.account import Seen
-from tissue.model.bone import Pores
+from tissue.model.bone import BoneGeometry
 from tissue.model.cells import PER_MM
+from tissue.model.diagnostics import SurfaceConcentrations
 from tissue.model.state import State
 
 METRICS = (
@@ -25,7 +25,7 @@ METRICS = (
     "il1_marrow_pM",
     "rankl_marrow_pM",
     "opg_marrow_pM",
-    "grey_bone_share",
+    "gray_bone_share",
     "tnf_marrow_pM",
     "osteomorphs_per_mm2",
     "bisphosphonate",
@@ -39,35 +39,35 @@ METRICS = (
 )
 
 
-def surface_mean(pore: Pores, field: Field) -> Array:
+def surface_mean(geometry: BoneGeometry, field: Field) -> Array:
     """Mean over the bone surface; 0 where no surface is left."""
-    surface = pore.exchange.surface
+    surface = geometry.exchange.surface
     area = total(surface)
     return jnp.where(area > 0, total(surface * field) / jnp.where(area > 0, area, 1), 0)
 
 
-def marrow_mean(pore: Pores, field: Field) -> Array:
+def marrow_mean(geometry: BoneGeometry, field: Field) -> Array:
     """Mean over the marrow fluid."""
-    eps = pore.exchange.porosity
+    eps = geometry.exchange.porosity
     return total(eps * field) / total(eps)
 
 
-def grey_share(bone_volume_fraction: Field, periodic: Axes) -> Array:
+def gray_share(bone_volume_fraction: Field, periodic: Axes) -> Array:
     """Share of bone in struts without a solid core: no voxel of 0.9 within two voxels.
 
     A surface that moves through voxels smears, and growth never raises a local maximum: bone that
-    was once thin stays grey. Above a fifth, morphometry by threshold is no longer right.
+    was once thin stays gray. Above a fifth, morphometry by threshold is no longer right.
     """
     mass = total(bone_volume_fraction)
     hollow = highest_near(bone_volume_fraction, 2, periodic) < 0.9
-    grey = total(jnp.where(hollow, bone_volume_fraction, 0))
-    return jnp.where(mass > 0, grey / jnp.where(mass > 0, mass, 1), 0)
+    gray = total(jnp.where(hollow, bone_volume_fraction, 0))
+    return jnp.where(mass > 0, gray / jnp.where(mass > 0, mass, 1), 0)
 
 
 def observe(
     state: State,
-    pore: Pores,
-    seen: Seen,
+    geometry: BoneGeometry,
+    at_surface: SurfaceConcentrations,
     resorption: Field,
     formation: Field,
     start_fraction: Array | float,
@@ -76,8 +76,8 @@ def observe(
 
     Args:
         state: at the end of a step.
-        pore: its geometry.
-        seen: solutes as the surface saw them in the step.
+        geometry: its geometry.
+        at_surface: solutes as the surface saw them in the step.
         resorption: gross velocity in the step [um/day].
         formation: gross velocity in the step [um/day].
         start_fraction: BV/TV at the start of the run.
@@ -87,29 +87,29 @@ def observe(
     values = (
         bv_tv,
         100 * (bv_tv / start_fraction - 1),
-        PER_MM * total(pore.exchange.surface) / bone.size,
-        surface_mean(pore, state.osteoclasts),
-        surface_mean(pore, state.osteoblasts),
-        surface_mean(pore, resorption),
-        surface_mean(pore, formation),
-        surface_mean(pore, seen.rankl),
-        surface_mean(pore, seen.opg),
-        surface_mean(pore, seen.il1),
-        marrow_mean(pore, state.il1),
-        marrow_mean(pore, state.rankl),
-        marrow_mean(pore, state.opg),
-        grey_share(bone, pore.periodic),
-        marrow_mean(pore, state.tnf),
-        surface_mean(pore, state.osteomorphs),
-        surface_mean(pore, state.bisphosphonate),
+        PER_MM * total(geometry.exchange.surface) / bone.size,
+        surface_mean(geometry, state.osteoclasts),
+        surface_mean(geometry, state.osteoblasts),
+        surface_mean(geometry, resorption),
+        surface_mean(geometry, formation),
+        surface_mean(geometry, at_surface.rankl),
+        surface_mean(geometry, at_surface.opg),
+        surface_mean(geometry, at_surface.il1),
+        marrow_mean(geometry, state.il1),
+        marrow_mean(geometry, state.rankl),
+        marrow_mean(geometry, state.opg),
+        gray_share(bone, geometry.periodic),
+        marrow_mean(geometry, state.tnf),
+        surface_mean(geometry, state.osteomorphs),
+        surface_mean(geometry, state.bisphosphonate),
     )
     return dict(zip(METRICS[1:], values, strict=False))
 
 
 @jax.jit
-def fields_of(state: State, pore: Pores) -> dict[str, Field]:
+def fields_of(state: State, geometry: BoneGeometry) -> dict[str, Field]:
     """The tissue as snapshots show it: cells of either kind per mm^3 of tissue."""
-    surface, eps = PER_MM * pore.exchange.surface, pore.exchange.porosity
+    surface, eps = PER_MM * geometry.exchange.surface, geometry.exchange.porosity
     return {
         "bone_volume_fraction": state.bone_volume_fraction,
         "il1": state.il1,

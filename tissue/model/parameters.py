@@ -62,7 +62,7 @@ class Parameters(DiseaseParameters, TissueParameters):  # lists those of the las
 
     @property
     def s_0(self) -> Scalar:
-        """Healthy IL-1 signal, at I_0 and A_0 [1]."""
+        """HealthyReference IL-1 signal, at I_0 and A_0 [1]."""
         reach = self.I_0 * self.potency(self.A_0)
         return reach / (1 + reach)
 
@@ -88,17 +88,17 @@ class Parameters(DiseaseParameters, TissueParameters):  # lists those of the las
 
     @property
     def S_I0(self) -> Scalar:
-        """Healthy IL-1 production per marrow volume [pM/day]."""
+        """HealthyReference IL-1 production per marrow volume [pM/day]."""
         return self.k_I * self.I_0
 
     @property
     def S_R0(self) -> Scalar:
-        """Healthy RANKL production per marrow volume [pM/day]."""
+        """HealthyReference RANKL production per marrow volume [pM/day]."""
         return self.R_0 * (self.k_R + self.kappa * self.O_0)
 
     @property
     def S_O0(self) -> Scalar:
-        """Healthy OPG production per marrow volume [pM/day]."""
+        """HealthyReference OPG production per marrow volume [pM/day]."""
         return self.O_0 * (self.k_O + self.kappa * self.R_0)
 
 

@@ -21,7 +21,7 @@ high healthy signal is lost, the steepest slopes of their ranges would turn rate
 the presets leave 0.88 (assumption)."""
 
 
-class Milieu(NamedTuple):
+class Environment(NamedTuple):
     """What surrounds a cell.
 
     Attributes:
@@ -42,24 +42,24 @@ def tnf_signal(tnf: Value, f: Forcing, p: Parameters) -> Value:
     )
 
 
-def antagonist(around: Milieu, f: Forcing, p: Parameters) -> Value:
+def antagonist(environment: Environment, f: Forcing, p: Parameters) -> Value:
     """IL-1Ra made by the tissue [pM]: that of marrow, and what inflammatory cells add."""
-    from_cells = p.A_F * around.inflammatory_cells / p.F_0
+    from_cells = p.A_F * environment.inflammatory_cells / p.F_0
     return f.il1ra * (p.A_0 + from_cells) + f.il1ra_excess
 
 
-def il1_signal(around: Milieu, f: Forcing, p: Parameters) -> Array:
+def il1_signal(environment: Environment, f: Forcing, p: Parameters) -> Array:
     """s, the share of the largest IL-1 response [0, 1): Gaddum occupancy with IL-1Ra.
 
     With the functional EC50, not the binding constant: spare receptors make cells respond far
     below it, and anakinra would come out two to eight times too potent. TNF makes cells express
     more receptors, and so more sensitive.
     """
-    made = antagonist(around, f, p)
-    sensitivity = 1 + p.a_RT * tnf_signal(around.tnf, f, p)
+    made = antagonist(environment, f, p)
+    sensitivity = 1 + p.a_RT * tnf_signal(environment.tnf, f, p)
 
     def signal(drug: Array) -> Array:
-        reach = around.il1 * sensitivity * p.potency(made + drug)
+        reach = environment.il1 * sensitivity * p.potency(made + drug)
         return reach / (1 + reach)
 
     return f.il1_receptor * averaged(signal, f.il1ra_drug)

@@ -14,7 +14,7 @@ class State:
     """Every evolving quantity; fields are [z, y, x].
 
     Attributes:
-        bone_volume_fraction: phi in [0, 1], the mineralised share of a voxel.
+        bone_volume_fraction: phi in [0, 1], the mineralized share of a voxel.
         il1, rankl, opg: concentration in marrow fluid [pM]; RANKL is what OPG leaves free.
         osteoclast_precursors, osteoblast_precursors: M and P [cells/mm^3 marrow].
         osteoclasts, osteoblasts: C and B [cells/mm^2 bone surface], defined in every voxel.
@@ -44,8 +44,8 @@ class State:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, kw_only=True)
-class Healthy:
-    """Local references of the healthy tissue, which make it stand still on any geometry.
+class HealthyReference:
+    """LocalForcing references of the healthy tissue, which make it stand still on any geometry.
 
     Attributes:
         osteoclast_precursors, osteoblast_precursors: M_h and P_h [cells/mm^3 marrow].

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tissue.model.forcing import Forcing, Local
+from tissue.model.forcing import Forcing, LocalForcing
 from tissue.model.parameters import Parameters
 from tissue.scenario.disease import Disease
 from tissue.scenario.drugs import DRUGS, FULL_ZOLEDRONATE
@@ -55,7 +55,7 @@ class Course:
         p: Parameters,
         species: str,
         duration: float,
-        local: Local | None = None,
+        local: LocalForcing | None = None,
     ) -> None:
         """Prepares the drugs for a whole run [day]."""
         self._disease, self._p, self._local = disease, p, local
@@ -105,7 +105,7 @@ class Course:
         anabolic, rankl = self._anabolic(time, length)
         # where osteocytes make all RANKL, none is left without them
         osteocytes = NULL if p.w_Y == 1 else 0.0
-        if disease.ageing:
+        if disease.aging:
             anabolic *= np.exp(-float(p.r_age) * middle)
         values: dict[str, Any] = {
             "il1_excess": disease.il1_excess,

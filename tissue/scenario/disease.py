@@ -26,7 +26,7 @@ SILENCED = {
     "tnf": ("omega_T", "q_FT"),
     "tnf_to_il1": ("a_TI",),
     "tnf_direct": ("a_dT",),
-    "tnf_sensitisation": ("a_RT",),
+    "tnf_sensitization": ("a_RT",),
     "osteomorphs": ("sigma_Q",),
 }
 """The parameters that are zero where a mechanism is knocked out. The healthy state is made without
@@ -106,7 +106,7 @@ class Disease:
         il1_excess, il1ra_excess, tnf: uniform, above health [pM].
         inflammatory_cells: everywhere in marrow [cells/mm^3].
         rankl_production, opg_production: over the healthy ones [1].
-        ageing: bone balance falls with age.
+        aging: bone balance falls with age.
         estrogen: its loss.
         pannus: inflamed tissue.
         knockout: names of what is knocked out.
@@ -119,14 +119,14 @@ class Disease:
     inflammatory_cells: float = 0.0
     rankl_production: float = 1.0
     opg_production: float = 1.0
-    ageing: bool = False
+    aging: bool = False
     estrogen: Estrogen | None = None
     pannus: Pannus | None = None
     knockout: frozenset[str] = KNOCKED_OUT
     walls: tuple[OpenFace, ...] = ()
 
     @property
-    def focal(self) -> bool:
+    def has_local_forcing(self) -> bool:
         """Something acts in some places only, or inflammatory cells act."""
         return bool(self.pannus or self.walls or self.inflammatory_cells)
 
@@ -161,7 +161,7 @@ def read_disease(
         inflammatory_cells=table.inflammatory_cells,
         rankl_production=table.rankl_production,
         opg_production=table.opg_production,
-        ageing=table.ageing,
+        aging=table.aging,
         estrogen=Estrogen(estrogen.loss, estrogen.onset, estrogen.ramp) if estrogen else None,
         pannus=Pannus(
             pannus.faces,
@@ -183,7 +183,7 @@ def silenced(disease: Disease) -> dict[str, float]:
 
 
 def face_distance(face: str, shape: tuple[int, int, int], spacing: float) -> np.ndarray:
-    """Distance of voxel centres from a face of the box [um], to be broadcast to `shape`."""
+    """Distance of voxel centers from a face of the box [um], to be broadcast to `shape`."""
     axis = AXES[face[0]]
     depth = (np.arange(shape[axis]) + 0.5) * spacing
     if face.endswith("high"):

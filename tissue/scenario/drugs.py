@@ -144,7 +144,7 @@ DRUGS = {
         confidence="medium",
     ),
     "il4": Drug(
-        "IL-4 or an analogue that also acts as IL-10: opposes osteoclastogenesis",
+        "IL-4 or an analog that also acts as IL-10: opposes osteoclastogenesis",
         molar_mass=14_000,
         bioavailability=0.7,
         absorption=6.0,

@@ -8,7 +8,7 @@ from tissue.errors import InputError, printable
 from tissue.scenario.paths import LONGEST_PATH
 
 
-def shipped() -> dict[str, Path]:
+def examples() -> dict[str, Path]:
     """Ready-made run files, by name."""
     folder = Path(str(files("tissue"))) / "runs"
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
@@ -28,7 +28,7 @@ def find(name: str) -> Path:
         InputError: there is neither.
     """
     path = Path(name)
-    ready = shipped()
+    ready = examples()
     # a folder of results may be called like the run that made them
     if name in ready and not path.is_file():
         return ready[name]

@@ -144,7 +144,7 @@ def _disease(disease: Disease, folder: Path) -> dict[str, dict[str, Any]]:
             "inflammatory_cells": units.exact(disease.inflammatory_cells, "cells/mm^3"),
             "rankl_production": disease.rankl_production,
             "opg_production": disease.opg_production,
-            "ageing": disease.ageing,
+            "aging": disease.aging,
         }
     }
     if disease.estrogen:

@@ -193,7 +193,7 @@ class DiseaseTable(Table):
     )
     rankl_production: Factor = Field(default=1.0, description=_FACTOR)
     opg_production: Factor = Field(default=1.0, description=_FACTOR)
-    ageing: bool = Field(default=False, description=_SWITCH)
+    aging: bool = Field(default=False, description=_SWITCH)
     estrogen: EstrogenTable | None = Field(default=None, description="a table")
     pannus: PannusTable | None = Field(default=None, description="a table")
 
@@ -220,7 +220,7 @@ class KnockoutTable(Table):
     osteoclast_chemotaxis: bool = Field(default=False, description=_SWITCH)
     tnf_to_il1: bool = Field(default=False, description=_SWITCH)
     tnf_direct: bool = Field(default=False, description=_SWITCH)
-    tnf_sensitisation: bool = Field(default=False, description=_SWITCH)
+    tnf_sensitization: bool = Field(default=False, description=_SWITCH)
     osteomorphs: bool = Field(default=False, description=_SWITCH)
     mechanostat: bool = Field(default=False, description=_SWITCH)
     tgf_beta_steering: bool = Field(default=True, description=_SWITCH)

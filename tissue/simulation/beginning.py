@@ -7,9 +7,13 @@ from typing import NamedTuple
 from tissue.geometry.load import Geometry
 from tissue.model.observables import METRICS
 from tissue.scenario.config import RunConfig
-from tissue.simulation.folder import LEDGER_TABLE, METRICS_TABLE, refuse_links, spare_input
+from tissue.simulation.folder import (
+    LEDGER_TABLE,
+    METRICS_TABLE,
+    refuse_links,
+    refuse_to_delete_inputs,
+)
 from tissue.simulation.ledger import LEDGER
-from tissue.simulation.pace import same_time
 from tissue.simulation.plan import plan
 from tissue.simulation.progress import Progress
 from tissue.simulation.provenance import branched_start, fresh_start, resumed_start, tell_changes
@@ -22,6 +26,7 @@ from tissue.simulation.resume import (
     resumed,
 )
 from tissue.simulation.simulation import Simulation, load_geometry
+from tissue.simulation.step_size import same_time
 from tissue.storage.checkpoint import Checkpoint
 from tissue.storage.tables import Foundation, rows_kept
 
@@ -78,7 +83,7 @@ def beginning(
     if isinstance(parent, Parent):
         progress.preparing("reading the checkpoint")
         parent = parent.checkpoint()
-    spare_input(config, folder, parent)
+    refuse_to_delete_inputs(config, folder, parent)
     if parent:
         simulation = branched(config, parent)
         log.info(f"branched off from {parent.path} at day {simulation.time:g}")

@@ -202,7 +202,7 @@ def _snapshot(config: RunConfig, bone: np.ndarray, spacing: float, moved: bool) 
             total += _size(_rounded(_surface(where)), "float32")
         elif name not in SOLUTES:
             total += PRECURSORS
-        elif name in ("rankl", "opg") or config.disease.focal:
+        elif name in ("rankl", "opg") or config.disease.has_local_forcing:
             total += _size(_rounded(_solute(config, bone, spacing, name)), "float32")
     return total
 
@@ -213,10 +213,10 @@ def _checkpoint(config: RunConfig, bone: np.ndarray, spacing: float) -> float:
     drugs = {therapy.drug for therapy in config.therapies}
     fields = STATE_FIELDS
     fields += "mechanostat" not in disease.knockout
-    fields += 2 * disease.focal
+    fields += 2 * disease.has_local_forcing
     fields += "denosumab" in drugs  # osteoclasts wait
     fields += "zoledronate" in drugs  # bound to the surface
-    uniform = 0 if disease.focal else 1 + (disease.tnf > 0)
+    uniform = 0 if disease.has_local_forcing else 1 + (disease.tnf > 0)
     smooth = _size(_solute(config, bone, spacing, "rankl"), kind)
     return _size(_moved(bone, MOVED), kind) + fields * smooth + uniform * ROUNDING[kind]
 

@@ -60,7 +60,9 @@ def prepare_folder(folder: Path, overwrite: bool) -> None:
         probe.close()
 
 
-def spare_input(config: RunConfig, folder: Path, parent: Checkpoint | None = None) -> None:
+def refuse_to_delete_inputs(
+    config: RunConfig, folder: Path, parent: Checkpoint | None = None
+) -> None:
     """Refuses to replace an earlier run that the new one reads.
 
     The run file that a run has written is no such thing: the new one writes the same again.
@@ -115,7 +117,7 @@ def _made(folder: Path) -> list[Path]:
     return [*found, *list_snapshots(folder), *list_checkpoints(folder), *folder.glob("failed_*.h5")]
 
 
-def what_is_whole(folder: Path) -> str:
+def intact_output(folder: Path) -> str:
     """What a run that had to stop leaves; to be asked once its last snapshot is written."""
     snapshots, checkpoints = list_snapshots(folder), list_checkpoints(folder)
     if not snapshots:

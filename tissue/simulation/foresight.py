@@ -18,7 +18,7 @@ from tissue.geometry.synthetic import (
     SyntheticSettings,
     part_of,
     refuse_unmakeable,
-    synthesise,
+    synthesize,
     voxels_made,
 )
 from tissue.scenario.config import RunConfig
@@ -78,7 +78,7 @@ def _made(settings: SyntheticSettings, config: RunConfig, reading: int) -> Fores
     if voxels_made(settings) <= MADE or part.shape == settings.shape:
         return None
     with suppress(InputError):  # of the part
-        bone, loading = _timed(lambda: synthesise(part, config.periodic_axes))
+        bone, loading = _timed(lambda: synthesize(part, config.periodic_axes))
         told = f"looked at {by(part.shape)} voxels of such bone; a run makes all of it"
         share = voxels_made(settings) / voxels_made(part)
         return Foreseen(

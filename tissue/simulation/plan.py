@@ -14,8 +14,8 @@ from tissue.scenario.config import RunConfig
 from tissue.simulation.disk import Written, written
 from tissue.simulation.doubts import cuts, doubts
 from tissue.simulation.host import allowed_memory, busy, free_disk
+from tissue.simulation.local_forcing import pannus_mask, refuse_misplaced_pannus
 from tissue.simulation.machine import usable_memory
-from tissue.simulation.places import pannus_mask, refuse_misplaced_pannus
 
 FIELDS_IN_MEMORY = 120
 """Fields that a run takes at its peak: two thirds alive in a step, the rest lost between them in

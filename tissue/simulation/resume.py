@@ -15,16 +15,16 @@ import numpy as np
 from tissue import units
 from tissue.errors import InputError, shown
 from tissue.geometry.load import Geometry
-from tissue.model.state import Healthy, State
+from tissue.model.state import HealthyReference, State
 from tissue.scenario.config import RunConfig, parse_run
 from tissue.scenario.course import BISPHOSPHONATE
 from tissue.scenario.resolved import resolved_tables
 from tissue.scenario.schema import BoundaryTable
 from tissue.scenario.therapy import Therapy
 from tissue.simulation.folder import METRICS_TABLE
-from tissue.simulation.pace import Pace, same_time
 from tissue.simulation.provenance import GIVEN, PARENT_TIME
 from tissue.simulation.simulation import Simulation, Start
+from tissue.simulation.step_size import ControllerState, same_time
 from tissue.storage.checkpoint import SUFFIX, Checkpoint, list_checkpoints, read_checkpoint
 from tissue.storage.names import time_of
 from tissue.storage.snapshot import list_snapshots
@@ -43,14 +43,17 @@ was made with it."""
 
 def held(simulation: Simulation) -> dict[str, Any]:
     """What a checkpoint keeps of a simulation, as arrays that later steps do not touch."""
-    state, healthy, pace, bone = simulation.start
+    state, healthy, controller_state, bone = simulation.start
     return {
         "grid": simulation.geometry.grid,
         "step": simulation.step,
         "time": simulation.time,
         "state": held_fields(state),
         "healthy": held_fields(healthy),
-        "clock": {**{k: float(v) for k, v in dataclasses.asdict(pace).items()}, "bone": bone},
+        "clock": {
+            **{k: float(v) for k, v in dataclasses.asdict(controller_state).items()},
+            "bone": bone,
+        },
     }
 
 
@@ -65,11 +68,11 @@ def resumed(config: RunConfig, checkpoint: Checkpoint) -> Simulation:
     clock = dict(checkpoint.clock)
     bone = clock.pop("bone")
     # what a checkpoint of an older version does not know has not happened yet
-    known = (f.name for f in dataclasses.fields(Pace) if f.name in clock)
-    pace = Pace(**{name: _typed(name, clock[name]) for name in known})
+    known = (f.name for f in dataclasses.fields(ControllerState) if f.name in clock)
+    controller_state = ControllerState(**{name: _typed(name, clock[name]) for name in known})
     fraction = np.asarray(checkpoint.state["bone_volume_fraction"], np.float64)
     geometry = Geometry(checkpoint.grid, fraction, (), ())
-    start = Start(state, Healthy(**_arrays(checkpoint.healthy)), pace, bone)
+    start = Start(state, HealthyReference(**_arrays(checkpoint.healthy)), controller_state, bone)
     return Simulation(config, geometry, start)
 
 
@@ -325,11 +328,11 @@ def _until(time: float, config: RunConfig) -> RunConfig:
 
 
 def _typed(name: str, value: float) -> Any:
-    kind = type(getattr(Pace(), name))
+    kind = type(getattr(ControllerState(), name))
     return kind(value)
 
 
-def held_fields(group: State | Healthy) -> dict[str, jax.Array]:
+def held_fields(group: State | HealthyReference) -> dict[str, jax.Array]:
     """The fields of a group by name, those that are there."""
     named = ((f.name, getattr(group, f.name)) for f in dataclasses.fields(group))
     return {name: value for name, value in named if value is not None}

@@ -20,9 +20,9 @@ from tissue.simulation.folder import (
     RUN_LOG,
     clear_folder,
     holds,
+    intact_output,
     prepare_folder,
     remove_unfinished,
-    what_is_whole,
 )
 from tissue.simulation.log import RunLog
 from tissue.simulation.output import Output, Write
@@ -30,8 +30,8 @@ from tissue.simulation.progress import Progress
 from tissue.simulation.provenance import (
     provenance,
 )
-from tissue.simulation.requests import Requests
 from tissue.simulation.resume import Parent
+from tissue.simulation.signal_handling import SignalHandler
 from tissue.simulation.simulation import Record, Simulation
 from tissue.simulation.superseded import set_aside
 from tissue.storage.checkpoint import Checkpoint
@@ -44,7 +44,7 @@ from tissue.storage.writer import Writer
 
 log = logging.getLogger(__name__)
 
-GREY_LIMIT = 0.2
+GRAY_LIMIT = 0.2
 
 LARGEST_ERROR = 0.05
 """Of steps of fixed length, estimated, over the change of BV/TV."""
@@ -60,7 +60,7 @@ def run(
     resume: str | None = None,
     parent: Checkpoint | Parent | None = None,
     measure: Callable[[Path], object] | None = None,
-    requests: Requests | None = None,
+    requests: SignalHandler | None = None,
 ) -> Run:
     """Runs a simulation to its end and writes snapshots, tables and checkpoints as it goes.
 
@@ -83,16 +83,16 @@ def run(
         RunStopped: a signal asked it to stop; it can be resumed.
     """
     folder = Path(folder)
-    with nullcontext(requests) if requests else Requests() as obeyed:
+    with nullcontext(requests) if requests else SignalHandler() as obeyed:
         prepare_folder(folder, overwrite or resume is not None)
         # a warning about the lock belongs into the log
-        with RunLog() as kept, Progress() as progress, locked(folder), _told_if_memory_is_short():
+        with RunLog() as kept, Progress() as progress, locked(folder), _out_of_memory_named():
             with obeyed.at_once("before the first step: nothing was written"):
                 begun = beginning(config, folder, geometry, resume, parent, progress)
                 if begun.simulation:
                     config = begun.simulation.config
                     origin = provenance(config, folder, begun.start)
-            with _told_if_folder_fails(folder, begun.simulation):
+            with _folder_failure_named(folder, begun.simulation):
                 _clear(folder, begun.source)
                 kept.write_to(folder / RUN_LOG, going_on=begun.source is not None)
                 if begun.simulation:
@@ -112,24 +112,24 @@ class _OfWatcher(Exception):
 
 
 @contextmanager
-def _told_if_folder_fails(folder: Path, simulation: Simulation | None) -> Iterator[None]:
+def _folder_failure_named(folder: Path, simulation: Simulation | None) -> Iterator[None]:
     """Tells of an error while a run writes what it leaves."""
     try:
         yield
     except RunError as error:
-        raise RunError(f"{error}; {what_is_whole(folder)}") from None
+        raise RunError(f"{error}; {intact_output(folder)}") from None
     except _OfWatcher as watched:
         raise watched.error from None
     except OSError as error:
         when = f" after step {simulation.step}" if simulation else ""
         raise RunError(
             f"stopped{when}: {folder} cannot be written to "
-            f"({error.strerror or error}); {what_is_whole(folder)}"
+            f"({error.strerror or error}); {intact_output(folder)}"
         ) from None
 
 
 @contextmanager
-def _told_if_memory_is_short() -> Iterator[None]:
+def _out_of_memory_named() -> Iterator[None]:
     try:
         yield
     except (MemoryError, JaxRuntimeError) as error:
@@ -153,7 +153,7 @@ def _fill(
     folder: Path,
     begun: Beginning,
     origin: Mapping[str, str],
-    requests: Requests,
+    requests: SignalHandler,
     progress: Progress,
     watch: Callable[[Record], None] | None,
     measure: Callable[[Path], object] | None,
@@ -269,7 +269,7 @@ def _write(folder: Path, write: Write) -> None:
 
 def _comment(simulation: Simulation, metrics: Mapping[str, float]) -> None:
     """Warns of an end state whose numbers need care."""
-    step, error = simulation.config.step, simulation.pace.spent
+    step, error = simulation.config.step, simulation.controller_state.error_used
     if step and error > LARGEST_ERROR * max(abs(metrics["bv_tv_change_percent"]), 1.0):
         log.warning(
             f"steps of {step:g} day are long for what happened: BV/TV may be off by {error:.2g} "
@@ -277,9 +277,9 @@ def _comment(simulation: Simulation, metrics: Mapping[str, float]) -> None:
         )
     if metrics["surface_density_per_mm"] == 0:
         log.warning("no bone surface is left: all bone is gone, and none can form again")
-    if metrics["grey_bone_share"] > GREY_LIMIT:
+    if metrics["gray_bone_share"] > GRAY_LIMIT:
         log.warning(
-            f"{metrics['grey_bone_share']:.0%} of the bone is in struts without a solid core, "
+            f"{metrics['gray_bone_share']:.0%} of the bone is in struts without a solid core, "
             "smeared or thinner than the grid resolves: trust BV/TV, but no morphometry by "
             "threshold; use finer voxels"
         )

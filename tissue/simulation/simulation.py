@@ -13,21 +13,25 @@ from jax import Array
 from tissue.errors import RunError
 from tissue.geometry.journal import Journal
 from tissue.geometry.load import Geometry, load_image
-from tissue.geometry.synthetic import SyntheticSettings, synthesise
-from tissue.kernels.elliptic import Effort
-from tissue.model.account import Account, LocalError
-from tissue.model.balance import Numerics, see_solutes
-from tissue.model.bone import pores
+from tissue.geometry.synthetic import SyntheticSettings, synthesize
+from tissue.kernels.elliptic import SolverStats
+from tissue.model.balance import Numerics, surface_concentrations
+from tissue.model.bone import bone_geometry
 from tissue.model.conservation import Budget, budgets, swept
+from tissue.model.diagnostics import LocalError, StepDiagnostics
 from tissue.model.forcing import Forcing
-from tissue.model.homeostasis import healthy_tissue
+from tissue.model.homeostasis import healthy_state
 from tissue.model.observables import fields_of, observe
 from tissue.model.parameters import Parameters
-from tissue.model.state import Healthy, State
-from tissue.model.step import UNDAMPED, advance
+from tissue.model.state import HealthyReference, State
+from tissue.model.step import THETA_MIN, advance
 from tissue.scenario.config import RunConfig
 from tissue.scenario.course import COURSE_METRICS, Course, exposure
-from tissue.simulation.health import (
+from tissue.simulation.host import allowed_memory
+from tissue.simulation.ledger import broken_budget, ledger_row
+from tissue.simulation.local_forcing import local_forcing
+from tissue.simulation.machine import keep_memory, release_memory, release_programs
+from tissue.simulation.state_checks import (
     FIELDS,
     bad_voxels,
     diagnosis,
@@ -37,11 +41,7 @@ from tissue.simulation.health import (
     tell_failures,
     unconverged,
 )
-from tissue.simulation.host import allowed_memory
-from tissue.simulation.ledger import broken_budget, ledger_row
-from tissue.simulation.machine import keep_memory, release_memory, release_programs
-from tissue.simulation.pace import Pace, Stride, pacing, same_time
-from tissue.simulation.places import local_forcing
+from tissue.simulation.step_size import ControllerState, TimeStep, same_time, step_size_controller
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
 """Relative error of the solves of a step of fixed length, and the least of any."""
@@ -61,14 +61,14 @@ SOLUTES = ("il1", "tnf", "rankl", "opg")  # that a step solves for from a guess
 
 @dataclass(frozen=True)
 class Record:
-    """What one step reports: its rows of metrics.csv and ledger.csv, and the cycles it took.
+    """What one step reports: its rows of metrics.csv and ledger.csv, and the iterations it took.
 
     With the steps tried in its place that were too long or failed.
     """
 
     metrics: Mapping[str, float]
     ledger: Mapping[str, float]
-    cycles: Mapping[str, int]
+    iterations: Mapping[str, int]
     rejected: int = 0
 
 
@@ -78,13 +78,13 @@ class Start(NamedTuple):
     Attributes:
         state: the tissue.
         healthy: its references.
-        pace: the clock.
+        controller_state: the clock.
         bone: BV/TV at the start of the run.
     """
 
     state: State
-    healthy: Healthy
-    pace: Pace
+    healthy: HealthyReference
+    controller_state: ControllerState
     bone: float
 
 
@@ -93,11 +93,11 @@ class _Tried(NamedTuple):
 
     state: State
     metrics: Mapping[str, Any]
-    books: Mapping[str, Budget]
+    budgets: Mapping[str, Budget]
     residuals: Mapping[str, float]
     swept: Mapping[str, float]
     bad: np.ndarray
-    efforts: Mapping[str, Effort]
+    solver_stats: Mapping[str, SolverStats]
     error: LocalError
 
     def bad_in(self, names: Iterable[str]) -> bool:
@@ -107,18 +107,25 @@ class _Tried(NamedTuple):
 
 @jax.jit
 def _examine(
-    before: State, after: State, account: Account, p: Parameters, dt: float, start: Array
+    before: State,
+    after: State,
+    diagnostics: StepDiagnostics,
+    p: Parameters,
+    dt: float,
+    start: Array,
 ) -> tuple[dict[str, Array], dict[str, Budget], dict[str, Array], dict[str, Array], Array]:
-    done = account.activity
-    books = budgets(before, after, account, p, dt)
-    metrics = observe(after, account.pores, done.seen, done.resorption, done.formation, start)
-    residuals = {name: budget.residual for name, budget in books.items()}
-    return metrics, books, residuals, swept(after, account), bad_voxels(after)
+    done = diagnostics.activity
+    found = budgets(before, after, diagnostics, p, dt)
+    metrics = observe(
+        after, diagnostics.geometry, done.at_surface, done.resorption, done.formation, start
+    )
+    residuals = {name: budget.residual for name, budget in found.items()}
+    return metrics, found, residuals, swept(after, diagnostics), bad_voxels(after)
 
 
 @partial(jax.jit, static_argnames="names")
 def _shown(state: State, n: Numerics, p: Parameters, names: tuple[str, ...]) -> dict[str, Array]:
-    every = fields_of(state, pores(state.bone_volume_fraction, n.spacing, p, n.periodic))
+    every = fields_of(state, bone_geometry(state.bone_volume_fraction, n.spacing, p, n.periodic))
     # copies: whoever holds them need not care whether a step reuses the memory of its state
     return {name: jnp.copy(every[name]) for name in names}
 
@@ -132,8 +139,8 @@ class Simulation:
         healthy: references that keep health still.
         state: the tissue now.
         failed: what a step made that was not physical, for diagnosis.
-        pace: the clock, and what the choice of steps remembers; with the state and the healthy
-            references all that the rest of the run depends on.
+        controller_state: the clock, and what the choice of steps remembers; with the state and the
+            healthy references all that the rest of the run depends on.
     """
 
     def __init__(
@@ -154,17 +161,17 @@ class Simulation:
         self.failed: State | None = None
         self.config = config
         self.geometry = geometry or load_geometry(config)
-        self.pace = Pace()
+        self.controller_state = ControllerState()
         self._p = p = config.acting
         local = local_forcing(config, self.geometry, Journal())  # the plan tells of it
         self._course = Course(
             config.disease, config.therapies, p, config.preset, config.duration, local
         )
-        self._pacing = pacing(config, self._course.changes)
+        self._controller = step_size_controller(config, self._course.changes)
         self._spacing = spacing = self.geometry.grid.spacing
         self._numerics = Numerics(spacing, solver_tolerance(config), config.periodic_axes)
         if start:
-            self.state, self.healthy, self.pace, bone = start
+            self.state, self.healthy, self.controller_state, bone = start
             self._start = jnp.asarray(bone, jnp.float64)
         else:
             self._set_up_health()
@@ -176,7 +183,7 @@ class Simulation:
         bone = jnp.asarray(self.geometry.bone_volume_fraction, config.precision)
         exact = replace(self._numerics, tolerance=HEALTHY_TOLERANCE[config.precision])
         out = config.disease.knockout
-        self.state, self.healthy, efforts = healthy_tissue(
+        self.state, self.healthy, solver_stats = healthy_state(
             bone,
             self._p,
             exact,
@@ -184,23 +191,23 @@ class Simulation:
             tgf_beta_steering="tgf_beta_steering" not in out,
         )
         self._start = jnp.mean(bone, dtype=jnp.float64)
-        refuse_unhealthy_start(self.state, self.healthy, efforts, float(exact.tolerance))
+        refuse_unhealthy_start(self.state, self.healthy, solver_stats, float(exact.tolerance))
         refuse_starved_marrow(self.state, self.healthy, self._p)
 
     @property
     def start(self) -> Start:
         """Where a run would go on from, if it were left now."""
-        return Start(self.state, self.healthy, self.pace, float(self._start))
+        return Start(self.state, self.healthy, self.controller_state, float(self._start))
 
     @property
     def time(self) -> float:
         """Simulated time [day]."""
-        return self.pace.time
+        return self.controller_state.time
 
     @property
     def step(self) -> int:
         """Number of coupling steps done."""
-        return self.pace.steps
+        return self.controller_state.steps
 
     @property
     def finished(self) -> bool:
@@ -210,11 +217,11 @@ class Simulation:
     def start_metrics(self) -> dict[str, float]:
         """The metrics of the healthy start."""
         p, state, n = self._p, self.state, self._numerics
-        pore = pores(state.bone_volume_fraction, n.spacing, p, n.periodic)
+        pore = bone_geometry(state.bone_volume_fraction, n.spacing, p, n.periodic)
         solutes = state.il1, state.tnf, state.rankl, state.opg
-        seen = see_solutes(*solutes, pore, Forcing(), p)
+        at_surface = surface_concentrations(*solutes, pore, Forcing(), p)
         velocity = jnp.full_like(state.il1, p.v_0)
-        metrics = observe(state, pore, seen, velocity, velocity, self._start)
+        metrics = observe(state, pore, at_surface, velocity, velocity, self._start)
         acts = dict.fromkeys(COURSE_METRICS, 0.0) | {"anabolic": 1.0}
         return {"time_day": self.time, **_numbers(metrics), **acts, "step_day": 0.0}
 
@@ -227,18 +234,21 @@ class Simulation:
             RunError: the state is no longer physical or a budget does not close, however short
                 the step is; the state of the step before is kept.
         """
-        before, rejected = self.pace, 0
+        before, rejected = self.controller_state, 0
         while True:
-            stride = self._pacing.next(self.pace)
-            tried = self._try(stride.length, damped=self.pace.fresh or self.pace.mending)
+            tried_step = self._controller.next(self.controller_state)
+            tried = self._try(
+                tried_step.length,
+                damped=self.controller_state.after_jump or self.controller_state.retrying,
+            )
             wrong = self._wrong_with(tried)
             if wrong:
-                self._retreat(before, stride, tried, wrong)
+                self._retreat(before, tried_step, tried, wrong)
                 rejected += 1
                 continue
             bone = tried.error.bone * 100 * tried.metrics["bv_tv"] / float(self._start)
-            accepted, self.pace = self._pacing.judge(
-                self.pace, stride, float(bone), float(tried.error.cells)
+            accepted, self.controller_state = self._controller.evaluate(
+                self.controller_state, tried_step, float(bone), float(tried.error.cells)
             )
             if accepted:
                 break
@@ -249,32 +259,38 @@ class Simulation:
         if self.step == 1:  # all is compiled now
             release_memory()
         if self.finished:
-            tell_failures(self.pace.failures)
-        ledger = ledger_row(self.time, tried.books, tried.residuals, tried.swept, self._spacing)
-        cycles = {name: int(effort.cycles) for name, effort in tried.efforts.items()}
+            tell_failures(self.controller_state.failures)
+        ledger = ledger_row(self.time, tried.budgets, tried.residuals, tried.swept, self._spacing)
+        iterations = {name: int(stats.iterations) for name, stats in tried.solver_stats.items()}
         found = _numbers(tried.metrics)
-        metrics = {"time_day": self.time, **found, "step_day": stride.length}
-        return Record(metrics, ledger, cycles, rejected)
+        metrics = {"time_day": self.time, **found, "step_day": tried_step.length}
+        return Record(metrics, ledger, iterations, rejected)
 
-    def _retreat(self, before: Pace, stride: Stride, tried: _Tried, wrong: str) -> None:
-        """Prepares to take a step that failed in shorter ones, or goes back to the pace before.
+    def _retreat(
+        self, before: ControllerState, tried_step: TimeStep, tried: _Tried, wrong: str
+    ) -> None:
+        """Prepares to take a step that failed in shorter ones, or goes back to the state before.
 
         Raises:
             RunError: it is as short as it may be.
         """
-        shorter = self._pacing.shorter(self.pace, stride)
+        shorter = self._controller.shorter(self.controller_state, tried_step)
         if shorter is None:
-            again = f", also in steps of {stride.length:g} day" if self.pace.mending else ""
-            self.failed, self.pace = tried.state, before
+            again = (
+                f", also in steps of {tried_step.length:g} day"
+                if self.controller_state.retrying
+                else ""
+            )
+            self.failed, self.controller_state = tried.state, before
             raise RunError(f"stopped in step {self.step + 1}: {wrong}{again}")
-        tell_failure(self.pace, stride, wrong, shorter)
-        self.pace = shorter
+        tell_failure(self.controller_state, tried_step, wrong, shorter)
+        self.controller_state = shorter
 
     def change_course(self, *, given: bool = False) -> None:
         """Takes notice of what acts from now on; a bisphosphonate may be `given` already."""
         if not given:
             self._give_bisphosphonate()
-        self.pace = self.pace.restart()
+        self.controller_state = self.controller_state.after_a_jump()
 
     def _give_bisphosphonate(self) -> None:
         dose = self._course.dose_of_bisphosphonate(self.time)
@@ -290,20 +306,20 @@ class Simulation:
         if guess:
             start = replace(start, **{name: getattr(guess, name) for name in SOLUTES})
         p, forcing = self._p, self._course.forcing(self.time, dt, self.config.precision)
-        least = 1.0 if damped else UNDAMPED
-        following, account = advance(start, self.healthy, forcing, p, dt, self._numerics, least)
-        found = _examine(self.state, following, account, p, dt, self._start)
+        least = 1.0 if damped else THETA_MIN
+        following, diagnostics = advance(start, self.healthy, forcing, p, dt, self._numerics, least)
+        found = _examine(self.state, following, diagnostics, p, dt, self._start)
         acts = exposure(forcing)
-        examined, efforts, error, acts = jax.device_get(
-            (found, account.efforts, account.error, acts)
+        examined, solver_stats, error, acts = jax.device_get(
+            (found, diagnostics.solver_stats, diagnostics.error, acts)
         )
-        metrics, books, residuals, carried, bad = examined
+        metrics, budgets, residuals, carried, bad = examined
         metrics |= acts
-        tried = _Tried(following, metrics, books, residuals, carried, bad, efforts, error)
+        tried = _Tried(following, metrics, budgets, residuals, carried, bad, solver_stats, error)
         if not damped and tried.bad_in(PRECURSORS):
             # a crowd that all but vanishes within one step undershoots zero, unless damped
             return self._try(dt, damped=True, guess=guess)
-        lost = unconverged(tried.efforts, float(self._numerics.tolerance))
+        lost = unconverged(tried.solver_stats, float(self._numerics.tolerance))
         if lost and not guess and not tried.bad_in(SOLUTES):
             # after a jump by orders of magnitude the solves go on from where they gave up
             return self._try(dt, damped=damped, guess=following)
@@ -312,7 +328,7 @@ class Simulation:
     def _wrong_with(self, tried: _Tried) -> str | None:
         return (
             diagnosis(tried.state, tried.bad)
-            or unconverged(tried.efforts, float(self._numerics.tolerance))
+            or unconverged(tried.solver_stats, float(self._numerics.tolerance))
             or broken_budget(tried.residuals, self.config.precision)
         )
 
@@ -339,7 +355,7 @@ def load_geometry(config: RunConfig) -> Geometry:
     """
     settings, room = config.geometry, allowed_memory()
     if isinstance(settings, SyntheticSettings):
-        return synthesise(settings, config.periodic_axes, room)
+        return synthesize(settings, config.periodic_axes, room)
     return load_image(settings, config.periodic_axes, room)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry
-from tissue.geometry.synthetic import SyntheticSettings, synthesise
+from tissue.geometry.synthetic import SyntheticSettings, synthesize
 from tissue.kernels.loop import repeated
 from tissue.scenario.config import RunConfig, parse_run
 from tissue.simulation import simulation
@@ -282,7 +282,7 @@ def mirrored(settings: SyntheticSettings) -> Geometry:
     """Made-up bone, mirrored from a block: the same surface a volume at any size, and quick."""
     nz, ny, nx = settings.shape
     part = min(nz, TILE), min(ny, TILE), min(nx, TILE)
-    block = synthesise(replace(settings, shape=part)).bone_volume_fraction
+    block = synthesize(replace(settings, shape=part)).bone_volume_fraction
     pad = [(0, n - m) for n, m in zip(settings.shape, part, strict=True)]
     bone = np.pad(block, pad, mode="symmetric")
     return Geometry(Grid(settings.shape, settings.spacing), bone, (), ())

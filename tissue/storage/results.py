@@ -76,7 +76,7 @@ class Run:
         return self.opened[index].field(name)
 
     def to_xarray(self, names: Sequence[str] = ()) -> "xarray.Dataset":
-        """Fields over time as a labelled dataset, read into memory.
+        """Fields over time as a labeled dataset, read into memory.
 
         Args:
             names: of the fields; all by default.
@@ -111,7 +111,7 @@ class Run:
         return self.opened[0]
 
 
-def told_apart(folders: Sequence[Path]) -> list[str]:
+def unique_labels(folders: Sequence[Path]) -> list[str]:
     """Names of runs: of their folders, with as many of the folders above as tell them apart."""
     parts = [folder.resolve().parts[1:] for folder in folders]
     for depth in range(1, max([1, *map(len, parts)]) + 1):

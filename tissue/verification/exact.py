@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 from tissue.model import signals
 from tissue.model.forcing import Forcing, averaged
 from tissue.model.parameters import Parameters, preset
-from tissue.model.signals import Milieu
+from tissue.model.signals import Environment
 from tissue.scenario.drugs import BODY_WEIGHT, DRUGS
 from tissue.scenario.pharmacokinetics import Dosing, Kinetics
 from tissue.verification.lab import Lab, Measured
@@ -26,7 +26,7 @@ PLENTY = 1e5
 
 def signal(il1: float, f: Forcing, p: Parameters = MOUSE, tnf: float = 0.0) -> float:
     """s of a concentration [pM]."""
-    return float(signals.il1_signal(Milieu(jnp.asarray(il1), tnf), f, p))
+    return float(signals.il1_signal(Environment(jnp.asarray(il1), tnf), f, p))
 
 
 def excess(il1: float, f: Forcing, p: Parameters = MOUSE, tnf: float = 0.0) -> float:
@@ -148,7 +148,7 @@ def two_forms(_: Lab) -> Found:
 def pannus_signal(species: str, il1: float) -> tuple[float, float]:
     """IL-1Ra in a pannus [pM], and the signal of IL-1 [pM] there above health."""
     p = preset(species)
-    around = Milieu(jnp.asarray(il1), 0.0, p.F_0)
+    around = Environment(jnp.asarray(il1), 0.0, p.F_0)
     s = signals.il1_signal(around, Forcing(), p)
     return float(signals.antagonist(around, Forcing(), p)), float(signals.excess_signal(s, p))
 

@@ -11,7 +11,7 @@ Found = Sequence[Measured]
 
 YEAR = 365.25
 ONE, HALF = Measured(1.0), 0.5
-MENOPAUSE: dict[str, Any] = {"ageing": True, "estrogen": {"loss": 1.0, "ramp": "2 year"}}
+MENOPAUSE: dict[str, Any] = {"aging": True, "estrogen": {"loss": 1.0, "ramp": "2 year"}}
 TREATED = 1096.0
 """Start of treatment, three years after the onset of menopause [day]."""
 DENOSUMAB_DOSES, INTERVAL = 6, 182.0
@@ -81,7 +81,7 @@ def rates(lab: Lab) -> Found:
 
 def il1_after_menopause(lab: Lab) -> Found:
     """V31."""
-    surgery = lab.run("human", 365, every=7, disease={"ageing": True, "estrogen": {"loss": 1.0}})
+    surgery = lab.run("human", 365, every=7, disease={"aging": True, "estrogen": {"loss": 1.0}})
     marrow = surgery.columns["il1_marrow_pM"]
     two_weeks = surgery.level("il1_marrow_pM", 14) - marrow[0]
     run = untreated(lab)

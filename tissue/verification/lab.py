@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tissue.geometry.load import Geometry
-from tissue.geometry.synthetic import SyntheticSettings, synthesise
+from tissue.geometry.synthetic import SyntheticSettings, synthesize
 from tissue.model.state import State
 from tissue.scenario.config import parse_run
-from tissue.simulation.pace import Pace
 from tissue.simulation.simulation import Simulation
+from tissue.simulation.step_size import ControllerState
 
 BONES = {
     "mouse": {"shape": [32, 32, 32], "spacing": "10 um", "bv_tv": 0.2, "thickness": "65 um"},
@@ -73,20 +73,20 @@ class History:
     Attributes:
         species: "mouse" or "human".
         columns: the metrics at the start and after each step.
-        spent: estimated error of the steps so far [points of BV/TV change].
+        error_used: estimated error of the steps so far [points of BV/TV change].
         relative_error: of cells and rates [1].
         start: bone volume fraction in health.
         state: at the end.
-        pace: at the end.
+        controller_state: at the end.
     """
 
     species: str
     columns: Mapping[str, np.ndarray]
-    spent: np.ndarray
+    error_used: np.ndarray
     relative_error: float
     start: np.ndarray
     state: State
-    pace: Pace
+    controller_state: ControllerState
 
     @property
     def times(self) -> np.ndarray:
@@ -96,7 +96,7 @@ class History:
     def change(self, time: float) -> Measured:
         """Change of BV/TV since health [%], with the error that the steps estimate."""
         value = self.level("bv_tv_change_percent", time)
-        return Measured(value, float(np.interp(time, self.times, self.spent)))
+        return Measured(value, float(np.interp(time, self.times, self.error_used)))
 
     def fold(self, name: str, time: float) -> Measured:
         """A metric over that in health [1]."""
@@ -132,7 +132,7 @@ class History:
         """Volume lost where bone is lost, over the bone at the start [%]."""
         bone = np.asarray(self.state.bone_volume_fraction, "float64")
         lost = np.maximum(self.start - bone, 0).sum() / self.start.sum()
-        return Measured(100 * float(lost), float(self.spent[-1]))
+        return Measured(100 * float(lost), float(self.error_used[-1]))
 
 
 class Lab:
@@ -181,7 +181,7 @@ class Lab:
                 for time in times
             )
             bone = max(abs(usual.change(t).value - tight.change(t).value) for t in times)
-            self._errors[species] = worst, bone, usual.pace.spent
+            self._errors[species] = worst, bone, usual.controller_state.error_used
         return self._errors[species]
 
     @property
@@ -220,7 +220,7 @@ class Lab:
         spent = [0.0]
         if after:
             simulation.state = after.state
-            simulation.pace = after.pace.restart()
+            simulation.controller_state = after.controller_state.after_a_jump()
         for metrics, error in _steps(simulation):
             rows.append(metrics)
             spent.append(error)
@@ -230,7 +230,7 @@ class Lab:
                 name: np.concatenate([after.columns[name], values[1:]])
                 for name, values in columns.items()
             }
-            spent = [*after.spent, *spent[1:]]
+            spent = [*after.error_used, *spent[1:]]
         return History(
             species,
             columns,
@@ -238,7 +238,7 @@ class Lab:
             relative_error,
             start,
             simulation.state,
-            simulation.pace,
+            simulation.controller_state,
         )
 
 
@@ -246,7 +246,7 @@ class Lab:
 def bone(species: str) -> Geometry:
     """The bone that facts of a species are run on."""
     made = BONES[species]
-    return synthesise(
+    return synthesize(
         SyntheticSettings(
             shape=(32, 32, 32),
             spacing=float(str(made["spacing"]).split()[0]),
@@ -261,4 +261,4 @@ def _steps(simulation: Simulation) -> Iterator[tuple[Mapping[str, float], float]
     """Metrics and estimated error of one step after the other."""
     while not simulation.finished:
         record = simulation.advance()
-        yield record.metrics, simulation.pace.spent
+        yield record.metrics, simulation.controller_state.error_used

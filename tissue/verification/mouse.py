@@ -20,7 +20,7 @@ TNF_BINDING = [{"drug": "adalimumab", "dose": "5 mg/kg"}]
 RESUMED = 1.0  # loss after the end of treatment that would be seen [points of BV/TV change]
 
 
-def ovariectomised(lab: Lab) -> History:
+def ovariectomized(lab: Lab) -> History:
     """Three months without estrogen."""
     return lab.run("mouse", 90, every=7, **OVARIECTOMY)
 
@@ -39,23 +39,23 @@ def _without_receptor(lab: Lab, **tables: Any) -> History:
 
 def young_mice(lab: Lab) -> Found:
     """V01."""
-    return [ovariectomised(lab).change(21)]
+    return [ovariectomized(lab).change(21)]
 
 
 def no_receptor(lab: Lab) -> Found:
     """V02."""
     lost = _without_receptor(lab, **OVARIECTOMY).change(21)
-    return [lost.minus(_without_receptor(lab).change(21)).over(ovariectomised(lab).change(21))]
+    return [lost.minus(_without_receptor(lab).change(21)).over(ovariectomized(lab).change(21))]
 
 
 def one_month(lab: Lab) -> Found:
     """V03."""
-    return [ovariectomised(lab).change(28)]
+    return [ovariectomized(lab).change(28)]
 
 
 def three_months(lab: Lab) -> Found:
     """V04."""
-    run = ovariectomised(lab)
+    run = ovariectomized(lab)
     early, late = run.change(28), run.change(90)
     slowing = late.minus(early).times(1 / 62).minus(early.times(1 / 28))
     return [early, late, slowing]
@@ -65,7 +65,7 @@ def _prevented(lab: Lab, il1ra: str | None, binding: bool) -> Measured:
     disease = OVARIECTOMY["disease"] | ({"il1ra_excess": il1ra} if il1ra else {})
     drugs: dict[str, Any] = {"therapy": TNF_BINDING} if binding else {}
     treated = lab.run("mouse", 14, every=7, disease=disease, **drugs).change(14)
-    return HEALTH.minus(treated.over(ovariectomised(lab).change(14)))
+    return HEALTH.minus(treated.over(ovariectomized(lab).change(14)))
 
 
 def each_and_both(lab: Lab) -> Found:

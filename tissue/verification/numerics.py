@@ -9,16 +9,16 @@ import numpy as np
 from scipy import ndimage
 
 from tissue.geometry.segmentation import mean_thickness
-from tissue.geometry.synthetic import SyntheticSettings, synthesise
+from tissue.geometry.synthetic import SyntheticSettings, synthesize
 from tissue.kernels.surface import move, specific_surface
 from tissue.model.balance import osteoblast_population
-from tissue.model.bone import pores
+from tissue.model.bone import bone_geometry
 from tissue.model.cells import step_precursors
 from tissue.model.forcing import Forcing
 from tissue.model.parameters import Parameters, preset
-from tissue.model.signals import Milieu, il1_signal
+from tissue.model.signals import Environment, il1_signal
 from tissue.scenario.config import read_run_file
-from tissue.scenario.library import shipped
+from tissue.scenario.library import examples
 from tissue.simulation.simulation import Simulation
 from tissue.verification.lab import Lab, Measured, bone
 from tissue.verification.mouse import OVARIECTOMY
@@ -35,9 +35,9 @@ def repelled(_: Lab) -> Found:
     p = preset("mouse")
     made = bone("mouse")
     phi = jnp.asarray(made.bone_volume_fraction, "float64")
-    pore, nothing = pores(phi, made.grid.spacing, p), jnp.zeros_like(phi)
+    pore, nothing = bone_geometry(phi, made.grid.spacing, p), jnp.zeros_like(phi)
     il1 = jnp.broadcast_to(jnp.linspace(40.0, 1.0, phi.shape[2]), phi.shape)
-    around = Milieu(il1)
+    around = Environment(il1)
     signal = np.asarray(il1_signal(around, Forcing(), p))
 
     def settled(p: Parameters) -> np.ndarray:
@@ -120,7 +120,7 @@ def splitting(lab: Lab) -> Found:
 def made_up_bone(_: Lab) -> Found:
     """V42: synthetic bone with the numbers of a mouse."""
     spacing = 10.0
-    made = synthesise(
+    made = synthesize(
         SyntheticSettings(shape=(64, 64, 64), spacing=spacing, bv_tv=0.115, thickness=50.0, seed=1)
     ).bone_volume_fraction
     thickness, gap = (mean_thickness(part) * spacing for part in (made > 0.5, made <= 0.5))
@@ -152,7 +152,7 @@ def well_mixed(il1_excess: float, time: float) -> np.ndarray:
 def real_bone_without_space(_: Lab) -> Found:
     """V45: the shrew bone against its well-mixed limit."""
     changes = ["disease.il1_excess=3.5 pM", "knockout.mechanostat=true"]
-    simulation = Simulation(read_run_file(shipped()["shrew"], changes))
+    simulation = Simulation(read_run_file(examples()["shrew"], changes))
     start = simulation.start_metrics()
     while not simulation.finished:
         end = simulation.advance().metrics
@@ -162,7 +162,7 @@ def real_bone_without_space(_: Lab) -> Found:
         ratio = end[f"{cells}s_per_mm2"] / start[f"{cells}s_per_mm2"]
         return Measured(ratio / float(limit[f"{cells}_ratio"]))
 
-    change = Measured(end["bv_tv_change_percent"], simulation.pace.spent)
+    change = Measured(end["bv_tv_change_percent"], simulation.controller_state.error_used)
     return [
         change.minus(Measured(float(limit["bv_tv_change_percent"]))),
         over_limit("osteoclast"),

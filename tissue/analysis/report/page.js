@@ -4,7 +4,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const runs = data.runs;
 const element = (name) => document.getElementById(name);
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 async function unpacked(text) {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -180,15 +180,15 @@ async function mesh(scene, time) {
 
 async function painted(scene, made, time) {
   const run = runs[scene.index], points = made.getPoints().getData(), count = points.length / 3;
-  const colours = new Uint8Array(3 * count);
+  const colors = new Uint8Array(3 * count);
   const pick = shown.paint === "sites" ? await bySites(scene.index)
     : shown.paint === "plain" ? () => BONE : await byField(run, scene.index, time);
   for (let i = 0; i < count; i++) {
     const at = [points[3 * i + 2], points[3 * i + 1], points[3 * i]];
-    colours.set(pick(at), 3 * i);
+    colors.set(pick(at), 3 * i);
   }
   made.getPointData().setScalars(
-    vtk.Common.Core.vtkDataArray.newInstance({ values: colours, numberOfComponents: 3 }));
+    vtk.Common.Core.vtkDataArray.newInstance({ values: colors, numberOfComponents: 3 }));
   made.modified();
 }
 
@@ -231,7 +231,7 @@ async function drawSurface(scene) {
   const made = await mesh(scene, time);
   await painted(scene, made, time);
   scene.mapper.setInputData(made);
-  const back = colour("--back").match(/\w\w/g).map((pair) => parseInt(pair, 16) / 255);
+  const back = color("--back").match(/\w\w/g).map((pair) => parseInt(pair, 16) / 255);
   scene.view.getRenderer().setBackground(...back);
   if (!scene.placed) {
     scene.view.getRenderer().addActor(scene.actor);
@@ -320,11 +320,11 @@ function drawCurves() {
         const second = label && label === columns[1]?.[1];
         const single = runs.length === 1 && columns.length > 1;
         series.push({ label: words || title, spanGaps: true, width: 2, points: { show: run.metrics.time_day.length < 3 },
-          stroke: colour(single ? (second ? "--run0" : "--run1") : `--run${index % 4}`),
+          stroke: color(single ? (second ? "--run0" : "--run1") : `--run${index % 4}`),
           dash: second && !single ? [6, 4] : undefined });
       }
     });
-    const axis = { stroke: colour("--ink"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
+    const axis = { stroke: color("--ink"), grid: { stroke: color("--line"), width: 1 }, ticks: { stroke: color("--line") } };
     plots.push(new uPlot({
       title, width: box.clientWidth, height: 260, series,
       scales: { x: { time: false } }, cursor: { sync: { key: "days" } },

@@ -11,7 +11,7 @@ from typing import Any
 from tissue.analysis.morphometry import MEASURES
 from tissue.analysis.report.collect import LARGEST_EDGE, MOST_TIMES, collected, differences
 from tissue.storage.publish import publish
-from tissue.storage.results import told_apart
+from tissue.storage.results import unique_labels
 
 REPORT = "report.html"
 
@@ -55,7 +55,7 @@ def page(
 
     runs = [
         collected(folder) | {"name": name, "parameters": rows}
-        for folder, name, rows in zip_longest(folders, told_apart(folders), parameters)
+        for folder, name, rows in zip_longest(folders, unique_labels(folders), parameters)
     ]
     parts = files("tissue.analysis.report")
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)

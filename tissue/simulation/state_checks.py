@@ -11,11 +11,11 @@ import numpy as np
 from jax import Array
 
 from tissue.errors import InputError
-from tissue.kernels.elliptic import Effort
+from tissue.kernels.elliptic import SolverStats
 from tissue.model.homeostasis import smallest_share
 from tissue.model.parameters import Parameters
-from tissue.model.state import Healthy, State
-from tissue.simulation.pace import Pace, Stride
+from tissue.model.state import HealthyReference, State
+from tissue.simulation.step_size import ControllerState, TimeStep
 
 log = logging.getLogger(__name__)
 
@@ -42,16 +42,17 @@ def bad_voxels(state: State) -> Array:
     return jnp.stack([jnp.sum(_bad(name, getattr(state, name))) for name in FIELDS])
 
 
-def unconverged(efforts: Mapping[str, Effort], tolerance: float) -> str | None:
+def unconverged(solver_stats: Mapping[str, SolverStats], tolerance: float) -> str | None:
     """A sentence about the first solve that ended far from its tolerance, if there is one.
 
     The budgets cannot tell: every solve ends by closing its own.
     """
-    for name, effort in efforts.items():
-        if not float(effort.error) <= SLACK * tolerance:
+    for name, stats in solver_stats.items():
+        if not float(stats.relative_error) <= SLACK * tolerance:
             return (
-                f"the solve for {name} did not converge: relative error {float(effort.error):.2g} "
-                f"after {int(effort.cycles)} iterations"
+                f"the solve for {name} did not converge: relative error "
+                f"{float(stats.relative_error):.2g} "
+                f"after {int(stats.iterations)} iterations"
             )
     return None
 
@@ -70,14 +71,17 @@ def diagnosis(state: State, counts: np.ndarray) -> str | None:
 
 
 def refuse_unhealthy_start(
-    state: State, healthy: Healthy, efforts: Mapping[str, Effort], tolerance: float
+    state: State,
+    healthy: HealthyReference,
+    solver_stats: Mapping[str, SolverStats],
+    tolerance: float,
 ) -> None:
     """Refuses a bone whose healthy state is not physical or was not found.
 
     Raises:
         InputError: saying what is wrong with it.
     """
-    wrong = diagnosis(state, np.asarray(bad_voxels(state))) or unconverged(efforts, tolerance)
+    wrong = diagnosis(state, np.asarray(bad_voxels(state))) or unconverged(solver_stats, tolerance)
     finite = all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(healthy))
     if wrong or not finite:
         raise InputError(
@@ -87,7 +91,7 @@ def refuse_unhealthy_start(
         )
 
 
-def refuse_starved_marrow(state: State, healthy: Healthy, p: Parameters) -> None:
+def refuse_starved_marrow(state: State, healthy: HealthyReference, p: Parameters) -> None:
     """Refuses a bone whose healthy marrow has places without precursors.
 
     Raises:
@@ -103,21 +107,23 @@ def refuse_starved_marrow(state: State, healthy: Healthy, p: Parameters) -> None
             )
 
 
-def tell_failure(pace: Pace, stride: Stride, wrong: str, shorter: Pace) -> None:
+def tell_failure(
+    clock: ControllerState, step: TimeStep, wrong: str, shorter: ControllerState
+) -> None:
     """Warns of a step that failed and is tried again, without flooding the log.
 
     Args:
-        pace: before the step.
-        stride: the step.
+        clock: before the step.
+        step: the step.
         wrong: with what it made.
-        shorter: the pace to try again at.
+        shorter: the clock to try again at.
     """
     number = shorter.failures
-    failure = f"step {pace.steps + 1} of {stride.length:g} day from day {pace.time:g}"
+    failure = f"step {clock.steps + 1} of {step.length:g} day from day {clock.time:g}"
     if number <= FAILURES_TOLD:
         log.warning(
             f"{failure} failed: {wrong}; it is replaced by shorter ones, the first of at most "
-            f"{shorter.limit:g} day, up to day {shorter.until:g}"
+            f"{shorter.length_limit:g} day, up to day {shorter.retry_until:g}"
         )
     elif math.log10(number).is_integer():
         log.warning(

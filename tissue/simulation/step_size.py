@@ -39,7 +39,7 @@ ORDER = 3
 """The error of one step goes with this power of its length."""
 
 DECIMALS = 12
-"""Of the time [day] at which a step ends between two landings: 0.1 us."""
+"""Of the time [day] at which a step ends between two stop_times: 0.1 us."""
 
 ROUNDING = 1e-5
 """Share of a step that is no reason for a further one: what rounding adds up to."""
@@ -54,7 +54,7 @@ WORST = 1e6  # error over its tolerance that counts; also for one that is not fi
 TRIFLE = 1e-9  # rounding of times, relative to a step
 
 
-class Stride(NamedTuple):
+class TimeStep(NamedTuple):
     """A step to take: its length, and the exact time it ends at [day]."""
 
     length: float
@@ -62,50 +62,51 @@ class Stride(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Pace:
+class ControllerState:
     """The clock of a run and all that the choice of steps remembers; kept with the state.
 
     Attributes:
         time: simulated so far [day].
         steps: taken so far.
-        wanted: length of the next step [day], before it is cut to land on a time; not used while
-            fresh.
-        spent: sum of the estimated errors of the steps so far [percentage points of BV/TV change].
-        last: error of the last step over its tolerance.
-        fresh: the next step is the first after a change of forcing.
-        changed: time of that change [day].
-        limit: longest step up to `until` [day].
-        until: end of the last step that failed [day]; up to there steps are shorter.
+        next_length: length of the next step [day], before it is cut to land on a time; not used
+            after a jump.
+        error_used: sum of the estimated errors of the steps so far [percentage points of BV/TV
+            change].
+        previous_error: error of the last step over its tolerance.
+        after_jump: the next step is the first after a change of forcing.
+        jump_time: time of that change [day].
+        length_limit: longest step up to `retry_until` [day].
+        retry_until: end of the last step that failed [day]; up to there steps are shorter.
         failures: number of steps so far that failed and were tried again shorter.
     """
 
     time: float = 0.0
     steps: int = 0
-    wanted: float = 0.0
-    spent: float = 0.0
-    last: float = 1.0
-    fresh: bool = True
-    changed: float = 0.0
-    limit: float = math.inf
-    until: float = 0.0
+    next_length: float = 0.0
+    error_used: float = 0.0
+    previous_error: float = 1.0
+    after_jump: bool = True
+    jump_time: float = 0.0
+    length_limit: float = math.inf
+    retry_until: float = 0.0
     failures: int = 0
 
-    def restart(self) -> "Pace":
-        """The pace where the forcing has just changed."""
-        return replace(self, last=1.0, fresh=True, changed=self.time)
+    def after_a_jump(self) -> "ControllerState":
+        """The state where the forcing has just changed."""
+        return replace(self, previous_error=1.0, after_jump=True, jump_time=self.time)
 
     @property
-    def mending(self) -> bool:
+    def retrying(self) -> bool:
         """A step that failed is being replaced by shorter ones."""
-        return self.until > self.time
+        return self.retry_until > self.time
 
 
 @dataclass(frozen=True)
-class Pacing:
+class StepSizeController:
     """The rules a run paces by.
 
     Attributes:
-        landings: times that a step must end at [day], in order; the last is the end of the run.
+        stop_times: times that a step must end at [day], in order; the last is the end of the run.
         longest: longest step [day].
         accuracy: error allowed [percentage points of BV/TV change] in a run of up to a year; None
             for steps of `longest`, as near as they land.
@@ -113,7 +114,7 @@ class Pacing:
             error [day].
     """
 
-    landings: Sequence[float]
+    stop_times: Sequence[float]
     longest: float
     accuracy: float | None = None
     shortest: float = 0.1
@@ -121,92 +122,114 @@ class Pacing:
     @property
     def allowance(self) -> float:
         """Error allowed in the whole run [percentage points]."""
-        return (self.accuracy or math.inf) * max(1.0, self.landings[-1] / YEAR)
+        return (self.accuracy or math.inf) * max(1.0, self.stop_times[-1] / YEAR)
 
-    def next(self, pace: Pace) -> Stride:
+    def next(self, state: ControllerState) -> TimeStep:
         """The step to try now."""
-        goal = self.landings[bisect(self.landings, pace.time)]
-        if pace.mending:
-            goal = min(goal, pace.until)
-        left = goal - pace.time
-        wanted = self.shortest if pace.fresh else pace.wanted
+        goal = self.stop_times[bisect(self.stop_times, state.time)]
+        if state.retrying:
+            goal = min(goal, state.retry_until)
+        left = goal - state.time
+        wanted = self.shortest if state.after_jump else state.next_length
         wanted = self.longest if self.accuracy is None else min(wanted, self.longest)
-        if pace.mending:
-            wanted = min(wanted, pace.limit)
+        if state.retrying:
+            wanted = min(wanted, state.length_limit)
         # equal steps when the goal is near: a tiny last one would be as dear as a long one
         number = math.ceil(left / wanted - ROUNDING)
         if number <= 1:
-            return Stride(left, goal)
+            return TimeStep(left, goal)
         length = left / number if self.accuracy is None or number == 2 else wanted
         # a time that rounding errors add up to is no name for a file
-        return Stride(length, round(pace.time + length, DECIMALS))
+        return TimeStep(length, round(state.time + length, DECIMALS))
 
-    def tolerance(self, pace: Pace, stride: Stride) -> float:
+    def tolerance(self, state: ControllerState, step: TimeStep) -> float:
         """Error that a step may make [percentage points]."""
-        age = pace.time - pace.changed + SETTLING
-        to_come = math.log1p((self.landings[-1] - pace.time) / age)
-        share = math.log1p(stride.length / age) / to_come
-        left = self.allowance - pace.spent
+        age = state.time - state.jump_time + SETTLING
+        to_come = math.log1p((self.stop_times[-1] - state.time) / age)
+        share = math.log1p(step.length / age) / to_come
+        left = self.allowance - state.error_used
         if left <= 0:  # steps that could not be shorter have spent it
             left = RESERVE * self.allowance
         return left * min(1.0, share)
 
-    def judge(self, pace: Pace, stride: Stride, bone: float, cells: float) -> tuple[bool, Pace]:
-        """Whether a step was short enough, and the pace after it or for its repetition.
+    def evaluate(
+        self, state: ControllerState, step: TimeStep, bone: float, cells: float
+    ) -> tuple[bool, ControllerState]:
+        """Whether a step was short enough, and the state after it or for its repetition.
 
         Args:
-            pace: before the step.
-            stride: the step.
+            state: before the step.
+            step: the step.
             bone: estimated error of its change of BV/TV [percentage points].
             cells: estimated relative error of the cells' activity.
         """
-        after = replace(pace, time=stride.end, steps=pace.steps + 1, fresh=False)
-        after = replace(after, limit=RECOVERY * pace.limit) if after.mending else after
+        after = replace(state, time=step.end, steps=state.steps + 1, after_jump=False)
+        after = (
+            replace(after, length_limit=RECOVERY * state.length_limit) if after.retrying else after
+        )
         if self.accuracy is None:
-            return True, replace(after, spent=pace.spent + (0 if pace.fresh else bone))
-        if pace.fresh:  # what is estimated is the jump itself, not the error
-            return True, replace(after, wanted=max(GROWTH * stride.length, self.shortest))
-        worst = max(bone / self.tolerance(pace, stride), cells / CELL_ERROR)
+            return True, replace(
+                after,
+                error_used=state.error_used + (0 if state.after_jump else bone),
+            )
+        if state.after_jump:  # what is estimated is the jump itself, not the error
+            return True, replace(after, next_length=max(GROWTH * step.length, self.shortest))
+        worst = max(bone / self.tolerance(state, step), cells / CELL_ERROR)
         worst = min(max(worst, 1 / WORST), WORST) if math.isfinite(worst) else WORST
         enough = SAFETY * worst ** (-1 / ORDER)
-        if not worst <= 1 and stride.length > self.shortest * (1 + TRIFLE):
-            shorter = stride.length * max(enough, SHRINKAGE)
-            return False, replace(pace, wanted=max(shorter, self.shortest))
-        smooth = worst ** (-INTEGRAL / ORDER) * (pace.last / worst) ** (PROPORTIONAL / ORDER)
-        wanted = stride.length * min(max(SAFETY * smooth, SHRINKAGE), GROWTH)
-        if stride.length < pace.wanted:  # cut to land: no reason to go on with short steps
-            wanted = max(wanted, min(pace.wanted, stride.length * enough))
+        if not worst <= 1 and step.length > self.shortest * (1 + TRIFLE):
+            shorter = step.length * max(enough, SHRINKAGE)
+            return False, replace(state, next_length=max(shorter, self.shortest))
+        smooth = worst ** (-INTEGRAL / ORDER) * (state.previous_error / worst) ** (
+            PROPORTIONAL / ORDER
+        )
+        wanted = step.length * min(max(SAFETY * smooth, SHRINKAGE), GROWTH)
+        if step.length < state.next_length:  # cut to land: no reason to go on with short steps
+            wanted = max(wanted, min(state.next_length, step.length * enough))
         wanted = min(max(wanted, self.shortest), self.longest)
-        return True, replace(after, wanted=wanted, last=worst, spent=pace.spent + bone)
+        return True, replace(
+            after,
+            next_length=wanted,
+            previous_error=worst,
+            error_used=state.error_used + bone,
+        )
 
-    def shorter(self, pace: Pace, stride: Stride) -> Pace | None:
-        """The pace to try a step again with that failed; None where it is as short as it may be.
+    def shorter(self, state: ControllerState, step: TimeStep) -> ControllerState | None:
+        """The state to try a step again with that failed; None where it is as short as it may be.
 
         Up to the end of the step that failed first, steps are a quarter as long, and twice as long
         after each one that goes well; one ends there, so that steps of fixed length go on as if
         nothing had happened.
 
         Args:
-            pace: before the step.
-            stride: the step.
+            state: before the step.
+            step: the step.
         """
-        if stride.length <= SHORTEST_STEP * (1 + TRIFLE):
+        if step.length <= SHORTEST_STEP * (1 + TRIFLE):
             return None
-        limit = max(RETREAT * stride.length, SHORTEST_STEP)
+        limit = max(RETREAT * step.length, SHORTEST_STEP)
         # of an adaptive step: it is not to fail again as soon as this one is over
-        wanted = min(pace.wanted, limit) if not pace.fresh else pace.wanted
-        until = pace.until if pace.mending else stride.end
-        failures = pace.failures + 1
-        return replace(pace, limit=limit, until=until, wanted=wanted, failures=failures)
+        wanted = min(state.next_length, limit) if not state.after_jump else state.next_length
+        until = state.retry_until if state.retrying else step.end
+        failures = state.failures + 1
+        return replace(
+            state,
+            length_limit=limit,
+            retry_until=until,
+            next_length=wanted,
+            failures=failures,
+        )
 
 
-def pacing(config: RunConfig, changes: Sequence[float] = ()) -> Pacing:
+def step_size_controller(config: RunConfig, changes: Sequence[float] = ()) -> StepSizeController:
     """The rules by which a run chooses its steps, which end where what acts changes."""
     shortest = SHORTEST_SHARE / float(config.parameters.delta_P)
     snapshots = config.snapshot_times[1:]
     others = {t for t in changes if not any(same_time(t, s) for s in _beside(t, snapshots))}
-    landings = sorted({*snapshots, *others})
-    return Pacing(landings, config.step or LONGEST_STEP, config.allowed_error, shortest)
+    stop_times = sorted({*snapshots, *others})
+    return StepSizeController(
+        stop_times, config.step or LONGEST_STEP, config.allowed_error, shortest
+    )
 
 
 def _beside(time: float, times: Sequence[float]) -> Sequence[float]:

@@ -5,10 +5,10 @@ from typing import NamedTuple
 from jax import Array
 
 from tissue.kernels.binding import Pair
-from tissue.kernels.elliptic import Effort
+from tissue.kernels.elliptic import SolverStats
 from tissue.kernels.stencil import Field
 from tissue.kernels.surface import Motion
-from tissue.model.bone import Pores
+from tissue.model.bone import BoneGeometry
 
 
 class Solute(NamedTuple):
@@ -16,13 +16,13 @@ class Solute(NamedTuple):
 
     Attributes:
         field: [pM].
-        effort: of its solve.
+        stats: of its solve.
         source: what was made of it, or came through a wall [pM/day].
         lost: what was cleared, or left through a wall [pM/day].
     """
 
     field: Field
-    effort: Effort
+    stats: SolverStats
     source: Field
     lost: Field
 
@@ -46,7 +46,7 @@ class Fluid(NamedTuple):
     opg_rate: Field | Array | float
 
 
-class Seen(NamedTuple):
+class SurfaceConcentrations(NamedTuple):
     """What the bone surface sees.
 
     Attributes:
@@ -62,7 +62,7 @@ class Seen(NamedTuple):
     excess: Field
 
 
-class Relaxed(NamedTuple):
+class StepValue(NamedTuple):
     """A density that grows by a constant rate and decays: after the step, and its mean over it."""
 
     after: Field
@@ -81,7 +81,7 @@ class Lineage(NamedTuple):
             osteomorphs make, and not those that become osteomorphs.
         loss: their death rate [1/day].
         cells: after the step and averaged over it [cells/mm^2].
-        effort: of the solve for the precursors.
+        stats: of the solve for the precursors.
     """
 
     precursors: Field
@@ -90,8 +90,8 @@ class Lineage(NamedTuple):
     recruited: Field
     formed: Field
     loss: Array | float
-    cells: Relaxed
-    effort: Effort
+    cells: StepValue
+    stats: SolverStats
 
 
 class Waiting(NamedTuple):
@@ -103,31 +103,31 @@ class Waiting(NamedTuple):
         lost: those that fused or died [cells/mm^2/day].
     """
 
-    cells: Relaxed
+    cells: StepValue
     arrested: Field
     lost: Field
 
 
-class Activity(NamedTuple):
+class StepTerms(NamedTuple):
     """What solutes and cells did in one step, before anything moved along or with the surface.
 
     Attributes:
-        pores: geometry at the start of the step, used by every term.
+        geometry: geometry at the start of the step, used by every term.
         fluid: the solutes.
-        seen: what the surface saw of them.
+        at_surface: what the surface saw of them.
         osteoclasts, osteoblasts: the two lineages.
         osteomorphs: osteoclasts that wait.
         store: the coupling store [um].
         resorption, formation: gross velocities of the bone surface [um/day].
     """
 
-    pores: Pores
+    geometry: BoneGeometry
     fluid: Fluid
-    seen: Seen
+    at_surface: SurfaceConcentrations
     osteoclasts: Lineage
     osteoblasts: Lineage
     osteomorphs: Waiting
-    store: Relaxed
+    store: StepValue
     resorption: Field
     formation: Field
 
@@ -144,32 +144,32 @@ class LocalError(NamedTuple):
     cells: Array
 
 
-class Account(NamedTuple):
+class StepDiagnostics(NamedTuple):
     """What one step did: all that metrics and conservation budgets are made of.
 
     Attributes:
         activity: of solutes and cells.
         motion: of the bone.
-        pores: geometry at the end of the step.
-        spread_effort: of the diffusion along the surface.
+        geometry: geometry at the end of the step.
+        spread_stats: of the diffusion along the surface.
         error: of the step in time.
     """
 
-    activity: Activity
+    activity: StepTerms
     motion: Motion
-    pores: Pores
-    spread_effort: Effort
+    geometry: BoneGeometry
+    spread_stats: SolverStats
     error: LocalError
 
     @property
-    def efforts(self) -> dict[str, Effort]:
+    def solver_stats(self) -> dict[str, SolverStats]:
         """What every solve of the step took, by what it solved for."""
         done = self.activity
         return {
-            "il1": done.fluid.il1.effort,
-            "tnf": done.fluid.tnf.effort,
-            "rankl and opg": done.fluid.pair.effort,
-            "osteoclast precursors": done.osteoclasts.effort,
-            "osteoblast precursors": done.osteoblasts.effort,
-            "cells along the surface": self.spread_effort,
+            "il1": done.fluid.il1.stats,
+            "tnf": done.fluid.tnf.stats,
+            "rankl and opg": done.fluid.pair.stats,
+            "osteoclast precursors": done.osteoclasts.stats,
+            "osteoblast precursors": done.osteoblasts.stats,
+            "cells along the surface": self.spread_stats,
         }

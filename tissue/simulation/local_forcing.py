@@ -9,7 +9,7 @@ from tissue.geometry.grid import Grid
 from tissue.geometry.journal import Journal
 from tissue.geometry.load import Geometry, mask_share, refuse_misplaced_mask
 from tissue.geometry.settings import ImageSettings
-from tissue.model.forcing import Local, Wall
+from tissue.model.forcing import LocalForcing, Wall
 from tissue.scenario.config import RunConfig
 from tissue.scenario.disease import OpenFace, face_distance
 
@@ -17,7 +17,7 @@ MASK_KEY = "disease.pannus.mask"
 """The key that names the mask of a pannus."""
 
 
-def local_forcing(config: RunConfig, geometry: Geometry, journal: Journal) -> Local | None:
+def local_forcing(config: RunConfig, geometry: Geometry, journal: Journal) -> LocalForcing | None:
     """Fields of what acts in some places only; None where nothing does.
 
     Args:
@@ -29,7 +29,7 @@ def local_forcing(config: RunConfig, geometry: Geometry, journal: Journal) -> Lo
         InputError: the mask of a pannus cannot be read or does not fit the bone.
     """
     disease, grid = config.disease, geometry.grid
-    if not disease.focal:
+    if not disease.has_local_forcing:
         return None
     share = np.zeros(grid.shape)
     cells = float(config.parameters.F_0)
@@ -44,7 +44,7 @@ def local_forcing(config: RunConfig, geometry: Geometry, journal: Journal) -> Lo
         solute: _wall([w for w in disease.walls if w.solute == solute], config, geometry)
         for solute in {wall.solute for wall in disease.walls}
     }
-    return Local(jnp.asarray(density, config.precision), walls)
+    return LocalForcing(jnp.asarray(density, config.precision), walls)
 
 
 def pannus_mask(config: RunConfig, grid: Grid, journal: Journal) -> np.ndarray | float:

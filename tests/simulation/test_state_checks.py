@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tissue.kernels.elliptic import Effort
+from tissue.kernels.elliptic import SolverStats
 from tissue.model.state import State
-from tissue.simulation.health import FIELDS, bad_voxels, diagnosis, unconverged
+from tissue.simulation.state_checks import FIELDS, bad_voxels, diagnosis, unconverged
 
 SHAPE = (60, 61, 62)
 VOXEL = (41, 7, 59)
@@ -56,11 +56,11 @@ def test_the_first_wrong_field_is_told_with_its_extent(healthy: State) -> None:
 
 
 def test_an_unconverged_solve_is_told() -> None:
-    good = Effort(jnp.asarray(5), jnp.asarray(3e-5))
-    lost = Effort(jnp.asarray(200), jnp.asarray(4e-2))
+    good = SolverStats(jnp.asarray(5), jnp.asarray(3e-5))
+    lost = SolverStats(jnp.asarray(200), jnp.asarray(4e-2))
     assert unconverged({"il1": good}, 1e-4) is None
     found = unconverged({"il1": good, "rankl and opg": lost}, 1e-4)
     assert found == (
         "the solve for rankl and opg did not converge: relative error 0.04 after 200 iterations"
     )
-    assert unconverged({"il1": Effort(jnp.asarray(1), jnp.asarray(np.nan))}, 1e-4)
+    assert unconverged({"il1": SolverStats(jnp.asarray(1), jnp.asarray(np.nan))}, 1e-4)

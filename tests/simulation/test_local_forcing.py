@@ -15,19 +15,19 @@ from tissue.geometry.journal import Journal
 from tissue.geometry.load import Geometry
 from tissue.kernels.stencil import total
 from tissue.model import cytokines
-from tissue.model.account import Solute
-from tissue.model.bone import pores
-from tissue.model.forcing import Forcing, Local
+from tissue.model.bone import bone_geometry
+from tissue.model.diagnostics import Solute
+from tissue.model.forcing import Forcing, LocalForcing
 from tissue.model.parameters import Parameters, preset
 from tissue.scenario.config import RunConfig, parse_run
-from tissue.simulation.places import local_forcing
+from tissue.simulation.local_forcing import local_forcing
 from tissue.simulation.simulation import Simulation, load_geometry
 
 SPACING = 10.0
 SHAPE = (8, 8, 24)
 RANGE = 50.0  # um that IL-1 reaches here
 MARROW = Geometry(Grid(SHAPE, SPACING), np.zeros(SHAPE), (), ())
-CENTRES = (np.arange(24) + 0.5) * SPACING
+CENTERS = (np.arange(24) + 0.5) * SPACING
 P = preset("mouse")
 
 
@@ -46,7 +46,7 @@ def struts(*shape: int) -> dict[str, Any]:
     return {"synthetic": made}
 
 
-def local(config: RunConfig, geometry: Geometry = MARROW) -> Local:
+def local(config: RunConfig, geometry: Geometry = MARROW) -> LocalForcing:
     found = local_forcing(config, geometry, Journal())
     assert found is not None
     return found
@@ -55,7 +55,7 @@ def local(config: RunConfig, geometry: Geometry = MARROW) -> Local:
 def il1(config: RunConfig) -> tuple[Solute, Parameters]:
     """IL-1 in plain marrow, cleared so fast that it reaches 50 um."""
     p = replace(P, k_I=P.D_I / RANGE**2)
-    pore = pores(jnp.zeros(SHAPE), SPACING, p)
+    pore = bone_geometry(jnp.zeros(SHAPE), SPACING, p)
     nothing, forcing = jnp.zeros(SHAPE), Forcing(local=local(config))
     return cytokines.il1(pore, 0.0, 0.0, nothing, forcing, p, SPACING, 1e-10), p
 
@@ -67,7 +67,7 @@ def test_nothing_local_needs_no_fields() -> None:
 
 def test_a_held_wall_makes_a_hyperbolic_profile() -> None:
     solute, _ = il1(configured(boundary={"il1": {"x_low": {"value": "10 pM"}}}))
-    inside = np.cosh((240 - CENTRES) / RANGE) / np.cosh(240 / RANGE)
+    inside = np.cosh((240 - CENTERS) / RANGE) / np.cosh(240 / RANGE)
     profile = 0.5 + 9.5 * inside
     assert_allclose(solute.field[4, 4], profile, rtol=5e-3)
     assert_allclose(solute.field, np.broadcast_to(solute.field[4, 4], SHAPE), rtol=1e-7)
@@ -87,7 +87,7 @@ def test_a_permeable_wall_exchanges_with_blood() -> None:
     )
     conductance = float(p.D_I) / RANGE * np.tanh(240 / RANGE)
     at_wall = 0.5 + 9.5 * permeability / (permeability + conductance)
-    profile = 0.5 + (at_wall - 0.5) * np.cosh((240 - CENTRES) / RANGE) / np.cosh(240 / RANGE)
+    profile = 0.5 + (at_wall - 0.5) * np.cosh((240 - CENTERS) / RANGE) / np.cosh(240 / RANGE)
     assert 2 < at_wall < 8
     assert_allclose(solute.field[4, 4], profile, rtol=0.1)
     # and what comes in is what is cleared above the level without it

@@ -17,7 +17,7 @@ PAUSE = 0.02
 """Time until a stop that was raised where nobody could take it up is raised again [s]."""
 
 
-class Requests:
+class SignalHandler:
     """Signals that a run obeys; use it as a context manager around all of the run.
 
     SIGUSR1 asks for a checkpoint; SIGTERM, SIGHUP (the terminal is gone) and SIGINT (Ctrl-C) ask

@@ -96,7 +96,7 @@ def coupled(capacity: jax.Array) -> jax.Array:
 def spread(densities: jax.Array, area: jax.Array) -> Any:
     """Half a day of diffusion along the surface."""
     reach = jnp.asarray([100.0, 100.0, 100.0])
-    return surface.spread_along(densities, area, reach, SPACING, 0.5, tolerance=1e-4)
+    return surface.diffuse_along_surface(densities, area, reach, SPACING, 0.5, tolerance=1e-4)
 
 
 def explicit_steps(u: jax.Array, pores: jax.Array) -> explicit.Species:

@@ -134,22 +134,22 @@ def diffusion_along_surface(advance: Callable[[], object]) -> Callable[[], objec
     It is part of a longer program: the stage that holds it is run once operation by operation.
     """
     stages = ((n, f) for n, f in vars(step).items() if _is_stage(n, f))
-    holder = next((n for n, f in stages if _calls(f, "spread_along")), None)
+    holder = next((n for n, f in stages if _calls(f, "diffuse_along_surface")), None)
     if holder is None:
         return None
     stage, arguments = inputs(advance, holder)
-    whole = step.spread_along  # type: ignore[attr-defined]
+    whole = step.diffuse_along_surface  # type: ignore[attr-defined]
     taken: list[tuple[Any, Any]] = []
 
     def noted(*a: Any, **k: Any) -> Any:
         taken.append((a, k))
         return whole(*a, **k)
 
-    step.spread_along = noted  # type: ignore[attr-defined]
+    step.diffuse_along_surface = noted  # type: ignore[attr-defined]
     try:
         stage.__wrapped__(**arguments)  # type: ignore[attr-defined]
     finally:
-        step.spread_along = whole  # type: ignore[attr-defined]
+        step.diffuse_along_surface = whole  # type: ignore[attr-defined]
     a, k = taken[-1]
     compiled = jax.jit(whole)
     return lambda: compiled(*a, **k)

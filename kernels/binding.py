@@ -46,7 +46,7 @@ UNEVENNESS = 16.0  # where a field is small, a step is so much longer than its n
 SMALLEST = 0.1  # a Newton step leaves at least this share of a concentration
 
 
-class Pair(NamedTuple):
+class PairSolution(NamedTuple):
     """Both fields [concentration], and the stats in V-cycles of the coupled pair."""
 
     a: Field
@@ -54,7 +54,7 @@ class Pair(NamedTuple):
     stats: SolverStats
 
 
-class Species(NamedTuple):
+class Reactant(NamedTuple):
     """One of the two partners.
 
     Attributes:
@@ -152,14 +152,14 @@ def _balanced(u: Rows, made: Array, lost: Rows, bound: Row) -> Rows:
 @partial(jax.jit, static_argnames="periodic")
 def binding_pair(
     porosity: Field,
-    first: Species,
-    second: Species,
+    first: Reactant,
+    second: Reactant,
     bind: Field | Scalar,
     *,
     spacing: Scalar,
     tolerance: Scalar,
     periodic: Axes = (),
-) -> Pair:
+) -> PairSolution:
     """Steady concentrations of two partners that bind one to one and are lost together.
 
     Args:
@@ -233,4 +233,4 @@ def binding_pair(
     u, nonlinear, left, *_, cycles = repeated_while(unfinished, with_new_jacobian, state)
     made = jnp.stack([total(first.source), total(second.source)])
     a, b = inner_planes(planes(_balanced(u, made, lost(), bound()), shape))
-    return Pair(a, b, SolverStats(cycles, jnp.maximum(left, nonlinear)))
+    return PairSolution(a, b, SolverStats(cycles, jnp.maximum(left, nonlinear)))

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Bool, Float, Int8
 
-from tissue.kernels.loop import materialize, repeated
+from tissue.kernels.loop import materialize, repeat
 from tissue.kernels.stencil import AXES, Field, shift
 
 Scalar = Float[Array, ""] | float
@@ -124,7 +124,7 @@ def _advanced(
         return materialize(partial(_stepped, pair=pair), species, faces, source, step)
 
     species = tuple(jnp.where(pores, u, 0) for u in species)
-    species = repeated(lambda u: once(once(u)), n // 2)(species)
+    species = repeat(lambda u: once(once(u)), n // 2)(species)
     return once(species) if n % 2 else species
 
 

@@ -11,7 +11,7 @@ Carry = TypeVar("Carry")
 Result = TypeVar("Result")
 
 
-def repeated(step: Callable[[Carry], Carry], n: int) -> Callable[[Carry], Carry]:
+def repeat(step: Callable[[Carry], Carry], n: int) -> Callable[[Carry], Carry]:
     """The function that applies `step` n times."""
 
     def run(state: Carry) -> Carry:

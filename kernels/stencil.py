@@ -87,7 +87,7 @@ def shift_replicate(u: Array, axis: int, step: int, periodic: Axes = ()) -> Arra
     return jnp.where(index == edge, outside, shift(u, axis, step))
 
 
-def highest_near(u: Field, reach: int, periodic: Axes = ()) -> Field:
+def local_max(u: Field, reach: int, periodic: Axes = ()) -> Field:
     """The largest value in the cube of `reach` voxels to every side, as far as the walls."""
     lowest = np.asarray(-np.inf, u.dtype)
 

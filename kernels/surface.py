@@ -107,19 +107,19 @@ class Exchange:
 
     Attributes:
         porosity: pore space of every voxel, positive.
-        nearby: K2[porosity].
+        smoothed_porosity: K2[porosity].
         surface: specific surface.
         periodic: axes along which the box meets itself.
     """
 
     porosity: Field
-    nearby: Field
+    smoothed_porosity: Field
     surface: Field
     periodic: Axes = field(default=(), metadata={"static": True})
 
     def to_surface(self, density: Field) -> Field:
         """Average of a pore field over the pore space near by, defined in every voxel."""
-        return _binomial(self.porosity * density, self.periodic) / self.nearby
+        return _binomial(self.porosity * density, self.periodic) / self.smoothed_porosity
 
     def deposit(self, rate: Field) -> Field:
         """A rate per area of surface as a rate per volume: sum(deposit(S)) = sum(surface S)."""
@@ -127,7 +127,7 @@ class Exchange:
 
     def spread(self, amount: Field) -> Field:
         """An amount in every voxel, moved to the pore space near by; the sum is kept."""
-        return self.porosity * _binomial(amount / self.nearby, self.periodic)
+        return self.porosity * _binomial(amount / self.smoothed_porosity, self.periodic)
 
 
 def exchange(porosity: Field, surface: Field, periodic: Axes = ()) -> Exchange:
@@ -135,7 +135,7 @@ def exchange(porosity: Field, surface: Field, periodic: Axes = ()) -> Exchange:
     return Exchange(porosity, _binomial(porosity, periodic), surface, periodic)
 
 
-def spread_along(
+def diffuse_along_surface(
     densities: Fields,
     surface: Field,
     diffusivities: Float[Array, " n"],

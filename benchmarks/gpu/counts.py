@@ -40,7 +40,7 @@ LOOPS = {
     "with_new_jacobian": ("pair, Newton",),
     "binding_pair": ("pair, Jacobian",),
     "_conjugate_gradients": SOLVES,
-    "spread_along": SPREADS,
+    "diffuse_along_surface": SPREADS,
     "move": MOVES,
 }
 

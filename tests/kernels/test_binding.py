@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 import scipy.sparse.linalg as spl
 
-from tissue.kernels.binding import Pair, Species, binding_pair
+from tissue.kernels.binding import PairSolution, Reactant, binding_pair
 
 Volume = npt.NDArray[np.float64]
 Matrix = Callable[[Volume], Any]
@@ -36,9 +36,9 @@ def problem(strength: float, seed: int = 0) -> Problem:
     return Problem(eps, (40.0, 30.0), (eps, 0.5 * eps), (source_a, source_b), strength * eps)
 
 
-def solved(p: Problem, start: tuple[Any, Any], tolerance: float = 1e-10) -> Pair:
+def solved(p: Problem, start: tuple[Any, Any], tolerance: float = 1e-10) -> PairSolution:
     species = [
-        Species(d, *map(jnp.asarray, (k / p.porosity, s, np.broadcast_to(u, SHAPE) * 1.0)))
+        Reactant(d, *map(jnp.asarray, (k / p.porosity, s, np.broadcast_to(u, SHAPE) * 1.0)))
         for d, k, s, u in zip(p.diffusivities, p.losses, p.sources, start, strict=True)
     ]
     return binding_pair(
@@ -83,7 +83,7 @@ def relative(found: Any, expected: Volume) -> float:
     return float(np.linalg.norm(np.asarray(found) - expected) / np.linalg.norm(expected))
 
 
-def budgets(p: Problem, pair: Pair) -> list[float]:
+def budgets(p: Problem, pair: PairSolution) -> list[float]:
     """Relative excess of what is made over what is lost and bound."""
     a, b = np.asarray(pair.a), np.asarray(pair.b)
     bound = (p.bind * a * b).sum()
@@ -146,7 +146,7 @@ def test_rates_may_be_the_same_everywhere_or_fields() -> None:
     p = problem(3.0)
     start = jnp.ones(SHAPE)
     species = [
-        Species(d, k, jnp.asarray(s), start)
+        Reactant(d, k, jnp.asarray(s), start)
         for d, k, s in zip(p.diffusivities, (1.0, 0.5), p.sources, strict=True)
     ]
     same = binding_pair(jnp.asarray(p.porosity), *species, 3.0, spacing=SPACING, tolerance=1e-10)
@@ -178,12 +178,12 @@ def test_a_nan_ends_and_shows() -> None:
     assert not np.isfinite(np.asarray(pair.a)).all()
 
 
-def on_bone(porosity: Volume, strength: float, dtype: Any, tolerance: float) -> Pair:
+def on_bone(porosity: Volume, strength: float, dtype: Any, tolerance: float) -> PairSolution:
     """Made on the surface and in the marrow, with decay lengths of 20 voxels; a cold start."""
     eps = porosity[:32, :32, :32]
     rim = np.where((eps > 0.1) & (eps < 0.9), 3.0, 0.0)
     species = [
-        Species(400.0, 1.0, *(jnp.asarray(f, dtype) for f in (made, np.ones(eps.shape))))
+        Reactant(400.0, 1.0, *(jnp.asarray(f, dtype) for f in (made, np.ones(eps.shape))))
         for made in (rim, 0.7 * eps)
     ]
     return binding_pair(

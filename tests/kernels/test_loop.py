@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from jax import Array
 
-from tissue.kernels.loop import materialize, repeated, repeated_while
+from tissue.kernels.loop import materialize, repeat, repeated_while
 
 U = jnp.asarray(np.random.default_rng(0).random((3, 4, 5)))
 
@@ -47,7 +47,7 @@ def test_repeated(n: int) -> None:
     def step(state: tuple[Array, Array]) -> tuple[Array, Array]:
         return state[0] * 2, state[1] + 1
 
-    value, count = jax.jit(repeated(step, n))((jnp.asarray(3.0), jnp.asarray(0)))
+    value, count = jax.jit(repeat(step, n))((jnp.asarray(3.0), jnp.asarray(0)))
     assert float(value) == 3 * 2**n
     assert int(count) == n
 

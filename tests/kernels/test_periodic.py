@@ -12,19 +12,19 @@ import numpy.typing as npt
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from tissue.kernels.binding import Species, binding_pair
+from tissue.kernels.binding import Reactant, binding_pair
 from tissue.kernels.elliptic import screened_diffusion
 from tissue.kernels.stencil import (
     face_sum,
     flux_divergence,
     harmonic_faces,
     harmonic_seams,
-    highest_near,
+    local_max,
     inner_planes,
     laid_out,
     planes,
 )
-from tissue.kernels.surface import exchange, godunov_slopes, move, specific_surface, spread_along
+from tissue.kernels.surface import exchange, godunov_slopes, move, specific_surface, diffuse_along_surface
 from tissue.kernels.transport import drift_diffusion
 
 Volume = npt.NDArray[np.float64]
@@ -137,7 +137,7 @@ def test_a_pair_binds_across_the_seams() -> None:
     def bound(*fields: Volume) -> tuple[Volume, Volume]:
         eps, made, other = map(jnp.asarray, fields)
         start = jnp.ones(SHAPE)
-        species = Species(8.0, 0.2, made, start), Species(3.0, 0.1, other, start)
+        species = Reactant(8.0, 0.2, made, start), Reactant(3.0, 0.1, other, start)
         numerics: dict[str, Any] = {"spacing": 2.0, "tolerance": 1e-11, "periodic": ALL}
         pair = binding_pair(eps, *species, 5.0, **numerics)
         return np.asarray(pair.a), np.asarray(pair.b)
@@ -158,11 +158,11 @@ def test_the_surface_moves_round_with_the_bone(periodic: tuple[int, ...]) -> Non
         area = specific_surface(bone, 2.0, periodic)
         traffic = exchange(1.1 - bone, area, periodic)
         pace: dict[str, Any] = {"tolerance": 1e-12, "periodic": periodic}
-        spread, _ = spread_along(cells[None], area, jnp.ones(1), 2.0, 3.0, **pace)
+        spread, _ = diffuse_along_surface(cells[None], area, jnp.ones(1), 2.0, 3.0, **pace)
         motion = move(bone, eroding, growing, 2.0, jnp.asarray(3.0), periodic)
         slopes = godunov_slopes(bone, 2.0, periodic)
         seen, given = traffic.to_surface(cells), traffic.deposit(cells)
-        near = highest_near(bone, 2, periodic)
+        near = local_max(bone, 2, periodic)
         return [area, *slopes, seen, given, spread[0], near, motion.phi]
 
     here = measured(phi, density, velocity)
@@ -189,11 +189,11 @@ def test_cells_spread_along_a_surface_across_the_seams(periodic: tuple[int, ...]
     system = np.diag(area.ravel()) - reach * along
     expected = np.linalg.solve(system, (area * density).ravel()).reshape(SHAPE)
     fields = jnp.asarray(density)[None], jnp.asarray(area), jnp.full(1, 0.7)
-    found, _ = spread_along(*fields, 2.0, 50.0, tolerance=1e-11, periodic=periodic)
+    found, _ = diffuse_along_surface(*fields, 2.0, 50.0, tolerance=1e-11, periodic=periodic)
     assert_allclose(found[0], expected, rtol=1e-8)
 
 
 def test_highest_near_looks_round_a_box_narrower_than_its_reach() -> None:
     u = jnp.zeros((2, 5, 9)).at[0, 0, 0].set(1.0)
-    found = np.asarray(highest_near(u, 3, ALL))
+    found = np.asarray(local_max(u, 3, ALL))
     assert_array_equal(found[1, 3], [1, 1, 1, 1, 0, 0, 1, 1, 1])

@@ -8,7 +8,7 @@ from tissue.kernels.stencil import (
     face_sum,
     flux_divergence,
     harmonic_faces,
-    highest_near,
+    local_max,
     inner_planes,
     laid_out,
     planes,
@@ -66,7 +66,7 @@ def test_highest_near_looks_two_voxels_far_and_not_beyond_the_box() -> None:
     expected = [
         u[tuple(slice(max(i - 2, 0), i + 3) for i in here)].max() for here in np.ndindex(SHAPE)
     ]
-    found = np.asarray(highest_near(jnp.asarray(u), 2))
+    found = np.asarray(local_max(jnp.asarray(u), 2))
     assert np.array_equal(found, np.reshape(expected, SHAPE))
 
 

@@ -15,7 +15,7 @@ from tissue.kernels.surface import (
     godunov_slopes,
     move,
     specific_surface,
-    spread_along,
+    diffuse_along_surface,
 )
 
 Volume = npt.NDArray[np.float64]
@@ -265,7 +265,7 @@ def test_a_constant_is_seen_as_it_is(beside: Beside) -> None:
 
 
 WALL = (16, 16, 16)
-spread = jax.jit(lambda *arrays, tolerance: spread_along(*arrays, tolerance=tolerance)[0])
+spread = jax.jit(lambda *arrays, tolerance: diffuse_along_surface(*arrays, tolerance=tolerance)[0])
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

@@ -71,4 +71,4 @@ def remodel(
 def may_move(bone_volume_fraction: Field, geometry: BoneGeometry) -> Field:
     """Where a surface is or may soon come to be: the places that need a healthy reference."""
     inward, outward = godunov_slopes(bone_volume_fraction, 1.0, geometry.periodic)
-    return (inward > 0) | (outward > 0) | (geometry.exchange.nearby > REACH)
+    return (inward > 0) | (outward > 0) | (geometry.exchange.smoothed_porosity > REACH)

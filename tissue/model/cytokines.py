@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from tissue.kernels.binding import Pair, Species, binding_pair
+from tissue.kernels.binding import PairSolution, Reactant, binding_pair
 from tissue.kernels.elliptic import SolverStats, screened_diffusion
 from tissue.kernels.stencil import Field
 from tissue.model import signals
@@ -189,12 +189,12 @@ def rankl_opg(
     p: Parameters,
     spacing: Scalar,
     tolerance: Scalar,
-) -> Pair:
+) -> PairSolution:
     """Free RANKL and OPG [pM], each lost with the other one to one."""
     return binding_pair(
         geometry.solute_porosity,
-        Species(p.D_R, rates[0], sources[0], start[0]),
-        Species(p.D_O, rates[1], sources[1], start[1]),
+        Reactant(p.D_R, rates[0], sources[0], start[0]),
+        Reactant(p.D_O, rates[1], sources[1], start[1]),
         p.kappa,
         spacing=spacing,
         tolerance=tolerance,

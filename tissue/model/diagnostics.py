@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from jax import Array
 
-from tissue.kernels.binding import Pair
+from tissue.kernels.binding import PairSolution
 from tissue.kernels.elliptic import SolverStats
 from tissue.kernels.stencil import Field
 from tissue.kernels.surface import Motion
@@ -39,7 +39,7 @@ class Fluid(NamedTuple):
 
     il1: Solute
     tnf: Solute
-    pair: Pair
+    pair: PairSolution
     rankl_source: Field
     opg_source: Field
     rankl_rate: Field | Array | float

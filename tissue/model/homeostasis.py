@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from tissue.kernels.elliptic import Solution, SolverStats
-from tissue.kernels.loop import repeated
+from tissue.kernels.loop import repeat
 from tissue.kernels.stencil import Field, total
 from tissue.model import cells, cytokines, signals
 from tissue.model.balance import (
@@ -155,9 +155,9 @@ def _filled(reference: Field, geometry: BoneGeometry, bone_volume_fraction: Fiel
     mean = (total(surface * reference) / total(surface)).astype(reference.dtype)
     start = jnp.where(known, reference, mean)
     ones = replace(
-        geometry.exchange, porosity=jnp.ones_like(surface), nearby=jnp.ones_like(surface)
+        geometry.exchange, porosity=jnp.ones_like(surface), smoothed_porosity=jnp.ones_like(surface)
     )
-    smooth = repeated(lambda f: jnp.where(known, reference, ones.to_surface(f)), FILLING_PASSES)
+    smooth = repeat(lambda f: jnp.where(known, reference, ones.to_surface(f)), FILLING_PASSES)
     filled: Field = smooth(start)
     return filled
 

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from tissue.kernels.stencil import Axes, Field, highest_near, total
+from tissue.kernels.stencil import Axes, Field, local_max, total
 from tissue.model.bone import BoneGeometry
 from tissue.model.cells import PER_MM
 from tissue.model.diagnostics import SurfaceConcentrations
@@ -59,7 +59,7 @@ def gray_share(bone_volume_fraction: Field, periodic: Axes) -> Array:
     was once thin stays gray. Above a fifth, morphometry by threshold is no longer right.
     """
     mass = total(bone_volume_fraction)
-    hollow = highest_near(bone_volume_fraction, 2, periodic) < 0.9
+    hollow = local_max(bone_volume_fraction, 2, periodic) < 0.9
     gray = total(jnp.where(hollow, bone_volume_fraction, 0))
     return jnp.where(mass > 0, gray / jnp.where(mass > 0, mass, 1), 0)
 

@@ -16,7 +16,7 @@ from jax import Array
 
 from tissue.kernels.elliptic import SolverStats
 from tissue.kernels.stencil import Field
-from tissue.kernels.surface import Motion, spread_along
+from tissue.kernels.surface import Motion, diffuse_along_surface
 from tissue.model import cells, cytokines, signals
 from tissue.model.balance import (
     Numerics,
@@ -211,7 +211,7 @@ def _spread(
     along = jnp.asarray(motility, density.dtype)[None]
     # little spreads in a step: the residual is small before anything is done
     tolerance = 0.1 * n.tolerance
-    spread, stats = spread_along(
+    spread, stats = diffuse_along_surface(
         density[None], surface, along, n.spacing, dt, tolerance=tolerance, periodic=n.periodic
     )
     return spread[0], stats

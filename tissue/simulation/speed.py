@@ -14,7 +14,7 @@ from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry
 from tissue.geometry.synthetic import SyntheticSettings, synthesize
-from tissue.kernels.loop import repeated
+from tissue.kernels.loop import repeat
 from tissue.scenario.config import RunConfig, parse_run
 from tissue.simulation import simulation
 from tissue.simulation.machine import device, usable_memory
@@ -92,7 +92,7 @@ def probe(shape: tuple[int, int, int], precision: str, loading: float = 0.0) -> 
                 left = left - near(face, -offset) * (here - near(u, -offset))
             return jnp.pad(here + 0.1 * left, plane)
 
-        return repeated(sweep, times)(u)
+        return repeat(sweep, times)(u)
 
     constant = 1e-3 * u, 2e-3 * u, faces
     compilations = []

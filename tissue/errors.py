@@ -1,4 +1,4 @@
-"""The ways in which a run can go wrong that are not bugs, and how their messages quote things."""
+"""Exceptions for bad input, failed runs and stopped runs, and how their messages quote values."""
 
 import reprlib
 
@@ -7,23 +7,43 @@ LONGEST_SHOWN = 80
 
 
 class InputError(Exception):
-    """Something the user gave is wrong; the message is one sentence that names the remedy."""
+    """Input that cannot be used; the message is one sentence that names the remedy.
+
+    Attributes:
+        key: run-file key at fault, such as "geometry.file"; None where there is none.
+        reason: the message without its key, for a caller that names an option of its own.
+    """
+
+    def __init__(self, reason: str = "", *, key: str | None = None) -> None:
+        """Create an error whose message is "key: reason", or "key = value ..." for "= value ...".
+
+        Args:
+            reason: clause that names the value, what is allowed, and the remedy.
+            key: run-file key at fault.
+        """
+        super().__init__(reason)
+        self.reason, self.key = reason, key
+
+    def __str__(self) -> str:
+        """Return the sentence for the user."""
+        mark = " " if self.reason.startswith("= ") else ": "
+        return f"{self.key}{mark}{self.reason}" if self.key else self.reason
 
 
 class RunError(Exception):
-    """A run had to stop; the message names what went wrong and what is safe on disk."""
+    """Failure that stopped a run; the message names the cause and what is safe on disk."""
 
 
 class RunStopped(BaseException):
-    """A signal asked a run to stop, and it did; what is on disk can be resumed.
+    """Stop of a run on request of a signal; the run can be resumed from what is on disk.
 
-    As KeyboardInterrupt it is no Exception: it may come at any moment of a start, and code that
-    takes the failures of others for bad input must let it through.
+    Like KeyboardInterrupt it is not an Exception: it may arrive at any moment, and code that
+    reports the failures of libraries as bad input must let it through.
     """
 
 
 def shown(value: object) -> str:
-    """Give a value as a message quotes it: as Python writes it, on one line, not too long.
+    """Quote a value in a message: as Python writes it, on one line, shortened.
 
     Args:
         value: anything a user may have written, however long or deep.
@@ -32,7 +52,7 @@ def shown(value: object) -> str:
 
 
 def printable(text: str, most: int = LONGEST_SHOWN) -> str:
-    """Give a text as a message shows it without quotes: control characters escaped, not too long.
+    """Show a text in a message without quotes: control characters escaped, shortened.
 
     Args:
         text: a key, a path or the words of another program.
@@ -43,7 +63,7 @@ def printable(text: str, most: int = LONGEST_SHOWN) -> str:
 
 
 def _cut(text: str, most: int) -> str:
-    """Both ends of a text that is too long."""
+    """Keep both ends of a text that is too long."""
     if len(text) <= most:
         return text
     kept = most - 3
@@ -51,7 +71,7 @@ def _cut(text: str, most: int) -> str:
 
 
 class _Short(reprlib.Repr):
-    """Values as Python writes them, cut short before they are written out in full."""
+    """Writer of values as Python shows them, shortened before they are written out in full."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Numbers as people write them, and what to write instead where they are not plain."""
+"""Numbers as people write them, and the plain form to suggest for commas, gaps and powers of ten."""
 
 import re
 
@@ -22,14 +22,14 @@ def in_ascii(text: str) -> str:
 
 
 def misread(text: str) -> str | None:
-    """Tell what to write instead of a number with a comma, with gaps or with a power of ten.
+    """Suggest how to write a number that has a comma, gaps or a power of ten.
 
     Args:
         text: a quantity that cannot be read.
 
     Returns:
         A clause such as "'4,1 um' has a decimal comma: write '4.1 um'"; None where the number is
-        not the trouble.
+        not the problem.
     """
     raised = _POWER_OF_TEN.match(in_ascii(text))
     if raised:

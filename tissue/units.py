@@ -24,11 +24,11 @@ LONGEST_QUANTITY = 200
 
 
 class UnitError(InputError, ValueError):
-    """A quantity that cannot be read; the message is one short clause naming the remedy."""
+    """Quantity that cannot be read; the message is one short clause naming the remedy."""
 
 
 class _UnknownUnitError(UnitError):
-    """A name that is no unit."""
+    """Unknown name of a unit."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{shown(name)} is not a known unit")
@@ -36,7 +36,7 @@ class _UnknownUnitError(UnitError):
 
 
 class _Measure(NamedTuple):
-    """What one of a unit is worth in um, day, pM, mg, and its exponents of them."""
+    """Size of a unit in um, day, pM and mg, and its exponents of them."""
 
     scale: Fraction
     dimension: Dimension
@@ -50,7 +50,7 @@ _WORDS = dict(zip(_POWERS, _NAMES, strict=True))
 def _multiples(
     one: Fraction | int, prefixes: str, symbols: str, *names: str
 ) -> Iterator[tuple[str, Fraction]]:
-    """Units with their multiples: ``uL``, ``ul`` and ``microliters`` of L, l and liter."""
+    """Yield units with their multiples: ``uL``, ``ul`` and ``microliters`` of L, l and liter."""
     for prefix in (*prefixes, ""):
         forms = [prefix + symbol for symbol in symbols.split()]
         forms += [f"{_WORDS[prefix]}{name}{end}" for name in names for end in ("", "s")]
@@ -112,10 +112,10 @@ _KINDS = {
 }
 
 _MASS_PER_VOLUME = Fraction(10**24)
-"""1 mg/um^3 of a solute of 1 g/mol [pM]."""
+"""Concentration of 1 mg/um^3 of a solute of 1 g/mol [pM]."""
 
 _LIKENESS = 0.6
-"""Least likeness of a known unit to a wrong one (difflib) that it is offered instead."""
+"""Least similarity (difflib) of a known unit to an unknown one for which it is suggested."""
 
 _NUMBER = re.compile(rf"\s*([+-]?{PLAIN})(?:\s*/\s*({PLAIN}))?\s*")
 _TOKEN = re.compile(
@@ -196,7 +196,7 @@ def kind(unit: str) -> str:
 
 
 def _digits(value: float) -> str:
-    """The shortest number that reads back unchanged in the same unit."""
+    """Write the shortest number that reads back unchanged in the same unit."""
     short = f"{value:.6g}"
     if float(short) == value:
         return short
@@ -210,7 +210,7 @@ def _joined(number: str, unit: str) -> str:
 
 
 def _split(text: str) -> tuple[str, str | None, str]:
-    """The number in front, what it is divided by, and the unit that follows it."""
+    """Split a quantity into its number, its divisor and the unit that follows."""
     if len(text) > LONGEST_QUANTITY:
         raise UnitError(
             f"{shown(text)} has {len(text)} characters, and a quantity may have "
@@ -288,7 +288,7 @@ def _tokens(unit: str) -> list[tuple[str, str, int]]:
 
 
 def _masses_for_moles(given: Dimension, wanted: Dimension) -> int:
-    """Power of mass per volume in one kind that stands where the other has concentration; or 0."""
+    """Return the power of mass per volume that takes the place of concentration; 0 for none."""
     power = given[3] - wanted[3]
     moved = (wanted[0] - 3 * power, wanted[1], wanted[2] - power, wanted[3] + power)
     return power if given == moved else 0
@@ -305,7 +305,7 @@ def _wrong_kind(text: str, given_unit: str, given: Dimension, unit: str) -> str:
 
 
 def _remedy(error: UnitError, text: str, given_unit: str, unit: str) -> str:
-    """The remedy for a quantity whose unit cannot be read."""
+    """Name the remedy for a quantity whose unit cannot be read."""
     if not isinstance(error, _UnknownUnitError):
         return misread(text) or str(error)
     where = "" if error.name == given_unit else f" in {shown(given_unit)}"
@@ -317,7 +317,7 @@ def _remedy(error: UnitError, text: str, given_unit: str, unit: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _meant(name: str, given_unit: str, wanted: Dimension) -> str | None:
-    """The known unit most like a wrong one that makes the whole unit one of the wanted kind."""
+    """Return the known unit most like an unknown one that gives a unit of the wanted kind."""
     units = [known for known in _UNITS if len(known) > 1 or len(name) == 1]
     lower = {known.lower() for known in units}
     for like in difflib.get_close_matches(name.lower(), lower, n=len(lower), cutoff=_LIKENESS):

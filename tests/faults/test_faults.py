@@ -17,9 +17,9 @@ from faults.conftest import Small
 from faults.small_run import everything_opens, same
 from faults.told import called
 
+from tissue.checksum import footer
 from tissue.errors import InputError, RunError
 from tissue.scenario.config import read_run_file
-from tissue.seal import seal
 from tissue.simulation.run import run
 from tissue.simulation.simulation import Record
 from tissue.storage.checkpoint import list_checkpoints
@@ -150,7 +150,7 @@ def test_files_of_other_versions_are_told_apart(small: Small, tmp_path: Path) ->
         shutil.copy(path, newer)
         with h5py.File(newer, "r+") as file:
             file.attrs["format_version"] = "9.0"
-        newer.write_bytes(newer.read_bytes() + seal(newer.read_bytes()))
+        newer.write_bytes(newer.read_bytes() + footer(newer.read_bytes()))
         with pytest.raises(InputError, match=r"format version 9\.0; install .*tissue"):
             list(describe(newer))
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tissue.checksum import footer
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.scenario.config import parse_run
 from tissue.scenario.messages import tables
-from tissue.seal import seal
 from tissue.storage.checkpoint import read_checkpoint
 from tissue.storage.info import describe
 from tissue.storage.results import open_run
@@ -75,7 +75,7 @@ def test_no_damaged_file_ends_in_a_traceback(
 def test_every_wrong_byte_is_noticed(snapshot: Path, tmp_path: Path) -> None:
     """Before HDF5 meets it, as some would lead it into an endless loop or out of its memory."""
     whole = snapshot.read_bytes()
-    content = len(whole) - len(seal(b""))
+    content = len(whole) - len(footer(b""))
     for place in range(0, content, 7):
         damaged = bytearray(whole)
         damaged[place] ^= 255

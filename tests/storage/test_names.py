@@ -15,9 +15,9 @@ import h5py
 import numpy as np
 import pytest
 
+from tissue.checksum import footer
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
-from tissue.seal import seal
 from tissue.storage.checkpoint import (
     checkpoint_path,
     list_checkpoints,
@@ -287,7 +287,7 @@ def checkpoint_of_0_1_0(path: Path, version: str = "1.0") -> Path:
         digest = hashlib.sha256(bone.tobytes()).hexdigest()
         file["state/bone_volume_fraction"].attrs["sha256"] = digest
         file["clock"].attrs["time"] = 7.125
-    path.write_bytes(path.read_bytes() + seal(path.read_bytes()))
+    path.write_bytes(path.read_bytes() + footer(path.read_bytes()))
     return path
 
 

@@ -12,8 +12,8 @@ from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkIOHDF import vtkHDFReader
 from vtkmodules.vtkIOXdmf2 import vtkXdmfReader
 
+from tissue.checksum import footer
 from tissue.geometry.grid import Frame, Grid
-from tissue.seal import seal
 from tissue.storage.checkpoint import read_checkpoint, write_checkpoint
 from tissue.storage.index import INDEX, XDMF, write_indices
 from tissue.storage.publish import publish_sealed
@@ -180,6 +180,6 @@ def test_files_of_version_1_0_are_read_without_a_place(tmp_path: Path) -> None:
             else:
                 del file["rows"]
         publish_sealed(path, path.read_bytes())
-        assert path.read_bytes().endswith(seal(path.read_bytes()[: -len(seal(b""))]))
+        assert path.read_bytes().endswith(footer(path.read_bytes()[: -len(footer(b""))]))
         assert read(path).grid == grid
     assert len(list_snapshots(tmp_path)) == 1

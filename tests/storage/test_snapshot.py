@@ -13,9 +13,9 @@ import pytest
 import SimpleITK
 from numpy.typing import NDArray
 
+from tissue.checksum import footer
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
-from tissue.seal import seal
 from tissue.storage.snapshot import (
     FIELDS,
     is_snapshot,
@@ -223,7 +223,7 @@ def test_damaged_data_are_refused(snapshot: Path, tmp_path: Path) -> None:
     damaged = tmp_path / "snap_day0001.000.hdf"
     content = bytearray(snapshot.read_bytes())
     content[chunk.byte_offset : chunk.byte_offset + 64] = bytes(64)
-    damaged.write_bytes(content[: -len(seal(b""))])
+    damaged.write_bytes(content[: -len(footer(b""))])
     with pytest.raises(InputError, match="damaged"):
         read_snapshot(damaged).field("il1")
 

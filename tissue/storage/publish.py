@@ -14,8 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
+from tissue.checksum import footer
 from tissue.errors import InputError
-from tissue.seal import seal
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +60,8 @@ def publish(path: Path, *parts: bytes | memoryview) -> None:
 
 
 def publish_sealed(path: Path, content: bytes | memoryview) -> None:
-    """Writes a file as `publish` does, with a seal behind its content."""
-    publish(path, content, seal(content))
+    """Writes a file as `publish` does, with a checksum footer behind its content."""
+    publish(path, content, footer(content))
 
 
 def open_own(path: Path, mode: str, **how: Any) -> IO[Any]:

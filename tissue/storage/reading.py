@@ -6,8 +6,8 @@ from pathlib import Path
 
 import h5py
 
+from tissue.checksum import is_intact
 from tissue.errors import InputError
-from tissue.seal import is_whole
 
 
 @contextmanager
@@ -17,13 +17,13 @@ def opened(path: Path, damaged: str, must_be_sealed: bool = False) -> Iterator[h
     Args:
         path: the file.
         damaged: what to say if it cannot be read.
-        must_be_sealed: a file without a seal counts as damaged.
+        must_be_sealed: a file without a checksum footer counts as damaged.
 
     Raises:
-        InputError: its seal is broken, it cannot be opened, or what the block does with it fails.
+        InputError: its checksum does not match, or opening or reading it fails.
     """
     try:
-        whole = is_whole(path)
+        whole = is_intact(path)
         if whole is False or (must_be_sealed and not whole):
             raise InputError(damaged)
         # what is published never changes, and some file systems have no locks to ask for

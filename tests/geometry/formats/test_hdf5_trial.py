@@ -135,7 +135,7 @@ def test_a_snapshot_that_is_not_as_it_was_sealed_is_refused(tmp_path: Path) -> N
     content = file.read_bytes()
     size = np.full(3, 8.0).tobytes()
     changed(file, content.index(size), np.full(3, 9.0).tobytes())
-    with pytest.raises(InputError, match="not as tissue sealed it"):
+    with pytest.raises(InputError, match="its checksum does not match"):
         hdf5.read(file, None)
 
 

@@ -11,9 +11,9 @@ from geometry.table_rows.base import REFUSED, SHAPE, Row, Scan, Told, gray, refu
 from geometry.table_rows.voxel_files import by_itk, of_itk
 from scipy.io import netcdf_file
 
+from tissue.checksum import footer
 from tissue.geometry.grid import Frame, Grid
 from tissue.geometry.images import read_image
-from tissue.seal import seal
 from tissue.storage.snapshot import write_snapshot
 
 LENGTHS = {"um": 1.0, "mm": 1e3, "nm": 1e-3, "m": 1e6}
@@ -221,8 +221,8 @@ class Snapshot(Row):
         return by_itk(file, micrometers=1.0)
 
     def spare(self, whole: bytes) -> int:
-        """Its seal stands behind the voxels; a file without it counts as one that was edited."""
-        return len(seal(b"")) + 1
+        """Checksum footer behind the voxels; a file without it counts as edited."""
+        return len(footer(b"")) + 1
 
     def compression(self, folder: Path) -> str:
         file = self.made(folder, self.usual)

@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from tissue.checksum import is_intact
 from tissue.errors import InputError
 from tissue.geometry.formats.conventions import text
 from tissue.geometry.formats.hdf5_header import (
@@ -24,7 +25,6 @@ from tissue.geometry.formats.hdf5_trial import tried
 from tissue.geometry.formats.hdf5_virtual import parts_of
 from tissue.geometry.formats.mango import mango_parts
 from tissue.geometry.image import Box, Image, Inventory, listed, refused, shortened, unreadable
-from tissue.seal import is_whole
 
 MOST_NAMES = 20
 """Names of datasets that a refusal lists."""
@@ -59,9 +59,10 @@ def read(file: Path, dataset: str | None) -> Image:
         InputError: there is no such volume, it takes data from elsewhere, or is not complete.
     """
     with _one_sentence(file):
-        if is_whole(file) is False:
+        if is_intact(file) is False:
             raise refused(
-                file, "is damaged: it is not as tissue sealed it; copy it again from its source"
+                file,
+                "is damaged: its checksum does not match; copy it again from its source",
             )
     return volume_at(file, tried(file, dataset) or choose(file, dataset))
 

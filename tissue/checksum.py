@@ -1,7 +1,7 @@
-"""A seal at the end of a file, by which damage anywhere is found before HDF5 meets it.
+"""Checksum footer of a file, by which damage anywhere is found before HDF5 reads it.
 
-HDF5 trusts what it reads: one wrong byte can make it loop for ever or end the program. It does not
-mind what follows its end, and drops it when a file is edited: what has no seal is not refused.
+HDF5 trusts its input: one wrong byte can make it loop for ever or end the program. It ignores what
+follows its end, and drops it when a file is edited: a file without a footer is not refused.
 """
 
 import hashlib
@@ -13,23 +13,23 @@ _SIZE = len(_MARK) + hashlib.sha256().digest_size
 _PART = 2**24  # bytes read at a time
 
 
-def seal(content: bytes | memoryview) -> bytes:
-    """What to write behind the content of a file."""
+def footer(content: bytes | memoryview) -> bytes:
+    """Return the bytes to write behind the content of a file."""
     return _MARK + hashlib.sha256(content).digest()
 
 
-def is_whole(path: Path) -> bool | None:
-    """Whether a file is as it was sealed; None where it has no seal.
+def is_intact(path: Path) -> bool | None:
+    """Compare a file with its footer; None where it has none.
 
     Raises:
         OSError: the file cannot be read.
     """
     found = path.stat()
-    return _is_whole(path, found.st_size, found.st_mtime_ns)
+    return _is_intact(path, found.st_size, found.st_mtime_ns)
 
 
-@lru_cache(maxsize=4096)  # a field is read at a time, and a file need be proved but once
-def _is_whole(path: Path, size: int, _changed: int) -> bool | None:
+@lru_cache(maxsize=4096)  # fields are read one by one, and a file need be checked only once
+def _is_intact(path: Path, size: int, _changed: int) -> bool | None:
     digest, left = hashlib.sha256(), size - _SIZE
     if left < 0:
         return None

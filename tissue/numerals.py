@@ -1,4 +1,4 @@
-"""Numbers as people write them, and the plain form to suggest for commas, gaps and powers of ten."""
+"""Numbers as people write them, and plain forms to suggest for commas, gaps and powers of ten."""
 
 import re
 

@@ -3,43 +3,76 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from tissue import display
+from tissue.version import __version__
 
 if TYPE_CHECKING:
     from tissue.errors import InputError, RunError, RunStopped
-    from tissue.scenario.config import parse_run, read_run_file
+    from tissue.geometry.load import Geometry, load_image
+    from tissue.geometry.synthetic import synthesize
+    from tissue.model.forcing import Forcing
+    from tissue.model.parameters import Parameters, preset
+    from tissue.scenario.config import read_run_file
     from tissue.scenario.library import examples
+    from tissue.simulation.memory_run import simulate
     from tissue.simulation.run import run
     from tissue.simulation.simulation import Simulation
     from tissue.storage.results import open_run
 
-_WHERE = {
+_MODULES = {
+    "Forcing": "tissue.model.forcing",
+    "Geometry": "tissue.geometry.load",
     "InputError": "tissue.errors",
+    "Parameters": "tissue.model.parameters",
     "RunError": "tissue.errors",
     "RunStopped": "tissue.errors",
-    "parse_run": "tissue.scenario.config",
-    "read_run_file": "tissue.scenario.config",
-    "examples": "tissue.scenario.library",
-    "open_run": "tissue.storage.results",
-    "run": "tissue.simulation.run",
     "Simulation": "tissue.simulation.simulation",
+    "examples": "tissue.scenario.library",
+    "load_image": "tissue.geometry.load",
+    "open_run": "tissue.storage.results",
+    "preset": "tissue.model.parameters",
+    "read_run_file": "tissue.scenario.config",
+    "run": "tissue.simulation.run",
+    "simulate": "tissue.simulation.memory_run",
+    "synthesize": "tissue.geometry.synthetic",
 }
 
 __all__ = [
+    "Forcing",
+    "Geometry",
     "InputError",
+    "Parameters",
     "RunError",
     "RunStopped",
     "Simulation",
+    "__version__",
     "examples",
+    "load_image",
     "open_run",
-    "parse_run",
+    "preset",
     "read_run_file",
     "run",
+    "simulate",
+    "synthesize",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """The names above, imported when first used: `tissue --help` need not wait for JAX."""
-    if name in _WHERE:
-        return getattr(import_module(_WHERE[name]), name)
+    """Import of a public name at its first use: `tissue --help` need not wait for JAX."""
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'tissue' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, so that tab completion lists them before their first use."""
+    return sorted({*globals(), *__all__})
+
+
+def _card(thing: Any) -> str:
+    from tissue.analysis.cards import card
+
+    return card(thing)
+
+
+display.draw = _card

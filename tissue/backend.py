@@ -19,8 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import tissue.kernels  # noqa: F401 - the same 64-bit mode as in a run
-from tissue import __version__
 from tissue.errors import RunError
+from tissue.version import __version__
 
 log = logging.getLogger(__name__)
 

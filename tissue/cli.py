@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tissue import __version__
 from tissue.commands import checking, looking, model, results, running
 from tissue.commands.common import (
     BAD_INPUT,
@@ -17,6 +16,7 @@ from tissue.commands.common import (
 )
 from tissue.commands.streams import OUTPUT, guarded
 from tissue.errors import InputError, RunError, RunStopped, printable
+from tissue.version import __version__
 
 TOO_SMALL = "the memory is too small for this grid; use coarser voxels or a smaller box"
 

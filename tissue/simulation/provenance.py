@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from tissue import __version__
 from tissue.geometry.settings import ImageSettings
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import config_hash, resolved_toml
 from tissue.simulation.machine import device
 from tissue.storage.checkpoint import Checkpoint
+from tissue.version import __version__
 
 log = logging.getLogger(__name__)
 

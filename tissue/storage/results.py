@@ -1,60 +1,86 @@
-"""A run on disk, to be read while it goes on or long after."""
+"""Results of a run, read from its folder while it goes on or long after."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tissue.display import Displayed
 from tissue.errors import InputError
-from tissue.storage.frame import place_attributes
+from tissue.geometry.grid import Grid
 from tissue.storage.snapshot import (
     AXES,
-    FIELDS,
     Snapshot,
     list_snapshots,
+    read_provenance,
     read_snapshot,
-    scale_name,
 )
-from tissue.storage.tables import read_table
+from tissue.storage.tables import Columns, read_table
 
 if TYPE_CHECKING:
     import xarray
 
 
-@dataclass(frozen=True)
-class Run:
-    """A run on disk; fields are read when asked for.
+class Fields(Protocol):
+    """Fields of one time: a `Snapshot` on disk, or one in memory."""
+
+    @property
+    def grid(self) -> Grid:
+        """Voxels of the fields."""
+
+    @property
+    def time(self) -> float:
+        """Simulated time [day]."""
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """Unit of each field by name."""
+
+    def field(self, name: str) -> NDArray[np.float32]:
+        """One field [z, y, x].
+
+        Raises:
+            InputError: there is no such field.
+        """
+
+
+class Results(Displayed):
+    """Results of a run: tables with a row for each step, and fields at the times of snapshots.
 
     Attributes:
-        folder: where it lies.
-        metrics: columns of metrics.csv.
-        ledger: columns of ledger.csv.
-        snapshots: files, in order of time.
+        name: of the run.
+        metrics: columns of metrics.csv, by name.
+        ledger: columns of ledger.csv, by name.
     """
 
-    folder: Path
-    metrics: Mapping[str, NDArray[np.float64]]
-    ledger: Mapping[str, NDArray[np.float64]]
-    snapshots: tuple[Path, ...]
+    name: str
+    metrics: Columns
+    ledger: Columns
 
-    @cached_property
-    def opened(self) -> tuple[Snapshot, ...]:
-        """The snapshots, their arrays still on disk."""
-        return tuple(read_snapshot(path) for path in self.snapshots)
+    @property
+    @abstractmethod
+    def opened(self) -> Sequence[Fields]:
+        """The snapshots, in order of time."""
+
+    @property
+    @abstractmethod
+    def provenance(self) -> Mapping[str, str]:
+        """Configuration, versions and hashes that made the run."""
 
     @property
     def times(self) -> NDArray[np.float64]:
-        """Of the snapshots [day]."""
+        """Times of the snapshots [day]."""
         return np.array([each.time for each in self.opened])
 
     @property
     def fields(self) -> tuple[str, ...]:
         """Names of the fields in the snapshots."""
-        return self._first.fields
+        return tuple(self.units)
 
     @property
     def units(self) -> Mapping[str, str]:
@@ -62,13 +88,17 @@ class Run:
         return self._first.units
 
     @property
+    def grid(self) -> Grid:
+        """Voxels of the fields, and their place in the space of the scanner."""
+        return self._first.grid
+
+    @property
     def coordinates(self) -> Mapping[str, NDArray[np.float64]]:
         """Positions of the voxel centers along the axes of the scan, from its first voxel [um]."""
-        grid = self._first.grid
-        places = zip(AXES, grid.shape, grid.origin, strict=True)
+        grid = self.grid
         return {
             axis: first + grid.spacing * np.arange(count, dtype=np.float64)
-            for axis, count, first in places
+            for axis, count, first in zip(AXES, grid.shape, grid.origin, strict=True)
         }
 
     def field(self, name: str, index: int = -1) -> NDArray[np.float32]:
@@ -76,7 +106,7 @@ class Run:
         return self.opened[index].field(name)
 
     def to_xarray(self, names: Sequence[str] = ()) -> "xarray.Dataset":
-        """Fields over time as a labeled dataset, read into memory.
+        """Fields over time as a labeled dataset, each read from disk when its values are used.
 
         Args:
             names: of the fields; all by default.
@@ -85,34 +115,68 @@ class Run:
             InputError: xarray is not installed, or there is no such field.
         """
         try:
-            import xarray
+            from tissue.storage.dataset import dataset
         except ImportError:
             raise InputError("to_xarray needs the package xarray: pip install xarray") from None
-        axes = {
-            axis: (axis, at, {"units": "um", "long_name": scale_name(axis)})
-            for axis, at in self.coordinates.items()
-        }
-        variables = {
-            name: (
-                ("time", *AXES),
-                np.stack([each.field(name) for each in self.opened]),
-                {"units": self.units.get(name), "long_name": FIELDS[name][1]},
-            )
-            for name in names or self.fields
-        }
-        time = ("time", self.times, {"units": "day"})
-        place = place_attributes(self._first.grid)
-        return xarray.Dataset(variables, coords={"time": time, **axes}, attrs=place)
+        return dataset(self, tuple(names) or self.fields)
 
     @property
-    def _first(self) -> Snapshot:
-        if not self.snapshots:
-            raise InputError(f"{self.folder} holds no snapshots yet")
+    def _first(self) -> Fields:
+        if not self.opened:
+            raise InputError(f"{self.name} holds no snapshots yet")
         return self.opened[0]
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} {self.name!r}: {self._progress()}"]
+        if self.opened:
+            nz, ny, nx = self.grid.shape
+            times = f"day {self.times[0]:g} to {self.times[-1]:g}, {nz} x {ny} x {nx} voxels"
+            lines += [f"  {len(self.opened)} snapshots, {times} of {self.grid.spacing:g} um"]
+            lines += [f"  fields {', '.join(self.fields)}"]
+        return "\n".join(lines)
+
+    def _progress(self) -> str:
+        if not self.metrics["time_day"].size:
+            return "no steps yet"
+        last = {name: self.metrics[name][-1] for name in ("time_day", "bv_tv")}
+        change = self.metrics["bv_tv_change_percent"][-1]
+        return f"day {last['time_day']:g}, BV/TV {last['bv_tv']:.4f} ({change:+.2f} %)"
+
+
+@dataclass(frozen=True, repr=False)
+class Run(Results):
+    """A run on disk; its fields are read when asked for.
+
+    Attributes:
+        folder: its folder.
+        metrics: columns of metrics.csv, by name.
+        ledger: columns of ledger.csv, by name.
+        snapshots: files, in order of time.
+    """
+
+    folder: Path
+    metrics: Columns
+    ledger: Columns
+    snapshots: tuple[Path, ...]
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Path of the folder."""
+        return f"{self.folder}"
+
+    @cached_property
+    def opened(self) -> tuple[Snapshot, ...]:
+        """The snapshots, in order of time, their arrays still on disk."""
+        return tuple(read_snapshot(path) for path in self.snapshots)
+
+    @cached_property
+    def provenance(self) -> Mapping[str, str]:
+        """Configuration, versions and hashes that made the run."""
+        return read_provenance(self.snapshots[0]) if self.snapshots else {}
 
 
 def unique_labels(folders: Sequence[Path]) -> list[str]:
-    """Names of runs: of their folders, with as many of the folders above as tell them apart."""
+    """Names of the folders of runs, with as many of the parent folders as make them unique."""
     parts = [folder.resolve().parts[1:] for folder in folders]
     for depth in range(1, max([1, *map(len, parts)]) + 1):
         names = ["/".join(each[-depth:]) for each in parts]
@@ -122,7 +186,10 @@ def unique_labels(folders: Sequence[Path]) -> list[str]:
 
 
 def open_run(folder: Path | str) -> Run:
-    """What a run has written so far.
+    """Opens a run with all that it has written so far.
+
+    Args:
+        folder: of the run.
 
     Raises:
         InputError: the folder holds no run.

@@ -6,13 +6,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tissue.errors import InputError
 from tissue.storage.publish import close_kept, keep, open_own, refuse_link
+
+if TYPE_CHECKING:
+    import pandas
 
 TRIFLE = 1e-8  # rounding of what is written, relative
 
@@ -184,15 +187,31 @@ def _time_of(line: str, columns: int) -> float | None:
 
 
 class Columns(dict[str, NDArray[np.float64]]):
-    """Columns of a table by name; a name that is missing is told with the file.
+    """Columns of a table by name, the first one the time [day].
 
     Raises:
-        InputError: from `[...]`, for a column that the file does not have.
+        InputError: from `[...]`, for a column that the table does not have; it names the file.
     """
 
-    def __init__(self, path: Path, columns: Mapping[str, NDArray[np.float64]]) -> None:
+    def __init__(self, path: Path | str, columns: Mapping[str, NDArray[np.float64]]) -> None:
         super().__init__(columns)
         self._path = path
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """The table as a pandas data frame with the time [day] as its index.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise InputError("to_pandas needs the package pandas: pip install pandas") from None
+        return pandas.DataFrame(dict(self)).set_index(next(iter(self)))
+
+    def __repr__(self) -> str:
+        rows = len(next(iter(self.values()), ()))
+        return f"{self._path}: {rows} rows of {', '.join(self)}"
 
     def __missing__(self, name: str) -> NDArray[np.float64]:
         raise InputError(

@@ -16,7 +16,7 @@ import jax
 from cases import config, tiled
 from harness import chosen, isolated, machine, measured_on, options, publish, record, table
 
-from tissue import backend
+from tissue.machine import device
 from tissue.simulation.simulation import Simulation
 
 COLD, WARM = 25, 3
@@ -77,7 +77,7 @@ def main() -> None:
 
 def one(edge: int) -> dict[str, Any]:
     """Seconds of this process to its first steps."""
-    backend.keep_compiled()
+    device.enable_compilation_cache()
     kept = bool(jax.config.values[CACHE])
     if not kept:
         jax.config.update(CACHE, os.environ["XDG_CACHE_HOME"])

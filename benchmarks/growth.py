@@ -23,7 +23,7 @@ from harness import (
 )
 
 from tissue.simulation import plan, speed
-from tissue.simulation.machine import usable_memory
+from tissue.machine.device import usable_memory
 
 SHORT, FULL, HUGE = (64, 96), (64, 96, 128, 192, 256), 384
 GOAL_GROWTH, GOAL_MEMORY = 1.5, 250

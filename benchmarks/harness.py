@@ -23,8 +23,7 @@ from typing import Any
 import jax
 from stream import Bandwidth, measured
 
-from tissue import backend
-from tissue.simulation.host import host_memory
+from tissue.machine import device, host
 
 HERE = Path(__file__).resolve().parent
 README = HERE / "README.md"
@@ -98,13 +97,13 @@ def machine() -> dict[str, Any]:
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "memory GB": round(host_memory() / 1e9, 1),
-        "devices": ", ".join(backend.devices()),
+        "memory GB": round(host.host_memory() / 1e9, 1),
+        "devices": ", ".join(device.device_lines()),
         "bandwidth GB/s": round(stream.triad, 1),
         "bandwidth by": stream.how,
         "busy before %": busy,
         "date": time.strftime("%Y-%m-%d"),
-    } | backend.versions()
+    } | device.versions()
 
 
 def _busy(seconds: float = 0.5) -> int | None:
@@ -248,4 +247,4 @@ def quietly(
 
 def peak_bytes() -> int:
     """Largest memory of this process so far [bytes]."""
-    return int(backend.peak_memory() * 1e9)
+    return int(host.peak_memory() * 1e9)

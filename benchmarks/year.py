@@ -26,7 +26,7 @@ from harness import (
 
 from tissue.scenario.config import RunConfig
 from tissue.simulation import plan
-from tissue.simulation.machine import usable_memory
+from tissue.machine.device import usable_memory
 from tissue.simulation.simulation import Simulation
 
 DAYS = 365.0

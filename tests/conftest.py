@@ -16,10 +16,10 @@ os.environ["XDG_CACHE_HOME"] = str(Path(__file__).resolve().parents[1] / ".pytes
 install_import_hook(["tissue.kernels"], "beartype.beartype")
 
 # what these import is annotated too
-from tissue.backend import keep_compiled  # noqa: E402
-from tissue.simulation.machine import release_programs  # noqa: E402
+from tissue.machine.device import enable_compilation_cache  # noqa: E402
+from tissue.machine.device import release_programs  # noqa: E402
 
-keep_compiled()
+enable_compilation_cache()
 
 # a busy machine is no failure
 settings.register_profile("tissue", deadline=None)

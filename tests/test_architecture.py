@@ -42,10 +42,10 @@ MAY_IMPORT = {
         "geometry",
         "errors",
     },
-    "backend": {"kernels", "errors"},
+    "machine": {"machine", "kernels", "errors", "version"},
     "commands": {
         "commands",
-        "backend",
+        "machine",
         "verification",
         "analysis",
         "simulation",

@@ -11,7 +11,7 @@ import tasks  # noqa: E402
 
 from tissue.kernels import explicit  # noqa: E402
 from tissue.kernels.elliptic import screened_diffusion  # noqa: E402
-from tissue.simulation.machine import keep_memory  # noqa: E402
+from tissue.machine.device import keep_memory  # noqa: E402
 
 keep_memory()  # as in every run
 

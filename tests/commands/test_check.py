@@ -68,12 +68,12 @@ def test_a_scan_that_cannot_be_read_is_not_ready(
     lines, err = checked(capfd, run_file, *scan, code=RUN_FAILED)  # 28 bytes a voxel of 32^3
     told = "cannot run here: it needs about 918 kB of memory and there are 700 kB"
     assert lines[0] == f"{run_file}: {told}"
-    assert err.startswith(f"tissue: {run_file} {told}; load less bone ([geometry] crop")
+    assert err.startswith(f"tissue: {run_file} {told}; load less bone (geometry.crop")
     assert any("looked at the middle of the 32 x 32 x 32 voxels" in line for line in lines)
     lines, _ = checked(capfd, run_file, *scan, "--device", "cpu:4")
     assert any(line.startswith("  memory     prediction: about 918 kB; ") for line in lines)
     # a picture needs all of it, and 16 voxels an edge fit
-    monkeypatch.setattr("tissue.simulation.host.allowed_memory", lambda: 1_000_000)
+    monkeypatch.setattr("tissue.machine.host.allowed_memory", lambda: 1_000_000)
     picture = ["--picture", run_file.parent / "scan.png"]
     lines, _ = checked(capfd, run_file, *scan, *picture, code=RUN_FAILED)
     assert lines[0] == f"{run_file}: {told}"

@@ -13,7 +13,7 @@ import pytest
 from commands.conftest import IMAGE_RUN, TINY, Told, refused
 
 import tissue
-from tissue import backend
+from tissue.machine import self_test
 from tissue.cli import main
 from tissue.commands.common import BAD_INPUT, RUN_FAILED
 from tissue.model.parameters import QUANTITIES
@@ -171,7 +171,7 @@ def test_bench_refuses_changes_to_nothing(capfd: Told) -> None:
 
 
 def test_the_doctor_finds_this_machine_well(capfd: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tissue.simulation.host.allowed_memory", lambda: 3_000_000_000)
+    monkeypatch.setattr("tissue.machine.host.allowed_memory", lambda: 3_000_000_000)
     assert main(["doctor"]) == 0
     out, err = capfd.readouterr()
     assert err == ""
@@ -181,7 +181,7 @@ def test_the_doctor_finds_this_machine_well(capfd: Told, monkeypatch: pytest.Mon
 
 
 def test_the_doctor_reports_an_ill_machine(capfd: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "wrong_results", lambda: ("exp in float32",))
+    monkeypatch.setattr(self_test, "wrong_results", lambda: ("exp in float32",))
     assert main(["doctor"]) == RUN_FAILED
     assert "WRONG results from this backend: exp in float32" in capfd.readouterr().out
 
@@ -221,7 +221,7 @@ def test_a_process_refuses_a_mistake_without_a_traceback(run_file: Path) -> None
     with started("run", run_file.name, "--set", "geometry.file=x", cwd=run_file.parent) as process:
         out, err = process.communicate()
     assert (process.returncode, out) == (2, "")
-    assert re.fullmatch(r"tissue: \[geometry\] file: there is no .*\n", err)
+    assert re.fullmatch(r"tissue: geometry.file: there is no .*\n", err)
 
 
 def test_list_does_not_wait_for_jax() -> None:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from tissue.backend import keep_compiled
+from tissue.machine.device import enable_compilation_cache
 from tissue.errors import InputError, RunError
 from tissue.model.parameters import describe
 from tissue.scenario.config import parse_run
@@ -142,7 +142,7 @@ def main() -> None:
     parser.add_argument("seed", type=int, nargs="?", default=6)
     parser.add_argument("--only", type=int, nargs="*", help="numbers of draws")
     asked = parser.parse_args()
-    keep_compiled()
+    enable_compilation_cache()
     logging.basicConfig(format="    %(levelname)s %(message)s")
     begin, counts, retried = time.perf_counter(), Counter[str](), 0
     chosen: Iterator[tuple[int, Outcome]] = outcomes(asked.started, asked.seed)

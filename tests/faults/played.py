@@ -19,7 +19,7 @@ from faults.small_run import BACK, RUN, complete, everything_opens, nothing_draw
 from faults.told import Told, called
 
 from tissue.analysis import summary
-from tissue.backend import keep_compiled
+from tissue.machine.device import enable_compilation_cache
 from tissue.storage import publish
 
 FAILED = (1, 2)
@@ -169,7 +169,7 @@ def command_line(script: str, text: str, tried: Callable[[Played, int | None, in
     asked = parser.parse_args()
     if LOADED not in os.environ:
         return run_with_interposer(script, sys.argv[1:])
-    keep_compiled()
+    enable_compilation_cache()
     with tempfile.TemporaryDirectory() as room:
         return tried(Played(Path(room)), asked.sample, asked.seed) > 0
 

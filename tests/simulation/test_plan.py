@@ -13,7 +13,7 @@ from tissue.geometry.settings import ImageSettings
 from tissue.geometry.synthetic import SyntheticSettings, synthesize
 from tissue.model.conservation import BUDGETS, SWEPT, Budget
 from tissue.scenario.config import RunConfig
-from tissue.simulation import host
+from tissue.machine import host
 from tissue.simulation.ledger import LEDGER, broken_budget, ledger_row
 from tissue.simulation.plan import (
     FIELDS_IN_MEMORY,
@@ -205,7 +205,7 @@ def test_the_bone_must_fit_while_it_is_read(
         large.verdict == "cannot run here: it needs about 2.86 GB of memory and there are 1.91 GB"
     )
     assert large.memory == "about 2.86 GB to load the bone, then about 953 MB to simulate it"
-    assert "[geometry] crop" in large.remedy
+    assert "geometry.crop" in large.remedy
     small = told(need - 1, host=2 * need, device=2 * need)
     assert (small.need, small.verdict) == (need, "ready to run here")
     assert small.memory == "about 953 MB"

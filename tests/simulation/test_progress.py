@@ -11,8 +11,8 @@ import jax
 import pytest
 
 from tissue.simulation import progress
-from tissue.simulation.host import resident_memory
-from tissue.simulation.machine import device_memory
+from tissue.machine.host import resident_memory
+from tissue.machine.device import device_memory
 from tissue.simulation.progress import Progress
 from tissue.simulation.simulation import Record
 

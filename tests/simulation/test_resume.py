@@ -518,19 +518,19 @@ def test_signals_are_told_and_handlers_put_back(tmp_path: Path) -> None:
     before = {number: signal.signal(number, signal.SIG_DFL) for number in every}
     try:
         for _ in range(2):
-            with SignalHandler() as requests:
+            with SignalHandler() as signals:
                 os.kill(os.getpid(), signal.SIGUSR1)
                 os.kill(os.getpid(), signal.SIGTERM)
-                assert requests.news() == ["SIGUSR1", "SIGTERM"]
-                assert requests.news() == []
-                assert (requests.stop, requests.checkpoint_asked) == (signal.SIGTERM, True)
+                assert signals.take_received() == ["SIGUSR1", "SIGTERM"]
+                assert signals.take_received() == []
+                assert (signals.stop, signals.checkpoint_requested) == (signal.SIGTERM, True)
                 os.kill(os.getpid(), signal.SIGTERM)  # a second one is heeded as the first
-                with pytest.raises(RunStopped, match="SIGTERM here"), requests.at_once("here"):
+                with pytest.raises(RunStopped, match="SIGTERM here"), signals.raising_on_stop("here"):
                     raise AssertionError("not reached")
                 os.kill(os.getpid(), signal.SIGINT)  # one is not yet a second one
                 with pytest.raises(KeyboardInterrupt):
                     os.kill(os.getpid(), signal.SIGINT)
-                assert requests.stop == signal.SIGTERM
+                assert signals.stop == signal.SIGTERM
             assert signal.signal(signal.SIGTERM, signal.SIG_DFL) == signal.SIG_DFL
         with SignalHandler(ends_program=True):
             pass
@@ -555,18 +555,18 @@ def test_a_stop_that_a_callback_swallows_comes_again(
         del waste
         time.sleep(20)
 
-    with SignalHandler() as requests, pytest.raises(RunStopped), requests.at_once("here"):
+    with SignalHandler() as signals, pytest.raises(RunStopped), signals.raising_on_stop("here"):
         start()
-    assert requests.news() == [number.name]
+    assert signals.take_received() == [number.name]
     assert capfd.readouterr().err == ""
 
 
 def test_what_nohup_ignores_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with SignalHandler() as requests:
+        with SignalHandler() as signals:
             os.kill(os.getpid(), signal.SIGHUP)
-            assert requests.stop is None
+            assert signals.stop is None
     finally:
         signal.signal(signal.SIGHUP, before)
 

@@ -143,16 +143,16 @@ def test_the_first_step_is_damped(monkeypatch: pytest.MonkeyPatch, tiny: RunConf
     assert shares == [1.0, step.THETA_MIN, 1.0]
 
 
-def test_times_that_differ_by_rounding_are_landed_on_once(adaptive: RunConfig) -> None:
+def test_times_that_differ_by_rounding_are_one_stop_time(adaptive: RunConfig) -> None:
     # 50 doses every 0.1 day end a rounding error before or after the snapshot at 5 days
     for change in (5 * (1 - 1e-15), 5.0, 5 * (1 + 1e-15)):
         assert step_size_controller(adaptive, (3.0, change)).stop_times == [3.0, 5.0, 10.0, 14.0]
 
 
 def test_a_step_cut_short_after_a_change_is_followed_by_a_usual_one(adaptive: RunConfig) -> None:
-    rules = step_size_controller(adaptive, (4.999,))
-    fresh = ControllerState(time=4.999, steps=7, after_jump=True, jump_time=4.999)
-    stride = rules.next(fresh)
-    assert stride.length == pytest.approx(0.001)
-    _, after = rules.evaluate(fresh, stride, 0.0, 0.0)
-    assert rules.next(after).length >= rules.shortest
+    controller = step_size_controller(adaptive, (4.999,))
+    state = ControllerState(time=4.999, steps=7, after_jump=True, jump_time=4.999)
+    step = controller.next(state)
+    assert step.length == pytest.approx(0.001)
+    _, after = controller.evaluate(state, step, 0.0, 0.0)
+    assert controller.next(after).length >= controller.dt_min

@@ -85,7 +85,7 @@ def _drawn_geometry(config: "RunConfig", picture: Path) -> "tuple[Geometry, int]
     from tissue.geometry.preparation import cleaned
     from tissue.geometry.segment import segment
     from tissue.geometry.settings import ImageSettings
-    from tissue.simulation.host import allowed_memory
+    from tissue.machine.host import allowed_memory
 
     settings, journal = config.geometry, Journal()
     if not isinstance(settings, ImageSettings):

@@ -64,9 +64,9 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def why_no_device() -> str | None:
     """Reason why JAX cannot compute on this machine; None where it can."""
     try:
-        from tissue import backend
+        from tissue.machine import device
 
-        backend.start()
+        device.start_backend()
     except RunError as error:
         return f"{error}"
     except (RuntimeError, AssertionError) as error:  # of the import: a processor it is not made for

@@ -135,7 +135,7 @@ def _measured_image(options: argparse.Namespace) -> dict[str, float]:
     from tissue.analysis.morphometry import morphometry
     from tissue.geometry.load import measured_image
     from tissue.geometry.settings import ImageSettings
-    from tissue.simulation.host import allowed_memory
+    from tissue.machine.host import allowed_memory
 
     try:
         settings = _of_image(options).geometry
@@ -161,7 +161,7 @@ def _with_options(text: str) -> str:
     text = re.sub(rf"(?:\[geometry\] |geometry\.){keys}\b", option, text)
     text = re.sub(rf'\b{keys} =(?= ")', option, text)
     text = text.replace(" (a relative path starts at the run file)", "")
-    return text.replace("remove this key", "leave it out").removeprefix("[geometry] file: ")
+    return text.replace("remove this key", "leave it out").removeprefix("geometry.file: ")
 
 
 def _of_image(options: argparse.Namespace) -> "RunConfig":

@@ -39,13 +39,13 @@ def _bench(options: argparse.Namespace) -> int:
     if options.set and not options.file:
         raise InputError("--set changes a run file: name the run file too")
     config = config_of(options) if options.file else None
-    from tissue import backend
+    from tissue.machine import device, host
     from tissue.simulation.speed import bench
 
-    backend.keep_compiled()
-    done, peak = bench(config), backend.peak_memory()
+    device.enable_compilation_cache()
+    done, peak = bench(config), host.peak_memory()
     if options.json:
-        print(json.dumps(done.as_dict() | {"peak_memory_gb": peak} | backend.versions()))
+        print(json.dumps(done.as_dict() | {"peak_memory_gb": peak} | device.versions()))
         return 0
     for line in done.lines():
         print(line)
@@ -105,7 +105,7 @@ def _drugs(_: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from tissue import backend
+    from tissue.machine import device
     from tissue.verification import report
     from tissue.verification.facts import chosen, judge
     from tissue.verification.lab import Lab
@@ -116,7 +116,7 @@ def _verify(options: argparse.Namespace) -> int:
         raise InputError(
             f"--markdown {options.markdown}: the folder {options.markdown.parent} does not exist"
         )
-    backend.keep_compiled()
+    device.enable_compilation_cache()
     lab, results = Lab(), []
     for result in judge(facts, lab, slow=options.full):
         results.append(result)
@@ -139,19 +139,19 @@ def _list(_: argparse.Namespace) -> int:
 
 
 def _doctor(_: argparse.Namespace) -> int:
-    from tissue import backend
-    from tissue.simulation.host import allowed_memory, host_memory
+    from tissue.machine import device, self_test
+    from tissue.machine.host import allowed_memory, host_memory
 
-    for name, number in backend.versions().items():
+    for name, number in device.versions().items():
         print(f"{name:12s} {number}")
-    for line in backend.devices():
+    for line in device.device_lines():
         print(f"{'device':12s} {line}")
     memory, allowed = host_memory(), allowed_memory()
     limit = f", of which a limit allows {allowed / 1e9:.1f} GB" if allowed < memory else ""
     print(f"{'host memory':12s} {memory / 1e9:.1f} GB{limit}")
-    if backend.drops_nan():
+    if self_test.drops_nan():
         print("note: jnp.max drops NaN on this backend (known, and no check relies on it)")
-    wrong = backend.wrong_results()
+    wrong = self_test.wrong_results()
     if wrong:
         print(f"WRONG results from this backend: {', '.join(wrong)}; use another jax version")
         return RUN_FAILED

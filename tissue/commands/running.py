@@ -72,22 +72,22 @@ def _add_messages(command: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    with SignalHandler(ends_program=options.ends_program) as requests:
-        return _run_obeying(options, requests)
+    with SignalHandler(ends_program=options.ends_program) as signals:
+        return _run_handling(options, signals)
 
 
-def _run_obeying(options: argparse.Namespace, requests: SignalHandler) -> int:
+def _run_handling(options: argparse.Namespace, signals: SignalHandler) -> int:
     with messages(options.progress, options.quiet) as told:
-        with requests.at_once("before it began"):
+        with signals.raising_on_stop("before it began"):
             config = config_of(options)
             told.begin(config)
-            from tissue import backend
             from tissue.analysis.series import measured_run
             from tissue.analysis.summary import SUMMARY, summary_is_current, write_summary
+            from tissue.machine import device
             from tissue.simulation.run import run
 
-            backend.keep_compiled()
-            backend.start()  # before an image is read, which may take long
+            device.enable_compilation_cache()
+            device.start_backend()  # before an image is read, which may take long
             parent = _parent(options)
         folder = options.out or Path("runs/out") / config.name
         done = run(
@@ -98,7 +98,7 @@ def _run_obeying(options: argparse.Namespace, requests: SignalHandler) -> int:
             resume=options.resume,
             parent=parent,
             measure=partial(measured_run, skip_damaged=True) if config.morphometry else None,
-            requests=requests,
+            signals=signals,
         )
         picture: Path | None = folder / SUMMARY
         try:

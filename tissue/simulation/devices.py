@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tissue.errors import InputError, printable
+from tissue.machine.host import cores
 from tissue.scenario.config import RunConfig
-from tissue.simulation.host import cores
 from tissue.simulation.plan import (
     MARGIN,
     PROGRAM_MEMORY,

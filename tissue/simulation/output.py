@@ -91,9 +91,9 @@ class Output:
 
         return write_both
 
-    def checkpoint_due(self, *, asked: bool) -> bool:
-        """Whether the step just taken calls for a checkpoint, or a user does."""
-        return self._schedule.due(self._simulation) or asked
+    def checkpoint_due(self) -> bool:
+        """Whether a checkpoint is due after the step just taken."""
+        return self._schedule.due(self._simulation)
 
     def checkpoint(self) -> Write:
         """To write what the rest of the run depends on, after the rows that it stands on."""

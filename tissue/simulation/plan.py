@@ -10,12 +10,12 @@ from typing import NamedTuple
 from tissue.geometry.grid import Grid
 from tissue.geometry.journal import Journal
 from tissue.geometry.load import Geometry
+from tissue.machine.device import usable_memory
+from tissue.machine.host import allowed_memory, free_disk, load_note
 from tissue.scenario.config import RunConfig
 from tissue.simulation.disk import Written, written
 from tissue.simulation.doubts import cuts, doubts
-from tissue.simulation.host import allowed_memory, busy, free_disk
 from tissue.simulation.local_forcing import pannus_mask, refuse_misplaced_pannus
-from tissue.simulation.machine import usable_memory
 
 FIELDS_IN_MEMORY = 120
 """Fields that a run takes at its peak: two thirds alive in a step, the rest lost between them in
@@ -52,7 +52,7 @@ accuracy they are for [percentage points] (`benchmarks/time_step.py`)."""
 
 SMALLER = "use coarser voxels, a smaller box or float32"
 LESS_READ = (
-    "load less bone ([geometry] crop, or a smaller [geometry.synthetic] shape) or use a machine "
+    "load less bone (geometry.crop, or a smaller geometry.synthetic.shape) or use a machine "
     "with more memory"
 )
 """Remedies where the memory is too small for the fields of a run, and for loading its bone."""
@@ -266,7 +266,7 @@ def _here(config: RunConfig, voxels: int, took: Duration | None, reading: int) -
     need, time = memory(config, voxels), ""
     if took:
         time = (
-            f"about {duration(took.total)} here and now{busy()}: {duration(took.start)} to "
+            f"about {duration(took.total)} here and now{load_note()}: {duration(took.start)} to "
             f"start the first time, about {took.steps} steps of {duration(took.step)}, "
             f"{duration(took.end)} for the picture"
         )

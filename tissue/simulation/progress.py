@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
-from tissue.simulation.host import resident_memory
-from tissue.simulation.machine import device_memory
+from tissue.machine.device import device_memory
+from tissue.machine.host import resident_memory
 from tissue.simulation.plan import duration, size
 from tissue.simulation.simulation import Record
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from tissue.geometry.settings import ImageSettings
+from tissue.machine.device import device_summary
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import config_hash, resolved_toml
-from tissue.simulation.machine import device
 from tissue.storage.checkpoint import Checkpoint
 from tissue.version import __version__
 
@@ -105,7 +105,7 @@ def _hash(bone: np.ndarray) -> dict[str, str]:
 def computed_by() -> dict[str, str]:
     """Versions and device that the last digits of a result depend on."""
     packages = {package: version(package) for package in ("jax", "jaxlib", "numpy")}
-    return {"tissue": __version__, **packages, "device": device()}
+    return {"tissue": __version__, **packages, "device": device_summary()}
 
 
 def images(config: RunConfig) -> dict[str, Path]:

@@ -60,7 +60,7 @@ def run(
     resume: str | None = None,
     parent: Checkpoint | Parent | None = None,
     measure: Callable[[Path], object] | None = None,
-    requests: SignalHandler | None = None,
+    signals: SignalHandler | None = None,
 ) -> Run:
     """Runs a simulation to its end and writes snapshots, tables and checkpoints as it goes.
 
@@ -75,7 +75,7 @@ def run(
             what is missing is written.
         parent: checkpoint of another run to branch off from, or where to find it.
         measure: called with the folder after each snapshot while the next steps run.
-        requests: signals that are obeyed already; by default they are while this runs.
+        signals: handlers that are installed already; by default this installs its own.
 
     Raises:
         InputError: the folder or the bone cannot be used; an earlier run there is untouched.
@@ -83,11 +83,11 @@ def run(
         RunStopped: a signal asked it to stop; it can be resumed.
     """
     folder = Path(folder)
-    with nullcontext(requests) if requests else SignalHandler() as obeyed:
+    with nullcontext(signals) if signals else SignalHandler() as handler:
         prepare_folder(folder, overwrite or resume is not None)
         # a warning about the lock belongs into the log
         with RunLog() as kept, Progress() as progress, locked(folder), _out_of_memory_named():
-            with obeyed.at_once("before the first step: nothing was written"):
+            with handler.raising_on_stop("before the first step: nothing was written"):
                 begun = beginning(config, folder, geometry, resume, parent, progress)
                 if begun.simulation:
                     config = begun.simulation.config
@@ -96,7 +96,7 @@ def run(
                 _clear(folder, begun.source)
                 kept.write_to(folder / RUN_LOG, going_on=begun.source is not None)
                 if begun.simulation:
-                    _fill(folder, begun, origin, obeyed, progress, watch, measure)
+                    _fill(folder, begun, origin, handler, progress, watch, measure)
                 else:
                     progress.finishing()
                     _complete(folder, config, begun.source, measure)
@@ -153,7 +153,7 @@ def _fill(
     folder: Path,
     begun: Beginning,
     origin: Mapping[str, str],
-    requests: SignalHandler,
+    signals: SignalHandler,
     progress: Progress,
     watch: Callable[[Record], None] | None,
     measure: Callable[[Path], object] | None,
@@ -176,10 +176,10 @@ def _fill(
             writer.put(output.snapshot)
             writer.put(output.checkpoint)
         saved, ready = simulation.step, False
-        while not (simulation.finished or requests.stop):
+        while not (simulation.finished or signals.stop):
             try:
                 # all is compiled in the first step, which takes long and is soon repeated
-                with nullcontext() if ready else requests.at_once("in its first step"):
+                with nullcontext() if ready else signals.raising_on_stop("in its first step"):
                     record = simulation.advance()
             except RunError:
                 if simulation.step != saved:
@@ -197,10 +197,10 @@ def _fill(
             writer.check()
             if simulation.time in due:
                 writer.put(output.snapshot)
-            for name in requests.news():
+            for name in signals.take_received():
                 log.info(f"received {name} in step {simulation.step}")
-            if output.checkpoint_due(asked=requests.checkpoint_asked):
-                requests.checkpoint_asked = False
+            if output.checkpoint_due() or signals.checkpoint_requested:
+                signals.checkpoint_requested = False
                 writer.put(output.checkpoint)
                 saved = simulation.step
             if watch:
@@ -209,13 +209,13 @@ def _fill(
                 except OSError as error:
                     raise _OfWatcher(error) from error
         progress.finishing()
-        if simulation.step != saved:  # asked to stop at the very end of the step
+        if simulation.step != saved:  # stopped at the very end of the step
             writer.put(output.checkpoint)
     if not simulation.finished:
-        assert requests.stop
+        assert signals.stop
         raise RunStopped(
-            f"stopped by {requests.stop.name} after step {simulation.step}, day "
-            f"{simulation.time:g}; go on with --resume"
+            f"stopped by {signals.stop.name} after step {simulation.step}, day "
+            f"{simulation.time:g}; continue it with --resume"
         )
     _index(folder)
     _comment(simulation, record.metrics)

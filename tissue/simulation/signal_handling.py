@@ -1,4 +1,4 @@
-"""Signals by which a user or a queue asks a run for a checkpoint, or to stop."""
+"""Signals with which a user or a queue requests a checkpoint, or stops a run."""
 
 import signal
 import sys
@@ -13,109 +13,110 @@ from tissue.errors import RunStopped
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 CHECKPOINT = signal.SIGUSR1
 
-PAUSE = 0.02
-"""Time until a stop that was raised where nobody could take it up is raised again [s]."""
+RETRY_DELAY = 0.02
+"""Time until a stop that was raised in a callback, which drops it, is raised again [s]."""
 
 
 class SignalHandler:
-    """Signals that a run obeys; use it as a context manager around all of the run.
+    """Signal handlers of a run; use it as a context manager around the complete run.
 
-    SIGUSR1 asks for a checkpoint; SIGTERM, SIGHUP (the terminal is gone) and SIGINT (Ctrl-C) ask
-    for one and then to stop. As a rule the run looks at `stop` and `checkpoint_asked` between two
-    steps; within `at_once` a request to stop raises. A second SIGINT interrupts at any time.
+    SIGUSR1 requests a checkpoint; SIGTERM, SIGHUP (the terminal is gone) and SIGINT (Ctrl-C)
+    request one and then a stop. The run checks `stop` and `checkpoint_requested` between two
+    steps; within `raising_on_stop` a stop raises. A second SIGINT interrupts at any time.
 
     A signal that was ignored when the program started, as SIGHUP is under nohup, stays ignored.
-    Outside the main thread no signal is obeyed.
+    Outside the main thread no signal is handled.
 
     Attributes:
-        stop: the signal that asked the run to stop, if one did.
-        checkpoint_asked: whether a checkpoint is asked for; whoever makes it resets this.
+        stop: signal that requested the stop; None where none did.
+        checkpoint_requested: whether a checkpoint is requested; the code that writes it resets
+            this.
     """
 
     def __init__(self, *, ends_program: bool = False) -> None:
-        """Prepares to obey.
+        """Prepare the handlers.
 
         Args:
-            ends_program: the program ends with the block, so that a later signal has nothing to
-                stop any more and must not change the exit code.
+            ends_program: the program ends with the block: a later signal has nothing to stop and
+                must not change the exit code.
         """
         self.stop: signal.Signals | None = None
-        self.checkpoint_asked = False
+        self.checkpoint_requested = False
         self._ends_program = ends_program
-        self._left: str | None = None
+        self._outcome: str | None = None
         self._again = self._interrupted = False
-        self._untold: list[signal.Signals] = []
+        self._unreported: list[signal.Signals] = []
         self._before: dict[signal.Signals, Any] = {}
 
     @contextmanager
-    def at_once(self, left: str) -> Iterator[None]:
-        """Ends a block at once when the run is asked to stop, or was before.
+    def raising_on_stop(self, outcome: str) -> Iterator[None]:
+        """Stop the run within a block, instead of after the current step.
 
         Args:
-            left: what the stopped run leaves, as a part of a sentence.
+            outcome: what the stopped run has done, as a part of a sentence.
 
         Raises:
-            RunStopped: it was asked to stop.
+            RunStopped: a signal requests a stop, or did before.
         """
-        self._left = left
+        self._outcome = outcome
         before = sys.unraisablehook
         if self._before:  # of the main thread
 
             def hook(lost: "sys.UnraisableHookArgs") -> None:
                 if isinstance(lost.exc_value, RunStopped):
                     # raised in a callback, such as one of the garbage collector
-                    threading.Timer(PAUSE, self._raise_again).start()
+                    threading.Timer(RETRY_DELAY, self._raise_again).start()
                 else:
                     before(lost)
 
             sys.unraisablehook = hook
         try:
             if self.stop:
-                raise self._stopped(left)
+                raise self._stopped(outcome)
             yield
         finally:
-            self._left = None
+            self._outcome = None
             if self._before:
                 sys.unraisablehook = before
 
-    def news(self) -> list[str]:
-        """Names of the signals that came since this was last asked."""
-        untold, self._untold = self._untold, []
-        return [each.name for each in untold]
+    def take_received(self) -> list[str]:
+        """Names of the signals that came since the last call."""
+        received, self._unreported = self._unreported, []
+        return [each.name for each in received]
 
-    def _stopped(self, left: str) -> RunStopped:
+    def _stopped(self, outcome: str) -> RunStopped:
         assert self.stop
-        return RunStopped(f"stopped by {self.stop.name} {left}; go on with --resume")
+        return RunStopped(f"stopped by {self.stop.name} {outcome}; continue it with --resume")
 
     def _raise_again(self) -> None:
         main = threading.main_thread().ident
-        if self.stop and self._left is not None and main:
+        if self.stop and self._outcome is not None and main:
             self._again = True
             signal.pthread_kill(main, self.stop)
 
-    def _obey(self, number: int, _: FrameType | None) -> None:
-        if self._again:  # of our own making
+    def _handle(self, number: int, _: FrameType | None) -> None:
+        if self._again:  # sent by `_raise_again`
             self._again = False
-            if self._left is not None:
-                raise self._stopped(self._left)
+            if self._outcome is not None:
+                raise self._stopped(self._outcome)
             return
         received = signal.Signals(number)
-        self._untold.append(received)
-        self.checkpoint_asked = True
+        self._unreported.append(received)
+        self.checkpoint_requested = True
         if received in STOPS:
             if self._interrupted and received == signal.SIGINT:
                 raise KeyboardInterrupt
             self._interrupted |= received == signal.SIGINT
             self.stop = self.stop or received
-            if self._left is not None:
-                raise self._stopped(self._left)
+            if self._outcome is not None:
+                raise self._stopped(self._outcome)
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in (*STOPS, CHECKPOINT):
-                # one that was not set by Python is of the program that Python is a part of
+                # None: set by a program that Python is embedded in
                 if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                    self._before[number] = signal.signal(number, self._obey)
+                    self._before[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(

@@ -15,6 +15,8 @@ from tissue.geometry.journal import Journal
 from tissue.geometry.load import Geometry, load_image
 from tissue.geometry.synthetic import SyntheticSettings, synthesize
 from tissue.kernels.elliptic import SolverStats
+from tissue.machine.device import keep_memory, release_memory, release_programs
+from tissue.machine.host import allowed_memory
 from tissue.model.balance import Numerics, surface_concentrations
 from tissue.model.bone import bone_geometry
 from tissue.model.conservation import Budget, budgets, swept
@@ -27,10 +29,8 @@ from tissue.model.state import HealthyReference, State
 from tissue.model.step import THETA_MIN, advance
 from tissue.scenario.config import RunConfig
 from tissue.scenario.course import COURSE_METRICS, Course, exposure
-from tissue.simulation.host import allowed_memory
 from tissue.simulation.ledger import broken_budget, ledger_row
 from tissue.simulation.local_forcing import local_forcing
-from tissue.simulation.machine import keep_memory, release_memory, release_programs
 from tissue.simulation.state_checks import (
     FIELDS,
     bad_voxels,

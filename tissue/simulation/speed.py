@@ -15,9 +15,9 @@ from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry
 from tissue.geometry.synthetic import SyntheticSettings, synthesize
 from tissue.kernels.loop import repeat
+from tissue.machine.device import device_summary, usable_memory
 from tissue.scenario.config import RunConfig, parse_run
 from tissue.simulation import simulation
-from tissue.simulation.machine import device, usable_memory
 from tissue.simulation.plan import Probe, duration, expected_steps, memory, size
 
 EDGES = (64, 96)
@@ -249,7 +249,7 @@ def bench(config: RunConfig | None = None) -> Bench:
         estimates = tuple(
             estimate(f"a year of {_grid((n,) * 3)}", year, (n,) * 3, speeds[-1]) for n in YEARS
         )
-        return Bench(device(), bandwidth(), speeds, estimates, _warmth(speeds))
+        return Bench(device_summary(), bandwidth(), speeds, estimates, _warmth(speeds))
     bone = simulation.load_geometry(config)
     part = middle(bone)
     speed = measure(config, part)
@@ -257,7 +257,7 @@ def bench(config: RunConfig | None = None) -> Bench:
     if part is not bone:
         notes += (f"measured on the middle {_grid(part.grid.shape)} of the bone, scaled by voxels",)
     whole = estimate(f"run {config.name}", config, bone.grid.shape, speed)
-    return Bench(device(), bandwidth(), (speed,), (whole,), notes)
+    return Bench(device_summary(), bandwidth(), (speed,), (whole,), notes)
 
 
 def estimate(what: str, config: RunConfig, shape: tuple[int, int, int], speed: Speed) -> Estimate:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tissue.simulation import host
+from tissue.machine import host
 
 GIB = 2**30
 
@@ -73,6 +73,6 @@ def test_a_system_that_tells_no_load_is_not_called_busy(monkeypatch: pytest.Monk
         raise OSError("the load is not known")
 
     monkeypatch.setattr("os.getloadavg", untold)
-    assert host.busy() == ""
+    assert host.load_note() == ""
     monkeypatch.setattr("os.getloadavg", lambda: (1e4, 0.0, 0.0))
-    assert "other work keeps the processor busy (load 10000" in host.busy()
+    assert "other work keeps the processor busy (load 10000" in host.load_note()

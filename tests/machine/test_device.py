@@ -1,8 +1,9 @@
-"""The doctor's examination: a sound backend passes, an unsound one is named."""
+"""Devices are described and started, programs are cached, and their number stays in bounds."""
 
 import errno
 import logging
 import os
+import platform
 import pwd
 import subprocess
 import sys
@@ -13,50 +14,61 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
 import tissue
-from tissue import backend
 from tissue.errors import RunError
-from tissue.simulation.host import host_memory
+from tissue.machine import device, host
+from tissue.machine.self_test import drops_nan
+from tissue.scenario.config import read_run_file
+from tissue.simulation.simulation import Simulation
+
+TINY = Path(__file__).parents[1] / "tiny.toml"
+linux = pytest.mark.skipif(platform.system() != "Linux", reason="the bound is Linux's")
 
 
-def test_this_backend_computes_rightly() -> None:
-    assert backend.wrong_results() == ()
+def programs_kept_by_a_simulation() -> int:
+    double: Any = jax.jit(lambda x: 2 * x)
+    double(1.0)
+    Simulation(read_run_file(TINY))
+    return int(double._cache_size())
 
 
-def only(monkeypatch: pytest.MonkeyPatch, there: backend._Operation) -> None:
-    monkeypatch.setattr(backend, "_OPERATIONS", {"root": there})
+@pytest.mark.parametrize(("allowed", "kept"), [(150, 0), (250, 1)])
+def test_programs_go_when_they_fill_half_of_what_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, allowed: int, kept: int
+) -> None:
+    monkeypatch.setattr(device, "_memory_maps", lambda: (100, allowed))
+    assert programs_kept_by_a_simulation() == kept
 
 
-def test_a_small_error_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    only(monkeypatch, (lambda x: jnp.sqrt(x).at[7].add(1e-5), np.sqrt))
-    assert backend.wrong_results() == ("root in float32", "root in float64")
+@linux
+def test_programs_and_their_memory_maps_go_together() -> None:
+    before, allowed = device._memory_maps()
+    programs = [jax.jit(lambda x, n=n: x + n) for n in range(20)]
+    for program in programs:
+        program(1.0)
+    with_programs, _ = device._memory_maps()
+    assert before + 2 * len(programs) < with_programs < allowed
+    jax.clear_caches()
+    assert device._memory_maps()[0] < with_programs - 2 * len(programs)
 
 
-def test_lost_precision_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    only(monkeypatch, (lambda x: jnp.sqrt(x.astype("float32")), np.sqrt))
-    assert backend.wrong_results() == ("root in float64",)
+def test_where_the_system_sets_no_bound_nothing_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_file(path: Path, **_: str) -> str:
+        raise FileNotFoundError(path)
 
-
-def test_a_nan_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    only(monkeypatch, (lambda x: jnp.sqrt(x).at[7].set(jnp.nan), np.sqrt))
-    assert backend.wrong_results() == ("root in float32", "root in float64")
-
-
-def test_a_backend_that_cannot_see_nan_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "_OPERATIONS", {})
-    monkeypatch.setattr(jnp, "isfinite", jnp.ones_like)
-    assert backend.wrong_results() == ("finding a NaN",)
+    monkeypatch.setattr(Path, "read_text", no_file)
+    held, allowed = device._memory_maps()
+    assert held < allowed / 2
 
 
 def test_the_machine_is_described() -> None:
-    versions = backend.versions()
+    versions = device.versions()
     assert (versions["tissue"], versions["jax"]) == (tissue.__version__, jax.__version__)
-    assert len(backend.devices()) == len(jax.devices())
-    assert 0 < backend.peak_memory() < host_memory() / 1e9
-    assert backend.drops_nan() in (True, False)
+    assert len(device.device_lines()) == len(jax.devices())
+    assert 0 < host.peak_memory() < host.host_memory() / 1e9
+    assert drops_nan() in (True, False)
 
 
 @pytest.mark.parametrize("given", [None, "chosen"])
@@ -65,7 +77,7 @@ def test_compiled_programs_are_kept_where_the_user_says_or_in_the_cache(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     jax.config.update("jax_compilation_cache_dir", given)
-    backend.keep_compiled()
+    device.enable_compilation_cache()
     kept = Path(jax.config.values["jax_compilation_cache_dir"])
     assert kept == Path("chosen") if given else kept.parent == tmp_path / "tissue/jax"
 
@@ -92,7 +104,7 @@ def read_only(monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("make", [no_home, a_file_in_its_place, read_only])
-def test_without_a_place_for_programs_none_are_kept(
+def test_without_a_writable_folder_no_programs_are_kept(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     cache_setting: None,
@@ -101,18 +113,18 @@ def test_without_a_place_for_programs_none_are_kept(
 ) -> None:
     jax.config.update("jax_compilation_cache_dir", None)
     reason = make(monkeypatch, tmp_path)
-    backend.keep_compiled()
+    device.enable_compilation_cache()
     assert jax.config.values["jax_compilation_cache_dir"] is None
-    (told,) = caplog.messages
-    assert "compiled programs are not kept" in told
-    assert reason in told
-    assert "XDG_CACHE_HOME" in told
+    (message,) = caplog.messages
+    assert "compiled programs are not kept" in message
+    assert reason in message
+    assert "XDG_CACHE_HOME" in message
 
 
-def test_programs_that_were_kept_are_loaded_in_silence(tmp_path: Path) -> None:
-    """XLA tells of tuning hints for features that no machine has."""
+def test_cached_programs_are_loaded_without_a_message(tmp_path: Path) -> None:
+    """XLA logs tuning hints for features that no machine has."""
     code = (
-        "from tissue.backend import keep_compiled; keep_compiled()\n"
+        "from tissue.machine.device import enable_compilation_cache; enable_compilation_cache()\n"
         "import jax, jax.numpy as jnp; jax.jit(lambda x: jnp.sin(x @ x))(jnp.ones((9, 9)))"
     )
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
@@ -133,23 +145,23 @@ def test_programs_that_were_kept_are_loaded_in_silence(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_device_that_is_not_there_is_told_with_the_variable(
+def test_a_missing_device_is_reported_with_its_variable(
     monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
 ) -> None:
     monkeypatch.setattr(jnp, "zeros", raising(error))
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
-    with pytest.raises(RunError) as told:
-        backend.start()
-    assert f"{told.value}" == (
-        f"JAX_PLATFORMS = 'cuda' asks for a device on which JAX cannot {reason}"
+    with pytest.raises(RunError) as refusal:
+        device.start_backend()
+    assert f"{refusal.value}" == (
+        f"JAX_PLATFORMS = 'cuda' selects a device on which JAX cannot {reason}"
     )
     monkeypatch.delenv("JAX_PLATFORMS")
     with pytest.raises(RunError, match=r"JAX cannot compute on this machine.*JAX_PLATFORMS=cpu"):
-        backend.start()
+        device.start_backend()
 
 
 def test_a_device_that_is_there_starts() -> None:
-    backend.start()
+    device.start_backend()
 
 
 def raising(error: BaseException) -> Callable[..., Any]:
@@ -161,7 +173,7 @@ def raising(error: BaseException) -> Callable[..., Any]:
 
 @pytest.fixture
 def cache_setting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """JAX's settings of its cache, put back; the command line may have silenced the log."""
+    """Restore the cache settings of JAX; the command line may have silenced the log."""
     monkeypatch.setattr(logging.getLogger("tissue"), "propagate", True)
     options = "jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs"
     before = {name: jax.config.values[name] for name in options}

@@ -1,14 +1,15 @@
-"""Resources that the system gives this process: memory, cores, room on disks."""
+"""Resources that the system gives this process: memory, cores and disk space."""
 
 import os
+import platform
 import resource
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-CROWDED = 1.5
-"""Processes that want to run, in cores, from which a measured time is no longer a machine's own."""
+BUSY_LOAD = 1.5
+"""Load over cores [1] above which measured times are those of a shared machine."""
 
 
 def host_memory() -> int:
@@ -24,25 +25,25 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
-def busy() -> str:
-    """Words that tell of much other work on this machine; empty where there is little."""
+def load_note() -> str:
+    """Note that other work keeps this machine busy; empty where it does not."""
     try:
-        load, most = os.getloadavg()[0], cores()
-    except OSError:  # the system does not tell
+        load = os.getloadavg()[0]
+    except OSError:  # the system does not report its load
         return ""
-    if load <= CROWDED * most:
+    if load <= BUSY_LOAD * cores():
         return ""
-    return f", where other work keeps the processor busy (load {load:.0f} on {most} cores)"
+    return f", where other work keeps the processor busy (load {load:.0f} on {cores()} cores)"
 
 
 def allowed_memory(root: Path = Path("/")) -> int:
     """Memory that this process may take [bytes]: that of the machine, or less by a limit.
 
-    Containers and queues set limits of their control group, of version 1 or 2 and at any level of
-    it; a shell sets one of the addresses of a process (ulimit -v).
+    Containers and queues limit their control group, of version 1 or 2 and at any level of it; a
+    shell limits the address space of a process (ulimit -v).
 
     Args:
-        root: where `proc` and `sys` lie.
+        root: folder of `proc` and `sys`.
     """
     addresses, _ = resource.getrlimit(resource.RLIMIT_AS)
     unlimited = addresses == resource.RLIM_INFINITY
@@ -50,7 +51,7 @@ def allowed_memory(root: Path = Path("/")) -> int:
 
 
 def _group_limits(root: Path) -> Iterator[int]:
-    """Limits of memory of the control groups that this process is in [bytes]."""
+    """Memory limits of the control groups of this process [bytes]."""
     try:
         groups = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):  # no Linux
@@ -71,7 +72,7 @@ def _group_limits(root: Path) -> Iterator[int]:
 
 
 def free_disk(folder: Path) -> int | None:
-    """Room for files in a folder that may not exist yet [bytes]; None where it is not told."""
+    """Free disk space for a folder that may not exist yet [bytes]; None where it is unknown."""
     there = next((each for each in (folder, *folder.parents) if each.is_dir()), folder)
     try:
         return shutil.disk_usage(there).free
@@ -80,9 +81,15 @@ def free_disk(folder: Path) -> int | None:
 
 
 def resident_memory() -> int | None:
-    """Memory of this machine that this process takes now [bytes], where the system tells."""
+    """Memory of this machine that this process uses now [bytes]; None where it is unknown."""
     try:
         pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
     except OSError:  # no Linux
         return None
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def peak_memory() -> float:
+    """Largest memory of this process so far [GB]."""
+    scale = 1e9 if platform.system() == "Darwin" else 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale

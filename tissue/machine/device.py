@@ -1,0 +1,172 @@
+"""Devices that compute, their memory and programs, and the memory of a process on the CPU."""
+
+import ctypes
+import hashlib
+import logging
+import os
+import platform
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+# read when JAX is loaded: its loader of programs kept on disk takes tuning hints for missing
+# machine features, and logs each in a line of 2 kB
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import jax
+import jax.numpy as jnp
+
+import tissue.kernels  # noqa: F401 - the same 64-bit mode as in a run
+from tissue.errors import RunError
+from tissue.machine.host import allowed_memory
+from tissue.version import __version__
+
+log = logging.getLogger(__name__)
+
+PLATFORM_VARIABLES = ("JAX_PLATFORMS", "JAX_PLATFORM_NAME")
+"""Environment variables that choose the devices of JAX."""
+
+PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "h5py", "SimpleITK")
+
+
+def start_backend() -> None:
+    """Start the device that JAX computes on.
+
+    Raises:
+        RunError: there is none, or it does not compute.
+    """
+    try:
+        jnp.zeros(1).block_until_ready()
+    except Exception as error:  # RuntimeError, AssertionError and others, by the version of JAX
+        variables = (name for name in PLATFORM_VARIABLES if os.environ.get(name))
+        chosen = " and ".join(f"{name} = {os.environ[name]!r}" for name in variables)
+        # JAX adds its own advice in parentheses
+        text = f"{error}".partition(" (set ")[0].strip(" .")
+        reason = f" ({text})" if text else ""
+        if chosen:
+            raise RunError(
+                f"{chosen} selects a device on which JAX cannot compute here{reason}; unset it, or "
+                "set it to cpu"
+            ) from None
+        raise RunError(
+            f"JAX cannot compute on this machine{reason}; set JAX_PLATFORMS=cpu to use the "
+            "processor only"
+        ) from None
+
+
+def enable_compilation_cache() -> None:
+    """Keep compiled programs on disk between runs, unless the user has set another folder.
+
+    There is one folder for each kind of processor: a home folder may be shared by machines that
+    cannot run each other's programs. Without a folder to write to, none are kept.
+    """
+    if jax.config.values["jax_compilation_cache_dir"]:
+        return
+    try:
+        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        folder = root / "tissue" / "jax" / _processor()
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home
+        log.warning(
+            f"compiled programs are not kept, and every run compiles again ({error}); set "
+            "XDG_CACHE_HOME to a folder that can be written to"
+        )
+        return
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
+
+def _processor() -> str:
+    """Short name of the features that programs for this processor depend on."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = [platform.processor()]
+    features = sorted(
+        {line for line in lines if line.startswith(("flags", "Features", "model name"))}
+    )
+    return hashlib.sha256("\n".join(features or lines).encode()).hexdigest()[:12]
+
+
+def versions() -> dict[str, str]:
+    """Versions of this program, of Python and of the packages that results depend on."""
+    own = {"tissue": __version__, "python": platform.python_version()}
+    return own | {name: version(name) for name in PACKAGES}
+
+
+def device_lines() -> tuple[str, ...]:
+    """Description of each device, with its memory where JAX reports it."""
+    lines = []
+    for device in jax.devices():
+        stats = device.memory_stats() or {}
+        limit = stats.get("bytes_limit")
+        memory = f", {limit / 1e9:.1f} GB" if limit else ""
+        lines.append(f"{device.device_kind} ({device.platform} {device.id}{memory})")
+    return tuple(lines)
+
+
+def device_summary() -> str:
+    """Number and kind of the devices that compute, such as 1 x cpu (cpu)."""
+    kinds = [d.device_kind for d in jax.devices()]
+    return f"{len(kinds)} x {kinds[0]} ({jax.default_backend()})"
+
+
+def usable_memory() -> int:
+    """Memory that the fields of a run can fill [bytes]: of the first device, or of the host."""
+    stats = jax.devices()[0].memory_stats() or {}
+    return int(stats.get("bytes_limit", allowed_memory()))
+
+
+def device_memory() -> int | None:
+    """Memory in use on the first device [bytes]; None for a CPU, which has none of its own."""
+    stats = jax.devices()[0].memory_stats() or {}
+    return int(stats["bytes_in_use"]) if "bytes_in_use" in stats else None
+
+
+def keep_memory() -> None:
+    """Keep freed memory in the process for reuse, where glibc allows it.
+
+    A step frees and allocates dozens of fields. The system would clear each one page by page: a
+    quarter of the time of a step on CPU, and more on large grids.
+    """
+    libc = _libc()
+    if libc:
+        for option, value in ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, 2**31 - 1), (_ARENA_MAX, 1)):
+            libc.mallopt(option, value)
+
+
+def release_memory() -> None:
+    """Return to the system what compilation has left allocated, half a gigabyte."""
+    libc = _libc()
+    if libc:
+        libc.malloc_trim(0)
+
+
+def release_programs() -> None:
+    """Drop compiled programs before they exceed what a process may hold.
+
+    On CPU a program takes dozens of memory maps: about 3000 for one shape of grid and one kind of
+    run, so that the twentieth bone of a process would exceed the limit of Linux (65,530) and end
+    in a segmentation fault. Programs that are needed again are read back or compiled again.
+    """
+    held, allowed = _memory_maps()
+    if held > allowed / 2:
+        jax.clear_caches()
+
+
+def _memory_maps() -> tuple[int, float]:
+    """Number of memory maps of this process, and the largest number allowed."""
+    try:
+        allowed = int(Path("/proc/sys/vm/max_map_count").read_text(encoding="ascii"))
+        return Path("/proc/self/maps").read_bytes().count(b"\n"), allowed
+    except (OSError, ValueError):
+        return 0, float("inf")  # no Linux: no such limit
+
+
+_TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8  # of mallopt(3)
+
+
+def _libc() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None

@@ -1,0 +1,57 @@
+"""Forcing of the user: a function that changes what acts on the tissue during each step."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from tissue.errors import InputError
+from tissue.model.forcing import Forcing, Value
+from tissue.model.species import SOLUTES
+
+OwnForcing = Callable[[Forcing, float, float], Forcing]
+"""Function of the forcing of the run file, the time at which a step starts [day] and its length
+[day]; it returns the forcing of that step."""
+
+
+def checked(given: Any, shape: tuple[int, ...], precision: str) -> Forcing:
+    """What the function of a user returned, with its arrays in the precision of the run.
+
+    Args:
+        given: the returned value.
+        shape: of the grid.
+        precision: "float32" or "float64".
+
+    Raises:
+        InputError: it is no forcing, names an unknown solute, or holds a value of another shape.
+    """
+    if not isinstance(given, Forcing):
+        raise InputError(
+            f"forcing must return a tissue.Forcing, not {type(given).__name__}: change the one "
+            "that it gets, such as forcing.with_source('il1', field)"
+        )
+    return replace(
+        given,
+        excess=_values("excess", given.excess, (), precision),
+        production=_values("production", given.production, (), precision),
+        source=_values("source", given.source, shape, precision),
+    )
+
+
+def _values(
+    key: str, values: Mapping[str, Any], shape: tuple[int, ...], precision: str
+) -> dict[str, Value]:
+    allowed = "a number" if shape == () else f"a number or an array of the grid's shape {shape}"
+    found: dict[str, Value] = {}
+    for name, value in values.items():
+        where = f"forcing.{key}[{name!r}]"
+        if name not in SOLUTES:
+            raise InputError(f"{where} names no solute: they are {', '.join(SOLUTES)}")
+        if np.shape(value) not in {(), shape}:
+            raise InputError(f"{where} has the shape {np.shape(value)} and must be {allowed}")
+        if not np.all(np.isfinite(value)):
+            raise InputError(f"{where} holds values that are not finite; it must be {allowed}")
+        found[name] = jnp.asarray(value, precision) if np.shape(value) else float(value)
+    return found

@@ -173,10 +173,10 @@ def test_what_was_assumed_or_is_doubtful_is_told(capfd: Told, run_file: Path) ->
 
 
 SYNTHETIC_MISTAKES = {
-    "shape=[4, 4, 4]": r"\[geometry.synthetic\] shape: \[4, 4, 4\] is too small",
+    "shape=[4, 4, 4]": r"geometry.synthetic.shape = \[4, 4, 4\] is too small",
     "shape=[8, 8]": r"geometry.synthetic.shape = \[8, 8\] must be three whole numbers",
-    "bv_tv=0.9": r"\[geometry.synthetic\] bv_tv: 0.9 is no trabecular bone",
-    "thickness=1 um": r"\[geometry.synthetic\] thickness: 1 um must lie between",
+    "bv_tv=0.9": r"geometry.synthetic.bv_tv = 0.9 must lie between",
+    "thickness=1 um": r"geometry.synthetic.thickness = 1 um must lie between",
     "spacing=0 um": "geometry.synthetic.spacing = '0 um' must be a length > 0",
     "thicknes=30 um": "did you mean geometry.synthetic.thickness",
 }

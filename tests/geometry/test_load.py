@@ -82,7 +82,7 @@ def test_crop_moves_the_origin(slab: ImageSettings) -> None:
 
 @pytest.mark.parametrize("crop", [((0, 25), (0, 20), (0, 16)), ((5, 5), (0, 20), (0, 16))])
 def test_crop_must_fit(slab: ImageSettings, crop: tuple[tuple[int, int], ...]) -> None:
-    with pytest.raises(InputError, match=r"\[geometry\] crop.*24 x 20 x 16"):
+    with pytest.raises(InputError, match=r"geometry\.crop.*24 x 20 x 16"):
         load_image(replace(slab, crop=crop))  # type: ignore[arg-type]
 
 
@@ -94,7 +94,7 @@ def test_smoothing_is_in_micrometers(tmp_path: Path) -> None:
     geometry = load_image(replace(settings, smooth=20.0, threshold=30.0))
     assert said(geometry, f"BV/TV {(blurred > 30).mean():.4f} above")
     assert (blurred > 30).mean() > 8 / 24
-    with pytest.raises(InputError, match=r"\[geometry\] smooth"):
+    with pytest.raises(InputError, match=r"geometry\.smooth"):
         load_image(replace(settings, smooth=-1.0))
 
 
@@ -149,14 +149,14 @@ def test_pockets(tmp_path: Path) -> None:
 def test_sealed_box(tmp_path: Path) -> None:
     values = np.ones((8, 8, 8), np.uint8)
     values[3:5, 3:5, 3:5] = 0
-    with pytest.raises(InputError, match=r"\[geometry\] close_pockets"):
+    with pytest.raises(InputError, match=r"geometry\.close_pockets"):
         load_image(save(tmp_path / "shell.npy", values))
 
 
 def test_otsu_without_valley_warns(tmp_path: Path) -> None:
     noise = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(24, 24, 24)), 2)
     settings = save(tmp_path / "noise.npy", noise)
-    assert warned(load_image(settings), "[geometry] threshold in the file's units")
+    assert warned(load_image(settings), "geometry.threshold in the file's units")
     assert not warned(load_image(replace(settings, threshold=0.0)), "valley")
 
 
@@ -169,14 +169,14 @@ def test_thin_bone_warns(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("threshold", [-1.0, 200.0])
 def test_threshold_outside_the_values(slab: ImageSettings, threshold: float) -> None:
-    with pytest.raises(InputError, match=r"\[geometry\] threshold.*0 to 200"):
+    with pytest.raises(InputError, match=r"geometry\.threshold.*0 to 200"):
         load_image(replace(slab, threshold=threshold))
 
 
 def test_voxel_size_must_come_from_somewhere(slab: ImageSettings) -> None:
-    with pytest.raises(InputError, match=r"\[geometry\] voxel_size"):
+    with pytest.raises(InputError, match=r"geometry\.voxel_size"):
         load_image(replace(slab, voxel_size=None))
-    with pytest.raises(InputError, match=r"\[geometry\] voxel_size: 0"):
+    with pytest.raises(InputError, match=r"geometry\.voxel_size = 0"):
         load_image(replace(slab, voxel_size=0.0))
 
 
@@ -197,8 +197,8 @@ def test_voxel_size_of_the_run_file_wins(tmp_path: Path) -> None:
 
 
 def test_resample_must_fit(slab: ImageSettings) -> None:
-    for value, words in ((0.0, "no length"), (150.0, "at least two fit"), (0.01, "coarser")):
-        with pytest.raises(InputError, match=rf"\[geometry\] resample.*{words}"):
+    for value, words in ((0.0, "not a length"), (150.0, "at least two fit"), (0.01, "coarser")):
+        with pytest.raises(InputError, match=rf"geometry\.resample.*{words}"):
             load_image(replace(slab, resample=value))
 
 

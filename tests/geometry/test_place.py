@@ -14,7 +14,7 @@ from tissue.geometry.journal import Journal
 from tissue.geometry.masks import Scan, marked_part
 from tissue.geometry.place import Lattice, nearest, overlap
 
-KEY = "[geometry] region"
+KEY = "geometry.region"
 FLIPPED: Matrix = ((1, 0, 0), (0, -1, 0), (0, 0, 1))
 PERMUTED: Matrix = ((0, 0, 1), (1, 0, 0), (0, -1, 0))
 RNG = np.random.default_rng(5)

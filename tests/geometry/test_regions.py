@@ -55,7 +55,7 @@ def test_a_region_that_does_not_fit_is_told(tmp_path: Path) -> None:
         ("none.npy", "none.npy marks no voxel"),
         ("gone.npy", "there is no .*gone.npy"),
     ):
-        with pytest.raises(InputError, match=rf"\[geometry\] region: .*{told}"):
+        with pytest.raises(InputError, match=rf"geometry\.region: .*{told}"):
             load_image(ImageSettings(file, region=tmp_path / name, threshold=100.0))
 
 

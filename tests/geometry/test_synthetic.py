@@ -71,5 +71,5 @@ def test_large_grids_do_without_the_finer_one(monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_impossible_wishes(change: dict[str, object], key: str) -> None:
-    with pytest.raises(InputError, match=rf"\[geometry.synthetic\] {key}"):
+    with pytest.raises(InputError, match=rf"geometry.synthetic.{key}"):
         synthesize(replace(MOUSE, **change))  # type: ignore[arg-type]

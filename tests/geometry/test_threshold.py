@@ -62,7 +62,7 @@ def test_noise_that_moves_bone_is_told_with_its_size() -> None:
     assert wrong > TOLERANCE
     (warning,) = found.warnings
     assert "too much bone" in warning
-    assert "[geometry] threshold" in warning
+    assert "geometry.threshold" in warning
     told = float(warning.split("about ")[1].split("%")[0]) / 100
     assert told == pytest.approx(wrong, abs=0.02)
 
@@ -242,12 +242,12 @@ def test_only_the_region_counts() -> None:
 def test_what_is_no_gray_value_is_refused(value: float) -> None:
     gray = scan_of(bone_of(0.2))
     gray[1, 2, 3] = value
-    with pytest.raises(InputError, match=r"\[geometry\] threshold: .*not numbers or beyond"):
+    with pytest.raises(InputError, match=r"geometry\.threshold: .*not numbers or beyond"):
         automatic_threshold(gray)
 
 
 def test_one_value_is_refused() -> None:
-    with pytest.raises(InputError, match=r"\[geometry\] threshold: .*one gray value 5 HU"):
+    with pytest.raises(InputError, match=r"geometry\.threshold: .*one gray value 5 HU"):
         automatic_threshold(np.full((9, 9, 9), 5.0), "HU")
 
 
@@ -257,7 +257,7 @@ def test_bone_shares_outside_those_of_trabecular_bone() -> None:
         warning = bone_share_warning(share)
         assert warning is not None
         assert f"BV/TV {share:.3g} lies outside 0.02 to 0.6" in warning
-        assert "[geometry] threshold" in warning
+        assert "geometry.threshold" in warning
         assert remedy in warning
 
 

@@ -85,11 +85,11 @@ def refuse_too_large(part: Extent, room: float) -> None:
         RunError: it takes more than that.
     """
     if part.memory > room:
-        finer = "give a coarser [geometry] resample, " if part.sampling.interpolate else ""
+        finer = "give a coarser geometry.resample, " if part.sampling.interpolate else ""
         raise RunError(
             f"reading {by(part.shape)} voxels (z, y, x) of {part.image.name} takes about"
             f" {part.memory / 1e9:.3g} GB of memory and there are {room / 1e9:.3g} GB:"
-            f" {finer}read a part of it ([geometry] crop) or use a machine with more memory"
+            f" {finer}read a part of it (geometry.crop) or use a machine with more memory"
         )
 
 
@@ -127,8 +127,9 @@ def chosen_voxel_size(
         if z is None or y is None or x is None:
             known = f" but {in_um(header)} um (z, y, x)" if any(header) else ""
             raise InputError(
-                f"[geometry] voxel_size: it is missing, and the image itself gives none{known};"
-                ' write the voxel edge of the scan, such as voxel_size = "10 um".'
+                f"it is missing, and the image itself gives none{known};"
+                ' write the voxel edge of the scan, such as voxel_size = "10 um".',
+                key="geometry.voxel_size",
             )
         journal.log.append(f"voxel size {in_um(header)} um (z, y, x), from the file")
         doubt = ""
@@ -139,12 +140,14 @@ def chosen_voxel_size(
         if doubt:
             journal.warnings.append(
                 f"voxel size: the file says {in_um(header)} um (z, y, x), {doubt}; where its header"
-                " means another unit, set [geometry] voxel_size"
+                " means another unit, set geometry.voxel_size"
             )
         return (z, y, x)
     chosen = given if isinstance(given, tuple) else (given, given, given)
     if not all(np.isfinite(edge) and edge > 0 for edge in chosen):
-        raise InputError(f"[geometry] voxel_size: {given} um is no length; give edges above 0.")
+        raise InputError(
+            f"= {given} um is not a length; give edges above 0", key="geometry.voxel_size"
+        )
     journal.log.append(f"voxel size {in_um(chosen)} um (z, y, x), as given")
     if any(own and abs(edge / own - 1) > 0.01 for edge, own in zip(chosen, header, strict=True)):
         journal.warnings.append(
@@ -160,9 +163,10 @@ def _box(crop: Crop | None, shape: tuple[int, ...]) -> Box:
         assert crop
     if any(not 0 <= a < b <= size for (a, b), size in zip(crop, shape, strict=True)):
         raise InputError(
-            f"[geometry] crop: {[list(pair) for pair in crop]} does not fit the image of"
+            f"= {[list(pair) for pair in crop]} does not fit the image of"
             f" {by(shape)} voxels (z, y, x);"
-            " give [start, stop) for each axis with 0 <= start < stop <= size."
+            " give [start, stop) for each axis with 0 <= start < stop <= size",
+            key="geometry.crop",
         )
     z, y, x = (slice(*pair) for pair in crop)
     return (z, y, x)
@@ -174,15 +178,16 @@ def _region(
     """The region of interest, and the box to read: the crop, or without one that of the region."""
     if settings.region is None:
         return box, None
-    key = "[geometry] region"
+    key = "geometry.region"
     mask = read_mask(settings.region, key)
     scan = Scan(image.name, image.shape, voxel, image.spacing, image.frame)
     reached, inside = marked_part(mask, scan, key, journal)
     box, inside = (reached, inside) if settings.crop is None else (box, _put(inside, reached, box))
     if not inside.any():
         raise InputError(
-            f"{key}: {mask.name} marks no voxel of {image.name}"
-            f"{' in the crop' if settings.crop else ''}; mark the region with values above 0."
+            f"{mask.name} marks no voxel of {image.name}"
+            f"{' in the crop' if settings.crop else ''}; mark the region with values above 0",
+            key=key,
         )
     if settings.crop is None:
         places = [np.flatnonzero(inside.any(axis=rest)) for rest in ((1, 2), (0, 2), (0, 1))]
@@ -220,26 +225,31 @@ def _put(marked: Mask, reached: Box, box: Box) -> Mask:
 
 def _sampling(target: float | None, shape: Shape, voxel: VoxelSize, journal: Journal) -> Sampling:
     if target is not None and not (np.isfinite(target) and target > 0):
-        raise InputError(f"[geometry] resample: {target} um is no length; give one above 0.")
+        raise InputError(
+            f"= {target} um is not a length; give one above 0", key="geometry.resample"
+        )
     sampling = choose_sampling(voxel, target)
     coarse = grid_shape(shape, voxel, sampling)
     extents = in_um(tuple(size * edge for size, edge in zip(shape, voxel, strict=True)))
     if min(shape) < 2:
         raise InputError(
-            f"[geometry] crop: it leaves {by(shape)} voxels (z, y, x), alone or with the region;"
-            " leave at least two along each axis."
+            f"it leaves {by(shape)} voxels (z, y, x), alone or with the region;"
+            " leave at least two along each axis",
+            key="geometry.crop",
         )
     if min(coarse) < 2:
         raise InputError(
-            f"[geometry] resample: {sampling.spacing:g} um leaves {by(coarse)} voxels of a box of"
-            f" {extents} um; give an edge of which at least two fit."
+            f"{sampling.spacing:g} um leaves {by(coarse)} voxels of a box of"
+            f" {extents} um; give an edge of which at least two fit",
+            key="geometry.resample",
         )
     fine_voxels = float(np.prod(coarse, dtype=float)) * sampling.factor**3
     if fine_voxels > MOST_VOXELS:
         raise InputError(
-            f"[geometry] resample: {sampling.spacing:g} um over a box of {extents} um asks for"
+            f"{sampling.spacing:g} um over a box of {extents} um asks for"
             f" {fine_voxels:.2g} voxels of {sampling.fine:g} um, more than {MOST_VOXELS:.2g};"
-            " give a coarser edge, or crop."
+            " give a coarser edge, or crop",
+            key="geometry.resample",
         )
     if target is not None and not sampling.interpolate and sampling.spacing != target:
         journal.log.append(

@@ -86,6 +86,7 @@ def _refuse_unused(image: Image, part: Parts) -> None:
         return
     named = f" ({listed(part.unused)})" if part.unused else ""
     raise InputError(
-        f"[geometry] file: only {part.used} of the {part.found} {part.kind} of {image.name}"
-        f" make one volume{named}; save the volume you want alone, as one stack."
+        f"only {part.used} of the {part.found} {part.kind} of {image.name}"
+        f" make one volume{named}; save the volume you want alone, as one stack",
+        key="geometry.file",
     )

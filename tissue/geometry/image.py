@@ -165,8 +165,9 @@ class Image:
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             bad = int(np.count_nonzero(~np.isfinite(values)))
             raise InputError(
-                f"[geometry] file: {self.name} holds {bad} NaN or infinite values;"
-                " replace them by a gray value or crop them away."
+                f"{self.name} holds {bad} NaN or infinite values;"
+                " replace them by a gray value or crop them away",
+                key="geometry.file",
             )
         return values
 
@@ -199,14 +200,15 @@ def unreadable(file: Path, reason: object) -> InputError:
     words = str(reason).strip().splitlines() or ["no reason given"]
     clause = shortened(words[-1].partition(". ")[0])
     return InputError(
-        f"[geometry] file: {shortened(file.name)} cannot be read ({clause}); check that it is"
-        " complete and that its ending fits its format, or convert it to NRRD or NIfTI."
+        f"{shortened(file.name)} cannot be read ({clause}); check that it is"
+        " complete and that its ending fits its format, or convert it to NRRD or NIfTI",
+        key="geometry.file",
     )
 
 
 def refused(file: Path, reason: str) -> InputError:
     """The refusal of a file for a reason that names the remedy."""
-    return InputError(f"[geometry] file: {shortened(file.name)} {reason}.")
+    return InputError(f"{shortened(file.name)} {reason}", key="geometry.file")
 
 
 def edges(lengths: Sequence[float | None], scale: float = 1.0) -> Spacing:

@@ -1,6 +1,5 @@
 """Opens an image of any format: what a file holds decides, not what it is called."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -87,12 +86,11 @@ def formats() -> tuple[Format, ...]:
 
 @contextmanager
 def named_after(key: str) -> Iterator[None]:
-    """Lets a complaint about an image name the key that gave the image."""
+    """Make an error about an image name the key that gave the image."""
     try:
         yield
     except InputError as error:
-        text = re.sub(r"^\[geometry\] \w+: ", "", str(error))
-        raise InputError(f"{key}: {text}") from None
+        raise InputError(error.reason, key=key) from None
 
 
 def read_image(file: Path, dataset: str | None = None, series: str | None = None) -> Image:
@@ -112,8 +110,9 @@ def read_image(file: Path, dataset: str | None = None, series: str | None = None
         raise unreadable(file, error) from None
     if not there:
         raise InputError(
-            f"[geometry] file: there is no {printable(str(file), LONG)}; give the path of an"
-            " existing image (a relative path starts at the run file)."
+            f"there is no {printable(str(file), LONG)}; give the path of an"
+            " existing image (a relative path starts at the run file)",
+            key="geometry.file",
         )
     if file.is_dir():
         _refuse_choice(file, "dataset", dataset, "")
@@ -122,8 +121,8 @@ def read_image(file: Path, dataset: str | None = None, series: str | None = None
         return admit(folder.read(file, series))
     if not file.is_file():
         raise InputError(
-            f"[geometry] file: {printable(str(file), LONG)} is neither a file nor a folder; give an"
-            " image."
+            f"{printable(str(file), LONG)} is neither a file nor a folder; give an image",
+            key="geometry.file",
         )
     found = _format_of(file)
     _refuse_choice(file, "dataset", dataset, found.choice)
@@ -157,8 +156,8 @@ def _format_of(file: Path) -> Format:
         if _named_as(file, each):
             raise unreadable(file, f"it does not begin as {each.name} files do")
     raise InputError(
-        f"[geometry] file: the format of {shortened(file.name)} is not known; give the volume as"
-        f" {KNOWN}."
+        f"the format of {shortened(file.name)} is not known; give the volume as {KNOWN}",
+        key="geometry.file",
     )
 
 
@@ -173,6 +172,6 @@ def _refuse_choice(file: Path, key: str, value: str | None, choice: str) -> None
         kinds = {"dataset": "an HDF5 or netCDF file", "series": "a folder of several series"}
         name = shortened(file.name)
         raise InputError(
-            f"[geometry] {key}: {value!r} is given, but {name} is not {kinds[key]};"
-            " remove this key."
+            f"{value!r} is given, but {name} is not {kinds[key]}; remove this key",
+            key=f"geometry.{key}",
         )

@@ -217,7 +217,8 @@ def _placed(
     z, y, x = (first - (grid.spacing - fine) / 2 for first in grid.origin)
     target = Lattice((nz, ny, nx), (fine,) * 3, Frame((z, y, x)))
     elsewhere = InputError(
-        f"{key}: {mask.name} marks no voxel of the bone; mark the place with values above 0."
+        f"{mask.name} marks no voxel of the bone; mark the place with values above 0",
+        key=key,
     )
     return _Placed(marked, source, target, factor, elsewhere)
 

@@ -57,9 +57,9 @@ def read_mask(file: Path, key: str) -> Image:
         try:
             return read_image(file)
         except InputError as error:
-            if str(error).startswith(("[geometry] dataset", "[geometry] series")):
+            if error.key in ("geometry.dataset", "geometry.series"):
                 raise InputError(
-                    f"{file.name} holds several volumes; save the mask alone in a file of its own."
+                    f"{file.name} holds several volumes; save the mask alone in a file of its own"
                 ) from None
             raise
 
@@ -89,8 +89,9 @@ def marked_part(mask: Image, scan: Scan, key: str, journal: Journal) -> tuple[Bo
     box = overlap(source, scan.lattice)
     if box is None:
         raise InputError(
-            f"{key}: {mask.name} lies elsewhere: it fills {source.extent()}, and {scan.name}"
-            f" {scan.lattice.extent()}; give the mask of this scan."
+            f"{mask.name} lies elsewhere: it fills {source.extent()}, and {scan.name}"
+            f" {scan.lattice.extent()}; give the mask of this scan",
+            key=key,
         )
     with named_after(key):
         part = nearest(mask, source, scan.lattice.part(box))
@@ -119,15 +120,17 @@ def _refuse_other_voxels(mask: Image, scan: Scan, key: str) -> None:
     """Refuses a mask that cannot be placed and does not have the voxels of the scan."""
     if mask.shape != scan.shape:
         raise InputError(
-            f"{key}: {mask.name} has {by(mask.shape)} voxels and {scan.name} {by(scan.shape)},"
+            f"{mask.name} has {by(mask.shape)} voxels and {scan.name} {by(scan.shape)},"
             " and they do not both say where they lie; give a mask of the same voxels, or save both"
-            " with their origin (NRRD, NIfTI or MetaImage)."
+            " with their origin (NRRD, NIfTI or MetaImage)",
+            key=key,
         )
     pairs = zip(mask.spacing, scan.spacing, strict=True)
     if any(a and b and abs(a / b - 1) > CLOSE for a, b in pairs):
         raise InputError(
-            f"{key}: {mask.name} has voxels of {in_um(mask.spacing)} um and {scan.name} of"
-            f" {in_um(scan.spacing)} um; give a mask of the same voxels."
+            f"{mask.name} has voxels of {in_um(mask.spacing)} um and {scan.name} of"
+            f" {in_um(scan.spacing)} um; give a mask of the same voxels",
+            key=key,
         )
 
 

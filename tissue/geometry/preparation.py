@@ -46,8 +46,9 @@ def cleaned(
         )
     if bone.all():
         raise InputError(
-            "[geometry] close_pockets: true leaves no marrow, because bone seals every face of the"
-            " box; set it to false, or crop the shell away."
+            "= true leaves no marrow, because bone covers every face of the"
+            " box; set it to false, or crop the shell away",
+            key="geometry.close_pockets",
         )
     journal.log.append(f"BV/TV {bone.mean():.4f} after cleaning")
     return bone
@@ -81,5 +82,5 @@ def warn_if_thin(bone: np.ndarray, sampling: Sampling, journal: Journal) -> None
     if voxels < THIN:
         journal.warnings.append(
             f"trabeculae are {voxels:.1f} voxels thick on average, below {THIN:g}: their surface"
-            f" is poorly resolved; set [geometry] resample to {thickness / THIN:.2g} um or less"
+            f" is poorly resolved; set geometry.resample to {thickness / THIN:.2g} um or less"
         )

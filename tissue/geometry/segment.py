@@ -138,7 +138,7 @@ def _padding_warning(gray: np.ndarray, threshold: float, inside: Mask | None) ->
         f"threshold: {share:.1%} of the {'box' if inside is None else 'region'} hold the padding"
         f" value {', '.join(f'{value:g}' for value in values)}, outside the field of view, and"
         f" count as {kind}, so that BV/TV is not that of what was scanned; crop to that"
-        " ([geometry] crop), or mark it ([geometry] region)"
+        " (geometry.crop), or mark it (geometry.region)"
     )
 
 
@@ -151,15 +151,17 @@ def _scanned(inside: Mask | None, left_out: Mask | None) -> Mask | None:
 
 def _smoothed(gray: np.ndarray, sigma: float, voxel: VoxelSize, journal: Journal) -> np.ndarray:
     if not (np.isfinite(sigma) and sigma >= 0):
-        raise InputError(f"[geometry] smooth: {sigma} um is no width; give 0 um (off) or more.")
+        raise InputError(
+            f"= {sigma} um is not a width; give 0 um (off) or more", key="geometry.smooth"
+        )
     if sigma == 0:
         return gray
     widths = [sigma / edge for edge in voxel]
     if any(width > size for width, size in zip(widths, gray.shape, strict=True)):
         extent = in_um(tuple(n * edge for n, edge in zip(gray.shape, voxel, strict=True)))
         raise InputError(
-            f"[geometry] smooth: {sigma:g} um is wider than the box of {extent} um; give a width of"
-            " some voxels."
+            f"= {sigma:g} um is wider than the box of {extent} um; give a width of some voxels",
+            key="geometry.smooth",
         )
     journal.log.append(f"smoothed gray values with a Gaussian of sigma {sigma:g} um")
     return np.asarray(ndimage.gaussian_filter(gray, widths, mode="nearest"))
@@ -180,9 +182,10 @@ def _segmented(
         bone = gray > threshold
     if not bone.any() or bone.all():
         raise InputError(
-            f"[geometry] threshold: above {threshold:g} there is"
+            f"above {threshold:g} there is"
             f" {'nothing but bone' if bone.any() else 'no bone'};"
-            f" the image holds values {span(gray)}, give a threshold between them."
+            f" the image holds values {span(gray)}, give a threshold between them",
+            key="geometry.threshold",
         )
     journal.log.append(f"BV/TV {bone.mean():.4f} above the threshold")
     return bone

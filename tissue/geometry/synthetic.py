@@ -116,8 +116,8 @@ def synthesize(
     if need > room:
         raise RunError(
             f"making bone of {by(settings.shape)} voxels (z, y, x) takes about {need / 1e9:.3g} GB"
-            f" of memory and there are {room / 1e9:.3g} GB: give a smaller [geometry.synthetic]"
-            " shape, or use a machine with more memory"
+            f" of memory and there are {room / 1e9:.3g} GB: give a smaller geometry.synthetic.shape"
+            ", or use a machine with more memory"
         )
     wanted = factor * settings.thickness / settings.spacing
     draft = _tuned(settings, factor, wanted, periodic)
@@ -132,7 +132,7 @@ def synthesize(
     if off_thickness > FAIR_THICKNESS or off_bv_tv > FAIR_BV_TV:
         journal.warnings.append(
             f"synthetic bone misses its thickness by {off_thickness:.0%} and its BV/TV by"
-            f" {off_bv_tv:.1%}: take a larger box, or another [geometry.synthetic] seed"
+            f" {off_bv_tv:.1%}: take a larger box, or another geometry.synthetic.seed"
         )
     fraction = partial_volumes(draft.bone, factor, settings.spacing, journal, periodic)
     grid = Grid(settings.shape, settings.spacing)
@@ -166,32 +166,36 @@ def refuse_unmakeable(settings: SyntheticSettings) -> None:
     spacing, thickness, bv_tv = settings.spacing, settings.thickness, settings.bv_tv
     if len(settings.shape) != 3 or min(settings.shape) < 8:
         raise InputError(
-            f"[geometry.synthetic] shape: {list(settings.shape)} is too small for bone;"
-            " give at least 8 voxels along each of z, y, x."
+            f"= {list(settings.shape)} is too small for bone;"
+            " give at least 8 voxels along each of z, y, x",
+            key="geometry.synthetic.shape",
         )
     if not (np.isfinite(spacing) and spacing > 0):
         raise InputError(
-            f"[geometry.synthetic] spacing: {spacing} um is no length; give one above 0."
+            f"= {spacing} um is not a length; give one above 0",
+            key="geometry.synthetic.spacing",
         )
     if not LOWEST < bv_tv < HIGHEST:
         raise InputError(
-            f"[geometry.synthetic] bv_tv: {bv_tv} is no trabecular bone;"
-            f" give a share between {LOWEST} and {HIGHEST}."
+            f"= {bv_tv} must lie between {LOWEST} and {HIGHEST}, the range of trabecular bone",
+            key="geometry.synthetic.bv_tv",
         )
     thickest = min(settings.shape) * spacing / 2
     if not THINNEST * spacing <= thickness <= thickest:
         raise InputError(
-            f"[geometry.synthetic] thickness: {thickness:g} um must lie between two voxels"
+            f"= {thickness:g} um must lie between two voxels"
             f" ({THINNEST * spacing:g} um) and half the box ({thickest:g} um);"
-            " change it, the spacing or the shape."
+            " change it, the spacing or the shape",
+            key="geometry.synthetic.thickness",
         )
     wavelength = thickness / _thickness_per_wavelength(bv_tv)
     longest = max(settings.shape) * spacing
     if wavelength > longest:
         raise InputError(
-            f"[geometry.synthetic] shape: trabeculae {thickness:g} um thick at BV/TV {bv_tv:g} lie"
+            f"trabeculae {thickness:g} um thick at BV/TV {bv_tv:g} lie"
             f" about {wavelength:.3g} um apart, more than the longest edge of the box,"
-            f" {longest:.3g} um; make the box larger, the thickness smaller or bv_tv larger."
+            f" {longest:.3g} um; make the box larger, the thickness smaller or bv_tv larger",
+            key="geometry.synthetic.shape",
         )
 
 

@@ -66,13 +66,13 @@ def bone_share_warning(bv_tv: float) -> str | None:
     if bv_tv > MOST_BV_TV:
         cause = (
             "the threshold may be too low, cortical bone may be in the box, or bone may be the dark"
-            " part of the image, such as the 0 of a mask; set [geometry] threshold, crop the cortex"
+            " part of the image, such as the 0 of a mask; set geometry.threshold, crop the cortex"
             " away, or invert the image"
         )
     else:
         cause = (
             "the threshold may be too high, or much of the box may hold air or nothing; set"
-            " [geometry] threshold, or crop to the bone"
+            " geometry.threshold, or crop to the bone"
         )
     return (
         f"BV/TV {bv_tv:.3g} lies outside {LEAST_BV_TV:g} to {MOST_BV_TV:g}, the range of trabecular"
@@ -96,8 +96,9 @@ def automatic_threshold(
     unit = f" {unit}" if unit else ""
     if not max(-float(gray.min()), float(gray.max())) < LARGEST:
         raise InputError(
-            f"[geometry] threshold: the scan holds values that are not numbers or beyond"
-            f" {LARGEST:g}; replace them by the gray value of marrow."
+            f"the scan holds values that are not numbers or beyond"
+            f" {LARGEST:g}; replace them by the gray value of marrow",
+            key="geometry.threshold",
         )
     log: list[str] = []
     warnings: list[str] = []
@@ -107,9 +108,10 @@ def automatic_threshold(
     hot = _name_outliers(gray, counted, rest, unit, log)
     if rest.values[0] == rest.values[-1]:
         raise InputError(
-            f"[geometry] threshold: all that was scanned has the one gray value"
+            f"all that was scanned has the one gray value"
             f" {rest.values[0]:g}{unit}, which no threshold parts into marrow and bone; give"
-            " another image, crop or region."
+            " another image, crop or region",
+            key="geometry.threshold",
         )
     found = parted(rest.values)
     share = float(np.mean(rest.values > found.threshold))
@@ -135,7 +137,7 @@ def _scanned(
         warnings.append(
             f"threshold: {count / gray.size:.1%} of the voxels hold exactly {value:g}{unit} and lie"
             " around the rest; they count as what they are, bone or marrow; if they are padding,"
-            " crop ([geometry] crop) or mark what was scanned ([geometry] region)"
+            " crop (geometry.crop) or mark what was scanned (geometry.region)"
         )
     if padding.voxels is None:
         return inside, None
@@ -151,13 +153,14 @@ def _scanned(
     padded = 1 - number / (gray.size if inside is None else np.count_nonzero(inside))
     if not number:
         raise InputError(
-            "[geometry] threshold: nothing but padding lies in the region; give another region."
+            "nothing but padding lies in the region; give another region",
+            key="geometry.threshold",
         )
     if padded > MANY_PADDED:
         warnings.append(
             f"threshold: {padded:.1%} of the {'box' if inside is None else 'region'} lie outside"
             " the field of view and count as marrow, so that BV/TV is lower than in what was"
-            " scanned; crop to that ([geometry] crop), or mark it ([geometry] region)"
+            " scanned; crop to that (geometry.crop), or mark it (geometry.region)"
         )
     inner = _without_rim(scanned, padding.voxels)
     kept = np.count_nonzero(inner) >= LEAST_INNER * number
@@ -246,7 +249,7 @@ def _doubts(
     if min(share, 1 - share) < FEWEST:
         doubts.append(
             f"threshold: only {min(share, 1 - share):.2%} of the scanned voxels lie"
-            f" {'above' if share < 0.5 else 'below'} Otsu's {threshold}; set [geometry] threshold,"
+            f" {'above' if share < 0.5 else 'below'} Otsu's {threshold}; set geometry.threshold,"
             " or crop to the bone"
         )
     error, way_out = 0.0, ""
@@ -258,13 +261,13 @@ def _doubts(
         )
         doubts.append(
             f"threshold: the image has only the {number} values {', '.join(named)}, like labels"
-            f" of several tissues; those above {threshold} count as bone; set [geometry] threshold"
+            f" of several tissues; those above {threshold} count as bone; set geometry.threshold"
             " if that is wrong"
         )
     elif not found.valley:
         doubts.append(
             f"threshold: the histogram shows no valley between bone and marrow, so Otsu's"
-            f" {threshold} can double or halve the bone; set [geometry] threshold in the file's"
+            f" {threshold} can double or halve the bone; set geometry.threshold in the file's"
             f" units (values {rising[0]:g} to {rising[-1]:g})"
         )
     elif number > 2:
@@ -273,21 +276,21 @@ def _doubts(
             doubts.append(
                 f"threshold: the histogram has {len(tops)} peaks ({', '.join(tops)}{unit}), so"
                 f" Otsu's {threshold} may part air from tissue, or metal from bone; crop to bone"
-                " and marrow, or set [geometry] threshold"
+                " and marrow, or set geometry.threshold"
             )
         two = classes(rising, found.threshold)
         error, hot = two.error + shading / share, hot + two.dense
         way_out = (
             f", judged by the peaks of marrow ({two.marrow:.4g}) and bone ({two.bone:.4g}), their"
-            f" widths and shading; set [geometry] threshold (half way between the peaks:"
-            f" {(two.marrow + two.bone) / 2:.4g}), or smooth the noise away ([geometry] smooth)"
+            f" widths and shading; set geometry.threshold (half way between the peaks:"
+            f" {(two.marrow + two.bone) / 2:.4g}), or smooth the noise away (geometry.smooth)"
         )
     hot /= share + hot
     if abs(error) + hot > UNCERTAIN:
         if hot > UNCERTAIN / 2:
             doubts.append(
                 f"threshold: {hot:.1%} of what counts as bone is far brighter than bone, like metal"
-                " or hot voxels; crop it away ([geometry] crop)"
+                " or hot voxels; crop it away (geometry.crop)"
             )
         if abs(error) > UNCERTAIN / 2:
             doubts.append(

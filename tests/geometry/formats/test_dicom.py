@@ -119,7 +119,7 @@ def test_one_of_several_series_is_chosen(tmp_path: Path) -> None:
         assert image.inventory.ignored == ("series 1.2.3 (number 7, 5 slices)",)
     with pytest.raises(
         InputError,
-        match=r"\[geometry\] series: '9' is none of the DICOM series"
+        match=r"geometry\.series = '9' is not one of the DICOM series"
         r" of scan: 1\.2\.3 \(number 7, 5 slices\)",
     ):
         read(folder, "9")

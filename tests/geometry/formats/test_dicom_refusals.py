@@ -102,7 +102,7 @@ SMALLER = {"Rows": 3, "Columns": 14}
 def test_slices_that_make_no_volume_are_named(
     tmp_path: Path, odd: dict[int, dict[str, Any]], told: str
 ) -> None:
-    with pytest.raises(InputError, match=rf"^\[geometry\] file: .*{told}"):
+    with pytest.raises(InputError, match=rf"^geometry\.file: .*{told}"):
         read(differing(tmp_path / "scan", odd))
 
 

@@ -32,7 +32,7 @@ def test_choice_of_a_stack(tmp_path: Path) -> None:
         np.testing.assert_array_equal(image.values, volume("u1"))
         assert len(image.inventory.ignored) == 5
     text = refusal(place, "radius")
-    assert "[geometry] series: 'radius'" in text
+    assert "geometry.series = 'radius'" in text
     assert "femur_rec*" in text
 
 

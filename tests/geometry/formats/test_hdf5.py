@@ -147,7 +147,7 @@ def test_one_volume_is_found_wherever_it_lies(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read(file, path).values, VOLUME)
     assert "go round in a circle" in refusal(file, "round")
     assert "is a group of a.h5; it holds the 3-D datasets also" in refusal(file, "a/b")
-    assert "'nowhere' is no dataset of a.h5" in refusal(file, "nowhere")
+    assert "'nowhere' is not a dataset of a.h5" in refusal(file, "nowhere")
 
 
 def test_one_of_several_must_be_named(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_one_of_several_must_be_named(tmp_path: Path) -> None:
         file["b/ct"], file["a"], file["flat"] = VOLUME, VOLUME[::-1], VOLUME[0]
 
     file = made(tmp_path / "a.h5", write)
-    assert "must be told which 3-D dataset to read; it holds: a, b/ct." in refusal(file)
+    assert "a.h5 holds several 3-D datasets; name one of a, b/ct" in refusal(file)
     np.testing.assert_array_equal(read(file, "b/ct").values, VOLUME)
 
 

@@ -71,7 +71,7 @@ def test_external_links_out_of_the_folder_are_named(folder: Path, name: str) -> 
 def test_a_link_to_nothing_is_named(folder: Path) -> None:
     assert "gone.h5, which is missing" in refusal(linked(folder, "gone.h5"), "entry/data")
     assert "gone.h5, which is missing" in refusal(linked(folder, "gone.h5"))
-    assert "no dataset" in refusal(linked(folder, "raw.h5", "/other"), "entry/data")
+    assert "not a dataset" in refusal(linked(folder, "raw.h5", "/other"), "entry/data")
     (folder / "text.h5").write_text("no HDF5")
     assert "text.h5, which cannot be opened" in refusal(linked(folder, "text.h5"), "entry/data")
 

@@ -148,7 +148,7 @@ def test_packed_values_are_those_of_xarray(tmp_path: Path, kind: str) -> None:
 
 def test_one_of_several_must_be_named(tmp_path: Path) -> None:
     file = written(tmp_path / "a.nc", more="v")
-    assert "which 3-D variable to read; it holds: ct, v." in refusal(file)
+    assert "holds several 3-D variables; name one of ct, v" in refusal(file)
     np.testing.assert_array_equal(read(file, "/v").values, VOLUME)
     assert "holds the 3-D variables ct, v" in refusal(file, "w")
     flat = written(tmp_path / "b.nc", VOLUME[0], axes="yx")

@@ -218,7 +218,7 @@ def test_a_header_that_lies_is_refused(
         whole = bytearray(file.read_bytes())
         struct.pack_into("<3i", whole, 20 + 24 + 12, *shape[::-1])
         file.write_bytes(whole)
-        with pytest.raises(InputError, match=r"^\[geometry\] file: scan\.aim "):
+        with pytest.raises(InputError, match=r"^geometry\.file: scan\.aim "):
             read(file)
 
 

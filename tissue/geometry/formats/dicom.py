@@ -108,10 +108,11 @@ def _chosen(folder: Path, images: list[Header], wanted: str | None) -> tuple[Ser
     named = [group for group in groups if wanted == group[0].series]
     named = named or [group for group in groups if wanted == group[0].number]
     if len(named) != 1:
-        several = "names several of" if named else "is none of"
+        several = "names several of" if named else "is not one of"
         raise InputError(
-            f"[geometry] series: {shortened(wanted)!r} {several} the DICOM series of {folder.name}:"
-            f" {_list(groups)}; give the identifier or the number of one of them."
+            f"= {shortened(wanted)!r} {several} the DICOM series of {folder.name}:"
+            f" {_list(groups)}; give the identifier or the number of one of them",
+            key="geometry.series",
         )
     return named[0], [group for group in groups if group is not named[0]]
 

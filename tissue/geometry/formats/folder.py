@@ -209,8 +209,9 @@ def _named(folder: Path, stacks: Sequence[Stack], series: str) -> tuple[Stack, l
     if len(fits) != 1:
         names = [f"{stack.stem} ({len(stack.files)} files)" for stack in stacks]
         raise InputError(
-            f"[geometry] series: {series!r} names {len(fits)} of the stacks of slices in"
-            f" {folder.name}: {listed(names)}; give the name of one of them as it stands here."
+            f"= {series!r} names {len(fits)} of the stacks of slices in"
+            f" {folder.name}: {listed(names)}; give the name of one of them as it stands here",
+            key="geometry.series",
         )
     return fits[0], [file for stack in stacks if stack is not fits[0] for file in stack.files]
 

@@ -158,8 +158,8 @@ def _only_volume(file: Path, tree: Tree) -> str:
         return volumes[0]
     if volumes:
         raise InputError(
-            f"[geometry] dataset: {file.name} must be told which 3-D dataset to read; it holds:"
-            f" {listed(volumes, MOST_NAMES)}."
+            f"{file.name} holds several 3-D datasets; name one of {listed(volumes, MOST_NAMES)}",
+            key="geometry.dataset",
         )
     raise refused(
         file,
@@ -184,11 +184,14 @@ def _named(file: Path, tree: Tree, path: str) -> h5py.Dataset:
         node = None
     if isinstance(node, h5py.Dataset) and node.shape:
         return node
-    kind = "no dataset" if node is None else "a group" if isinstance(node, h5py.Group) else "empty"
+    kind = (
+        "not a dataset" if node is None else "a group" if isinstance(node, h5py.Group) else "empty"
+    )
     volumes = [name for name, each in tree.datasets() if _is_volume(each)]
     raise InputError(
-        f"[geometry] dataset: {shortened(path)!r} is {kind} of {file.name}; it holds the 3-D"
-        f" datasets {listed(volumes, MOST_NAMES) or '(none)'}{_told(tree)}."
+        f"= {shortened(path)!r} is {kind} of {file.name}; it holds the 3-D"
+        f" datasets {listed(volumes, MOST_NAMES) or '(none)'}{_told(tree)}",
+        key="geometry.dataset",
     )
 
 

@@ -88,16 +88,17 @@ def _choice(file: Path, contents: Contents, dataset: str | None) -> Variable:
         name = dataset.strip("/")
         if name not in contents.variables:
             raise InputError(
-                f"[geometry] dataset: {shortened(dataset)!r} is no variable of {file.name}; it"
-                f" holds the 3-D variables {listed(volumes, 20) or '(none)'}."
+                f"= {shortened(dataset)!r} is not a variable of {file.name}; it"
+                f" holds the 3-D variables {listed(volumes, 20) or '(none)'}",
+                key="geometry.dataset",
             )
         return contents.variables[name]
     if len(volumes) == 1:
         return contents.variables[volumes[0]]
     if volumes:
         raise InputError(
-            f"[geometry] dataset: {file.name} must be told which 3-D variable to read; it holds:"
-            f" {listed(volumes, 20)}."
+            f"{file.name} holds several 3-D variables; name one of {listed(volumes, 20)}",
+            key="geometry.dataset",
         )
     held = [
         f"{name} ({' x '.join(map(str, each.shape))})" for name, each in contents.variables.items()

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 
 from tissue.errors import InputError
 from tissue.scenario.config import RunConfig, parse_run, read_run_file
-from tissue.scenario.drugs import DRUGS
+from tissue.model.drugs import DRUGS
 from tissue.scenario.messages import tables
 from tissue.scenario.resolved import config_hash, resolved_toml
 from tissue.scenario.solutes import OF_DISEASE, SOLUTES

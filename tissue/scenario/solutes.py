@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tissue import units
-from tissue.scenario.drugs import DRUGS
+from tissue.model.drugs import DRUGS
 
 
 class Solute(NamedTuple):

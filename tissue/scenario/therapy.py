@@ -8,8 +8,8 @@ from itertools import chain
 import numpy as np
 
 from tissue.errors import InputError
-from tissue.scenario.drugs import BODY_WEIGHT, DRUGS, usual_dose, usual_range
-from tissue.scenario.pharmacokinetics import Dosing
+from tissue.model.drugs import BODY_WEIGHT, DRUGS, plausible_doses, standard_dose
+from tissue.model.pharmacokinetics import Dosing
 from tissue.scenario.schema import TherapyTable
 from tissue.scenario.values import MOST_DOSES, SHORTEST_STEP, Dose
 
@@ -177,8 +177,8 @@ def _refuse_together(therapies: Sequence[Therapy], trifle: float) -> None:
 
 
 def _doubts(therapy: Therapy, key: str, species: str) -> Iterator[str]:
-    usual, every = usual_dose(therapy.drug, species), DRUGS[therapy.drug].usual[1]
-    low, high = usual_range(therapy.drug, species)
+    usual, every = standard_dose(therapy.drug, species), DRUGS[therapy.drug].standard_regimen.interval
+    low, high = plausible_doses(therapy.drug, species)
     # small doses in quick succession are as good as the usual one
     if therapy.dose > high or max(therapy.dose, every * therapy.per_day) < low:
         weight = BODY_WEIGHT[species]
@@ -196,8 +196,8 @@ def _doubts(therapy: Therapy, key: str, species: str) -> Iterator[str]:
 
 def _usual(drug: str, species: str) -> str:
     """The usual dose in words."""
-    amount, every = DRUGS[drug].usual
-    own = f"{_three(usual_dose(drug, species))} mg/kg in a {species}"
+    amount, every = DRUGS[drug].standard_regimen
+    own = f"{_three(standard_dose(drug, species))} mg/kg in a {species}"
     return f"{own} is usual (people get {amount:g} mg every {every:g} day)"
 
 

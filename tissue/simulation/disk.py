@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import fft, ndimage
 
+from tissue.model.drugs import DRUGS
 from tissue.scenario.config import RunConfig
 from tissue.storage.checkpoint import KEPT
 from tissue.storage.deflate import compressed_size
@@ -210,12 +211,12 @@ def _snapshot(config: RunConfig, bone: np.ndarray, spacing: float, moved: bool) 
 def _checkpoint(config: RunConfig, bone: np.ndarray, spacing: float) -> float:
     """Bytes a voxel of the arrays of a checkpoint."""
     kind, disease = config.precision, config.disease
-    drugs = {therapy.drug for therapy in config.therapies}
+    targets = {DRUGS[therapy.drug].target for therapy in config.therapies}
     fields = STATE_FIELDS
     fields += "mechanostat" not in disease.knockout
     fields += 2 * disease.has_local_forcing
-    fields += "denosumab" in drugs  # osteoclasts wait
-    fields += "zoledronate" in drugs  # bound to the surface
+    fields += "rankl" in targets  # osteoclasts wait
+    fields += "bone_mineral" in targets  # bound to the surface
     uniform = 0 if disease.has_local_forcing else 1 + (disease.tnf > 0)
     smooth = _size(_solute(config, bone, spacing, "rankl"), kind)
     return _size(_moved(bone, MOVED), kind) + fields * smooth + uniform * ROUNDING[kind]

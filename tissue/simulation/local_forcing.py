@@ -1,6 +1,6 @@
-"""What acts in some places only: pannus and open walls, as fields on the grid of a bone."""
+"""Disease that acts in a part of the box only: pannus and open walls, as fields on the grid."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,21 +9,57 @@ from tissue.geometry.grid import Grid
 from tissue.geometry.journal import Journal
 from tissue.geometry.load import Geometry, mask_share, refuse_misplaced_mask
 from tissue.geometry.settings import ImageSettings
+from tissue.kernels.stencil import Field
 from tissue.model.forcing import LocalForcing, Wall
+from tissue.model.species import SOLUTES
+from tissue.model.walls import blood_exchange, held_exchange
 from tissue.scenario.config import RunConfig
-from tissue.scenario.disease import OpenFace, face_distance
+from tissue.scenario.disease import AXES, OpenFace
 
 MASK_KEY = "disease.pannus.mask"
-"""The key that names the mask of a pannus."""
+"""Key that names the mask of a pannus."""
 
 
-def local_forcing(config: RunConfig, geometry: Geometry, journal: Journal) -> LocalForcing | None:
-    """Fields of what acts in some places only; None where nothing does.
+class LocalSchedule:
+    """Local disease over the time of a run: fixed walls and pannus, uniform cells that may vary."""
+
+    def __init__(
+        self, config: RunConfig, grid: Grid, pannus: np.ndarray | None, walls: Mapping[str, Wall]
+    ) -> None:
+        """Keeps what does not change.
+
+        Args:
+            config: the run.
+            grid: grid of its bone.
+            pannus: density of inflammatory cells in a pannus, 0 outside [cells/mm^3].
+            walls: open walls, by solute.
+        """
+        self._uniform, self._walls = config.disease.inflammatory_cells, dict(walls)
+        self._shape, self._precision = grid.shape, config.precision
+        self._pannus = None if pannus is None else jnp.asarray(pannus, config.precision)
+        self._last: tuple[float, LocalForcing] | None = None
+
+    def at(self, time: float) -> LocalForcing:
+        """Local disease at a time [day]; the field is computed anew where its value changes."""
+        uniform = self._uniform
+        if self._last is None or self._last[0] != uniform:
+            self._last = uniform, LocalForcing(self._density(uniform), self._walls)
+        return self._last[1]
+
+    def _density(self, uniform: float) -> Field:
+        """Inflammatory cells [cells/mm^3 marrow], the larger of the pannus and the uniform ones."""
+        if self._pannus is None:
+            return jnp.full(self._shape, uniform, self._precision)
+        return jnp.maximum(self._pannus, uniform) if uniform else self._pannus
+
+
+def local_schedule(config: RunConfig, geometry: Geometry, journal: Journal) -> LocalSchedule | None:
+    """Local disease of a run; None where all disease is uniform.
 
     Args:
         config: the run.
         geometry: the bone.
-        journal: takes up how the mask of a pannus was placed.
+        journal: records how the mask of a pannus was placed.
 
     Raises:
         InputError: the mask of a pannus cannot be read or does not fit the bone.
@@ -31,20 +67,24 @@ def local_forcing(config: RunConfig, geometry: Geometry, journal: Journal) -> Lo
     disease, grid = config.disease, geometry.grid
     if not disease.has_local_forcing:
         return None
-    share = np.zeros(grid.shape)
-    cells = float(config.parameters.F_0)
-    if disease.pannus:
-        for face in disease.pannus.faces:
-            near = face_distance(face, grid.shape, grid.spacing) < disease.pannus.depth
-            share = np.maximum(share, near)
-        share = np.maximum(share, pannus_mask(config, grid, journal))
-        cells = cells if disease.pannus.cells is None else disease.pannus.cells
-    density = np.maximum(cells * share, disease.inflammatory_cells)
     walls = {
-        solute: _wall([w for w in disease.walls if w.solute == solute], config, geometry)
+        solute: _wall([w for w in disease.walls if w.solute == solute], config, grid)
         for solute in {wall.solute for wall in disease.walls}
     }
-    return LocalForcing(jnp.asarray(density, config.precision), walls)
+    return LocalSchedule(config, grid, _pannus(config, grid, journal), walls)
+
+
+def _pannus(config: RunConfig, grid: Grid, journal: Journal) -> np.ndarray | None:
+    """Density of inflammatory cells in a pannus [z, y, x] [cells/mm^3]; None without one."""
+    pannus = config.disease.pannus
+    if pannus is None:
+        return None
+    share = np.zeros(grid.shape)
+    for face in pannus.faces:
+        near = face_distance(face, grid) < pannus.depth
+        share = np.maximum(share, near)
+    share = np.maximum(share, pannus_mask(config, grid, journal))
+    return (float(config.parameters.F_0) if pannus.cells is None else pannus.cells) * share
 
 
 def pannus_mask(config: RunConfig, grid: Grid, journal: Journal) -> np.ndarray | float:
@@ -60,7 +100,7 @@ def pannus_mask(config: RunConfig, grid: Grid, journal: Journal) -> np.ndarray |
 
 
 def refuse_misplaced_pannus(config: RunConfig, grid: Grid, journal: Journal) -> None:
-    """Refuses the masks that `pannus_mask` refuses, without a field of the grid in memory.
+    """Refuse the masks that `pannus_mask` refuses, without a field of the grid in memory.
 
     Raises:
         InputError: the mask cannot be read or does not fit the bone.
@@ -70,22 +110,30 @@ def refuse_misplaced_pannus(config: RunConfig, grid: Grid, journal: Journal) -> 
         refuse_misplaced_mask(pannus.mask, MASK_KEY, _image(config), grid, journal)
 
 
+def face_distance(face: str, grid: Grid) -> np.ndarray:
+    """Distance of voxel centers from a face of the box [um], to be broadcast to the grid."""
+    axis = AXES[face[0]]
+    depth = (np.arange(grid.shape[axis]) + 0.5) * grid.spacing
+    if face.endswith("high"):
+        depth = depth[::-1]
+    return np.expand_dims(depth, tuple({0, 1, 2} - {axis}))
+
+
 def _image(config: RunConfig) -> ImageSettings | None:
-    """The image of a run; None where its bone is made up."""
+    """Image of a run; None where its bone is synthetic."""
     return config.geometry if isinstance(config.geometry, ImageSettings) else None
 
 
-def _wall(walls: Sequence[OpenFace], config: RunConfig, geometry: Geometry) -> Wall:
-    """Faces of the box through which a solute comes and goes."""
-    grid, p = geometry.grid, config.parameters
-    diffusivity = {"il1": p.D_I, "tnf": p.D_T, "rankl": p.D_R, "opg": p.D_O}
+def _wall(walls: Sequence[OpenFace], config: RunConfig, grid: Grid) -> Wall:
+    """Exchange of a solute through open faces of the box."""
     rate, inflow = np.zeros(grid.shape), np.zeros(grid.shape)
     for wall in walls:
-        if wall.permeability is None:  # held on the face, half a voxel from the first centers
-            exchange = 2 * float(diffusivity[wall.solute]) / grid.spacing**2
+        if wall.permeability is None:
+            diffusivity = float(getattr(config.parameters, SOLUTES[wall.solute].diffusivity))
+            exchange = held_exchange(diffusivity, grid.spacing)
         else:
-            exchange = wall.permeability / grid.spacing
-        at_face = face_distance(wall.face, grid.shape, grid.spacing) < grid.spacing
+            exchange = blood_exchange(wall.permeability, grid.spacing)
+        at_face = face_distance(wall.face, grid) < grid.spacing
         rate += exchange * at_face
         inflow += exchange * wall.concentration * at_face
     beyond = np.divide(inflow, rate, out=np.zeros_like(rate), where=rate > 0)

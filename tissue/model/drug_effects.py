@@ -1,0 +1,81 @@
+"""Effects of drugs on formation, RANKL and the bone surface, from their exposure."""
+
+from collections.abc import Mapping
+from functools import cache
+
+import numpy as np
+
+from tissue.model.drugs import BODY_WEIGHT, DRUGS
+from tissue.model.forcing import Value
+from tissue.model.parameters import Parameters
+from tissue.model.pharmacokinetics import Dosing, Exposure, exposures
+from tissue.model.targets import TARGETS, AnabolicEffect, BoneBinding
+
+STEADY, DOSES = 30, 40
+"""Standard doses after which an effect is steady, and number of those that are computed [1]."""
+
+
+def anabolic_factors(effects: Mapping[str, float], p: Parameters) -> tuple[float, float]:
+    """Factors of anabolic drugs on formation per resorption and on RANKL production [1].
+
+    b_a = product over targets of (1 + a e), and for RANKL of (1 + sign r e): a_P and r_P for PTH,
+    a_S and r_S for sclerostin.
+
+    Args:
+        effects: effect e of the drugs of each target, see `anabolic_effect`.
+        p: parameters.
+    """
+    formation, rankl = 1.0, 1.0
+    for target, effect in effects.items():
+        action = TARGETS[target].action
+        assert isinstance(action, AnabolicEffect)
+        formation *= 1 + float(getattr(p, action.formation)) * effect
+        rankl *= 1 + action.rankl_sign * float(getattr(p, action.rankl)) * effect
+    return formation, rankl
+
+
+def anabolic_effect(target: str, exposure: Exposure, start: float, length: float) -> float:
+    """e, the mean share of the largest effect in a step over that of the reference [1].
+
+    Args:
+        target: its name in `targets.TARGETS`.
+        exposure: drugs of the target.
+        start: start of the step [day].
+        length: length of the step [day].
+    """
+    action = TARGETS[target].action
+    assert isinstance(action, AnabolicEffect)
+    share = exposure.mean_share(start, length)
+    return share / _steady_share(action.reference) if action.reference else share
+
+
+@cache
+def _steady_share(drug: str) -> float:
+    """Mean share of the largest effect under the standard regimen, long after its start [1]."""
+    dose, interval = DRUGS[drug].standard_regimen
+    amounts = np.full(DOSES, dose / BODY_WEIGHT["human"])
+    doses = {drug: Dosing(interval * np.arange(float(DOSES)), amounts)}
+    (exposure,) = exposures(doses, DOSES * interval).values()
+    return exposure.mean_share(STEADY * interval, interval)
+
+
+def binds_to_bone(drug: str) -> bool:
+    """Whether a drug binds to bone at the moment of its dose and stays there."""
+    return isinstance(TARGETS[DRUGS[drug].target].action, BoneBinding)
+
+
+def bone_bound_share(drug: str, amount: float, species: str) -> float:
+    """Share of a full dose [1] that an amount [mg/kg] of a drug that binds to bone is."""
+    full = DRUGS[drug].full_dose
+    assert full
+    return amount / full[species]
+
+
+def bound_after_dose(bound: Value, dose: float) -> Value:
+    """q + min(dose, 1) (1 - q): a dose finds the sites that are still free.
+
+    Args:
+        bound: bone-bound bisphosphonate q before the dose [1].
+        dose: share of a full dose [1].
+    """
+    return bound + min(dose, 1.0) * (1 - bound)

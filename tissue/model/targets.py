@@ -1,0 +1,77 @@
+"""Registry of drug targets: the actions that the model knows; a drug names its target.
+
+Drugs of one target add up. Which drugs there are stands in `drugs.DRUGS`; only the reference of
+an effect is named here. This module needs no JAX.
+"""
+
+from typing import NamedTuple
+
+FAST, SLOW = 8, 4
+"""Nodes of the quadrature over a step [1]: for targets of drugs that come and go within a day, and
+of those that last for weeks."""
+
+
+class Concentration(NamedTuple):
+    """Action through the concentration in marrow: responses are averaged over that of a step.
+
+    Concentrations of several drugs add up, each times its relative potency.
+
+    Attributes:
+        nodes: number of concentrations that stand for a step, see `forcing.averaged`.
+    """
+
+    nodes: int
+
+
+class AnabolicEffect(NamedTuple):
+    """Action on bone formation and RANKL, in proportion to a share of the largest effect.
+
+    Concentrations of several drugs add up, each over its half effect.
+
+    Attributes:
+        formation: symbol of the parameter that formation rises by, x(1 + a e).
+        rankl: symbol of the parameter that RANKL production changes by, x(1 + sign r e).
+        rankl_sign: sign of that change, 1 or -1.
+        reference: drug whose standard regimen has the effect e = 1; None where e = 1 is the
+            largest effect.
+    """
+
+    formation: str
+    rankl: str
+    rankl_sign: int
+    reference: str | None = None
+
+
+class BoneBinding(NamedTuple):
+    """Action of what binds to the bone surface at the moment of a dose and stays there.
+
+    Doses of several drugs add up, each over its full dose.
+    """
+
+
+class Target(NamedTuple):
+    """A target of drugs.
+
+    Attributes:
+        long_name: its name for people, with the effect of a drug there.
+        action: how a drug acts there.
+    """
+
+    long_name: str
+    action: Concentration | AnabolicEffect | BoneBinding
+
+
+TARGETS = {
+    "il1_receptor": Target("IL-1 receptor, blocked", Concentration(FAST)),
+    "rankl": Target("RANKL, neutralized", Concentration(SLOW)),
+    "tnf": Target("TNF, neutralized", Concentration(SLOW)),
+    "il4_receptor": Target("receptor of IL-4 and IL-10, activated", Concentration(FAST)),
+    "pth_receptor": Target(
+        "PTH receptor, activated",
+        AnabolicEffect(formation="a_P", rankl="r_P", rankl_sign=1, reference="teriparatide"),
+    ),
+    "sclerostin": Target(
+        "sclerostin, neutralized", AnabolicEffect(formation="a_S", rankl="r_S", rankl_sign=-1)
+    ),
+    "bone_mineral": Target("bone mineral, bound by a bisphosphonate", BoneBinding()),
+}

@@ -1,17 +1,38 @@
-"""Choices of how an image is read and segmented."""
+"""Choices of how a bone is read from an image or synthesized: the tables under [geometry].
+
+Annotations say what a run file may give; in Python, lengths are plain numbers in um.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
 
 from tissue.geometry.image import VoxelSize
+from tissue.keys import (
+    LENGTH,
+    SEED,
+    SWITCH,
+    WIDEST_SMOOTHING,
+    FilePath,
+    Length,
+    Lengths,
+    Name,
+    Number,
+    Ranges,
+    Seed,
+    Shape,
+    Smoothing,
+    Switch,
+)
 
 Crop = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
 
 @dataclass(frozen=True)
 class ImageSettings:
-    """Choices of how to read and segment an image.
+    """Choices of how to read and segment an image, [geometry].
 
     Attributes:
         file: the image, or a folder of slices.
@@ -27,14 +48,70 @@ class ImageSettings:
         close_pockets: fill marrow pockets that reach no face of the box.
     """
 
-    file: Path
-    dataset: str | None = None
-    voxel_size: float | VoxelSize | None = None
-    crop: Crop | None = None
-    region: Path | None = None
-    smooth: float = 0.0
-    threshold: float | Literal["otsu"] = "otsu"
-    resample: float | None = None
-    keep_largest: bool = True
-    close_pockets: bool = True
-    series: str | None = None
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    file: Annotated[
+        FilePath,
+        Field(
+            description="the path of an image, relative to the run file, unless "
+            "[geometry.synthetic] is given"
+        ),
+    ]
+    dataset: Annotated[
+        Name | None, Field(description="the name of a dataset inside the file")
+    ] = None
+    voxel_size: Annotated[
+        Length | Lengths | None,
+        Field(description=f"{LENGTH}, e.g. '4.1 um', or a list of three [z, y, x]"),
+    ] = None
+    crop: Annotated[
+        Ranges | None,
+        Field(
+            description="three ranges of voxels [[z0, z1], [y0, y1], [x0, x1]], each 0 <= start "
+            "< end"
+        ),
+    ] = None
+    region: Annotated[FilePath | None, Field(description="the path of a mask image")] = None
+    smooth: Annotated[
+        Smoothing,
+        Field(description=f"a length >= 0 and at most {WIDEST_SMOOTHING:g} um, e.g. '10 um'"),
+    ] = 0.0
+    threshold: Annotated[
+        Number | Literal["otsu"], Field(description="a finite number or 'otsu'")
+    ] = "otsu"
+    resample: Annotated[Length | None, Field(description=f"{LENGTH}, e.g. '8.2 um'")] = None
+    keep_largest: Annotated[Switch, Field(description=SWITCH)] = True
+    close_pockets: Annotated[Switch, Field(description=SWITCH)] = True
+    series: Annotated[
+        Name | None,
+        Field(
+            description="the UID or number of one of several DICOM series in the folder, or the "
+            "name that the slices of one of several stacks begin with"
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class SyntheticSettings:
+    """Properties of a synthetic bone, [geometry.synthetic].
+
+    Attributes:
+        shape: voxels (nz, ny, nx).
+        spacing: voxel edge [um].
+        bv_tv: share of bone in the box.
+        thickness: mean trabecular thickness [um].
+        seed: equal seeds give equal bone; a run file has that of the run by default.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    shape: Annotated[
+        Shape,
+        Field(description="three whole numbers [z, y, x] from 4 to 4096, e.g. [64, 64, 64]"),
+    ] = (64, 64, 64)
+    spacing: Annotated[Length, Field(description=f"{LENGTH}, e.g. '20 um'")] = 20.0
+    bv_tv: Annotated[
+        Number, Field(gt=0, lt=1, description="a number between 0 and 1, e.g. 0.2")
+    ] = 0.2
+    thickness: Annotated[Length, Field(description=f"{LENGTH}, e.g. '150 um'")] = 150.0
+    seed: Annotated[Seed, Field(description=SEED)] = 0

@@ -1,4 +1,4 @@
-"""The command `tissue`."""
+"""Entry point of the command `tissue`."""
 
 import argparse
 import io
@@ -6,7 +6,16 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tissue.commands import checking, looking, model, results, running
+from tissue.commands import (
+    catalog,
+    checking,
+    drawing,
+    files,
+    machine,
+    measuring,
+    running,
+    validating,
+)
 from tissue.commands.common import (
     BAD_INPUT,
     INTERRUPTED,
@@ -21,16 +30,16 @@ from tissue.version import __version__
 TOO_SMALL = "the memory is too small for this grid; use coarser voxels or a smaller box"
 
 NO_THREADS = (
-    "the system lets this program start no more threads; raise the limit (ulimit -u, or that of "
+    "the system allows this program no more threads; raise the limit (ulimit -u, or that of "
     "the container), or end other programs"
 )
 
-LONGEST = 2000
-"""Characters of a message; of a longer one both ends are shown."""
+LONGEST_MESSAGE = 2000
+"""Characters of a message [1]; of a longer one both ends are shown."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command and returns its exit code.
+    """Run a command and return its exit code.
 
     Args:
         arguments: of the command; those that the program was started with by default.
@@ -38,15 +47,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with guarded():
         options = _parser().parse_args(arguments)
         options.ends_program = arguments is None
-        code = _answer(options)
+        code = _run_command(options)
     if options.ends_program and code in (STOPPED, INTERRUPTED):
-        # where XLA still computes in a thread of its own, taking Python apart would end the program
-        # in a segmentation fault, and a queue waits for this exit code
+        # while XLA still computes in a thread, the shutdown of Python would end in a segmentation
+        # fault, and a queue waits for this exit code
         os._exit(code)
     return code
 
 
-def _answer(options: argparse.Namespace) -> int:
+def _run_command(options: argparse.Namespace) -> int:
     # XLA's loader of programs kept on disk takes two tuning hints for missing machine features
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
@@ -54,49 +63,51 @@ def _answer(options: argparse.Namespace) -> int:
         sys.stdout.flush()
         return code
     except InputError as error:
-        return _told(f"{error}", BAD_INPUT)
+        return _exit_with(f"{error}", BAD_INPUT)
     except RunError as error:
-        return _told(f"{error}", RUN_FAILED)
+        return _exit_with(f"{error}", RUN_FAILED)
     except RunStopped as stopped:
-        return _told(f"{stopped}", STOPPED)
+        return _exit_with(f"{stopped}", STOPPED)
     except io.UnsupportedOperation:  # an OSError that no system raises: a bug
         raise
     except OSError as error:
         if isinstance(error, BrokenPipeError) and error.filename == OUTPUT:
             return 0  # the reader, such as head, has seen enough
         what = "a file or device" if error.filename is None else error.filename
-        return _told(f"{what} cannot be read or written ({error.strerror or error})", RUN_FAILED)
+        return _exit_with(
+            f"{what} cannot be read or written ({error.strerror or error})", RUN_FAILED
+        )
     except MemoryError:
-        return _told(TOO_SMALL, RUN_FAILED)
+        return _exit_with(TOO_SMALL, RUN_FAILED)
     except (RuntimeError, AssertionError) as error:
         if "RESOURCE_EXHAUSTED" in f"{error}":  # the memory of a device
-            return _told(TOO_SMALL, RUN_FAILED)
+            return _exit_with(TOO_SMALL, RUN_FAILED)
         if "can't start new thread" in f"{error}":
-            return _told(NO_THREADS, RUN_FAILED)
+            return _exit_with(NO_THREADS, RUN_FAILED)
         reason = why_no_device()
         if reason is None:  # it is not JAX that lacks a device
             raise
-        return _told(reason, RUN_FAILED)
+        return _exit_with(reason, RUN_FAILED)
     except KeyboardInterrupt:
-        return _told("interrupted; what is on disk is whole", INTERRUPTED)
+        return _exit_with("interrupted; all files on disk are complete", INTERRUPTED)
 
 
-def _told(sentence: str, code: int) -> int:
-    """Says in one line why a command ends with an exit code, and gives that code."""
+def _exit_with(sentence: str, code: int) -> int:
+    """Print in one line why a command ends, and return its exit code."""
     line = " ".join(sentence.splitlines())
-    # what a file was named or holds could steer a terminal
-    print(f"tissue: {printable(line, LONGEST)}", file=sys.stderr)
+    # the name or content of a file could hold control sequences for a terminal
+    print(f"tissue: {printable(line, LONGEST_MESSAGE)}", file=sys.stderr)
     return code
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tissue",
-        description="Simulates how inflammation destroys trabecular bone, on real micro-CT.",
+        description="Simulate how inflammation destroys trabecular bone on real micro-CT.",
     )
     parser.add_argument("--version", action="version", version=f"tissue {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (running, checking, looking, results, model):
+    for group in (running, checking, measuring, drawing, files, validating, catalog, machine):
         group.add(commands)
     return parser
 

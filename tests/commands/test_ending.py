@@ -9,7 +9,7 @@ ENDING = """
 import atexit, sys
 from tissue import cli
 atexit.register(print, "taken apart")
-cli._answer = lambda options: print("answered") or {code}
+cli._run_command = lambda options: print("answered") or {code}
 sys.argv = ["tissue", "list"]
 sys.exit(cli.main())
 """

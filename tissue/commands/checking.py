@@ -1,4 +1,4 @@
-"""The command that tells what a run would take."""
+"""Command that checks a run file and estimates the memory and time of the run."""
 
 import argparse
 import sys
@@ -15,20 +15,22 @@ if TYPE_CHECKING:
 
 
 def add(commands: Commands) -> None:
-    """Adds check."""
-    command = commands.add_parser("check", help="check a run file and print the plan")
+    """Add check."""
+    command = commands.add_parser(
+        "check", help="check a run file and estimate memory, time and disk"
+    )
     add_run_file(command)
     command.add_argument(
         "--device",
         metavar="NAME",
-        help="foretell memory and time on a machine that is not here: h100, a100, rtx4090, or "
-        "cpu:N for N cores of a machine like this one",
+        help="estimate memory and time on another machine: h100, a100, rtx4090, or cpu:N for N "
+        "cores of a machine like this one",
     )
     command.add_argument(
         "--picture",
         type=Path,
         metavar="FILE",
-        help="draw what counts as bone on three planes of the scan (PNG)",
+        help="draw the segmented bone on three planes of the scan (PNG)",
     )
     command.set_defaults(command=_check)
 
@@ -66,7 +68,7 @@ def _check(options: argparse.Namespace) -> int:
     for line in (*seen.geometry.log, *coming.lines()):
         print(f"  {line}")
     for warning in coming.warnings:
-        if coming.outlook.fits or warning != coming.outlook.warning:  # or it is told last
+        if coming.outlook.fits or warning != coming.outlook.warning:  # printed last
             print(f"  warning: {warning}")
     if picture:
         print(f"  picture: {picture}")
@@ -77,7 +79,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _drawn_geometry(config: "RunConfig", picture: Path) -> "tuple[Geometry, int]":
-    """The bone of a run, drawn as it was told from marrow on the scan, and the memory it took."""
+    """Bone of a run, drawn as segmented from its scan, and the memory that this took [bytes]."""
     from tissue.analysis.overlay import write_segmentation
     from tissue.geometry.extent import extent
     from tissue.geometry.journal import Journal
@@ -89,13 +91,15 @@ def _drawn_geometry(config: "RunConfig", picture: Path) -> "tuple[Geometry, int]
 
     settings, journal = config.geometry, Journal()
     if not isinstance(settings, ImageSettings):
-        raise InputError("--picture shows a scan, and this run makes its bone; leave it out")
+        raise InputError(
+            "--picture draws on a scan, and the bone of this run is synthetic; leave it out"
+        )
     if picture.suffix.lower() != ".png":
         raise InputError(f"--picture {picture}: the picture is a PNG; write --picture scan.png")
     if not picture.parent.is_dir():
         raise InputError(f"--picture {picture}: the folder {picture.parent} does not exist")
     found = segment(settings, journal, allowed_memory())
-    # drawn before the bone is judged further: it shows why a run would be refused
+    # drawn before the bone is checked further, as it shows why a run would be refused
     largest, pockets = settings.keep_largest, settings.close_pockets
     try:
         kept = cleaned(found.bone, largest, pockets, Journal(), config.periodic_axes)

@@ -1,4 +1,4 @@
-"""What several commands share."""
+"""Exit codes, options and tables that several commands share."""
 
 import argparse
 from collections.abc import Sequence
@@ -14,40 +14,40 @@ RUN_FAILED, BAD_INPUT, STOPPED, INTERRUPTED = 1, 2, 75, 130
 
 
 class Commands(Protocol):
-    """What takes up commands; argparse keeps its own class private."""
+    """Collection of commands; argparse keeps its own class private."""
 
     def add_parser(self, name: str, *, help: str) -> argparse.ArgumentParser:
-        """A parser of the words after a command."""
+        """Add a command and return the parser of its arguments."""
         ...
 
 
 class Options(Protocol):
-    """What takes up options; argparse keeps its own class private."""
+    """Collection of options; argparse keeps its own class private."""
 
     def add_argument(self, *names: str, **how: Any) -> argparse.Action:
-        """An option."""
+        """Add an option."""
         ...
 
 
 def add_run_file(command: argparse.ArgumentParser, needed: bool = True) -> None:
-    """Adds what names a run file and changes it."""
+    """Add the arguments that name a run file and change its values."""
     command.add_argument(
         "file",
         metavar="FILE",
         nargs=None if needed else "?",
-        help="a run file, or the name of a ready-made run",
+        help="a run file, or the name of a bundled example run",
     )
     command.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="section.key=value",
-        help="change a value of the run file; may be given again",
+        help="change a value of the run file; may be repeated",
     )
 
 
 def config_of(options: argparse.Namespace) -> "RunConfig":
-    """The run file a command was given, with its changes."""
+    """Read the run file of a command, with its changes."""
     from tissue.scenario.config import read_run_file
     from tissue.scenario.library import find
 
@@ -55,7 +55,7 @@ def config_of(options: argparse.Namespace) -> "RunConfig":
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns as wide as they need; the last one runs on."""
+    """Print columns as wide as their longest cell; the last one is not padded."""
     widths = [max(len(row[i]) for row in (*rows, heads)) for i in range(len(heads) - 1)]
     for row in (heads, *rows):
         print("  ".join(text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True)))

@@ -1,4 +1,4 @@
-"""Commands that run the tissue."""
+"""Commands that run simulations: run and branch."""
 
 import argparse
 import logging
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def add(commands: Commands) -> None:
-    """Adds run and branch."""
+    """Add run and branch."""
     command = commands.add_parser("run", help="run a simulation")
     add_run_file(command)
     command.add_argument("--out", type=Path, metavar="DIR", help="default: runs/out/NAME")
@@ -36,7 +36,9 @@ def add(commands: Commands) -> None:
     _add_messages(command)
     command.set_defaults(command=_run, at=None)
 
-    command = commands.add_parser("branch", help="take another course from a moment of a run on")
+    command = commands.add_parser(
+        "branch", help="start a variant of a run from one of its checkpoints"
+    )
     command.add_argument("parent", type=Path, metavar="RUN", help="folder of the run")
     add_run_file(command)
     command.add_argument("--at", required=True, metavar="TIME", help="e.g. '180 day'")

@@ -40,5 +40,5 @@ def find(name: str) -> Path:
         return path
     wanted, known = printable(name, LONGEST_PATH), ", ".join(ready)
     raise InputError(
-        f"there is no run file '{wanted}', nor a ready-made run of that name ({known})"
+        f"there is no run file '{wanted}', nor a bundled example run of that name ({known})"
     )

@@ -1,1 +1,1 @@
-"""The model against what has been measured on animals, patients and numerical examples."""
+"""Checks of the numerics: closed forms, convergence, and trajectories of other models."""

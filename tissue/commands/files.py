@@ -1,4 +1,4 @@
-"""Commands that read what runs have written."""
+"""Commands on the files of a run: index, info and export."""
 
 import argparse
 import re
@@ -10,16 +10,20 @@ from tissue.errors import InputError, shown
 
 
 def add(commands: Commands) -> None:
-    """Adds info, index and export."""
-    command = commands.add_parser("index", help="show the snapshots of a run as one, for viewers")
+    """Add index, info and export."""
+    command = commands.add_parser(
+        "index", help="write one index file over all snapshots, for viewers"
+    )
     command.add_argument("folder", type=Path, metavar="RUN", help="folder of the run")
     command.set_defaults(command=_index)
 
-    command = commands.add_parser("info", help="what a snapshot, checkpoint, index or run is")
+    command = commands.add_parser("info", help="describe a run, snapshot, checkpoint or index")
     command.add_argument("path", type=Path, metavar="PATH")
     command.set_defaults(command=_info)
 
-    command = commands.add_parser("export", help="write fields as images of other programs")
+    command = commands.add_parser(
+        "export", help="write fields in the image formats of other programs"
+    )
     command.add_argument("folder", type=Path, metavar="RUN", help="folder of the run")
     formats = "nifti, mha, nrrd, tiff, npy or vti"
     command.add_argument("--to", required=True, metavar="FORMAT", help=formats)
@@ -48,7 +52,7 @@ def _info(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from tissue.storage.export import export, left_out
+    from tissue.storage.export import export, lost_position
     from tissue.storage.snapshot import list_snapshots, read_snapshot
 
     paths = list_snapshots(options.folder)
@@ -58,15 +62,15 @@ def _export(options: argparse.Namespace) -> int:
         paths = _of_times({path: read_snapshot(path).time for path in paths}, options.times)
     fields = tuple(filter(None, options.fields.split(",")))
     for path in paths:
-        for made in export(path, options.out or options.folder / "export", fields, options.to):
-            print(made)
-    if told := left_out(paths[0], options.to):
-        print(f"note: {told}", file=sys.stderr)
+        for written in export(path, options.out or options.folder / "export", fields, options.to):
+            print(written)
+    if note := lost_position(paths[0], options.to):
+        print(f"note: {note}", file=sys.stderr)
     return 0
 
 
 def _of_times(days: dict[Path, float], wanted: str) -> list[Path]:
-    """The snapshots of the times that `--times` names [day]."""
+    """Snapshots of the times that `--times` names, of those with their times [day]."""
     asked = _times(wanted)
     found = [path for path, day in days.items() if any(_same(day, each) for each in asked)]
     for each in asked:
@@ -77,13 +81,13 @@ def _of_times(days: dict[Path, float], wanted: str) -> list[Path]:
 
 
 def _times(text: str) -> list[float]:
-    """The times of a list [day]; a number without a unit is a day."""
+    """Times of a list [day]; a number without a unit is in days."""
     from tissue import units
 
     items = [item.strip() for item in text.split(",") if item.strip()]
     bare = [item for item in items if re.fullmatch(r"[0-9.]+(?:[eE][+-]?[0-9]+)?", item)]
     others = [item for item in items if item not in bare]
-    # in "1,2 week" the 1 may be a week or a day
+    # in "1,2 week" the 1 may be in weeks or days
     if bare and not all(re.search(r"(?<![A-Za-z])d(?:ays?)?$", item) for item in others):
         raise InputError(f"--times {shown(text)}: give every time its unit, e.g. '7 day,2 week'")
     try:
@@ -93,5 +97,5 @@ def _times(text: str) -> list[float]:
 
 
 def _same(day: float, other: float) -> bool:
-    """Two times [day] differ by no more than what six digits show."""
+    """Whether two times [day] agree to the six digits that messages show."""
     return f"{day:g}" == f"{other:g}" or abs(day - other) <= 1e-6 * max(day, 1.0)

@@ -1,0 +1,174 @@
+"""Commands that draw runs: figures, a report page, and the page of a run in progress."""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tissue.commands.common import Commands
+from tissue.errors import InputError
+
+if TYPE_CHECKING:
+    from tissue.storage.results import Run
+
+LARGEST_MEASURED = 130**3
+"""Voxels up to which a report computes missing morphometry, in half a minute [1]."""
+
+KINDS = ("curves", "slices", "ratio", "sites", "loss", "animation")
+
+
+def add(commands: Commands) -> None:
+    """Add plot, report and watch."""
+    command = commands.add_parser("plot", help="draw figures of one or more runs")
+    command.add_argument("folders", type=Path, nargs="+", metavar="RUN")
+    command.add_argument("--kind", action="append", metavar="KIND", help=", ".join(KINDS))
+    command.add_argument(
+        "--field", action="append", metavar="NAME", help="field in slices; all by default"
+    )
+    command.add_argument("--format", default="pdf", metavar="FORMAT", help="pdf, svg or png")
+    command.add_argument("--out", type=Path, metavar="DIR", help="default: RUN/figures")
+    command.set_defaults(command=_plot)
+
+    command = commands.add_parser("report", help="write an HTML page about one or more runs")
+    command.add_argument("folders", type=Path, nargs="+", metavar="RUN")
+    command.add_argument("--out", type=Path, metavar="FILE", help="default: RUN/report.html")
+    command.set_defaults(command=_report)
+
+    command = commands.add_parser("watch", help="serve that page and renew it while a run proceeds")
+    command.add_argument("folders", type=Path, nargs="+", metavar="RUN")
+    command.add_argument(
+        "--port", type=int, default=8765, metavar="PORT", help="default: 8765; 0 for any free port"
+    )
+    command.epilog = (
+        "The printed address contains a secret: whoever has it can read the page. Only this"
+        " machine is served; from another one, forward the port (ssh -L 8765:localhost:8765 HOST)"
+        " and open the same address there."
+    )
+    command.set_defaults(command=_watch)
+
+
+def _opened(folders: Sequence[Path]) -> list["Run"]:
+    from tissue.storage.results import open_run
+
+    runs = [open_run(folder) for folder in folders]
+    for run in runs:
+        if not run.snapshots or not run.metrics["time_day"].size:
+            raise InputError(f"{run.folder} has nothing to draw yet; wait for the first snapshot")
+    return runs
+
+
+def _plot(options: argparse.Namespace) -> int:
+    from tissue.analysis import figures
+
+    kinds = options.kind or KINDS
+    for kind in kinds:
+        if kind not in KINDS:
+            raise InputError(f"--kind {kind!r} is not known; it must be one of {', '.join(KINDS)}")
+    if options.format not in figures.FORMATS:
+        raise InputError(
+            f"--format {options.format!r} is not known; it must be one of "
+            f"{', '.join(figures.FORMATS)}"
+        )
+    runs = _opened(options.folders)
+    for name in options.field or ():
+        for run in runs:
+            run.opened[0].refuse_unknown(name)
+    for path in _drawn(runs, kinds, options):
+        print(path)
+    return 0
+
+
+def _drawn(runs: list["Run"], kinds: Sequence[str], options: argparse.Namespace) -> Iterator[Path]:
+    from tissue.analysis import figures
+    from tissue.storage.results import unique_labels
+
+    suffix = f".{options.format}"
+    with figures.styled():
+        if "curves" in kinds:
+            folder = _made(options.out or runs[0].folder / "figures")
+            figures.save(figures.curves(runs), folder / f"curves{suffix}")
+            yield folder / f"curves{suffix}"
+        for run, name in zip(runs, unique_labels([run.folder for run in runs]), strict=True):
+            own = options.out or run.folder / "figures"
+            folder = _made(own / name if options.out and runs[1:] else own)
+            for field in options.field or run.fields if "slices" in kinds else ():
+                figures.save(figures.slices(run, field), folder / f"slices_{field}{suffix}")
+                yield folder / f"slices_{field}{suffix}"
+            for kind in figures.FIGURES:
+                if kind in kinds and (kind != "ratio" or {"rankl", "opg"} <= set(run.fields)):
+                    figures.save(figures.FIGURES[kind](run), folder / f"{kind}{suffix}")
+                    yield folder / f"{kind}{suffix}"
+            if "animation" in kinds:
+                figures.animation(run, folder / "loss.gif")
+                yield folder / "loss.gif"
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"the output folder {folder} cannot be written to ({error.strerror}); choose another "
+            "with --out"
+        ) from None
+    return folder
+
+
+def _report(options: argparse.Namespace) -> int:
+    from tissue.analysis.report.page import write_report
+
+    if options.out and not options.out.parent.is_dir():
+        raise InputError(f"--out {options.out}: the folder {options.out.parent} does not exist")
+    _measure_ends(options.folders)
+    print(write_report(options.folders, options.out, _parameters(options.folders)))
+    return 0
+
+
+def _measure_ends(folders: Sequence[Path]) -> None:
+    """Morphometry of the first and last snapshot of each run that is not too large."""
+    from tissue.analysis.series import measured_run
+
+    for run in _opened(folders):
+        if run.opened[0].grid.voxels <= LARGEST_MEASURED:
+            measured_run(run.folder, which=(0, -1), must_keep=False)
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from tissue.analysis.report.server import serve
+
+    if not 0 <= options.port < 65536:
+        raise InputError(f"--port {options.port} must lie between 0 and 65535")
+    _opened(options.folders)
+    serve(
+        options.folders,
+        options.port,
+        _parameters(options.folders),
+        lambda address: print(f"{address} shows the run; Ctrl-C stops", flush=True),
+    )
+    return 0
+
+
+def _parameters(folders: Sequence[Path]) -> list[list[dict[str, str]]]:
+    """The parameters of each run with their sources."""
+    return [_rows(folder / "run.toml") for folder in folders]
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    """The parameters of a run file; none where it is gone."""
+    from tissue.model.parameters import describe
+    from tissue.scenario.config import read_run_file
+
+    if not file.is_file():
+        return []
+    config = read_run_file(file)
+    return [
+        {
+            "symbol": each.symbol,
+            "value": f"{float(getattr(config.parameters, each.symbol)):.6g}",
+            "unit": each.unit,
+            "name": each.name,
+            "source": each.source,
+            "confidence": each.confidence,
+        }
+        for each in describe(config.preset)
+    ]

@@ -23,7 +23,7 @@ file = "bone.nrrd"
 [disease]
 il1_excess = "3.5 pM"
 """
-Told = pytest.CaptureFixture[str]
+Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,7 @@ def run_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Mistakes must be told before anything is compiled or computed."""
+    """Mistakes must be reported before anything is compiled or computed."""
 
     def work(*_: object) -> Any:
         raise AssertionError("the simulation was set up")
@@ -76,7 +76,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(beginning, "Simulation", work)
 
 
-def refused(capfd: Told, *arguments: str | Path, code: int = BAD_INPUT) -> str:
+def refused(capfd: Capture, *arguments: str | Path, code: int = BAD_INPUT) -> str:
     """The sentence with which a command is refused."""
     assert main([str(argument) for argument in arguments]) == code
     out, err = capfd.readouterr()

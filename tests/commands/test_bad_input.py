@@ -1,10 +1,10 @@
-"""Mistakes are told in one sentence, at once, and leave nothing behind."""
+"""Mistakes are reported in one sentence, at once, and leave nothing behind."""
 
 import re
 from pathlib import Path
 
 import pytest
-from commands.conftest import TINY, Told, refused
+from commands.conftest import TINY, Capture, refused
 
 import tissue
 from tissue.cli import main
@@ -19,7 +19,7 @@ RUN_FILES = {
 @pytest.mark.parametrize("command", ["run", "check", "bench"])
 @pytest.mark.parametrize("name", RUN_FILES)
 def test_a_wrong_run_file_is_refused(
-    capfd: Told, no_work: None, run_file: Path, command: str, name: str
+    capfd: Capture, no_work: None, run_file: Path, command: str, name: str
 ) -> None:
     assert re.search(RUN_FILES[name], refused(capfd, command, run_file.with_name(name)))
 
@@ -129,14 +129,14 @@ MISTAKES = {
 
 @pytest.mark.parametrize("change", MISTAKES, ids=[change[:40] for change in MISTAKES])
 def test_a_mistake_is_refused_at_once(
-    capfd: Told, no_work: None, run_file: Path, tmp_path: Path, change: str
+    capfd: Capture, no_work: None, run_file: Path, tmp_path: Path, change: str
 ) -> None:
     out = tmp_path / "out"
-    told = refused(capfd, "run", run_file, "--set", change, "--out", out)
-    assert re.search(MISTAKES[change], told), told
+    printed = refused(capfd, "run", run_file, "--set", change, "--out", out)
+    assert re.search(MISTAKES[change], printed), printed
     assert not out.exists() or list(out.iterdir()) == []  # the next try is free to go
-    told = refused(capfd, "check", run_file, "--set", change)
-    assert re.search(MISTAKES[change], told), told
+    printed = refused(capfd, "check", run_file, "--set", change)
+    assert re.search(MISTAKES[change], printed), printed
 
 
 THERAPIES = {
@@ -155,21 +155,23 @@ THERAPIES = {
 
 @pytest.mark.parametrize("keys", THERAPIES)
 def test_a_mistake_in_a_therapy_is_refused(
-    capfd: Told, no_work: None, run_file: Path, keys: str
+    capfd: Capture, no_work: None, run_file: Path, keys: str
 ) -> None:
     table = "\n[[therapy]]\n" + keys.replace(", ", "\n")
     run_file.write_text(run_file.read_text() + table, encoding="utf-8")
     assert re.search(THERAPIES[keys], refused(capfd, "check", run_file))
 
 
-def test_what_was_assumed_or_is_doubtful_is_told(capfd: Told, run_file: Path) -> None:
+def test_what_was_assumed_or_is_doubtful_is_reported(capfd: Capture, run_file: Path) -> None:
     table = "\n[[therapy]]\ndrug = 'anakinra'\ndose = '100 mg'\n"
     text = run_file.read_text(encoding="utf-8").replace("3.5 pM", "100 pg/mL")
     run_file.write_text(text + table, encoding="utf-8")
     assert main(["check", str(run_file)]) == 0
-    told = capfd.readouterr().out
-    assert "  warning: disease.il1_excess = 100 pg/mL is read as 5.747 pM, with 17.4 kg/mol" in told
-    assert "  warning: therapy[1].dose is 4000 mg/kg of anakinra, or 100 mg in a mouse" in told
+    printed = capfd.readouterr().out
+    assert (
+        "  warning: disease.il1_excess = 100 pg/mL is read as 5.747 pM, with 17.4 kg/mol" in printed
+    )
+    assert "  warning: therapy[1].dose is 4000 mg/kg of anakinra, or 100 mg in a mouse" in printed
 
 
 SYNTHETIC_MISTAKES = {
@@ -184,11 +186,11 @@ SYNTHETIC_MISTAKES = {
 
 @pytest.mark.parametrize("change", SYNTHETIC_MISTAKES)
 def test_a_mistake_in_synthetic_bone_is_refused(
-    capfd: Told, no_work: None, tmp_path: Path, change: str
+    capfd: Capture, no_work: None, tmp_path: Path, change: str
 ) -> None:
     setting = f"geometry.synthetic.{change}"
-    told = refused(capfd, "run", TINY, "--set", setting, "--out", tmp_path)
-    assert re.search(SYNTHETIC_MISTAKES[change], told), told
+    printed = refused(capfd, "run", TINY, "--set", setting, "--out", tmp_path)
+    assert re.search(SYNTHETIC_MISTAKES[change], printed), printed
 
 
 def test_a_key_in_brackets_is_one_of_the_run_file() -> None:
@@ -212,19 +214,19 @@ def test_a_key_in_brackets_is_one_of_the_run_file() -> None:
     assert named <= keys
 
 
-def test_a_mistake_in_toml_is_told_with_its_line(capfd: Told, run_file: Path) -> None:
+def test_a_mistake_in_toml_is_reported_with_its_line(capfd: Capture, run_file: Path) -> None:
     run_file.write_text("[run]\nduration = 28 day\n")
     assert "is not valid TOML: " in refused(capfd, "check", run_file)
 
 
 @pytest.mark.parametrize("blocked", ["file", "file/below", "file/far/below"])
 def test_a_folder_that_cannot_be_made_is_refused(
-    capfd: Told, no_work: None, tmp_path: Path, blocked: str
+    capfd: Capture, no_work: None, tmp_path: Path, blocked: str
 ) -> None:
     (tmp_path / "file").touch()
-    told = refused(capfd, "run", TINY, "--out", tmp_path / blocked)
-    assert f"{blocked} cannot be written to (" in told
-    assert "--out" in told
+    printed = refused(capfd, "run", TINY, "--out", tmp_path / blocked)
+    assert f"{blocked} cannot be written to (" in printed
+    assert "--out" in printed
 
 
 COMMANDS = {
@@ -255,7 +257,7 @@ COMMANDS = {
 
 @pytest.mark.parametrize("words", COMMANDS)
 def test_a_wrong_file_or_flag_is_refused(
-    capfd: Told,
+    capfd: Capture,
     no_work: None,
     run_file: Path,
     tmp_path: Path,

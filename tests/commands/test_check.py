@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands.conftest import Told, refused
+from commands.conftest import Capture, refused
 
 from tissue.cli import main
 from tissue.commands.common import RUN_FAILED
@@ -35,27 +35,27 @@ def synthetic_bone(tmp_path: Path) -> Path:
     return path
 
 
-def checked(capfd: Told, *arguments: object, code: int = 0) -> tuple[list[str], str]:
+def checked(capfd: Capture, *arguments: object, code: int = 0) -> tuple[list[str], str]:
     """Lines that check prints, and what it says on stderr."""
     assert main(["check", *map(str, arguments)]) == code
     out, err = capfd.readouterr()
     return out.splitlines(), err
 
 
-def test_a_run_that_does_not_fit_is_told_first_and_last(
-    capfd: Told, run_file: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_run_that_does_not_fit_is_reported_first_and_last(
+    capfd: Capture, run_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tissue.simulation.plan.usable_memory", lambda: 400_000_000)
     lines, err = checked(capfd, run_file, code=RUN_FAILED)
-    told = "cannot run here: it needs about 950 MB of memory and there are 400 MB"
-    assert lines[0] == f"{run_file}: {told}"
-    assert err == f"tissue: {run_file} {told}; use coarser voxels, a smaller box or float32\n"
+    printed = "cannot run here: it needs about 950 MB of memory and there are 400 MB"
+    assert lines[0] == f"{run_file}: {printed}"
+    assert err == f"tissue: {run_file} {printed}; use coarser voxels, a smaller box or float32\n"
     assert "grid " in "\n".join(lines)
     assert not any("warning: the run needs" in line for line in lines)
 
 
 def test_a_scan_that_cannot_be_read_is_not_ready(
-    capfd: Told, run_file: Path, monkeypatch: pytest.MonkeyPatch
+    capfd: Capture, run_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     np.save(run_file.parent / "large.npy", np.tile(np.load(run_file.parent / "bone.npy"), (4,) * 3))
     scan = ["--set", "geometry.file=large.npy", "--set", "geometry.resample=40 um"]
@@ -66,9 +66,9 @@ def test_a_scan_that_cannot_be_read_is_not_ready(
     for place in ("plan.usable_memory", "plan.allowed_memory", "simulation.allowed_memory"):
         monkeypatch.setattr(f"tissue.simulation.{place}", lambda: 700_000)
     lines, err = checked(capfd, run_file, *scan, code=RUN_FAILED)  # 28 bytes a voxel of 32^3
-    told = "cannot run here: it needs about 918 kB of memory and there are 700 kB"
-    assert lines[0] == f"{run_file}: {told}"
-    assert err.startswith(f"tissue: {run_file} {told}; load less bone (geometry.crop")
+    printed = "cannot run here: it needs about 918 kB of memory and there are 700 kB"
+    assert lines[0] == f"{run_file}: {printed}"
+    assert err.startswith(f"tissue: {run_file} {printed}; load less bone (geometry.crop")
     assert any("looked at the middle of the 32 x 32 x 32 voxels" in line for line in lines)
     lines, _ = checked(capfd, run_file, *scan, "--device", "cpu:4")
     assert any(line.startswith("  memory     prediction: about 918 kB; ") for line in lines)
@@ -76,24 +76,24 @@ def test_a_scan_that_cannot_be_read_is_not_ready(
     monkeypatch.setattr("tissue.machine.host.allowed_memory", lambda: 1_000_000)
     picture = ["--picture", run_file.parent / "scan.png"]
     lines, _ = checked(capfd, run_file, *scan, *picture, code=RUN_FAILED)
-    assert lines[0] == f"{run_file}: {told}"
+    assert lines[0] == f"{run_file}: {printed}"
     scan += ["--set", "geometry.crop=[[0, 16], [0, 16], [0, 16]]"]
     lines, err = checked(capfd, run_file, *scan)
     assert (lines[0], err) == (f"{run_file}: ready to run here", "")
 
 
-def test_a_run_that_may_not_fit_is_told_and_warned_of(
-    capfd: Told, run_file: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_run_that_may_not_fit_is_reported_and_warned_of(
+    capfd: Capture, run_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tissue.simulation.plan.usable_memory", lambda: 1_000_000_000)
     lines, err = checked(capfd, run_file)
-    told = "needs about 950 MB (up to 1.05 GB) of memory and there are 1 GB"
-    assert (lines[0], err) == (f"{run_file}: may not fit here: it {told}", "")
-    assert f"  warning: the run {told}: use coarser voxels, a smaller box or float32" in lines
+    printed = "needs about 950 MB (up to 1.05 GB) of memory and there are 1 GB"
+    assert (lines[0], err) == (f"{run_file}: may not fit here: it {printed}", "")
+    assert f"  warning: the run {printed}: use coarser voxels, a smaller box or float32" in lines
 
 
 def test_another_machine_is_asked_for(
-    capfd: Told, synthetic_bone: Path, monkeypatch: pytest.MonkeyPatch
+    capfd: Capture, synthetic_bone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(FRACTION, raising=False)
     lines, err = checked(capfd, synthetic_bone, "--device", "h100")
@@ -112,7 +112,7 @@ def test_another_machine_is_asked_for(
 
 
 def test_a_picture_shows_all_of_a_large_scan(
-    capfd: Told, run_file: Path, monkeypatch: pytest.MonkeyPatch
+    capfd: Capture, run_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(foresight, "READ", 0)
     monkeypatch.setattr(foresight, "PART", 6)
@@ -124,7 +124,7 @@ def test_a_picture_shows_all_of_a_large_scan(
 
 
 def test_too_full_a_disk_is_warned_of(
-    capfd: Told, synthetic_bone: Path, monkeypatch: pytest.MonkeyPatch
+    capfd: Capture, synthetic_bone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = shutil.disk_usage("/")._replace(free=10_000_000)
     monkeypatch.setattr("shutil.disk_usage", lambda folder: full)
@@ -175,6 +175,6 @@ try:
     main(sys.argv[1:])
 finally:
     # ru_maxrss would count what the process that started this one held
-    told = pathlib.Path("/proc/self/status").read_text().split("VmHWM:")[1]
-    print(time.process_time(), 1024 * int(told.split()[0]))
+    printed = pathlib.Path("/proc/self/status").read_text().split("VmHWM:")[1]
+    print(time.process_time(), 1024 * int(printed.split()[0]))
 """

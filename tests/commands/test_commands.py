@@ -10,23 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands.conftest import IMAGE_RUN, TINY, Told, refused
+from commands.conftest import IMAGE_RUN, TINY, Capture, refused
 
 import tissue
-from tissue.machine import self_test
 from tissue.cli import main
 from tissue.commands.common import BAD_INPUT, RUN_FAILED
+from tissue.machine import self_test
 from tissue.model.parameters import QUANTITIES
 from tissue.simulation import speed
 
 
 @pytest.mark.parametrize("start", ["", "\ufeff", "\t \n"])
-def test_tabs_and_windows_marks_do_not_matter(capfd: Told, run_file: Path, start: str) -> None:
+def test_tabs_and_windows_marks_do_not_matter(capfd: Capture, run_file: Path, start: str) -> None:
     run_file.write_text(start + IMAGE_RUN.replace(" = ", "\t=\t"), encoding="utf-8")
     assert main(["check", str(run_file)]) == 0
 
 
-def test_a_folder_with_a_run_is_refused_and_then_replaced(capfd: Told, tmp_path: Path) -> None:
+def test_a_folder_with_a_run_is_refused_and_then_replaced(capfd: Capture, tmp_path: Path) -> None:
     command = ["run", str(TINY), "--quiet", "--out", str(tmp_path / "my out"), "--set"]
     assert main([*command, "run.duration=1 day"]) == 0
     assert "already holds a run (run.toml)" in refused(capfd, *command, "run.duration=0.5 day")
@@ -37,7 +37,7 @@ def test_a_folder_with_a_run_is_refused_and_then_replaced(capfd: Told, tmp_path:
 
 
 def test_a_run_tells_its_plan_and_its_result(
-    capfd: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    capfd: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs").mkdir()
@@ -65,7 +65,7 @@ def test_morphometry_is_made_while_the_run_goes_on(tmp_path: Path) -> None:
 
 
 def test_warnings_reach_the_screen_but_not_the_quiet(
-    capfd: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    capfd: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tissue.analysis.summary.write_summary", lambda folder, name: folder)
     command = ["run", str(TINY), "--set", "run.duration=0.5 day", "--out", str(tmp_path)]
@@ -85,7 +85,7 @@ def test_warnings_reach_the_screen_but_not_the_quiet(
         ["output.snapshots=100 day"],
     ],
 )
-def test_check_accepts_the_unusual(capfd: Told, run_file: Path, changes: list[str]) -> None:
+def test_check_accepts_the_unusual(capfd: Capture, run_file: Path, changes: list[str]) -> None:
     settings = [word for change in changes for word in ("--set", change)]
     assert main(["check", str(run_file), *settings]) == 0
     out, err = capfd.readouterr()
@@ -96,7 +96,7 @@ def test_check_accepts_the_unusual(capfd: Told, run_file: Path, changes: list[st
 
 
 def test_a_folder_called_like_a_ready_made_run_is_not_in_the_way(
-    capfd: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    capfd: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "shrew").mkdir()
@@ -106,7 +106,7 @@ def test_a_folder_called_like_a_ready_made_run_is_not_in_the_way(
     assert "Is a directory" in refused(capfd, "check", "other")
 
 
-def test_list_names_every_ready_made_run(capfd: Told) -> None:
+def test_list_names_every_ready_made_run(capfd: Capture) -> None:
     assert main(["list"]) == 0
     out, err = capfd.readouterr()
     assert err == ""
@@ -115,13 +115,13 @@ def test_list_names_every_ready_made_run(capfd: Told) -> None:
         assert path.is_file()
 
 
-def test_every_ready_made_run_is_good(capfd: Told) -> None:
+def test_every_ready_made_run_is_good(capfd: Capture) -> None:
     for name in tissue.examples():
         assert main(["check", name]) == 0
 
 
 @pytest.mark.parametrize("preset", ["mouse", "human"])
-def test_parameters_have_unit_range_and_source(capfd: Told, preset: str) -> None:
+def test_parameters_have_unit_range_and_source(capfd: Capture, preset: str) -> None:
     assert main(["parameters", preset]) == 0
     out, err = capfd.readouterr()
     heads, *rows = out.splitlines()
@@ -137,11 +137,11 @@ def test_parameters_have_unit_range_and_source(capfd: Told, preset: str) -> None
         assert len(cells[6]) > 8, "a source is more than a word"
 
 
-def test_an_unknown_preset_is_refused(capfd: Told) -> None:
+def test_an_unknown_preset_is_refused(capfd: Capture) -> None:
     assert "must be 'mouse' or 'human'" in refused(capfd, "parameters", "rat")
 
 
-def test_check_foretells_the_time(capfd: Told, run_file: Path) -> None:
+def test_check_foretells_the_time(capfd: Capture, run_file: Path) -> None:
     assert main(["check", str(run_file)]) == 0
     assert re.search(
         r"^  time +about \d.* s here and now: .* to start the first time, about \d+ steps of .* s, "
@@ -151,7 +151,7 @@ def test_check_foretells_the_time(capfd: Told, run_file: Path) -> None:
     )
 
 
-def test_bench_measures_a_run(capfd: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bench_measures_a_run(capfd: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "STEP_SECONDS", 0.0)
     assert main(["bench", str(TINY)]) == 0
     out, err = capfd.readouterr()
@@ -160,17 +160,19 @@ def test_bench_measures_a_run(capfd: Told, monkeypatch: pytest.MonkeyPatch) -> N
     assert re.search(r"^estimate +run tiny: about .* for 4 steps, \d+ MB$", out, re.M)
     assert re.search(r"^peak +[\d.]+ GB", out, re.M)
     assert main(["bench", str(TINY), "--json", "--set", "run.duration=1 day"]) == 0
-    told = json.loads(capfd.readouterr().out)
-    assert told["estimates"][0]["steps"] == 2
-    assert told["peak_memory_gb"] > 0
-    assert told["tissue"] == tissue.__version__
+    printed = json.loads(capfd.readouterr().out)
+    assert printed["estimates"][0]["steps"] == 2
+    assert printed["peak_memory_gb"] > 0
+    assert printed["tissue"] == tissue.__version__
 
 
-def test_bench_refuses_changes_to_nothing(capfd: Told) -> None:
+def test_bench_refuses_changes_to_nothing(capfd: Capture) -> None:
     assert "name the run file too" in refused(capfd, "bench", "--set", "run.duration=1 day")
 
 
-def test_the_doctor_finds_this_machine_well(capfd: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_finds_this_machine_well(
+    capfd: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tissue.machine.host.allowed_memory", lambda: 3_000_000_000)
     assert main(["doctor"]) == 0
     out, err = capfd.readouterr()
@@ -180,13 +182,15 @@ def test_the_doctor_finds_this_machine_well(capfd: Told, monkeypatch: pytest.Mon
     assert re.search(r"^host memory  .* GB, of which a limit allows 3.0 GB$", out, re.M)
 
 
-def test_the_doctor_reports_an_ill_machine(capfd: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_reports_an_ill_machine(capfd: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(self_test, "wrong_results", lambda: ("exp in float32",))
     assert main(["doctor"]) == RUN_FAILED
     assert "WRONG results from this backend: exp in float32" in capfd.readouterr().out
 
 
-def test_too_little_memory_to_check_is_told(capfd: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_memory_to_check_is_reported(
+    capfd: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def exhausted(_: object) -> None:
         raise MemoryError
 
@@ -195,14 +199,14 @@ def test_too_little_memory_to_check_is_told(capfd: Told, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("words", [[], ["frob"], ["run"], ["run", str(TINY), "--frob"]])
-def test_a_wrong_command_line_shows_its_use(capfd: Told, words: list[str]) -> None:
+def test_a_wrong_command_line_shows_its_use(capfd: Capture, words: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(words)
     assert stopped.value.code == BAD_INPUT
     assert "usage: tissue" in capfd.readouterr().err
 
 
-def test_the_version_is_told(capfd: Told) -> None:
+def test_the_version_is_reported(capfd: Capture) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["--version"])
     assert (stopped.value.code, capfd.readouterr().out) == (0, f"tissue {tissue.__version__}\n")

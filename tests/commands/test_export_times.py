@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands.conftest import Told, refused
+from commands.conftest import Capture, refused
 
 from tissue.cli import main
 from tissue.geometry.grid import Grid
@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
     ],
 )
 def test_times_have_units_or_are_days(
-    capfd: Told, folder: Path, times: str, steps: list[int]
+    capfd: Capture, folder: Path, times: str, steps: list[int]
 ) -> None:
     assert main(["export", str(folder), "--to", "npy", "--times", times]) == 0
     made = [Path(line) for line in capfd.readouterr().out.splitlines()]
@@ -65,7 +65,7 @@ def test_times_have_units_or_are_days(
     ],
 )
 def test_times_that_are_not_there_are_refused(
-    capfd: Told, folder: Path, times: str, message: str
+    capfd: Capture, folder: Path, times: str, message: str
 ) -> None:
     assert message in refused(capfd, "export", folder, "--to", "npy", "--times", times)
     assert not (folder / "export").exists()

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 import pytest
-from commands.conftest import TINY, Told
+from commands.conftest import TINY, Capture
 from commands.test_streams import Broken
 
 from tissue.analysis import summary
@@ -63,7 +63,7 @@ class Heard(NamedTuple):
 
 @pytest.fixture(scope="module")
 def heard(tmp_path_factory: pytest.TempPathFactory) -> Heard:
-    """A run of four steps and three snapshots with one warning, told in JSON."""
+    """A run of four steps and three snapshots with one warning, printed in JSON."""
     folder, out, err = tmp_path_factory.mktemp("json") / "run", io.StringIO(), io.StringIO()
     logger = logging.getLogger("tissue")
     before = logger.level, list(logger.handlers), logger.propagate
@@ -115,8 +115,8 @@ def terminal(
 def test_every_line_is_an_event_with_the_keys_that_are_documented(heard: Heard) -> None:
     assert heard.err == "", "a log that joins both streams stays JSON"
     for event in heard.events:
-        told = datetime.fromisoformat(event["time"])
-        assert told.utcoffset() is not None
+        printed = datetime.fromisoformat(event["time"])
+        assert printed.utcoffset() is not None
         assert event["text"]
         keys = set(event) - {"event", "time", "text"}
         if event["event"] in ON_PROGRESS:
@@ -163,18 +163,18 @@ def test_the_last_event_tells_the_result(heard: Heard) -> None:
 def test_the_log_of_the_run_holds_the_same_with_times(heard: Heard) -> None:
     lines = (heard.folder / "run.log").read_text().splitlines()
     found = [re.fullmatch(rf"({TIME}) (INFO|WARNING) (.*)", line) for line in lines]
-    told = [match.groups() for match in found if match]
-    assert len(told) == len(lines)
+    printed = [match.groups() for match in found if match]
+    assert len(printed) == len(lines)
     events = [each for each in heard.events if each["event"] != "finished"]
-    assert [text for _, _, text in told] == [each["text"] for each in events]
-    assert [moment for moment, _, _ in told] == [each["time"] for each in events]
+    assert [text for _, _, text in printed] == [each["text"] for each in events]
+    assert [moment for moment, _, _ in printed] == [each["time"] for each in events]
     for day in (0, 1, 2):
-        (line,) = [text for _, _, text in told if text.startswith(f"snapshot snap_day000{day}")]
+        (line,) = [text for _, _, text in printed if text.startswith(f"snapshot snap_day000{day}")]
         assert f"; day {day} of 2" in line
 
 
 def test_a_batch_log_has_lines(
-    capfd: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    capfd: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "EVERY", 0.02)
     monkeypatch.setattr(progress, "GRACE", 0.002)
@@ -197,7 +197,7 @@ def test_a_batch_log_has_lines(
 
 @pytest.mark.parametrize("size", [(25, 100), (25, 0), (0, 0)])
 def test_a_terminal_has_a_bar_that_says_what_it_waits_for(
-    capfd: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+    capfd: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
     """Also one that does not tell how large it is."""
     monkeypatch.setattr(progress, "GRACE", 0.002)
@@ -229,7 +229,7 @@ def test_the_bar_of_a_resumed_run_starts_where_the_run_is(
 
 
 def test_a_terminal_may_have_lines(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Told
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
 ) -> None:
     with terminal(monkeypatch) as seen:
         assert main([*SHORT, "--out", str(tmp_path), "--progress", "lines"]) == 0
@@ -238,7 +238,7 @@ def test_a_terminal_may_have_lines(
 
 
 def test_the_reason_of_an_early_end_is_an_event(
-    heard: Heard, capfd: Told, monkeypatch: pytest.MonkeyPatch
+    heard: Heard, capfd: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = ["run", str(TINY), *ODD, "--out", str(heard.folder), "--progress", "json"]
     assert main(command) == BAD_INPUT
@@ -259,7 +259,7 @@ def test_the_reason_of_an_early_end_is_an_event(
 
 @pytest.mark.parametrize("number", [errno.EPIPE, errno.ENOSPC])
 def test_a_run_goes_on_when_no_one_reads_its_events(
-    capfd: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+    capfd: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     with monkeypatch.context() as changed:
         changed.setattr(sys, "stdout", Broken(number))
@@ -267,7 +267,7 @@ def test_a_run_goes_on_when_no_one_reads_its_events(
     lost = f"standard output cannot be written to ({os.strerror(number)})"
     assert capfd.readouterr().err == f"warning: {lost}\n"
     log = (tmp_path / "run.log").read_text()
-    assert log.count(f"WARNING {lost}: the run goes on without it") == 1
+    assert log.count(f"WARNING {lost}: the run continues without it") == 1
     assert "INFO finished: 2 steps" in log
     assert (tmp_path / "summary.png").is_file()
 
@@ -289,7 +289,7 @@ def test_a_number_that_json_does_not_know_is_null(capsys: pytest.CaptureFixture[
     assert event["text"] == "M\N{LATIN SMALL LETTER U WITH DIAERESIS}ll"
 
 
-def test_quiet_and_told_at_once_is_refused(capfd: Told) -> None:
+def test_quiet_and_reported_at_once_is_refused(capfd: Capture) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*SHORT, "--quiet", "--progress", "json"])
     assert ended.value.code == BAD_INPUT

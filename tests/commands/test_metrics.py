@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from commands.conftest import Told, refused
+from commands.conftest import Capture, refused
 
 from tissue.cli import main
 from tissue.geometry.grid import Grid
@@ -30,7 +30,7 @@ def image(tmp_path: Path) -> str:
     return str(tmp_path / "voi.npy")
 
 
-def table(capfd: Told, *words: str) -> tuple[dict[str, float], str]:
+def table(capfd: Capture, *words: str) -> tuple[dict[str, float], str]:
     """The measures as `--csv` prints them, and what was said beside them."""
     assert main(["metrics", *words, "--csv"]) == 0
     out, err = capfd.readouterr()
@@ -38,7 +38,7 @@ def table(capfd: Told, *words: str) -> tuple[dict[str, float], str]:
     return dict(zip(names, map(float, values), strict=True)), err
 
 
-def test_every_piece_of_an_image_is_measured(capfd: Told, image: str) -> None:
+def test_every_piece_of_an_image_is_measured(capfd: Capture, image: str) -> None:
     found, said = table(capfd, image, "--threshold", "115", VOXEL)
     assert found["bv_tv"] == pytest.approx((plates() > 115).mean(), rel=1e-12)
     assert "read voi.npy: 40 x 40 x 40 voxels (z, y, x), uint8, values 30 to 200" in said
@@ -50,7 +50,7 @@ def test_every_piece_of_an_image_is_measured(capfd: Told, image: str) -> None:
     assert cleaned["bv_tv"] == pytest.approx(0.1, rel=1e-12)
 
 
-def test_black_and_white_voxels_have_no_density(capfd: Told, image: str) -> None:
+def test_black_and_white_voxels_have_no_density(capfd: Capture, image: str) -> None:
     without, _ = table(capfd, image, "--threshold", "115", VOXEL)
     assert not {"bmd", "bmc", "time_day"} & set(without)
     given, _ = table(capfd, image, "--threshold", "115", VOXEL, "--mineral-density", "1000")
@@ -60,7 +60,7 @@ def test_black_and_white_voxels_have_no_density(capfd: Told, image: str) -> None
     assert head.split() == ["measure", "value", "unit", "what", "it", "is"]
 
 
-def test_long_voxels_are_resampled_and_said(capfd: Told, tmp_path: Path) -> None:
+def test_long_voxels_are_resampled_and_said(capfd: Capture, tmp_path: Path) -> None:
     image = sitk.GetImageFromArray(plates()[::2])
     image.SetSpacing((0.008, 0.008, 0.016))
     sitk.WriteImage(image, str(tmp_path / "voi.nrrd"))
@@ -69,7 +69,7 @@ def test_long_voxels_are_resampled_and_said(capfd: Told, tmp_path: Path) -> None
     assert found["bv_tv"] == pytest.approx((plates() > 115).mean(), rel=0.1)
 
 
-def test_a_snapshot_is_known_by_its_content(capfd: Told, tmp_path: Path) -> None:
+def test_a_snapshot_is_known_by_its_content(capfd: Capture, tmp_path: Path) -> None:
     bone = (plates() > 115).astype(np.float32)
     made = write_snapshot(
         tmp_path,
@@ -91,7 +91,7 @@ def test_a_snapshot_is_known_by_its_content(capfd: Told, tmp_path: Path) -> None
         assert "is a snapshot; leave it out" in words
 
 
-def test_messages_name_the_options_of_the_command(capfd: Told, image: str) -> None:
+def test_messages_name_the_options_of_the_command(capfd: Capture, image: str) -> None:
     assert '--voxel-size "10 um"' in refused(capfd, "metrics", image)
     assert "--dataset: 'x' is given" in refused(capfd, "metrics", image, VOXEL, "--dataset", "x")
     assert "[geometry]" not in refused(capfd, "metrics", "missing.nrrd")

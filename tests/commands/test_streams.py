@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from commands.conftest import TINY, Told
+from commands.conftest import TINY, Capture
 
 import tissue
 from tissue.cli import main
@@ -47,24 +47,24 @@ def ended(line: str, **more: str) -> subprocess.CompletedProcess[str]:
 def test_a_screen_fails_in_silence_and_remembers_why() -> None:
     broken = Broken()
     screen = Screen(broken)
-    assert screen.lost is None
+    assert screen.failure is None
     for _ in range(2):  # it may come back
         print("hello", file=cast(Any, screen))
     assert broken.tries == 4  # the text and the end of the line, twice
-    assert screen.lost == "Broken pipe"
+    assert screen.failure == "Broken pipe"
     closed = io.StringIO()
     closed.close()
     screen = Screen(closed)
     screen.write("hello")
-    assert screen.lost == "I/O operation on closed file"
+    assert screen.failure == "I/O operation on closed file"
     assert not screen.isatty()
     screen.settle()
 
 
 def test_output_says_that_an_error_is_of_it() -> None:
-    with pytest.raises(OSError, match="No space left on device") as told:
+    with pytest.raises(OSError, match="No space left on device") as printed:
         Output(Broken(errno.ENOSPC)).write("hello")
-    assert (told.value.errno, told.value.filename) == (errno.ENOSPC, OUTPUT)
+    assert (printed.value.errno, printed.value.filename) == (errno.ENOSPC, OUTPUT)
     with pytest.raises(BrokenPipeError):
         Output(Broken()).write("hello")
 
@@ -119,7 +119,7 @@ def test_no_file_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "code", "told"),
+    ("line", "code", "printed"),
     [
         ("$T parameters mouse >&-", 0, ""),
         ("$T frob 2>&-", 2, ""),
@@ -135,9 +135,9 @@ def test_no_file_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_process_ends_as_it_would_with_streams(line: str, code: int, told: str) -> None:
+def test_a_process_ends_as_it_would_with_streams(line: str, code: int, printed: str) -> None:
     done = ended(line)
-    assert (done.returncode, done.stderr) == (code, told)
+    assert (done.returncode, done.stderr) == (code, printed)
 
 
 def test_a_small_alphabet_is_enough() -> None:
@@ -172,18 +172,18 @@ def test_a_run_without_standard_streams(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_a_run_whose_result_cannot_be_printed_is_a_run(
-    monkeypatch: pytest.MonkeyPatch, capfd: Told, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, capfd: Capture, tmp_path: Path
 ) -> None:
     with monkeypatch.context() as changed:
         changed.setattr(sys, "stdout", Broken(errno.ENOSPC))
         assert main(["run", str(TINY), "--out", str(tmp_path)]) == 0
-    told = capfd.readouterr().err
-    assert "warning: the run is finished and whole, but its result cannot be printed (No" in told
+    printed = capfd.readouterr().err
+    assert "warning: the run is complete, but its result cannot be printed (No" in printed
     assert len(tissue.open_run(tmp_path).snapshots) == 3
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "printed"),
     [
         (OSError(errno.EIO, "Input/output error"), "a file or device cannot be read or written (I"),
         (OSError(errno.EMFILE, "Too many open files", "a.h5"), "a.h5 cannot be read or written (T"),
@@ -195,12 +195,12 @@ def test_a_run_whose_result_cannot_be_printed_is_a_run(
     ],
 )
 def test_an_error_of_the_system_is_one_sentence(
-    monkeypatch: pytest.MonkeyPatch, capfd: Told, error: OSError, told: str
+    monkeypatch: pytest.MonkeyPatch, capfd: Capture, error: OSError, printed: str
 ) -> None:
     assert main_that_raises(monkeypatch, error) == RUN_FAILED
     out, err = capfd.readouterr()
     assert out == ""
-    assert err.startswith(f"tissue: {told}")
+    assert err.startswith(f"tissue: {printed}")
     assert err.count("\n") == 1
 
 
@@ -213,14 +213,16 @@ def test_a_bug_is_not_made_a_sentence(monkeypatch: pytest.MonkeyPatch, error: Ex
 
 
 def test_a_device_that_is_full_is_one_sentence(
-    monkeypatch: pytest.MonkeyPatch, capfd: Told
+    monkeypatch: pytest.MonkeyPatch, capfd: Capture
 ) -> None:
     full = RuntimeError("RESOURCE_EXHAUSTED: out of memory")
     assert main_that_raises(monkeypatch, full) == RUN_FAILED
     assert capfd.readouterr().err.startswith("tissue: the memory is too small for this grid")
 
 
-def test_a_bound_on_threads_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capfd: Told) -> None:
+def test_a_bound_on_threads_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capfd: Capture
+) -> None:
     bound = RuntimeError("can't start new thread")
     assert main_that_raises(monkeypatch, bound) == RUN_FAILED
     assert (

@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STYLES = ("lines", "json")
-"""What `--progress` may name; without it there is a bar on a terminal, and lines elsewhere."""
+"""Values of `--progress`; without it there is a bar on a terminal, and lines elsewhere."""
 
 COLUMNS, ROWS = 80, 25
-"""Size of a terminal that tells none, as those of some containers do: a bar in no row is no bar."""
+"""Size assumed for a terminal that reports none, as in some containers [characters]."""
 
 
 def messages(style: str | None, quiet: bool) -> "Lines":
-    """Makes the handler of the messages of a run, for use as a context manager.
+    """Handler of the messages of a run, for use as a context manager.
 
     Args:
-        style: one of `STYLES`, or None for what suits standard error.
-        quiet: show nothing but errors.
+        style: one of `STYLES`; None for a bar on a terminal and lines elsewhere.
+        quiet: show errors only.
     """
     if quiet:
         return Quiet()
@@ -44,51 +44,50 @@ def messages(style: str | None, quiet: bool) -> "Lines":
 
 
 class Lines(logging.Handler):
-    """A line for each message on standard error; those on progress start with their time.
+    """One line per message on standard error; lines on progress start with their time.
 
-    A stream that is gone is told to run.log, between two steps and not at once: what writes to the
-    stream may hold a lock that a message would wait for.
+    The loss of the stream is logged in run.log, between two steps and not at once: the writer of
+    the stream may hold a lock that a message would wait for.
     """
 
     def __init__(self, level: int = logging.INFO) -> None:
-        """Shows messages of a level and above."""
+        """Show messages of a level and above."""
         super().__init__(level)
-        self._told = False
+        self._loss_logged = False
 
     def begin(self, config: "RunConfig") -> None:
-        """Takes notice of the run, once its file is read."""
+        """Handle the start of a run, once its file is read."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Writes a message."""
+        """Write a message."""
         from tissue.simulation.log import iso_time
 
         start = f"{iso_time(record.created)} " if _numbers(record) else ""
         print(f"{start}{_text(record)}", file=sys.stderr, flush=True)
 
     def step(self, record: "Record") -> None:
-        """Takes notice of a coupling step."""
+        """Handle the end of a step."""
         lost = self.lost()
-        if lost and not self._told:
-            self._told = True
-            log.warning(f"{lost}: the run goes on without it")
+        if lost and not self._loss_logged:
+            self._loss_logged = True
+            log.warning(f"{lost}: the run continues without it")
 
     def lost(self) -> str | None:
-        """Why messages cannot be written any more, if they cannot."""
-        reason = getattr(sys.stderr, "lost", None)
+        """Reason why messages can no longer be written; None where they can."""
+        reason = getattr(sys.stderr, "failure", None)
         return f"the screen cannot be written to ({reason})" if reason else None
 
     def finished(self, done: "Run", picture: Path | None) -> None:
-        """Prints what came out of a run."""
+        """Print the result of a run."""
         try:
             print(f"\n{_change(done)}")
             print(f"{len(done.snapshots)} snapshots, metrics.csv and ledger.csv in {done.folder}")
             if picture:
                 print(f"picture: {picture}")
             sys.stdout.flush()
-        except OSError as error:  # what was asked for is in the folder
+        except OSError as error:  # the results are in the folder
             log.warning(
-                "the run is finished and whole, but its result cannot be printed "
-                f"({error.strerror or error})"
+                f"the run is complete, but its result cannot be printed ({error.strerror or error})"
             )
 
     def __enter__(self) -> Self:
@@ -104,33 +103,33 @@ class Lines(logging.Handler):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Leaves the handler where it is: what is told last comes after the run."""
+        """Keep the handler for messages after the run."""
 
 
 class Quiet(Lines):
-    """Nothing but errors."""
+    """Errors only."""
 
     def __init__(self) -> None:
-        """Shows errors."""
+        """Show errors only."""
         super().__init__(logging.ERROR)
 
     def finished(self, done: "Run", picture: Path | None) -> None:
-        """Prints nothing."""
+        """Print nothing."""
 
 
 class Bar(Lines):
-    """A progress bar with simulated time and BV/TV on standard error, and messages above it.
+    """Progress bar with simulated time and BV/TV on standard error, and messages above it.
 
-    Lines on progress are left to run.log. Until the first step the bar says what the run waits for.
+    Lines on progress go to run.log only. Until the first step the bar says what the run waits for.
     """
 
     def __init__(self) -> None:
-        """Shows messages until there is something to draw."""
+        """Show messages until the bar is drawn."""
         super().__init__()
         self._bar: Any = None
 
     def begin(self, config: "RunConfig") -> None:
-        """Draws the bar."""
+        """Draw the bar."""
         from tqdm import tqdm
 
         self._bar = tqdm(
@@ -144,19 +143,19 @@ class Bar(Lines):
         )
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Writes a message above the bar, or into it what the run waits for."""
+        """Write a message above the bar, or in the bar what the run waits for."""
         from tqdm import tqdm
 
         numbers = _numbers(record)
         if not numbers:
             tqdm.write(_text(record), file=sys.stderr)
         elif numbers["event"] == "waiting":
-            # a resumed run is that far already
+            # a resumed run starts here
             self._bar.initial = self._bar.n = numbers["day"] or 0.0
             self._bar.set_postfix_str(record.getMessage().partition(";")[0])
 
     def step(self, record: "Record") -> None:
-        """Moves the bar."""
+        """Advance the bar."""
         self._bar.set_postfix_str(
             f"BV/TV {record.metrics['bv_tv']:.4f} "
             f"({record.metrics['bv_tv_change_percent']:+.2f} %)",
@@ -171,19 +170,19 @@ class Bar(Lines):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Leaves the bar as it stands."""
+        """Leave the bar on the screen."""
         if self._bar is not None:
             self._bar.close()
 
 
 class Json(Lines):
-    """A JSON object a line on standard output, for programs; nothing else is printed there.
+    """JSON object per line on standard output, for programs; nothing else is printed there.
 
     Every object has
 
     | key | meaning |
     |---|---|
-    | event | what is told, see below |
+    | event | kind of event, see below |
     | time | ISO 8601 with the offset from UTC |
     | text | the same in words, as in run.log |
 
@@ -193,27 +192,27 @@ class Json(Lines):
 
     - finished, with folder, file (the picture), snapshots (their number), day, days, and bv_tv,
       bv_tv_start and bv_tv_change_percent as in metrics.csv;
-    - stopped: a signal asked for it, and `--resume` goes on;
+    - stopped: by a signal; `--resume` continues the run;
     - failed: the text says why. The same text is on standard error.
     """
 
     def __init__(self) -> None:
-        """Writes to what is standard output then."""
+        """Write to standard output."""
         super().__init__()
-        self._lost: str | None = None
+        self._failure: str | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Writes a message."""
+        """Write a message."""
         level = record.levelname.lower()
         event = {"event": "message" if record.levelno < logging.WARNING else level}
         self._write(record.created, record.getMessage(), event | _numbers(record))
 
     def lost(self) -> str | None:
-        """Why events cannot be written any more, if they cannot."""
-        return self._lost
+        """Reason why events can no longer be written; None where they can."""
+        return self._failure
 
     def finished(self, done: "Run", picture: Path | None) -> None:
-        """Writes what came out of a run."""
+        """Write the result of a run."""
         first, last = ({name: row[i] for name, row in done.metrics.items()} for i in (0, -1))
         self._now(
             "finished",
@@ -234,7 +233,7 @@ class Json(Lines):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Tells why a run ended early."""
+        """Write why a run ended early."""
         if error is not None:
             event = "stopped" if isinstance(error, RunStopped) else "failed"
             self._now(event, f"{error}" or type(error).__name__)
@@ -242,19 +241,19 @@ class Json(Lines):
     def _now(self, event: str, text: str, **more: Any) -> None:
         self._write(time.time(), text, {"event": event, **more})
 
-    def _write(self, seconds: float, text: str, told: dict[str, Any]) -> None:
+    def _write(self, seconds: float, text: str, fields: dict[str, Any]) -> None:
         from tissue.simulation.log import iso_time
 
-        event = {"event": told["event"], "time": iso_time(seconds), "text": text, **told}
+        event = {"event": fields["event"], "time": iso_time(seconds), "text": text, **fields}
         numbers = {name: _plain(value) for name, value in event.items()}
-        self.acquire()  # the end is told by no log record
+        self.acquire()  # the end of a run is not a log record
         try:
             print(json.dumps(numbers), flush=True)
         except (OSError, ValueError) as error:  # ValueError: closed by Python code
-            if self._lost is None:
+            if self._failure is None:
                 reason = getattr(error, "strerror", None) or f"{error}"
-                self._lost = f"standard output cannot be written to ({reason})"
-                print(f"warning: {self._lost}", file=sys.stderr)
+                self._failure = f"standard output cannot be written to ({reason})"
+                print(f"warning: {self._failure}", file=sys.stderr)
         finally:
             self.release()
 
@@ -268,25 +267,25 @@ def _columns() -> int | None:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON knows it: no types of NumPy, and no infinity."""
+    """Value as JSON allows it: no types of NumPy, and no infinity."""
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     return value
 
 
 def _numbers(record: logging.LogRecord) -> dict[str, Any]:
-    """What a message on progress tells in numbers; nothing in others."""
+    """Numbers of a message on progress; none for others."""
     return getattr(record, "progress", {})
 
 
 def _text(record: logging.LogRecord) -> str:
-    """A message as it is; warnings and worse say so."""
+    """Text of a message, with its level from warnings on."""
     text = record.getMessage()
     return text if record.levelno < logging.WARNING else f"{record.levelname.lower()}: {text}"
 
 
 def _change(done: "Run") -> str:
     bone, days = done.metrics["bv_tv"], done.metrics["time_day"]
-    # of a branch, since it left its parent
+    # for a branch, since it left its parent
     change = 100 * (bone[-1] / bone[0] - 1)
     return f"BV/TV {bone[0]:.4f} -> {bone[-1]:.4f} ({change:+.2f} %) in {days[-1] - days[0]:g} days"

@@ -24,14 +24,14 @@ def add(commands: Commands) -> None:
     command = commands.add_parser("run", help="run a simulation")
     add_run_file(command)
     command.add_argument("--out", type=Path, metavar="DIR", help="default: runs/out/NAME")
-    there = _add_overwrite(command)
-    there.add_argument(
+    existing = _add_overwrite(command)
+    existing.add_argument(
         "--resume",
         nargs="?",
         const="latest",
         metavar="WHERE",
-        help="go on with the run in the folder, or start it where there is none; WHERE is latest "
-        "(if left out), a time such as '7 day', or a checkpoint",
+        help="continue the run in the folder, or start it where there is none; WHERE is latest "
+        "(the default), a time such as '7 day', or a checkpoint",
     )
     _add_messages(command)
     command.set_defaults(command=_run, at=None)
@@ -43,33 +43,33 @@ def add(commands: Commands) -> None:
     add_run_file(command)
     command.add_argument("--at", required=True, metavar="TIME", help="e.g. '180 day'")
     command.add_argument("--out", type=Path, metavar="DIR", help="default: runs/out/NAME")
-    there = _add_overwrite(command)
-    there.add_argument(
+    existing = _add_overwrite(command)
+    existing.add_argument(
         "--resume",
         action="store_const",
         const="latest",
-        help="go on with the branch in the folder, or start it where there is none",
+        help="continue the branch in the folder, or start it where there is none",
     )
     _add_messages(command)
     command.set_defaults(command=_run)
 
 
 def _add_overwrite(command: argparse.ArgumentParser) -> Options:
-    """Options for a folder that holds a run; one of them at the most may be given."""
-    there = command.add_mutually_exclusive_group()
-    there.add_argument("--overwrite", action="store_true", help="replace a run that is there")
-    return there
+    """Add mutually exclusive options for a folder that already holds a run."""
+    existing = command.add_mutually_exclusive_group()
+    existing.add_argument("--overwrite", action="store_true", help="replace the run in the folder")
+    return existing
 
 
 def _add_messages(command: argparse.ArgumentParser) -> None:
-    """How much is printed while a run goes on."""
+    """Add options for what is printed during a run."""
     group = command.add_mutually_exclusive_group()
-    group.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    group.add_argument("--quiet", action="store_true", help="print errors only")
     group.add_argument(
         "--progress",
         choices=STYLES,
-        help="lines, as they are without a terminal, instead of a bar; json: one object a line "
-        "on standard output, for programs",
+        help="lines: as without a terminal, instead of a bar; json: one object per line on "
+        "standard output, for programs",
     )
 
 
@@ -79,10 +79,10 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _run_handling(options: argparse.Namespace, signals: SignalHandler) -> int:
-    with messages(options.progress, options.quiet) as told:
+    with messages(options.progress, options.quiet) as handler:
         with signals.raising_on_stop("before it began"):
             config = config_of(options)
-            told.begin(config)
+            handler.begin(config)
             from tissue.analysis.series import measured_run
             from tissue.analysis.summary import SUMMARY, summary_is_current, write_summary
             from tissue.machine import device
@@ -96,7 +96,7 @@ def _run_handling(options: argparse.Namespace, signals: SignalHandler) -> int:
             config,
             folder,
             overwrite=options.overwrite,
-            watch=told.step,
+            watch=handler.step,
             resume=options.resume,
             parent=parent,
             measure=partial(measured_run, skip_damaged=True) if config.morphometry else None,
@@ -106,15 +106,15 @@ def _run_handling(options: argparse.Namespace, signals: SignalHandler) -> int:
         try:
             if not (options.resume and summary_is_current(folder)):
                 write_summary(folder, config.name)
-        except InputError as error:  # a snapshot of before is damaged
+        except InputError as error:  # an earlier snapshot is damaged
             picture = None
             log.warning(f"the run is finished, but its picture cannot be drawn: {error}")
         except OSError as error:
             raise RunError(
-                "the run is finished and whole, but its picture cannot be written "
+                "the run is complete, but its picture cannot be written "
                 f"({error.strerror or error})"
             ) from None
-    told.finished(done, picture)
+    handler.finished(done, picture)
     return 0
 
 

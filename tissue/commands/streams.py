@@ -1,9 +1,9 @@
-"""Standard streams that may be closed, full, broken or without the letters that are printed.
+"""Standard streams that may be closed, full, broken or unable to encode a character.
 
-A closed stream leaves its number free: the next file that is opened would get it, and what a
-library writes to the screen would land in that file. So all three numbers are taken first. Messages
-on standard error are worth less than the work they tell of: where they cannot be written, they are
-dropped. What cannot be written to standard output is an error, as it is what was asked for.
+A closed stream leaves its file descriptor free: the next file that is opened would get it, and what
+a library writes to the screen would land in that file. So all three descriptors are occupied first.
+Messages on standard error matter less than the run they describe: where they cannot be written,
+they are dropped. A failure of standard output is an error, as the output was asked for.
 """
 
 import os
@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 OUTPUT = "standard output"
-"""In place of a file name in the errors of `Output`."""
+"""File name in the errors of `Output`."""
 
-STANDARD = (0, 1, 2)
-"""Numbers of standard input, output and error in POSIX."""
+DESCRIPTORS = (0, 1, 2)
+"""File descriptors of standard input, output and error in POSIX."""
 
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Puts `Output` and `Screen` in place of the standard streams while a command runs."""
-    _take_numbers()
+    """Replace the standard streams by `Output` and `Screen` while a command runs."""
+    _occupy_descriptors()
     before = sys.stdout, sys.stderr
     output, screen = Output(before[0]), Screen(before[1])
     sys.stdout, sys.stderr = cast("TextIO", output), cast("TextIO", screen)
@@ -35,24 +35,24 @@ def guarded() -> Iterator[None]:
             stream.settle()
 
 
-def _take_numbers() -> None:
-    for number in STANDARD:
+def _occupy_descriptors() -> None:
+    for descriptor in DESCRIPTORS:
         try:
-            os.fstat(number)
-        except OSError:  # closed; the lowest free number is given to what is opened next
+            os.fstat(descriptor)
+        except OSError:  # closed: the next file that is opened gets the lowest free one
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
 class _Stream:
-    """A text stream that writes every letter, as `\\xfc` where its encoding lacks it."""
+    """Text stream that writes every character, as `\\xfc` where its encoding lacks it."""
 
     def __init__(self, stream: TextIO | None) -> None:
-        """Takes a stream; None, as Python gives for a closed one, stands for nothing."""
+        """Wrap a stream; None, as Python gives for a closed one, is written to nowhere."""
         self._own = None if stream else Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
         self._stream = cast("TextIO", stream or self._own)
 
     def write(self, text: str) -> int:
-        """Writes a text."""
+        """Write a text."""
         try:
             return self._stream.write(text)
         except UnicodeEncodeError:
@@ -60,17 +60,17 @@ class _Stream:
             return self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
     def flush(self) -> None:
-        """Writes what is held back."""
+        """Write the buffer."""
         self._stream.flush()
 
     def isatty(self) -> bool:
-        """Whether someone may be watching."""
+        """Whether the stream is a terminal."""
         with suppress(OSError, ValueError):
             return self._stream.isatty()
         return False
 
     def settle(self) -> None:
-        """Drops what cannot be written, or Python would try again at its end and fail."""
+        """Drop what cannot be written; Python would try again at its end and fail."""
         if self._own:
             self._own.close()
             return
@@ -78,8 +78,8 @@ class _Stream:
             self._stream.flush()
         except (OSError, ValueError):
             with suppress(OSError, ValueError):
-                number, nothing = self._stream.fileno(), os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nothing, number)
+                descriptor, nothing = self._stream.fileno(), os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nothing, descriptor)
                 os.close(nothing)
 
     def __getattr__(self, name: str) -> Any:
@@ -87,21 +87,21 @@ class _Stream:
 
 
 class Output(_Stream):
-    """Standard output, whose errors say that they are of it.
+    """Standard output, whose errors name it as their file.
 
     Raises:
-        OSError: with `OUTPUT` as its file; nothing more is written then.
+        OSError: the text cannot be written; its file is `OUTPUT`, and nothing more is written.
     """
 
     def write(self, text: str) -> int:
-        """Writes a text."""
+        """Write a text."""
         try:
             return super().write(text)
         except OSError as error:
             raise self._named(error) from None
 
     def flush(self) -> None:
-        """Writes what is held back."""
+        """Write the buffer."""
         try:
             super().flush()
         except OSError as error:
@@ -113,33 +113,33 @@ class Output(_Stream):
 
 
 class Screen(_Stream):
-    """Standard error, which fails in silence.
+    """Standard error, whose failures are silent.
 
     Attributes:
-        lost: why something could not be written, once that has happened.
+        failure: reason why something could not be written; None before that.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
-        """Takes a stream."""
+        """Wrap a stream."""
         super().__init__(stream)
-        self.lost: str | None = None
+        self.failure: str | None = None
 
     def write(self, text: str) -> int:
-        """Writes a text if that is possible."""
-        with self._noted():
+        """Write a text if that is possible."""
+        with self._recorded():
             super().write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Writes what is held back if that is possible."""
-        with self._noted():
+        """Write the buffer if that is possible."""
+        with self._recorded():
             super().flush()
 
     @contextmanager
-    def _noted(self) -> Iterator[None]:
+    def _recorded(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            self.lost = error.strerror or f"{error}"
+            self.failure = error.strerror or f"{error}"
         except ValueError as error:  # closed by Python code
-            self.lost = f"{error}"
+            self.failure = f"{error}"

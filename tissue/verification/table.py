@@ -151,7 +151,7 @@ VERIFICATION = Suite(
     command="verify",
     title="Verification of the numerics",
     method="*Numerics* compares surfaces, steps and drug concentrations with exact solutions, "
-    "finer grids and shorter steps, on the bones of [validation.md](validation.md) where there is one. "
+    "finer grids and shorter steps, on the bones of [validation.md](validation.md). "
     "*Run on* says whether the mechanostat was on. A known gap is run, and counts as neither "
     "reproduced nor failed.",
     notes="""\

@@ -45,6 +45,17 @@ class ParameterInfo(NamedTuple):
 class Parameters(DiseaseParameters, TissueParameters):  # lists those of the last base first
     """The parameters of the model, healthy densities and concentrations included."""
 
+    def __repr__(self) -> str:
+        differing = min((_differing(self, name) for name in PRESETS), key=lambda each: len(each[1]))
+        shown = [
+            f"{symbol}={value:.6g}" if isinstance(value, float) else f"{symbol}=..."
+            for symbol, value in list(differing[1].items())[:REPR_VALUES]
+        ]
+        more = len(differing[1]) - len(shown)
+        return (
+            f"Parameters({', '.join([repr(differing[0]), *shown])}{f', {more} more' * (more > 0)})"
+        )
+
     @property
     def k_res(self) -> Scalar:
         """Velocity of resorption per osteoclast density [um mm^2/cell/day]."""
@@ -106,6 +117,8 @@ QUANTITIES: dict[str, Quantity] = {
     field.name: field.metadata["quantity"] for field in dataclasses.fields(Parameters)
 }
 PRESETS = ("mouse", "human")
+REPR_VALUES = 6
+"""Largest number of values that the text of `Parameters` shows."""
 
 
 def preset(name: str) -> Parameters:
@@ -119,6 +132,16 @@ def preset(name: str) -> Parameters:
     """
     _check_preset(name)
     return Parameters(**{symbol: about.presets[name].value for symbol, about in QUANTITIES.items()})
+
+
+def _differing(parameters: Parameters, species: str) -> tuple[str, dict[str, Scalar]]:
+    """A species, and the parameters that differ from its preset."""
+    values = {symbol: getattr(parameters, symbol) for symbol in QUANTITIES}
+    return species, {
+        symbol: value
+        for symbol, value in values.items()
+        if not isinstance(value, float) or value != QUANTITIES[symbol].presets[species].value
+    }
 
 
 def describe(name: str) -> tuple[ParameterInfo, ...]:

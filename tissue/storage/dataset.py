@@ -15,7 +15,7 @@ from xarray.core.indexing import (
 )
 
 from tissue.model.fields import FIELDS
-from tissue.storage.frame import place_attributes
+from tissue.storage.frame import frame_attributes
 from tissue.storage.results import Fields, Results
 from tissue.storage.snapshot import AXES, scale_name
 
@@ -73,5 +73,5 @@ def dataset(run: Results, names: Sequence[str]) -> Dataset:
         )
         for name in names
     }
-    attributes = {**place_attributes(grid), **run.provenance}
+    attributes = {**frame_attributes(grid), **run.provenance}
     return Dataset(variables, coords={"time": time, **axes}, attrs=attributes)

@@ -115,9 +115,11 @@ class Results(Displayed):
             InputError: xarray is not installed, or there is no such field.
         """
         try:
-            from tissue.storage.dataset import dataset
+            import xarray  # noqa: F401
         except ImportError:
             raise InputError("to_xarray needs the package xarray: pip install xarray") from None
+        from tissue.storage.dataset import dataset
+
         return dataset(self, tuple(names) or self.fields)
 
     @property
@@ -136,10 +138,10 @@ class Results(Displayed):
         return "\n".join(lines)
 
     def _progress(self) -> str:
-        if not self.metrics["time_day"].size:
-            return "no steps yet"
-        last = {name: self.metrics[name][-1] for name in ("time_day", "bv_tv")}
-        change = self.metrics["bv_tv_change_percent"][-1]
+        last = {name: values[-1] for name, values in self.metrics.items() if len(values)}
+        if not {"time_day", "bv_tv", "bv_tv_change_percent"} <= last.keys():
+            return "no metrics yet"
+        change = last["bv_tv_change_percent"]
         return f"day {last['time_day']:g}, BV/TV {last['bv_tv']:.4f} ({change:+.2f} %)"
 
 

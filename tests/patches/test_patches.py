@@ -1,0 +1,133 @@
+"""Small changes to the model need few files: each is applied to a copy of the project and run.
+
+A patch is a TOML file: `[[insert]]` puts text behind a line of the code, `[[add]]` adds a file.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+COPIED = (
+    "tissue",
+    "kernels",
+    "runs",
+    "tests/tiny.toml",
+    "tests/conftest.py",
+    "docs",
+    "pyproject.toml",
+)
+MOST_FILES = {"il6": 4, "etanercept": 1, "metric": 1}
+"""Files that each patch may change or add, its test included."""
+
+LEFT_OUT = shutil.ignore_patterns("__pycache__", "out", "*.png", "*.gif")
+
+
+def patch(name: str) -> Mapping[str, list[dict[str, str]]]:
+    return tomllib.loads((HERE / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def applied(name: str, folder: Path) -> Path:
+    """A copy of the project with a patch."""
+    for each in COPIED:
+        source, target = ROOT / each, folder / each
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, symlinks=True, ignore=LEFT_OUT)
+        else:
+            shutil.copy2(source, target)
+    for insert in patch(name).get("insert", ()):
+        file = folder / insert["file"]
+        before, found, behind = file.read_text(encoding="utf-8").partition(insert["after"])
+        assert found
+        file.write_text(before + found + insert["text"] + behind, encoding="utf-8")
+    for add in patch(name).get("add", ()):
+        (folder / add["file"]).parent.mkdir(parents=True, exist_ok=True)
+        (folder / add["file"]).write_text(add["text"], encoding="utf-8")
+    return folder
+
+
+def python(copy: Path, *words: str) -> str:
+    """Output of Python in a copy, which finds the modules of the copy."""
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=copy,
+        env=os.environ | {"PYTHONPATH": str(copy)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def table(path: Path) -> dict[str, list[float]]:
+    names, *rows = path.read_text(encoding="utf-8").splitlines()
+    values: Any = zip(*([float(cell) for cell in row.split(",")] for row in rows), strict=True)
+    return {name: list(column) for name, column in zip(names.split(","), values, strict=True)}
+
+
+@pytest.mark.parametrize("name", MOST_FILES)
+def test_a_patch_changes_few_files_and_fits_the_code(name: str) -> None:
+    inserts, added = patch(name).get("insert", []), patch(name).get("add", [])
+    assert len({each["file"] for each in (*inserts, *added)}) <= MOST_FILES[name]
+    for insert in inserts:
+        code = (ROOT / insert["file"]).read_text(encoding="utf-8")
+        assert code.count(insert["after"]) == 1, insert["file"]
+    assert not [each["file"] for each in added if (ROOT / each["file"]).exists()]
+
+
+def test_a_new_metric_is_written_and_described(tmp_path: Path) -> None:
+    copy = applied("metric", tmp_path)
+    python(copy, "-m", "tissue", "run", "tests/tiny.toml", "--out", "out", "--quiet")
+    found = table(copy / "out/metrics.csv")
+    assert min(found["marrow_fraction"]) > 0
+    assert found["marrow_fraction"] == pytest.approx([1 - value for value in found["bv_tv"]])
+    python(copy, "docs/outputs.py")
+    text = (copy / "docs/outputs.md").read_text(encoding="utf-8")
+    assert "| `marrow_fraction` | 1 | marrow volume per tissue volume |" in text
+
+
+DRUGS = """
+import dataclasses, json, tissue
+from tissue.model.signals import tnf_signal
+from tissue.simulation.forcing_schedule import ForcingSchedule
+
+COURSE = '{{drug="{}", dose="10 mg/kg", start="0 day", stop="2 day", every="1 day"}}'
+found = {}
+for name, drugs in {"none": (), "one": ("adalimumab",), "other": ("etanercept",),
+                    "both": ("adalimumab", "etanercept")}.items():
+    changes = ["disease.tnf=20 pM", f"therapy=[{','.join(map(COURSE.format, drugs))}]"]
+    config = tissue.read_run_file("tests/tiny.toml", changes)
+    forcing = ForcingSchedule(config).forcing(1.0, 0.5, "float64")
+    run = tissue.simulate(config)
+    found[name] = (
+        run.metrics["tnf_drug_pM"][-1],
+        float(tnf_signal(20.0, forcing, config.parameters)),
+        run.metrics["bv_tv_change_percent"][-1],
+    )
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.slow
+def test_two_drugs_of_one_target_add_up(tmp_path: Path) -> None:
+    copy = applied("etanercept", tmp_path)
+    assert "etanercept" in python(copy, "-m", "tissue", "drugs")
+    found = json.loads(python(copy, "-c", DRUGS))
+    exposure, signal, change = ({name: each[i] for name, each in found.items()} for i in range(3))
+    assert exposure["both"] == pytest.approx(exposure["one"] + exposure["other"], rel=1e-5)
+    assert min(exposure["one"], exposure["other"]) > 0
+    # free TNF, by the response to it: each drug lowers it, and both lower it further
+    assert signal["both"] < 0.9 * min(signal["one"], signal["other"])
+    assert max(signal["one"], signal["other"]) < 0.5 * signal["none"]
+    assert change["both"] > max(change["one"], change["other"]) > change["none"]

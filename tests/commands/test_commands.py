@@ -177,7 +177,7 @@ def test_the_doctor_finds_this_machine_well(
     assert main(["doctor"]) == 0
     out, err = capfd.readouterr()
     assert err == ""
-    assert "the backend computes rightly" in out
+    assert "the backend computes correctly" in out
     assert re.search(r"^jax +\d", out, re.M)
     assert re.search(r"^host memory  .* GB, of which a limit allows 3.0 GB$", out, re.M)
 

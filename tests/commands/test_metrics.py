@@ -57,7 +57,7 @@ def test_black_and_white_voxels_have_no_density(capfd: Capture, image: str) -> N
     assert given["bmd"] == pytest.approx(1000 * (plates() > 115).mean())
     assert main(["metrics", image, "--threshold", "115", VOXEL]) == 0
     head = capfd.readouterr()[0].splitlines()[0]
-    assert head.split() == ["measure", "value", "unit", "what", "it", "is"]
+    assert head.split() == ["measure", "value", "unit", "long", "name"]
 
 
 def test_long_voxels_are_resampled_and_said(capfd: Capture, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from commands.conftest import TINY, Capture
 
 import tissue
 from tissue.cli import main
-from tissue.commands import model
+from tissue.commands import catalog
 from tissue.commands.common import RUN_FAILED
 from tissue.commands.streams import OUTPUT, Output, Screen, guarded
 
@@ -244,5 +244,5 @@ def main_that_raises(monkeypatch: pytest.MonkeyPatch, error: Exception) -> int:
     def fail(_: object) -> int:
         raise error
 
-    monkeypatch.setattr(model, "_list", fail)
+    monkeypatch.setattr(catalog, "_list", fail)
     return main(["list"])

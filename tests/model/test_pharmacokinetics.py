@@ -1,4 +1,4 @@
-"""Concentrations of drugs against independent solutions, and how they are spread over a step."""
+"""Concentrations of drugs against independent solutions, and their nodes and sums in a step."""
 
 import itertools
 import time
@@ -9,13 +9,16 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.integrate import solve_ivp
 
-from tissue.scenario.drugs import DRUGS, Drug
-from tissue.scenario.pharmacokinetics import Dosing, Kinetics
+from tissue.model.drug_effects import anabolic_effect, anabolic_factors, bound_after_dose
+from tissue.model.drugs import DRUGS, Drug
+from tissue.model.parameters import PRESETS, preset
+from tissue.model.pharmacokinetics import Dosing, Exposure, OneCompartmentPK, exposures
+from tissue.model.targets import TARGETS, AnabolicEffect, BoneBinding, Concentration
 
 Times = np.ndarray
 Response = Callable[[np.ndarray], np.ndarray]
 
-LINEAR = sorted(name for name, drug in DRUGS.items() if not drug.highest_rate)
+LINEAR = sorted(name for name, drug in DRUGS.items() if not drug.vmax)
 RESPONSES: dict[str, Response] = {
     "itself": lambda x: x,
     "binding": lambda x: 1 / (1 + x / 150),
@@ -30,15 +33,19 @@ def dosing(*doses: tuple[float, float]) -> Dosing:
     return Dosing(times, amounts)
 
 
+def alone(kinetics: OneCompartmentPK) -> Exposure:
+    return Exposure([(1.0, kinetics)])
+
+
 def solved(drug: Drug, doses: Dosing, times: Times) -> Times:
-    """Concentration in marrow [pM] by stepping through the doses, apart from the program."""
+    """Concentration in marrow [pM] by stepping through the doses, independent of the program."""
     found = np.zeros(len(times))
     under_skin, plasma = 0.0, 0.0  # mg/kg and mg/l
     edges = [*doses.times, times[-1] + 1e-9]
 
     def change(_: float, y: np.ndarray) -> list[float]:
         taken = (drug.absorption or 0.0) * y[0]
-        saturable = drug.highest_rate * y[1] / (drug.half_rate + y[1]) / drug.volume
+        saturable = drug.vmax * y[1] / (drug.km + y[1]) / drug.volume
         return [-taken, taken / drug.volume - drug.elimination * y[1] - saturable]
 
     for start, stop, amount in zip(edges, edges[1:], doses.amounts, strict=False):
@@ -59,7 +66,7 @@ def solved(drug: Drug, doses: Dosing, times: Times) -> Times:
         found[part] = result.y[1, :-1]
         under_skin, plasma = result.y[:, -1]
     # mg/l = 1e-3 g/l, over g/mol in mol/l = 1e12 pM
-    return np.asarray(found * 1e-3 / drug.molar_mass * 1e12 * drug.reach)
+    return np.asarray(found * 1e-3 / drug.molar_mass * 1e12 * drug.marrow_plasma_ratio)
 
 
 @pytest.mark.parametrize("name", LINEAR)
@@ -67,15 +74,15 @@ def test_one_compartment_after_several_doses(name: str) -> None:
     drug = DRUGS[name]
     doses = dosing((0.0, 1.0), (0.7, 2.0), (3.0, 1.0))
     times = np.linspace(0, 5, 301)
-    found = Kinetics(drug, doses, 5.0).concentration(times)
+    found = OneCompartmentPK(drug, doses, 5.0).concentration(times)
     wanted = solved(drug, doses, times)
     assert_allclose(found, wanted, rtol=1e-5, atol=1e-6 * wanted.max())
 
 
 def test_concentrations_of_doses_add() -> None:
     drug, times = DRUGS["anakinra"], np.linspace(0, 4, 97)
-    first, second = (Kinetics(drug, dosing(d), 4.0) for d in ((0.0, 1.0), (1.0, 0.5)))
-    both = Kinetics(drug, dosing((0.0, 1.0), (1.0, 0.5)), 4.0)
+    first, second = (OneCompartmentPK(drug, dosing(d), 4.0) for d in ((0.0, 1.0), (1.0, 0.5)))
+    both = OneCompartmentPK(drug, dosing((0.0, 1.0), (1.0, 0.5)), 4.0)
     found = both.concentration(times)
     assert_allclose(found, first.concentration(times) + second.concentration(times), rtol=1e-12)
     assert second.concentration(np.array([0.5]))[0] == 0  # not before the dose
@@ -85,12 +92,13 @@ def test_saturable_elimination_of_denosumab() -> None:
     drug = DRUGS["denosumab"]
     doses = dosing((0.0, 60 / 65), (182.0, 60 / 65))
     times = np.linspace(0, 360, 721)
-    found = Kinetics(drug, doses, 360.0).concentration(times)
+    found = OneCompartmentPK(drug, doses, 360.0).concentration(times)
     wanted = solved(drug, doses, times)
     assert_allclose(found, wanted, rtol=1e-3, atol=1e-3 * wanted.max())
     # the saturable way makes it vanish faster the less there is: no exponential tail
-    half = Kinetics(drug, dosing((0.0, 30 / 65)), 360.0).concentration(times)
-    assert half[300] < 0.3 * Kinetics(drug, dosing((0.0, 60 / 65)), 360.0).concentration(times)[300]
+    half = OneCompartmentPK(drug, dosing((0.0, 30 / 65)), 360.0).concentration(times)
+    full = OneCompartmentPK(drug, dosing((0.0, 60 / 65)), 360.0).concentration(times)
+    assert half[300] < 0.3 * full[300]
 
 
 @pytest.mark.parametrize("name", ["anakinra", "denosumab", "zoledronate"])
@@ -99,9 +107,9 @@ def test_doses_however_dense(name: str, every: float) -> None:
     drug = DRUGS[name]
     doses = dosing(*((every * i, 0.1 + 0.02 * (i % 3)) for i in range(12)))
     times = np.linspace(0, 13 * every, 131)
-    found = Kinetics(drug, doses, 13 * every).concentration(times)
+    found = OneCompartmentPK(drug, doses, 13 * every).concentration(times)
     # the saturable one is interpolated between twenty samples a day
-    rough = 2e-3 if drug.highest_rate else 1e-6
+    rough = 2e-3 if drug.vmax else 1e-6
     assert_allclose(found, solved(drug, doses, times), rtol=rough, atol=rough * found.max())
 
 
@@ -109,20 +117,20 @@ def test_doses_however_dense(name: str, every: float) -> None:
 def test_a_million_doses_take_seconds(name: str) -> None:
     million = Dosing(np.linspace(0.0, 999.999, 1_000_000), np.full(1_000_000, 0.001))
     start = time.perf_counter()
-    kinetics = Kinetics(DRUGS[name], million, 1000.0)
-    held = kinetics.spread(990.0, 1.0, 8)
+    kinetics = OneCompartmentPK(DRUGS[name], million, 1000.0)
+    held = alone(kinetics).at_nodes(990.0, 1.0, 8)
     assert time.perf_counter() - start < 40
-    # as good as an infusion: what is taken up each day is lost each day
+    # an infusion in effect: the uptake of a day equals its elimination
     drug = DRUGS[name]
-    level = held.mean() * drug.molar_mass / 1e9 / drug.reach  # mg/l
+    level = held.mean() * drug.molar_mass / 1e9 / drug.marrow_plasma_ratio  # mg/l
     lost = drug.elimination * level
-    lost += drug.highest_rate / drug.volume * level / (drug.half_rate + level)
+    lost += drug.vmax / drug.volume * level / (drug.km + level)
     assert_allclose(lost * drug.volume, drug.bioavailability, rtol=0.01)
 
 
 def test_a_dose_on_the_last_day_counts() -> None:
     for name in ("denosumab", "anakinra"):
-        kinetics = Kinetics(DRUGS[name], dosing((28.0, 1.0)), 28.0)
+        kinetics = OneCompartmentPK(DRUGS[name], dosing((28.0, 1.0)), 28.0)
         assert kinetics.concentration(np.array([27.99]))[0] == 0
         assert kinetics.concentration(np.array([28.5]))[0] > 0
 
@@ -142,10 +150,10 @@ STEPS = [
 
 @pytest.mark.parametrize("response", RESPONSES)
 @pytest.mark.parametrize(("name", "doses", "start", "length"), STEPS)
-def test_a_spread_gives_the_mean_of_any_response(
+def test_nodes_give_the_mean_of_any_response(
     name: str, doses: list[tuple[float, float]], start: float, length: float, response: str
 ) -> None:
-    kinetics = Kinetics(DRUGS[name], dosing(*doses), 200.0)
+    kinetics = OneCompartmentPK(DRUGS[name], dosing(*doses), 200.0)
     inner = [t for t, _ in doses if start < t < start + length]
     edges = np.array([start, *inner, start + length])
     shares = (np.arange(40_000) + 0.5) / 40_000
@@ -153,8 +161,10 @@ def test_a_spread_gives_the_mean_of_any_response(
     for begin, stop in itertools.pairwise(edges):
         held = kinetics.concentration(begin + (stop - begin) * shares)
         wanted += (stop - begin) / length * RESPONSES[response](held).mean()
-    number = 4 if name in ("denosumab", "adalimumab") else 8
-    spread = kinetics.spread(start, length, number)
+    action = TARGETS[DRUGS[name].target].action
+    assert isinstance(action, Concentration)
+    number = action.nodes
+    spread = alone(kinetics).at_nodes(start, length, number)
     weights = np.polynomial.legendre.leggauss(number)[1] / 2
     assert spread.shape == (number,)
     assert np.all(np.diff(spread) >= 0)
@@ -165,5 +175,115 @@ def test_a_spread_gives_the_mean_of_any_response(
 
 
 def test_no_drug_before_the_first_dose() -> None:
-    kinetics = Kinetics(DRUGS["anakinra"], dosing((5.0, 1.0)), 10.0)
-    assert_allclose(kinetics.spread(1.0, 2.0, 8), 0, atol=1e-200)
+    kinetics = OneCompartmentPK(DRUGS["anakinra"], dosing((5.0, 1.0)), 10.0)
+    assert_allclose(alone(kinetics).at_nodes(1.0, 2.0, 8), 0, atol=1e-200)
+
+
+# Several drugs of one target
+
+ETANERCEPT = DRUGS["adalimumab"]._replace(
+    about="TNF receptor 2 on an antibody's stem: neutralizes TNF",
+    molar_mass=150_000,
+    bioavailability=0.6,
+    absorption=0.4,
+    elimination=0.165,
+    volume=0.15,
+    relative_potency=3.0,
+)
+"""A second TNF blocker, of shorter half-life and tighter binding (made up for these tests)."""
+
+
+@pytest.fixture
+def etanercept(monkeypatch: pytest.MonkeyPatch) -> Drug:
+    monkeypatch.setitem(DRUGS, "etanercept", ETANERCEPT)
+    return ETANERCEPT
+
+
+TWO_BLOCKERS = {
+    "adalimumab": dosing((0.0, 0.6), (14.0, 0.6)),
+    "etanercept": dosing((3.0, 0.7), (6.5, 0.7), (10.0, 0.7)),
+}
+
+
+def test_drugs_of_one_target_add_up_at_every_time(etanercept: Drug) -> None:
+    times = np.linspace(0, 28, 500)
+    (exposure,) = exposures(TWO_BLOCKERS, 28.0).values()
+    wanted = solved(DRUGS["adalimumab"], TWO_BLOCKERS["adalimumab"], times)
+    wanted = wanted + 3 * solved(etanercept, TWO_BLOCKERS["etanercept"], times)
+    assert_allclose(exposure.at(times), wanted, rtol=1e-5, atol=1e-6 * wanted.max())
+
+
+@pytest.mark.parametrize("name", TWO_BLOCKERS)
+def test_a_drug_alone_is_not_changed_by_another_row(etanercept: Drug, name: str) -> None:
+    kinetics = OneCompartmentPK(DRUGS[name], TWO_BLOCKERS[name], 28.0)
+    found = exposures({name: TWO_BLOCKERS[name]}, 28.0)
+    assert set(found) == {"tnf"}
+    nodes = Exposure([(DRUGS[name].relative_potency, kinetics)]).at_nodes(5.0, 2.0, 4)
+    assert np.array_equal(found["tnf"].at_nodes(5.0, 2.0, 4), nodes)
+
+
+def test_nodes_are_those_of_the_sum_and_not_a_sum_of_nodes(etanercept: Drug) -> None:
+    # one falls while the other rises: the sum of their sorted nodes would have peaks and troughs
+    doses = {"etanercept": dosing((0.0, 0.7)), "adalimumab": dosing((3.0, 1.6))}
+    both = exposures(doses, 28.0)["tnf"]
+    start, length = 3.0, 4.0
+    held = both.at(start + length * (np.arange(40_000) + 0.5) / 40_000)
+    nodes = both.at_nodes(start, length, 4)
+    weights = np.polynomial.legendre.leggauss(4)[1] / 2
+    assert_allclose(np.sum(weights * nodes**2), (held**2).mean(), rtol=1e-3)
+    parts = [exposures({name: each}, 28.0)["tnf"] for name, each in doses.items()]
+    sorted_alone = sum(each.at_nodes(start, length, 4) for each in parts)
+    assert abs(np.sum(weights * sorted_alone**2) / (held**2).mean() - 1) > 0.02
+
+
+def test_anabolic_drugs_of_one_target_add_up_over_their_half_effects(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = DRUGS["romosozumab"]._replace(half_effect=250.0, elimination=0.1, molar_mass=70_000)
+    monkeypatch.setitem(DRUGS, "blosozumab", other)
+    doses = {"romosozumab": dosing((0.0, 3.0)), "blosozumab": dosing((5.0, 1.0))}
+    exposure = exposures(doses, 60.0)["sclerostin"]
+    times = 20 + 10 * (np.arange(20_000) + 0.5) / 20_000
+    over = solved(DRUGS["romosozumab"], doses["romosozumab"], times) / 1000
+    over = over + solved(other, doses["blosozumab"], times) / 250
+    effect = anabolic_effect("sclerostin", exposure, 20.0, 10.0)
+    assert_allclose(effect, (over / (1 + over)).mean(), rtol=1e-4)
+    p = preset("human")
+    assert_allclose(
+        anabolic_factors({"sclerostin": effect}, p), (1 + 0.5 * effect, 1 - 0.2 * effect)
+    )
+
+
+def test_cells_respond_to_a_pulse_over_a_day() -> None:
+    # in an hour after a dose no more than in the day around it
+    doses = {"teriparatide": dosing(*((float(day), 20e-3 / 65) for day in range(30)))}
+    exposure = exposures(doses, 30.0)["pth_receptor"]
+    hour, day = (exposure.mean_share(20.5 - x / 2, x) for x in (1 / 24, 1.0))
+    assert_allclose(hour, day, rtol=1e-9)
+
+
+def test_the_standard_regimen_of_the_reference_has_the_effect_one() -> None:
+    doses = {"teriparatide": dosing(*((float(day), 20e-3 / 65) for day in range(60)))}
+    exposure = exposures(doses, 60.0)["pth_receptor"]
+    assert_allclose(anabolic_effect("pth_receptor", exposure, 50.0, 1.0), 1, rtol=1e-9)
+
+
+def test_a_dose_binds_to_the_sites_that_are_free() -> None:
+    assert bound_after_dose(0.0, 0.5) == 0.5
+    assert bound_after_dose(0.5, 0.5) == 0.75
+    assert bound_after_dose(0.5, 7.0) == 1.0
+
+
+@pytest.mark.parametrize("name", DRUGS)
+def test_every_row_holds_what_its_target_needs(name: str) -> None:
+    drug, p = DRUGS[name], preset("human")
+    action = TARGETS[drug.target].action
+    assert (drug.half_effect is not None) == isinstance(action, AnabolicEffect)
+    assert (set(drug.full_dose or ()) == set(PRESETS)) == isinstance(action, BoneBinding)
+    assert drug.absorption or not drug.vmax
+    assert drug.absorption != drug.elimination  # Bateman's function divides by the difference
+    if isinstance(action, AnabolicEffect):
+        assert getattr(p, action.formation) >= 0
+        assert getattr(p, action.rankl) >= 0
+        assert action.reference in (None, *DRUGS)
+        assert action.reference is None or DRUGS[action.reference].target == drug.target

@@ -14,8 +14,7 @@ from numpy.testing import assert_allclose
 
 from tissue.errors import InputError
 from tissue.scenario.config import RunConfig, parse_run, read_run_file
-from tissue.scenario.course import COURSE_METRICS, Course, exposure
-from tissue.scenario.drugs import DRUGS, usual_dose
+from tissue.model.drugs import DRUGS, standard_dose
 from tissue.scenario.library import examples
 from tissue.scenario.therapy import Therapy, dosing
 from tissue.scenario.values import MOST_DOSES
@@ -30,10 +29,6 @@ def parsed(*therapies: dict[str, Any], **run: Any) -> RunConfig:
         "therapy": list(therapies),
     }
     return parse_run(data, Path("/runs"), "treated")
-
-
-def course(config: RunConfig) -> Course:
-    return Course(config.disease, config.therapies, config.acting, config.preset, config.duration)
 
 
 @pytest.mark.parametrize(
@@ -288,12 +283,12 @@ def test_courses_overlap_where_two_of_them_do(
         assert list(parsed(*tables).therapies) == found
 
 
-# Usual doses
+# Standard doses
 
 
 @pytest.mark.parametrize("drug", DRUGS)
 def test_a_human_dose_in_a_mouse_is_doubted(drug: str) -> None:
-    dose, _ = DRUGS[drug].usual
+    dose, _ = DRUGS[drug].standard_regimen
     table = {"drug": drug, "dose": f"{dose} mg"}
     assert parsed(table, preset="human").warnings == ()
     (warning,) = parsed(table).warnings
@@ -304,11 +299,11 @@ def test_a_human_dose_in_a_mouse_is_doubted(drug: str) -> None:
     assert f"people get {dose:g} mg every" in warning
 
 
-def test_the_usual_dose_of_mice_is_that_of_their_surface() -> None:
+def test_the_standard_dose_of_mice_is_that_of_their_surface() -> None:
     # 100 mg in 65 kg, times 37 / 3 by body surface
-    assert_allclose(usual_dose("anakinra", "mouse"), 100 / 65 * 37 / 3, rtol=1e-12)
-    assert_allclose(usual_dose("anakinra", "human"), 100 / 65, rtol=1e-12)
-    assert usual_dose("teriparatide", "mouse") == 0.04
+    assert_allclose(standard_dose("anakinra", "mouse"), 100 / 65 * 37 / 3, rtol=1e-12)
+    assert_allclose(standard_dose("anakinra", "human"), 100 / 65, rtol=1e-12)
+    assert standard_dose("teriparatide", "mouse") == 0.04
     (warning,) = parsed(DOSE | {"dose": "100 mg"}).warnings
     assert warning == (
         "therapy[1].dose is 4000 mg/kg of anakinra, or 100 mg in a mouse of 0.025 kg: check its "
@@ -363,91 +358,6 @@ def test_one_warning_a_drug_is_enough() -> None:
 @pytest.mark.parametrize("name", examples())
 def test_no_shipped_run_is_doubted(name: str) -> None:
     assert read_run_file(examples()[name]).warnings == ()
-
-
-# The course of a run
-
-
-def test_steps_end_where_rare_doses_fall() -> None:
-    config = parsed(
-        {"drug": "denosumab", "dose": "1 mg/kg", "times": ["0 day", "10 day", "24 day"]},
-        DOSE | {"every": "1 day", "start": "3 day", "stop": "20 day"},
-        {"drug": "zoledronate", "dose": "0.1 mg/kg", "start": "8.5 day"},
-    )
-    # of the daily course only its ends
-    assert_allclose(course(config).changes, [3, 8.5, 10, 20, 24])
-
-
-def test_steps_end_where_estrogen_begins_to_fall_and_has_fallen() -> None:
-    data = {
-        "run": {"duration": "28 day"},
-        "geometry": {"synthetic": {}},
-        "disease": {"estrogen": {"onset": "4 day", "ramp": "6 day"}},
-    }
-    config = parse_run(data, Path(), "menopause")
-    acts = course(config)
-    assert acts.changes == (4, 10)
-    lost = [float(acts.forcing(day - 0.5, 1.0, "float64").estrogen_loss) for day in (3, 7, 12)]
-    assert_allclose(lost, [0, 0.5, 1])
-
-
-def test_changes_that_differ_by_rounding_are_one() -> None:
-    # 100 steps of 0.1 day do not quite make 10 days
-    config = parsed(
-        DOSE | {"every": "0.1 day", "stop": "10 day"},
-        DOSE | {"every": "1 day", "start": "10 day", "stop": "12 day"},
-    )
-    assert np.all(np.diff(course(config).changes) > 1e-6)
-
-
-def test_zoledronate_binds_at_the_time_of_its_dose() -> None:
-    dose = {"drug": "zoledronate", "dose": "0.05 mg/kg", "times": ["0 day", "12 day"]}
-    acts = course(parsed(dose))
-    bound = [acts.dose_of_bisphosphonate(t) for t in (0.0, 5.0, 12.0, 12.5)]
-    assert_allclose(bound, [0.5, 0, 0.5, 0])
-    human = course(parsed(dose | {"dose": "5 mg"}, preset="human"))
-    assert_allclose(human.dose_of_bisphosphonate(0.0), 1)
-
-
-def test_each_blocker_reaches_its_place_in_the_forcing() -> None:
-    names = {
-        "anakinra": "il1ra_drug",
-        "denosumab": "denosumab",
-        "adalimumab": "tnf_blocker",
-        "il4": "il4",
-    }
-    for drug, name in names.items():
-        forcing = course(parsed(DOSE | {"drug": drug})).forcing(0.2, 1.0, "float32")
-        for other in names.values():
-            held = np.asarray(getattr(forcing, other))
-            assert (held.max() > 0) == (other == name)
-            assert held.dtype == np.float32
-        shown = exposure(forcing)
-        assert set(shown) == set(COURSE_METRICS)
-        assert float(shown[f"{name}_pM"]) > 0
-
-
-def test_anabolic_drugs_raise_formation_and_change_rankl() -> None:
-    # at its usual dose teriparatide does what its parameters say
-    daily = {"drug": "teriparatide", "dose": "20 ug", "every": "1 day"}
-    forcing = course(parsed(daily, preset="human")).forcing(20.0, 1.0, "float64")
-    assert_allclose(forcing.anabolic, 1.5, rtol=1e-2)
-    assert_allclose(forcing.rankl, 1.8, rtol=1e-2)
-    monthly = {"drug": "romosozumab", "dose": "210 mg"}
-    forcing = course(parsed(monthly, preset="human")).forcing(5.0, 1.0, "float64")
-    assert 1.3 < float(forcing.anabolic) < 1.5
-    assert_allclose((1 - forcing.rankl) / 0.2, (forcing.anabolic - 1) / 0.5, rtol=1e-9)
-
-
-def test_age_lowers_formation() -> None:
-    data = {
-        "run": {"duration": "10 year", "preset": "human"},
-        "geometry": {"synthetic": {}},
-        "disease": {"aging": True},
-    }
-    acts = course(parse_run(data, Path(), "old"))
-    tenth_year = acts.forcing(9.5 * 365.25, 365.25, "float64").anabolic
-    assert_allclose(tenth_year, np.exp(-0.0024 * 10), rtol=1e-9)
 
 
 def test_the_shortest_interval_tells_how_often() -> None:

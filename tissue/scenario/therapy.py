@@ -177,7 +177,8 @@ def _refuse_together(therapies: Sequence[Therapy], trifle: float) -> None:
 
 
 def _doubts(therapy: Therapy, key: str, species: str) -> Iterator[str]:
-    usual, every = standard_dose(therapy.drug, species), DRUGS[therapy.drug].standard_regimen.interval
+    every = DRUGS[therapy.drug].standard_regimen.interval
+    usual = standard_dose(therapy.drug, species)
     low, high = plausible_doses(therapy.drug, species)
     # small doses in quick succession are as good as the usual one
     if therapy.dose > high or max(therapy.dose, every * therapy.per_day) < low:

@@ -111,7 +111,7 @@ class ForcingSchedule:
             return without if name in out else 1.0
 
         forcing = Forcing(
-            excess={"tnf": disease.tnf, "il1": disease.il1_excess},
+            excess={"tnf": kept("tnf") * disease.tnf, "il1": disease.il1_excess},
             production=production,
             osteocyte_rankl=kept("osteocyte_rankl", no_osteocytes),
             il1_receptor=kept("il1_receptor"),

@@ -1,0 +1,149 @@
+"""Forcing of each step of a run: when steps end, and the disease and drugs that act in them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from tissue.model import signals
+from tissue.model.drugs import DRUGS
+from tissue.model.parameters import preset
+from tissue.model.targets import TARGETS, Concentration
+from tissue.scenario.config import parse_run
+from tissue.simulation.forcing_schedule import ForcingSchedule
+
+DOSE = {"drug": "anakinra", "dose": "1 mg/kg"}
+ADALIMUMAB = {"drug": "adalimumab", "dose": "40 mg", "every": "14 day"}
+ETANERCEPT = {"drug": "etanercept", "dose": "50 mg", "every": "7 day", "start": "3 day"}
+
+
+def schedule(*therapies: dict[str, Any], disease: Any = None, **run: Any) -> ForcingSchedule:
+    data = {
+        "run": {"duration": "28 day"} | run,
+        "geometry": {"synthetic": {}},
+        "disease": disease or {},
+        "therapy": list(therapies),
+    }
+    return ForcingSchedule(parse_run(data, Path("/runs"), "treated"))
+
+
+def mean(concentrations: Any) -> float:
+    weights = np.polynomial.legendre.leggauss(len(concentrations))[1] / 2
+    return float(np.sum(weights * np.asarray(concentrations)))
+
+
+# Ends of steps
+
+
+def test_steps_end_where_rare_doses_fall() -> None:
+    found = schedule(
+        {"drug": "denosumab", "dose": "1 mg/kg", "times": ["0 day", "10 day", "24 day"]},
+        DOSE | {"every": "1 day", "start": "3 day", "stop": "20 day"},
+        {"drug": "zoledronate", "dose": "0.1 mg/kg", "start": "8.5 day"},
+    )
+    # of the daily doses only the first and the end
+    assert_allclose(found.stop_times, [3, 8.5, 10, 20, 24])
+
+
+def test_steps_end_at_every_dose_that_binds_to_bone() -> None:
+    weekly = schedule({"drug": "zoledronate", "dose": "0.02 mg/kg", "every": "7 day"})
+    assert_allclose(weekly.stop_times, [7, 14, 21])
+    assert_allclose([weekly.bisphosphonate_dose(t) for t in (0, *weekly.stop_times)], 0.2)
+
+
+def test_steps_end_where_estrogen_begins_to_fall_and_has_fallen() -> None:
+    found = schedule(disease={"estrogen": {"onset": "4 day", "ramp": "6 day"}})
+    assert found.stop_times == (4, 10)
+    lost = [float(found.forcing(day - 0.5, 1.0, "float64").estrogen_loss) for day in (3, 7, 12)]
+    assert_allclose(lost, [0, 0.5, 1])
+
+
+def test_stop_times_that_differ_by_rounding_are_one() -> None:
+    # 100 steps of 0.1 day do not quite make 10 days
+    found = schedule(
+        DOSE | {"every": "0.1 day", "stop": "10 day"},
+        DOSE | {"every": "1 day", "start": "10 day", "stop": "12 day"},
+    )
+    assert np.all(np.diff(found.stop_times) > 1e-6)
+
+
+# Drugs
+
+
+def test_zoledronate_binds_at_the_time_of_its_dose() -> None:
+    dose = {"drug": "zoledronate", "dose": "0.05 mg/kg", "times": ["0 day", "12 day"]}
+    found = schedule(dose)
+    bound = [found.bisphosphonate_dose(t) for t in (0.0, 5.0, 12.0, 12.5)]
+    assert_allclose(bound, [0.5, 0, 0.5, 0])
+    human = schedule(dose | {"dose": "5 mg"}, preset="human")
+    assert_allclose(human.bisphosphonate_dose(0.0), 1)
+
+
+def test_two_bisphosphonates_at_one_moment_bind_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = {"mouse": 2.0, "human": 1.0}
+    monkeypatch.setitem(DRUGS, "pamidronate", DRUGS["zoledronate"]._replace(full_dose=full))
+    first = {"drug": "zoledronate", "dose": "0.03 mg/kg", "start": "4 day"}
+    second = {"drug": "pamidronate", "dose": "0.8 mg/kg", "start": "4 day"}
+    found = [schedule(*each).bisphosphonate_dose(4.0) for each in ([first], [second])]
+    assert_allclose(found, [0.3, 0.4])
+    assert_allclose(schedule(first, second).bisphosphonate_dose(4.0), 0.7)
+
+
+def test_each_drug_reaches_its_target() -> None:
+    drugs = {
+        "anakinra": "il1_receptor",
+        "denosumab": "rankl",
+        "adalimumab": "tnf",
+        "il4": "il4_receptor",
+    }
+    for drug, target in drugs.items():
+        exposure = schedule(DOSE | {"drug": drug}).forcing(0.2, 1.0, "float32").exposure
+        assert set(exposure) == {target}
+        assert mean(exposure[target]) > 0
+        action = TARGETS[target].action
+        assert isinstance(action, Concentration)
+        assert exposure[target].shape == (action.nodes,)
+        assert exposure[target].dtype == np.float32
+
+
+def test_a_second_blocker_of_tnf_adds_to_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = DRUGS["adalimumab"]._replace(molar_mass=150_000, elimination=0.165, relative_potency=3.0)
+    monkeypatch.setitem(DRUGS, "etanercept", row)
+    first, second, both = (
+        schedule(*each, preset="human")
+        for each in ([ADALIMUMAB], [ETANERCEPT], [ADALIMUMAB, ETANERCEPT])
+    )
+    p = preset("human")
+    for time, length in ((0.0, 3.0), (3.0, 4.0), (20.5, 0.5)):
+        forcings = [each.forcing(time, length, "float64") for each in (first, second, both)]
+        alone = [mean(f.drug("tnf")) for f in forcings]
+        assert_allclose(alone[2], alone[0] + alone[1], rtol=5e-3)
+        # and TNF signals less than with either of them
+        signal = [float(signals.tnf_signal(20.0, f, p)) for f in forcings]
+        assert signal[2] < min(signal[:2]) or time < 3
+        assert signal[2] <= signal[0]
+    assert mean(first.forcing(0.0, 3.0, "float64").drug("tnf")) > 100
+
+
+def test_anabolic_drugs_raise_formation_and_change_rankl() -> None:
+    # at its standard regimen teriparatide has the effects of its parameters
+    daily = {"drug": "teriparatide", "dose": "20 ug", "every": "1 day"}
+    forcing = schedule(daily, preset="human").forcing(20.0, 1.0, "float64")
+    assert_allclose(forcing.anabolic, 1.5, rtol=1e-2)
+    assert_allclose(forcing.production["rankl"], 1.8, rtol=1e-2)
+    monthly = {"drug": "romosozumab", "dose": "210 mg"}
+    forcing = schedule(monthly, preset="human").forcing(5.0, 1.0, "float64")
+    assert 1.3 < float(forcing.anabolic) < 1.5
+    lowered = 1 - forcing.production["rankl"]
+    assert_allclose(lowered / 0.2, (forcing.anabolic - 1) / 0.5, rtol=1e-9)
+
+
+# Age
+
+
+def test_age_lowers_formation() -> None:
+    found = schedule(disease={"aging": True}, duration="10 year", preset="human")
+    tenth_year = found.forcing(9.5 * 365.25, 365.25, "float64").anabolic
+    assert_allclose(tenth_year, np.exp(-0.0024 * 10), rtol=1e-9)

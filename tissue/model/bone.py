@@ -5,14 +5,13 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax import Array
 
-from tissue.kernels.stencil import Axes, Field
+from tissue.kernels.stencil import Axes, Field, total
 from tissue.kernels.surface import (
     Exchange,
-    Motion,
     exchange,
     godunov_slopes,
-    move,
     specific_surface,
 )
 from tissue.model.parameters import Parameters, Scalar
@@ -36,7 +35,7 @@ class BoneGeometry(NamedTuple):
 
     @property
     def periodic(self) -> Axes:
-        """Axes along which the box meets itself."""
+        """Axes along which the box is periodic."""
         return self.exchange.periodic
 
 
@@ -56,19 +55,20 @@ def bone_geometry(
     return BoneGeometry(jnp.maximum(porosity, p.eps_min), exchange(cells, surface, periodic))
 
 
-def remodel(
-    bone_volume_fraction: Field,
-    resorption: Field,
-    formation: Field,
-    spacing: Scalar,
-    dt: Scalar,
-    periodic: Axes = (),
-) -> Motion:
-    """The bone after dt days at the net velocity formation - resorption [um/day]."""
-    return move(bone_volume_fraction, resorption, formation, spacing, dt, periodic)
-
-
 def may_move(bone_volume_fraction: Field, geometry: BoneGeometry) -> Field:
     """Where a surface is or may soon come to be: the places that need a healthy reference."""
     inward, outward = godunov_slopes(bone_volume_fraction, 1.0, geometry.periodic)
     return (inward > 0) | (outward > 0) | (geometry.exchange.smoothed_porosity > REACH)
+
+
+def surface_mean(geometry: BoneGeometry, field: Field) -> Array:
+    """Mean over the bone surface; 0 where no surface is left."""
+    surface = geometry.exchange.surface
+    area = total(surface)
+    return jnp.where(area > 0, total(surface * field) / jnp.where(area > 0, area, 1), 0)
+
+
+def marrow_mean(geometry: BoneGeometry, field: Field) -> Array:
+    """Mean over the marrow fluid."""
+    eps = geometry.exchange.porosity
+    return total(eps * field) / total(eps)

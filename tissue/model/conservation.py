@@ -1,5 +1,10 @@
-"""The conservation budgets of one step: what came, what went, and what stayed, as sums."""
+"""Conservation budgets of one step: gain, loss and change as sums over the box.
 
+gained - lost = change, for the bone, every solute and every kind of cell
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -7,35 +12,22 @@ from jax import Array
 
 from tissue.kernels.stencil import Field, total
 from tissue.model.bone import cell_porosity
-from tissue.model.cells import PER_MM
-from tissue.model.diagnostics import Lineage, Solute, StepDiagnostics, StepTerms
+from tissue.model.diagnostics import Lineage, StepDiagnostics
+from tissue.model.fields import PER_MM
+from tissue.model.forcing import Value
 from tissue.model.parameters import Parameters, Scalar
+from tissue.model.species import PAIR, UNCOUPLED
 from tissue.model.state import State
 
-BUDGETS = (
-    "bone",
-    "il1",
-    "rankl",
-    "opg",
-    "osteoclast_precursors",
-    "osteoblast_precursors",
-    "osteoclasts",
-    "osteoblasts",
-    "coupling_store",
-    "endosteal_supply",
-    "tnf",
-    "osteomorphs",
-)
-SWEPT = ("osteoclasts", "osteoblasts", "coupling_store", "osteomorphs")
-
-LEAST_TURNOVER = 3e-2
+MIN_TURNOVER = 3e-2
 """Share of what is stored that counts as turnover at least. Where a field is uniform all its voxels
 round the same way: each of the few roundings of a step in float32 moves the whole store by up to
 6e-8, which the bound of 1e-5 on a budget must not take for a leak."""
 
-
-FEW = 1e-3
+OSTEOMORPH_FLOOR = 1e-3
 """Osteomorphs over osteoclasts below which their budget need not close to the last digit."""
+
+VOLUME, AREA = 1e-9, 1e-6  # um^3 in mm^3; um^2 in mm^2, also for numbers of surface cells
 
 
 class Budget(NamedTuple):
@@ -43,75 +35,54 @@ class Budget(NamedTuple):
 
     gained: Array
     lost: Array
-    change: Array | float
-    stored: Array | float
+    change: Value
+    stored: Value
 
     @property
     def residual(self) -> Array:
         """|gained - lost - change| relative to the turnover [1]."""
-        size = jnp.maximum(jnp.maximum(self.gained, self.lost), LEAST_TURNOVER * self.stored)
+        size = jnp.maximum(jnp.maximum(self.gained, self.lost), MIN_TURNOVER * self.stored)
         return jnp.abs(self.gained - self.lost - self.change) / jnp.where(size > 0, size, 1)
 
 
-def budgets(
-    before: State, after: State, diagnostics: StepDiagnostics, p: Parameters, dt: Scalar
-) -> dict[str, Budget]:
-    """Every budget of the step from `before` to `after`, by the names in BUDGETS."""
-    done = diagnostics.activity
-    eps, fluid, pair = done.geometry.solute_porosity, done.fluid, done.fluid.pair
-    bound = total(eps * p.kappa * pair.a * pair.b)  # the same number for both partners
-    old, new = (cell_porosity(state.bone_volume_fraction) for state in (before, after))
+class StepRecord(NamedTuple):
+    """One step with all that its budgets are made of.
 
-    def stored(start: Field, end: Field) -> tuple[Array, Array]:
-        """What came, voxel by voxel, and what there is in the end."""
-        return total(new * end - old * start), total(new * end)
+    Attributes:
+        before, after: states at its start and end.
+        diagnostics: of the step.
+        p: parameters.
+        dt: [day].
+    """
 
-    return {
-        "bone": Budget(
-            diagnostics.motion.grown,
-            diagnostics.motion.eroded,
-            total(after.bone_volume_fraction - before.bone_volume_fraction),
-            total(after.bone_volume_fraction),
-        ),
-        "il1": _solute(fluid.il1),
-        "rankl": Budget(
-            total(fluid.rankl_source), total(eps * fluid.rankl_rate * pair.a) + bound, 0, 0
-        ),
-        "opg": Budget(total(fluid.opg_source), total(eps * fluid.opg_rate * pair.b) + bound, 0, 0),
-        "tnf": _solute(fluid.tnf),
-        "osteoclast_precursors": _precursors(
-            done,
-            done.osteoclasts,
-            stored(before.osteoclast_precursors, after.osteoclast_precursors),
-            p.delta_M,
-            p.n_f,
-            dt,
-        ),
-        "osteoblast_precursors": _precursors(
-            done,
-            done.osteoblasts,
-            stored(before.osteoblast_precursors, after.osteoblast_precursors),
-            p.delta_P,
-            1 / p.n_p,
-            dt,
-        ),
-        "osteoclasts": _cells(done, done.osteoclasts, before.osteoclasts, after.osteoclasts, dt),
-        "osteoblasts": _cells(done, done.osteoblasts, before.osteoblasts, after.osteoblasts, dt),
-        "coupling_store": _on_surface(
-            done.geometry.exchange.surface,
-            (before.coupling_store, after.coupling_store),
-            done.resorption,
-            p.k_E * done.store.mean,
-            dt,
-        ),
-        "osteomorphs": _osteomorphs(done, before, after, dt),
-        "endosteal_supply": Budget(
-            total(before.endosteal_supply) * total(new) / total(old),
-            total(after.endosteal_supply),
-            0,
-            0,
-        ),
-    }
+    before: State
+    after: State
+    diagnostics: StepDiagnostics
+    p: Parameters
+    dt: Scalar
+
+
+class BudgetEntry(NamedTuple):
+    """A conserved quantity.
+
+    Attributes:
+        unit: of its columns.
+        scale: sums over voxels times um^3, in that unit.
+        long_name: its name for people.
+        of: its budget in a step.
+        on_surface: it is a density per bone surface, swept as the surface itself changes.
+    """
+
+    unit: str
+    scale: float
+    long_name: str
+    of: Callable[[StepRecord], Budget]
+    on_surface: bool = False
+
+
+def budgets(record: StepRecord) -> dict[str, Budget]:
+    """Every budget of a step, by the names in BUDGETS."""
+    return {name: entry.of(record) for name, entry in BUDGETS.items()}
 
 
 def swept(after: State, diagnostics: StepDiagnostics) -> dict[str, Array]:
@@ -120,46 +91,131 @@ def swept(after: State, diagnostics: StepDiagnostics) -> dict[str, Array]:
     From the middle of the step, whose surface its budgets use, to its end
     [cells/mm^2 or um, times um^3/um, summed over voxels], by the names in SWEPT.
     """
-    change = diagnostics.geometry.exchange.surface - diagnostics.activity.geometry.exchange.surface
+    change = diagnostics.geometry.exchange.surface - diagnostics.terms.geometry.exchange.surface
     return {name: total(change * getattr(after, name)) for name in SWEPT}
 
 
-def _osteomorphs(done: StepTerms, before: State, after: State, dt: Scalar) -> Budget:
-    surface, waiting = done.geometry.exchange.surface, done.osteomorphs
-    density = before.osteomorphs, after.osteomorphs
-    budget = _on_surface(surface, density, waiting.arrested, waiting.lost, dt)
-    # next to none of them decay to numbers that a float32 cannot hold
-    return budget._replace(stored=budget.stored + FEW * total(surface * after.osteoclasts))
+def _bone(record: StepRecord) -> Budget:
+    before, after, motion = record.before, record.after, record.diagnostics.motion
+    change = total(after.bone_volume_fraction - before.bone_volume_fraction)
+    return Budget(motion.grown, motion.eroded, change, total(after.bone_volume_fraction))
 
 
-def _solute(solute: Solute) -> Budget:
+def _uncoupled(name: str, record: StepRecord) -> Budget:
+    solute = record.diagnostics.terms.fluid.uncoupled[name]
     return Budget(total(solute.source), total(solute.lost), 0, 0)
 
 
-def _on_surface(
-    surface: Field, density: tuple[Field, Field], made: Field, lost: Field, dt: Scalar
-) -> Budget:
-    start, end = density
-    change, after = total(surface * (end - start)), total(surface * end)
-    return Budget(total(surface * made) * dt, total(surface * lost) * dt, change, after)
+def _of_pair(index: int, record: StepRecord) -> Budget:
+    """RANKL (0) or OPG (1): cleared, and bound to the other one to one."""
+    terms = record.diagnostics.terms
+    eps, fluid = terms.geometry.solute_porosity, terms.fluid
+    bound = total(eps * record.p.kappa * fluid.pair.a * fluid.pair.b)
+    free = (fluid.pair.a, fluid.pair.b)[index]
+    cleared = total(eps * fluid.rates[index] * free)
+    return Budget(total(fluid.sources[index]), cleared + bound, 0, 0)
 
 
-def _cells(done: StepTerms, line: Lineage, start: Field, end: Field, dt: Scalar) -> Budget:
-    surface = done.geometry.exchange.surface
-    return _on_surface(surface, (start, end), line.formed, line.loss * line.cells.mean, dt)
+def _osteoclast_precursors(record: StepRecord) -> Budget:
+    p, line = record.p, record.diagnostics.terms.osteoclasts
+    return _precursors(record, "osteoclast_precursors", line, p.delta_M, p.n_f)
+
+
+def _osteoblast_precursors(record: StepRecord) -> Budget:
+    p, line = record.p, record.diagnostics.terms.osteoblasts
+    return _precursors(record, "osteoblast_precursors", line, p.delta_P, 1 / p.n_p)
 
 
 def _precursors(
-    done: StepTerms,
-    line: Lineage,
-    stored: tuple[Array, Array],
-    turnover: Array | float,
-    each: Array | float,
-    dt: Scalar,
+    record: StepRecord, name: str, line: Lineage, turnover: Value, each: Value
 ) -> Budget:
     """Supply against death and recruitment, `each` precursors for one cell on the surface."""
-    eps, surface = done.geometry.exchange.porosity, done.geometry.exchange.surface
-    died = total(eps * turnover * line.precursors)
-    recruited = each * PER_MM * total(surface * line.recruited)
-    change, after = stored
-    return Budget(total(line.supply) * dt, (died + recruited) * dt, change, after)
+    geometry = record.diagnostics.terms.geometry
+    died = total(geometry.exchange.porosity * turnover * line.precursors.mean)
+    recruited = each * PER_MM * total(geometry.exchange.surface * line.recruited)
+    old, new = _porosities(record)
+    start, end = getattr(record.before, name), getattr(record.after, name)
+    change = total(new * end - old * start)
+    return Budget(
+        total(line.supply) * record.dt, (died + recruited) * record.dt, change, total(new * end)
+    )
+
+
+def _osteoclasts(record: StepRecord) -> Budget:
+    return _cells(record, "osteoclasts", record.diagnostics.terms.osteoclasts)
+
+
+def _osteoblasts(record: StepRecord) -> Budget:
+    return _cells(record, "osteoblasts", record.diagnostics.terms.osteoblasts)
+
+
+def _cells(record: StepRecord, name: str, line: Lineage) -> Budget:
+    return _on_surface(record, name, line.formed, line.loss * line.cells.mean)
+
+
+def _coupling_store(record: StepRecord) -> Budget:
+    terms = record.diagnostics.terms
+    return _on_surface(record, "coupling_store", terms.resorption, record.p.k_E * terms.store.mean)
+
+
+def _osteomorphs(record: StepRecord) -> Budget:
+    terms = record.diagnostics.terms
+    budget = _on_surface(record, "osteomorphs", terms.osteomorphs.arrested, terms.osteomorphs.lost)
+    # next to none of them decay to numbers that a float32 cannot hold
+    osteoclasts = total(terms.geometry.exchange.surface * record.after.osteoclasts)
+    return budget._replace(stored=budget.stored + OSTEOMORPH_FLOOR * osteoclasts)
+
+
+def _on_surface(record: StepRecord, name: str, made: Field, lost: Field) -> Budget:
+    surface = record.diagnostics.terms.geometry.exchange.surface
+    start, end = getattr(record.before, name), getattr(record.after, name)
+    change, after = total(surface * (end - start)), total(surface * end)
+    dt = record.dt
+    return Budget(total(surface * made) * dt, total(surface * lost) * dt, change, after)
+
+
+def _endosteal_supply(record: StepRecord) -> Budget:
+    old, new = _porosities(record)
+    expected = total(record.before.endosteal_supply) * total(new) / total(old)
+    return Budget(expected, total(record.after.endosteal_supply), 0, 0)
+
+
+def _porosities(record: StepRecord) -> tuple[Field, Field]:
+    before, after = record.before, record.after
+    return cell_porosity(before.bone_volume_fraction), cell_porosity(after.bone_volume_fraction)
+
+
+BUDGETS: Mapping[str, BudgetEntry] = {
+    "bone": BudgetEntry("mm3", VOLUME, "bone volume", _bone),
+    **{
+        solute.name: BudgetEntry(
+            "pM_mm3_per_day", VOLUME, solute.long_name, partial(_uncoupled, solute.name)
+        )
+        for solute in UNCOUPLED
+    },
+    **{
+        solute.name: BudgetEntry(
+            "pM_mm3_per_day", VOLUME, solute.long_name, partial(_of_pair, index)
+        )
+        for index, solute in enumerate(PAIR)
+    },
+    "osteoclast_precursors": BudgetEntry(
+        "cells", VOLUME, "osteoclast precursors", _osteoclast_precursors
+    ),
+    "osteoblast_precursors": BudgetEntry(
+        "cells", VOLUME, "osteoblast precursors", _osteoblast_precursors
+    ),
+    "osteoclasts": BudgetEntry("cells", AREA, "osteoclasts", _osteoclasts, on_surface=True),
+    "osteoblasts": BudgetEntry("cells", AREA, "osteoblasts", _osteoblasts, on_surface=True),
+    "coupling_store": BudgetEntry(
+        "mm3", VOLUME, "resorbed matrix awaiting formation", _coupling_store, on_surface=True
+    ),
+    "endosteal_supply": BudgetEntry(
+        "mm2", AREA, "endosteal supply of precursors", _endosteal_supply
+    ),
+    "osteomorphs": BudgetEntry("cells", AREA, "osteomorphs", _osteomorphs, on_surface=True),
+}
+"""Conserved quantities by name."""
+
+SWEPT = tuple(name for name, entry in BUDGETS.items() if entry.on_surface)
+"""Quantities that come or go as the surface changes under a kept density."""

@@ -1,37 +1,379 @@
-"""IL-1, TNF, RANKL, OPG and TGF-beta: in balance with their sources within hours, so steady fields.
+"""Solutes, in balance with their sources within hours, so steady fields.
 
 Sources and losses carry the porosity: a uniform concentration in the marrow stays uniform.
 """
+
+from collections.abc import Mapping
+from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from tissue.kernels.binding import PairSolution, Reactant, binding_pair
-from tissue.kernels.elliptic import SolverStats, screened_diffusion
+from tissue.kernels.elliptic import Solution, SolverStats, screened_diffusion
 from tissue.kernels.stencil import Field
 from tissue.model import signals
-from tissue.model.bone import BoneGeometry
-from tissue.model.diagnostics import Solute
-from tissue.model.forcing import PM_PER_MM3, Forcing, Wall
+from tissue.model.bone import BoneGeometry, surface_mean
+from tissue.model.context import Numerics, StepContext
+from tissue.model.forcing import PM_PER_MM3, Forcing, Value, Wall
 from tissue.model.parameters import Parameters, Scalar
-from tissue.model.signals import Environment, Value
+from tissue.model.signals import PRODUCTION, Environment, SurfaceConcentrations
+from tissue.model.species import OPG, PAIR, RANKL, UNCOUPLED, Solute
+
+
+class UncoupledSolute(NamedTuple):
+    """A solute that diffuses alone, over one step.
+
+    Attributes:
+        field: [pM].
+        stats: of its solve.
+        source: production, and what came through a wall [pM/day].
+        lost: clearance, and what left through a wall [pM/day].
+    """
+
+    field: Field
+    stats: SolverStats
+    source: Field
+    lost: Field
+
+
+class Fluid(NamedTuple):
+    """The solutes of one step.
+
+    Attributes:
+        uncoupled: those that diffuse alone, by name.
+        pair: RANKL and OPG [pM].
+        sources: of RANKL and OPG [pM/day].
+        rates: at which they are lost, each without the other [1/day].
+    """
+
+    uncoupled: dict[str, UncoupledSolute]
+    pair: PairSolution
+    sources: tuple[Field, Field]
+    rates: tuple[Value, Value]
+
+    @property
+    def concentrations(self) -> dict[str, Field]:
+        """Every solute, by name [pM]."""
+        alone = {name: solute.field for name, solute in self.uncoupled.items()}
+        return alone | {RANKL.name: self.pair.a, OPG.name: self.pair.b}
+
+
+class RanklOpgSources(NamedTuple):
+    """Cells that make RANKL and OPG, and the load on them.
+
+    Attributes:
+        stroma: osteoblast precursors [cells/mm^3 marrow].
+        osteoblasts: [cells/mm^2].
+        load: stimulus of the mechanostat [1].
+        marrow_per_surface: marrow volume over bone surface in health [um].
+    """
+
+    stroma: Field
+    osteoblasts: Field
+    load: Value
+    marrow_per_surface: Array
+
+
+def production(
+    solute: Solute,
+    environment: Environment,
+    bisphosphonate: Value,
+    f: Forcing,
+    p: Parameters,
+) -> Value:
+    """Production of a solute that diffuses alone, by marrow and inflammatory cells [pM/day].
+
+    T: k_T (excess + omega_T l h) + q_FT F          I: S_I0 f_I + k_I excess + q_FI F
+
+    Args:
+        solute: its entry.
+        environment: solutes before it in `species.UNCOUPLED`, and inflammatory cells.
+        bisphosphonate: bound to bone, averaged over its surface [1].
+        f: disease and therapy.
+        p: parameters.
+    """
+    name = solute.name
+    made = PRODUCTION[name](environment, bisphosphonate, f, p)
+    made = made + getattr(p, solute.clearance) * f.excess.get(name, 0.0)
+    made = made + _released(solute, environment.inflammatory_cells, p)
+    return f.production.get(name, 1.0) * made + f.source.get(name, 0.0)
+
+
+def uncoupled_solutes(
+    guess: Mapping[str, Field], bisphosphonate: Field, geometry: BoneGeometry, context: StepContext
+) -> tuple[dict[str, UncoupledSolute], Environment]:
+    """Solutes that diffuse alone, in balance, and the environment they make for cells in marrow.
+
+    0 = div(eps D grad c) - eps k c + eps production, one solute after the other
+
+    Args:
+        guess: first guess of each, by name [pM].
+        bisphosphonate: bound to the bone surface [1].
+        geometry: pore space.
+        context: of the step.
+    """
+    f, p = context.forcing, context.parameters
+    bound = _mean_over_surface(geometry, bisphosphonate)
+    found: dict[str, UncoupledSolute] = {}
+    environment = Environment({}, f.inflammatory_cells)
+    for solute in UNCOUPLED:
+        name, diffusivity = solute.name, getattr(p, solute.diffusivity)
+        loss, source, level = _balance(solute, geometry, environment, bound, context)
+        if _same_everywhere(solute, f):
+            found[name] = UncoupledSolute(source / loss, _no_solve(), source, source)
+        else:
+            level, stats = _in_balance(
+                geometry, (loss, source), guess[name], diffusivity, context.numerics
+            )
+            found[name] = UncoupledSolute(level, stats, source, loss * level)
+        environment = environment.with_solute(name, level)
+    return found, environment
+
+
+@jax.jit
+def marrow_environment(
+    solutes: Mapping[str, Field],
+    bisphosphonate: Field,
+    geometry: BoneGeometry,
+    context: StepContext,
+) -> Environment:
+    """Environment of cells in marrow with known fields; uniform solutes follow the forcing at once.
+
+    Args:
+        solutes: [pM], by name.
+        bisphosphonate: bound to the bone surface [1].
+        geometry: pore space.
+        context: of the step.
+    """
+    f, p = context.forcing, context.parameters
+    environment = Environment({}, f.inflammatory_cells)
+    for solute in UNCOUPLED:
+        level: Value = solutes[solute.name]
+        if _same_everywhere(solute, f):
+            bound = _mean_over_surface(geometry, bisphosphonate)
+            made = production(solute, environment, bound, f, p)
+            level = jnp.asarray(made / getattr(p, solute.clearance), bisphosphonate.dtype)
+        environment = environment.with_solute(solute.name, level)
+    return environment
 
 
 def surface_environment(environment: Environment, geometry: BoneGeometry) -> Environment:
-    """What surrounds cells at the bone surface."""
+    """Environment of cells at the bone surface."""
 
-    # what is the same everywhere is the same at the surface
-    il1, tnf, cells = (
-        geometry.exchange.to_surface(jnp.asarray(values)) if jnp.ndim(values) else values
-        for values in environment
+    def to_surface(values: Value) -> Array:
+        # what is the same everywhere is the same at the surface
+        values = jnp.asarray(values)
+        return geometry.exchange.to_surface(values) if values.ndim else values
+
+    surface: Environment = jax.tree.map(to_surface, environment)
+    return surface
+
+
+@jax.jit
+def surface_concentrations(
+    environment: Environment,
+    pair: Mapping[str, Field],
+    geometry: BoneGeometry,
+    context: StepContext,
+) -> SurfaceConcentrations:
+    """Solutes at the bone surface.
+
+    Args:
+        environment: in the marrow.
+        pair: RANKL and OPG there, by name [pM].
+        geometry: pore space.
+        context: of the step.
+    """
+    f, p = context.forcing, context.parameters
+    here = surface_environment(environment, geometry)
+    bound = {solute.name: geometry.exchange.to_surface(pair[solute.name]) for solute in PAIR}
+    signal = signals.il1_signal(here, f, p)
+    return SurfaceConcentrations(
+        {**here.solutes, **bound}, signal, signals.excess_signal(signal, p)
     )
-    return Environment(jnp.asarray(il1), tnf, cells)
 
 
-def _made_by(cells: Value, rate: Scalar) -> Value:
-    """What cells [cells/mm^3] make at a rate [molecules/cell/day], in pM/day."""
-    return PM_PER_MM3 * rate * cells
+@jax.jit
+def rankl_source(
+    environment: Environment, cells: RanklOpgSources, geometry: BoneGeometry, context: StepContext
+) -> Field:
+    """RANKL made [pM/day]: by stromal precursors, by osteocytes, by inflammatory cells.
+
+    S_R = S_R0 [ eps (1 - w_Y) (P/P_0) f_R(s)  +  dep((eps/a)_0 w_Y f_Y f_R(see s)) ] + eps q_FR F
+
+    And what comes through an open wall.
+
+    Args:
+        environment: of cells in the marrow.
+        cells: that make it.
+        geometry: pore space.
+        context: of the step.
+    """
+    f, p, eps = context.forcing, context.parameters, geometry.solute_porosity
+    here = surface_environment(environment, geometry)
+    marrow = p.w_P * cells.stroma / p.P_0 * _rankl_induction(environment, f, p)
+    surface = p.w_Y * signals.osteocyte_rankl(cells.load, f) * _rankl_induction(here, f, p)
+    per_volume = geometry.exchange.deposit(cells.marrow_per_surface * surface)
+    released = _released(RANKL, environment.inflammatory_cells, p)
+    made = p.S_R0 * (eps * marrow + per_volume) + eps * released
+    return _with_inflow(made, RANKL, geometry, f)
+
+
+@jax.jit
+def opg_source(
+    environment: Environment, cells: RanklOpgSources, geometry: BoneGeometry, context: StepContext
+) -> Field:
+    """OPG made [pM/day]: by osteoblasts at the surface, by stroma in the marrow.
+
+    S_O = S_O0 [ eps (1 - v_B) (P/P_0) f_O(s)  +  dep((eps/a)_0 v_B (B/B_0) f_O(see s)) ]
+
+    And what comes through an open wall.
+
+    Args:
+        environment: of cells in the marrow.
+        cells: that make it.
+        geometry: pore space.
+        context: of the step.
+    """
+    f, p = context.forcing, context.parameters
+    here = surface_environment(environment, geometry)
+    marrow = p.v_P * cells.stroma / p.P_0 * _opg_suppression(environment, f, p)
+    by_osteoblasts = p.v_B * cells.osteoblasts / p.B_0 * _opg_suppression(here, f, p)
+    per_volume = geometry.exchange.deposit(cells.marrow_per_surface * by_osteoblasts)
+    made = p.S_O0 * (geometry.solute_porosity * marrow + per_volume)
+    return _with_inflow(made, OPG, geometry, f)
+
+
+def rankl_opg(
+    guess: Mapping[str, Field],
+    environment: Environment,
+    cells: RanklOpgSources,
+    geometry: BoneGeometry,
+    context: StepContext,
+) -> tuple[PairSolution, tuple[Field, Field], tuple[Value, Value]]:
+    """Free RANKL and OPG in balance, each lost with the other one to one.
+
+    0 = div(eps D_R grad R) - eps k_R R - eps kappa R O + S_R
+    0 = div(eps D_O grad O) - eps k_O O - eps kappa R O + S_O
+
+    Args:
+        guess: first guess of both, by name [pM].
+        environment: of cells in the marrow.
+        cells: that make them.
+        geometry: pore space.
+        context: of the step.
+
+    Returns:
+        Both [pM], their sources [pM/day] and rates of loss [1/day].
+    """
+    f, p, n = context.forcing, context.parameters, context.numerics
+    sources = (
+        rankl_source(environment, cells, geometry, context),
+        opg_source(environment, cells, geometry, context),
+    )
+    rankl_rate, opg_rate = (
+        _through(getattr(p, solute.clearance), 0.0, f.wall(solute.name))[0] for solute in PAIR
+    )
+    pair = binding_pair(
+        geometry.solute_porosity,
+        Reactant(p.D_R, rankl_rate, sources[0], guess[RANKL.name]),
+        Reactant(p.D_O, opg_rate, sources[1], guess[OPG.name]),
+        p.kappa,
+        spacing=n.spacing,
+        tolerance=n.tolerance,
+        periodic=geometry.periodic,
+    )
+    return pair, sources, (rankl_rate, opg_rate)
+
+
+def tgf_beta(
+    geometry: BoneGeometry, coupling_store: Field, p: Parameters, numerics: Numerics
+) -> Field:
+    """Active TGF-beta [pM], freed from the matrix that osteoclasts resorb (Tang 2009).
+
+    0 = div(eps D_G grad G_T) - eps k_G G_T + dep(theta_G k_E E)
+    """
+    loss, source = _tgf_beta_balance(geometry, coupling_store, p)
+    return _in_balance(geometry, (loss, source), jnp.zeros_like(source), p.D_G, numerics)[0]
+
+
+@jax.jit
+def _tgf_beta_balance(
+    geometry: BoneGeometry, coupling_store: Field, p: Parameters
+) -> tuple[Field, Field]:
+    released = geometry.exchange.deposit(p.theta_G * p.k_E * coupling_store)
+    return geometry.solute_porosity * p.k_G, released
+
+
+@partial(jax.jit, static_argnames="solute")
+def _balance(
+    solute: Solute,
+    geometry: BoneGeometry,
+    environment: Environment,
+    bisphosphonate: Value,
+    context: StepContext,
+) -> tuple[Field, Field, Value]:
+    """Loss [1/day] and source [pM/day] per volume of tissue, and the level without diffusion."""
+    f, p = context.forcing, context.parameters
+    made = production(solute, environment, bisphosphonate, f, p)
+    rate, made = _through(getattr(p, solute.clearance), made, f.wall(solute.name))
+    level = jnp.asarray(made / rate, geometry.solute_porosity.dtype)
+    return geometry.solute_porosity * rate, geometry.solute_porosity * made, level
+
+
+def _in_balance(
+    geometry: BoneGeometry,
+    rates: tuple[Field, Field],
+    start: Field,
+    diffusivity: Scalar,
+    numerics: Numerics,
+) -> Solution:
+    """A solute that diffuses alone, in balance with its loss and source."""
+    return screened_diffusion(
+        geometry.solute_porosity,
+        *rates,
+        start,
+        diffusivity=diffusivity,
+        spacing=numerics.spacing,
+        tolerance=numerics.tolerance,
+        periodic=geometry.periodic,
+    )
+
+
+@jax.jit
+def _mean_over_surface(geometry: BoneGeometry, field: Field) -> Array:
+    return surface_mean(geometry, field).astype(field.dtype)
+
+
+def _same_everywhere(solute: Solute, f: Forcing) -> bool:
+    return solute.uniform and f.is_uniform(solute.name)
+
+
+def _released(solute: Solute, cells: Value, p: Parameters) -> Value:
+    """Release [pM/day] by inflammatory cells [cells/mm^3]."""
+    if solute.inflammatory_cells is None:
+        return 0.0
+    return PM_PER_MM3 * getattr(p, solute.inflammatory_cells) * cells
+
+
+def _rankl_induction(environment: Environment, f: Forcing, p: Parameters) -> Array:
+    excess = signals.excess_signal(signals.il1_signal(environment, f, p), p)
+    return signals.rankl_induction(excess, environment["tnf"], f, p)
+
+
+def _opg_suppression(environment: Environment, f: Forcing, p: Parameters) -> Array:
+    excess = signals.excess_signal(signals.il1_signal(environment, f, p), p)
+    return signals.opg_suppression(excess, f, p)
+
+
+def _with_inflow(made: Field, solute: Solute, geometry: BoneGeometry, f: Forcing) -> Field:
+    """Production [pM/day] under disease and therapy, with what comes from elsewhere."""
+    name = solute.name
+    _, inflow = _through(0.0, f.source.get(name, 0.0), f.wall(name))
+    return f.production.get(name, 1.0) * made + geometry.solute_porosity * inflow
 
 
 def _through(rate: Value, made: Value, wall: Wall | None) -> tuple[Value, Value]:
@@ -41,192 +383,5 @@ def _through(rate: Value, made: Value, wall: Wall | None) -> tuple[Value, Value]
     return rate + wall.rate, made + wall.rate * wall.beyond
 
 
-@jax.jit
-def _tnf_balance(geometry: BoneGeometry, f: Forcing, p: Parameters) -> tuple[Field, Field]:
-    made = p.k_T * signals.tnf_production(f, p) + _made_by(f.inflammatory_cells, p.q_FT)
-    rate, made = _through(p.k_T, made, f.wall("tnf"))
-    return geometry.solute_porosity * rate, geometry.solute_porosity * made
-
-
-def tnf(
-    geometry: BoneGeometry,
-    start: Field,
-    f: Forcing,
-    p: Parameters,
-    spacing: Scalar,
-    tolerance: Scalar,
-) -> Solute:
-    """TNF; where nothing makes it in some places only, it is uniform and needs no solve."""
-    loss, source = _tnf_balance(geometry, f, p)
-    if f.local is None:
-        return Solute(source / loss, _no_solve(), source, source)
-    return _in_balance(geometry, loss, source, start, p.D_T, spacing, tolerance)
-
-
-def _in_balance(
-    geometry: BoneGeometry,
-    loss: Field,
-    source: Field,
-    start: Field,
-    diffusivity: Scalar,
-    spacing: Scalar,
-    tolerance: Scalar,
-) -> Solute:
-    """A solute that diffuses alone, in balance with its loss and source."""
-    field, stats = screened_diffusion(
-        geometry.solute_porosity,
-        loss,
-        source,
-        start,
-        diffusivity=diffusivity,
-        spacing=spacing,
-        tolerance=tolerance,
-        periodic=geometry.periodic,
-    )
-    return Solute(field, stats, source, loss * field)
-
-
 def _no_solve() -> SolverStats:
     return SolverStats(jnp.zeros((), jnp.int32), jnp.zeros(()))
-
-
-@jax.jit
-def _il1_balance(
-    geometry: BoneGeometry, tnf: Value, bisphosphonate: Value, f: Forcing, p: Parameters
-) -> tuple[Field, Field]:
-    made = p.S_I0 * signals.il1_production(tnf, bisphosphonate, f, p)
-    made = made + f.il1 * (p.k_I * f.il1_excess + _made_by(f.inflammatory_cells, p.q_FI))
-    rate, made = _through(p.k_I, made, f.wall("il1"))
-    return geometry.solute_porosity * rate, geometry.solute_porosity * made
-
-
-def il1(
-    geometry: BoneGeometry,
-    tnf: Value,
-    bisphosphonate: Value,
-    start: Field,
-    f: Forcing,
-    p: Parameters,
-    spacing: Scalar,
-    tolerance: Scalar,
-) -> Solute:
-    """IL-1, made by marrow and by inflammatory cells.
-
-    Args:
-        geometry: geometry.
-        tnf: [pM].
-        bisphosphonate: bound to bone, averaged over its surface [1].
-        start: a guess [pM].
-        f: disease and therapy.
-        p: parameters.
-        spacing: edge of a voxel [um].
-        tolerance: relative error.
-    """
-    loss, source = _il1_balance(geometry, tnf, bisphosphonate, f, p)
-    return _in_balance(geometry, loss, source, start, p.D_I, spacing, tolerance)
-
-
-@jax.jit
-def rankl_source(
-    geometry: BoneGeometry,
-    environment: Environment,
-    osteoblast_precursors: Field,
-    load: Value,
-    per_surface: Array,
-    f: Forcing,
-    p: Parameters,
-) -> Field:
-    """RANKL made [pM/day]: by stromal precursors in the marrow, by osteocytes at the surface.
-
-    And by inflammatory cells, and what comes through an open wall.
-
-    Args:
-        geometry: geometry.
-        environment: of cells in the marrow.
-        osteoblast_precursors: [cells/mm^3 marrow].
-        load: stimulus of the mechanostat.
-        per_surface: marrow volume over bone surface in health [um].
-        f: disease and therapy.
-        p: parameters.
-    """
-    at_surface = surface_environment(environment, geometry)
-    marrow = p.w_P * osteoblast_precursors / p.P_0 * _rankl_induction(environment, f, p)
-    surface = p.w_Y * signals.osteocyte_rankl(load, f) * _rankl_induction(at_surface, f, p)
-    cells = _made_by(f.inflammatory_cells, p.q_FR)
-    made = f.rankl * (
-        p.S_R0
-        * (geometry.solute_porosity * marrow + geometry.exchange.deposit(per_surface * surface))
-        + geometry.solute_porosity * cells
-    )
-    _, beyond = _through(0.0, 0.0, f.wall("rankl"))
-    return made + geometry.solute_porosity * beyond
-
-
-@jax.jit
-def opg_source(
-    geometry: BoneGeometry,
-    environment: Environment,
-    osteoblast_precursors: Field,
-    osteoblasts: Field,
-    per_surface: Array,
-    f: Forcing,
-    p: Parameters,
-) -> Field:
-    """OPG made [pM/day]: by osteoblasts at the surface [cells/mm^2], by stroma in the marrow."""
-    at_surface = surface_environment(environment, geometry)
-    marrow = p.v_P * osteoblast_precursors / p.P_0 * _opg_suppression(environment, f, p)
-    surface = per_surface * p.v_B * osteoblasts / p.B_0 * _opg_suppression(at_surface, f, p)
-    made = f.opg * p.S_O0 * (geometry.solute_porosity * marrow + geometry.exchange.deposit(surface))
-    _, beyond = _through(0.0, 0.0, f.wall("opg"))
-    return made + geometry.solute_porosity * beyond
-
-
-def rankl_opg(
-    geometry: BoneGeometry,
-    sources: tuple[Field, Field],
-    rates: tuple[Value, Value],
-    start: tuple[Field, Field],
-    p: Parameters,
-    spacing: Scalar,
-    tolerance: Scalar,
-) -> PairSolution:
-    """Free RANKL and OPG [pM], each lost with the other one to one."""
-    return binding_pair(
-        geometry.solute_porosity,
-        Reactant(p.D_R, rates[0], sources[0], start[0]),
-        Reactant(p.D_O, rates[1], sources[1], start[1]),
-        p.kappa,
-        spacing=spacing,
-        tolerance=tolerance,
-        periodic=geometry.periodic,
-    )
-
-
-def loss_rates(f: Forcing, p: Parameters) -> tuple[Value, Value]:
-    """At which RANKL and OPG are lost, each without the other [1/day]."""
-    return _through(p.k_R, 0.0, f.wall("rankl"))[0], _through(p.k_O, 0.0, f.wall("opg"))[0]
-
-
-@jax.jit
-def _released(geometry: BoneGeometry, coupling_store: Field, p: Parameters) -> tuple[Field, Field]:
-    released = geometry.exchange.deposit(p.theta_G * p.k_E * coupling_store)
-    return geometry.solute_porosity * p.k_G, released
-
-
-def tgf_beta(
-    geometry: BoneGeometry, coupling_store: Field, p: Parameters, spacing: Scalar, tolerance: Scalar
-) -> Field:
-    """Active TGF-beta [pM], freed from the matrix that osteoclasts resorb (Tang 2009)."""
-    loss, source = _released(geometry, coupling_store, p)
-    start = jnp.zeros_like(source)
-    return _in_balance(geometry, loss, source, start, p.D_G, spacing, tolerance).field
-
-
-def _rankl_induction(environment: Environment, f: Forcing, p: Parameters) -> Field:
-    excess = signals.excess_signal(signals.il1_signal(environment, f, p), p)
-    return signals.rankl_induction(excess, environment.tnf, f, p)
-
-
-def _opg_suppression(environment: Environment, f: Forcing, p: Parameters) -> Field:
-    excess = signals.excess_signal(signals.il1_signal(environment, f, p), p)
-    return signals.opg_suppression(excess, f, p)

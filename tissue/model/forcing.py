@@ -1,11 +1,11 @@
-"""What disease and therapy do to the tissue during one step.
+"""Disease and therapy as they act on the tissue during one step.
 
 Concentrations of drugs change within a step, and no response is linear in them: a step takes the
 mean of the response over the concentrations that it holds, never the response to their mean.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import jax
@@ -16,6 +16,7 @@ from jax import Array
 from tissue.kernels.stencil import Field
 
 Values = TypeVar("Values", Array, float, Array | float)
+Value = Array | float
 
 PM_PER_MM3 = 1e18 / 6.02214076e23
 """One molecule per mm^3 [pM]."""
@@ -40,15 +41,10 @@ def averaged(response: Callable[[Array], Values], concentrations: Array) -> Valu
     )
 
 
-def _none() -> Array:
-    # weakly typed, as a plain 0.0: it neither rounds float64 nor widens float32
-    return jnp.broadcast_to(jnp.asarray(0.0), (1,))
-
-
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Wall:
-    """How a solute meets the walls of the box.
+    """Exchange of a solute with the outside through open walls of the box.
 
     Attributes:
         rate: of exchange with what lies beyond, zero in voxels away from an open wall [1/day].
@@ -62,11 +58,11 @@ class Wall:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class LocalForcing:
-    """What acts in some places only.
+    """Disease that acts in a part of the box only.
 
     Attributes:
         inflammatory_cells: [cells/mm^3 marrow].
-        walls: of the solutes il1, tnf, rankl and opg that have an open one.
+        walls: of the solutes that have an open one, by solute.
     """
 
     inflammatory_cells: Field
@@ -74,45 +70,59 @@ class LocalForcing:
 
 
 @jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Forcing:
     """All that acts on the tissue during a step; the default is health.
 
+    A solute or target that a dictionary does not name is as in health.
+
     Attributes:
-        il1_excess, il1ra_excess: uniform IL-1 and IL-1Ra above the healthy level [pM].
-        tnf: uniform TNF [pM].
+        excess: uniform concentration above the healthy level, by solute [pM].
+        production: factor on all production, by solute [1].
+        source: further production, a number or a field [z, y, x], by solute [pM/day].
+        osteocyte_rankl: factor on the RANKL of osteocytes [1].
+        il1_receptor: factor on the IL-1 signal [1].
+        il1ra: factor on endogenous IL-1Ra [1].
+        il1ra_excess: uniform IL-1Ra above the healthy level [pM].
         estrogen_loss: 0 before, 1 after ovariectomy or menopause.
-        relaxation: how much of the IL-1 and TNF of estrogen loss is still made [1].
-        il1, rankl, opg, osteocyte_rankl: factors on production [1].
-        il1_receptor, il1ra: factors on the IL-1 signal and on endogenous IL-1Ra [1].
+        estrogen_relaxation: share of the IL-1 and TNF of estrogen loss that is still made [1].
         anabolic: factor on formation per resorption [1].
-        il1ra_drug, denosumab, tnf_blocker, il4: concentrations of the step, see `averaged` [pM].
-        local: what acts in some places only.
+        exposure: drug concentrations of the step, by target, see `averaged` [pM].
+        local: what acts in a part of the box only.
     """
 
-    il1_excess: Array | float = 0.0
-    il1ra_excess: Array | float = 0.0
-    tnf: Array | float = 0.0
-    estrogen_loss: Array | float = 0.0
-    relaxation: Array | float = 1.0
-    il1: Array | float = 1.0
-    rankl: Array | float = 1.0
-    opg: Array | float = 1.0
-    osteocyte_rankl: Array | float = 1.0
-    il1_receptor: Array | float = 1.0
-    il1ra: Array | float = 1.0
-    anabolic: Array | float = 1.0
-    il1ra_drug: Array = field(default_factory=_none)
-    denosumab: Array = field(default_factory=_none)
-    tnf_blocker: Array = field(default_factory=_none)
-    il4: Array = field(default_factory=_none)
+    excess: Mapping[str, Value] = field(default_factory=dict)
+    production: Mapping[str, Value] = field(default_factory=dict)
+    source: Mapping[str, Value] = field(default_factory=dict)
+    osteocyte_rankl: Value = 1.0
+    il1_receptor: Value = 1.0
+    il1ra: Value = 1.0
+    il1ra_excess: Value = 0.0
+    estrogen_loss: Value = 0.0
+    estrogen_relaxation: Value = 1.0
+    anabolic: Value = 1.0
+    exposure: Mapping[str, Array] = field(default_factory=dict)
     local: LocalForcing | None = None
 
     @property
     def inflammatory_cells(self) -> Field | float:
-        """[cells/mm^3 marrow]."""
+        """Density of inflammatory cells [cells/mm^3 marrow]."""
         return self.local.inflammatory_cells if self.local else 0.0
 
+    def drug(self, target: str) -> Array:
+        """Concentrations of all drugs of a target [pM], see `averaged`."""
+        # weakly typed where there is none, as a plain 0.0: no float64 is rounded, no float32 widened
+        none = jnp.broadcast_to(jnp.asarray(0.0), (1,))
+        return self.exposure.get(target, none)
+
     def wall(self, solute: str) -> Wall | None:
-        """The open walls of a solute, if it has any."""
+        """Open walls of a solute, if it has any."""
         return self.local.walls.get(solute) if self.local else None
+
+    def is_uniform(self, solute: str) -> bool:
+        """Whether nothing makes or takes a solute in a part of the box only."""
+        return self.local is None and jnp.ndim(self.source.get(solute, 0.0)) == 0
+
+    def with_source(self, solute: str, production: Value) -> "Forcing":
+        """The same with further production of a solute, a number or a field [pM/day]."""
+        return replace(self, source={**self.source, solute: production})

@@ -7,6 +7,7 @@ known, so each field is one solve.
 """
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,26 +16,34 @@ from jax import Array
 from tissue.kernels.elliptic import Solution, SolverStats
 from tissue.kernels.loop import repeat
 from tissue.kernels.stencil import Field, total
-from tissue.model import cells, cytokines, signals
-from tissue.model.balance import (
-    Numerics,
-    Surroundings,
-    osteoblast_population,
-    osteoclast_population,
-    solve_alone,
-    solve_pair,
-    surface_concentrations,
-)
-from tissue.model.bone import BoneGeometry, bone_geometry, may_move
-from tissue.model.cells import Population
+from tissue.model import cytokines, precursors, signals
+from tissue.model.bone import BoneGeometry, bone_geometry, may_move, surface_mean
+from tissue.model.context import Numerics, StepContext
+from tissue.model.cytokines import Fluid, RanklOpgSources
 from tissue.model.forcing import Forcing
 from tissue.model.mechanostat import local_density
-from tissue.model.observables import surface_mean
 from tissue.model.parameters import Parameters
+from tissue.model.precursors import Population, SurfaceTurnover
 from tissue.model.signals import Environment
+from tissue.model.species import SOLUTES
 from tissue.model.state import HealthyReference, State
 
 FILLING_PASSES = 60
+"""Passes of smoothing that continue a healthy reference into places without a surface."""
+
+
+class HealthyState(NamedTuple):
+    """Healthy tissue on a bone.
+
+    Attributes:
+        state: at rest.
+        reference: that keeps it at rest.
+        solver_stats: of every solve, by its unknown.
+    """
+
+    state: State
+    reference: HealthyReference
+    solver_stats: dict[str, SolverStats]
 
 
 def healthy_state(
@@ -43,61 +52,62 @@ def healthy_state(
     n: Numerics,
     *,
     mechanostat: bool = False,
-    tgf_beta_steering: bool = False,
-) -> tuple[State, HealthyReference, dict[str, SolverStats]]:
-    """The healthy state on a bone, the references that keep it, and what each solve took.
+    tgf_beta_chemotaxis: bool = False,
+) -> HealthyState:
+    """Healthy state on a bone, and the references that keep it.
 
     Args:
         bone_volume_fraction: phi in [0, 1], a partial-volume field.
         p: parameters.
         n: numerics; the healthy state stands still to this tolerance.
         mechanostat: whether bone answers to load.
-        tgf_beta_steering: whether TGF-beta draws osteoblast precursors.
+        tgf_beta_chemotaxis: whether TGF-beta draws osteoblast precursors.
     """
     geometry = bone_geometry(bone_volume_fraction, n.spacing, p, n.periodic)
     uniform = jnp.ones_like(bone_volume_fraction)
     ratio = total(geometry.exchange.porosity) / total(geometry.exchange.surface)
     ratio = ratio.astype(uniform.dtype)
+    nominal = {
+        name: (getattr(p, solute.healthy) if solute.healthy else 0) * uniform
+        for name, solute in SOLUTES.items()
+    }
     state = State(
         bone_volume_fraction=bone_volume_fraction,
-        il1=p.I_0 * uniform,
-        rankl=p.R_0 * uniform,
-        opg=p.O_0 * uniform,
+        solutes=nominal,
         osteoclast_precursors=p.M_0 * uniform,
         osteoblast_precursors=p.P_0 * uniform,
         osteoclasts=p.C_0 * uniform,
         osteoblasts=p.B_0 * uniform,
         coupling_store=p.E_0 * uniform,
         endosteal_supply=geometry.exchange.deposit(uniform),
-        tnf=0 * uniform,
         osteomorphs=0 * uniform,
         bisphosphonate=0 * uniform,
     )
-    health = Forcing()
-    il1, tnf = solve_alone(state, state.bisphosphonate, geometry, health, p, n)
+    context = StepContext(Forcing(), p, n)
+    uncoupled, environment = cytokines.uncoupled_solutes(
+        state.solutes, state.bisphosphonate, geometry, context
+    )
     # IL-1 is uniform in health, so osteoblast precursors are too unless TGF-beta draws them:
     # no other drift, and uptake is returned
     stroma, solver_stats, half = state.osteoblast_precursors, {}, None
-    if tgf_beta_steering:
-        stroma, solver_stats["osteoblast precursors"], half = _steered(
-            state, il1.field, geometry, p, n
+    if tgf_beta_chemotaxis:
+        (stroma, solver_stats["osteoblast precursors"]), half = _drawn_by_tgf_beta(
+            state, environment, geometry, context
         )
-    makers = Surroundings(stroma, state.osteoblasts, 0.0)
-    fluid = solve_pair(state, (il1, tnf), makers, geometry, ratio, health, p, n)
-    at_surface = surface_concentrations(
-        fluid.il1.field, fluid.tnf.field, *fluid.pair[:2], geometry, health, p
-    )
+    sources = RanklOpgSources(stroma, state.osteoblasts, 0.0, ratio)
+    pair = cytokines.rankl_opg(state.solutes, environment, sources, geometry, context)
+    fluid = Fluid(uncoupled, *pair)
+    solutes = fluid.concentrations
+    at_surface = cytokines.surface_concentrations(environment, solutes, geometry, context)
     monocytes, solver_stats["osteoclast precursors"] = _drawn_by_rankl(
-        state, geometry, fluid.pair.a, p, n
+        state, solutes["rankl"], geometry, context
     )
-    occupancy = signals.rank_occupancy(at_surface.rankl, health, p)
-    drive = signals.osteoclastogenic_drive(
-        at_surface.rankl, at_surface.signal, at_surface.tnf, health, p
-    )
-    references = HealthyReference(
+    rankl, f = at_surface["rankl"], context.forcing
+    drive = signals.osteoclastogenic_drive(rankl, at_surface.signal, at_surface["tnf"], f, p)
+    reference = HealthyReference(
         osteoclast_precursors=monocytes,
         osteoblast_precursors=stroma,
-        rank_occupancy=_filled(occupancy, geometry, bone_volume_fraction),
+        rank_occupancy=_filled(signals.rank_occupancy(rankl, f, p), geometry, bone_volume_fraction),
         drive=_filled(drive, geometry, bone_volume_fraction),
         marrow_per_surface=ratio,
         local_density=local_density(bone_volume_fraction, n.spacing, p, n.periodic)
@@ -106,45 +116,43 @@ def healthy_state(
         tgf_beta=half,
     )
     settled = replace(
-        state,
-        il1=fluid.il1.field,
-        rankl=fluid.pair.a,
-        opg=fluid.pair.b,
-        osteoclast_precursors=monocytes,
-        osteoblast_precursors=stroma,
+        state, solutes=solutes, osteoclast_precursors=monocytes, osteoblast_precursors=stroma
     )
-    solver_stats |= {"il1": fluid.il1.stats, "rankl and opg": fluid.pair.stats}
-    return settled, references, solver_stats
+    solver_stats |= {name: solute.stats for name, solute in uncoupled.items()}
+    solver_stats["rankl and opg"] = fluid.pair.stats
+    return HealthyState(settled, reference, solver_stats)
 
 
-def _steered(
-    state: State, il1: Field, geometry: BoneGeometry, p: Parameters, n: Numerics
-) -> tuple[Field, SolverStats, Array]:
+def _drawn_by_tgf_beta(
+    state: State, environment: Environment, geometry: BoneGeometry, context: StepContext
+) -> tuple[Solution, Array]:
     """Osteoblast precursors where TGF-beta has drawn them, and its mean at the surface [pM]."""
-    tgf_beta = cytokines.tgf_beta(geometry, state.coupling_store, p, n.spacing, n.tolerance)
-    half = surface_mean(geometry, geometry.exchange.to_surface(tgf_beta)).astype(il1.dtype)
-    nothing = jnp.zeros_like(il1)
-    environment = Environment(il1)
-    population = osteoblast_population(
-        environment, tgf_beta, half, nothing, nothing, geometry, Forcing(), p
-    )
-    return *_at_rest(state.osteoblast_precursors, population, geometry, n), half
+    p, n = context.parameters, context.numerics
+    tgf_beta = cytokines.tgf_beta(geometry, state.coupling_store, p, n)
+    half = surface_mean(geometry, geometry.exchange.to_surface(tgf_beta)).astype(tgf_beta.dtype)
+    pull = precursors.tgf_beta_effect(tgf_beta, half)
+    none = _no_turnover(geometry)
+    population = precursors.osteoblast_precursors(environment, pull, none, geometry, context)
+    return _at_rest(state.osteoblast_precursors, population, geometry, n), half
 
 
 def _drawn_by_rankl(
-    state: State, geometry: BoneGeometry, rankl: Field, p: Parameters, n: Numerics
+    state: State, rankl: Field, geometry: BoneGeometry, context: StepContext
 ) -> Solution:
     """Osteoclast precursors where RANKL has drawn them; what the surface takes is returned."""
-    nothing = jnp.zeros_like(rankl)
-    population = osteoclast_population(rankl, nothing, nothing, geometry, Forcing(), p)
-    return _at_rest(state.osteoclast_precursors, population, geometry, n)
+    none = _no_turnover(geometry)
+    population = precursors.osteoclast_precursors(rankl, none, geometry, context)
+    return _at_rest(state.osteoclast_precursors, population, geometry, context.numerics)
+
+
+def _no_turnover(geometry: BoneGeometry) -> SurfaceTurnover:
+    nothing = jnp.zeros_like(geometry.exchange.porosity)
+    return SurfaceTurnover(nothing, nothing)
 
 
 def _at_rest(start: Field, population: Population, geometry: BoneGeometry, n: Numerics) -> Solution:
     forever = jnp.asarray(jnp.inf, start.dtype)
-    return cells.step_precursors(
-        start, start, population, geometry, forever, n.spacing, n.tolerance
-    )
+    return precursors.implicit_step((start, start), population, geometry, forever, n)
 
 
 @jax.jit
@@ -162,8 +170,10 @@ def _filled(reference: Field, geometry: BoneGeometry, bone_volume_fraction: Fiel
     return filled
 
 
-def smallest_share(state: State, healthy: HealthyReference, p: Parameters) -> dict[str, Array]:
-    """Smallest healthy precursor density in the marrow over the nominal one, by field name."""
+def min_precursor_fraction(
+    state: State, healthy: HealthyReference, p: Parameters
+) -> dict[str, Array]:
+    """Lowest healthy precursor density in the marrow over the nominal one, by field name."""
     marrow = state.bone_volume_fraction < 0.5
     pairs = {
         "osteoclast_precursors": (healthy.osteoclast_precursors, p.M_0),

@@ -1,123 +1,181 @@
-"""What a run reports of the tissue: a number for each column of metrics.csv."""
+"""Metrics of the tissue: one entry for each column of metrics.csv."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from tissue.kernels.stencil import Axes, Field, local_max, total
-from tissue.model.bone import BoneGeometry
-from tissue.model.cells import PER_MM
-from tissue.model.diagnostics import SurfaceConcentrations
+from tissue.model.bone import BoneGeometry, marrow_mean, surface_mean
+from tissue.model.fields import FIELDS, PER_MM
+from tissue.model.forcing import Forcing, Value, averaged
+from tissue.model.signals import SurfaceConcentrations
+from tissue.model.species import SOLUTES
 from tissue.model.state import State
+from tissue.model.targets import TARGETS, Concentration
 
-METRICS = (
-    "time_day",
-    "bv_tv",
-    "bv_tv_change_percent",
-    "surface_density_per_mm",
-    "osteoclasts_per_mm2",
-    "osteoblasts_per_mm2",
-    "resorption_um_per_day",
-    "formation_um_per_day",
-    "rankl_pM",
-    "opg_pM",
-    "il1_pM",
-    "il1_marrow_pM",
-    "rankl_marrow_pM",
-    "opg_marrow_pM",
-    "gray_bone_share",
-    "tnf_marrow_pM",
-    "osteomorphs_per_mm2",
-    "bisphosphonate",
-    "estrogen_loss",
-    "il1ra_drug_pM",
-    "denosumab_pM",
-    "tnf_blocker_pM",
-    "il4_pM",
-    "anabolic",
-    "step_day",
-)
+CORE, CORE_RADIUS = 0.9, 2
+"""Bone volume fraction of a solid voxel [1], and the distance within which a strut has one
+[voxels]."""
 
 
-def surface_mean(geometry: BoneGeometry, field: Field) -> Array:
-    """Mean over the bone surface; 0 where no surface is left."""
-    surface = geometry.exchange.surface
-    area = total(surface)
-    return jnp.where(area > 0, total(surface * field) / jnp.where(area > 0, area, 1), 0)
+class Observation(NamedTuple):
+    """Tissue at the end of a step, with the step.
+
+    Attributes:
+        time: at the end of the step [day].
+        dt: length of the step [day].
+        state: of the tissue.
+        geometry: of its bone.
+        at_surface: solutes there, in the step.
+        resorption, formation: gross velocities in the step [um/day].
+        forcing: in the step.
+        start_fraction: BV/TV at the start of the run.
+    """
+
+    time: Value
+    dt: Value
+    state: State
+    geometry: BoneGeometry
+    at_surface: SurfaceConcentrations
+    resorption: Field
+    formation: Field
+    forcing: Forcing
+    start_fraction: Value
 
 
-def marrow_mean(geometry: BoneGeometry, field: Field) -> Array:
-    """Mean over the marrow fluid."""
-    eps = geometry.exchange.porosity
-    return total(eps * field) / total(eps)
+class Metric(NamedTuple):
+    """A column of metrics.csv.
+
+    Attributes:
+        unit: of its values.
+        long_name: its meaning.
+        of: its value for an observation.
+    """
+
+    unit: str
+    long_name: str
+    of: Callable[[Observation], Value]
 
 
-def gray_share(bone_volume_fraction: Field, periodic: Axes) -> Array:
+def unresolved_fraction(bone_volume_fraction: Field, periodic: Axes) -> Array:
     """Share of bone in struts without a solid core: no voxel of 0.9 within two voxels.
 
     A surface that moves through voxels smears, and growth never raises a local maximum: bone that
     was once thin stays gray. Above a fifth, morphometry by threshold is no longer right.
     """
-    mass = total(bone_volume_fraction)
-    hollow = local_max(bone_volume_fraction, 2, periodic) < 0.9
-    gray = total(jnp.where(hollow, bone_volume_fraction, 0))
-    return jnp.where(mass > 0, gray / jnp.where(mass > 0, mass, 1), 0)
+    volume = total(bone_volume_fraction)
+    hollow = local_max(bone_volume_fraction, CORE_RADIUS, periodic) < CORE
+    unresolved = total(jnp.where(hollow, bone_volume_fraction, 0))
+    return jnp.where(volume > 0, unresolved / jnp.where(volume > 0, volume, 1), 0)
 
 
-def observe(
-    state: State,
-    geometry: BoneGeometry,
-    at_surface: SurfaceConcentrations,
-    resorption: Field,
-    formation: Field,
-    start_fraction: Array | float,
-) -> dict[str, Array]:
-    """The metrics of a tissue but for the time and the step.
-
-    Args:
-        state: at the end of a step.
-        geometry: its geometry.
-        at_surface: solutes as the surface saw them in the step.
-        resorption: gross velocity in the step [um/day].
-        formation: gross velocity in the step [um/day].
-        start_fraction: BV/TV at the start of the run.
-    """
-    bone = state.bone_volume_fraction
-    bv_tv = total(bone) / bone.size
-    values = (
-        bv_tv,
-        100 * (bv_tv / start_fraction - 1),
-        PER_MM * total(geometry.exchange.surface) / bone.size,
-        surface_mean(geometry, state.osteoclasts),
-        surface_mean(geometry, state.osteoblasts),
-        surface_mean(geometry, resorption),
-        surface_mean(geometry, formation),
-        surface_mean(geometry, at_surface.rankl),
-        surface_mean(geometry, at_surface.opg),
-        surface_mean(geometry, at_surface.il1),
-        marrow_mean(geometry, state.il1),
-        marrow_mean(geometry, state.rankl),
-        marrow_mean(geometry, state.opg),
-        gray_share(bone, geometry.periodic),
-        marrow_mean(geometry, state.tnf),
-        surface_mean(geometry, state.osteomorphs),
-        surface_mean(geometry, state.bisphosphonate),
-    )
-    return dict(zip(METRICS[1:], values, strict=False))
+def observe(observation: Observation) -> dict[str, Value]:
+    """Every metric of an observation, by the names in METRICS."""
+    return {name: metric.of(observation) for name, metric in METRICS.items()}
 
 
 @jax.jit
 def fields_of(state: State, geometry: BoneGeometry) -> dict[str, Field]:
-    """The tissue as snapshots show it: cells of either kind per mm^3 of tissue."""
-    surface, eps = PER_MM * geometry.exchange.surface, geometry.exchange.porosity
-    return {
-        "bone_volume_fraction": state.bone_volume_fraction,
-        "il1": state.il1,
-        "rankl": state.rankl,
-        "opg": state.opg,
-        "osteoclasts": surface * state.osteoclasts,
-        "osteoblasts": surface * state.osteoblasts,
-        "osteoclast_precursors": eps * state.osteoclast_precursors,
-        "osteoblast_precursors": eps * state.osteoblast_precursors,
-        "tnf": state.tnf,
-    }
+    """Fields as snapshots show them, by the names in `fields.FIELDS`."""
+    return {name: field.of(state, geometry) for name, field in FIELDS.items()}
+
+
+def _bv_tv(o: Observation) -> Array:
+    return total(o.state.bone_volume_fraction) / o.state.bone_volume_fraction.size
+
+
+def _surface_density(o: Observation) -> Array:
+    return PER_MM * total(o.geometry.exchange.surface) / o.state.bone_volume_fraction.size
+
+
+def _density_at_surface(name: str, o: Observation) -> Array:
+    return surface_mean(o.geometry, getattr(o.state, name))
+
+
+def _solute_at_surface(name: str, o: Observation) -> Array:
+    level = jnp.asarray(o.at_surface[name])
+    return surface_mean(o.geometry, jnp.broadcast_to(level, o.state.bone_volume_fraction.shape))
+
+
+def _solute_in_marrow(name: str, o: Observation) -> Array:
+    return marrow_mean(o.geometry, o.state.solutes[name])
+
+
+def _exposure(target: str, o: Observation) -> Value:
+    return averaged(lambda drug: drug, o.forcing.drug(target))
+
+
+METRICS: Mapping[str, Metric] = {
+    "time_day": Metric("day", "simulated time", lambda o: o.time),
+    "bv_tv": Metric("1", "bone volume fraction, BV/TV", _bv_tv),
+    "bv_tv_change_percent": Metric(
+        "%", "change of BV/TV since the start", lambda o: 100 * (_bv_tv(o) / o.start_fraction - 1)
+    ),
+    "surface_density_per_mm": Metric(
+        "1/mm", "bone surface per tissue volume, of the gray bone (S_V)", _surface_density
+    ),
+    "osteoclasts_per_mm2": Metric(
+        "1/mm^2", "osteoclasts per bone surface", partial(_density_at_surface, "osteoclasts")
+    ),
+    "osteoblasts_per_mm2": Metric(
+        "1/mm^2", "osteoblasts per bone surface", partial(_density_at_surface, "osteoblasts")
+    ),
+    "resorption_um_per_day": Metric(
+        "um/day",
+        "gross resorption velocity, mean over the bone surface",
+        lambda o: surface_mean(o.geometry, o.resorption),
+    ),
+    "formation_um_per_day": Metric(
+        "um/day",
+        "gross formation velocity, mean over the bone surface",
+        lambda o: surface_mean(o.geometry, o.formation),
+    ),
+    **{
+        f"{name}_pM": Metric(
+            "pM", f"{solute.long_name} at the bone surface", partial(_solute_at_surface, name)
+        )
+        for name, solute in SOLUTES.items()
+    },
+    **{
+        f"{name}_marrow_pM": Metric(
+            "pM", f"{solute.long_name} in marrow fluid", partial(_solute_in_marrow, name)
+        )
+        for name, solute in SOLUTES.items()
+    },
+    "unresolved_bone_fraction": Metric(
+        "1",
+        "share of the bone in struts without a solid core, which the grid does not resolve",
+        lambda o: unresolved_fraction(o.state.bone_volume_fraction, o.geometry.periodic),
+    ),
+    "osteomorphs_per_mm2": Metric(
+        "1/mm^2",
+        "osteomorphs (osteoclasts that wait for RANKL) per bone surface",
+        partial(_density_at_surface, "osteomorphs"),
+    ),
+    "bisphosphonate": Metric(
+        "1",
+        "bisphosphonate bound to the bone surface over that of a full dose",
+        partial(_density_at_surface, "bisphosphonate"),
+    ),
+    "estrogen_loss": Metric(
+        "1", "share of estrogen that is lost", lambda o: o.forcing.estrogen_loss
+    ),
+    **{
+        f"{name}_drug_pM": Metric(
+            "pM",
+            f"drugs in marrow, {target.long_name}, mean over the step",
+            partial(_exposure, name),
+        )
+        for name, target in TARGETS.items()
+        if isinstance(target.action, Concentration)
+    },
+    "anabolic": Metric(
+        "1", "factor of drugs and age on formation per resorption", lambda o: o.forcing.anabolic
+    ),
+    "step_day": Metric("day", "length of the coupling step", lambda o: o.dt),
+}
+"""Metrics by the name of their column."""

@@ -4,16 +4,16 @@ Every response is 1 in health, so that no parameter shifts the healthy state and
 disease. Sources stand with the parameters.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
 from tissue.kernels.response import hill_activation, hill_repression, saturation
-from tissue.model.forcing import Forcing, averaged
+from tissue.model.forcing import Forcing, Value, averaged
 from tissue.model.parameters import Parameters
-
-Value = Array | float
 
 LEAST = 0.1
 """What a response that is linear in the IL-1 signal keeps of its healthy size at least [1]: where a
@@ -21,24 +21,52 @@ high healthy signal is lost, the steepest slopes of their ranges would turn rate
 the presets leave 0.88 (assumption)."""
 
 
-class Environment(NamedTuple):
-    """What surrounds a cell.
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Environment:
+    """Surroundings of a cell.
 
     Attributes:
-        il1, tnf: [pM].
+        solutes: concentrations of those that diffuse alone, by name [pM].
         inflammatory_cells: [cells/mm^3 marrow].
     """
 
-    il1: Array
-    tnf: Value = 0.0
+    solutes: Mapping[str, Value]
     inflammatory_cells: Value = 0.0
+
+    def __getitem__(self, solute: str) -> Value:
+        """Concentration of a solute [pM]."""
+        return self.solutes[solute]
+
+    def with_solute(self, name: str, level: Value) -> "Environment":
+        """The same with one more solute [pM]."""
+        return Environment({**self.solutes, name: level}, self.inflammatory_cells)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class SurfaceConcentrations:
+    """Solutes at the bone surface.
+
+    Attributes:
+        solutes: concentrations, by name [pM].
+        signal, excess: IL-1 signal s and s_h there [1].
+    """
+
+    solutes: Mapping[str, Value]
+    signal: Array
+    excess: Array
+
+    def __getitem__(self, solute: str) -> Value:
+        """Concentration of a solute [pM]."""
+        return self.solutes[solute]
 
 
 def tnf_signal(tnf: Value, f: Forcing, p: Parameters) -> Value:
     """t, the share of the largest TNF response [0, 1): a blocker binds what is free."""
     return averaged(
         lambda blocker: saturation(tnf / (1 + blocker / p.K_W), p.K_T),
-        f.tnf_blocker,
+        f.drug("tnf"),
     )
 
 
@@ -56,13 +84,13 @@ def il1_signal(environment: Environment, f: Forcing, p: Parameters) -> Array:
     more receptors, and so more sensitive.
     """
     made = antagonist(environment, f, p)
-    sensitivity = 1 + p.a_RT * tnf_signal(environment.tnf, f, p)
+    sensitivity = 1 + p.a_RT * tnf_signal(environment["tnf"], f, p)
 
     def signal(drug: Array) -> Array:
-        reach = environment.il1 * sensitivity * p.potency(made + drug)
-        return reach / (1 + reach)
+        stimulus = jnp.asarray(environment["il1"] * sensitivity * p.potency(made + drug))
+        return stimulus / (1 + stimulus)
 
-    return f.il1_receptor * averaged(signal, f.il1ra_drug)
+    return f.il1_receptor * averaged(signal, f.drug("il1_receptor"))
 
 
 def excess_signal(signal: Array, p: Parameters) -> Array:
@@ -82,7 +110,7 @@ def raised(excess: Array) -> Array:
 
 def il4_signal(f: Forcing, p: Parameters) -> Array:
     """x, IL-4 and IL-10 over their half-inhibiting concentration, at each of the step's."""
-    return f.il4 / p.K_X
+    return f.drug("il4_receptor") / p.K_X
 
 
 def osteoclast_inhibition(f: Forcing, p: Parameters) -> Value:
@@ -100,30 +128,40 @@ def opg_stimulation(f: Forcing, p: Parameters) -> Value:
     return averaged(lambda x: 1 + 0.5 * x / (1 + x), il4_signal(f, p))
 
 
-def il1_production(tnf: Value, bisphosphonate: Value, f: Forcing, p: Parameters) -> Value:
-    """IL-1 made by marrow over the healthy rate.
+def il1_production(
+    environment: Environment, bisphosphonate: Value, f: Forcing, p: Parameters
+) -> Value:
+    """IL-1 made by marrow [pM/day].
 
     Estrogen loss and TNF raise it; IL-4, IL-10 and bone-bound bisphosphonate lower it.
     """
-    raised_by = (1 + p.omega_I * f.estrogen_loss * f.relaxation) * (
-        1 + p.a_TI * tnf_signal(tnf, f, p)
-    )
-    return f.il1 * raised_by * il1_inhibition(f, p) / (1 + p.a_BI * bisphosphonate)
+    by_estrogen = 1 + p.omega_I * f.estrogen_loss * f.estrogen_relaxation
+    by_tnf = 1 + p.a_TI * tnf_signal(environment["tnf"], f, p)
+    raised_by = by_estrogen * by_tnf
+    return p.S_I0 * (raised_by * il1_inhibition(f, p) / (1 + p.a_BI * bisphosphonate))
 
 
-def tnf_production(f: Forcing, p: Parameters) -> Value:
-    """TNF that marrow makes [pM] at rest, inflammatory cells aside."""
-    return f.tnf + p.omega_T * f.estrogen_loss * f.relaxation
+def tnf_production(_: Environment, bisphosphonate: Value, f: Forcing, p: Parameters) -> Value:
+    """TNF made by marrow without estrogen [pM/day]."""
+    return p.k_T * (p.omega_T * f.estrogen_loss * f.estrogen_relaxation)
 
 
-def free_rankl(rankl: Array, denosumab: Array, p: Parameters) -> Array:
+Production = Callable[[Environment, Value, Forcing, Parameters], Value]
+PRODUCTION: Mapping[str, Production] = {"tnf": tnf_production, "il1": il1_production}
+"""What marrow makes of each solute that diffuses alone [pM/day], by name.
+
+From the solutes before it in `species.UNCOUPLED`, and the bone-bound bisphosphonate.
+"""
+
+
+def free_rankl(rankl: Value, antibody: Array, p: Parameters) -> Array:
     """RANKL that an antibody in large excess leaves to RANK [pM]."""
-    return rankl / (1 + denosumab / p.K_Z)
+    return rankl / (1 + antibody / p.K_Z)
 
 
-def rank_occupancy(rankl: Array, f: Forcing, p: Parameters) -> Array:
+def rank_occupancy(rankl: Value, f: Forcing, p: Parameters) -> Array:
     """rho, the share of RANK on osteoclast precursors that free RANKL occupies."""
-    return averaged(lambda z: saturation(free_rankl(rankl, z, p), p.K_R), f.denosumab)
+    return averaged(lambda z: saturation(free_rankl(rankl, z, p), p.K_R), f.drug("rankl"))
 
 
 def rankl_induction(excess: Array, tnf: Value, f: Forcing, p: Parameters) -> Array:
@@ -139,7 +177,7 @@ def opg_suppression(excess: Array, f: Forcing, p: Parameters) -> Array:
 
 
 def osteoclastogenic_drive(
-    rankl: Array, signal: Array, tnf: Value, f: Forcing, p: Parameters
+    rankl: Value, signal: Array, tnf: Value, f: Forcing, p: Parameters
 ) -> Array:
     """G = rho + (a_d s + a_dT t) gate + leak: RANKL, and IL-1 and TNF where some RANKL permits it.
 
@@ -148,25 +186,25 @@ def osteoclastogenic_drive(
     """
     directly = p.a_d * signal + p.a_dT * tnf_signal(tnf, f, p)
 
-    def drive(denosumab: Array) -> Array:
-        free = free_rankl(rankl, denosumab, p)
+    def drive(antibody: Array) -> Array:
+        free = free_rankl(rankl, antibody, p)
         gate = hill_activation(free, p.R_perm, p.n_perm)
         return saturation(free, p.K_R) + directly * gate + p.leak
 
-    return averaged(drive, f.denosumab)
+    return averaged(drive, f.drug("rankl"))
 
 
 def resorption_activity(
-    rankl: Array, signal: Array, healthy_occupancy: Array, f: Forcing, p: Parameters
+    rankl: Value, signal: Array, healthy_occupancy: Array, f: Forcing, p: Parameters
 ) -> Array:
     """Resorption per osteoclast over the healthy one: raised by IL-1, lost without RANKL."""
     il1 = p.a_d * jnp.maximum(signal - p.s_0, 0)
 
-    def permitted(denosumab: Array) -> Array:
-        stimulus = saturation(free_rankl(rankl, denosumab, p), p.K_R) + il1
+    def permitted(antibody: Array) -> Array:
+        stimulus = saturation(free_rankl(rankl, antibody, p), p.K_R) + il1
         return (1 + p.chi_act) * saturation(stimulus / healthy_occupancy, p.chi_act)
 
-    return averaged(permitted, f.denosumab) * linear(p.a_a, excess_signal(signal, p))
+    return averaged(permitted, f.drug("rankl")) * linear(p.a_a, excess_signal(signal, p))
 
 
 def osteoclast_loss(excess: Array, bisphosphonate: Value, f: Forcing, p: Parameters) -> Array:

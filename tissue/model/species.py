@@ -1,7 +1,7 @@
 """Registry of the solutes of marrow: one entry holds all that the rest of the program must know.
 
-State, balance, walls, conservation budgets, metrics, snapshot fields, the keys of a run file and the
-forecasts are made for every entry. This module needs no JAX: readers of files use it too.
+State, balance, walls, conservation budgets, metrics, snapshot fields, the keys of a run file and
+the forecasts are made for every entry. This module needs no JAX: readers of files use it too.
 
 What marrow makes of a solute stands under its name in `signals.PRODUCTION`; RANKL and OPG are made
 by cells as `cytokines.rankl_source` and `opg_source` have it.
@@ -69,7 +69,7 @@ UNCOUPLED = (
         uniform=False,  # osteoblast precursors move along the gradient of its signal
     ),
 )
-"""Solutes that diffuse alone, in the order of their solves: production may depend on those before."""
+"""Solutes that diffuse alone, in the order of their solves: one may depend on those before it."""
 
 RANKL = Solute(
     name="rankl",
@@ -89,8 +89,8 @@ OPG = Solute(
     long_name="OPG",
     form="the OPG dimer",
     molar_mass=120_000.0,
-    source="dimer 120 000, monomer 60 000, the dimer more active (immuno-PCR of OPG, Clin Chem, read "
-    "abstract)",
+    source="dimer 120 000, monomer 60 000, the dimer more active (immuno-PCR of OPG, Clin Chem, "
+    "read abstract)",
     diffusivity="D_O",
     clearance="k_O",
     healthy="O_0",

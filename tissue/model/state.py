@@ -1,11 +1,14 @@
-"""What a run carries from step to step, and the healthy tissue it is compared with."""
+"""State of the tissue, and the healthy reference it is compared with."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 import jax
 from jax import Array
 
 from tissue.kernels.stencil import Field
+from tissue.model.species import SOLUTES
 
 
 @jax.tree_util.register_dataclass
@@ -15,11 +18,10 @@ class State:
 
     Attributes:
         bone_volume_fraction: phi in [0, 1], the mineralized share of a voxel.
-        il1, rankl, opg: concentration in marrow fluid [pM]; RANKL is what OPG leaves free.
+        solutes: concentration in marrow fluid, by name [pM]; RANKL is what OPG leaves free.
         osteoclast_precursors, osteoblast_precursors: M and P [cells/mm^3 marrow].
         osteoclasts, osteoblasts: C and B [cells/mm^2 bone surface], defined in every voxel.
         coupling_store: E, resorbed matrix not yet answered by formation [um], in every voxel.
-        tnf: concentration in marrow fluid [pM].
         osteomorphs: Q, osteoclasts that wait for RANKL to fuse [cells/mm^2 bone surface].
         bisphosphonate: q, what is bound to the bone surface, 1 after a full dose.
         endosteal_supply: where the precursors that the healthy surface takes come back
@@ -28,18 +30,29 @@ class State:
     """
 
     bone_volume_fraction: Field
-    il1: Field
-    rankl: Field
-    opg: Field
+    solutes: dict[str, Field]
     osteoclast_precursors: Field
     osteoblast_precursors: Field
     osteoclasts: Field
     osteoblasts: Field
     coupling_store: Field
     endosteal_supply: Field
-    tnf: Field
     osteomorphs: Field
     bisphosphonate: Field
+
+    @property
+    def fields(self) -> dict[str, Field]:
+        """Every field by name, solutes among the others."""
+        named = {each.name: getattr(self, each.name) for each in fields(self)}
+        solutes: dict[str, Field] = named.pop("solutes")
+        return named | solutes
+
+    @classmethod
+    def of_fields(cls, named: Mapping[str, Any]) -> "State":
+        """State of what `fields` gave."""
+        solutes = {name: named[name] for name in SOLUTES}
+        others = {name: field for name, field in named.items() if name not in SOLUTES}
+        return cls(solutes=solutes, **others)
 
 
 @jax.tree_util.register_dataclass

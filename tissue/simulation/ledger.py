@@ -1,36 +1,40 @@
-"""The conservation ledger of a run: every budget, every step, with its bound."""
+"""Conservation ledger of a run: every budget of every step, with its bound."""
 
 from collections.abc import Mapping
 
 from tissue.model.conservation import BUDGETS, SWEPT, Budget
 
 BOUNDS = {"float32": 1e-5, "float64": 1e-10}
-"""Largest relative residual that rounding explains."""
+"""Largest relative residual that rounding explains [1]."""
 
-_VOLUME, _AREA = 1e-9, 1e-6  # um^3 in mm^3; um^2 in mm^2, also for numbers of surface cells
-_UNITS = {
-    "bone": ("mm3", _VOLUME),
-    "il1": ("pM_mm3_per_day", _VOLUME),
-    "rankl": ("pM_mm3_per_day", _VOLUME),
-    "opg": ("pM_mm3_per_day", _VOLUME),
-    "osteoclast_precursors": ("cells", _VOLUME),
-    "osteoblast_precursors": ("cells", _VOLUME),
-    "osteoclasts": ("cells", _AREA),
-    "osteoblasts": ("cells", _AREA),
-    "coupling_store": ("mm3", _VOLUME),
-    "endosteal_supply": ("mm2", _AREA),
-    "tnf": ("pM_mm3_per_day", _VOLUME),
-    "osteomorphs": ("cells", _AREA),
+PARTS = {"gained": "gain in the step", "lost": "loss in the step", "change": "change in the step"}
+"""Parts of a budget, with their meaning."""
+
+COLUMNS: Mapping[str, tuple[str, str]] = {
+    "time_day": ("day", "simulated time"),
+    **{
+        f"{name}_residual": (
+            "1",
+            f"{budget.long_name}: |gained - lost - change| over the turnover",
+        )
+        for name, budget in BUDGETS.items()
+    },
+    **{
+        f"{name}_{part}_{budget.unit}": (budget.unit, f"{budget.long_name}: {meaning}")
+        for name, budget in BUDGETS.items()
+        for part, meaning in PARTS.items()
+    },
+    **{
+        f"{name}_swept_{BUDGETS[name].unit}": (
+            BUDGETS[name].unit,
+            f"{BUDGETS[name].long_name}: gain or loss as the surface itself changed",
+        )
+        for name in SWEPT
+    },
 }
-_PARTS = ("gained", "lost", "change")
+"""Unit and meaning of each column of ledger.csv."""
 
-LEDGER = (
-    "time_day",
-    *(f"{name}_residual" for name in BUDGETS),
-    *(f"{name}_{part}_{_UNITS[name][0]}" for name in BUDGETS for part in _PARTS),
-    *(f"{name}_swept_{_UNITS[name][0]}" for name in SWEPT),
-)
-"""Columns of ledger.csv. Swept is what came or went because the surface itself changed."""
+LEDGER = tuple(COLUMNS)
 
 
 def ledger_row(
@@ -50,14 +54,14 @@ def ledger_row(
         spacing: edge of a voxel [um].
     """
     row = {"time_day": time}
-    for name in BUDGETS:
-        unit, scale = _UNITS[name]
+    for name, entry in BUDGETS.items():
         row[f"{name}_residual"] = residuals[name]
-        for part in _PARTS:
-            row[f"{name}_{part}_{unit}"] = float(getattr(budgets[name], part)) * scale * spacing**3
+        for part in PARTS:
+            amount = float(getattr(budgets[name], part)) * entry.scale * spacing**3
+            row[f"{name}_{part}_{entry.unit}"] = amount
     for name in SWEPT:
-        unit, scale = _UNITS[name]
-        row[f"{name}_swept_{unit}"] = swept[name] * scale * spacing**3
+        entry = BUDGETS[name]
+        row[f"{name}_swept_{entry.unit}"] = swept[name] * entry.scale * spacing**3
     return row
 
 

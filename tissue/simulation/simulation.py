@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from tissue.errors import RunError
@@ -17,29 +16,33 @@ from tissue.geometry.synthetic import SyntheticSettings, synthesize
 from tissue.kernels.elliptic import SolverStats
 from tissue.machine.device import keep_memory, release_memory, release_programs
 from tissue.machine.host import allowed_memory
-from tissue.model.balance import Numerics, surface_concentrations
 from tissue.model.bone import bone_geometry
-from tissue.model.conservation import Budget, budgets, swept
-from tissue.model.diagnostics import LocalError, StepDiagnostics
+from tissue.model.conservation import Budget, StepRecord, budgets, swept
+from tissue.model.context import Numerics, StepContext
+from tissue.model.cytokines import marrow_environment, surface_concentrations
+from tissue.model.diagnostics import LocalError
+from tissue.model.drug_effects import bound_after_dose
 from tissue.model.forcing import Forcing
 from tissue.model.homeostasis import healthy_state
-from tissue.model.observables import fields_of, observe
+from tissue.model.integrators import THETA_MIN
+from tissue.model.observables import Observation, fields_of, observe
 from tissue.model.parameters import Parameters
+from tissue.model.species import SOLUTES
 from tissue.model.state import HealthyReference, State
-from tissue.model.step import THETA_MIN, advance
+from tissue.model.step import advance
 from tissue.scenario.config import RunConfig
-from tissue.scenario.course import COURSE_METRICS, Course, exposure
+from tissue.simulation.forcing_schedule import ForcingSchedule
 from tissue.simulation.ledger import broken_budget, ledger_row
-from tissue.simulation.local_forcing import local_forcing
+from tissue.simulation.local_forcing import local_schedule
+from tissue.simulation.own_forcing import OwnForcing, checked
 from tissue.simulation.state_checks import (
-    FIELDS,
     bad_voxels,
     diagnosis,
     refuse_starved_marrow,
     refuse_unhealthy_start,
-    tell_failure,
-    tell_failures,
     unconverged,
+    warn_of_failure,
+    warn_of_failures,
 )
 from tissue.simulation.step_size import ControllerState, TimeStep, same_time, step_size_controller
 
@@ -56,14 +59,16 @@ HEALTHY_TOLERANCE = {"float32": 5e-6, "float64": 1e-11}
 """Of the healthy state, which stands still to this."""
 
 PRECURSORS = ("osteoclast_precursors", "osteoblast_precursors")
-SOLUTES = ("il1", "tnf", "rankl", "opg")  # that a step solves for from a guess
 
 
 @dataclass(frozen=True)
 class Record:
-    """What one step reports: its rows of metrics.csv and ledger.csv, and the iterations it took.
+    """Report of one step.
 
-    With the steps tried in its place that were too long or failed.
+    Attributes:
+        metrics, ledger: its rows of metrics.csv and ledger.csv.
+        iterations: of each solve, by its unknown.
+        rejected: steps tried in its place that were too long or failed.
     """
 
     metrics: Mapping[str, float]
@@ -73,7 +78,7 @@ class Record:
 
 
 class Start(NamedTuple):
-    """Where a run goes on from: all that its future depends on, besides its run file.
+    """Start of a run or of its continuation: all that its future depends on, besides its run file.
 
     Attributes:
         state: the tissue.
@@ -88,45 +93,55 @@ class Start(NamedTuple):
     bone: float
 
 
-class _Tried(NamedTuple):
-    """A step that has been computed but not taken, and all that was found out about it."""
+class _Examined(NamedTuple):
+    """Numbers of a step: metrics, budgets with their residuals, and bad voxels by field."""
 
-    state: State
     metrics: Mapping[str, Any]
     budgets: Mapping[str, Budget]
-    residuals: Mapping[str, float]
-    swept: Mapping[str, float]
-    bad: np.ndarray
+    residuals: Mapping[str, Any]
+    swept: Mapping[str, Any]
+    bad: Mapping[str, Any]
+
+
+class _Tried(NamedTuple):
+    """A step that has been computed but not accepted, and all that was found out about it."""
+
+    step: TimeStep
+    state: State
+    examined: _Examined
     solver_stats: Mapping[str, SolverStats]
     error: LocalError
 
     def bad_in(self, names: Iterable[str]) -> bool:
         """Whether one of some fields is unphysical."""
-        return any(self.bad[FIELDS.index(name)] for name in names)
+        return any(self.examined.bad[name] for name in names)
 
 
 @jax.jit
-def _examine(
-    before: State,
-    after: State,
-    diagnostics: StepDiagnostics,
-    p: Parameters,
-    dt: float,
-    start: Array,
-) -> tuple[dict[str, Array], dict[str, Budget], dict[str, Array], dict[str, Array], Array]:
-    done = diagnostics.activity
-    found = budgets(before, after, diagnostics, p, dt)
-    metrics = observe(
-        after, diagnostics.geometry, done.at_surface, done.resorption, done.formation, start
+def _examine(record: StepRecord, forcing: Forcing, time: float, start: Array) -> _Examined:
+    """Numbers of a step to a time [day], in a run that started with a BV/TV."""
+    terms, after = record.diagnostics.terms, record.after
+    observation = Observation(
+        time=time,
+        dt=record.dt,
+        state=after,
+        geometry=record.diagnostics.geometry,
+        at_surface=terms.at_surface,
+        resorption=terms.resorption,
+        formation=terms.formation,
+        forcing=forcing,
+        start_fraction=start,
     )
+    found = budgets(record)
     residuals = {name: budget.residual for name, budget in found.items()}
-    return metrics, found, residuals, swept(after, diagnostics), bad_voxels(after)
+    carried = swept(after, record.diagnostics)
+    return _Examined(observe(observation), found, residuals, carried, bad_voxels(after))
 
 
 @partial(jax.jit, static_argnames="names")
 def _shown(state: State, n: Numerics, p: Parameters, names: tuple[str, ...]) -> dict[str, Array]:
     every = fields_of(state, bone_geometry(state.bone_volume_fraction, n.spacing, p, n.periodic))
-    # copies: whoever holds them need not care whether a step reuses the memory of its state
+    # copies: their holder need not care whether a step reuses the memory of its state
     return {name: jnp.copy(every[name]) for name in names}
 
 
@@ -144,14 +159,20 @@ class Simulation:
     """
 
     def __init__(
-        self, config: RunConfig, geometry: Geometry | None = None, start: Start | None = None
+        self,
+        config: RunConfig,
+        geometry: Geometry | None = None,
+        start: Start | None = None,
+        forcing: OwnForcing | None = None,
     ) -> None:
-        """Sets up the healthy tissue, or takes up a run where it was left.
+        """Sets up the healthy tissue, or resumes a run where it was left.
 
         Args:
             config: the run.
             geometry: bone to use instead of the one the run names.
-            start: where to go on from, with a geometry that has its grid.
+            start: state to resume from, with a geometry that has its grid.
+            forcing: function of the forcing of the run file, the time at which a step starts and
+                its length [day]; it returns what acts on the tissue during that step.
 
         Raises:
             InputError: the bone cannot be read, or has no healthy state.
@@ -162,17 +183,15 @@ class Simulation:
         self.config = config
         self.geometry = geometry or load_geometry(config)
         self.controller_state = ControllerState()
-        self._p = p = config.acting
-        local = local_forcing(config, self.geometry, Journal())  # the plan tells of it
-        self._course = Course(
-            config.disease, config.therapies, p, config.preset, config.duration, local
-        )
-        self._controller = step_size_controller(config, self._course.changes)
+        self._p, self._own_forcing = config.acting, forcing
+        local = local_schedule(config, self.geometry, Journal())  # the plan reports on it
+        self._schedule = ForcingSchedule(config, local)
+        self._controller = step_size_controller(config, self._schedule.stop_times)
         self._spacing = spacing = self.geometry.grid.spacing
         self._numerics = Numerics(spacing, solver_tolerance(config), config.periodic_axes)
         if start:
             self.state, self.healthy, self.controller_state, bone = start
-            self._start = jnp.asarray(bone, jnp.float64)
+            self._start_fraction = jnp.asarray(bone, jnp.float64)
         else:
             self._set_up_health()
             self._give_bisphosphonate()
@@ -183,21 +202,22 @@ class Simulation:
         bone = jnp.asarray(self.geometry.bone_volume_fraction, config.precision)
         exact = replace(self._numerics, tolerance=HEALTHY_TOLERANCE[config.precision])
         out = config.disease.knockout
-        self.state, self.healthy, solver_stats = healthy_state(
+        healthy = healthy_state(
             bone,
             self._p,
             exact,
             mechanostat="mechanostat" not in out,
-            tgf_beta_steering="tgf_beta_steering" not in out,
+            tgf_beta_chemotaxis="tgf_beta_steering" not in out,
         )
-        self._start = jnp.mean(bone, dtype=jnp.float64)
-        refuse_unhealthy_start(self.state, self.healthy, solver_stats, float(exact.tolerance))
+        self.state, self.healthy = healthy.state, healthy.reference
+        self._start_fraction = jnp.mean(bone, dtype=jnp.float64)
+        refuse_unhealthy_start(healthy, float(exact.tolerance))
         refuse_starved_marrow(self.state, self.healthy, self._p)
 
     @property
     def start(self) -> Start:
-        """Where a run would go on from, if it were left now."""
-        return Start(self.state, self.healthy, self.controller_state, float(self._start))
+        """Start of a run that would resume now."""
+        return Start(self.state, self.healthy, self.controller_state, float(self._start_fraction))
 
     @property
     def time(self) -> float:
@@ -215,15 +235,25 @@ class Simulation:
         return self.time >= self.config.duration
 
     def start_metrics(self) -> dict[str, float]:
-        """The metrics of the healthy start."""
+        """Metrics of the healthy start."""
         p, state, n = self._p, self.state, self._numerics
-        pore = bone_geometry(state.bone_volume_fraction, n.spacing, p, n.periodic)
-        solutes = state.il1, state.tnf, state.rankl, state.opg
-        at_surface = surface_concentrations(*solutes, pore, Forcing(), p)
-        velocity = jnp.full_like(state.il1, p.v_0)
-        metrics = observe(state, pore, at_surface, velocity, velocity, self._start)
-        acts = dict.fromkeys(COURSE_METRICS, 0.0) | {"anabolic": 1.0}
-        return {"time_day": self.time, **_numbers(metrics), **acts, "step_day": 0.0}
+        geometry = bone_geometry(state.bone_volume_fraction, n.spacing, p, n.periodic)
+        context = StepContext(Forcing(), p, n)
+        bound = jnp.zeros_like(state.bisphosphonate)
+        environment = marrow_environment(state.solutes, bound, geometry, context)
+        velocity = jnp.full_like(state.bone_volume_fraction, p.v_0)
+        observation = Observation(
+            time=self.time,
+            dt=0.0,
+            state=state,
+            geometry=geometry,
+            at_surface=surface_concentrations(environment, state.solutes, geometry, context),
+            resorption=velocity,
+            formation=velocity,
+            forcing=context.forcing,
+            start_fraction=self._start_fraction,
+        )
+        return _numbers(observe(observation))
 
     def advance(self) -> Record:
         """Takes one coupling step, as long as its error allows.
@@ -236,100 +266,99 @@ class Simulation:
         """
         before, rejected = self.controller_state, 0
         while True:
-            tried_step = self._controller.next(self.controller_state)
             tried = self._try(
-                tried_step.length,
+                self._controller.next(self.controller_state),
                 damped=self.controller_state.after_jump or self.controller_state.retrying,
             )
             wrong = self._wrong_with(tried)
             if wrong:
-                self._retreat(before, tried_step, tried, wrong)
+                self._retreat(before, tried, wrong)
                 rejected += 1
                 continue
-            bone = tried.error.bone * 100 * tried.metrics["bv_tv"] / float(self._start)
+            bv_tv = tried.examined.metrics["bv_tv"] / float(self._start_fraction)
             accepted, self.controller_state = self._controller.evaluate(
-                self.controller_state, tried_step, float(bone), float(tried.error.cells)
+                self.controller_state,
+                tried.step,
+                float(tried.error.bone * 100 * bv_tv),
+                float(tried.error.cells),
             )
             if accepted:
                 break
             rejected += 1
         self.state = tried.state
-        if any(same_time(self.time, change) for change in self._course.changes):
-            self.change_course()
+        if any(same_time(self.time, change) for change in self._schedule.stop_times):
+            self.change_forcing()
         if self.step == 1:  # all is compiled now
             release_memory()
         if self.finished:
-            tell_failures(self.controller_state.failures)
-        ledger = ledger_row(self.time, tried.budgets, tried.residuals, tried.swept, self._spacing)
+            warn_of_failures(self.controller_state.failures)
+        found = tried.examined
+        ledger = ledger_row(self.time, found.budgets, found.residuals, found.swept, self._spacing)
         iterations = {name: int(stats.iterations) for name, stats in tried.solver_stats.items()}
-        found = _numbers(tried.metrics)
-        metrics = {"time_day": self.time, **found, "step_day": tried_step.length}
-        return Record(metrics, ledger, iterations, rejected)
+        return Record(_numbers(found.metrics), ledger, iterations, rejected)
 
-    def _retreat(
-        self, before: ControllerState, tried_step: TimeStep, tried: _Tried, wrong: str
-    ) -> None:
-        """Prepares to take a step that failed in shorter ones, or goes back to the state before.
+    def _retreat(self, before: ControllerState, tried: _Tried, wrong: str) -> None:
+        """Prepares to replace a step that failed by shorter ones, or restores the state before.
 
         Raises:
             RunError: it is as short as it may be.
         """
-        shorter = self._controller.shorter(self.controller_state, tried_step)
+        state, step = self.controller_state, tried.step
+        shorter = self._controller.shorter(state, step)
         if shorter is None:
-            again = (
-                f", also in steps of {tried_step.length:g} day"
-                if self.controller_state.retrying
-                else ""
-            )
+            again = f", also in steps of {step.length:g} day" if state.retrying else ""
             self.failed, self.controller_state = tried.state, before
             raise RunError(f"stopped in step {self.step + 1}: {wrong}{again}")
-        tell_failure(self.controller_state, tried_step, wrong, shorter)
+        warn_of_failure(state, step, wrong, shorter)
         self.controller_state = shorter
 
-    def change_course(self, *, given: bool = False) -> None:
-        """Takes notice of what acts from now on; a bisphosphonate may be `given` already."""
+    def change_forcing(self, *, given: bool = False) -> None:
+        """Begins a new forcing, with the dose of bisphosphonate if it is not `given` already."""
         if not given:
             self._give_bisphosphonate()
         self.controller_state = self.controller_state.after_a_jump()
 
     def _give_bisphosphonate(self) -> None:
-        dose = self._course.dose_of_bisphosphonate(self.time)
-        if dose:
-            # a dose finds the places that are still free
-            bound = self.state.bisphosphonate
-            full = min(dose, 1.0)
-            self.state = replace(self.state, bisphosphonate=bound + full * (1 - bound))
+        if dose := self._schedule.bisphosphonate_dose(self.time):
+            bound = jnp.asarray(bound_after_dose(self.state.bisphosphonate, dose))
+            self.state = replace(self.state, bisphosphonate=bound)
 
-    def _try(self, dt: float, *, damped: bool, guess: State | None = None) -> _Tried:
+    def _forcing(self, step: TimeStep) -> Forcing:
+        """Forcing of a step, as the run file and the user's own function have it."""
+        precision = self.config.precision
+        forcing = self._schedule.forcing(self.time, step.length, precision)
+        if self._own_forcing is None:
+            return forcing
+        given = self._own_forcing(forcing, self.time, step.length)
+        return checked(given, self.geometry.grid.shape, precision)
+
+    def _try(self, step: TimeStep, *, damped: bool, guess: State | None = None) -> _Tried:
         """A step that may yet be rejected; `guess` is where its solves begin, if not at `state`."""
-        start = self.state
-        if guess:
-            start = replace(start, **{name: getattr(guess, name) for name in SOLUTES})
-        p, forcing = self._p, self._course.forcing(self.time, dt, self.config.precision)
-        least = 1.0 if damped else THETA_MIN
-        following, diagnostics = advance(start, self.healthy, forcing, p, dt, self._numerics, least)
-        found = _examine(self.state, following, diagnostics, p, dt, self._start)
-        acts = exposure(forcing)
-        examined, solver_stats, error, acts = jax.device_get(
-            (found, diagnostics.solver_stats, diagnostics.error, acts)
+        start = replace(self.state, solutes=guess.solutes) if guess else self.state
+        p, forcing, dt = self._p, self._forcing(step), step.length
+        context = StepContext(forcing, p, self._numerics, self.healthy)
+        following, diagnostics = advance(start, context, dt, 1.0 if damped else THETA_MIN)
+        record = StepRecord(self.state, following, diagnostics, p, dt)
+        found = _examine(record, forcing, step.end, self._start_fraction)
+        tried = _Tried(
+            step,
+            following,
+            *jax.device_get((found, diagnostics.solver_stats, diagnostics.error)),
         )
-        metrics, budgets, residuals, carried, bad = examined
-        metrics |= acts
-        tried = _Tried(following, metrics, budgets, residuals, carried, bad, solver_stats, error)
         if not damped and tried.bad_in(PRECURSORS):
-            # a crowd that all but vanishes within one step undershoots zero, unless damped
-            return self._try(dt, damped=True, guess=guess)
+            # precursors that all but vanish within one step undershoot zero, unless damped
+            return self._try(step, damped=True, guess=guess)
         lost = unconverged(tried.solver_stats, float(self._numerics.tolerance))
         if lost and not guess and not tried.bad_in(SOLUTES):
-            # after a jump by orders of magnitude the solves go on from where they gave up
-            return self._try(dt, damped=damped, guess=following)
+            # after a jump by orders of magnitude the solves continue from where they gave up
+            return self._try(step, damped=damped, guess=following)
         return tried
 
     def _wrong_with(self, tried: _Tried) -> str | None:
         return (
-            diagnosis(tried.state, tried.bad)
+            diagnosis(tried.state, tried.examined.bad)
             or unconverged(tried.solver_stats, float(self._numerics.tolerance))
-            or broken_budget(tried.residuals, self.config.precision)
+            or broken_budget(tried.examined.residuals, self.config.precision)
         )
 
     def fields(self) -> dict[str, Array]:

@@ -1,9 +1,9 @@
-"""Is the state of a run still physical?"""
+"""Checks of the state of a run: is it physical, and did its solves converge?"""
 
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import fields
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from jax import Array
 
 from tissue.errors import InputError
 from tissue.kernels.elliptic import SolverStats
-from tissue.model.homeostasis import smallest_share
+from tissue.model.homeostasis import HealthyState, min_precursor_fraction
 from tissue.model.parameters import Parameters
 from tissue.model.state import HealthyReference, State
 from tissue.simulation.step_size import ControllerState, TimeStep
@@ -22,11 +22,9 @@ log = logging.getLogger(__name__)
 FAILURES_TOLD = 3
 """Failed steps that are told one by one; later ones only as their number passes a power of ten."""
 
-SMALLEST_SHARE = 0.05  # of the nominal precursor density that healthy marrow must keep
+MIN_PRECURSOR_FRACTION = 0.05  # of the nominal precursor density that healthy marrow must keep
 
 SLACK = 10  # rounding may keep a solve from the last digit of its tolerance, not from the first
-
-FIELDS = tuple(field.name for field in fields(State))
 
 
 def _bad(name: str, values: Array) -> Array:
@@ -37,9 +35,9 @@ def _bad(name: str, values: Array) -> Array:
 
 
 @jax.jit
-def bad_voxels(state: State) -> Array:
-    """Number of unphysical voxels of each field, in the order of FIELDS."""
-    return jnp.stack([jnp.sum(_bad(name, getattr(state, name))) for name in FIELDS])
+def bad_voxels(state: State) -> dict[str, Array]:
+    """Number of unphysical voxels of each field, by name."""
+    return {name: jnp.sum(_bad(name, values)) for name, values in state.fields.items()}
 
 
 def unconverged(solver_stats: Mapping[str, SolverStats], tolerance: float) -> str | None:
@@ -57,11 +55,11 @@ def unconverged(solver_stats: Mapping[str, SolverStats], tolerance: float) -> st
     return None
 
 
-def diagnosis(state: State, counts: np.ndarray) -> str | None:
+def diagnosis(state: State, counts: Mapping[str, Any]) -> str | None:
     """A sentence about the first unphysical field, if there is one."""
-    for name, count in zip(FIELDS, counts, strict=True):
+    for name, values in state.fields.items():
+        count = counts[name]
         if count:
-            values = getattr(state, name)
             voxel = np.unravel_index(int(jnp.argmax(_bad(name, values))), values.shape)
             z, y, x = (int(i) for i in voxel)
             value = float(values[voxel])
@@ -70,19 +68,15 @@ def diagnosis(state: State, counts: np.ndarray) -> str | None:
     return None
 
 
-def refuse_unhealthy_start(
-    state: State,
-    healthy: HealthyReference,
-    solver_stats: Mapping[str, SolverStats],
-    tolerance: float,
-) -> None:
+def refuse_unhealthy_start(healthy: HealthyState, tolerance: float) -> None:
     """Refuses a bone whose healthy state is not physical or was not found.
 
     Raises:
         InputError: saying what is wrong with it.
     """
-    wrong = diagnosis(state, np.asarray(bad_voxels(state))) or unconverged(solver_stats, tolerance)
-    finite = all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(healthy))
+    state = healthy.state
+    wrong = diagnosis(state, bad_voxels(state)) or unconverged(healthy.solver_stats, tolerance)
+    finite = all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(healthy.reference))
     if wrong or not finite:
         raise InputError(
             f"this bone has no healthy state with these parameters: "
@@ -97,17 +91,17 @@ def refuse_starved_marrow(state: State, healthy: HealthyReference, p: Parameters
     Raises:
         InputError: naming the precursors.
     """
-    for name, share in smallest_share(state, healthy, p).items():
-        if not float(share) >= SMALLEST_SHARE:
+    for name, share in min_precursor_fraction(state, healthy, p).items():
+        if not float(share) >= MIN_PRECURSOR_FRACTION:
             raise InputError(
                 f"this bone has no healthy state with these parameters: {name} fall to "
                 f"{float(share):.3g} of their nominal density in part of the marrow (at least "
-                f"{SMALLEST_SHARE:g} is needed); use weaker chemotaxis or a larger random "
+                f"{MIN_PRECURSOR_FRACTION:g} is needed); use weaker chemotaxis or a larger random "
                 "motility"
             )
 
 
-def tell_failure(
+def warn_of_failure(
     clock: ControllerState, step: TimeStep, wrong: str, shorter: ControllerState
 ) -> None:
     """Warns of a step that failed and is tried again, without flooding the log.
@@ -132,7 +126,7 @@ def tell_failure(
         )
 
 
-def tell_failures(number: int) -> None:
-    """Sums up what `tell_failure` has not told one by one."""
+def warn_of_failures(number: int) -> None:
+    """Sums up what `warn_of_failure` has not reported one by one."""
     if number > FAILURES_TOLD:
         log.warning(f"{number} steps of this run failed and were replaced by shorter ones")

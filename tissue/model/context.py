@@ -1,0 +1,51 @@
+"""Values that all stages of a step share."""
+
+from dataclasses import dataclass, field
+
+import jax
+
+from tissue.kernels.stencil import Axes
+from tissue.model.forcing import Forcing
+from tissue.model.parameters import Parameters, Scalar
+from tissue.model.state import HealthyReference
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Numerics:
+    """Resolution of a step.
+
+    Attributes:
+        spacing: edge of a voxel [um].
+        tolerance: relative error of every solve.
+        periodic: axes along which the box repeats itself, -3 to -1: tissue continues at the other
+            end.
+    """
+
+    spacing: Scalar
+    tolerance: Scalar
+    periodic: Axes = field(default=(), metadata={"static": True})
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class StepContext:
+    """Everything a step needs besides the state and its length.
+
+    Attributes:
+        forcing: disease and therapy.
+        parameters: of the model.
+        numerics: resolution.
+        reference: the healthy tissue; None while that is being found.
+    """
+
+    forcing: Forcing
+    parameters: Parameters
+    numerics: Numerics
+    reference: HealthyReference | None = None
+
+    @property
+    def healthy(self) -> HealthyReference:
+        """The healthy reference, where there is one."""
+        assert self.reference is not None
+        return self.reference

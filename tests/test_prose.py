@@ -45,7 +45,7 @@ NOT_OURS = ("tests/test_prose.py", "CHANGELOG.md", "LICENSE", "tissue/analysis/r
 
 PRIVATE = re.compile(
     r"\bmade[- ]up\b(?! of)|\bmakes? up a\b|\bseams?\b|\bmilieus?\b|\bcrowd(?:s|ed|ing)?\b|"
-    r"\bforet(?:ell|old)\w*|\btold\b|\btells?\b|\blest\b|\bheed\w*|clock on the wall|"
+    r"\bforet(?:ell|old)\w*|\btold\b|\btells?\b(?!\()|\blest\b|\bheed\w*|clock on the wall|"
     r"\bready-made\b|\btrifles?\b|\b(?:go|goes|going|went|gone) on with\b|\btak\w+ (?:it )?up\b|"
     r"\bin the field's names\b|\bnames of its field\b|\brightly\b|\bhalf-way\b|"
     r"(?<!there )\bis no (?!longer\b|more\b|less\b|better\b|worse\b|other\b)",

@@ -7,8 +7,9 @@ it may be used.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
+from typing import Concatenate, ParamSpec
 
 import numpy as np
 
@@ -185,7 +186,7 @@ def whole(shape: tuple[int, ...]) -> Box:
 
 @contextmanager
 def guarded(file: Path) -> Iterator[None]:
-    """Turns whatever a damaged file makes its reader raise into one sentence."""
+    """Turn every failure of a reader into one sentence about its file."""
     try:
         with np.errstate(all="ignore"):  # lengths beyond any number are no lengths
             yield
@@ -195,8 +196,25 @@ def guarded(file: Path) -> Iterator[None]:
         raise unreadable(file, error) from error
 
 
+P = ParamSpec("P")
+
+
+def guarded_reader(
+    read: Callable[Concatenate[Path, P], Image],
+) -> Callable[Concatenate[Path, P], Image]:
+    """Decorate a reader of files, so that each of its failures is one sentence."""
+
+    @wraps(read)
+    def guarded_read(file: Path, /, *args: P.args, **kwargs: P.kwargs) -> Image:
+        with guarded(file):
+            return read(file, *args, **kwargs)
+
+    return guarded_read
+
+
 def unreadable(file: Path, reason: object) -> InputError:
     """The refusal of a file that its reader could not take; the reason is cut to one clause."""
+    reason = getattr(reason, "strerror", None) or reason  # without the number and the path
     words = str(reason).strip().splitlines() or ["no reason given"]
     clause = shortened(words[-1].partition(". ")[0])
     return InputError(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tissue.errors import InputError, printable
 from tissue.geometry.gate import admit
-from tissue.geometry.image import Image, refused, shortened, unreadable
+from tissue.geometry.image import Image, guarded, refused, shortened, unreadable
 
 KNOWN = (
     "NRRD, MetaImage, NIfTI, TIFF, a folder of TIFF, BMP or PNG slices, a folder of DICOM slices,"
@@ -138,11 +138,8 @@ def read_image(file: Path, dataset: str | None = None, series: str | None = None
 def _format_of(file: Path) -> Format:
     from tissue.geometry.formats import nifti
 
-    try:
-        with file.open("rb") as stream:
-            raw = stream.read(4 * HEAD)
-    except OSError as error:
-        raise unreadable(file, error.strerror) from error
+    with guarded(file), file.open("rb") as stream:
+        raw = stream.read(4 * HEAD)
     head = nifti.unpacked_head(raw, HEAD)
     packed = next((name for sign, name in PACKED.items() if raw.startswith(sign)), "")
     for each in formats():

@@ -4,12 +4,10 @@ Annotations say what a run file may give; in Python, lengths are plain numbers i
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from tissue.geometry.image import VoxelSize
 from tissue.keys import (
     LENGTH,
     SEED,
@@ -57,9 +55,9 @@ class ImageSettings:
             "[geometry.synthetic] is given"
         ),
     ]
-    dataset: Annotated[
-        Name | None, Field(description="the name of a dataset inside the file")
-    ] = None
+    dataset: Annotated[Name | None, Field(description="the name of a dataset inside the file")] = (
+        None
+    )
     voxel_size: Annotated[
         Length | Lengths | None,
         Field(description=f"{LENGTH}, e.g. '4.1 um', or a list of three [z, y, x]"),

@@ -12,7 +12,7 @@ from tissue.geometry.formats.dicom_headers import (
     read_header,
 )
 from tissue.geometry.formats.dicom_volume import volume_of
-from tissue.geometry.image import Image, listed, refused, shortened, unreadable
+from tissue.geometry.image import Image, guarded, listed, refused, shortened
 
 __all__ = ["files_in", "is_dicom", "read_file", "read_series"]
 
@@ -37,11 +37,8 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _holds_dicom(file: Path) -> bool:
-    try:
-        with file.open("rb") as stream:
-            head = stream.read(HEAD)
-    except OSError as error:
-        raise unreadable(file, error.strerror) from error
+    with guarded(file), file.open("rb") as stream:
+        head = stream.read(HEAD)
     return is_dicom(head) or (may_be_dicom(head) and read_header(file) is not None)
 
 

@@ -168,7 +168,7 @@ def read_header(file: Path) -> Header | None:
     except (InputError, MemoryError):
         raise
     except OSError as error:
-        raise unreadable(file, error.strerror or error) from error
+        raise unreadable(file, error) from error
     except Exception as error:  # a damaged header may make its reader fail in any way
         raise unreadable(file, f"its DICOM header is damaged: {error}") from error
 

@@ -15,7 +15,7 @@ from tissue.geometry.formats.numbering import (
     stacks_of,
 )
 from tissue.geometry.formats.slices import TOLERANCE, Slices
-from tissue.geometry.image import Image, Inventory, Parts, Spacing, listed, refused, unreadable
+from tissue.geometry.image import Image, Inventory, Parts, Spacing, guarded, listed, refused
 
 SUFFIXES = (".tif", ".tiff", ".bmp", ".png", ".jpg", ".jpeg")
 """Endings of the names of slices, in lower case."""
@@ -84,11 +84,9 @@ def read(folder: Path, series: str | None) -> Image:
 
 
 def _entries(folder: Path) -> Entries:
-    try:
+    with guarded(folder):
         inside = sorted(folder.iterdir())
         dicom_files = dict.fromkeys(dicom.files_in(folder))
-    except OSError as error:
-        raise unreadable(folder, error.strerror) from error
     pictures: list[Path] = []
     others: list[Path] = []
     names: list[str] = []

@@ -65,7 +65,7 @@ def tried(file: Path, dataset: str | None) -> str | None:
     except ValueError:
         return None
     if "refused" in answer:
-        raise InputError(answer["refused"])
+        raise InputError(answer["refused"], key=answer["key"])
     return str(answer["path"])
 
 
@@ -85,9 +85,9 @@ def main() -> None:
         image = hdf5.volume_at(file, path)
         with suppress(InputError):  # one voxel, for which HDF5 goes through its table of blocks
             image.voxels((slice(0, 1), slice(0, 1), slice(0, 1)))
-        answer = {"path": path}
-    except InputError as error:
-        answer = {"refused": str(error)}
-    except MemoryError:
-        answer = {"refused": str(unreadable(file, "it asks for more memory than a header needs"))}
+        answer: dict[str, str | None] = {"path": path}
+    except (InputError, MemoryError) as error:
+        if isinstance(error, MemoryError):
+            error = unreadable(file, "it asks for more memory than a header needs")
+        answer = {"refused": error.reason, "key": error.key}
     os.write(1, json.dumps(answer).encode())  # the pipe to the process that asks

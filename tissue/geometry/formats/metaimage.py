@@ -6,7 +6,7 @@ from tissue.geometry.formats.header import BLANKS, MARK
 from tissue.geometry.formats.metaimage_header import HARMLESS, SAME, USED, Header, split
 from tissue.geometry.formats.raw import Stored, counted
 from tissue.geometry.formats.unpacking import Piece
-from tissue.geometry.image import Image, Inventory, Parts, guarded
+from tissue.geometry.image import Image, Inventory, Parts, guarded_reader
 
 
 def is_metaimage(head: bytes) -> bool:
@@ -25,17 +25,13 @@ def is_metaimage(head: bytes) -> bool:
     return False
 
 
+@guarded_reader
 def read(file: Path) -> Image:
     """The volume in a MetaImage file.
 
     Raises:
         InputError: the header is damaged, or names voxels that cannot be read.
     """
-    with guarded(file):
-        return _read(file)
-
-
-def _read(file: Path) -> Image:
     header = Header(file)
     shape, axes = header.axes()
     dtype, packing, assumed = header.stored()

@@ -17,9 +17,10 @@ from tissue.geometry.formats.conventions import (
 from tissue.geometry.formats.mango import SIGNS, is_mango, mango_parts, mango_size
 from tissue.geometry.formats.netcdf_header import Contents, Variable, read_contents
 from tissue.geometry.formats.packing import Packing, packing_of
-from tissue.geometry.image import Box, Image, Inventory, listed, refused, shortened, unreadable
+from tissue.geometry.image import Box, Image, Inventory, guarded_reader, listed, refused, shortened
 
 
+@guarded_reader
 def read(file: Path, dataset: str | None) -> Image:
     """A volume in a netCDF classic file.
 
@@ -30,14 +31,9 @@ def read(file: Path, dataset: str | None) -> Image:
     Raises:
         InputError: there is no such volume, or the file is damaged.
     """
-    try:
-        size = file.stat().st_size
-        with file.open("rb") as stream:
-            contents = read_contents(stream, size)
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise unreadable(file, error) from error
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        contents = read_contents(stream, size)
     chosen = _choice(file, contents, dataset)
     notes, what = Notes(), f"variable {shortened(chosen.name)}"
     axes = axes_of(file, chosen.shape, chosen.axes, what, notes)

@@ -11,7 +11,7 @@ import numpy as np
 from tissue.geometry.formats.nifti_place import place_of
 from tissue.geometry.formats.raw import Calibration, Stored, beside, counted
 from tissue.geometry.formats.unpacking import GZIP, Packing, Piece
-from tissue.geometry.image import Image, Inventory, guarded, refused, unreadable
+from tissue.geometry.image import Image, Inventory, guarded_reader, refused, unreadable
 
 SIZES = {348: "NIfTI-1", 540: "NIfTI-2"}
 """Bytes of the header of each version, which are its first number."""
@@ -60,17 +60,13 @@ def _header_size(head: bytes) -> int | None:
     return next((size for size in SIZES if size in first), None)
 
 
+@guarded_reader
 def read(file: Path) -> Image:
     """The volume in a NIfTI file.
 
     Raises:
         InputError: the header is damaged, or names voxels that cannot be read.
     """
-    with guarded(file):
-        return _read(file)
-
-
-def _read(file: Path) -> Image:
     header = _Header(file)
     shape, axes = header.axes()
     dtype, channels = header.stored()

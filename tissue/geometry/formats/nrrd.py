@@ -17,7 +17,15 @@ from tissue.geometry.formats.header import (
 from tissue.geometry.formats.nrrd_axes import Axes
 from tissue.geometry.formats.raw import Stored, after_lines, beside, counted
 from tissue.geometry.formats.unpacking import Packing, Piece
-from tissue.geometry.image import Image, Inventory, Parts, guarded, refused, shortened, unreadable
+from tissue.geometry.image import (
+    Image,
+    Inventory,
+    Parts,
+    guarded_reader,
+    refused,
+    shortened,
+    unreadable,
+)
 
 MAGIC = ("NRRD00.01", *(f"NRRD000{version}" for version in range(1, 7)))
 """First lines of the versions of the format."""
@@ -95,17 +103,13 @@ class _Header:
     end: int = 0
 
 
+@guarded_reader
 def read(file: Path) -> Image:
     """The volume in an NRRD file.
 
     Raises:
         InputError: the header is damaged, or names voxels that cannot be read.
     """
-    with guarded(file):
-        return _read(file)
-
-
-def _read(file: Path) -> Image:
     header = _header(file)
     axes = Axes(file, header.fields)
     shape = axes.shape

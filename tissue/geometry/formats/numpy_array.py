@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tissue.geometry.image import Box, Image, Inventory, Parts, refused, unreadable
+from tissue.geometry.image import Box, Image, Inventory, Parts, guarded_reader, refused
 
 SIGN = b"\x93NUMPY"
 ARCHIVE = b"PK\x03\x04"
@@ -31,19 +31,15 @@ class _Array:
         return np.memmap(self.file, self.dtype, "r", begin, shape, "F" if self.fortran else "C")
 
 
+@guarded_reader
 def read(file: Path) -> Image:
     """The array in a .npy file.
 
     Raises:
         InputError: the file holds Python objects, several arrays, or no array.
     """
-    try:
-        array = _opened(file)
-        size = file.stat().st_size
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise unreadable(file, error) from error
+    array = _opened(file)
+    size = file.stat().st_size
     if array is None:
         raise refused(
             file, "is an archive of arrays (.npz); save the one you want alone, with numpy.save"

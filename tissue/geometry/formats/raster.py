@@ -11,7 +11,7 @@ from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin
 from PIL.Image import Exif
 from PIL.Image import Image as Picture
 
-from tissue.geometry.image import Box, Image, Inventory, guarded, refused
+from tissue.geometry.image import Box, Image, Inventory, guarded_reader, refused
 
 SIGNS: dict[bytes, str] = {b"BM": "BMP", b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
 """First bytes of a file of each format."""
@@ -39,17 +39,13 @@ def format_of(head: bytes) -> str:
     return next((name for sign, name in SIGNS.items() if head.startswith(sign)), "")
 
 
+@guarded_reader
 def read(file: Path) -> Image:
     """The slice in a file, as a volume of one slice.
 
     Raises:
         InputError: the file is damaged or cut short.
     """
-    with guarded(file):
-        return _read(file)
-
-
-def _read(file: Path) -> Image:
     with file.open("rb") as stream:
         kind = format_of(stream.read(8))
         stream.seek(0)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tissue.geometry.formats import scanco_aim, scanco_header, scanco_isq
-from tissue.geometry.image import Image, unreadable
+from tissue.geometry.image import Image, guarded
 
 
 def is_scanco(head: bytes) -> bool:
@@ -17,9 +17,6 @@ def read(file: Path) -> Image:
     Raises:
         InputError: the file is damaged, or is a kind of Scanco file that holds no volume.
     """
-    try:
-        with file.open("rb") as stream:
-            isq = stream.read(len(scanco_isq.SIGN)) == scanco_isq.SIGN
-    except OSError as error:
-        raise unreadable(file, error.strerror) from error
+    with guarded(file), file.open("rb") as stream:
+        isq = stream.read(len(scanco_isq.SIGN)) == scanco_isq.SIGN
     return scanco_isq.read(file) if isq else scanco_aim.read(file)

@@ -1,7 +1,6 @@
 """AIM files of Scanco: gray values, which become densities, and segmentations, which do not."""
 
 import re
-import struct
 from math import isfinite
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from tissue.geometry.formats.scanco_header import Header, header_of
 from tissue.geometry.formats.scanco_numbers import DENSITY, DENSITY_NAMES, UNCALIBRATED
 from tissue.geometry.formats.scanco_storage import Stored, Triple, stored_voxels
 from tissue.geometry.grid import Frame
-from tissue.geometry.image import Box, Image, Inventory, edges, shortened, unreadable
+from tissue.geometry.image import Box, Image, Inventory, edges, guarded_reader, shortened
 
 SMALL = 255
 FEW = 16
@@ -24,16 +23,14 @@ ENTRIES = ("Mu_Scaling", "Density: slope", "Density: intercept")
 """Entries of the processing log that make densities of stored numbers."""
 
 
+@guarded_reader
 def read(file: Path) -> Image:
     """The volume in an AIM; its voxels are read when they are asked for.
 
     Raises:
         InputError: the file is damaged, or its voxels are of an unknown type.
     """
-    try:
-        return _image(file, header_of(file))
-    except (OSError, struct.error, ValueError, OverflowError) as error:
-        raise unreadable(file, error) from error
+    return _image(file, header_of(file))
 
 
 def _image(file: Path, header: Header) -> Image:

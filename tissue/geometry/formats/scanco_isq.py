@@ -20,9 +20,9 @@ from tissue.geometry.image import (
     Inventory,
     Spacing,
     edges,
+    guarded_reader,
     refused,
     shortened,
-    unreadable,
 )
 
 SIGN = b"CTDATA-HEADER_V1"
@@ -60,16 +60,14 @@ class Header:
     unit: str
 
 
+@guarded_reader
 def read(file: Path) -> Image:
     """The volume in an ISQ; its voxels are read when they are asked for.
 
     Raises:
         InputError: the file is damaged, or is another kind of file that begins alike.
     """
-    try:
-        return _image(file, _header(file))
-    except (OSError, struct.error, ValueError, OverflowError) as error:
-        raise unreadable(file, error) from error
+    return _image(file, _header(file))
 
 
 def _header(file: Path) -> Header:

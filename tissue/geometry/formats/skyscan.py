@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tissue.geometry.formats.numbering import Stack
-from tissue.geometry.image import edges, refused, shortened, unreadable
+from tissue.geometry.image import edges, guarded, refused, shortened
 
 LONGEST = 2**20
 """Bytes of a log; real ones hold some thousands."""
@@ -193,11 +193,8 @@ def _fits(log: Log, stack: Stack) -> bool:
 
 def _read(file: Path) -> Log | None:
     """The log in a file; None where the file is something else."""
-    try:
-        with file.open("rb") as stream:
-            data = stream.read(LONGEST)
-    except OSError as error:
-        raise unreadable(file, error.strerror) from error
+    with guarded(file), file.open("rb") as stream:
+        data = stream.read(LONGEST)
     coding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         text = data.decode(coding)

@@ -8,7 +8,7 @@ import numpy as np
 
 from tissue.geometry.formats import raster, tiff
 from tissue.geometry.formats.tiff_tags import is_tiff
-from tissue.geometry.image import Box, Image, Spacing, listed, refused, shortened, unreadable
+from tissue.geometry.image import Box, Image, Spacing, guarded, listed, refused, shortened
 
 HEAD = 16
 """Bytes at the start of a file that tell its format."""
@@ -63,11 +63,8 @@ def format_of(file: Path) -> str:
     Raises:
         InputError: the file cannot be opened.
     """
-    try:
-        with file.open("rb") as stream:
-            head = stream.read(HEAD)
-    except OSError as error:
-        raise unreadable(file, error.strerror) from error
+    with guarded(file), file.open("rb") as stream:
+        head = stream.read(HEAD)
     return "TIFF" if is_tiff(head) else raster.format_of(head)
 
 

@@ -9,7 +9,7 @@ from tissue.geometry.formats.tiff_layout import WHITE_IS_ZERO
 from tissue.geometry.formats.tiff_pages import Page, following
 from tissue.geometry.formats.tiff_stack import Contents, Described, contents_of, image_of
 from tissue.geometry.formats.tiff_tags import is_tiff
-from tissue.geometry.image import Image, guarded, refused
+from tissue.geometry.image import Image, guarded, guarded_reader, refused
 
 __all__ = ["files_of", "is_tiff", "read"]
 
@@ -23,6 +23,7 @@ VENDORS = {
 """Programs whose own tags, which are not read, tell axes or calibrations."""
 
 
+@guarded_reader
 def read(file: Path) -> Image:
     """The stack in a TIFF file, or in the set of OME-TIFF files that it belongs to.
 
@@ -30,14 +31,13 @@ def read(file: Path) -> Image:
         InputError: the file is damaged or cut short, a file of its set is missing, or it stores
             voxels in a way that is not known.
     """
-    with guarded(file):
-        contents = contents_of(file)
-        for description in contents.descriptions:
-            if is_ome(description):
-                return _of_set(contents, description)
-            if imagej.is_imagej(description):
-                return _of_imagej(contents, description)
-        return _of_pages(contents)
+    contents = contents_of(file)
+    for description in contents.descriptions:
+        if is_ome(description):
+            return _of_set(contents, description)
+        if imagej.is_imagej(description):
+            return _of_imagej(contents, description)
+    return _of_pages(contents)
 
 
 def files_of(file: Path) -> tuple[Path, ...]:

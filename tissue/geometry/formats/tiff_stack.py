@@ -115,10 +115,9 @@ def contents_of(file: Path) -> Contents:
     Raises:
         InputError: the file is damaged or cut short.
     """
-    try:
-        source = Bytes(file)
-    except (OSError, ValueError) as error:
-        raise unreadable(file, getattr(error, "strerror", None) or "it is empty") from error
+    if not file.stat().st_size:
+        raise unreadable(file, "it is empty")
+    source = Bytes(file)
     pages, directories = zip(*pages_of(source), strict=True)
     return Contents(source, pages, directories)
 

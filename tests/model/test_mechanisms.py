@@ -43,7 +43,7 @@ def test_no_loss_of_il1_turns_a_rate_negative() -> None:
     steep = replace(P, a_R=jnp.asarray(50.0), a_O=jnp.asarray(50.0), a_s=jnp.asarray(50.0))
     lost = jnp.asarray(-0.4)
     for rate in (
-        signals.rankl_induction(lost, 0.0, HEALTH, steep),
+        signals.rankl_induction(lost, Environment({"tnf": 0.0}), HEALTH, steep),
         signals.opg_suppression(lost, HEALTH, steep),
         signals.osteoclast_loss(lost, 0.0, HEALTH, steep),
     ):

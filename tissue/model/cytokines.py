@@ -361,7 +361,7 @@ def _released(solute: Solute, cells: Value, p: Parameters) -> Value:
 
 def _rankl_induction(environment: Environment, f: Forcing, p: Parameters) -> Array:
     excess = signals.excess_signal(signals.il1_signal(environment, f, p), p)
-    return signals.rankl_induction(excess, environment["tnf"], f, p)
+    return signals.rankl_induction(excess, environment, f, p)
 
 
 def _opg_suppression(environment: Environment, f: Forcing, p: Parameters) -> Array:

@@ -164,9 +164,9 @@ def rank_occupancy(rankl: Value, f: Forcing, p: Parameters) -> Array:
     return averaged(lambda z: saturation(free_rankl(rankl, z, p), p.K_R), f.drug("rankl"))
 
 
-def rankl_induction(excess: Array, tnf: Value, f: Forcing, p: Parameters) -> Array:
+def rankl_induction(excess: Array, environment: Environment, f: Forcing, p: Parameters) -> Array:
     """f_R, IL-1 raises RANKL expression, IL-4 and IL-10 lower it; TNF acts through IL-1 only."""
-    raised_by = linear(p.a_R, excess) * (1 + p.a_TR * tnf_signal(tnf, f, p))
+    raised_by = linear(p.a_R, excess) * (1 + p.a_TR * tnf_signal(environment["tnf"], f, p))
     return raised_by * osteoclast_inhibition(f, p)
 
 

@@ -46,11 +46,10 @@ def stromal_rankl(_: SimulationCache) -> Estimates:
     def induced(f: Forcing) -> float:
         made = []
         for level in (0.0, tnf):
-            il1 = float(
-                signals.il1_production(Environment({"tnf": level}), 0.0, f, MOUSE) / MOUSE.k_I
-            )
+            around = Environment({"tnf": level})
+            il1 = float(signals.il1_production(around, 0.0, f, MOUSE) / MOUSE.k_I)
             above = jnp.asarray(excess(il1, f, tnf=level))
-            made.append(float(signals.rankl_induction(above, level, f, MOUSE)))
+            made.append(float(signals.rankl_induction(above, around, f, MOUSE)))
         return made[1] - made[0]
 
     return [Estimate(induced(drug(1e5)) / induced(Forcing()))]
@@ -78,7 +77,7 @@ def _formed(il1: float) -> float:
 def resorbed(il1: float, p: Parameters) -> float:
     """Resorption of bone in a dish at steady state, with the osteoblasts of health."""
     above = jnp.asarray(excess(il1, CULTURE, p))
-    made = float(p.S_R0 * signals.rankl_induction(above, 0.0, CULTURE, p))
+    made = float(p.S_R0 * signals.rankl_induction(above, Environment({"tnf": 0.0}), CULTURE, p))
     opg_made = float(p.S_O0 * signals.opg_suppression(above, CULTURE, p))
     # at steady state R (k_R + kappa O) and O (k_O + kappa R) equal the productions
     k_r, k_o, kappa = float(p.k_R), float(p.k_O), float(p.kappa)

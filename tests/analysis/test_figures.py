@@ -171,7 +171,7 @@ def test_dynamic_measures(folders: list[Path]) -> None:
     run = open_run(folders[0])
     start, _, end = dynamic(run)
     assert set(end) == set(DYNAMIC)
-    assert (start["ev_bv"], start["fv_bv"], end["fv_bv"]) == (0, 0, 0)
+    assert (start["ev_bv"], start["mv_bv"], end["mv_bv"]) == (0, 0, 0)
     lost = 100 * (
         1 - run.field("bone_volume_fraction").mean() / run.field("bone_volume_fraction", 0).mean()
     )
@@ -179,6 +179,8 @@ def test_dynamic_measures(folders: list[Path]) -> None:
     assert end["n_oc_bs"] == 3
     assert end["ob_s_bs"] == pytest.approx(100 * 3 * 150e-6)
     assert end["mar"] * end["ms_bs"] / 100 == pytest.approx(end["bfr_bs"])
+    assert end["es_bs"] == pytest.approx(100 * 3 * 700e-6)
+    assert end["mrr"] * end["es_bs"] / 100 == pytest.approx(end["brr_bs"])
 
 
 def test_metrics_of_a_run_and_of_a_snapshot(folders: list[Path], capfd: Told) -> None:

@@ -289,7 +289,7 @@ def test_no_more_file_handles_is_waited_for(folder: Path, stay: float) -> None:
     """Half requests give way, or stay until their time is over; meanwhile nothing spins."""
     change = (
         "connections.SPARE_HANDLES = -60\n"  # more connections than there are handles
-        f"connections.STAY_SECONDS = {stay}\nconnections.HEAD_SECONDS = 0.6"
+        f"connections.IDLE_SECONDS = {stay}\nconnections.HEAD_SECONDS = 0.6"
     )
     with watched(folder, change, handles=24) as watcher, ExitStack() as many:
         half(watcher, many, 24)

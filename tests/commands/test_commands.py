@@ -52,7 +52,7 @@ def test_a_run_tells_its_plan_and_its_result(
     assert "3 snapshots, metrics.csv and ledger.csv in runs/out/small" in out
     assert (tmp_path / "runs" / "out" / "small" / "summary.png").stat().st_size > 10_000
     again = tissue.read_run_file(tmp_path / "runs" / "out" / "small" / "run.toml")
-    assert again.duration == 2
+    assert again.run.duration == 2
 
 
 def test_morphometry_is_made_while_the_run_goes_on(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Pictures and numbers made from what a run left on disk."""
+"""Morphometry, figures and reports from the files of a run."""

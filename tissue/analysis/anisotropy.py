@@ -7,21 +7,21 @@ Mask = NDArray[np.bool_]
 
 DIRECTIONS = 200
 LINES = 4000
-"""Lines cast in each direction, from random places."""
+"""Lines cast in each direction, from random points [1]."""
 
 STRIDE = 3**0.5
-"""Between samples [voxel]: two are then never of the same voxel, or the grid would show."""
+"""Distance of samples on a line [voxel]: so far apart that no two lie in the same voxel."""
 
 
 def degree_of_anisotropy(mask: Mask, seed: int = 0) -> float:
-    """0 where bone looks alike in all directions, 1 where it is the same all along one.
+    """Degree of anisotropy: 0 for isotropic bone, 1 where bone is uniform along a direction.
 
-    One less the ratio of the smallest to the largest eigenvalue of the tensor that is fitted to the
-    number of intercepts per length, squared.
+    It is 1 - (smallest / largest eigenvalue) of the tensor fitted to the square of the number of
+    intercepts per length.
 
     Args:
-        mask: [z, y, x].
-        seed: of the places of the lines.
+        mask: bone [z, y, x].
+        seed: of the random points.
 
     References:
         Harrigan and Mann 1984, J Mater Sci 19:761; Odgaard 1997, Bone 20:315.
@@ -50,11 +50,11 @@ def _directions() -> NDArray[np.float64]:
 def _intercepts(mask: Mask, direction: NDArray[np.float64], rng: np.random.Generator) -> float:
     """Changes between bone and marrow per length along lines of one direction [1/voxel]."""
     shape = np.array(mask.shape)
-    samples = max(2, int(0.5 * shape.min() / STRIDE))  # a line has two ends, also in a thin slab
+    samples = max(2, int(0.5 * shape.min() / STRIDE))  # a line has two ends even in a thin slab
     steps = STRIDE * np.arange(samples)[:, None] * direction
     lowest, highest = steps.min(axis=0), steps.max(axis=0)
     starts = rng.uniform(-lowest, shape - highest, (LINES, 3))
-    places = np.floor(starts[:, None] + steps).astype(np.intp)
-    places = np.clip(places, 0, shape - 1)
-    line = mask[places[..., 0], places[..., 1], places[..., 2]]
+    voxels = np.floor(starts[:, None] + steps).astype(np.intp)
+    voxels = np.clip(voxels, 0, shape - 1)
+    line = mask[voxels[..., 0], voxels[..., 1], voxels[..., 2]]
     return float(np.count_nonzero(line[:, 1:] != line[:, :-1]) / (STRIDE * (samples - 1) * LINES))

@@ -1,4 +1,4 @@
-"""Fields at fewer voxels."""
+"""Coarse fields for drawings and pages."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 
 def block_means(values: NDArray[Any], block: int) -> NDArray[Any]:
-    """Means over cubes of `block` voxels; the rim that fills no cube is repeated.
+    """Means over cubes of `block` voxels [z, y, x]; edge values fill the incomplete cubes.
 
-    A sum of float32 may be larger than any float32; that of float64 is not.
+    They are float64, as a sum of float32 may overflow.
     """
     if block == 1:
         return values

@@ -1,4 +1,4 @@
-"""Morphometry of trabecular bone in the names of its field.
+"""Morphometry of trabecular bone in ASBMR nomenclature.
 
 References:
     Parfitt 1987, J Bone Miner Res 2:595; Dempster 2013, J Bone Miner Res 28:2 (dynamic measures);
@@ -25,21 +25,22 @@ LEVEL = 0.5
 """Bone volume fraction from which a voxel counts as bone."""
 
 MINERAL_DENSITY = 1100.0
-"""Of bone tissue [mg HA/cm^3]; mouse trabeculae 1000 to 1200 (remembered)."""
+"""Mineral density of bone tissue [mg HA/cm^3]; mouse trabeculae 1000 to 1200 (remembered)."""
 
 WEIGHTS = {1: 0.04577789120476, 2: 0.03698062787608, 3: 0.03519563978232}
-"""Share of all directions that lie nearest to an axis, a face diagonal and a body diagonal."""
+"""Share of directions nearest to an axis, a face diagonal and a body diagonal [1], by the number
+of axes that change."""
 
 OFFSET = 0.05
-"""By which a surface is grown for the structure model index [voxel]."""
+"""Offset of the surface for the structure model index [voxel]."""
 
 
 class Measure(NamedTuple):
-    """What a number is: its symbol, unit and full name."""
+    """Symbol, unit and long name of a measure."""
 
     symbol: str
     unit: str
-    name: str
+    long_name: str
 
 
 MEASURES: Mapping[str, Measure] = {
@@ -57,7 +58,7 @@ MEASURES: Mapping[str, Measure] = {
     "bmd": Measure("BMD", "mg HA/cm^3", "bone mineral density"),
     "bmc": Measure("BMC", "mg HA", "bone mineral content"),
 }
-"""Of a structure; nan where there is no bone, or nothing but bone."""
+"""Measures of a structure; nan where there is no bone, or nothing but bone."""
 
 MINERAL = ("bmd", "bmc")
 """Measures that need a mineral density."""
@@ -66,10 +67,10 @@ MINERAL = ("bmd", "bmc")
 def morphometry(
     bone: Field, spacing: float, mineral_density: float | None = MINERAL_DENSITY
 ) -> dict[str, float]:
-    """Measures of a bone.
+    """Compute the measures of a bone.
 
-    Volume and mineral count the bone volume fraction as it is; all else takes voxels above a half
-    for bone. Faces of the box count as neither surface nor end of a trabecula.
+    Volume and mineral use the bone volume fraction; all other measures use the voxels of at least
+    a half. Faces of the box count as neither surface nor end of a trabecula.
 
     Args:
         bone: bone volume fraction [z, y, x].
@@ -77,7 +78,7 @@ def morphometry(
         mineral_density: of bone tissue [mg HA/cm^3]; None where it is not known.
 
     Returns:
-        A number for each of MEASURES.
+        Value of each of MEASURES.
     """
     mask = np.asarray(bone >= LEVEL)
     voxel = spacing / 1e3
@@ -107,7 +108,7 @@ def morphometry(
 
 
 def _partial(bone: Field) -> Field:
-    """Bone as partial volumes: black and white voxels alone make a mesh of steps."""
+    """Bone with partial volumes; the mesh of a binary image would consist of steps."""
     binary = np.asarray((bone == 0) | (bone == 1)).all()
     return binomial_pass(bone) if binary else bone
 
@@ -122,7 +123,7 @@ def surface(mask: Mask) -> float:
     found = 0.0
     for step in product((-1, 0, 1), repeat=3):
         length = float(np.linalg.norm(step))
-        if step > (0, 0, 0):  # of two opposite directions one
+        if step > (0, 0, 0):  # one of two opposite directions
             here, there = _pairs(mask, step), _pairs(mask, tuple(-k for k in step))
             crossed = np.count_nonzero(here != there) / here.size / length
             found += 2 * WEIGHTS[sum(map(abs, step))] * crossed
@@ -130,17 +131,17 @@ def surface(mask: Mask) -> float:
 
 
 def _pairs(mask: Mask, step: Sequence[int]) -> Mask:
-    """The voxels that have a neighbor a step away."""
+    """Voxels that have a neighbor a step away."""
     return mask[
         tuple(slice(max(-k, 0), n - max(k, 0)) for k, n in zip(step, mask.shape, strict=True))
     ]
 
 
 def structure_model_index(bone: Field) -> float:
-    """Shape of the surface: 0 for plates, 3 for rods, 4 for balls; less where it is hollow.
+    """Structure model index: 0 for plates, 3 for rods, 4 for balls; lower for concave surfaces.
 
-    The growth of the surface with an offset, 6 V S' / S^2. Faces of the box are no surface; nan
-    where the bone is too thin to have one at half a bone volume fraction.
+    It is 6 V S' / S^2 with the growth S' of the surface with an offset. Faces of the box do not
+    count; nan where no voxel reaches half a bone volume fraction.
 
     References:
         Hildebrand and Ruegsegger 1997, Comput Methods Biomech Biomed Engin 1:15.

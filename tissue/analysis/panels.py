@@ -1,4 +1,4 @@
-"""Pieces that figures are put together from, and the look they share."""
+"""Parts of figures and the style that they share."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float32]
 
-# Told apart by every kind of color vision; what is lost is orange in every panel.
+# distinguishable with every kind of color vision; lost bone is orange in every panel
 LOST, FORMED = "#D55E00", "#0072B2"
 INK, FAINT = "#222222", "#8A8A8A"
 PLAIN: Mapping[str, Any] = {
@@ -21,23 +21,23 @@ PLAIN: Mapping[str, Any] = {
     "text.usetex": False,
     "axes.formatter.use_mathtext": False,
 }
-"""Settings of matplotlib, whatever a user has set, under which no text is mathematics or LaTeX: two
-$ in the name of a run would be, and % would end a label."""
+"""Settings of matplotlib that turn off mathematics and LaTeX in texts: two $ in the name of a run
+would be mathematics, and % would end a label."""
 
 RUNS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Of runs that are compared, in their order."""
+"""Colors of compared runs, in their order."""
 
 
 def drawn(name: str, most: int) -> str:
-    """A name of a user as it can be drawn: on one line, in letters that a font may have.
+    """Name as text of a figure: on one line, in characters that a font may have.
 
     Args:
-        name: of a run or a folder.
-        most: letters; of a longer one both ends are shown.
+        name: name of a run or a folder.
+        most: most characters [1]; of a longer name both ends are shown.
     """
-    # the bytes of a file name may be no text
-    whole = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    line = "".join(each if each.isprintable() else " " for each in whole)
+    # the bytes of a file name need not be text
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    line = "".join(each if each.isprintable() else " " for each in text)
     if len(line) <= most:
         return line
     kept = most // 2 - 1
@@ -45,7 +45,7 @@ def drawn(name: str, most: int) -> str:
 
 
 def draw_surface(axes: "Axes", picture: Array, shape: tuple[int, ...]) -> None:
-    """A rendered bone in its box."""
+    """Draw a rendered bone in its box."""
     rows, columns, _ = picture.shape
     front, behind = box_edges(shape)
     for edges, order in ((behind, 0), (front, 2)):
@@ -58,7 +58,7 @@ def draw_surface(axes: "Axes", picture: Array, shape: tuple[int, ...]) -> None:
 
 
 def draw_scale(axes: "Axes", width: float, height: float) -> None:
-    """A bar of a round length, for axes of so many um."""
+    """Draw a scale bar of a round length on axes of a width and height [um]."""
     from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
     length = round_length(0.3 * width)
@@ -79,21 +79,21 @@ def draw_scale(axes: "Axes", width: float, height: float) -> None:
 
 
 def frame(axes: "Axes") -> None:
-    """A picture has a thin frame and no ticks."""
+    """Draw a thin frame without ticks around a picture."""
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set(color=FAINT, linewidth=0.7)
 
 
 def label(axes: "Axes", text: str, color: str, top: float = 0.96) -> None:
-    """A word in the corner of a picture."""
+    """Write a word in the corner of a picture."""
     boxed = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 3}
     drawn = axes.text(0.04, top, text, color=color, weight="bold", va="top", bbox=boxed)
     drawn.set_transform(axes.transAxes)
 
 
 def colored(bone: Array, change: Array) -> NDArray[np.float64]:
-    """Marrow pale, bone gray, lost orange, formed blue; mixed in a voxel as their volumes are."""
+    """Colors of a slice, mixed by volume: marrow pale, bone gray, lost orange, formed blue."""
     from matplotlib.colors import to_rgb
 
     marrow, old, lost, formed = (
@@ -108,13 +108,13 @@ def colored(bone: Array, change: Array) -> NDArray[np.float64]:
 
 
 def round_length(limit: float) -> float:
-    """The largest of 1, 2, 5 times a power of ten that does not exceed the limit."""
+    """Largest of 1, 2 and 5 times a power of ten that does not exceed a limit."""
     power = 10.0 ** np.floor(np.log10(limit))
     return float(max(factor * power for factor in (1, 2, 5) if factor * power <= limit * 1.0001))
 
 
 def tidy(axes: "Axes", size: float = 11) -> None:
-    """Axes of curves: a faint grid, two spines, readable labels."""
+    """Style the axes of curves: a faint grid, two spines, readable labels."""
     axes.margins(x=0.02)
     axes.grid(color="#E6E6E6", lw=0.8)
     axes.set_axisbelow(True)

@@ -1,4 +1,4 @@
-"""Rays through a box of voxels: where they come from, and what they meet.
+"""Rays through a box of voxels: camera and intersections with bone.
 
 Lengths are in voxels and vectors are (z, y, x), like array indices.
 """
@@ -13,10 +13,10 @@ Array = NDArray[np.float32]
 Vector = NDArray[np.float64]
 
 LEVEL = 0.5
-"""Bone volume fraction of the surface."""
+"""Bone volume fraction of the surface [1]."""
 
 SUPERSAMPLING = 2
-"""Rays along an edge of a pixel."""
+"""Rays along an edge of a pixel [1]."""
 
 _STRIDE, _SHORT_STRIDE = 0.7, 0.3
 _TALLEST = 1.25  # height of a picture over its width
@@ -24,11 +24,11 @@ _TALLEST = 1.25  # height of a picture over its width
 
 @dataclass(frozen=True)
 class View:
-    """Direction from which the box is seen.
+    """Direction of view of the box.
 
     Attributes:
-        azimuth: turn about the z axis [degree].
-        elevation: height above the xy plane [degree].
+        azimuth: angle about the z axis [degree].
+        elevation: angle above the xy plane [degree].
 
     Raises:
         ValueError: a side of the box would be seen edge-on.
@@ -60,7 +60,7 @@ class Rays:
     leave: Vector  # (n,), less than `enter` where a ray misses the box
 
     def position(self, t: Vector, which: NDArray[np.intp]) -> Vector:
-        """The places of some rays at distances t along them."""
+        """Points (z, y, x) of some rays at distances t along them [voxel]."""
         return self.origin[:, which] + t * self.direction[:, None]
 
 
@@ -71,7 +71,7 @@ def box_edges(
 
     Args:
         shape: number of voxels [z, y, x].
-        view: where it is seen from.
+        view: direction of view.
 
     Returns:
         Edges in front of and behind the bone, each [two ends, (across, down)] as a fraction of
@@ -95,7 +95,7 @@ def box_edges(
 
 
 def camera(shape: tuple[int, ...], view: View, width: int) -> tuple[int, int, Rays]:
-    """Rows, columns and rays of a picture of a box, SUPERSAMPLING rays along each pixel."""
+    """Rows, columns and rays of a picture of a box, with SUPERSAMPLING rays along a pixel."""
     right, up, towards = view.axes()
     size = np.array(shape, dtype=float)
     extent_across, extent_up = np.abs(right) @ size, np.abs(up) @ size
@@ -114,21 +114,21 @@ def camera(shape: tuple[int, ...], view: View, width: int) -> tuple[int, int, Ra
 
 
 def sampled(volume: Array, points: Vector, mode: str = "nearest") -> Array:
-    """Values between voxels."""
+    """Values at points, interpolated between voxels."""
     values: Array = ndimage.map_coordinates(volume, points, order=1, mode=mode, output=np.float32)
     return values
 
 
 def _free_steps(volume: Array) -> Array:
-    """Distance that a ray may go from within a voxel and still not meet the level."""
+    """Distance from within each voxel in which no ray meets the level [voxel]."""
     clear = ndimage.distance_transform_cdt(volume < LEVEL, metric="chessboard")
-    # half a diagonal to the voxel's center, and a whole one as the level may lie before the next
+    # half a diagonal to the voxel's center, and another as the level may lie before the next
     steps: Array = np.maximum(_STRIDE, clear - 1.5 * np.sqrt(3)).astype(np.float32)
     return steps
 
 
 def first_crossing(volume: Array, rays: Rays) -> Vector:
-    """Distance along each ray at which it meets the level; infinite where it never does."""
+    """Distance along each ray at which it meets the level [voxel]; infinite where it never does."""
     depth = np.full(rays.enter.shape, np.inf)
     if volume.max() < LEVEL:
         return depth
@@ -143,7 +143,7 @@ def first_crossing(volume: Array, rays: Rays) -> Vector:
     while keep.any():
         active, t, before, points = active[keep], t[keep], before[keep], points[:, keep]
         step = free[tuple(np.clip(np.rint(points).astype(np.intp), 0, last))]
-        # plates about to vanish barely reach the level: long steps would comb them
+        # long steps would miss parts of thin plates, which barely reach the level
         step[before > 0.6 * LEVEL] = _SHORT_STRIDE
         t = t + step
         points = rays.position(t, active)
@@ -158,15 +158,15 @@ def first_crossing(volume: Array, rays: Rays) -> Vector:
 
 
 def thickness(lost: Array, rays: Rays, depth: Vector) -> Vector:
-    """Length of lost bone in front of what a ray meets."""
+    """Length of lost bone in front of the surface that a ray meets [voxel]."""
     total = np.zeros(rays.enter.shape)
     end = np.minimum(depth, rays.leave)
     active = np.flatnonzero(end > rays.enter)
-    # coarser than the surface: the veil is smooth and every ray runs its whole length
+    # coarser than for the surface, as the veil is smooth and rays run their full length
     stride = 3 * _STRIDE
     t = rays.enter[active]
     while active.size:
-        # the last piece is shorter: whole ones would draw the steps as rings
+        # the last piece is shorter, as full ones would draw the steps as rings
         piece = np.minimum(stride, end[active] - t)
         total[active] += piece * sampled(lost, rays.position(t + 0.5 * piece, active))
         t = t + stride

@@ -1,8 +1,8 @@
 """Pictures of bone in 3-D by ray casting in numpy: no display, no graphics driver.
 
 Orthographic rays meet the 0.5 level of the bone volume fraction; light, ambient occlusion and
-depth then make trabeculae stand out. What was lost is laid over as a colored absorbing medium.
-Inside this file lengths are in voxels and vectors are (z, y, x), like array indices.
+depth then make trabeculae stand out. Lost bone is drawn over it as a colored absorbing medium. In
+this file lengths are in voxels and vectors are (z, y, x), like array indices.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from tissue.analysis.rays import (
 Array = NDArray[np.float32]
 Vector = NDArray[np.float64]
 
-# Colors are linear light, not sRGB.
+# colors in linear light, not sRGB
 _BONE = np.array([0.92, 0.81, 0.64])
 _CUT = np.array([0.78, 0.55, 0.36])
 _SHADE = np.array([0.10, 0.055, 0.035])
@@ -33,26 +33,26 @@ _RESORBED = np.array([0.84, 0.16, 0.01])
 _FORMED = np.array([0.01, 0.18, 0.62])
 _LOST = np.array([1.7, 0.30, 0.01])  # above 1: the shade of the lost surface multiplies it
 _PIXELS_PER_VOXEL = 3.5
-_UNSEEN = 0.2  # change of the bone volume fraction from which a site shows
-# The veil's opacity where much was lost, and how much (as a fraction of the box) is much.
+_VISIBLE = 0.2  # change of the bone volume fraction from which a site shows [1]
+# opacity of the veil where much was lost, and the loss (over the box) of 63 % of it
 _VEIL, _VEIL_THICKNESS = 0.85, 0.045
 
 
 @dataclass(frozen=True)
 class _Scene:
-    """What the rays through one bone see: depth of the surface and its color."""
+    """Surface that the rays through a bone meet."""
 
-    depth: Vector  # (n,)
+    depth: Vector  # (n,), along each ray [voxel]
     picture: Array  # (n, 4), linear RGBA
 
 
 def picture_of_bone(bone: Array, *, width: int = 560, view: View | None = None) -> Array:
-    """Renders the surface of the bone in its box.
+    """Render the surface of the bone in its box.
 
     Args:
         bone: bone volume fraction [z, y, x].
         width: width of the picture, less for a tall box [pixel].
-        view: where it is seen from.
+        view: direction of view.
 
     Returns:
         The picture [row, column, RGBA], 0 to 1, transparent where there is nothing.
@@ -60,19 +60,19 @@ def picture_of_bone(bone: Array, *, width: int = 560, view: View | None = None) 
     view = view or View()
     volume = _resampled(bone, width)
     rows, columns, rays = camera(volume.shape, view, width)
-    return _developed(_seen(volume, rays, view).picture, rows, columns)
+    return _finished(_scene(volume, rays, view).picture, rows, columns)
 
 
 def pictures_of_loss(
     before: Array, after: Array, *, width: int = 560, view: View | None = None
 ) -> tuple[Array, Array]:
-    """Renders a bone before and after, with a colored veil where it used to be.
+    """Render a bone before and after, with a colored veil where bone was lost.
 
     Args:
-        before: bone volume fraction [z, y, x] at first.
-        after: the same later.
+        before: bone volume fraction at first [z, y, x].
+        after: bone volume fraction later [z, y, x].
         width: width of the pictures, less for a tall box [pixel].
-        view: where they are seen from.
+        view: direction of view.
 
     Returns:
         Two pictures as from `picture_of_bone`, in the same light.
@@ -80,29 +80,29 @@ def pictures_of_loss(
     view = view or View()
     volume, remaining = _resampled(before, width), _resampled(after, width)
     rows, columns, rays = camera(volume.shape, view, width)
-    old, new = _seen(volume, rays, view), _seen(remaining, rays, view)
+    old, new = _scene(volume, rays, view), _scene(remaining, rays, view)
     lost = np.clip(volume - remaining, 0, 1)
     through = thickness(lost, rays, new.depth) / max(volume.shape)
-    # lit like the surface that was there, so that what is gone still has a shape
+    # lit like the former surface, so that lost bone keeps its shape
     light = np.where(np.isfinite(old.depth), old.picture[:, :3].mean(axis=1), 0.5)
     light = 0.2 + 0.8 * light
     veiled = new.picture.copy()
     _lay_over(veiled, _LOST * light[:, None], _VEIL * (1 - np.exp(-through / _VEIL_THICKNESS)))
-    return _developed(old.picture, rows, columns), _developed(veiled, rows, columns)
+    return _finished(old.picture, rows, columns), _finished(veiled, rows, columns)
 
 
 def picture_of_sites(
     before: Array, after: Array, *, width: int = 560, view: View | None = None
 ) -> Array:
-    """Renders the bone of both times together, what was resorbed orange, what was formed blue.
+    """Render the union of the bone at both times, with resorbed orange and formed blue.
 
-    As in time-lapse micro-CT.
+    The colors are those of time-lapse micro-CT.
 
     Args:
-        before: bone volume fraction [z, y, x] at first.
-        after: the same later.
+        before: bone volume fraction at first [z, y, x].
+        after: bone volume fraction later [z, y, x].
         width: width of the picture, less for a tall box [pixel].
-        view: where it is seen from.
+        view: direction of view.
 
     References:
         Schulte 2011, Bone 48:433 (time-lapse micro-CT of remodeling sites).
@@ -111,16 +111,16 @@ def picture_of_sites(
     old, new = _resampled(before, width), _resampled(after, width)
     both = np.maximum(old, new)
     rows, columns, rays = camera(both.shape, view, width)
-    # the largest change near by: at the surface itself half of it is marrow
-    reach = {"size": 5, "mode": "nearest"}
-    resorbed = ndimage.maximum_filter(np.clip(old - new, 0, 1), **reach)
-    formed = ndimage.maximum_filter(np.clip(new - old, 0, 1), **reach)
+    # the largest change nearby, as half of the voxel at the surface is marrow
+    window = {"size": 5, "mode": "nearest"}
+    resorbed = ndimage.maximum_filter(np.clip(old - new, 0, 1), **window)
+    formed = ndimage.maximum_filter(np.clip(new - old, 0, 1), **window)
     depth = first_crossing(both, rays)
-    return _developed(_shaded(both, rays, depth, view, (resorbed, formed)), rows, columns)
+    return _finished(_shaded(both, rays, depth, view, (resorbed, formed)), rows, columns)
 
 
 def _resampled(values: Array, width: int) -> Array:
-    """Enough voxels for a smooth surface, few enough to be quick."""
+    """Resample to enough voxels for a smooth surface, and few enough for speed."""
     values = np.clip(np.asarray(values, dtype=np.float32), 0, 1)
     factor = width / _PIXELS_PER_VOXEL / max(values.shape)
     if factor <= 1:
@@ -132,7 +132,7 @@ def _resampled(values: Array, width: int) -> Array:
     return clipped
 
 
-def _seen(volume: Array, rays: Rays, view: View) -> _Scene:
+def _scene(volume: Array, rays: Rays, view: View) -> _Scene:
     depth = first_crossing(volume, rays)
     return _Scene(depth, _shaded(volume, rays, depth, view))
 
@@ -154,10 +154,10 @@ def _shaded(
     base = np.where(cut, _CUT[:, None], _BONE[:, None])
     if sites:
         for share, paint in zip(sites, (_RESORBED, _FORMED), strict=True):
-            weight = np.clip((sampled(share, points) - _UNSEEN) / _UNSEEN, 0, 1)
+            weight = np.clip((sampled(share, points) - _VISIBLE) / _VISIBLE, 0, 1)
             base = base + weight * (paint[:, None] - base)
     color = _lit(base, normal, _openness(volume, points, normal), view)
-    # distance darkens, so that the front stands off the back
+    # darker with distance, so that the front stands out
     far = (depth[hit] - rays.enter.min()) / (rays.leave.max() - rays.enter.min())
     picture[hit, :3] = (color * (1.1 - 0.6 * far)).T
     picture[hit, 3] = 1
@@ -165,7 +165,7 @@ def _shaded(
 
 
 def _normals(volume: Array, points: Vector) -> Vector:
-    # about one voxel of the original: hides its stairs, keeps its struts
+    # about one voxel of the original, which hides its steps and keeps its struts
     smooth = ndimage.gaussian_filter(volume, 2.0, mode="nearest", truncate=2.5)
     gradient = np.stack([sampled(part, points) for part in np.gradient(smooth)])
     normals: Vector = -gradient / np.maximum(np.linalg.norm(gradient, axis=0), 1e-6)
@@ -173,7 +173,7 @@ def _normals(volume: Array, points: Vector) -> Vector:
 
 
 def _face_normals(points: Vector, shape: tuple[int, ...]) -> Vector:
-    """Outward normals of the side of the box that a point is nearest to."""
+    """Outward normals of the side of the box nearest to each point."""
     size = np.array(shape)[:, None]
     distance = np.concatenate([np.abs(points + 0.5), np.abs(points - size + 0.5)])
     normals = np.concatenate([-np.eye(3), np.eye(3)], axis=1)
@@ -181,12 +181,12 @@ def _face_normals(points: Vector, shape: tuple[int, ...]) -> Vector:
 
 
 def _openness(volume: Array, points: Vector, normal: Vector) -> Vector:
-    """How much of its surroundings light can come from: 1 on a plain, less in a hollow."""
+    """Share of the surroundings that light a point [1]: 1 on a plane, less in a hollow."""
     openness = np.ones(points.shape[1])
     for scale, weight in ((2.0, 0.45), (5.0, 0.5), (11.0, 0.55)):
-        # zero outside the box: the cut faces look into the open
-        crowd = ndimage.gaussian_filter(volume, scale, mode="constant", truncate=2.5)
-        ahead = sampled(crowd, points + scale * normal, mode="constant")
+        # zero outside the box, as no bone shades its cut faces
+        density = ndimage.gaussian_filter(volume, scale, mode="constant", truncate=2.5)
+        ahead = sampled(density, points + scale * normal, mode="constant")
         openness *= 1 - weight * np.clip(ahead / 0.5, 0, 1)
     return openness
 
@@ -204,7 +204,7 @@ def _lit(base: Vector, normal: Vector, openness: Vector, view: View) -> Vector:
 
 
 def _lay_over(picture: Array, color: Vector, opacity: Vector) -> None:
-    """Lays a transparent color over a picture of straight (not premultiplied) colors."""
+    """Blend a transparent color over a picture of straight (not premultiplied) colors."""
     under = picture[:, 3] * (1 - opacity)
     total = under + opacity
     mixed = picture[:, :3] * under[:, None] + color * opacity[:, None]
@@ -212,8 +212,8 @@ def _lay_over(picture: Array, color: Vector, opacity: Vector) -> None:
     picture[:, 3] = total
 
 
-def _developed(samples: Array, rows: int, columns: int) -> Array:
-    """Mean of neighboring samples against jagged edges, then sRGB."""
+def _finished(samples: Array, rows: int, columns: int) -> Array:
+    """Average the samples of a pixel against jagged edges, and convert to sRGB."""
     picture = samples.reshape(rows, columns, 4)
     weighted = picture.copy()
     weighted[..., :3] *= picture[..., 3:]

@@ -7,21 +7,21 @@ from numpy.typing import NDArray
 Mask = NDArray[np.bool_]
 
 MOST_RADII = 64
-"""Radii that are told apart; where the image has more, they are spread evenly."""
+"""Most radii of spheres [1]; where the image has more, evenly spaced ones are used."""
 
 
 def local_thickness(mask: Mask) -> NDArray[np.float32]:
     """Diameter of the largest sphere that holds a voxel and fits inside the mask.
 
-    What lies beyond the faces of the box is taken to go on as at the face, so that a strut which
-    leaves the box is as thick there as inside.
+    Beyond the faces of the box the mask continues as at the face, so that a strut that leaves the
+    box is as thick there as inside.
 
     Args:
-        mask: [z, y, x].
+        mask: bone or marrow [z, y, x].
 
     Returns:
-        Diameters [voxel], 0 outside the mask. A plate of an even number of voxels reads its
-        thickness, one of an odd number one voxel more.
+        Diameters [voxel], 0 outside the mask: exact for a plate of an even number of voxels, one
+        voxel more for one of an odd number.
 
     References:
         Hildebrand and Ruegsegger 1997, J Microsc 185:67.
@@ -40,7 +40,7 @@ def local_thickness(mask: Mask) -> NDArray[np.float32]:
 
 
 def distance(mask: Mask) -> NDArray[np.float32]:
-    """From each voxel of a mask to the nearest one outside it [voxel]; 0 outside."""
+    """Distance from each voxel of a mask to the nearest one outside [voxel]; 0 outside."""
     outside = sitk.GetImageFromArray((~mask).astype(np.uint8))
     signed = sitk.SignedMaurerDistanceMap(
         outside, insideIsPositive=False, squaredDistance=False, useImageSpacing=False
@@ -51,6 +51,6 @@ def distance(mask: Mask) -> NDArray[np.float32]:
 def _radii(depths: NDArray[np.float32]) -> NDArray[np.float32]:
     radii = np.unique(depths)
     if len(radii) > MOST_RADII:
-        places = np.linspace(radii[0], radii[-1], MOST_RADII)
-        radii = radii[np.unique(np.searchsorted(radii, places))]
+        wanted = np.linspace(radii[0], radii[-1], MOST_RADII)
+        radii = radii[np.unique(np.searchsorted(radii, wanted))]
     return radii

@@ -1,4 +1,4 @@
-"""How bone hangs together: Euler characteristic and connectivity."""
+"""Euler characteristic and connectivity of bone."""
 
 from itertools import combinations, product
 
@@ -10,7 +10,7 @@ Mask = NDArray[np.bool_]
 
 
 def euler_characteristic(mask: Mask) -> int:
-    """Pieces less tunnels plus cavities, voxels that touch at a corner belonging together."""
+    """Pieces less tunnels plus cavities; voxels that touch at a corner are connected."""
     if mask.ndim == 0:
         return int(mask)
     if mask.ndim == 1:
@@ -19,10 +19,10 @@ def euler_characteristic(mask: Mask) -> int:
 
 
 def inner_euler_characteristic(mask: Mask) -> float:
-    """The part of the Euler characteristic that the inside of the box contributes.
+    """Contribution of the inside of the box to the Euler characteristic.
 
-    Each cell of a face of the box counts a half, of an edge a quarter, of a corner an eighth: boxes
-    laid side by side then add up to the characteristic of the whole.
+    Each cell of a face of the box counts a half, of an edge a quarter, of a corner an eighth, so
+    that the values of adjacent boxes add up to that of their union.
 
     References:
         Odgaard and Gundersen 1993, Bone 14:173.
@@ -31,10 +31,10 @@ def inner_euler_characteristic(mask: Mask) -> float:
     for fixed in (1, 2, 3):
         for axes in combinations(range(3), fixed):
             for ends in product((0, -1), repeat=fixed):
-                place: list[slice | int] = [slice(None)] * 3
+                index: list[slice | int] = [slice(None)] * 3
                 for axis, end in zip(axes, ends, strict=True):
-                    place[axis] = end
-                found += (-0.5) ** fixed * euler_characteristic(mask[tuple(place)])
+                    index[axis] = end
+                found += (-0.5) ** fixed * euler_characteristic(mask[tuple(index)])
     return found
 
 

@@ -84,7 +84,7 @@ def _metrics(options: argparse.Namespace) -> int:
     columns = [f"day {day:g}" for day in days] or ["value"]
     heads = ("measure", *columns, "unit", "long name")
     table = [
-        (measure.symbol, *(f"{row[name]:.4g}" for row in rows), measure.unit, measure.name)
+        (measure.symbol, *(f"{row[name]:.4g}" for row in rows), measure.unit, measure.long_name)
         for name, measure in measures.items()
     ]
     print_table(heads, table)

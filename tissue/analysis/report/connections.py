@@ -1,8 +1,8 @@
-"""Connections of a small HTTP server that no client can hold up.
+"""Connections of a small HTTP server that no client can block.
 
-Time, number and memory are bounded: a request must come within seconds, few connections are open
-at once, and an answer is shared by all that read it. One thread serves them all, so that one that
-waits costs a socket and nothing more. Each connection carries one request.
+Time, number and memory are bounded: a request must arrive within seconds, few connections are open
+at once, and an answer is shared by all its readers. One thread serves all connections, so that a
+waiting one costs only a socket. Each connection carries one request.
 """
 
 import asyncio
@@ -18,44 +18,44 @@ from enum import Enum
 from http import HTTPStatus
 from itertools import chain
 
-MOST = 24
-"""Connections open at once: a browser opens 6 to one server, so three of them and some to spare."""
+MOST_CONNECTIONS = 24
+"""Most connections open at once [1]: three browsers open 6 each, and some are left."""
 
 SPARE_HANDLES = 8
-"""File handles for what is no connection: streams, the listener, files that a page is made from."""
+"""File handles for other things than connections [1]: streams, the listener, files of a run."""
 
 QUEUE = 1024
-"""Connections that the system keeps while none can be taken; it may allow fewer."""
+"""Connections that the system queues [1]; it may allow fewer."""
 
 HEAD_BYTES = 2**15
-"""Length of a request [bytes]: twice what browsers and servers allow by custom, as the cookies of
-all servers of a machine come with it."""
+"""Most bytes of a request [bytes]: twice the usual limit of browsers and servers, as it carries the
+cookies of all servers of a machine."""
 
 HEAD_SECONDS = 5.0
-"""Time in which a request must come [s]; a browser sends it with the connection."""
+"""Time in which a request must arrive [s]; a browser sends it with the connection."""
 
 PIECE_BYTES = 2**16
-"""Part of an answer that is sent at once [bytes]."""
+"""Size of the pieces of an answer [bytes]."""
 
 PIECE_SECONDS = 20.0
-"""Time in which a piece must be taken [s]; a line of 4 kB/s manages."""
+"""Time in which a piece must be received [s]; 4 kB/s are enough."""
 
-STAY_SECONDS = 0.1
-"""Time after which a connection without a request gives way to a new one [s]: several times what
-a request takes to follow its connection, through a tunnel too."""
+IDLE_SECONDS = 0.1
+"""Time after which a connection without a request may be closed for a new one [s]: several times
+that from a connection to its request, even through a tunnel."""
 
 STALLED_SECONDS = 5.0
-"""Time without a piece taken after which a reader gives way to a new connection [s]."""
+"""Time without a piece received after which a reader may be closed for a new connection [s]."""
 
-LEAVE_SECONDS = 1.0
+CLOSE_SECONDS = 1.0
 """Time in which a client that has its answer must close [s]; closing first could lose the answer
-where more of the request is still to come (RFC 9112, 9.6)."""
+while more of the request arrives (RFC 9112, 9.6)."""
 
 PAUSE_SECONDS = 0.1
-"""Time until a connection that could not be taken is tried again [s]."""
+"""Time until a connection that could not be accepted is tried again [s]."""
 
 MOST_CONTENTS = 4
-"""Different large answers that are sent at once; the readers of older ones are dropped."""
+"""Most different large answers in transfer [1]; the readers of older ones are dropped."""
 
 _END = re.compile(rb"\r?\n\r?\n")
 _REQUEST = re.compile(r"([!#$%&'*+.^_`|~\w-]+) (\S+) HTTP/(\d)\.\d", re.ASCII)
@@ -63,7 +63,7 @@ _REQUEST = re.compile(r"([!#$%&'*+.^_`|~\w-]+) (\S+) HTTP/(\d)\.\d", re.ASCII)
 _ALWAYS = {
     "Connection": "close",
     "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",  # the address holds a secret
+    "Referrer-Policy": "no-referrer",  # the address contains a secret
     "X-Content-Type-Options": "nosniff",
 }
 
@@ -75,7 +75,7 @@ class Request:
     Attributes:
         method: such as GET.
         target: path and query.
-        host: what the client calls this server, with or without a port.
+        host: name of this server in the request, with or without a port.
     """
 
     method: str
@@ -85,13 +85,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer.
+    """An answer to a request.
 
     Attributes:
         status: its code.
-        content: its bytes; left out where HEAD asks.
+        content: its bytes, which a HEAD request does not get.
         kind: media type of the content.
-        headers: others than those of every answer.
+        headers: headers besides those of every answer.
     """
 
     status: HTTPStatus
@@ -101,35 +101,35 @@ class Answer:
 
 
 def refusal(status: HTTPStatus, sentence: str = "", **headers: str) -> Answer:
-    """An answer that says why there is no other."""
+    """Answer that says why a request is refused."""
     text = f"{status.value} {status.phrase}. {sentence or status.description}".rstrip() + "\n"
     return Answer(status, text.encode("utf-8", "backslashreplace"), headers=headers)
 
 
 class _Stage(Enum):
-    ASKS = "its request is to come"
-    WAITS = "its answer is being made"
-    READS = "its answer is being sent"
-    LEAVES = "it has its answer"
+    REQUEST = "its request is awaited"
+    ANSWER = "its answer is computed"
+    TRANSFER = "its answer is sent"
+    CLOSE = "it has its answer"
 
 
 @dataclass(eq=False)
 class _Client:
-    """A connection, its place in the order of leaving, and what it still holds of its answer.
+    """A connection, the time of its last progress, and the content of its answer.
 
-    Only here is that held, and only pieces of it are copied: what else a task knows may outlive it,
-    until cycles of references are collected.
+    No other object refers to the content, and only pieces of it are copied: the variables of a task
+    may outlive it until cycles of references are collected.
     """
 
     connection: socket.socket
     moved: float
-    stage: _Stage = _Stage.ASKS
+    stage: _Stage = _Stage.REQUEST
     content: bytes = b""
     task: asyncio.Task[None] | None = None
 
 
 class _Refused(Exception):
-    """A request that cannot be read."""
+    """A request that is malformed, too long or of an unknown protocol."""
 
     def __init__(self, status: HTTPStatus) -> None:
         super().__init__(status)
@@ -137,23 +137,25 @@ class _Refused(Exception):
 
 
 class Connections:
-    """Connections of a server and the limits they are held to."""
+    """Connections of a server and their limits."""
 
     def __init__(self, answer: Callable[[Request], Awaitable[Answer]]) -> None:
-        """Takes what answers a request."""
+        """Prepare a server whose requests a function answers."""
         self._answer = answer
         self._clients: dict[_Client, None] = {}
         handles = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        free = MOST if handles == resource.RLIM_INFINITY else handles // 2 - SPARE_HANDLES
-        self._most = max(2, min(MOST, free))
+        free = (
+            MOST_CONNECTIONS if handles == resource.RLIM_INFINITY else handles // 2 - SPARE_HANDLES
+        )
+        self._most = max(2, min(MOST_CONNECTIONS, free))
 
     async def accept_from(self, listener: socket.socket) -> None:
-        """Serves until cancelled; ends all connections then."""
+        """Serve until cancelled; then close all connections."""
         loop = asyncio.get_running_loop()
         try:
             while True:
                 if len(self._clients) >= self._most and not self._idle():
-                    await asyncio.sleep(PAUSE_SECONDS)  # the system keeps those that come
+                    await asyncio.sleep(PAUSE_SECONDS)  # the system queues new ones
                     continue
                 try:
                     connection, _ = await loop.sock_accept(listener)
@@ -166,40 +168,40 @@ class Connections:
                 client = _Client(connection, loop.time())
                 self._clients[client] = None
                 client.task = loop.create_task(self._serve(client))
-                await asyncio.sleep(0)  # a request that came with the connection is read first
+                await asyncio.sleep(0)  # a request that arrived with the connection is read first
                 if len(self._clients) > self._most:
                     await _ended(self._idle()[:1])
         finally:
             await _ended(list(self._clients))
 
     def _idle(self) -> list[_Client]:
-        """The connections that give way to a new one, those with least right to stay first.
+        """Connections that may be closed for a new one, in order.
 
-        They are those without a request, the oldest first; then readers that do not read.
+        They are those without a request, the oldest first; then stalled readers.
         """
         now = asyncio.get_running_loop().time()
-        stay = {
-            _Stage.ASKS: STAY_SECONDS,
-            _Stage.LEAVES: STAY_SECONDS,
-            _Stage.WAITS: math.inf,
-            _Stage.READS: STALLED_SECONDS,
+        limits = {
+            _Stage.REQUEST: IDLE_SECONDS,
+            _Stage.CLOSE: IDLE_SECONDS,
+            _Stage.ANSWER: math.inf,
+            _Stage.TRANSFER: STALLED_SECONDS,
         }
-        idle = [client for client in self._clients if now - client.moved > stay[client.stage]]
-        return sorted(idle, key=lambda client: (client.stage is _Stage.READS, client.moved))
+        idle = [client for client in self._clients if now - client.moved > limits[client.stage]]
+        return sorted(idle, key=lambda client: (client.stage is _Stage.TRANSFER, client.moved))
 
     async def _serve(self, client: _Client) -> None:
         try:
-            await self._send(client, await self._top_of_answer(client))
-            await _leave(client)
+            await self._send(client, await self._answer_request(client))
+            await _finish(client)
         except OSError:
-            pass  # the client is gone or too slow
+            pass  # the client disconnected or is too slow
         finally:
             client.connection.close()
             client.content = b""
             self._clients.pop(client, None)
 
-    async def _top_of_answer(self, client: _Client) -> bytes:
-        """The lines above the content, which the client then holds."""
+    async def _answer_request(self, client: _Client) -> bytes:
+        """Answer the request: return the header lines, and store the content with the client."""
         request = None
         try:
             request = _read(await _head(client.connection))
@@ -208,28 +210,28 @@ class Connections:
         except _Refused as refused:
             answer = refusal(refused.status)
         else:
-            client.stage = _Stage.WAITS
+            client.stage = _Stage.ANSWER
             answer = await self._answer(request)
         client.content = b"" if request and request.method == "HEAD" else answer.content
-        return _top(answer)
+        return _header_lines(answer)
 
     async def _send(self, client: _Client, top: bytes) -> None:
         loop = asyncio.get_running_loop()
-        # what is not taken stays in our memory, which all readers share, and not in the system's
+        # unread content stays in this process, shared by all readers, and not in system buffers
         client.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * PIECE_BYTES)
-        client.stage, client.moved = _Stage.READS, loop.time()
+        client.stage, client.moved = _Stage.TRANSFER, loop.time()
         del self._clients[client]
-        self._clients[client] = None  # in the order in which answers began
+        self._clients[client] = None  # in the order in which transfers began
         await self._drop_readers_of_old(client)
         starts = range(0, len(client.content), PIECE_BYTES)
         for part in chain([top], (client.content[i : i + PIECE_BYTES] for i in starts)):
             async with asyncio.timeout(PIECE_SECONDS):
                 await loop.sock_sendall(client.connection, part)
             client.moved = loop.time()
-            await asyncio.sleep(0)  # others have their turn
+            await asyncio.sleep(0)  # other tasks run
 
     async def _drop_readers_of_old(self, new: _Client) -> None:
-        """Drops the readers of all large answers but the newest few, which memory has room for."""
+        """Drop the readers of all large answers but the newest few, which fit in memory."""
         readers = [c for c in self._clients if len(c.content) > PIECE_BYTES]
         contents = list(dict.fromkeys(id(client.content) for client in readers))
         old = set(contents[:-MOST_CONTENTS])
@@ -237,7 +239,7 @@ class Connections:
 
 
 async def _ended(clients: list[_Client]) -> None:
-    """Ends connections, and returns when their file handles are free again."""
+    """Close connections, and return when their file handles are free."""
     tasks = [client.task for client in clients if client.task]
     for task in tasks:
         task.cancel()
@@ -245,7 +247,7 @@ async def _ended(clients: list[_Client]) -> None:
 
 
 async def _head(connection: socket.socket) -> str:
-    """All of a request up to its body."""
+    """Read a request up to its body."""
     loop = asyncio.get_running_loop()
     head, count = b"", 0
     async with asyncio.timeout(HEAD_SECONDS):
@@ -256,10 +258,10 @@ async def _head(connection: socket.socket) -> str:
             if not part:
                 raise ConnectionError
             count += len(part)
-            head = (head + part).lstrip(b"\r\n")  # RFC 9112, 2.2: empty lines before are no error
+            head = (head + part).lstrip(b"\r\n")  # RFC 9112, 2.2: empty lines before it are allowed
             if head and not head[:1].isalpha():  # such as the first byte of TLS
                 raise _Refused(HTTPStatus.BAD_REQUEST)
-            await asyncio.sleep(0)  # others have their turn
+            await asyncio.sleep(0)  # other tasks run
     return head[: end.start()].decode("latin-1")
 
 
@@ -278,8 +280,8 @@ def _read(head: str) -> Request:
     return Request(method, target, hosts[0])
 
 
-def _top(answer: Answer) -> bytes:
-    """The lines above the content of an answer."""
+def _header_lines(answer: Answer) -> bytes:
+    """Status and headers of an answer."""
     headers = {
         "Date": formatdate(usegmt=True),
         "Content-Type": answer.kind,
@@ -292,12 +294,12 @@ def _top(answer: Answer) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-async def _leave(client: _Client) -> None:
-    """Lets a client read its answer to the end before the connection is closed."""
+async def _finish(client: _Client) -> None:
+    """Let a client read its answer to the end before the connection is closed."""
     loop = asyncio.get_running_loop()
-    client.stage, client.moved, client.content = _Stage.LEAVES, loop.time(), b""
+    client.stage, client.moved, client.content = _Stage.CLOSE, loop.time(), b""
     client.connection.shutdown(socket.SHUT_WR)
     with suppress(TimeoutError):
-        async with asyncio.timeout(LEAVE_SECONDS):
+        async with asyncio.timeout(CLOSE_SECONDS):
             while await loop.sock_recv(client.connection, PIECE_BYTES):
-                await asyncio.sleep(0)  # others have their turn, and the time limit has effect
+                await asyncio.sleep(0)  # other tasks run, and the time limit takes effect

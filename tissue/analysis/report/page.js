@@ -1,5 +1,5 @@
 "use strict";
-// Draws what the page holds: the bone in 3-D (vtk.js), slices (canvas) and curves (uPlot).
+// Draws the data of the page: the bone in 3-D (vtk.js), slices (canvas) and curves (uPlot).
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const runs = data.runs;
@@ -26,13 +26,13 @@ const days = [...new Set(runs.flatMap((run) => run.times))].sort((a, b) => a - b
 const snapshotAt = (run, day) => Math.max(0, run.times.filter((time) => time <= day).length - 1);
 const shown = { day: days[days.length - 1], paint: "sites", field: "rankl", axis: 0, depth: 0.5 };
 
-// viridis, at nine even places
+// viridis, at nine evenly spaced values
 const VIRIDIS = [[68, 1, 84], [71, 44, 122], [59, 81, 139], [44, 113, 142], [33, 144, 141],
   [39, 173, 129], [92, 200, 99], [170, 220, 50], [253, 231, 37]];
 function viridis(share) {
-  const place = Math.min(Math.max(share, 0), 1) * (VIRIDIS.length - 1);
-  const low = Math.min(Math.floor(place), VIRIDIS.length - 2);
-  return [0, 1, 2].map((k) => VIRIDIS[low][k] + (place - low) * (VIRIDIS[low + 1][k] - VIRIDIS[low][k]));
+  const at = Math.min(Math.max(share, 0), 1) * (VIRIDIS.length - 1);
+  const low = Math.min(Math.floor(at), VIRIDIS.length - 2);
+  return [0, 1, 2].map((k) => VIRIDIS[low][k] + (at - low) * (VIRIDIS[low + 1][k] - VIRIDIS[low][k]));
 }
 const BONE = [226, 208, 178], RESORBED = [213, 94, 0], FORMED = [0, 114, 178];
 const number = (value) => Number(value.toPrecision(3)).toString();
@@ -56,7 +56,7 @@ function makeSlices() {
   });
 }
 
-// the same scale in all runs, or they could not be compared
+// the same scale in all runs, so that they can be compared
 function range(name) {
   const with_it = runs.filter((run) => name in run.fields).map((run) => run.fields[name]);
   return [Math.min(...with_it.map((f) => f.low)), Math.max(...with_it.map((f) => f.high))];
@@ -155,7 +155,7 @@ async function makeSurfaces() {
   });
 }
 
-// the bone in a frame of marrow, so that its cut faces are closed
+// the bone with a margin of marrow, so that its cut faces are closed
 async function mesh(scene, time) {
   if (scene.meshes.has(time)) return scene.meshes.get(time);
   const run = runs[scene.index], [nz, ny, nx] = run.grid.shape, h = run.grid.spacing;
@@ -192,8 +192,8 @@ async function painted(scene, made, time) {
   made.modified();
 }
 
-// the surface lies where half of a voxel is bone: more there before means bone was lost, less that
-// some is new
+// the surface lies where half of a voxel is bone: more bone there before means loss, less means
+// formation
 async function bySites(index) {
   const before = await boneOf(index, 0), run = runs[index], h = run.grid.spacing;
   const counts = run.grid.shape, steps = [counts[1] * counts[2], counts[2], 1];
@@ -263,7 +263,7 @@ function turn(scene, event) {
   scene.view.getRenderWindow().render();
 }
 
-// all bones are seen from the same side
+// all bones have the same camera
 function follow(leader) {
   const camera = leader.view.getRenderer().getActiveCamera();
   for (const scene of scenes) if (scene !== leader && scene.placed) {
@@ -284,7 +284,7 @@ function legend() {
   const swatch = (rgb, text) => `<span class="swatch" style="background: rgb(${rgb})"></span>${text}`;
   if (shown.paint === "sites") {
     box.innerHTML = swatch(RESORBED, "resorbed since the start") + swatch(FORMED, "formed since the start") +
-      swatch(BONE, "as it was");
+      swatch(BONE, "unchanged");
   } else if (shown.paint === "plain") {
     box.textContent = "";
   } else {
@@ -349,8 +349,8 @@ async function start() {
   const time = element("time"), day = element("day");
   time.max = days.length - 1;
   time.value = time.max;
-  const tell = () => { day.textContent = number(days[time.value]); };
-  tell();
+  const showDay = () => { day.textContent = number(days[time.value]); };
+  showDay();
   makeSlices();
   const counts = () => runs[0].fields[shown.field].shape;
   shown.axis = counts().indexOf(Math.min(...counts()));  // along the longest edges
@@ -361,17 +361,17 @@ async function start() {
     depth.value = Math.floor(shown.depth * counts()[shown.axis]);
   };
   fit();
-  // one drawing at a time; the last wish wins
-  let busy = Promise.resolve(), wanted = 0;
+  // one drawing at a time; the last request wins
+  let busy = Promise.resolve(), requested = 0;
   const draw = (...parts) => {
-    const wish = ++wanted;
+    const request = ++requested;
     busy = busy.then(async () => {
-      for (const part of parts) if (wish === wanted || part === drawSlices) await part();
-      document.body.dataset.drawn = wish;
+      for (const part of parts) if (request === requested || part === drawSlices) await part();
+      document.body.dataset.drawn = request;
     });
     return busy;
   };
-  time.addEventListener("input", () => { shown.day = days[time.value]; tell(); draw(drawSlices, drawSurfaces); });
+  time.addEventListener("input", () => { shown.day = days[time.value]; showDay(); draw(drawSlices, drawSurfaces); });
   element("paint").addEventListener("change", (event) => { shown.paint = event.target.value; legend(); draw(drawSurfaces); });
   element("field").addEventListener("change", (event) => { shown.field = event.target.value; fit(); draw(drawSlices); });
   element("axis").addEventListener("change", (event) => { shown.axis = event.target.selectedIndex; fit(); draw(drawSlices); });
@@ -388,15 +388,15 @@ async function start() {
   } catch (error) {
     element("surfaces").textContent = `The bone cannot be shown in 3-D here: ${error.message}`;
   }
-  if (data.live) news();
+  if (data.live) watchForNews();
 }
 
-function news() {
+function watchForNews() {
   setInterval(async () => {
     try {
       const answer = await fetch("state");
       if (answer.ok && (await answer.text()) !== data.live) location.reload();
-    } catch { /* the server is gone; what is shown stays */ }
+    } catch { /* the server has stopped; the page stays */ }
   }, 2000);
 }
 

@@ -1,4 +1,4 @@
-"""The page of a run in progress, served to one user of this machine."""
+"""Server of the page of a run in progress, for one user of this machine."""
 
 import asyncio
 import errno
@@ -29,19 +29,19 @@ ENDS = (signal.SIGINT, signal.SIGTERM)
 LOOPBACK = "127.0.0.1"
 
 HOST = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]*)?", re.IGNORECASE)
-"""Names of this server; with others, a page elsewhere could have its own name lead here.
+"""Names of this server; a page elsewhere could resolve its own name to this address.
 
-The port is that of a tunnel, or left out where it is 80.
+The port is that of a tunnel, or absent where it is 80.
 """
 
 TABLES = ("metrics.csv", "ledger.csv", "morphometry.csv", "run.log", "run.toml")
-"""Files of a run, besides its snapshots, that a page is made from."""
+"""Files of a run, besides its snapshots, that a page shows."""
 
 FRESH_SECONDS = 10.0
-"""Age up to which a page is given again although tables have grown, as they do at each step [s]."""
+"""Age up to which a page is sent again although tables have grown, as at each step [s]."""
 
-AGAIN_SECONDS = 5
-"""Time after which a browser is told to ask again for a page that cannot be made [s]."""
+RETRY_SECONDS = 5
+"""Time after which a browser requests a page again that could not be made [s]."""
 
 
 def serve(
@@ -50,17 +50,17 @@ def serve(
     parameters: Sequence[Sequence[Row]],
     ready: Callable[[str], None],
 ) -> None:
-    """Serves the page until Ctrl-C or SIGTERM, made anew whenever there is a new snapshot.
+    """Serve the page until Ctrl-C or SIGTERM, renewed whenever there is a new snapshot.
 
-    Two addresses are answered, that of the page and `state` beside it; nothing else can be read.
-    They hold a secret, since every user of this machine can reach the port. To be called in the
-    main thread. A page that is being made is finished first; another signal does not wait for it.
+    Two addresses are answered, that of the page and `state` below it; nothing else can be read.
+    They contain a secret, since every user of this machine can reach the port. Call it in the main
+    thread. A page in preparation is finished first; a second signal does not wait for it.
 
     Args:
-        folders: of the runs.
-        port: of this machine; 0 for any that is free.
+        folders: folders of the runs.
+        port: port of this machine; 0 for any free one.
         parameters: see `write_report`.
-        ready: told the address once it is served.
+        ready: called with the address once it is served.
 
     Raises:
         InputError: the port is taken.
@@ -80,13 +80,15 @@ def serve(
         watch = _Watch(folders, parameters)
         address = f"http://{LOOPBACK}:{listener.getsockname()[1]}/{watch.token}/"
         try:
-            asyncio.run(_until_told(Connections(watch.answer), listener, lambda: ready(address)))
+            asyncio.run(
+                _serve_until_signal(Connections(watch.answer), listener, lambda: ready(address))
+            )
         finally:
             for each, handler in before:
                 signal.signal(each, handler)
 
 
-async def _until_told(
+async def _serve_until_signal(
     connections: Connections, listener: socket.socket, ready: Callable[[], None]
 ) -> None:
     loop = asyncio.get_running_loop()
@@ -103,7 +105,7 @@ async def _until_told(
 
 @dataclass(frozen=True)
 class _Made:
-    """A page and what it was made from."""
+    """A page, and the state of the files that it shows."""
 
     content: bytes
     state: str
@@ -115,10 +117,10 @@ _NOTHING = _Made(b"", "", "", 0.0)
 
 
 class _Watch:
-    """The page of some runs, kept while there is nothing new."""
+    """Page of some runs, kept while there is nothing new."""
 
     def __init__(self, folders: Sequence[Path], parameters: Sequence[Sequence[Row]]) -> None:
-        # in the path: a cookie would be sent to the servers of others at other ports
+        # in the path, as a cookie would also be sent to servers of others at other ports
         self.token = secrets.token_urlsafe(16)
         self._folders = folders
         self._parameters = parameters
@@ -126,7 +128,7 @@ class _Watch:
         self._one = asyncio.Lock()
 
     async def answer(self, request: Request) -> Answer:
-        """The answer to a request."""
+        """Answer a request."""
         token, slash, name = request.target.removeprefix("/").partition("/")
         if not HOST.fullmatch(request.host):
             return refusal(HTTPStatus.FORBIDDEN, "This server has another name.")
@@ -134,7 +136,7 @@ class _Watch:
             return refusal(HTTPStatus.FORBIDDEN, "The address is the one that was printed.")
         if request.method not in ("GET", "HEAD"):
             return refusal(HTTPStatus.METHOD_NOT_ALLOWED, Allow="GET, HEAD")
-        if not slash:  # what the page asks for beside itself would not be found
+        if not slash:  # relative addresses in the page would not be found
             return refusal(HTTPStatus.PERMANENT_REDIRECT, Location=f"/{self.token}/")
         try:
             if name == "":
@@ -144,7 +146,7 @@ class _Watch:
                 return Answer(HTTPStatus.OK, now.encode())
         except (InputError, OSError, MemoryError) as error:  # such as a run that is being replaced
             sentence = f"{error}".rstrip(".") + "." if f"{error}" else "The memory is too small."
-            wait = f"{AGAIN_SECONDS}"
+            wait = f"{RETRY_SECONDS}"
             return refusal(HTTPStatus.SERVICE_UNAVAILABLE, sentence, Refresh=wait)
         except Exception:
             log.exception("the page cannot be made")
@@ -152,25 +154,25 @@ class _Watch:
         return refusal(HTTPStatus.NOT_FOUND)
 
     async def _page(self) -> Answer:
-        async with self._one:  # who asks meanwhile gets what is made now
+        async with self._one:  # a request meanwhile gets the same page
             await asyncio.to_thread(self._renew)
             return Answer(HTTPStatus.OK, self._made.content, "text/html; charset=utf-8")
 
     def _renew(self) -> None:
-        """Makes the page if there is something new; returns none, as threads keep results."""
+        """Renew the page if there is something new; returns nothing, as threads keep results."""
         now, tables = state(self._folders), _signature(_tables(self._folders))
         made = self._made
         fresh = made.tables == tables or time.monotonic() - made.time < FRESH_SECONDS
         if made.state == now and fresh:
             return
-        self._made = made = _NOTHING  # two would need twice the memory
-        # the state was asked for first: what comes meanwhile is news
+        self._made = made = _NOTHING  # two pages would need twice the memory
+        # the state was read first, so that changes since then count as new
         content = page(self._folders, self._parameters, live=now).encode()
         self._made = _Made(content, now, tables, time.monotonic())
 
 
 def state(folders: Sequence[Path]) -> str:
-    """A short text that changes when there is something new to show."""
+    """Short text that changes when there is a new snapshot."""
     return _signature(path for folder in folders for path in list_snapshots(folder))
 
 
@@ -179,7 +181,7 @@ def _tables(folders: Sequence[Path]) -> Iterator[Path]:
 
 
 def _signature(paths: Iterator[Path]) -> str:
-    """A short text of the names, sizes and times of files."""
+    """Hash of the names, sizes and times of files."""
     total = hashlib.sha256()
     for path in paths:
         total.update(bytes(path) + b"\0")

@@ -60,6 +60,35 @@ def test_steps_end_where_estrogen_begins_to_fall_and_has_fallen() -> None:
     assert_allclose(lost, [0, 0.5, 1])
 
 
+def pieces(*found: tuple[float, float, str | float]) -> list[dict[str, Any]]:
+    return [{"from": f"{a} day", "to": f"{b} day", "value": value} for a, b, value in found]
+
+
+def test_steps_end_at_the_corners_of_every_time_course() -> None:
+    found = schedule(
+        disease={
+            "il1_excess": pieces((0, 3, "30 pM"), (10, 12.5, "3 pM")),
+            "tnf": pieces((2, 5, "4 pM")),
+            "il1ra_excess": pieces((6, 7, "50 pM")),
+            "inflammatory_cells": pieces((8, 9, "100 cells/mm^3")),
+            "estrogen": {"loss": pieces((14, 20, 0.5), (20, 28, 1.0))},
+        }
+    )
+    assert found.stop_times == (2, 3, 5, 6, 7, 8, 9, 10, 12.5, 14, 20)
+    held = [found.forcing(time, 0.5, "float64") for time in (0, 2.5, 4, 6.5, 11, 15, 25)]
+    assert [float(each.excess["il1"]) for each in held] == [30, 30, 0, 0, 3, 0, 0]
+    assert [float(each.excess["tnf"]) for each in held] == [0, 4, 4, 0, 0, 0, 0]
+    assert [float(each.il1ra_excess) for each in held] == [0, 0, 0, 50, 0, 0, 0]
+    assert [float(each.estrogen_loss) for each in held] == [0, 0, 0, 0, 0, 0.5, 1]
+
+
+def test_il1_of_estrogen_loss_in_pieces_falls_back_from_its_first_piece() -> None:
+    loss = pieces((100, 4000, 1.0))
+    found = schedule(disease={"estrogen": {"loss": loss}}, duration="10 year", preset="human")
+    late = found.forcing(100 + 730 + 2555 - 0.5, 1.0, "float64").estrogen_relaxation
+    assert_allclose(late, np.exp(-1), rtol=1e-12)
+
+
 def test_stop_times_that_differ_by_rounding_are_one() -> None:
     # 100 steps of 0.1 day do not quite make 10 days
     found = schedule(

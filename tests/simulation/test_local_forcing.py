@@ -1,4 +1,4 @@
-"""What acts in some places only: pannus, and walls that solutes pass."""
+"""Disease in a part of the box only: pannus, and walls that solutes pass."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from tissue.model.diagnostics import Solute
 from tissue.model.forcing import Forcing, LocalForcing
 from tissue.model.parameters import Parameters, preset
 from tissue.scenario.config import RunConfig, parse_run
-from tissue.simulation.local_forcing import local_forcing
+from tissue.simulation.local_forcing import LocalSchedule, face_distance, local_schedule
 from tissue.simulation.simulation import Simulation, load_geometry
 
 SPACING = 10.0
@@ -41,15 +41,19 @@ def configured(folder: Path = Path("/runs"), **tables: Any) -> RunConfig:
 
 
 def struts(*shape: int) -> dict[str, Any]:
-    """Thin made-up bone."""
+    """Thin synthetic bone."""
     made = {"shape": list(shape), "spacing": "10 um", "bv_tv": 0.3, "thickness": "30 um"}
     return {"synthetic": made}
 
 
-def local(config: RunConfig, geometry: Geometry = MARROW) -> LocalForcing:
-    found = local_forcing(config, geometry, Journal())
+def schedule(config: RunConfig, geometry: Geometry = MARROW) -> LocalSchedule:
+    found = local_schedule(config, geometry, Journal())
     assert found is not None
     return found
+
+
+def local(config: RunConfig) -> LocalForcing:
+    return schedule(config).at(0.0)
 
 
 def il1(config: RunConfig) -> tuple[Solute, Parameters]:
@@ -62,7 +66,7 @@ def il1(config: RunConfig) -> tuple[Solute, Parameters]:
 
 def test_nothing_local_needs_no_fields() -> None:
     uniform = configured(disease={"il1_excess": "3 pM", "estrogen": {}})
-    assert local_forcing(uniform, MARROW, Journal()) is None
+    assert local_schedule(uniform, MARROW, Journal()) is None
 
 
 def test_a_held_wall_makes_a_hyperbolic_profile() -> None:
@@ -152,6 +156,34 @@ def test_a_pannus_grows_from_faces() -> None:
     some = {"pannus": faces | {"cells": "500 cells/mm^3"}, "inflammatory_cells": "7 cells/mm^3"}
     cells = np.asarray(local(configured(disease=some)).inflammatory_cells)
     assert_allclose(np.unique(cells), [7, 500])
+
+
+def test_inflammatory_cells_come_and_go() -> None:
+    flare = [{"from": "2 day", "to": "5 day", "value": "700 cells/mm^3"}]
+    pannus = {"faces": ["x_low"], "depth": "30 um", "cells": "500 cells/mm^3"}
+    config = configured(
+        disease={"inflammatory_cells": flare, "pannus": pannus}, run={"duration": "9 day"}
+    )
+    found = schedule(config)
+    for time, least in ((0.0, 0), (1.9, 0), (2.0, 700), (4.9, 700), (5.0, 0)):
+        wanted = np.full(SHAPE, least)
+        wanted[..., :3] = max(500, least)
+        assert_allclose(found.at(time).inflammatory_cells, wanted)
+    # without a pannus they are the same everywhere
+    alone = schedule(configured(disease={"inflammatory_cells": flare}))
+    assert_allclose(alone.at(3.0).inflammatory_cells, np.full(SHAPE, 700))
+
+
+def test_a_field_that_does_not_change_is_made_once() -> None:
+    found = schedule(configured(disease={"inflammatory_cells": "7 cells/mm^3"}))
+    assert found.at(0.5).inflammatory_cells is found.at(9.5).inflammatory_cells
+
+
+def test_distance_from_a_face() -> None:
+    grid = Grid((2, 3, 4), 10.0)
+    assert_allclose(face_distance("y_low", grid).ravel(), [5, 15, 25])
+    assert_allclose(face_distance("x_high", grid).ravel(), [35, 25, 15, 5])
+    assert face_distance("z_low", grid).shape == (2, 1, 1)
 
 
 def test_a_mask_says_where_the_pannus_is(tmp_path: Path) -> None:

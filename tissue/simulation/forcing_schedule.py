@@ -14,7 +14,7 @@ from tissue.model.drug_effects import (
 )
 from tissue.model.estrogen import aging_factor, estrogen_loss, estrogen_relaxation
 from tissue.model.forcing import Forcing
-from tissue.model.pharmacokinetics import exposures
+from tissue.model.pharmacokinetics import Times, exposures
 from tissue.model.species import PAIR, SOLUTES
 from tissue.model.targets import TARGETS, Concentration
 from tissue.scenario.config import RunConfig
@@ -47,16 +47,18 @@ class ForcingSchedule:
             local: disease that acts in a part of the box only.
         """
         self._config, self._local = config, local
-        given = {each.drug for each in config.therapies}
-        doses = {drug: dosing(config.therapies, drug) for drug in sorted(given)}
-        self._exposures = exposures(doses, config.duration)
+        drugs = sorted({each.drug for each in config.therapy})
+        doses = {drug: found for drug in drugs if (found := dosing(config.therapy, drug))}
+        self._exposures = exposures(doses, config.run.duration)
         self._bone_bound = {drug: found for drug, found in doses.items() if binds_to_bone(drug)}
         self.stop_times = self._stop_times()
 
     def _stop_times(self) -> tuple[float, ...]:
-        estrogen, duration = self._config.disease.estrogen, self._config.duration
-        found = {estrogen.onset, estrogen.onset + estrogen.ramp} if estrogen else set()
-        for each in self._config.therapies:
+        disease, duration = self._config.disease, self._config.run.duration
+        varying = (*disease.excess.values(), disease.il1ra_excess, disease.inflammatory_cells)
+        found = {time for course in varying for time in course.corners}
+        found |= set(disease.estrogen.corners) if disease.estrogen else set()
+        for each in self._config.therapy:
             # what binds to bone does so at a dose, which a step must not pass
             one_exposure = each.interval <= FREQUENT and not binds_to_bone(each.drug)
             found |= {each.times[0], each.until} if one_exposure else set(each.times)
@@ -67,16 +69,12 @@ class ForcingSchedule:
 
     def bisphosphonate_dose(self, time: float) -> float:
         """Share of a full dose that binds to bone at a time [day], of all drugs that do."""
-        return sum(
-            bone_bound_share(
-                drug,
-                float(
-                    doses.amounts[np.abs(doses.times - time) <= TIME_RTOL * max(1.0, time)].sum()
-                ),
-                self._config.preset,
-            )
-            for drug, doses in self._bone_bound.items()
-        )
+        shares = 0.0
+        for drug, doses in self._bone_bound.items():
+            now = np.abs(doses.times - time) <= TIME_RTOL * max(1.0, time)
+            amount = float(doses.amounts[now].sum())
+            shares += bone_bound_share(drug, amount, self._config.run.preset)
+        return shares
 
     def forcing(self, time: float, length: float, precision: str) -> Forcing:
         """Forcing of a step: what changes slowly as in its middle, exposures over all of it.
@@ -86,18 +84,15 @@ class ForcingSchedule:
             length: length of the step [day].
             precision: precision of the fields.
         """
-        disease, p = self._config.disease, self._config.acting
-        middle, out, estrogen = time + 0.5 * length, disease.knockout, disease.estrogen
-        at_nodes, effects = {}, {}
-        for target, exposure in self._exposures.items():
-            action = TARGETS[target].action
-            if isinstance(action, Concentration):
-                at_nodes[target] = exposure.at_nodes(time, length, action.nodes)
-            else:
-                effects[target] = anabolic_effect(target, exposure, time, length)
-        formation, rankl = anabolic_factors(effects, p)
+        disease, p, out = self._config.disease, self._config.acting, self._config.knockout.genes
+        middle, estrogen = time + 0.5 * length, disease.estrogen
+        exposure, formation, rankl = self._drugs(time, length)
         if disease.aging:
             formation *= aging_factor(middle, p)
+        lost, relaxed = 0.0, 1.0
+        if estrogen:
+            lost = estrogen_loss(middle, estrogen.loss.at(middle), estrogen.onset, estrogen.ramp)
+            relaxed = estrogen_relaxation(middle, estrogen.start, p)
         production = dict.fromkeys(SOLUTES, 1.0)
         production["rankl"] = rankl * disease.rankl_production
         production["opg"] = disease.opg_production
@@ -106,23 +101,28 @@ class ForcingSchedule:
             production[solute.name] = max(production[solute.name], KNOCKOUT_FLOOR)
         # where osteocytes make all RANKL, none is left without them
         no_osteocytes = KNOCKOUT_FLOOR if p.w_Y == 1 else 0.0
-
-        def kept(name: str, without: float = 0.0) -> float:
-            return without if name in out else 1.0
-
         forcing = Forcing(
-            excess={"tnf": kept("tnf") * disease.tnf, "il1": disease.il1_excess},
+            excess={name: course.at(middle) for name, course in disease.excess.items()},
             production=production,
-            osteocyte_rankl=kept("osteocyte_rankl", no_osteocytes),
-            il1_receptor=kept("il1_receptor"),
-            il1ra=kept("il1ra"),
-            il1ra_excess=disease.il1ra_excess,
-            estrogen_loss=estrogen_loss(middle, estrogen.loss, estrogen.onset, estrogen.ramp)
-            if estrogen
-            else 0.0,
-            estrogen_relaxation=estrogen_relaxation(middle, estrogen.onset, p) if estrogen else 1.0,
+            osteocyte_rankl=no_osteocytes if "osteocyte_rankl" in out else 1.0,
+            il1_receptor=float("il1_receptor" not in out),
+            il1ra=float("il1ra" not in out),
+            il1ra_excess=disease.il1ra_excess.at(middle),
+            estrogen_loss=lost,
+            estrogen_relaxation=relaxed,
             anabolic=formation,
-            exposure=at_nodes,
+            exposure=exposure,
             local=self._local.at(middle) if self._local else None,
         )
         return jax.tree.map(partial(jnp.asarray, dtype=precision), forcing)
+
+    def _drugs(self, time: float, length: float) -> tuple[dict[str, Times], float, float]:
+        """Exposures of a step by target, and factors of drugs on formation and RANKL."""
+        at_nodes, effects = {}, {}
+        for target, exposure in self._exposures.items():
+            action = TARGETS[target].action
+            if isinstance(action, Concentration):
+                at_nodes[target] = exposure.at_nodes(time, length, action.nodes)
+            else:
+                effects[target] = anabolic_effect(target, exposure, time, length)
+        return at_nodes, *anabolic_factors(effects, self._config.acting)

@@ -1,6 +1,6 @@
 """Disease that acts in a part of the box only: pannus and open walls, as fields on the grid."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,10 +11,11 @@ from tissue.geometry.load import Geometry, mask_share, refuse_misplaced_mask
 from tissue.geometry.settings import ImageSettings
 from tissue.kernels.stencil import Field
 from tissue.model.forcing import LocalForcing, Wall
-from tissue.model.species import SOLUTES
+from tissue.model.species import SOLUTES, Solute
 from tissue.model.walls import blood_exchange, held_exchange
 from tissue.scenario.config import RunConfig
-from tissue.scenario.disease import AXES, OpenFace
+from tissue.scenario.schema import WallTable
+from tissue.scenario.values import AXES
 
 MASK_KEY = "disease.pannus.mask"
 """Key that names the mask of a pannus."""
@@ -34,14 +35,14 @@ class LocalSchedule:
             pannus: density of inflammatory cells in a pannus, 0 outside [cells/mm^3].
             walls: open walls, by solute.
         """
-        self._uniform, self._walls = config.disease.inflammatory_cells, dict(walls)
-        self._shape, self._precision = grid.shape, config.precision
-        self._pannus = None if pannus is None else jnp.asarray(pannus, config.precision)
+        self._cells, self._walls = config.disease.inflammatory_cells, dict(walls)
+        self._shape, self._precision = grid.shape, config.run.precision
+        self._pannus = None if pannus is None else jnp.asarray(pannus, self._precision)
         self._last: tuple[float, LocalForcing] | None = None
 
     def at(self, time: float) -> LocalForcing:
         """Local disease at a time [day]; the field is computed anew where its value changes."""
-        uniform = self._uniform
+        uniform = self._cells.at(time)
         if self._last is None or self._last[0] != uniform:
             self._last = uniform, LocalForcing(self._density(uniform), self._walls)
         return self._last[1]
@@ -64,12 +65,12 @@ def local_schedule(config: RunConfig, geometry: Geometry, journal: Journal) -> L
     Raises:
         InputError: the mask of a pannus cannot be read or does not fit the bone.
     """
-    disease, grid = config.disease, geometry.grid
-    if not disease.has_local_forcing:
+    grid = geometry.grid
+    if not config.has_local_forcing:
         return None
     walls = {
-        solute: _wall([w for w in disease.walls if w.solute == solute], config, grid)
-        for solute in {wall.solute for wall in disease.walls}
+        solute: _wall(SOLUTES[solute], faces, config, grid)
+        for solute, faces in config.boundary.walls.items()
     }
     return LocalSchedule(config, grid, _pannus(config, grid, journal), walls)
 
@@ -124,17 +125,17 @@ def _image(config: RunConfig) -> ImageSettings | None:
     return config.geometry if isinstance(config.geometry, ImageSettings) else None
 
 
-def _wall(walls: Sequence[OpenFace], config: RunConfig, grid: Grid) -> Wall:
+def _wall(solute: Solute, faces: Mapping[str, WallTable], config: RunConfig, grid: Grid) -> Wall:
     """Exchange of a solute through open faces of the box."""
+    diffusivity = float(getattr(config.parameters, solute.diffusivity))
     rate, inflow = np.zeros(grid.shape), np.zeros(grid.shape)
-    for wall in walls:
+    for face, wall in faces.items():
         if wall.permeability is None:
-            diffusivity = float(getattr(config.parameters, SOLUTES[wall.solute].diffusivity))
             exchange = held_exchange(diffusivity, grid.spacing)
         else:
             exchange = blood_exchange(wall.permeability, grid.spacing)
-        at_face = face_distance(wall.face, grid) < grid.spacing
+        at_face = face_distance(face, grid) < grid.spacing
         rate += exchange * at_face
         inflow += exchange * wall.concentration * at_face
     beyond = np.divide(inflow, rate, out=np.zeros_like(rate), where=rate > 0)
-    return Wall(jnp.asarray(rate, config.precision), jnp.asarray(beyond, config.precision))
+    return Wall(jnp.asarray(rate, config.run.precision), jnp.asarray(beyond, config.run.precision))

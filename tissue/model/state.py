@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 
 from tissue.kernels.stencil import Field
@@ -39,6 +40,10 @@ class State:
     endosteal_supply: Field
     osteomorphs: Field
     bisphosphonate: Field
+
+    def __repr__(self) -> str:
+        bone = self.bone_volume_fraction
+        return f"State: {jnp.dtype(bone.dtype)} fields {jnp.shape(bone)} of {', '.join(self.fields)}"
 
     @property
     def fields(self) -> dict[str, Field]:

@@ -20,6 +20,7 @@ from tissue.geometry.journal import Journal, by
 from tissue.geometry.load import Geometry
 from tissue.geometry.preparation import partial_volumes
 from tissue.geometry.segmentation import closed_pockets, components, mean_thickness
+from tissue.geometry.settings import SyntheticSettings
 
 BANDWIDTH = 0.2
 """Width of the ring of wave numbers, as a share of its radius."""
@@ -57,25 +58,6 @@ PART = 96
 """Edge of a part that shows what a large bone is like [voxels]: made in two seconds."""
 
 Shape = tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class SyntheticSettings:
-    """What the synthetic bone should be like.
-
-    Attributes:
-        shape: voxels (nz, ny, nx).
-        spacing: voxel edge [um].
-        bv_tv: share of bone in the box.
-        thickness: mean trabecular thickness [um].
-        seed: equal seeds give equal bone.
-    """
-
-    shape: tuple[int, int, int]
-    spacing: float
-    bv_tv: float
-    thickness: float
-    seed: int = 0
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from tissue.geometry.formats import hdf5
 from tissue.geometry.gate import admit
 from tissue.geometry.grid import UPRIGHT, Frame, Grid
 from tissue.geometry.image import Image
-from tissue.storage.checkpoint import write_checkpoint
+from tissue.storage.checkpoint import Checkpoint, write_checkpoint
 from tissue.storage.index import write_indices
 from tissue.storage.snapshot import write_snapshot
 
@@ -567,14 +567,6 @@ def test_other_files_of_a_run_are_named(tmp_path: Path) -> None:
     state = {"bone_volume_fraction": VOLUME / 60}
     file = write_checkpoint(
         tmp_path,
-        grid=GRID,
-        step=1,
-        time=1.0,
-        state=state,
-        healthy={},
-        rows={},
-        clock={},
-        config="",
-        provenance={},
+        Checkpoint(grid=GRID, step=1, time=1.0, state=state, healthy={}, controller={}),
     )
     assert "a checkpoint of a run" in refusal(file)

@@ -126,9 +126,9 @@ def test_without_log(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("Sections Count=5", "Sections Count=9", ("5 slices", "tells of 9", "27 to 31")),
+        ("Sections Count=5", "Sections Count=9", ("5 slices", "states 9", "27 to 31")),
         ("Sections Count=5\n", "", ()),
-        ("Sections Count=5", "Sections Count=4", ("5 slices", "tells of 4")),
+        ("Sections Count=5", "Sections Count=4", ("5 slices", "states 4")),
         ("Width (pixels)=24", "Width (pixels)=48", ("24 x 20", "48 x 20")),
         ("Height (pixels)=20", "Height (pixels)=40", ("24 x 20", "24 x 40")),
         ("Pixel Size (um)=9.89886\n", "Pixel Size (um)=9\nPixel Size (um)=8\n", ("twice",)),
@@ -151,7 +151,7 @@ def test_missing_last_slices(tmp_path: Path) -> None:
         (folder / "femur_rec00000031.bmp").unlink()
         text = refusal(folder)
         assert "4 slices, femur_rec00000027.bmp to femur_rec00000030.bmp" in text
-        assert "tells of 5" in text
+        assert "states 5" in text
 
 
 def test_log_of_other_slices(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Checks that slices make one volume, and says where it lies."""
+"""Order and place of the slices of a volume, with the checks that they make one."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from tissue.geometry.formats.dicom_headers import Slice
-from tissue.geometry.grid import Frame, Vector
+from tissue.geometry.formats.place import nested
+from tissue.geometry.grid import Frame
 from tissue.geometry.image import Spacing, edges, listed, refused
 
 UNIT = 1e-3
@@ -42,7 +43,7 @@ class Place:
         order: the slices along the normal; None where a segmentation leaves out an empty one.
         spacing: voxel edges (z, y, x) [um].
         frame: place in space; None where the slices do not say.
-        assumed: what they do not say and was assumed.
+        assumed: assumptions about facts that they do not state.
     """
 
     order: tuple[Slice | None, ...]
@@ -102,8 +103,8 @@ def place(source: Path, slices: Sequence[Slice], sparse: bool) -> Place:
         order=tuple(filled),
         spacing=edges([z or None, y, x], 1e3),
         frame=Frame(
-            origin=_zyx(np.array(first) * 1e3),
-            direction=_transposed(_zyx(normal), _zyx(column), _zyx(row)),
+            origin=(first[2] * 1e3, first[1] * 1e3, first[0] * 1e3),
+            direction=nested(np.stack([normal, column, row], axis=1)[::-1]),
         ),
         assumed=assumed,
     )
@@ -112,7 +113,7 @@ def place(source: Path, slices: Sequence[Slice], sparse: bool) -> Place:
 def refuse_unlike(
     source: Path, slices: Sequence[Slice], what: str, key: Callable[[Slice], object]
 ) -> None:
-    """Refuses slices that differ in something that a volume has once.
+    """Refuse slices that differ in a fact that a volume has once.
 
     Raises:
         InputError: two slices differ.
@@ -125,13 +126,13 @@ def refuse_unlike(
     other = [each for each in slices if key(each) != usual]
     raise refused(
         source,
-        f"has slices of different {what}: {_told(key(one))} in {one.name} and"
-        f" {_told(key(other[0]))} in {listed([each.name for each in other])};"
+        f"has slices of different {what}: {_shown(key(one))} in {one.name} and"
+        f" {_shown(key(other[0]))} in {listed([each.name for each in other])};"
         " keep those of one volume in the folder",
     )
 
 
-def _told(value: object) -> str:
+def _shown(value: object) -> str:
     if value is None or value == "":
         return "none"
     return " x ".join(f"{part}" for part in value) if isinstance(value, tuple) else f"{value}"
@@ -163,7 +164,7 @@ def _axes(source: Path, slices: Sequence[Slice]) -> tuple[np.ndarray, np.ndarray
         raise refused(
             source,
             f"has axes that are not at right angles or not of length 1 (ImageOrientationPatient"
-            f" {_told(slices[0].orientation)}); correct its header",
+            f" {_shown(slices[0].orientation)}); correct its header",
         )
     row = row / lengths[0]
     column = column - (column @ row) * row
@@ -261,8 +262,8 @@ def _by_number(
         order = sorted(slices, key=lambda each: each.location or 0.0)
         along = np.array([each.location for each in order], float)
         z = _step(source, order, along - along[0], sparse=False)
-        told = "its slices have no position (ImagePositionPatient): SliceLocation orders them"
-        return Place(tuple(order), edges([z or None, *edge], 1e3), None, (told,))
+        remark = "its slices have no position (ImagePositionPatient): SliceLocation orders them"
+        return Place(tuple(order), edges([z or None, *edge], 1e3), None, (remark,))
     if len(slices) > 1 and any(each.instance is None for each in slices):
         raise refused(
             source,
@@ -278,17 +279,8 @@ def _by_number(
                 f" followed by {other.name}; copy all slices from the source",
             )
     refuse_unlike(source, slices, "SpacingBetweenSlices", lambda each: each.between)
-    told = (
+    remark = (
         "its slices have no position (ImagePositionPatient): InstanceNumber orders them, and"
         " SpacingBetweenSlices, where it is written, is the voxel edge in z"
     )
-    return Place(tuple(order), edges([order[0].between, *edge], 1e3), None, (told,))
-
-
-def _zyx(vector: np.ndarray) -> Vector:
-    x, y, z = (float(part) for part in vector)
-    return (z, y, x)
-
-
-def _transposed(z: Vector, y: Vector, x: Vector) -> tuple[Vector, Vector, Vector]:
-    return ((z[0], y[0], x[0]), (z[1], y[1], x[1]), (z[2], y[2], x[2]))
+    return Place(tuple(order), edges([order[0].between, *edge], 1e3), None, (remark,))

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,26 +15,22 @@ from tissue.geometry.image import Box, Image, Inventory, Parts, listed, refused,
 
 Owners = dict[Path, Header]
 
-ONCE: tuple[tuple[str, Callable[[Header], object]], ...] = (
-    ("size (Rows)", lambda header: header.rows),
-    ("size (Columns)", lambda header: header.columns),
-    ("Modality", lambda header: header.modality),
-    ("SegmentationType", lambda header: header.segmentation),
+ONCE: tuple[tuple[str, Callable[[Header, Pixels], object]], ...] = (
+    ("size (Rows)", lambda header, _: header.rows),
+    ("size (Columns)", lambda header, _: header.columns),
+    ("Modality", lambda header, _: header.modality),
+    ("SegmentationType", lambda header, _: header.segmentation),
+    ("bits per voxel (BitsAllocated)", lambda _, pixels: pixels.allocated),
+    ("bits per voxel (BitsStored)", lambda _, pixels: pixels.stored),
+    ("sign (PixelRepresentation)", lambda _, pixels: pixels.signed),
+    ("kind of number", lambda _, pixels: "real" if pixels.real else "whole"),
+    ("number of colors (SamplesPerPixel)", lambda _, pixels: pixels.samples),
+    ("PhotometricInterpretation", lambda _, pixels: pixels.photometric),
 )
-"""Facts of a file that a volume has once, with their names."""
-
-STORED_ONCE: tuple[tuple[str, Callable[[Pixels], object]], ...] = (
-    ("bits per voxel (BitsAllocated)", lambda pixels: pixels.allocated),
-    ("bits per voxel (BitsStored)", lambda pixels: pixels.stored),
-    ("sign (PixelRepresentation)", lambda pixels: pixels.signed),
-    ("kind of number", lambda pixels: "real" if pixels.real else "whole"),
-    ("number of colors (SamplesPerPixel)", lambda pixels: pixels.samples),
-    ("PhotometricInterpretation", lambda pixels: pixels.photometric),
-)
-"""Facts of stored voxels that a volume has once, with their names."""
+"""Names of facts that are the same in all files of a volume, with their readers."""
 
 MARKS = ("stack", "segment", "echo", "time")
-"""Facts that tell volumes apart that were recorded at one place."""
+"""Names of facts that distinguish volumes recorded at one place."""
 
 
 def volume_of(source: Path, headers: Sequence[Header], ignored: tuple[str, ...]) -> Image:
@@ -93,7 +88,7 @@ def volume_of(source: Path, headers: Sequence[Header], ignored: tuple[str, ...])
 
 
 def _refuse_kind(source: Path, first: Header, pixels: Pixels) -> None:
-    """Refuses voxels that are no gray values or labels."""
+    """Refuse voxels that are neither gray values nor labels."""
     if pixels.samples != 1 or pixels.photometric == "PALETTE COLOR":
         raise refused(source, "holds colors; save it with one gray value per voxel")
     if pixels.photometric == "MONOCHROME1" and first.modality != "CT":
@@ -136,20 +131,9 @@ def _refuse_cut(source: Path, headers: Sequence[Header]) -> None:
 
 
 def _refuse_mixed(source: Path, slices: Sequence[Slice], owners: Owners) -> None:
-    """Refuses slices that differ in what a volume has once."""
-
-    def header(part: Slice) -> Header:
-        return owners[part.file]
-
-    def pixels(part: Slice) -> Pixels:
-        found = owners[part.file].pixels
-        assert found
-        return found
-
+    """Refuse slices that differ in a fact that a volume has once."""
     for what, fact in ONCE:
-        refuse_unlike(source, slices, what, partial(_after, fact, header))
-    for what, stored in STORED_ONCE:
-        refuse_unlike(source, slices, what, partial(_after, stored, pixels))
+        refuse_unlike(source, slices, what, partial(_fact_of, fact, owners))
     if all(owners[each.file].place for each in slices):
         what = "space (FrameOfReferenceUID)"
         refuse_unlike(source, slices, what, lambda each: owners[each.file].place)
@@ -164,8 +148,10 @@ def _mark(name: str, part: Slice) -> str | None:
     return dict(part.marks).get(name)
 
 
-def _after(fact: Callable[[Any], object], of: Callable[[Slice], object], part: Slice) -> object:
-    return fact(of(part))
+def _fact_of(fact: Callable[[Header, Pixels], object], owners: Owners, part: Slice) -> object:
+    header = owners[part.file]
+    assert header.pixels
+    return fact(header, header.pixels)
 
 
 def _acquisitions(source: Path, order: Sequence[Slice | None]) -> tuple[str, ...]:
@@ -208,10 +194,10 @@ def _unit(first: Header, written: str | None) -> str:
 def _remarks(
     headers: Sequence[Header], slices: Sequence[Slice], scales: set[tuple[float, float]]
 ) -> list[str]:
-    told = []
+    notes = []
     first = headers[0]
     if first.modality == "CT" and slices[0].unit is None:
-        told.append("it holds no calibration to Hounsfield units")
+        notes.append("it holds no calibration to Hounsfield units")
     paddings = {each.pixels.padding for each in headers if each.pixels} - {None}
     if paddings and not first.segmentation:
         slope, intercept = next(iter(scales))
@@ -221,14 +207,16 @@ def _remarks(
             else f"{value:g} before calibration"
             for value in sorted(each for each in paddings if each is not None)
         ]
-        told.append(f"voxels of {listed(values)} lie outside the field of view (PixelPaddingValue)")
+        notes.append(
+            f"voxels of {listed(values)} lie outside the field of view (PixelPaddingValue)"
+        )
     if first.pixels and first.pixels.photometric == "MONOCHROME1":
-        told.append("screens show its low values white (MONOCHROME1); the values are as stored")
+        notes.append("screens show its low values white (MONOCHROME1); the values are as stored")
     if any(each.lossy for each in headers):
-        told.append("its slices were compressed with loss")
+        notes.append("its slices were compressed with loss")
     expected = max(each.expected for each in headers)
     if expected > len(slices):
-        told.append(
+        notes.append(
             f"the scan had {expected} images (ImagesInAcquisition), of which {len(slices)} are here"
         )
-    return told
+    return notes

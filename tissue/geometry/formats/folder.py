@@ -33,14 +33,14 @@ OVERVIEWS, SHARE = 3, 4
 
 @dataclass(frozen=True)
 class Entries:
-    """What lies in a folder.
+    """Contents of a folder by kind.
 
     Attributes:
         folder: the folder.
         pictures: files that may be slices.
         dicom: DICOM files.
         others: other files.
-        names: names of what cannot be a slice: hidden files, previews, folders.
+        names: names of entries that cannot be slices: hidden files, previews, folders.
     """
 
     folder: Path
@@ -155,18 +155,18 @@ def _set(entries: Entries, stack: Stack, left: Sequence[Path]) -> Image | None:
     found = Parts(
         "pictures", len(files) + len(others), len(files), tuple(file.name for file in others)
     )
-    told = replace(
+    inventory = replace(
         image.inventory,
         parts=(*image.inventory.parts, found),
         ignored=(*image.inventory.ignored, *_left_alone(entries, left)),
     )
-    return replace(image, file=entries.folder, inventory=told)
+    return replace(image, file=entries.folder, inventory=inventory)
 
 
 def _chosen(
     entries: Entries, stacks: Sequence[Stack], series: str | None
 ) -> tuple[Stack, list[Path]]:
-    """The stack that is meant, and the other pictures, which may be left alone."""
+    """Choose a stack; return it with the other pictures, which may be ignored."""
     if series is not None:
         return _named(entries.folder, stacks, series)
     first = stacks[0]
@@ -215,7 +215,7 @@ def _named(folder: Path, stacks: Sequence[Stack], series: str) -> tuple[Stack, l
 
 
 def _is_overview(file: Path, stack: Stack) -> bool:
-    """Whether a picture beside a stack is no slice of it: it has no number, or another shape."""
+    """Whether a picture beside a stack is not part of it: it has no number, or another shape."""
     if not any(sign.isdigit() for sign in base_of(file)):
         return True
     try:
@@ -244,12 +244,12 @@ def _refuse_trouble(folder: Path, stack: Stack) -> None:
 def _image(entries: Entries, stack: Stack, left: Sequence[Path]) -> Image:
     found = slices.opened(stack.files)
     rows, columns = found.shape[1:]
-    told = found.first.inventory
+    inventory = found.first.inventory
     log = skyscan.log_beside(stack, entries.others)
     spacing, assumed, doubts = found.spacing, list(found.assumed), []
     program = f"folder of {' and '.join(found.kinds)} slices"
     if log is not None:
-        said = skyscan.told_by(log, stack, rows, columns)
+        said = skyscan.placed_by(log, stack, rows, columns)
         program = f"SkyScan {program} with {log.file.name}"
         assumed += said.assumed
         doubts += [*said.doubts, *_conflict(found, log, said.spacing)]
@@ -264,8 +264,8 @@ def _image(entries: Entries, stack: Stack, left: Sequence[Path]) -> Image:
         inventory=Inventory(
             f"{program}, {stack.files[0].name} to {stack.files[-1].name}",
             parts=(Parts("slices", len(stack.files), len(stack.files)),),
-            spacing_unit="um" if log is not None else told.spacing_unit,
-            calibration=told.calibration,
+            spacing_unit="um" if log is not None else inventory.spacing_unit,
+            calibration=inventory.calibration,
             ignored=(*found.ignored, *_left_alone(entries, left, used)),
             assumed=tuple(assumed),
             doubts=tuple(doubts),
@@ -277,13 +277,13 @@ def _image(entries: Entries, stack: Stack, left: Sequence[Path]) -> Image:
 
 
 def _left_alone(entries: Entries, left: Sequence[Path], used: Path | None = None) -> list[str]:
-    """Names of everything in the folder that is no part of the volume."""
+    """List the names of all entries of the folder that are not part of the volume."""
     others = [file.name for file in entries.others if file != used]
     return [*(file.name for file in left), *others, *entries.names]
 
 
 def _conflict(found: Slices, log: skyscan.Log, spacing: Spacing) -> list[str]:
-    """Doubt about slices that write other edges than their log."""
+    """List a doubt where slices and their log state different edges."""
     for axis, one, other in zip("zyx", found.spacing, spacing, strict=True):
         if one is not None and other is not None and abs(one - other) > TOLERANCE * other:
             return [
@@ -294,20 +294,23 @@ def _conflict(found: Slices, log: skyscan.Log, spacing: Spacing) -> list[str]:
 
 
 def _on_numbers(stack: Stack) -> list[str]:
-    """Sentences on numbers that are not simply one after the other."""
+    """List notes on numbers that are not simply consecutive."""
     step = stack.steps[0]
-    told = []
+    notes = []
     if found := OTHER_AXIS.search(stack.stem.partition("*")[0]):
-        told = [
+        notes = [
             f"the numbers in the names follow {found[1]!r}, which may stand for time or a channel:"
             " they are taken as slices"
         ]
     if step == 1:
-        return told
+        return notes
     if step.denominator > 1 or any(number < 0 for number in stack.numbers):
         return [
-            *told,
+            *notes,
             f"the names of the slices hold positions {float(step):g} apart: they give the order,"
             " and no voxel size",
         ]
-    return [*told, f"the numbers of the slices are {float(step):g} apart: none is taken as missing"]
+    return [
+        *notes,
+        f"the numbers of the slices are {float(step):g} apart: none is taken as missing",
+    ]

@@ -8,8 +8,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tissue.geometry.formats.raw import Calibration
 from tissue.geometry.grid import Frame
-from tissue.geometry.image import MICROMETERS, Spacing, edges, shortened
+from tissue.geometry.image import MICROMETERS, Parts, Spacing, edges, shortened
 
 SIGNS = ("ImageJ", "SCIFIO")
 """Beginnings of the descriptions of ImageJ and of its successor, which names axes alike."""
@@ -22,18 +23,6 @@ NO_LENGTH = ("", " ", "pixel", "pixels", "voxel", "voxels", "gray value", "?")
 """Units that say that no length, or no unit of gray values, is known."""
 SIGNED_16 = 32768
 """ImageJ adds this to signed 16-bit numbers and keeps them as unsigned ones."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """A calibration: gray value = offset + slope * stored number."""
-
-    offset: float
-    slope: float
-
-    def __str__(self) -> str:
-        sign = "-" if self.offset < 0 else "+"
-        return f"{self.slope:g} * stored {sign} {abs(self.offset):g}"
 
 
 @dataclass(frozen=True)
@@ -52,8 +41,8 @@ class Resolution:
 
 
 @dataclass(frozen=True)
-class Described:
-    """What a description says of a stack.
+class StackFacts:
+    """Facts of a stack that a TIFF file states beside its pages.
 
     Attributes:
         axes: letters and lengths of the axes over the pages, the slowest first.
@@ -62,7 +51,9 @@ class Described:
         frame: place; None where it is not written.
         line: calibration of the gray values; None where they are the stored numbers.
         unit: unit of the gray values.
-        assumed: sentences on what is not said.
+        parts: parts of other kinds than pages; pages among them where some belong to other files.
+        ignored: parts that hold no voxel of the volume.
+        assumed: assumptions about missing facts, one sentence each.
         doubts: clauses on what is ambiguous, with their remedy.
     """
 
@@ -70,8 +61,10 @@ class Described:
     spacing: Spacing = (None, None, None)
     spacing_unit: str = ""
     frame: Frame | None = None
-    line: Line | None = None
+    line: Calibration | None = None
     unit: str = ""
+    parts: tuple[Parts, ...] = ()
+    ignored: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 
@@ -86,8 +79,8 @@ def is_imagej(description: str) -> bool:
     return description.startswith(SIGNS)
 
 
-def described(description: str, resolution: Resolution, stored: str, pages: int) -> Described:
-    """What a description of ImageJ says.
+def stack_facts(description: str, resolution: Resolution, stored: str, pages: int) -> StackFacts:
+    """Read a description of ImageJ.
 
     Args:
         description: text of the first page.
@@ -109,7 +102,7 @@ def described(description: str, resolution: Resolution, stored: str, pages: int)
     if frame is not None:
         assumed.append("ImageJ writes no directions: the axes of the stack are taken as z, y, x")
     unit = keys.get("vunit", "") if line or stored.startswith("float") else ""
-    return Described(
+    return StackFacts(
         axes=_axes(keys, pages, doubts),
         spacing=spacing,
         spacing_unit=units,
@@ -175,8 +168,8 @@ def _spacing(
     for length, name, factor in zip(lengths, names, (1.0, shrunk, shrunk), strict=True):
         scale = _micrometers(name)
         if scale is None and name.lower() not in NO_LENGTH:
-            told = f"lengths in {shortened(name)!r} are not known and left out of account"
-            assumed.extend([told] if told not in assumed else [])
+            note = f"the unit of length {shortened(name)!r} is not known; its lengths are ignored"
+            assumed.extend([note] if note not in assumed else [])
         found.append(None if scale is None or length is None else length * scale * factor)
     return edges(found), " and ".join(dict.fromkeys(name for name in names if _micrometers(name)))
 
@@ -211,7 +204,7 @@ def _frame(keys: Mapping[str, str], spacing: Spacing) -> Frame | None:
     return Frame((start[0], start[1], start[2]))
 
 
-def _line(keys: Mapping[str, str], stored: str, doubts: list[str]) -> Line | None:
+def _line(keys: Mapping[str, str], stored: str, doubts: list[str]) -> Calibration | None:
     """Calibration of the gray values, which ImageJ does to integers of 8 and 16 bits."""
     offset, slope = _number(keys, "c0"), _number(keys, "c1")
     function = _number(keys, "cf")
@@ -233,7 +226,7 @@ def _line(keys: Mapping[str, str], stored: str, doubts: list[str]) -> Line | Non
     elif keys.get("zeroclip") == "true":
         doubts.append(f"has a calibration that clips values at 0; {remedy}")
     elif stored == "int16":
-        return Line(offset + slope * SIGNED_16, slope)
+        return Calibration(slope, offset + slope * SIGNED_16)
     else:
-        return Line(offset, slope)
+        return Calibration(slope, offset)
     return None

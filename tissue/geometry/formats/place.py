@@ -17,7 +17,7 @@ STAND_IN = 1.0
 """Edge [mm] that programs write where no voxel size was ever set."""
 
 FAR = 10.0
-"""Ratio of a stand-in to a true edge of the same volume above which it is told from a true one;
+"""Ratio of a stand-in to a true edge of the same volume above which it is recognized;
 slices of computed tomography are up to some 5 times as thick as their pixels are wide."""
 
 
@@ -28,7 +28,7 @@ class Placed:
     Attributes:
         spacing: voxel edges (z, y, x) [um]; None where the header gives none.
         frame: place in space; None where the header gives none.
-        assumed: what the header does not say and was assumed, one sentence each.
+        assumed: assumptions about facts that the header does not state, one sentence each.
         doubts: reasons why the volume must not be used, one clause with its remedy each.
     """
 
@@ -46,7 +46,7 @@ def placed(columns: np.ndarray, origin: Sequence[float] | None) -> Placed:
             the fastest axis first; in LPS.
         origin: center of the first voxel (x, y, z) [um]; None where the header gives none.
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # what is too long is no length
+    with np.errstate(over="ignore", invalid="ignore"):  # too long for a number
         lengths = [float(np.linalg.norm(column)) for column in columns.T]
     spacing = edges(lengths[::-1])
     if any(edge is None for edge in spacing):
@@ -65,17 +65,18 @@ def placed(columns: np.ndarray, origin: Sequence[float] | None) -> Placed:
     frame = None
     if origin is not None and all(isfinite(along) for along in origin):
         x, y, z = (float(along) for along in origin)
-        frame = Frame((z, y, x), _nested(unit[::-1, ::-1]))
+        frame = Frame((z, y, x), nested(unit[::-1, ::-1]))
     return Placed(spacing, frame, doubts=tuple(doubts))
 
 
-def _nested(matrix: np.ndarray) -> Matrix:
+def nested(matrix: np.ndarray) -> Matrix:
+    """Convert a matrix of three rows to nested tuples."""
     rows = [(float(row[0]), float(row[1]), float(row[2])) for row in matrix + 0.0]
     return (rows[0], rows[1], rows[2])
 
 
 def _plain(frame: Frame | None) -> bool:
-    """Whether a place is what programs write where nobody set one: no shift, no turn."""
+    """Whether a place is the default of programs where nobody set one: no shift, no turn."""
     return frame is None or (
         frame.origin == Frame().origin and bool((np.abs(frame.direction) == np.eye(3)).all())
     )
@@ -91,12 +92,12 @@ def without_stand_ins(place: Placed, name: str) -> Placed:
     """
     lengths = [None if edge is None else edge / 1e3 for edge in place.spacing]
     if all(length == STAND_IN for length in lengths):
-        told = f"{name}: 1 mm on every axis stands for a voxel size that was never set"
+        remark = f"{name}: 1 mm on every axis stands for a voxel size that was never set"
         frame = None if _plain(place.frame) else place.frame
-        return Placed((None, None, None), frame, (*place.assumed, told), place.doubts)
+        return Placed((None, None, None), frame, (*place.assumed, remark), place.doubts)
     others = [length for length in lengths if length is not None and length != STAND_IN]
     if STAND_IN not in lengths or not others or min(others) * FAR > STAND_IN:
         return place
     z, y, x = (None if edge == STAND_IN * 1e3 else edge for edge in place.spacing)
-    told = f"{name}: 1 mm beside {min(others):.4g} mm stands for an edge that was never set"
-    return Placed((z, y, x), place.frame, (*place.assumed, told), place.doubts)
+    remark = f"{name}: 1 mm beside {min(others):.4g} mm stands for an edge that was never set"
+    return Placed((z, y, x), place.frame, (*place.assumed, remark), place.doubts)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tissue.geometry.formats.numbering import Stack
+from tissue.geometry.formats.place import Placed
 from tissue.geometry.image import edges, guarded, refused, shortened
 
 LONGEST = 2**20
@@ -61,21 +62,6 @@ class Log:
         return step if step is not None and step > 0 else 1.0
 
 
-@dataclass(frozen=True)
-class Told:
-    """What a log says of a stack of slices.
-
-    Attributes:
-        spacing: voxel edges (z, y, x) [um]; None where they are not written.
-        assumed: sentences on what the log says.
-        doubts: clauses on what does not fit the slices, with their remedy.
-    """
-
-    spacing: tuple[float | None, float | None, float | None]
-    assumed: tuple[str, ...]
-    doubts: tuple[str, ...]
-
-
 def log_beside(stack: Stack, others: Sequence[Path]) -> Log | None:
     """The log of a stack of slices; None where there is none.
 
@@ -93,7 +79,7 @@ def log_beside(stack: Stack, others: Sequence[Path]) -> Log | None:
     if not made and logs:
         if "rec" not in f"{stack.stem}{logs[0].file.name}".lower():
             raise refused(
-                stack.files[0].parent, _projections(logs[0], "tells of no reconstruction")
+                stack.files[0].parent, _projections(logs[0], "describes no reconstruction")
             )
         return logs[0]
     named = [log for log in made if _fits(log, stack)]
@@ -107,8 +93,8 @@ def log_beside(stack: Stack, others: Sequence[Path]) -> Log | None:
     return found[0] if found else None
 
 
-def told_by(log: Log, stack: Stack, rows: int, columns: int) -> Told:
-    """What a log says of a stack of slices of some rows and columns."""
+def placed_by(log: Log, stack: Stack, rows: int, columns: int) -> Placed:
+    """Read the voxel size of a stack of slices, with some rows and columns, from its log."""
     name = log.file.name
     doubts, agreed = _mismatch(log, stack, rows, columns)
     # NRecon adds what it reconstructed to the log of the scan, too
@@ -143,7 +129,7 @@ def told_by(log: Log, stack: Stack, rows: int, columns: int) -> Told:
         assumed.append(f"{name}: gray values were scaled to Hounsfield units; left as stored")
     if log.reconstruction.get(SCALE_BAR, "").upper() == "ON":
         assumed.append(f"{name}: scales may be drawn into the slices (Draw Scales=ON)")
-    return Told((z, size, size), tuple(assumed), tuple(doubts))
+    return Placed((z, size, size), None, tuple(assumed), tuple(doubts))
 
 
 def _projections(log: Log, words: str) -> str:
@@ -159,7 +145,7 @@ def _stem(stack: Stack) -> str:
 
 
 def _mismatch(log: Log, stack: Stack, rows: int, columns: int) -> tuple[list[str], bool]:
-    """What of sizes and number of slices does not fit, and whether all three fit."""
+    """List misfits of the sizes and the number of slices, and whether all three fit."""
     name = log.file.name
     remedy = (
         "copy all slices again; if they are meant as they are, take the log out of the folder and"
@@ -169,7 +155,7 @@ def _mismatch(log: Log, stack: Stack, rows: int, columns: int) -> tuple[list[str
     width, height = log.number(WIDTH), log.number(HEIGHT)
     if width not in (None, columns) or height not in (None, rows):
         doubts.append(
-            f"has slices of {columns} x {rows} pixels, and its log ({name}) tells of"
+            f"has slices of {columns} x {rows} pixels, and its log ({name}) states"
             f" {_shown(width)} x {_shown(height)}; {remedy}"
         )
     count, first, last = log.number(COUNT), log.number(FIRST), log.number(LAST)
@@ -179,7 +165,7 @@ def _mismatch(log: Log, stack: Stack, rows: int, columns: int) -> tuple[list[str
         ends = "" if span is None else f" (numbers {first:g} to {last:g})"
         doubts.append(
             f"has {len(stack.files)} slices, {stack.files[0].name} to {stack.files[-1].name}, and"
-            f" its log ({name}) tells of {promised:g}{ends}; {remedy}"
+            f" its log ({name}) states {promised:g}{ends}; {remedy}"
         )
     return doubts, (width, height, promised) == (columns, rows, len(stack.files))
 

@@ -1,13 +1,14 @@
 """TIFF and BigTIFF files: stacks of pages, of ImageJ and of tifffile, and sets of OME-TIFF."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from tissue.geometry.formats import imagej, ome_set, tiff_shape, tiff_tags
-from tissue.geometry.formats.imagej import Resolution
+from tissue.geometry.formats.imagej import Resolution, StackFacts
 from tissue.geometry.formats.ome import is_ome
 from tissue.geometry.formats.tiff_layout import WHITE_IS_ZERO
 from tissue.geometry.formats.tiff_pages import Page, following
-from tissue.geometry.formats.tiff_stack import Contents, Described, contents_of, image_of
+from tissue.geometry.formats.tiff_stack import Contents, contents_of, image_of
 from tissue.geometry.formats.tiff_tags import is_tiff
 from tissue.geometry.image import Image, guarded, guarded_reader, refused
 
@@ -20,7 +21,7 @@ VENDORS = {
     tiff_tags.NIH: "NIH Image",
     tiff_tags.MICRO_MANAGER: "Micro-Manager",
 }
-"""Programs whose own tags, which are not read, tell axes or calibrations."""
+"""Programs whose own tags, which are not read, give axes or calibrations."""
 
 
 @guarded_reader
@@ -56,7 +57,7 @@ def files_of(file: Path) -> tuple[Path, ...]:
 
 def _of_set(contents: Contents, description: str) -> Image:
     found = ome_set.gathered(contents, description)
-    told = Described(
+    facts = StackFacts(
         axes=found.described.axes,
         spacing=found.described.spacing,
         spacing_unit=found.described.spacing_unit,
@@ -65,7 +66,7 @@ def _of_set(contents: Contents, description: str) -> Image:
         parts=found.parts,
         ignored=found.ignored,
     )
-    return image_of(contents, "OME-TIFF", found.planes, told)
+    return image_of(contents, "OME-TIFF", found.planes, facts)
 
 
 def _of_imagej(contents: Contents, description: str) -> Image:
@@ -77,14 +78,14 @@ def _of_imagej(contents: Contents, description: str) -> Image:
         unit=contents.first.number(tiff_tags.RESOLUTION_UNIT, 1),
     )
     stored = str(pages[0].layout.coding.dtype)
-    told = imagej.described(description, resolution, stored, len(pages))
-    doubts = list(told.doubts)
-    if len(pages) == 1 and told.planes > 1:
+    facts = imagej.stack_facts(description, resolution, stored, len(pages))
+    doubts = list(facts.doubts)
+    if len(pages) == 1 and facts.planes > 1:
         # in files above 4 GB ImageJ describes the first slice only
-        pages = following(contents.source, pages[0], told.planes)
-    elif told.planes != len(pages):
+        pages = following(contents.source, pages[0], facts.planes)
+    elif facts.planes != len(pages):
         doubts.append(
-            f"describes {told.planes} slices and holds {len(pages)} pages; save it again as one"
+            f"describes {facts.planes} slices and holds {len(pages)} pages; save it again as one"
             " stack, or copy it again from its source"
         )
     if pages[0].layout.photometric == WHITE_IS_ZERO:
@@ -93,22 +94,8 @@ def _of_imagej(contents: Contents, description: str) -> Image:
             " Image > Lookup Tables > Invert LUT, see that bone is bright, and save again"
         )
     program = next(sign for sign in imagej.SIGNS if description.startswith(sign))
-    return image_of(
-        contents,
-        f"{program} TIFF",
-        pages,
-        Described(
-            axes=told.axes,
-            spacing=told.spacing,
-            spacing_unit=told.spacing_unit,
-            frame=told.frame,
-            line=told.line,
-            unit=told.unit,
-            ignored=contents.copies,
-            assumed=told.assumed,
-            doubts=tuple(doubts),
-        ),
-    )
+    facts = replace(facts, ignored=contents.copies, doubts=tuple(doubts))
+    return image_of(contents, f"{program} TIFF", pages, facts)
 
 
 def _of_pages(contents: Contents) -> Image:
@@ -119,7 +106,7 @@ def _of_pages(contents: Contents) -> Image:
         block = tiff_shape.block_of(texts, page.layout)
         if block is not None or not blocks:
             blocks.append(block or tiff_shape.Block((), 0))
-        blocks[-1] = blocks[-1].with_page()
+        blocks[-1] = replace(blocks[-1], pages=blocks[-1].pages + 1)
     first = 0
     stack: list[Page] = []
     for block in blocks:
@@ -143,8 +130,8 @@ def _of_pages(contents: Contents) -> Image:
                 f"was written by {program}, whose own entries are not read; open it in Fiji and"
                 " save it as TIFF",
             )
-    told = Described(axes=axes, ignored=contents.copies, assumed=assumed, doubts=doubts)
-    return image_of(contents, "TIFF", stack, told)
+    facts = StackFacts(axes=axes, ignored=contents.copies, assumed=assumed, doubts=doubts)
+    return image_of(contents, "TIFF", stack, facts)
 
 
 def _pair(terms: tuple[int, ...] | None) -> tuple[int, int] | None:

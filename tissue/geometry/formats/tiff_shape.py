@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tissue.geometry.formats.tiff_layout import Layout
 
@@ -30,13 +30,9 @@ class Block:
     pages: int = 0
     stale: str = ""
 
-    def with_page(self) -> "Block":
-        """This block with one more page."""
-        return replace(self, pages=self.pages + 1)
-
 
 def block_of(descriptions: Sequence[str], layout: Layout) -> Block | None:
-    """What the first page of a block says of it; None where a page says nothing.
+    """Read the shape that the first page of a block states; None where it states none.
 
     Args:
         descriptions: texts of the page.
@@ -46,9 +42,9 @@ def block_of(descriptions: Sequence[str], layout: Layout) -> Block | None:
         if not text.startswith('{"shape":'):
             continue
         try:
-            told = json.loads(text)
-            shape = tuple(int(size) for size in told["shape"])
-            letters = str(told.get("axes") or "").lower()
+            written = json.loads(text)
+            shape = tuple(int(size) for size in written["shape"])
+            letters = str(written.get("axes") or "").lower()
         except (ValueError, TypeError, KeyError, RecursionError):
             return Block((), 0, stale=text)
         page: tuple[int, ...] = (layout.rows, layout.columns)

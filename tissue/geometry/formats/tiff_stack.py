@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from tissue.geometry.formats import tiff_tags
-from tissue.geometry.formats.imagej import Line
+from tissue.geometry.formats.imagej import StackFacts
+from tissue.geometry.formats.raw import Calibration
 from tissue.geometry.formats.tiff_codec import JPEG
 from tissue.geometry.formats.tiff_layout import (
     BLACK_IS_ZERO,
@@ -22,8 +23,7 @@ from tissue.geometry.formats.tiff_layout import (
 )
 from tissue.geometry.formats.tiff_pages import Page, pages_of, pixels
 from tissue.geometry.formats.tiff_tags import Bytes, Directory
-from tissue.geometry.grid import Frame
-from tissue.geometry.image import Box, Image, Inventory, Parts, Spacing, unreadable
+from tissue.geometry.image import Box, Image, Inventory, Parts, unreadable
 
 FEW = 2
 """Values of a mask; a calibrated 8-bit image with more of them is one of gray values."""
@@ -80,35 +80,6 @@ class Contents:
         )
 
 
-@dataclass(frozen=True)
-class Described:
-    """What a file says of its stack beside the pages.
-
-    Attributes:
-        axes: letters and lengths of the axes over the pages, the slowest first.
-        spacing: voxel edges (z, y, x) [um]; None where they are not written.
-        spacing_unit: unit of length as written.
-        frame: place; None where it is not written.
-        line: calibration of the gray values; None where they are the stored numbers.
-        unit: unit of the gray values.
-        parts: parts of other kinds than pages; pages among them where some belong to other files.
-        ignored: what holds no voxel of the volume.
-        assumed: sentences on what is not said.
-        doubts: clauses on what is ambiguous, with their remedy.
-    """
-
-    axes: tuple[tuple[str, int], ...] = ()
-    spacing: Spacing = (None, None, None)
-    spacing_unit: str = ""
-    frame: Frame | None = None
-    line: Line | None = None
-    unit: str = ""
-    parts: tuple[Parts, ...] = ()
-    ignored: tuple[str, ...] = ()
-    assumed: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
-
-
 def contents_of(file: Path) -> Contents:
     """Header of a TIFF file.
 
@@ -122,31 +93,31 @@ def contents_of(file: Path) -> Contents:
     return Contents(source, pages, directories)
 
 
-def image_of(contents: Contents, program: str, pages: Sequence[Page], told: Described) -> Image:
+def image_of(contents: Contents, program: str, pages: Sequence[Page], facts: StackFacts) -> Image:
     """The image that a stack of pages makes.
 
     Args:
         contents: the file.
         program: kind of TIFF, for the inventory.
         pages: the pages in the order of the axes.
-        told: what the file says of the stack.
+        facts: facts of the stack beside its pages.
     """
     kinds = Counter(page.layout.kind for page in pages)
     kind = kinds.most_common(1)[0][0]
     stack = tuple(page for page in pages if page.layout.kind == kind)
     unlike = tuple(page.name for page in pages if page.layout.kind != kind)
     layout = stack[0].layout
-    line = told.line
+    line = facts.line
     # a single slice may be one of a stack, and of one value where it lies outside of the bone
     if line is not None and layout.coding.dtype == np.uint8 and len(stack) > 1 and _is_mask(stack):
         line = None
-    labels = layout.coding.dtype == np.dtype(bool) or line is not told.line
-    letters, sizes = _axes(told.axes, len(stack), layout)
-    parts = told.parts
+    labels = layout.coding.dtype == np.dtype(bool) or line is not facts.line
+    letters, sizes = _axes(facts.axes, len(stack), layout)
+    parts = facts.parts
     if not any(part.kind == "pages" for part in parts) or unlike:
         parts = (*parts, Parts("pages", len(pages), len(stack), unlike))
     convert, dtype, words = _calibration(layout, line)
-    assumed = list(told.assumed)
+    assumed = list(facts.assumed)
     if any(page.layout.coding.compression == JPEG for page in stack):
         assumed.append("JPEG compression is lossy: gray values differ from the scan")
     if layout.photometric is None:
@@ -162,15 +133,15 @@ def image_of(contents: Contents, program: str, pages: Sequence[Page], told: Desc
             program,
             axes=letters,
             parts=parts,
-            spacing_unit=told.spacing_unit,
+            spacing_unit=facts.spacing_unit,
             calibration=words,
-            ignored=(*told.ignored, *copies),
+            ignored=(*facts.ignored, *copies),
             assumed=tuple(assumed),
-            doubts=(*told.doubts, *_doubts(contents, layout)),
+            doubts=(*facts.doubts, *_doubts(contents, layout)),
         ),
-        spacing=told.spacing,
-        frame=told.frame,
-        unit="" if labels else told.unit,
+        spacing=facts.spacing,
+        frame=facts.frame,
+        unit="" if labels else facts.unit,
         labels=labels,
     )
 
@@ -192,7 +163,7 @@ def _axes(
 
 
 def _calibration(
-    layout: Layout, line: Line | None
+    layout: Layout, line: Calibration | None
 ) -> tuple[Callable[[np.ndarray], np.ndarray], np.dtype, str]:
     """How stored numbers become gray values: the function, the type of its values, and words."""
     stored = layout.coding.dtype

@@ -8,7 +8,8 @@ import numpy as np
 
 from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry, load_image
-from tissue.geometry.synthetic import SyntheticSettings, synthesize
+from tissue.geometry.settings import SyntheticSettings
+from tissue.geometry.synthetic import synthesize
 from tissue.scenario.config import RunConfig, parse_run, read_run_file
 from tissue.scenario.library import examples
 from tissue.simulation.simulation import Simulation

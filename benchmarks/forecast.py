@@ -62,7 +62,7 @@ def foretold(file: Path) -> dict[str, Any]:
     config = read_run_file(file)
     seen = foresee(config)
     shape = (seen.whole or seen.geometry.grid).shape
-    probe = speed.probe(shape, config.precision, seen.loading)
+    probe = speed.probe(shape, config.run.precision, seen.loading)
     coming = plan.plan(config, seen.geometry, probe, whole=seen.whole, reading=seen.reading)
     assert coming.duration is not None
     return {

@@ -22,8 +22,8 @@ from harness import (
     table,
 )
 
-from tissue.simulation import plan, speed
 from tissue.machine.device import usable_memory
+from tissue.simulation import plan, speed
 
 SHORT, FULL, HUGE = (64, 96), (64, 96, 128, 192, 256), 384
 GOAL_GROWTH, GOAL_MEMORY = 1.5, 250
@@ -67,7 +67,7 @@ def one(edge: int) -> dict[str, Any]:
     run = config(edge)
     bone = tiled(run)
     forecast = plan.plan(run, bone)
-    early = speed.probe(bone.grid.shape, run.precision)
+    early = speed.probe(bone.grid.shape, run.run.precision)
     idle = peak_bytes()
     start = time.perf_counter()
     simulation = running(run, bone, steps=0)
@@ -86,7 +86,7 @@ def one(edge: int) -> dict[str, Any]:
         walls.append(time.perf_counter() - start)
     cpu = time.process_time() - cpu
     peak = peak_bytes()
-    late = speed.probe(bone.grid.shape, run.precision)
+    late = speed.probe(bone.grid.shape, run.run.precision)
     probe = early._replace(sweep=(early.sweep + late.sweep) / 2)
     voxels = edge**3
     return {

@@ -10,7 +10,6 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -65,7 +64,7 @@ def prepared(edge: int) -> Simulation:
         "geometry": {"synthetic": synthetic},
         "disease": {"il1_excess": "3.5 pM"},
     }
-    simulation = Simulation(replace(parse_run(run, Path(), "bench"), fields=FIELDS))
+    simulation = Simulation(parse_run(run | {"output": {"fields": FIELDS}}, Path(), "bench"))
     for _ in range(2):
         simulation.advance()
         jax.block_until_ready(simulation.fields())
@@ -147,21 +146,18 @@ def loops(
 ) -> list[Row]:
     """Steps with a snapshot after each: how long the steps wait, and how much longer they take."""
 
-    def job() -> dict[str, object]:
-        return {"step": simulation.step, "fields": rounded(simulation.fields())}
-
-    def at_once(ask: Callable[[], dict[str, object]]) -> None:
-        write(**ask())
+    def job() -> Callable[[], Path]:
+        return partial(write, step=simulation.step, fields=rounded(simulation.fields()))
 
     def plain() -> tuple[float, list[float]]:
         return loop(simulation, lambda: None)
 
     def synchronous() -> tuple[float, list[float]]:
-        return loop(simulation, lambda: at_once(job))
+        return loop(simulation, lambda: job()())
 
     def background() -> tuple[float, list[float]]:
         start = time.perf_counter()
-        with Writer[dict[str, object]](lambda given: write(**given)) as writer:
+        with Writer() as writer:
             _, stalls = loop(simulation, lambda: writer.put(job))
         return time.perf_counter() - start, stalls
 
@@ -172,7 +168,7 @@ def loops(
             return lambda: write_checkpoint(folder, **now, rows={}, config="", provenance={})
 
         start = time.perf_counter()
-        with Writer[Callable[[], Path]](lambda write: write()) as writer:
+        with Writer() as writer:
             _, stalls = loop(simulation, lambda: writer.put(keep))
         return time.perf_counter() - start, stalls
 

@@ -6,7 +6,6 @@ percentage points of the change of BV/TV: at the end, and in brackets the larges
 usage: python benchmarks/time_step.py
 """
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +68,9 @@ def course(
     species: str, dose: float, days: float, step: float | None, geometry: Geometry
 ) -> tuple[np.ndarray, int, int, float]:
     """Change of BV/TV at the checks [%], steps, repeated steps and the estimated error."""
-    config = replace(parse_run(described(species, days, dose), Path(), "bench"), step=step)
+    config = parse_run(described(species, days, dose), Path(), "bench")
+    if step is not None:
+        config = config.changed({"run.step": f"{step} day"})
     simulation = Simulation(config, geometry)
     changes, repeated = [], 0
     while not simulation.finished:

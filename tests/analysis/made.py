@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from tissue.geometry.grid import Grid
-from tissue.geometry.synthetic import SyntheticSettings, synthesize
+from tissue.geometry.settings import SyntheticSettings
+from tissue.geometry.synthetic import synthesize
 from tissue.storage.snapshot import write_snapshot
 from tissue.storage.tables import Table
 

@@ -7,8 +7,9 @@ from typing import Any
 import jax.numpy as jnp
 import pytest
 
-from tissue.geometry.synthetic import SyntheticSettings, synthesize
-from tissue.model.balance import Numerics
+from tissue.geometry.settings import SyntheticSettings
+from tissue.geometry.synthetic import synthesize
+from tissue.model.context import Numerics
 from tissue.model.diagnostics import StepDiagnostics
 from tissue.model.forcing import Forcing
 from tissue.model.homeostasis import healthy_state
@@ -42,7 +43,7 @@ class Tissue:
         Acted on by a forcing, or by IL-1 alone.
         """
         p = replace(self.parameters, **changes)
-        start, acting = state or self.state, forcing or Forcing(il1_excess)
+        start, acting = state or self.state, forcing or Forcing(excess={"il1": il1_excess})
         return advance(start, self.healthy, acting, p, dt, self.numerics, theta_min)
 
     def run(
@@ -60,7 +61,7 @@ def make_tissue() -> Callable[..., Tissue]:
     made: dict[str, Any] = {}
 
     def make(
-        *, mechanostat: bool = False, tgf_beta_steering: bool = False, **changes: Any
+        *, mechanostat: bool = False, tgf_beta_chemotaxis: bool = False, **changes: Any
     ) -> Tissue:
         if not made:
             settings = SyntheticSettings((20, 22, 24), SPACING, bv_tv=0.25, thickness=50.0, seed=3)
@@ -71,7 +72,7 @@ def make_tissue() -> Callable[..., Tissue]:
             p,
             Numerics(SPACING, 1e-11),
             mechanostat=mechanostat,
-            tgf_beta_steering=tgf_beta_steering,
+            tgf_beta_chemotaxis=tgf_beta_chemotaxis,
         )
         return Tissue(state, healthy, p, Numerics(SPACING, 1e-8))
 

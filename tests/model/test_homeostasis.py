@@ -11,10 +11,10 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tissue.geometry.load import Geometry, load_image
-from tissue.geometry.settings import ImageSettings
-from tissue.geometry.synthetic import SyntheticSettings, synthesize
+from tissue.geometry.settings import ImageSettings, SyntheticSettings
+from tissue.geometry.synthetic import synthesize
 from tissue.model.bone import bone_geometry
-from tissue.model.homeostasis import smallest_share
+from tissue.model.homeostasis import min_precursor_fraction
 from tissue.model.parameters import preset
 from tissue.scenario.config import parse_run
 from tissue.simulation.simulation import Simulation
@@ -26,7 +26,7 @@ BOUND = {"float64": 1e-10, "float32": 1e-5}  # of every ledger residual
 
 def test_references_make_every_response_one(tissue: SimpleNamespace) -> None:
     _, diagnostics = tissue.step()
-    done, healthy = diagnostics.activity, tissue.healthy
+    done, healthy = diagnostics.terms, tissue.healthy
     on_surface = np.asarray(done.geometry.exchange.surface) > 0
     assert_allclose(done.osteoclasts.formed[on_surface], 12.5, rtol=1e-7)
     assert_allclose(done.osteoblasts.formed[on_surface], 1000 / 12, rtol=1e-7)
@@ -40,9 +40,9 @@ def test_osteoblast_precursors_are_uniform_in_health(tissue: SimpleNamespace) ->
 
 
 def test_surface_sees_about_the_nominal_concentrations(tissue: SimpleNamespace) -> None:
-    at_surface = tissue.step()[1].activity.at_surface
-    assert 9.5 < float(jnp.mean(at_surface.rankl)) < 11
-    assert 58 < float(jnp.mean(at_surface.opg)) < 63
+    at_surface = tissue.step()[1].terms.at_surface
+    assert 9.5 < float(jnp.mean(at_surface["rankl"])) < 11
+    assert 58 < float(jnp.mean(at_surface["opg"])) < 63
 
 
 def test_references_continue_smoothly_into_bone(tissue: SimpleNamespace) -> None:
@@ -59,7 +59,7 @@ def test_smallest_share_tells_starved_marrow(make_tissue: Callable[..., SimpleNa
     # strong chemotaxis in a corner-rich bone empties the marrow far from RANKL
     calm, wild = make_tissue(), make_tissue(chi_R=3e7)
     share = [
-        float(smallest_share(t.state, t.healthy, t.parameters)["osteoclast_precursors"])
+        float(min_precursor_fraction(t.state, t.healthy, t.parameters)["osteoclast_precursors"])
         for t in (calm, wild)
     ]
     assert share[0] > 0.9

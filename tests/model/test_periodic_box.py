@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from tissue.geometry.synthetic import SyntheticSettings, synthesize
-from tissue.model.balance import Numerics
+from tissue.geometry.settings import SyntheticSettings
+from tissue.geometry.synthetic import synthesize
 from tissue.model.bone import bone_geometry, may_move
 from tissue.model.conservation import budgets
+from tissue.model.context import Numerics
 from tissue.model.forcing import Forcing
 from tissue.model.homeostasis import healthy_state
 from tissue.model.mechanostat import local_density
@@ -44,7 +45,7 @@ def phi() -> np.ndarray:
 def health(phi: np.ndarray, periodic: tuple[int, ...] = ALL) -> tuple[State, HealthyReference]:
     exact = Numerics(SPACING, 1e-11, periodic)
     state, healthy, _ = healthy_state(
-        jnp.asarray(phi), P, exact, mechanostat=True, tgf_beta_steering=True
+        jnp.asarray(phi), P, exact, mechanostat=True, tgf_beta_chemotaxis=True
     )
     return state, healthy
 

@@ -51,7 +51,7 @@ def _check(options: argparse.Namespace) -> int:
     else:
         seen = foresee(config)
     grid = seen.whole or seen.geometry.grid
-    measured = probe(grid.shape, config.precision, seen.loading)
+    measured = probe(grid.shape, config.run.precision, seen.loading)
     there = None
     if elsewhere:
         there = outlook(elsewhere, config, grid.voxels, measured, seen.reading)

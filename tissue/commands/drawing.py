@@ -170,5 +170,5 @@ def _rows(file: Path) -> list[dict[str, str]]:
             "source": each.source,
             "confidence": each.confidence,
         }
-        for each in describe(config.preset)
+        for each in describe(config.run.preset)
     ]

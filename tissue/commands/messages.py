@@ -133,7 +133,7 @@ class Bar(Lines):
         from tqdm import tqdm
 
         self._bar = tqdm(
-            total=round(config.duration, 6),
+            total=round(config.run.duration, 6),
             unit="day",
             postfix="starting",
             ncols=_columns(),

@@ -99,7 +99,7 @@ def _run_handling(options: argparse.Namespace, signals: SignalHandler) -> int:
             watch=handler.step,
             resume=options.resume,
             parent=parent,
-            measure=partial(measured_run, skip_damaged=True) if config.morphometry else None,
+            measure=partial(measured_run, skip_damaged=True) if config.output.morphometry else None,
             signals=signals,
         )
         picture: Path | None = folder / SUMMARY

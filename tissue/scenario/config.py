@@ -1,190 +1,278 @@
-"""The run file, read, checked and freed of its units."""
+"""The run file, read and checked: the tables that the program uses."""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from tissue.errors import InputError
-from tissue.geometry.settings import ImageSettings
-from tissue.geometry.synthetic import SyntheticSettings
-from tissue.model.parameters import Parameters, override, preset
-from tissue.scenario.disease import AXES, Disease, read_disease, silenced
+from tissue.keys import Context, as_tuple
+from tissue.model import parameters as model_parameters
+from tissue.model.mechanisms import MECHANISMS
+from tissue.model.parameters import QUANTITIES, Parameters
+from tissue.scenario.dose_doubts import doubtful_doses
 from tissue.scenario.messages import explain
-from tissue.scenario.paths import read_path
-from tissue.scenario.runfile import changed, read_toml, refuse_depth
-from tissue.scenario.schema import GeometryTable, RunFile, RunTable
-from tissue.scenario.solutes import in_moles
-from tissue.scenario.therapy import Therapy, doubtful_doses, read_therapies
-from tissue.scenario.values import MOST_SNAPSHOTS, SHORTEST_STEP
+from tissue.scenario.renamed import refuse_old_keys
+from tissue.scenario.runfile import put, read_toml, refuse_depth, with_override
+from tissue.scenario.schema import (
+    BoundaryTable,
+    DiseaseTable,
+    GeometryKey,
+    KnockoutTable,
+    MechanismsTable,
+    OutputTable,
+    RunTable,
+    remembered,
+)
+from tissue.scenario.therapy import Therapy, written_out
+from tissue.scenario.values import AXES, MOST_SNAPSHOTS, Table
 
-DEFAULT_ACCURACY = 0.002
-"""Error of adaptive steps when the run file gives none [1]: of the 40 % lost in a month of
-arthritis nobody measures a twentieth of a percent."""
+
+def _read_parameters(value: object, info: ValidationInfo) -> object:
+    """The parameters of the preset with those of the run file."""
+    if isinstance(value, Parameters):
+        return value
+    if not isinstance(value, Mapping):
+        raise PydanticCustomError("table_type", "not a table")
+    run = info.context.run
+    if run is None:  # there is an error anyhow
+        return value
+    start = model_parameters.preset(run.preset)
+    parameters, doubts = model_parameters.override(start, value, species=run.preset)
+    info.context.notes.extend(doubts)
+    return parameters
 
 
-@dataclass(frozen=True)
-class RunConfig:
-    """Everything a run needs to know; units are gone.
+def _write_parameters(parameters: Parameters) -> dict[str, str | float]:
+    texts = model_parameters.as_text(parameters).items()
+    return {
+        key: float(text) if QUANTITIES[key].shown == "1" and "/" not in text else text
+        for key, text in texts
+    }
 
-    Attributes:
-        preset: species, "mouse" or "human".
-        duration: simulated time [day].
-        step: longest coupling step [day]; None for steps as long as `accuracy` allows.
-        accuracy: share of the bone at the start by which steps in time may shift its change in a
-            run of up to a year [1].
-        precision: "float32" or "float64".
-        seed: seed of everything random.
-        geometry: where the bone comes from.
-        disease: what is wrong with the tissue.
-        periodic: axes along which the box repeats itself: "z", "y", "x".
-        therapies: courses of drugs.
-        parameters: the model's parameters, as the run file gives them.
-        snapshot_interval: time between snapshots [day].
-        fields: names of the fields that snapshots hold.
-        checkpoint_interval: simulated time between checkpoints [day].
-        checkpoint_wall: longest wall time between them [s].
-        keep_every: every so many checkpoints in simulated time are kept for good; 0 for none.
-        morphometry: of every snapshot is wanted.
-        name: name of the run, the stem of its file.
-        warnings: a sentence for every questionable value.
-        source: the run file.
-    """
 
-    preset: str
-    duration: float
-    step: float | None
-    accuracy: float
-    precision: str
-    seed: int
-    geometry: ImageSettings | SyntheticSettings
-    disease: Disease
-    periodic: tuple[str, ...]
-    therapies: tuple[Therapy, ...]
-    parameters: Parameters
-    snapshot_interval: float
-    fields: tuple[str, ...]
-    checkpoint_interval: float
-    checkpoint_wall: float
-    keep_every: int
-    morphometry: bool
-    name: str
-    warnings: tuple[str, ...]
-    source: Path
+def _read_therapies(therapies: tuple[Therapy, ...], info: ValidationInfo) -> tuple[Therapy, ...]:
+    """Regimens with their schedules written out; doubtful doses are noted."""
+    run = info.context.run
+    if run is None:
+        return therapies
+    found = written_out(therapies, run)
+    info.context.notes.extend(doubtful_doses(found, run.preset))
+    return found
+
+
+_PARAMETERS = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        symbol: {"type": ["string", "number"], "description": about.name, "unit": about.shown}
+        for symbol, about in QUANTITIES.items()
+    },
+}
+
+
+class RunConfig(Table):
+    """A run file with all that follows from it; inside, numbers have the units of their keys."""
+
+    run: Annotated[RunTable, AfterValidator(remembered)] = Field(description="a table")
+    geometry: GeometryKey = Field(description="a table")
+    disease: DiseaseTable = Field(default=DiseaseTable(), description="a table")
+    mechanisms: MechanismsTable = Field(default=MechanismsTable(), description="a table")
+    knockout: KnockoutTable = Field(default=KnockoutTable(), description="a table")
+    boundary: BoundaryTable = Field(default=BoundaryTable(), description="a table")
+    parameters: Annotated[
+        Parameters,
+        PlainValidator(_read_parameters),
+        PlainSerializer(_write_parameters, when_used="json"),
+        WithJsonSchema(_PARAMETERS),
+    ] = Field(default={}, validate_default=True, description="a table")
+    therapy: Annotated[
+        tuple[Therapy, ...], BeforeValidator(as_tuple), AfterValidator(_read_therapies)
+    ] = Field(default=(), description="a list of tables [[therapy]]")
+    output: OutputTable = Field(default={}, validate_default=True, description="a table")
+
+    _source: Path = PrivateAttr()
+    _warnings: tuple[str, ...] = PrivateAttr(())
+
+    @property
+    def source(self) -> Path:
+        """The run file."""
+        return self._source
+
+    @property
+    def name(self) -> str:
+        """Name of the run, the stem of its file."""
+        return self._source.stem
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A sentence for every value that is questionable or was converted."""
+        return self._warnings
 
     @property
     def snapshot_times(self) -> tuple[float, ...]:
         """Times at which a snapshot is written [day], start and end included; steps end there."""
-        # less a trifle, lest rounding adds a time next to the end
-        count = math.ceil(self.duration / self.snapshot_interval - 1e-9)
-        inner = (_unrounded(index * self.snapshot_interval) for index in range(count))
-        return (*inner, self.duration)
+        duration, interval = self.run.duration, self.output.snapshots
+        # with a tolerance, so that rounding adds no time next to the end
+        count = math.ceil(duration / interval - 1e-9)
+        return (*(_unrounded(index * interval) for index in range(count)), duration)
 
     @property
     def acting(self) -> Parameters:
-        """The parameters with which the run computes: those of silenced mechanisms are zero."""
-        return replace(self.parameters, **silenced(self.disease))
+        """The parameters with which the run computes: zero where a mechanism is off."""
+        off = [name for name, on in self.mechanisms if not on]
+        zero = (symbol for name in off for symbol in MECHANISMS[name].parameters)
+        return replace(self.parameters, **dict.fromkeys(zero, 0.0))
 
     @property
     def periodic_axes(self) -> tuple[int, ...]:
         """The periodic axes as arrays count them from the end, -3 to -1 for z, y, x."""
-        return tuple(AXES[name] - 3 for name in self.periodic)
+        return tuple(AXES[name] - 3 for name in self.boundary.periodic)
 
     @property
     def allowed_error(self) -> float | None:
         """Points of BV/TV change [%] that steps may cost in a year; None if they are fixed."""
-        return 100 * self.accuracy if self.step is None else None
+        return None if self.run.accuracy is None else 100 * self.run.accuracy
+
+    @property
+    def has_local_forcing(self) -> bool:
+        """Whether disease acts in a part of the box only, or inflammatory cells act."""
+        disease = self.disease
+        return bool(disease.pannus or self.boundary.walls or disease.inflammatory_cells)
+
+    def changed(self, changes: Mapping[str, Any]) -> "RunConfig":
+        """A run with other values of some keys.
+
+        Args:
+            changes: values by dotted key, as a run file gives them: ``{"run.duration": "56 day"}``.
+
+        Raises:
+            InputError: a key is unknown, or a value cannot be used.
+        """
+        data = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if "run.step" in changes:
+            data["run"].pop("accuracy", None)  # it is for adaptive steps
+        for key, value in changes.items():
+            put(data, key.split("."), value)
+        return _validated(data, self.source)
+
+    def model_post_init(self, context: Any) -> None:
+        """Keeps what was noted while the file was read."""
+        self._warnings = tuple(context.notes) if context else ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "RunConfig":
+        for refuse in (_refuse_steps, _refuse_many_snapshots, _refuse_late_ramp, _refuse_faces):
+            refuse(self)
+        return self
 
 
-def read_run_file(path: Path | str, overrides: Sequence[str] = ()) -> RunConfig:
+def read_run_file(
+    source: Path | str | Mapping[str, Any],
+    overrides: Sequence[str] = (),
+    *,
+    folder: Path | str = ".",
+    name: str = "run",
+) -> RunConfig:
     """Read a run file.
 
     Args:
-        path: the run file (TOML); paths inside are relative to its folder.
+        source: the run file (TOML), or its tables as nested dicts.
         overrides: changes such as ``"run.duration=56 day"`` or ``"parameters.a_R=2"``; the value
             is read as TOML where it is that, and as a string otherwise.
+        folder: folder that paths inside are relative to, for tables; that of the file otherwise.
+        name: name of the run, for tables; that of the file otherwise.
 
     Raises:
         InputError: the file cannot be read, or something in it is wrong.
     """
-    path = Path(path)
-    data = read_toml(path)
+    if isinstance(source, Mapping):
+        data, path = dict(source), Path(folder).resolve() / f"{name}.toml"
+    else:
+        data, path = read_toml(Path(source)), Path(source)
+        path = path.parent.resolve() / f"{path.stem}.toml"
     for text in overrides:
-        data = changed(data, text)
-    return parse_run(data, path.parent, path.stem)
+        data = with_override(data, text)
+    return _validated(data, path)
 
 
 def parse_run(data: Mapping[str, Any], folder: Path, name: str) -> RunConfig:
-    """Check a run given as nested dicts, as a run file would hold them.
+    """Check a run given as nested dicts, see `read_run_file`."""
+    return read_run_file(data, folder=folder, name=name)
 
-    Args:
-        data: tables of keys and values.
-        folder: folder that paths are relative to.
-        name: name of the run.
 
-    Raises:
-        InputError: a key is unknown or missing, or a value cannot be used.
-    """
+def _validated(data: Mapping[str, Any], source: Path) -> RunConfig:
     refuse_depth(data)
-    in_pm, notes = in_moles(data)
+    refuse_old_keys(data)
     try:
-        file = RunFile.model_validate(in_pm)
+        config = RunConfig.model_validate(deepcopy(dict(data)), context=Context(source.parent))
     except ValidationError as error:
-        raise InputError(explain(error, data)) from None
-    folder = folder.resolve()
-    run = file.run
-    snapshots = file.output.snapshots or max(run.duration / 4, SHORTEST_STEP)
-    _refuse_crowd(snapshots, run.duration)
-    therapies = read_therapies(file.therapy, run.preset, run.duration)
-    parameters, warnings = override(preset(run.preset), file.parameters, species=run.preset)
-    return RunConfig(
-        preset=run.preset,
-        duration=run.duration,
-        step=_step(run),
-        accuracy=DEFAULT_ACCURACY if run.accuracy is None else run.accuracy,
-        precision=run.precision,
-        seed=run.seed,
-        geometry=_geometry(file.geometry, folder, run.seed),
-        disease=read_disease(file.disease, file.knockout, file.boundary, folder),
-        periodic=file.boundary.periodic,
-        therapies=therapies,
-        parameters=parameters,
-        snapshot_interval=snapshots,
-        fields=file.output.fields,
-        checkpoint_interval=file.output.checkpoints or snapshots,
-        checkpoint_wall=file.output.checkpoint_every_wall * 86400,
-        keep_every=file.output.keep_every,
-        morphometry=file.output.morphometry,
-        name=name,
-        warnings=(*notes, *warnings, *doubtful_doses(therapies, run.preset)),
-        source=folder / f"{name}.toml",
-    )
+        raise InputError(explain(error, data, RunConfig)) from None
+    config._source = source
+    return config
 
 
-def _step(run: RunTable) -> float | None:
-    """The fixed step, if there is one."""
-    if run.step == "adaptive":
-        return None
-    if run.accuracy is not None:
+def _refuse_steps(config: RunConfig) -> None:
+    step, duration = config.run.step, config.run.duration
+    if step == "adaptive":
+        return
+    if config.run.accuracy is not None:
         raise InputError("run.accuracy is for run.step = 'adaptive' and does not go with a time")
-    if run.step > run.duration:
-        raise InputError(
-            f"run.step = {run.step:g} day must be at most run.duration = {run.duration:g} day"
-        )
-    return run.step
+    if step > duration:
+        raise InputError(f"run.step = {step:g} day must be at most run.duration = {duration:g} day")
 
 
-def _refuse_crowd(interval: float, duration: float) -> None:
-    """Refuses more snapshots than anybody can use."""
+def _refuse_many_snapshots(config: RunConfig) -> None:
+    """Refuse more snapshots than anybody can use."""
+    interval, duration = config.output.snapshots, config.run.duration
     if duration / interval > MOST_SNAPSHOTS:
         raise InputError(
             f"output.snapshots = {interval:g} day makes {duration / interval:.0f} snapshots in "
             f"run.duration = {duration:g} day, and a run may have {MOST_SNAPSHOTS}: take them less "
             "often"
         )
+
+
+def _refuse_late_ramp(config: RunConfig) -> None:
+    """Refuse a curve of estrogen loss besides its pieces."""
+    estrogen = config.disease.estrogen
+    if estrogen and estrogen.loss.constant is None and (estrogen.onset or estrogen.ramp):
+        key = "onset" if estrogen.onset else "ramp"
+        raise InputError(
+            f"disease.estrogen.{key} does not go with the pieces of disease.estrogen.loss, which "
+            "say when estrogen is lost: give one of the two"
+        )
+
+
+def _refuse_faces(config: RunConfig) -> None:
+    """Refuse what needs a face of the box where it is periodic."""
+    pannus = config.disease.pannus
+    needed = [
+        (f"boundary.{s}.{face}", face) for s, w in config.boundary.walls.items() for face in w
+    ]
+    needed += [("disease.pannus.faces", face) for face in pannus.faces] if pannus else []
+    for key, face in needed:
+        if face[0] in config.boundary.periodic:
+            raise InputError(
+                f"boundary.periodic names {face[0]!r}, where the box repeats itself, and {key} "
+                f"needs the face {face} there: take one of the two out"
+            )
 
 
 def _unrounded(time: float) -> float:
@@ -194,38 +282,3 @@ def _unrounded(time: float) -> float:
     """
     near = round(time, 9)  # the multiples of 7 hours, say, are not that short
     return near if math.isclose(near, time, rel_tol=1e-15) else time
-
-
-def _geometry(table: GeometryTable, folder: Path, seed: int) -> ImageSettings | SyntheticSettings:
-    synthetic = table.synthetic
-    if (table.file is None) == (synthetic is None):
-        state = "neither is" if synthetic is None else "both are"
-        raise InputError(
-            f"geometry.file or [geometry.synthetic] must say where the bone comes from: "
-            f"exactly one of the two is needed, {state} given"
-        )
-    if synthetic is not None:
-        for key in sorted(table.model_fields_set - {"synthetic"}):
-            raise InputError(
-                f"geometry.{key} is for an image file and does not go with [geometry.synthetic]"
-            )
-        return SyntheticSettings(
-            shape=synthetic.shape,
-            spacing=synthetic.spacing,
-            bv_tv=synthetic.bv_tv,
-            thickness=synthetic.thickness,
-            seed=seed if synthetic.seed is None else synthetic.seed,
-        )
-    return ImageSettings(
-        file=read_path("geometry.file", table.file or "", folder),
-        dataset=table.dataset,
-        series=table.series,
-        voxel_size=table.voxel_size,
-        crop=table.crop,
-        region=read_path("geometry.region", table.region, folder) if table.region else None,
-        smooth=table.smooth,
-        threshold=table.threshold,
-        resample=table.resample,
-        keep_largest=table.keep_largest,
-        close_pockets=table.close_pockets,
-    )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tissue.errors import InputError, printable, shown
-from tissue.scenario.paths import LONGEST_PATH
+from tissue.keys import LONGEST_PATH
 
 LARGEST_FILE = 64_000_000
 """Size of a run file [byte]: one that writes out a million doses takes a third of it."""
@@ -52,7 +52,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     return data
 
 
-def changed(data: Mapping[str, Any], text: str) -> dict[str, Any]:
+def with_override(data: Mapping[str, Any], text: str) -> dict[str, Any]:
     """A copy of a run file's tables with one change put in.
 
     Args:
@@ -70,15 +70,29 @@ def changed(data: Mapping[str, Any], text: str) -> dict[str, Any]:
     if len(path) >= DEEPEST:
         raise InputError(f"the override {shown(text)} cannot be set: {_too_deep()}")
     copy = deepcopy(dict(data))
-    table = copy
-    for part in path:
-        table = table.setdefault(part, {})
-        if not isinstance(table, dict):
-            raise InputError(
-                f"the override {shown(text)} cannot be set: {printable(part)} is not a table"
-            )
-    table[last] = _value(value.strip(), text)
+    try:
+        put(copy, (*path, last), _value(value.strip(), text))
+    except InputError as error:
+        raise InputError(f"the override {shown(text)} cannot be set: {error}") from None
     return copy
+
+
+def put(data: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    """Put a value into tables.
+
+    Args:
+        data: tables of keys and values.
+        path: key of every table, then that of the value.
+        value: the value.
+
+    Raises:
+        InputError: a key on the way is not a table.
+    """
+    for part in path[:-1]:
+        data = data.setdefault(part, {})
+        if not isinstance(data, dict):
+            raise InputError(f"{printable(part)} is not a table")
+    data[path[-1]] = value
 
 
 def refuse_depth(data: object) -> None:

@@ -1,43 +1,63 @@
-"""Courses of drugs: which, how much, when; and that they do not contradict each other."""
+"""Regimens of drugs: which drug, how much and when, without contradictions."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np
+from pydantic import Field
 
 from tissue.errors import InputError
-from tissue.model.drugs import BODY_WEIGHT, DRUGS, plausible_doses, standard_dose
+from tissue.model.drugs import BODY_WEIGHT, DRUGS
 from tissue.model.pharmacokinetics import Dosing
-from tissue.scenario.schema import TherapyTable
-from tissue.scenario.values import MOST_DOSES, SHORTEST_STEP, Dose
+from tissue.scenario.dose_doubts import standard_regimen
+from tissue.scenario.schema import INTERVAL, RunTable
+from tissue.scenario.values import (
+    MOST_DOSES,
+    SHORTEST_STEP,
+    Dose,
+    DrugName,
+    Interval,
+    Table,
+    Time,
+    Times,
+)
 
-TRIFLE = 1e-9  # rounding of times, relative
+TIME_RTOL = 1e-9
+"""Rounding of times [1], relative."""
 
-FAR_RATE = 300.0
-"""Mean dose per day over the usual one from which a schedule is doubted: mice get weekly doses of
-drugs that people get once or twice a year, and those stay below (assumption)."""
-
-WHOLE_BODY = 1e6
+BODY_DOSE = 1e6
 """A dose as heavy as the body [mg/kg]."""
 
 
-@dataclass(frozen=True)
-class Therapy:
-    """One course of a drug.
+class Therapy(Table):
+    """[[therapy]], a regimen of one drug; once it is read, its schedule is written out as times.
 
     Attributes:
-        drug: its name in `drugs.DRUGS`.
-        dose: [mg/kg].
-        times: of the doses [day].
-        until: when the last one has had its interval [day].
+        dose: every dose [mg/kg].
+        times: times of the doses [day]; empty until a schedule is written out.
     """
 
-    drug: str
-    dose: float
-    times: tuple[float, ...]
-    until: float
+    drug: DrugName = Field(description="one of " + ", ".join(DRUGS))
+    dose: Dose = Field(
+        description="an amount, e.g. '60 mg', or one per body weight, e.g. '1 mg/kg'"
+    )
+    times: Times = Field(
+        default=(), description=f"a list of 1 to {MOST_DOSES} times, e.g. ['0 day', '182 day']"
+    )
+    every: Interval | None = Field(default=None, description=f"{INTERVAL}, e.g. '1 day'")
+    start: Time | None = Field(default=None, description="a time, e.g. '0 day'")
+    stop: Time | None = Field(default=None, description="a time after start, e.g. '365 day'")
+
+    @property
+    def until(self) -> float:
+        """Time at which the last dose has had its interval [day].
+
+        The times alone decide: a resolved run file, which gives no more than these, is the same
+        run.
+        """
+        gap = self.times[-1] - self.times[-2] if len(self.times) > 1 else 0.0
+        return self.times[-1] + gap
 
     @property
     def interval(self) -> float:
@@ -50,42 +70,33 @@ class Therapy:
         given = len(self.times) - 1
         return given * self.dose / (self.times[-1] - self.times[0]) if given else 0.0
 
+    def at_times(self, times: Sequence[float]) -> "Therapy":
+        """The same doses at other times [day]."""
+        schedule = {"times": tuple(times), "every": None, "start": None, "stop": None}
+        return self.model_copy(update=schedule)
 
-def read_therapies(
-    tables: Sequence[TherapyTable], species: str, duration: float
-) -> tuple[Therapy, ...]:
-    """Check the [[therapy]] tables of a run file.
+
+def written_out(therapies: Sequence[Therapy], run: RunTable) -> tuple[Therapy, ...]:
+    """Regimens with the times of their doses.
+
+    Args:
+        therapies: tables as a run file gives them.
+        run: its table [run].
 
     Raises:
         InputError: a schedule is incomplete, lies outside the run or contradicts another.
     """
-    found, number = [], 0
-    for i, table in enumerate(tables, start=1):
-        found.append(_read(table, f"therapy[{i}]", species, duration, MOST_DOSES - number))
+    found: list[Therapy] = []
+    number = 0
+    for i, table in enumerate(therapies, start=1):
+        found.append(_written_out(table, f"therapy[{i}]", run, MOST_DOSES - number))
         number += len(found[-1].times)
-    _refuse_together(found, TRIFLE * duration)
+    _refuse_together(found, TIME_RTOL * run.duration)
     return tuple(found)
 
 
-def doubtful_doses(therapies: Sequence[Therapy], species: str) -> tuple[str, ...]:
-    """Doses and schedules far from what is usual, a sentence for the first of each drug.
-
-    Args:
-        therapies: as `read_therapies` gives them.
-        species: "mouse" or "human".
-    """
-    found: dict[str, list[str]] = {}
-    for number, each in enumerate(therapies, start=1):
-        for doubt in _doubts(each, f"therapy[{number}]", species):
-            found.setdefault(each.drug, []).append(doubt)
-    return tuple(
-        first + (f" ({len(others)} more of {drug} are as doubtful)" if others else "")
-        for drug, (first, *others) in found.items()
-    )
-
-
 def dosing(therapies: Sequence[Therapy], drug: str) -> Dosing | None:
-    """All doses of a drug, in order; None where it is not given."""
+    """Doses of a drug, in order; None where it is not given."""
     given = [each for each in therapies if each.drug == drug]
     if not given:
         return None
@@ -95,24 +106,22 @@ def dosing(therapies: Sequence[Therapy], drug: str) -> Dosing | None:
     return Dosing(times[order], amounts[order])
 
 
-def _read(table: TherapyTable, key: str, species: str, duration: float, most: int) -> Therapy:
-    times = _times(table, key, duration, most)
+def _written_out(table: Therapy, key: str, run: RunTable, most: int) -> Therapy:
+    times = _times(table, key, run.duration, most)
     if len(times) > most:
         raise InputError(
             f"{key} brings the doses of the run to more than {MOST_DOSES}: give fewer, or larger "
             "ones less often"
         )
-    _refuse_outside(key, times[0], duration)
-    _refuse_outside(key, times[-1], duration)
-    dose = _per_kg(table.dose, species)
-    if dose >= WHOLE_BODY:
+    _refuse_outside(key, times[0], run.duration)
+    _refuse_outside(key, times[-1], run.duration)
+    if table.dose >= BODY_DOSE:
+        weight = BODY_WEIGHT[run.preset]
         raise InputError(
-            f"{key}.dose is {dose * BODY_WEIGHT[species] / 1e6:.3g} kg for a {species} of "
-            f"{BODY_WEIGHT[species]:g} kg: check its unit; {_usual(table.drug, species)}"
+            f"{key}.dose is {table.dose * weight / 1e6:.3g} kg for a {run.preset} of "
+            f"{weight:g} kg: check its unit; {standard_regimen(table.drug, run.preset)}"
         )
-    # from the times alone: a resolved run, which gives no more than these, is the same run
-    gap = times[-1] - times[-2] if len(times) > 1 else 0.0
-    return Therapy(table.drug, dose, times, times[-1] + gap)
+    return table.at_times(times)
 
 
 def _refuse_outside(key: str, time: float, duration: float) -> None:
@@ -124,15 +133,15 @@ def _refuse_outside(key: str, time: float, duration: float) -> None:
         )
 
 
-def _times(table: TherapyTable, key: str, duration: float, most: int) -> tuple[float, ...]:
-    if table.times is not None:
+def _times(table: Therapy, key: str, duration: float, most: int) -> tuple[float, ...]:
+    if table.times:
         for other in ("every", "start", "stop"):
             if getattr(table, other) is not None:
                 raise InputError(
                     f"{key}.{other} contradicts {key}.times: give either times or a schedule of "
                     "every, start and stop"
                 )
-        # less a trifle: times of a schedule that was written out are rounded
+        # with a tolerance: times of a schedule that was written out are rounded
         if np.any(np.diff(table.times) < SHORTEST_STEP * (1 - 1e-6)):
             raise InputError(
                 f"{key}.times must be in order, each dose at least {SHORTEST_STEP} day after the "
@@ -148,7 +157,7 @@ def _times(table: TherapyTable, key: str, duration: float, most: int) -> tuple[f
     stop = duration if table.stop is None else table.stop
     if stop <= start:
         raise InputError(f"{key}.stop = {stop:g} day must be after {key}.start = {start:g} day")
-    count = math.ceil((min(stop, duration) - start) / table.every - TRIFLE)
+    count = math.ceil((min(stop, duration) - start) / table.every - TIME_RTOL)
     if count > most:
         raise InputError(
             f"{key}.every = {table.every:g} day makes {count} doses, and a run may have "
@@ -157,15 +166,15 @@ def _times(table: TherapyTable, key: str, duration: float, most: int) -> tuple[f
     return tuple((start + np.arange(max(count, 1)) * table.every).tolist())
 
 
-def _refuse_together(therapies: Sequence[Therapy], trifle: float) -> None:
-    """Refuses two courses of one drug at the same time."""
+def _refuse_together(therapies: Sequence[Therapy], rounding: float) -> None:
+    """Refuse two regimens of one drug at the same time."""
     last: dict[str, int] = {}
     for i in sorted(range(len(therapies)), key=lambda i: therapies[i].times[0]):
         second = therapies[i]
         j = last.get(second.drug, i)
         first = therapies[j]
-        # courses are in order of their start, and those before do not overlap: one is left to ask
-        if j != i and min(first.until - second.times[0], second.until - first.times[0]) > trifle:
+        # regimens are in order of their start, and those before do not overlap: one is left to check
+        if j != i and min(first.until - second.times[0], second.until - first.times[0]) > rounding:
             one, other = sorted((i + 1, j + 1))
             raise InputError(
                 f"therapy[{one}] and therapy[{other}] both give {first.drug} from day "
@@ -174,38 +183,3 @@ def _refuse_together(therapies: Sequence[Therapy], trifle: float) -> None:
             )
         if second.until >= first.until:
             last[second.drug] = i
-
-
-def _doubts(therapy: Therapy, key: str, species: str) -> Iterator[str]:
-    every = DRUGS[therapy.drug].standard_regimen.interval
-    usual = standard_dose(therapy.drug, species)
-    low, high = plausible_doses(therapy.drug, species)
-    # small doses in quick succession are as good as the usual one
-    if therapy.dose > high or max(therapy.dose, every * therapy.per_day) < low:
-        weight = BODY_WEIGHT[species]
-        yield (
-            f"{key}.dose is {_three(therapy.dose)} mg/kg of {therapy.drug}, or "
-            f"{_three(therapy.dose * weight)} mg in a {species} of {weight:g} kg: check its unit "
-            f"and run.preset; {_usual(therapy.drug, species)}"
-        )
-    if every * therapy.per_day > FAR_RATE * usual:
-        yield (
-            f"{key} gives {_three(therapy.per_day)} mg/kg of {therapy.drug} a day: check how often "
-            f"it is given; {_usual(therapy.drug, species)}"
-        )
-
-
-def _usual(drug: str, species: str) -> str:
-    """The usual dose in words."""
-    amount, every = DRUGS[drug].standard_regimen
-    own = f"{_three(standard_dose(drug, species))} mg/kg in a {species}"
-    return f"{own} is usual (people get {amount:g} mg every {every:g} day)"
-
-
-def _three(number: float) -> str:
-    """A number of three significant digits, written out."""
-    return f"{float(f'{number:.3g}'):g}"
-
-
-def _per_kg(dose: Dose, species: str) -> float:
-    return dose.amount if dose.per_kg else dose.amount / BODY_WEIGHT[species]

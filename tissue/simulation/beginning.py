@@ -28,7 +28,7 @@ from tissue.simulation.resume import (
 from tissue.simulation.simulation import Simulation, load_geometry
 from tissue.simulation.step_size import same_time
 from tissue.storage.checkpoint import Checkpoint
-from tissue.storage.tables import Foundation, rows_kept
+from tissue.storage.tables import CheckpointRows, checkpoint_lines
 
 log = logging.getLogger(__name__)
 
@@ -98,9 +98,9 @@ def beginning(
 def _going_on(config: RunConfig, folder: Path, source: Checkpoint) -> Beginning:
     config = continued(config, source)
     for name, columns in COLUMNS.items():
-        rows_kept(folder / name, columns, foundation(name, source))
+        checkpoint_lines(folder / name, columns, checkpoint_rows(name, source))
     start = resumed_start(source)
-    if same_time(source.time, config.duration):
+    if same_time(source.time, config.run.duration):
         log.info(f"the run is finished: {source.path} is of its end, day {source.time:g}")
         return Beginning(None, start, source)
     tell_changes(config, source, branch=False)
@@ -109,9 +109,9 @@ def _going_on(config: RunConfig, folder: Path, source: Checkpoint) -> Beginning:
     return Beginning(simulation, start, source)
 
 
-def foundation(name: str, source: Checkpoint) -> Foundation:
+def checkpoint_rows(name: str, source: Checkpoint) -> CheckpointRows:
     """What a checkpoint tells of a table."""
-    return Foundation(source.time, source.rows.get(name), f"{source.path}")
+    return CheckpointRows(source.time, source.rows.get(name), f"{source.path}")
 
 
 def _set_up(

@@ -169,13 +169,13 @@ def _gpu(device: Device, config: RunConfig, voxels: int, probe: Probe, reading: 
         remedy = f"set {FRACTION}={HIGHEST_FRACTION:g} there, or {remedy}"
     remedy = f"JAX takes {fraction:.0%} of its {size(int(device.memory))} there: {remedy}"
     where = f"on {device.name} (prediction)"
-    if config.precision == "float64" and device.double < SLOW:
+    if config.run.precision == "float64" and device.double < SLOW:
         time = (
             f"not predicted: {device.name} computes float64 at 1/{1 / device.double:.0f} of its "
             "speed in float32"
         )
         return Outlook(where, need, room, remedy, told, time)
-    step, steps = step_time(device, voxels, config.precision), expected_steps(config)
+    step, steps = step_time(device, voxels, config.run.precision), expected_steps(config)
     start = probe.loading + GPU_COMPILATION + SET_UP_STEPS * step
     time = (
         f"prediction, nothing measured: about {duration(steps * step)} for {steps} steps of "
@@ -208,7 +208,7 @@ def _cpu(number: int, config: RunConfig, voxels: int, probe: Probe, reading: int
     here, need = cores(), max(memory(config, voxels), reading)
     took = wall_time(config, voxels, probe)
     stepping = (SET_UP_STEPS + took.steps) * took.step
-    gain = min(number / here, max(1.0, most_gain(config.precision, probe)))
+    gain = min(number / here, max(1.0, most_gain(config.run.precision, probe)))
     least, most = sorted((stepping, stepping / gain))
     told = (
         f"prediction: about {size(need)}; whether a machine of {number} cores has it is not known "

@@ -14,7 +14,7 @@ from scipy import fft, ndimage
 
 from tissue.model.drugs import DRUGS
 from tissue.scenario.config import RunConfig
-from tissue.storage.checkpoint import KEPT
+from tissue.storage.checkpoint import NEWEST_KEPT
 from tissue.storage.deflate import compressed_size
 
 PART = 64
@@ -122,7 +122,7 @@ def written(
 
 def shown(config: RunConfig) -> tuple[str, ...]:
     """Names of the fields in a snapshot; the bone is always one of them."""
-    return tuple(sorted({"bone_volume_fraction", *config.fields}))
+    return tuple(sorted({"bone_volume_fraction", *config.output.fields}))
 
 
 def checkpoints_left(config: RunConfig, steps: int) -> tuple[int, int]:
@@ -135,13 +135,13 @@ def checkpoints_left(config: RunConfig, steps: int) -> tuple[int, int]:
         config: the run.
         steps: coupling steps that it will take.
     """
-    every = config.keep_every
+    every = config.output.keep_every
     made = [every > 0]  # whether each of the newest is kept for good
     kept = int(every > 0)
     for gap in pairwise(config.snapshot_times):
         for new, of_them in _passed(config, gap, steps):
             kept += of_them
-            made = [*made, *new][-KEPT:]
+            made = [*made, *new][-NEWEST_KEPT:]
     return kept + made.count(False), kept
 
 
@@ -158,23 +158,23 @@ def _passed(
 ) -> Iterator[tuple[list[bool], int]]:
     """Checkpoints made between two snapshots: whether the newest are kept, and how many are."""
     start, end = gap
-    interval, every = config.checkpoint_interval, config.keep_every
-    length = config.step or config.duration / steps
+    interval, every = config.output.checkpoints, config.output.keep_every
+    length = config.run.fixed_step or config.run.duration / steps
     number = max(1, math.ceil((end - start) / length - 1e-9))
     length = (end - start) / number
     first, last = (int(intervals_over(time, interval)) for time in gap)
     at_end = last * interval > (end - length) * (1 + 1e-9)
     if length <= interval:  # a step passes one multiple at most
-        counts = np.arange(max(first, last - KEPT), last + 1)
+        counts = np.arange(max(first, last - NEWEST_KEPT), last + 1)
         of_them = last // every - first // every if every else 0
     else:
         ends = start + length * np.arange(1, number + 1)
         passed = intervals_over(ends, interval)
         counts = np.unique([first, *passed])
         of_them = int(np.count_nonzero(np.diff(counts // every))) if every else 0
-    newest = counts[-KEPT - 1 :]  # after the one before them
+    newest = counts[-NEWEST_KEPT - 1 :]  # after the one before them
     yield [bool(every and b // every > a // every) for a, b in pairwise(newest)], of_them
-    if end == config.duration and not at_end:
+    if end == config.run.duration and not at_end:
         yield [False], 0
 
 
@@ -203,21 +203,21 @@ def _snapshot(config: RunConfig, bone: np.ndarray, spacing: float, moved: bool) 
             total += _size(_rounded(_surface(where)), "float32")
         elif name not in SOLUTES:
             total += PRECURSORS
-        elif name in ("rankl", "opg") or config.disease.has_local_forcing:
+        elif name in ("rankl", "opg") or config.has_local_forcing:
             total += _size(_rounded(_solute(config, bone, spacing, name)), "float32")
     return total
 
 
 def _checkpoint(config: RunConfig, bone: np.ndarray, spacing: float) -> float:
     """Bytes a voxel of the arrays of a checkpoint."""
-    kind, disease = config.precision, config.disease
-    targets = {DRUGS[therapy.drug].target for therapy in config.therapies}
+    kind = config.run.precision
+    targets = {DRUGS[therapy.drug].target for therapy in config.therapy}
     fields = STATE_FIELDS
-    fields += "mechanostat" not in disease.knockout
-    fields += 2 * disease.has_local_forcing
+    fields += config.mechanisms.mechanostat
+    fields += 2 * config.has_local_forcing
     fields += "rankl" in targets  # osteoclasts wait
     fields += "bone_mineral" in targets  # bound to the surface
-    uniform = 0 if disease.has_local_forcing else 1 + (disease.tnf > 0)
+    uniform = 0 if config.has_local_forcing else 1 + bool(config.disease.excess["tnf"])
     smooth = _size(_solute(config, bone, spacing, "rankl"), kind)
     return _size(_moved(bone, MOVED), kind) + fields * smooth + uniform * ROUNDING[kind]
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry
-from tissue.geometry.synthetic import SyntheticSettings
+from tissue.geometry.settings import SyntheticSettings
 from tissue.scenario.config import RunConfig
 
 ALIKE = 0.6
@@ -27,17 +27,17 @@ COARSEST_VOXEL = {"mouse": 10.0, "human": 25.0}
 
 def doubts(config: RunConfig, grid: Grid) -> Iterator[str]:
     """Warnings of voxels, steps and boxes that do not suit a run."""
-    coarsest = COARSEST_VOXEL[config.preset]
+    coarsest = COARSEST_VOXEL[config.run.preset]
     if grid.spacing > coarsest * 1.01:
         synthetic = isinstance(config.geometry, SyntheticSettings)
         key = "geometry.synthetic.spacing" if synthetic else "geometry.resample"
         yield (
-            f"voxels of {grid.spacing:g} um are coarse for {config.preset} trabeculae: up to "
+            f"voxels of {grid.spacing:g} um are coarse for {config.run.preset} trabeculae: up to "
             f"{coarsest:g} um keeps their surface; set {key} to a finer voxel"
         )
-    if config.precision == "float32" and (config.step or 1) < SHORTEST_FLOAT32_STEP:
+    if config.run.precision == "float32" and (config.run.fixed_step or 1) < SHORTEST_FLOAT32_STEP:
         yield (
-            f"steps of {config.step:g} day move bone by less than float32 can add up "
+            f"steps of {config.run.fixed_step:g} day move bone by less than float32 can add up "
             "well: set run.precision to float64 or run.step to "
             f"{SHORTEST_FLOAT32_STEP:g} day or more"
         )
@@ -47,7 +47,7 @@ def doubts(config: RunConfig, grid: Grid) -> Iterator[str]:
 def _decay(config: RunConfig, grid: Grid) -> Iterator[str]:
     """Warnings of gradients that the grid or the box cannot hold."""
     p, edge = config.acting, max(grid.shape) * grid.spacing
-    in_places = bool(config.disease.pannus or config.disease.walls)
+    in_places = bool(config.disease.pannus or config.boundary.walls)
     rates = {"il1": (p.D_I, p.k_I), "tnf": (p.D_T, p.k_T), "rankl": (p.D_R, p.k_R)}
     for solute, (diffusivity, rate) in (rates | {"opg": (p.D_O, p.k_O)}).items():
         length = math.sqrt(float(diffusivity) / float(rate))
@@ -66,7 +66,7 @@ def _decay(config: RunConfig, grid: Grid) -> Iterator[str]:
 def cuts(config: RunConfig, geometry: Geometry) -> Iterator[str]:
     """Warnings of a periodic box whose bone does not go on at the other end."""
     bone = geometry.bone_volume_fraction
-    for name, axis in zip(config.periodic, config.periodic_axes, strict=True):
+    for name, axis in zip(config.boundary.periodic, config.periodic_axes, strict=True):
         across = float(np.abs(bone.take(0, axis) - bone.take(-1, axis)).mean())
         apart = float(np.abs(bone - np.roll(bone, bone.shape[axis] // 2, axis)).mean())
         if across > ALIKE * apart:

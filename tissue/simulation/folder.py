@@ -14,7 +14,7 @@ from tissue.storage import checkpoint as checkpoint_files
 from tissue.storage import snapshot as snapshot_files
 from tissue.storage.checkpoint import Checkpoint, list_checkpoints
 from tissue.storage.index import INDEX, SERIES, XDMF
-from tissue.storage.publish import ABANDONED, refuse_link, remove_temporary
+from tissue.storage.atomic import ABANDONED_AGE, refuse_link, remove_temporary
 from tissue.storage.snapshot import list_snapshots
 
 METRICS_TABLE, LEDGER_TABLE, RUN_LOG, RUN_FILE = "metrics.csv", "ledger.csv", "run.log", "run.toml"
@@ -108,7 +108,7 @@ def remove_unfinished(folder: Path) -> None:
     snapshot_files.remove_unfinished(folder)
     checkpoint_files.remove_unfinished(folder)
     for name in _MADE:
-        remove_temporary(folder, name, older=ABANDONED)
+        remove_temporary(folder, name, older=ABANDONED_AGE)
 
 
 def _made(folder: Path) -> list[Path]:

@@ -12,10 +12,9 @@ from tissue.geometry.extent import Extent, extent
 from tissue.geometry.grid import Grid
 from tissue.geometry.journal import Journal, by
 from tissue.geometry.load import Geometry, load_image
-from tissue.geometry.settings import Crop, ImageSettings
+from tissue.geometry.settings import Crop, ImageSettings, SyntheticSettings
 from tissue.geometry.synthetic import (
     BYTES_MADE,
-    SyntheticSettings,
     part_of,
     refuse_unmakeable,
     synthesize,

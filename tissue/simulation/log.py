@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self, cast
 
-from tissue.storage.publish import open_own
+from tissue.storage.atomic import open_no_follow
 
 
 def iso_time(seconds: float) -> str:
@@ -43,7 +43,7 @@ class _LogFile(logging.FileHandler):
     failed: OSError | None = None
 
     def _open(self) -> io.TextIOWrapper:
-        opened = open_own(
+        opened = open_no_follow(
             Path(self.baseFilename), self.mode, encoding=self.encoding, errors=self.errors
         )
         return cast("io.TextIOWrapper", opened)

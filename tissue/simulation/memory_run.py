@@ -129,7 +129,7 @@ def simulate(
     rows, budgets = [simulation.start_metrics()], []
     snapshots = [_snapshot(simulation)]
     due = set(config.snapshot_times)
-    with progress_bar(config.duration, progress) as step_done:
+    with progress_bar(config.run.duration, progress) as step_done:
         while not simulation.finished:
             record = simulation.advance()
             rows.append(dict(record.metrics))

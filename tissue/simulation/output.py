@@ -111,7 +111,7 @@ class Output:
 
         def write_after_rows() -> None:
             for table in self._tables:
-                table.keep()
+                table.sync()
             progress.written("checkpoint", write(), time)
 
         return write_after_rows
@@ -136,8 +136,8 @@ class Schedule:
 
     def __init__(self, config: RunConfig, time: float) -> None:
         """Follows the output settings of a run from a time on [day]."""
-        self._interval, self._keep_every = config.checkpoint_interval, config.keep_every
-        self._longest_wall, self._last = config.checkpoint_wall, monotonic()
+        self._interval, self._keep_every = config.output.checkpoints, config.output.keep_every
+        self._longest_wall, self._last = config.output.checkpoint_every_wall, monotonic()
         self._count = self._number(time)
         self.keep = self._keep_every > 0  # the start, from which branches may go
 

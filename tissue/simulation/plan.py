@@ -253,7 +253,7 @@ def plan(
         part=whole is not None,
         steps=_steps(config),
         written=output,
-        keep_every=config.keep_every,
+        keep_every=config.output.keep_every,
         outlook=outlook,
         warnings=tuple(warnings),
         duration=took,
@@ -292,8 +292,8 @@ def _full_disk(output: Written, folder: Path | None) -> Iterator[str]:
 
 
 def _steps(config: RunConfig) -> str:
-    if config.step is not None:
-        return f"of {config.step:g} day, or as much less as lands on every snapshot"
+    if config.run.fixed_step is not None:
+        return f"of {config.run.fixed_step:g} day, or as much less as lands on every snapshot"
     return (
         f"adaptive: {config.allowed_error:g} percentage points of BV/TV change may be lost to time "
         "stepping in a year"
@@ -302,11 +302,11 @@ def _steps(config: RunConfig) -> str:
 
 def expected_steps(config: RunConfig) -> int:
     """Coupling steps that a run will take."""
-    times, step = config.snapshot_times, config.step
+    times, step = config.snapshot_times, config.run.fixed_step
     if step is None:
         assert config.allowed_error
         finer = (USUAL_ERROR / config.allowed_error) ** (1 / 3)
-        steps = (STEPS_TO_SETTLE + config.duration / QUIET_STEP[config.preset]) * finer
+        steps = (STEPS_TO_SETTLE + config.run.duration / QUIET_STEP[config.run.preset]) * finer
         return max(round(steps), len(times))
     gaps = (b - a for a, b in pairwise(times))
     return sum(max(1, math.ceil(gap / step - 1e-9)) for gap in gaps)
@@ -314,8 +314,8 @@ def expected_steps(config: RunConfig) -> int:
 
 def memory(config: RunConfig, voxels: int) -> int:
     """Estimated peak of a run on a grid [bytes]."""
-    item = 4 if config.precision == "float32" else 8
-    alive = FIELDS_IN_MEMORY + SNAPSHOTS_IN_MEMORY * len(config.fields)
+    item = 4 if config.run.precision == "float32" else 8
+    alive = FIELDS_IN_MEMORY + SNAPSHOTS_IN_MEMORY * len(config.output.fields)
     return PROGRAM_MEMORY + alive * item * voxels
 
 

@@ -52,7 +52,7 @@ def provenance(config: RunConfig, folder: Path, start: Mapping[str, str]) -> dic
         "config_sha256": config_hash(config),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
-        "seed": str(config.seed),
+        "seed": str(config.run.seed),
         **computed_by(),
         **start,
     }

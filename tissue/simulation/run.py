@@ -12,7 +12,7 @@ from tissue.errors import InputError, RunError, RunStopped
 from tissue.geometry.load import Geometry
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import resolved_toml
-from tissue.simulation.beginning import COLUMNS, Beginning, beginning, foundation
+from tissue.simulation.beginning import COLUMNS, Beginning, beginning, checkpoint_rows
 from tissue.simulation.folder import (
     LEDGER_TABLE,
     METRICS_TABLE,
@@ -37,9 +37,9 @@ from tissue.simulation.superseded import set_aside
 from tissue.storage.checkpoint import Checkpoint
 from tissue.storage.index import indices_are_current, write_indices
 from tissue.storage.lock import locked
-from tissue.storage.publish import publish
+from tissue.storage.atomic import write_atomically
 from tissue.storage.results import Run, open_run
-from tissue.storage.tables import Table, rows_of
+from tissue.storage.tables import Table, count_rows
 from tissue.storage.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -161,7 +161,7 @@ def _fill(
     simulation, source = begun.simulation, begun.source
     assert simulation
     config = simulation.config
-    publish(folder / RUN_FILE, resolved_toml(config, folder).encode())
+    write_atomically(folder / RUN_FILE, resolved_toml(config, folder).encode())
     due = set(config.snapshot_times)
     with (
         _table(folder, METRICS_TABLE, source) as metrics,
@@ -169,7 +169,7 @@ def _fill(
         Writer[Write](partial(_write, folder)) as writer,
     ):
         output = Output(folder, simulation, origin, (metrics, ledger), progress, measure)
-        progress.begin(simulation.time, config.duration, simulation.step)
+        progress.begin(simulation.time, config.run.duration, simulation.step)
         if not source:
             if simulation.step == 0:  # a branch starts from what its parent has told already
                 metrics.append(simulation.start_metrics())
@@ -223,8 +223,8 @@ def _fill(
 
 
 def _table(folder: Path, name: str, source: Checkpoint | None) -> Table:
-    stands = foundation(name, source) if source else None
-    return Table(folder / name, COLUMNS[name], foundation=stands)
+    stands = checkpoint_rows(name, source) if source else None
+    return Table(folder / name, COLUMNS[name], checkpoint=stands)
 
 
 def _complete(
@@ -235,11 +235,11 @@ def _complete(
 ) -> None:
     """Writes what a finished run lacks that was killed before its end."""
     for name in COLUMNS:
-        if source and rows_of(folder / name) > source.rows.get(name, 0):
+        if source and count_rows(folder / name) > source.rows.get(name, 0):
             _table(folder, name, source).close()  # without later rows
     text = resolved_toml(config, folder).encode()
     if not holds(folder / RUN_FILE, text):
-        publish(folder / RUN_FILE, text)
+        write_atomically(folder / RUN_FILE, text)
     if measure:
         _write(folder, partial(measure, folder))
     if not indices_are_current(folder):
@@ -269,7 +269,7 @@ def _write(folder: Path, write: Write) -> None:
 
 def _comment(simulation: Simulation, metrics: Mapping[str, float]) -> None:
     """Warns of an end state whose numbers need care."""
-    step, error = simulation.config.step, simulation.controller_state.error_used
+    step, error = simulation.config.run.fixed_step, simulation.controller_state.error_used
     if step and error > LARGEST_ERROR * max(abs(metrics["bv_tv_change_percent"]), 1.0):
         log.warning(
             f"steps of {step:g} day are long for what happened: BV/TV may be off by {error:.2g} "

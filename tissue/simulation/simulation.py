@@ -9,10 +9,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from tissue.display import Displayed
 from tissue.errors import RunError
 from tissue.geometry.journal import Journal
 from tissue.geometry.load import Geometry, load_image
-from tissue.geometry.synthetic import SyntheticSettings, synthesize
+from tissue.geometry.settings import SyntheticSettings
+from tissue.geometry.synthetic import synthesize
 from tissue.kernels.elliptic import SolverStats
 from tissue.machine.device import keep_memory, release_memory, release_programs
 from tissue.machine.host import allowed_memory
@@ -75,6 +77,14 @@ class Record:
     ledger: Mapping[str, float]
     iterations: Mapping[str, int]
     rejected: int = 0
+
+    def __repr__(self) -> str:
+        found = self.metrics
+        return (
+            f"Record: day {found['time_day']:g}, step of {found['step_day']:.3g} day, BV/TV "
+            f"{found['bv_tv']:.4f} ({found['bv_tv_change_percent']:+.2f} %), "
+            f"{self.rejected} steps rejected before"
+        )
 
 
 class Start(NamedTuple):
@@ -145,7 +155,7 @@ def _shown(state: State, n: Numerics, p: Parameters, names: tuple[str, ...]) -> 
     return {name: jnp.copy(every[name]) for name in names}
 
 
-class Simulation:
+class Simulation(Displayed):
     """A bone in health that disease acts on from the start of the clock.
 
     Attributes:
@@ -199,15 +209,14 @@ class Simulation:
 
     def _set_up_health(self) -> None:
         config = self.config
-        bone = jnp.asarray(self.geometry.bone_volume_fraction, config.precision)
-        exact = replace(self._numerics, tolerance=HEALTHY_TOLERANCE[config.precision])
-        out = config.disease.knockout
+        bone = jnp.asarray(self.geometry.bone_volume_fraction, config.run.precision)
+        exact = replace(self._numerics, tolerance=HEALTHY_TOLERANCE[config.run.precision])
         healthy = healthy_state(
             bone,
             self._p,
             exact,
-            mechanostat="mechanostat" not in out,
-            tgf_beta_chemotaxis="tgf_beta_steering" not in out,
+            mechanostat=config.mechanisms.mechanostat,
+            tgf_beta_chemotaxis=config.mechanisms.tgf_beta_chemotaxis,
         )
         self.state, self.healthy = healthy.state, healthy.reference
         self._start_fraction = jnp.mean(bone, dtype=jnp.float64)
@@ -232,7 +241,16 @@ class Simulation:
     @property
     def finished(self) -> bool:
         """The end of the run is reached."""
-        return self.time >= self.config.duration
+        return self.time >= self.config.run.duration
+
+    def __repr__(self) -> str:
+        nz, ny, nx = self.geometry.grid.shape
+        bone = float(jnp.mean(self.state.bone_volume_fraction, dtype=jnp.float64))
+        return (
+            f"Simulation {self.config.name!r}: day {self.time:g} of {self.config.duration:g}, step "
+            f"{self.step}\n  {nz} x {ny} x {nx} voxels of {self._spacing:g} um, BV/TV {bone:.4f} "
+            f"({100 * (bone / float(self._start_fraction) - 1):+.2f} %)"
+        )
 
     def start_metrics(self) -> dict[str, float]:
         """Metrics of the healthy start."""
@@ -325,7 +343,7 @@ class Simulation:
 
     def _forcing(self, step: TimeStep) -> Forcing:
         """Forcing of a step, as the run file and the user's own function have it."""
-        precision = self.config.precision
+        precision = self.config.run.precision
         forcing = self._schedule.forcing(self.time, step.length, precision)
         if self._own_forcing is None:
             return forcing
@@ -358,18 +376,18 @@ class Simulation:
         return (
             diagnosis(tried.state, tried.examined.bad)
             or unconverged(tried.solver_stats, float(self._numerics.tolerance))
-            or broken_budget(tried.examined.residuals, self.config.precision)
+            or broken_budget(tried.examined.residuals, self.config.run.precision)
         )
 
     def fields(self) -> dict[str, Array]:
         """The tissue as snapshots show it, by field name; not touched by later steps."""
-        names = tuple(sorted({"bone_volume_fraction", *self.config.fields}))
+        names = tuple(sorted({"bone_volume_fraction", *self.config.output.fields}))
         return _shown(self.state, self._numerics, self._p, names)
 
 
 def solver_tolerance(config: RunConfig) -> float:
     """Relative error that the solves of a step may leave."""
-    least = TOLERANCE[config.precision]
+    least = TOLERANCE[config.run.precision]
     if config.allowed_error is None:
         return least
     return min(max(SOLVER_SHARE * config.allowed_error, least), LARGEST_TOLERANCE)

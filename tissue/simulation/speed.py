@@ -13,7 +13,8 @@ import numpy as np
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry
-from tissue.geometry.synthetic import SyntheticSettings, synthesize
+from tissue.geometry.settings import SyntheticSettings
+from tissue.geometry.synthetic import synthesize
 from tissue.kernels.loop import repeat
 from tissue.machine.device import device_summary, usable_memory
 from tissue.scenario.config import RunConfig, parse_run
@@ -151,7 +152,8 @@ def measure(config: RunConfig, bone: Geometry) -> Speed:
     """
     start = time.perf_counter()
     # long enough for all the steps that are timed
-    running = simulation.Simulation(replace(config, duration=max(config.duration, LONG)), bone)
+    longer = config.run.model_copy(update={"duration": max(config.run.duration, LONG)})
+    running = simulation.Simulation(config.model_copy(update={"run": longer}), bone)
     running.advance()
     ready = time.perf_counter() - start
     running.advance()

@@ -226,7 +226,9 @@ def step_size_controller(config: RunConfig, changes: Sequence[float] = ()) -> St
     snapshots = config.snapshot_times[1:]
     others = {t for t in changes if not any(same_time(t, s) for s in _neighbors(t, snapshots))}
     stop_times = sorted({*snapshots, *others})
-    return StepSizeController(stop_times, config.step or LONGEST_STEP, config.allowed_error, dt_min)
+    return StepSizeController(
+        stop_times, config.run.fixed_step or LONGEST_STEP, config.allowed_error, dt_min
+    )
 
 
 def _neighbors(time: float, times: Sequence[float]) -> Sequence[float]:

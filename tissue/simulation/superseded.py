@@ -8,7 +8,7 @@ from pathlib import Path
 from tissue.storage.checkpoint import list_checkpoints
 from tissue.storage.index import INDEX, XDMF, write_series
 from tissue.storage.names import time_of
-from tissue.storage.publish import keep_names, publish
+from tissue.storage.atomic import sync_folder, write_atomically
 from tissue.storage.snapshot import list_snapshots
 from tissue.storage.tables import rows_until
 
@@ -46,16 +46,16 @@ def set_aside(folder: Path, time: float) -> Path | None:
     aside = _new_folder(folder)
     for name in COPIED:
         if (folder / name).is_file() and not (folder / name).is_symlink():
-            publish(aside / name, (folder / name).read_bytes())
+            write_atomically(aside / name, (folder / name).read_bytes())
     for path in later:
         path.rename(aside / path.name)
-    keep_names(aside)
+    sync_folder(aside)
     # they would show what is no longer there
     for name in (INDEX, XDMF):
         (folder / name).unlink(missing_ok=True)
     write_series(folder, list_snapshots(folder))
     if (aside / MORPHOMETRY).exists():
-        publish(folder / MORPHOMETRY, rows_until(folder / MORPHOMETRY, time).encode())
+        write_atomically(folder / MORPHOMETRY, rows_until(folder / MORPHOMETRY, time).encode())
     log.info(
         f"{len(later)} files later than day {time:g} and copies of the tables are in {aside} now, "
         "which may be deleted"

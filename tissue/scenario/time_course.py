@@ -1,0 +1,152 @@
+"""Values that a run file gives as a constant or as pieces of time."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    GetCoreSchemaHandler,
+    Tag,
+    TypeAdapter,
+    create_model,
+)
+from pydantic_core import CoreSchema, core_schema
+
+from tissue.keys import as_tuple
+from tissue.scenario.values import LONGEST_TIME, SHORTEST_STEP, Moment, Table
+
+
+class Piece(NamedTuple):
+    """A value from a start to an end [day], the end not included."""
+
+    start: float
+    end: float
+    value: float
+
+
+@dataclass(frozen=True)
+class TimeCourse:
+    """A value over the time of a run: constant, or in pieces and zero outside them.
+
+    Attributes:
+        pieces: in order of time, without overlap; a constant is one piece of all times.
+    """
+
+    pieces: tuple[Piece, ...]
+
+    @classmethod
+    def of(cls, value: float) -> "TimeCourse":
+        """The course of a constant."""
+        return cls((Piece(0.0, math.inf, value),))
+
+    @property
+    def constant(self) -> float | None:
+        """The constant value; None for pieces."""
+        return self.pieces[0].value if math.isinf(self.pieces[0].end) else None
+
+    @property
+    def corners(self) -> tuple[float, ...]:
+        """Times at which the value jumps [day], in order; none of a constant."""
+        ends = {time for piece in self.pieces for time in piece[:2]}
+        return () if self.constant is not None else tuple(sorted(ends))
+
+    def at(self, day: float) -> float:
+        """The value at a time [day]."""
+        return next((value for start, end, value in self.pieces if start <= day < end), 0.0)
+
+    def __bool__(self) -> bool:
+        return any(piece.value for piece in self.pieces)
+
+
+class PieceTable(Table):
+    """Piece of a time course."""
+
+    start: Moment = Field(
+        alias="from", description=f"a time >= 0 and at most {LONGEST_TIME:g} day, e.g. '0 day'"
+    )
+    end: Moment = Field(alias="to", description="a time after from, e.g. '3 day'")
+
+
+@dataclass(frozen=True)
+class Varying:
+    """Annotation of a time course whose values have a type of their own.
+
+    Attributes:
+        value: annotated type of a value, with its unit and limits.
+        what: description of a value.
+    """
+
+    value: Any
+    what: str
+
+    def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        piece: Any = create_model(
+            "Piece", __base__=PieceTable, value=(self.value, Field(description=self.what))
+        )
+        number = TypeAdapter(self.value)
+        forms: Any = Annotated[
+            Annotated[self.value, Tag("[constant]")]
+            | Annotated[tuple[piece, ...], BeforeValidator(as_tuple), Tag("[pieces]")],
+            Discriminator(lambda value: f"[{'pieces' if isinstance(value, list) else 'constant'}]"),
+        ]
+
+        def write(course: TimeCourse) -> Any:
+            def text(value: float) -> Any:
+                return number.dump_python(value, mode="json")
+
+            if course.constant is not None:
+                return text(course.constant)
+            return [
+                {"from": _day(start), "to": _day(end), "value": text(value)}
+                for start, end, value in course.pieces
+            ]
+
+        return core_schema.no_info_wrap_validator_function(
+            _read,
+            handler.generate_schema(forms),
+            serialization=core_schema.plain_serializer_function_ser_schema(write, when_used="json"),
+        )
+
+
+_DAY = TypeAdapter(Moment)
+
+
+def _day(time: float) -> Any:
+    return _DAY.dump_python(time, mode="json")
+
+
+def _read(given: Any, read: Any) -> TimeCourse:
+    if isinstance(given, TimeCourse):
+        return given
+    found = read(list(given) if isinstance(given, tuple) else given)
+    if not isinstance(found, tuple):
+        return TimeCourse.of(found)
+    return TimeCourse(_in_order([Piece(each.start, each.end, each.value) for each in found]))
+
+
+def _in_order(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
+    """The pieces, if each comes after the one before.
+
+    Raises:
+        ValueError: they are empty, overlap or are shorter than any step.
+    """
+    if not pieces:
+        raise ValueError("an empty list has no value")
+    end = 0.0
+    for number, piece in enumerate(pieces, start=1):
+        if piece.start < end:
+            raise ValueError(
+                f"piece {number} starts at {piece.start:g} day, before piece {number - 1} ends at "
+                f"{end:g} day: give the pieces in order, without overlap"
+            )
+        if piece.end < piece.start + SHORTEST_STEP or end < piece.start < end + SHORTEST_STEP:
+            raise ValueError(
+                f"piece {number} is from {piece.start:g} to {piece.end:g} day: a piece, and a gap "
+                f"between two, must last at least {SHORTEST_STEP} day"
+            )
+        end = piece.end
+    return tuple(pieces)

@@ -92,7 +92,7 @@ def test_a_new_metric_is_written_and_described(tmp_path: Path) -> None:
     found = table(copy / "out/metrics.csv")
     assert min(found["marrow_fraction"]) > 0
     assert found["marrow_fraction"] == pytest.approx([1 - value for value in found["bv_tv"]])
-    python(copy, "docs/outputs.py")
+    python(copy, "docs/tables.py")
     text = (copy / "docs/outputs.md").read_text(encoding="utf-8")
     assert "| `marrow_fraction` | 1 | marrow volume per tissue volume |" in text
 

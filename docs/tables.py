@@ -1,6 +1,6 @@
-"""The tables of docs/outputs.md, written from the tables of the program that define the results.
+"""Tables in the pages of docs/, written from the registries of the program.
 
-usage: python docs/outputs.py
+usage: python docs/tables.py
 """
 
 import re
@@ -10,25 +10,31 @@ from pathlib import Path
 from tissue.analysis.dynamic import DYNAMIC
 from tissue.analysis.morphometry import MEASURES
 from tissue.model.fields import FIELDS
+from tissue.model.mechanisms import MECHANISMS
 from tissue.model.observables import METRICS
 from tissue.simulation.ledger import COLUMNS
 
-PAGE = Path(__file__).parent / "outputs.md"
+PAGES = [Path(__file__).parent / name for name in ("outputs.md", "run-file.md")]
 
 
 def tables() -> Mapping[str, str]:
-    """The generated tables by the name of their place in the page."""
+    """The generated tables by the name that marks their place in a page."""
     head = ("column", "unit", "meaning")
     measured = (
-        (f"`{name}`", measure.symbol, measure.unit, measure.name)
+        (f"`{name}`", measure.symbol, measure.unit, measure.long_name)
         for name, measure in MEASURES.items()
     )
-    dynamic = ((each.symbol, each.unit, each.name) for each in DYNAMIC.values())
+    mechanisms = (
+        (f"`{name}`", "on" if each.default else "off", each.long_name)
+        for name, each in MECHANISMS.items()
+    )
+    dynamic = ((each.symbol, each.unit, each.long_name) for each in DYNAMIC.values())
     return {
         "fields": _table(("field", *head[1:]), ((f"`{k}`", v[0], v[1]) for k, v in FIELDS.items())),
         "metrics": _table(head, ((f"`{k}`", v[0], v[1]) for k, v in METRICS.items())),
         "ledger": _table(head, ((f"`{k}`", _unit(v[0]), v[1]) for k, v in COLUMNS.items())),
         "morphometry": _table(("column", "measure", *head[1:]), measured),
+        "mechanisms": _table(("mechanism", "by default", "when it is on"), mechanisms),
         "dynamic": _table(("measure", *head[1:]), dynamic),
     }
 
@@ -45,7 +51,7 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def page(text: str) -> str:
-    """The page with its tables as the program has them.
+    """A page with its tables as the program has them.
 
     Args:
         text: the page as it is; each table stands between `<!-- NAME -->` and `<!-- /NAME -->`.
@@ -53,9 +59,11 @@ def page(text: str) -> str:
     for name, table in tables().items():
         before, start, rest = text.partition(f"<!-- {name} -->\n")
         _, end, after = rest.partition(f"<!-- /{name} -->")
-        text = f"{before}{start}{table}\n{end}{after}"
+        if end:
+            text = f"{before}{start}{table}\n{end}{after}"
     return text
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in PAGES:
+        path.write_text(page(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -5,6 +5,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from tissue.model.drug_effects import (
     anabolic_effect,
@@ -14,7 +15,7 @@ from tissue.model.drug_effects import (
 )
 from tissue.model.estrogen import aging_factor, estrogen_loss, estrogen_relaxation
 from tissue.model.forcing import Forcing
-from tissue.model.pharmacokinetics import Times, exposures
+from tissue.model.pharmacokinetics import exposures
 from tissue.model.species import PAIR, SOLUTES
 from tissue.model.targets import TARGETS, Concentration
 from tissue.scenario.config import RunConfig
@@ -116,13 +117,14 @@ class ForcingSchedule:
         )
         return jax.tree.map(partial(jnp.asarray, dtype=precision), forcing)
 
-    def _drugs(self, time: float, length: float) -> tuple[dict[str, Times], float, float]:
+    def _drugs(self, time: float, length: float) -> tuple[dict[str, Array], float, float]:
         """Exposures of a step by target, and factors of drugs on formation and RANKL."""
         at_nodes, effects = {}, {}
         for target, exposure in self._exposures.items():
             action = TARGETS[target].action
             if isinstance(action, Concentration):
-                at_nodes[target] = exposure.at_nodes(time, length, action.nodes)
+                nodes = exposure.at_nodes(time, length, action.nodes)
+                at_nodes[target] = jnp.asarray(nodes)
             else:
                 effects[target] = anabolic_effect(target, exposure, time, length)
         return at_nodes, *anabolic_factors(effects, self._config.acting)

@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/gallery.md from the ready-made runs.
+"""Makes the pictures of docs/gallery.md from the bundled examples.
 
 usage: python docs/gallery.py [--again]
 
@@ -20,7 +20,7 @@ RUNS = ROOT / "runs" / "out"
 
 
 def made(name: str, again: bool) -> Run:
-    """A ready-made run, made if it is not there."""
+    """The results of a bundled example, which is run if they are not there."""
     folder = RUNS / name
     if again or not (folder / "run.hdf").is_file():
         command = [sys.executable, "-m", "tissue", "run", name, "--out", str(folder)]

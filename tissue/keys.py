@@ -79,7 +79,7 @@ class Unit:
     def write(self, value: Any) -> str:
         """The text that reads back as a number."""
         if not isinstance(value, float | int):
-            raise PydanticSerializationUnexpectedValue
+            raise PydanticSerializationUnexpectedValue("not a number")
         return units.exact(value, self.name, self.shown)
 
     def __get_pydantic_core_schema__(

@@ -195,9 +195,10 @@ def test_a_mistake_in_synthetic_bone_is_refused(
 
 def test_a_key_in_brackets_is_one_of_the_run_file() -> None:
     """Messages name keys as `[table] key` or `table.key`; each must be there."""
-    from tissue.scenario.messages import tables
+    from tissue.scenario.config import RunConfig
+    from tissue.scenario.json_schema import keys as known
 
-    keys = {(".".join(path), key) for path, table in tables().items() for key in table.model_fields}
+    keys = {(".".join(path), key) for path, table in known(RunConfig).items() for key in table}
     folder = Path(tissue.__file__).parent / "geometry"
     named = {
         found

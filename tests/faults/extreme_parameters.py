@@ -19,11 +19,11 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from tissue.machine.device import enable_compilation_cache
 from tissue.errors import InputError, RunError
+from tissue.machine.device import enable_compilation_cache
 from tissue.model.parameters import describe
 from tissue.scenario.config import parse_run
-from tissue.scenario.schema import KnockoutTable
+from tissue.scenario.schema import KnockoutTable, MechanismsTable
 from tissue.simulation.simulation import Simulation
 
 LEVELS = ("0 pM", "10 pM", "1000 pM", "1e6 pM", "1e9 pM")
@@ -52,8 +52,8 @@ def drawn(number: int, seed: int = 0) -> dict[str, Any]:
         about.symbol: _quantity(rng.choice((about.low, about.high)), about.unit)
         for about in rng.sample(known, min(rng.choice(AT_ENDS), len(known)))
     }
-    usual = dict(KnockoutTable())
-    turned = {*rng.sample(sorted(usual), rng.choice((0, 1, 2))), *rng.choice(WITHOUT)}
+    genes, mechanisms = dict(KnockoutTable()), dict(MechanismsTable())
+    turned = {*rng.sample(sorted(genes | mechanisms), rng.choice((0, 1, 2))), *rng.choice(WITHOUT)}
     disease: dict[str, Any] = {
         "il1_excess": rng.choice(LEVELS),
         "tnf": rng.choice(LEVELS),
@@ -80,7 +80,8 @@ def drawn(number: int, seed: int = 0) -> dict[str, Any]:
             }
         },
         "disease": disease,
-        "knockout": {name: not usual[name] for name in sorted(turned)},
+        "knockout": {name: not genes[name] for name in sorted(turned & genes.keys())},
+        "mechanisms": {name: not mechanisms[name] for name in sorted(turned & mechanisms.keys())},
         "therapy": [{"drug": drug, "dose": dose} for drug, dose in rng.choice(COURSES)],
         "parameters": parameters,
         "output": {"snapshots": "1 day"},

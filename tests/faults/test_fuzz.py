@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from tissue.checksum import footer
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
-from tissue.scenario.config import parse_run
-from tissue.scenario.messages import tables
+from tissue.scenario.config import RunConfig, parse_run
+from tissue.scenario.json_schema import keys
 from tissue.storage.checkpoint import read_checkpoint
 from tissue.storage.info import describe
 from tissue.storage.results import open_run
 from tissue.storage.snapshot import read_snapshot, write_snapshot
 
-KEYS = sorted({key for table in tables().values() for key in table.model_fields} | {"qqq", ""})
+KEYS = sorted({key for table in keys(RunConfig).values() for key in table} | {"qqq", ""})
 WORDS = ["1 day", "-3 pM", "5 um", "mouse", "adaptive", "z_low", "anakinra", "1 mg/kg", "otsu", ""]
 VALUES = st.recursive(
     st.none()
@@ -33,7 +33,17 @@ VALUES = st.recursive(
     ),
     max_leaves=12,
 )
-TOPS = ["run", "geometry", "disease", "parameters", "output", "knockout", "boundary", "therapy"]
+TOPS = [
+    "run",
+    "geometry",
+    "disease",
+    "parameters",
+    "output",
+    "mechanisms",
+    "knockout",
+    "boundary",
+    "therapy",
+]
 NEAR = {"run": {"duration": "9 day"}, "geometry": {"synthetic": {}}}
 
 

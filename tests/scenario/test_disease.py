@@ -1,27 +1,18 @@
 """What a run file says is wrong: read, refused, and written out again."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from numpy.testing import assert_allclose
 
 from tissue.errors import InputError
-from tissue.model.parameters import preset
+from tissue.model.mechanisms import MECHANISMS
+from tissue.model.parameters import QUANTITIES, preset
 from tissue.scenario.config import RunConfig, parse_run, read_run_file
-from tissue.scenario.disease import (
-    SILENCED,
-    Disease,
-    Estrogen,
-    OpenFace,
-    Pannus,
-    face_distance,
-    silenced,
-)
-from tissue.scenario.messages import tables
+from tissue.scenario.json_schema import keys
 from tissue.scenario.resolved import config_hash, resolved_toml
-from tissue.scenario.schema import KnockoutTable
+from tissue.scenario.time_course import TimeCourse
 
 FULL = """
 [run]
@@ -47,8 +38,9 @@ mask = "images/pannus.npy"
 cells = "1e4 cells/mm^3"
 [knockout]
 il1ra = true
-osteomorphs = true
-tgf_beta_steering = false
+[mechanisms]
+osteomorphs = false
+tgf_beta_chemotaxis = true
 [boundary.il1.z_low]
 value = "20 pM"
 [boundary.tnf.y_high]
@@ -86,30 +78,39 @@ def read(folder: Path, text: str = FULL) -> RunConfig:
 
 
 def test_health_is_the_default() -> None:
-    assert parsed().disease == Disease()
-    assert Disease().knockout == {"tgf_beta_steering"}
-    assert not Disease().has_local_forcing
+    config = parsed()
+    assert parsed(disease={}, knockout={}, boundary={}, mechanisms={}) == config
+    assert (config.knockout.genes, config.boundary.walls) == (frozenset(), {})
+    assert [name for name, on in config.mechanisms if not on] == ["tgf_beta_chemotaxis"]
+    assert not any(config.disease.excess.values())
+    assert not config.has_local_forcing
 
 
 def test_reads_everything(tmp_path: Path) -> None:
     config = read(tmp_path)
-    walls = (OpenFace("il1", "z_low", 20, None), OpenFace("tnf", "y_high", 2, 100))
-    mask = tmp_path.resolve() / "images/pannus.npy"
-    assert config.disease == Disease(
-        il1_excess=1 / 3,
-        il1ra_excess=7,
-        tnf=100,
-        inflammatory_cells=100,
-        rankl_production=1.25,
-        opg_production=0.8,
-        aging=True,
-        estrogen=Estrogen(0.7, 30.4375, 730.5),
-        pannus=Pannus(("z_low", "x_high"), 150, mask, 1e4),
-        knockout=frozenset({"il1ra", "osteomorphs"}),
-        walls=walls,
-    )
-    assert config.disease.has_local_forcing
-    assert [each.drug for each in config.therapies] == ["anakinra", "denosumab", "il4"]
+    disease = config.disease
+    assert disease.excess == {"tnf": TimeCourse.of(100.0), "il1": TimeCourse.of(1 / 3)}
+    assert disease.il1ra_excess == TimeCourse.of(7.0)
+    assert disease.inflammatory_cells == TimeCourse.of(100.0)
+    assert (disease.rankl_production, disease.opg_production, disease.aging) == (1.25, 0.8, True)
+    estrogen, pannus = disease.estrogen, disease.pannus
+    assert estrogen
+    assert (estrogen.loss.constant, estrogen.onset, estrogen.ramp) == (0.7, 30.4375, 730.5)
+    assert pannus
+    assert (pannus.faces, pannus.depth, pannus.cells) == (("z_low", "x_high"), 150, 1e4)
+    assert pannus.mask == tmp_path.resolve() / "images/pannus.npy"
+    walls = config.boundary.walls
+    assert {solute: list(faces) for solute, faces in walls.items()} == {
+        "tnf": ["y_high"],
+        "il1": ["z_low"],
+    }
+    held, blood = walls["il1"]["z_low"], walls["tnf"]["y_high"]
+    assert (held.concentration, held.permeability) == (20, None)
+    assert (blood.concentration, blood.permeability) == (2, 100)
+    assert config.knockout.genes == {"il1ra"}
+    assert (config.mechanisms.osteomorphs, config.mechanisms.tgf_beta_chemotaxis) == (False, True)
+    assert config.has_local_forcing
+    assert [each.drug for each in config.therapy] == ["anakinra", "denosumab", "il4"]
 
 
 def test_a_resolved_run_is_the_same_run(tmp_path: Path) -> None:
@@ -123,10 +124,9 @@ def test_a_resolved_run_is_the_same_run(tmp_path: Path) -> None:
 
 def test_a_periodic_box_is_kept_and_told_from_another(tmp_path: Path) -> None:
     closed, box, other = (parsed(boundary={"periodic": axes}) for axes in ([], ["z", "x"], ["x"]))
-    assert (closed.periodic, box.periodic) == ((), ("z", "x"))
+    assert (closed.boundary.periodic, box.boundary.periodic) == ((), ("z", "x"))
     assert len({config_hash(each) for each in (closed, box, other)}) == 3
-    assert read(tmp_path, resolved_toml(box)).periodic == ("z", "x")
-    assert "periodic" not in resolved_toml(closed)
+    assert read(tmp_path, resolved_toml(box)).boundary.periodic == ("z", "x")
     assert box.periodic_axes == (-3, -1)
     assert config_hash(parsed(boundary={"periodic": ["x", "z"]})) == config_hash(box)
 
@@ -147,8 +147,8 @@ def test_a_periodic_box_is_kept_and_told_from_another(tmp_path: Path) -> None:
         ('depth = "0.15 mm"', 'depth = "0.16 mm"'),
         ('mask = "images/pannus.npy"', 'mask = "images/other.npy"'),
         ('"1e4 cells/mm^3"', '"2e4 cells/mm^3"'),
-        ("osteomorphs = true", "mechanostat = true"),
-        ("tgf_beta_steering = false", "tgf_beta_steering = true"),
+        ("osteomorphs = false", "mechanostat = false"),
+        ("tgf_beta_chemotaxis = true", "tgf_beta_chemotaxis = false"),
         ('value = "20 pM"', 'value = "21 pM"'),
         ('blood = "2 pM"', 'blood = "3 pM"'),
         ('"0.1 mm/day"', '"0.2 mm/day"'),
@@ -182,7 +182,7 @@ def test_every_change_gives_another_hash(tmp_path: Path, old: str, new: str) -> 
         ({"disease": {"estrogen": {}}}, "did you mean disease.estrogen"),
         (
             {"disease": {"pannus": {}}},
-            "disease.pannus.faces or disease.pannus.mask must say where the pannus is, e.g. faces",
+            "disease.pannus = {} must be a table whose faces or mask say where the pannus is, e.g. faces",
         ),
         (
             {"disease": {"pannus": {"faces": ["z_low", "z_low"]}}},
@@ -199,16 +199,17 @@ def test_every_change_gives_another_hash(tmp_path: Path, old: str, new: str) -> 
         ({"boundary": {"il1": {"front": {}}}}, "boundary.il1.front is not a known key; known in"),
         (
             {"boundary": {"il1": {"z_low": {}}}},
-            "boundary.il1.z_low must have either value, which is held there, or permeability and "
+            "boundary.il1.z_low = {} must be a table with either value, which is held there, or "
+            "permeability and "
             "blood for exchange with blood",
         ),
         (
             {"boundary": {"tnf": {"z_low": {"permeability": "1 um/day"}}}},
-            "boundary.tnf.z_low must have either value",
+            "boundary.tnf.z_low = .* must be a table with either value",
         ),
         (
             {"boundary": {"opg": {"x_high": {"value": "1 pM", "blood": "1 pM"}}}},
-            "boundary.opg.x_high must have either value",
+            "boundary.opg.x_high = .* must be a table with either value",
         ),
         (
             {"boundary": {"il1": {"z_low": {"permeability": "0 um/day", "blood": "1 pM"}}}},
@@ -223,7 +224,7 @@ def test_every_change_gives_another_hash(tmp_path: Path, old: str, new: str) -> 
         ({"boundary": {"periodic": ["z", "z"]}}, "names one twice"),
         (
             {"boundary": {"periodic": ["z"], "opg": {"z_low": {"value": "1 pM"}}}},
-            "boundary.periodic names 'z', where the box meets itself, and boundary.opg.z_low needs "
+            "boundary.periodic names 'z', where the box repeats itself, and boundary.opg.z_low needs "
             "the face z_low there: take one of the two out",
         ),
         (
@@ -269,40 +270,24 @@ def test_other_lists_are_named_as_a_whole() -> None:
 
 
 def test_messages_know_every_table() -> None:
-    known = tables()
+    known = keys(RunConfig)
     for path in (("therapy",), ("disease", "estrogen"), ("boundary", "rankl", "y_low")):
         assert path in known
-    for table in known.values():
-        assert all(about.description for about in table.model_fields.values()), table
+    assert {"file", "synthetic"} <= known["geometry",].keys()
+    assert "bv_tv" in known["geometry", "synthetic"]
+    assert known["disease", "tnf"].keys() == {"from", "to", "value"}
+    described = [about for table in known.values() for about in table.values()]
+    assert all(described)
+    assert described.count("a table") < 20
 
 
-def test_a_mechanism_is_silenced_by_its_parameter() -> None:
-    config = parsed(knockout={"repulsion": True, "tnf_direct": True, "il1": True})
-    assert silenced(config.disease) == {"chi_I": 0.0, "a_dT": 0.0}
-    assert (config.acting.chi_I, config.acting.a_dT) == (0, 0)
+def test_a_mechanism_is_off_by_its_parameters() -> None:
+    config = parsed(
+        mechanisms={"il1_repulsion": False, "tnf_osteoclastogenesis": False}, knockout={"il1": True}
+    )
+    wanted = replace(preset("mouse"), chi_I=0.0, a_dT=0.0)
+    assert config.acting == wanted
     assert config.parameters == preset("mouse")  # as the run file gives them
-    assert set(SILENCED) < set(KnockoutTable.model_fields)
-    # neither estrogen loss nor inflammatory cells make what is knocked out
-    assert silenced(parsed(knockout={"tnf": True}).disease) == {"omega_T": 0.0, "q_FT": 0.0}
-
-
-def test_estrogen_is_lost_along_a_ramp() -> None:
-    loss = Estrogen(0.8, 10.0, 20.0)
-    assert_allclose([loss.lost(t) for t in (0, 10, 20, 30, 99)], [0, 0, 0.4, 0.8, 0.8])
-    surgery = Estrogen(1.0, 10.0, 0.0)
-    assert [surgery.lost(t) for t in (9.99, 10, 11)] == [0, 1, 1]
-
-
-def test_il1_of_estrogen_loss_relaxes_years_later() -> None:
-    human = preset("human")
-    loss = Estrogen(1.0, 100.0, 0.0)
-    wanted = [1, 1, np.exp(-1)]
-    found = [loss.relaxation(t, human) for t in (0, 830, 830 + 2555)]
-    assert_allclose(found, wanted, rtol=1e-12)
-    assert loss.relaxation(3000, preset("mouse")) == 1
-
-
-def test_distance_from_a_face() -> None:
-    assert_allclose(face_distance("y_low", (2, 3, 4), 10.0).ravel(), [5, 15, 25])
-    assert_allclose(face_distance("x_high", (2, 3, 4), 10.0).ravel(), [35, 25, 15, 5])
-    assert face_distance("z_low", (2, 3, 4), 10.0).shape == (2, 1, 1)
+    for name, about in MECHANISMS.items():
+        assert set(about.parameters) <= QUANTITIES.keys(), name
+    assert parsed().acting == preset("mouse")

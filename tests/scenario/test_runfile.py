@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tissue.errors import LONGEST_SHOWN, InputError, printable, shown
+from tissue.keys import LONGEST_PATH
 from tissue.scenario import runfile
 from tissue.scenario.config import parse_run, read_run_file
 from tissue.scenario.library import find
-from tissue.scenario.paths import LONGEST_PATH
 
 RUN = '[run]\nduration = "1 day"\n[geometry.synthetic]\n'
 IMAGE = '[run]\nduration = "1 day"\n[geometry]\nfile = "bone.npy"\n'

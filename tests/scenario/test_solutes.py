@@ -8,11 +8,13 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tissue.errors import InputError
-from tissue.scenario.config import RunConfig, parse_run, read_run_file
 from tissue.model.drugs import DRUGS
-from tissue.scenario.messages import tables
+from tissue.model.species import SOLUTES
+from tissue.scenario.config import RunConfig, parse_run, read_run_file
+from tissue.scenario.json_schema import keys
 from tissue.scenario.resolved import config_hash, resolved_toml
-from tissue.scenario.solutes import OF_DISEASE, SOLUTES
+from tissue.scenario.solutes import IL1RA
+from tissue.scenario.time_course import TimeCourse
 
 # amino acids less water [g/mol], and the sequences of two mature human proteins
 RESIDUES = dict(
@@ -48,7 +50,7 @@ def test_molar_masses_are_those_of_the_sequences() -> None:
     assert (len(IL1_BETA), len(TNF)) == (153, 157)
     assert_allclose(SOLUTES["il1"].molar_mass, mass(IL1_BETA), rtol=0.002)
     assert_allclose(SOLUTES["tnf"].molar_mass, 3 * mass(TNF), rtol=0.002)
-    assert SOLUTES["il1ra"].molar_mass == DRUGS["anakinra"].molar_mass
+    assert IL1RA.molar_mass == DRUGS["anakinra"].molar_mass
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def test_molar_masses_are_those_of_the_sequences() -> None:
 def test_keys_of_disease(key: str, molar_mass: float, form: str) -> None:
     config = parsed(disease={key: "100 pg/mL"})
     # 100 pg/mL is 1e-7 g/l
-    assert_allclose(getattr(config.disease, key), 1e-7 / molar_mass * 1e12, rtol=1e-14)
+    assert_allclose(getattr(config.disease, key).constant, 1e-7 / molar_mass * 1e12, rtol=1e-14)
     (note,) = config.warnings
     assert note == (
         f"disease.{key} = 100 pg/mL is read as {1e5 / molar_mass:.4g} pM, with "
@@ -75,29 +77,33 @@ def test_keys_of_disease(key: str, molar_mass: float, form: str) -> None:
 def test_keys_of_boundaries(solute: str, key: str) -> None:
     wall = {key: "2 ng/ml"} | ({"permeability": "100 um/day"} if key == "blood" else {})
     config = parsed(boundary={solute: {"z_low": wall, "x_high": {"value": "1 pM"}}})
-    low, high = config.disease.walls
+    low, high = config.boundary.walls[solute].values()
     assert_allclose(low.concentration, 2e-6 / SOLUTES[solute].molar_mass * 1e12, rtol=1e-14)
     assert high.concentration == 1
     (note,) = config.warnings
-    assert note.startswith(f"boundary.{solute}.z_low.{key} = 2 ng/ml is read as ")
+    assert note.startswith(f"boundary.{solute} = 2 ng/ml is read as ")
     assert note.endswith(
         f"with {SOLUTES[solute].molar_mass / 1000:g} kg/mol of {SOLUTES[solute].form}"
     )
 
 
 def test_every_concentration_of_the_run_file_has_its_solute() -> None:
-    known = {f"disease.{key}" for key in OF_DISEASE}
+    known = {f"disease.{key}" for key in ("il1_excess", "il1ra_excess", "tnf")}
+    known |= {f"{key}.value" for key in known}
     known |= {f"boundary.{name}.{face}.{key}" for name in SOLUTES for face in FACES for key in KEYS}
-    for path, table in tables().items():
-        for key, field in table.model_fields.items():
-            if (field.description or "").startswith("a concentration"):
-                assert ".".join((*path, key)) in known
+    concentrations = {
+        ".".join((*path, key))
+        for path, table in keys(RunConfig).items()
+        for key, about in table.items()
+        if about.startswith("a concentration")
+    }
+    assert concentrations == known
 
 
 def test_a_run_in_mass_is_the_run_in_moles(tmp_path: Path) -> None:
     in_mass = parsed(disease={"il1_excess": "87 pg/mL"})
     in_moles = parsed(disease={"il1_excess": "5 pM"})
-    assert in_mass.disease.il1_excess == in_moles.disease.il1_excess == 5
+    assert in_mass.disease.il1_excess == in_moles.disease.il1_excess == TimeCourse.of(5.0)
     assert config_hash(in_mass) == config_hash(in_moles)
     (tmp_path / "again.toml").write_text(resolved_toml(in_mass), encoding="utf-8")
     again = read_run_file(tmp_path / "again.toml")
@@ -107,7 +113,7 @@ def test_a_run_in_mass_is_the_run_in_moles(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["3.5 pM", "3.5 pmol/L", "3.5 fmol/mL", "0.0035 nmol/l"])
 def test_moles_need_no_molar_mass(text: str) -> None:
     config = parsed(disease={"il1_excess": text})
-    assert_allclose(config.disease.il1_excess, 3.5, rtol=1e-14)
+    assert_allclose(config.disease.il1_excess.constant, 3.5, rtol=1e-14)
     assert config.warnings == ()
 
 

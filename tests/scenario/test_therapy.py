@@ -1,4 +1,4 @@
-"""Courses of drugs: their schedules, what is refused, and when they act."""
+"""Regimens of drugs: their schedules, and what is refused or doubted."""
 
 import contextlib
 import itertools
@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from tissue.errors import InputError
-from tissue.scenario.config import RunConfig, parse_run, read_run_file
 from tissue.model.drugs import DRUGS, standard_dose
+from tissue.scenario.config import RunConfig, parse_run, read_run_file
 from tissue.scenario.library import examples
 from tissue.scenario.therapy import Therapy, dosing
 from tissue.scenario.values import MOST_DOSES
 
 DOSE = {"drug": "anakinra", "dose": "1 mg/kg"}
+IL4 = Therapy.model_validate({"drug": "il4", "dose": "1 mg/kg"})
 
 
 def parsed(*therapies: dict[str, Any], **run: Any) -> RunConfig:
@@ -48,7 +49,7 @@ def parsed(*therapies: dict[str, Any], **run: Any) -> RunConfig:
     ],
 )
 def test_schedules(schedule: dict[str, Any], times: list[float], until: float) -> None:
-    (therapy,) = parsed(DOSE | schedule).therapies
+    (therapy,) = parsed(DOSE | schedule).therapy
     assert_allclose(therapy.times, times, rtol=1e-12)
     assert_allclose(therapy.until, until, rtol=1e-12)
 
@@ -66,7 +67,7 @@ def test_schedules(schedule: dict[str, Any], times: list[float], until: float) -
     ],
 )
 def test_doses_are_per_body_weight(dose: str, preset: str, wanted: float) -> None:
-    (therapy,) = parsed({"drug": "denosumab", "dose": dose}, preset=preset).therapies
+    (therapy,) = parsed({"drug": "denosumab", "dose": dose}, preset=preset).therapy
     assert_allclose(therapy.dose, wanted, rtol=1e-12)
 
 
@@ -83,14 +84,14 @@ def test_doses_are_per_body_weight(dose: str, preset: str, wanted: float) -> Non
     ],
 )
 def test_doses_are_written_in_many_ways(dose: str, wanted: float) -> None:
-    (therapy,) = parsed(DOSE | {"dose": dose}).therapies
+    (therapy,) = parsed(DOSE | {"dose": dose}).therapy
     assert_allclose(therapy.dose, wanted, rtol=1e-12)
 
 
 def test_courses_of_a_drug_may_follow_each_other() -> None:
     first = DOSE | {"every": "0.1 day", "stop": "10 day"}
     second = DOSE | {"dose": "3 mg/kg", "every": "1 day", "start": "10 day", "stop": "12 day"}
-    doses = dosing(parsed(second, first).therapies, "anakinra")
+    doses = dosing(parsed(second, first).therapy, "anakinra")
     assert doses is not None
     assert len(doses.times) == 102
     assert np.all(np.diff(doses.times) > 0)
@@ -100,7 +101,7 @@ def test_courses_of_a_drug_may_follow_each_other() -> None:
 
 def test_different_drugs_may_be_given_together() -> None:
     config = parsed(DOSE, {"drug": "il4", "dose": "5 ug/kg", "every": "12 h"})
-    assert [each.drug for each in config.therapies] == ["anakinra", "il4"]
+    assert [each.drug for each in config.therapy] == ["anakinra", "il4"]
 
 
 @pytest.mark.parametrize(
@@ -220,7 +221,7 @@ def seconds(*therapies: dict[str, Any], **run: Any) -> float:
 def test_a_million_doses_are_checked_in_a_second() -> None:
     often = DOSE | {"every": "0.001 day"}
     config = parsed(often, duration="1000 day")
-    (therapy,) = config.therapies
+    (therapy,) = config.therapy
     assert len(therapy.times) == MOST_DOSES
     assert_allclose(therapy.times[-2:], [999.998, 999.999], rtol=1e-12)
     assert seconds(often, duration="1000 day") < 1
@@ -233,7 +234,7 @@ def test_doses_are_counted_over_all_courses() -> None:
     with pytest.raises(InputError, match=message):
         parsed(one, duration="1001 day")
     half, rest = one | {"stop": "500 day"}, one | {"drug": "il4", "start": "500 day"}
-    assert len(parsed(half, rest, duration="1000 day").therapies) == 2
+    assert len(parsed(half, rest, duration="1000 day").therapy) == 2
     with pytest.raises(InputError, match=r"therapy\[2\].every = 0.001 day makes 500001 doses"):
         parsed(half, rest, duration="1000.001 day")
     with pytest.raises(InputError, match=r"therapy\[3\] brings the doses of the run to more than"):
@@ -271,7 +272,7 @@ def test_courses_overlap_where_two_of_them_do(
     for drug, start, every, length in courses:
         schedule = {"every": f"{every} day", "stop": f"{start + length} day"} if every else {}
         tables.append({"drug": drug, "dose": "1 mg/kg", "start": f"{start} day"} | schedule)
-    found = [parsed(table).therapies[0] for table in tables]
+    found = [parsed(table).therapy[0] for table in tables]
     together = any(
         a.drug == b.drug and min(a.until - b.times[0], b.until - a.times[0]) > 0
         for a, b in itertools.combinations(found, 2)
@@ -280,7 +281,7 @@ def test_courses_overlap_where_two_of_them_do(
         with pytest.raises(InputError, match="both give"):
             parsed(*tables)
     else:
-        assert list(parsed(*tables).therapies) == found
+        assert list(parsed(*tables).therapy) == found
 
 
 # Standard doses
@@ -361,5 +362,5 @@ def test_no_shipped_run_is_doubted(name: str) -> None:
 
 
 def test_the_shortest_interval_tells_how_often() -> None:
-    assert Therapy("il4", 1.0, (0.0, 5.0, 7.0), 9.0).interval == 2
-    assert Therapy("il4", 1.0, (0.0,), 0.0).interval == float("inf")
+    assert IL4.at_times((0.0, 5.0, 7.0)).interval == 2
+    assert IL4.at_times((0.0,)).interval == float("inf")

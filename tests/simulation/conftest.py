@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from simulation.diseased_run import diseased
 
 from tissue.analysis import summary
 from tissue.scenario.config import RunConfig, read_run_file
@@ -34,3 +35,9 @@ def finished(
 ) -> Run:
     folder = tmp_path_factory.mktemp("runs") / "with a space" / "tiny"
     return run(tiny, folder, geometry=load_geometry(tiny), watch=records.append)
+
+
+@pytest.fixture(scope="session")
+def complete(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Finished diseased run, which tests must not change."""
+    return run(diseased(), tmp_path_factory.mktemp("complete"))

@@ -1,7 +1,6 @@
 """Predictions for machines that are not here agree with the table of docs/gpu.md."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,7 +104,9 @@ def test_a_gpu_holds_what_jax_takes_of_it(tiny: RunConfig, monkeypatch: pytest.M
 
 
 def test_a_prediction_says_that_it_is_one(tiny: RunConfig) -> None:
-    year = replace(tiny, duration=365.0, step=None, snapshot_interval=73.0)
+    year = tiny.changed(
+        {"run.duration": "365 day", "run.step": "adaptive", "output.snapshots": "73 day"}
+    )
     told = outlook(known("a100"), year, 256**3, PROBE)
     steps = expected_steps(year)
     seconds = steps * step_time(DEVICES["a100"], 256**3)
@@ -113,7 +114,7 @@ def test_a_prediction_says_that_it_is_one(tiny: RunConfig) -> None:
     assert f"for {steps} steps of 0.076 s" in told.time
     assert f"about {seconds:.2g} s for" in told.time
     assert told.memory.startswith("prediction: about ")
-    double = outlook(known("rtx4090"), replace(year, precision="float64"), 64**3, PROBE)
+    double = outlook(known("rtx4090"), year.changed({"run.precision": "float64"}), 64**3, PROBE)
     assert "not predicted: an RTX 4090 computes float64 at 1/64" in double.time
 
 
@@ -140,7 +141,7 @@ def test_cores_gain_no_more_than_the_fastest_memory(
     # 28 bytes a voxel in 1 ns are 28 GB/s, and two processors with 12 channels each reach
     fastest = 2 * 12 * 8 * 8.8e9
     for precision, most in (("float32", fastest / 28e9), ("float64", fastest / 56e9)):
-        config = replace(tiny, precision=precision)
+        config = tiny.changed({"run.precision": precision})
         assert most_gain(precision, PROBE) == pytest.approx(most, rel=0.01)
         told = outlook(known("cpu:9999"), config, 10**8, PROBE).time
         assert f"as fast as here or {most:.0f} times as fast" in told

@@ -1,6 +1,5 @@
 """Forecasts of the disk that a run takes hold within 20 %, its arrays apart from the rest."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -155,12 +154,13 @@ def test_intervals_are_over_in_spite_of_rounding() -> None:
 
 
 def test_years_of_short_steps_are_counted_at_once() -> None:
-    config = replace(
-        RUNS["adaptive, every checkpoint kept"],
-        duration=73000.0,
-        step=0.001,
-        snapshot_interval=1.0,
-        checkpoint_interval=0.01,
+    config = RUNS["adaptive, every checkpoint kept"].changed(
+        {
+            "run.duration": "73000 day",
+            "run.step": "0.001 day",
+            "output.snapshots": "1 day",
+            "output.checkpoints": "0.01 day",
+        }
     )
     assert checkpoints_left(config, 73_000_000) == (7_300_001, 7_300_001)
 

@@ -95,7 +95,7 @@ def test_the_message_names_what_is_wrong_and_what_is_safe(
         "snap_day0000.000.hdf",
         "snap_day0001.000.hdf",
     ]
-    for name in tiny.fields:
+    for name in tiny.output.fields:
         np.testing.assert_array_equal(left.field(name), finished.field(name, 1))
     assert not list(tmp_path.glob("*.tmp"))
 
@@ -113,7 +113,7 @@ def test_a_failed_step_is_not_taken(monkeypatch: pytest.MonkeyPatch, tiny: RunCo
     assert not simulation.controller_state.retrying
     monkeypatch.setattr(simulating, "advance", step.advance)
     simulation.advance()
-    assert jnp.isfinite(simulation.state.rankl).all()
+    assert jnp.isfinite(simulation.state.solutes["rankl"]).all()
 
 
 def test_a_failed_step_is_taken_in_shorter_ones(
@@ -173,11 +173,11 @@ def test_solves_go_on_from_where_they_gave_up(
         guesses.append(arguments[0].rankl)
         following, diagnostics = advance(*arguments)
         if len(guesses) == 1:
-            fluid = diagnostics.activity.fluid
+            fluid = diagnostics.terms.fluid
             stats = fluid.pair.stats._replace(relative_error=jnp.asarray(1.0))
             fluid = fluid._replace(pair=fluid.pair._replace(stats=stats))
-            diagnostics = diagnostics._replace(activity=diagnostics.activity._replace(fluid=fluid))
-            guesses.append(following.rankl)
+            diagnostics = diagnostics._replace(activity=diagnostics.terms._replace(fluid=fluid))
+            guesses.append(following.solutes["rankl"])
         return following, diagnostics
 
     monkeypatch.setattr(simulating, "advance", gives_up_once)
@@ -248,7 +248,7 @@ def test_an_old_checkpoint_that_cannot_be_removed_stays(
         unlink(path, **how)
 
     monkeypatch.setattr(Path, "unlink", refused)
-    done = run(replace(tiny, checkpoint_interval=0.5), tmp_path)
+    done = run(tiny.changed({"output.checkpoints": "0.5 day"}), tmp_path)
     assert len(list_checkpoints(tmp_path)) == 5
     np.testing.assert_array_equal(done.metrics["bv_tv"], finished.metrics["bv_tv"])
     log = (tmp_path / "run.log").read_text()
@@ -333,7 +333,7 @@ def test_a_run_that_goes_on_follows_no_link(
     (folder / name).symlink_to(outside)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(InputError, match=rf"{name} is a link"):
-        run(replace(tiny, duration=3.0), folder, resume="2")
+        run(tiny.changed({"run.duration": "3 day"}), folder, resume="2")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 

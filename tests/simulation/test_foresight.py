@@ -10,10 +10,8 @@ import pytest
 from tissue.errors import InputError, RunError
 from tissue.geometry.image import Image
 from tissue.geometry.load import Geometry
-from tissue.geometry.settings import ImageSettings
-from tissue.geometry.synthetic import SyntheticSettings
+from tissue.geometry.settings import ImageSettings, SyntheticSettings
 from tissue.scenario.config import RunConfig
-from tissue.scenario.disease import Pannus
 from tissue.simulation import foresight
 from tissue.simulation.foresight import foresee
 from tissue.simulation.plan import memory, plan
@@ -33,7 +31,7 @@ def scan(tmp_path: Path) -> ImageSettings:
 
 
 def of(config: RunConfig, settings: ImageSettings | SyntheticSettings) -> RunConfig:
-    return replace(config, geometry=settings)
+    return config.changed({"geometry": settings})
 
 
 def test_a_small_bone_is_looked_at_as_a_whole(tiny: RunConfig, scan: ImageSettings) -> None:
@@ -138,9 +136,8 @@ def test_a_pannus_on_a_part_is_judged_as_on_the_whole(
         marks[marked] = 1
     file = scan.file.with_name("mask.npy")
     np.save(file, marks)
-    disease = replace(tiny.disease, pannus=Pannus((), 0.0, mask=file, cells=None))
     cut = replace(scan, crop=((2, 40), (0, 44), (0, 48)))
-    config = replace(of(tiny, cut), disease=disease)
+    config = of(tiny, cut).changed({"disease.pannus": {"mask": file}})
     whole = load_geometry(config)
     monkeypatch.setattr(foresight, "READ", 0)
     monkeypatch.setattr(foresight, "PART", 16)
@@ -206,5 +203,5 @@ def test_bone_that_does_not_fit_is_not_made(
     tiny: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     no_memory(monkeypatch)
-    with pytest.raises(RunError, match=r"making bone of 300 x 200 x 512 voxels .* 0.676 GB"):
+    with pytest.raises(RunError, match=r"synthesizing bone of 300 x 200 x 512 voxels .* 0.676 GB"):
         load_geometry(of(tiny, LARGE))

@@ -14,9 +14,9 @@ from tissue.geometry.grid import Grid
 from tissue.geometry.journal import Journal
 from tissue.geometry.load import Geometry
 from tissue.kernels.stencil import total
-from tissue.model import cytokines
 from tissue.model.bone import bone_geometry
-from tissue.model.diagnostics import Solute
+from tissue.model.context import Numerics, StepContext
+from tissue.model.cytokines import UncoupledSolute, uncoupled_solutes
 from tissue.model.forcing import Forcing, LocalForcing
 from tissue.model.parameters import Parameters, preset
 from tissue.scenario.config import RunConfig, parse_run
@@ -56,12 +56,14 @@ def local(config: RunConfig) -> LocalForcing:
     return schedule(config).at(0.0)
 
 
-def il1(config: RunConfig) -> tuple[Solute, Parameters]:
+def il1(config: RunConfig) -> tuple[UncoupledSolute, Parameters]:
     """IL-1 in plain marrow, cleared so fast that it reaches 50 um."""
     p = replace(P, k_I=P.D_I / RANGE**2)
     pore = bone_geometry(jnp.zeros(SHAPE), SPACING, p)
-    nothing, forcing = jnp.zeros(SHAPE), Forcing(local=local(config))
-    return cytokines.il1(pore, 0.0, 0.0, nothing, forcing, p, SPACING, 1e-10), p
+    nothing = jnp.zeros(SHAPE)
+    context = StepContext(Forcing(local=local(config)), p, Numerics(SPACING, 1e-10))
+    solutes, _ = uncoupled_solutes(dict.fromkeys(("tnf", "il1"), nothing), nothing, pore, context)
+    return solutes["il1"], p
 
 
 def test_nothing_local_needs_no_fields() -> None:
@@ -108,7 +110,7 @@ def test_what_passes_a_wall_is_in_the_budget() -> None:
 
 
 @pytest.mark.slow
-def test_a_run_knows_of_no_seam_in_a_periodic_box() -> None:
+def test_a_run_is_the_same_wherever_a_periodic_box_begins() -> None:
     config = configured(
         boundary={"periodic": ["z", "x"]},
         disease={"il1_excess": "10 pM"},
@@ -142,7 +144,7 @@ def test_every_solute_may_pass_a_wall(solute: str) -> None:
     )
     simulation = Simulation(config)
     record = simulation.advance()
-    field = np.asarray(getattr(simulation.state, solute))
+    field = np.asarray(simulation.state.solutes[solute])
     assert field[..., 0].mean() > field[..., -1].mean() > 50
     assert record.ledger[f"{solute}_residual"] < 1e-4
 

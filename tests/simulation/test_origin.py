@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from simulation.test_resume import TINY, same
+from simulation.diseased_run import TINY, assert_same
 
 from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry
@@ -70,7 +70,7 @@ def test_the_start_stays_what_it_was(scanned: Path, tmp_path: Path) -> None:
     whole = run(of_region(scanned, 2.0), tmp_path / "whole")
     shutil.copytree(scanned, tmp_path / "moved")
     resumed = run(of_region(tmp_path / "moved", 2.0), tmp_path / "moved/out", resume="latest")
-    same(whole.folder, resumed.folder)
+    assert_same(whole.folder, resumed.folder)
     bone = whole.field("bone_volume_fraction", 0).astype("f8")
     assert start_of(resumed.folder) == {
         "input_sha256": hashed(scanned / "scan.npy"),
@@ -147,9 +147,9 @@ def test_a_pannus_that_has_changed_is_told(
 def test_a_bone_that_was_an_array_stays_one(tmp_path: Path) -> None:
     bone = Geometry(Grid((8, 8, 8), 10.0), (plate() > 0).astype(float), (), ())
     config = parse_run(tomllib.loads(TINY.read_text()), TINY.parent, "tiny")
-    run(replace(config, duration=1.0), tmp_path, geometry=bone)
+    run(config.changed({"run.duration": "1 day"}), tmp_path, geometry=bone)
     for days in (1.5, 2.0):  # the second resume knows it from the first
-        run(replace(config, duration=days), tmp_path, resume="latest")
+        run(config.changed({"run.duration": f"{days} day"}), tmp_path, resume="latest")
     made = read_provenance(list_snapshots(tmp_path)[-1])
     assert made["geometry"].startswith("given as an array")
     unread = fresh_start(of_region(tmp_path / "gone"), plate(), given=True)

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +94,7 @@ def test_a_run_writes_what_would_be_written_at_once(
 def test_fields_outlive_the_memory_of_their_state(tiny: RunConfig) -> None:
     simulation = Simulation(tiny)
     fields, state = simulation.fields(), simulation.state
-    assert set(fields) == set(tiny.fields)
+    assert set(fields) == set(tiny.output.fields)
     expected = {name: np.array(values) for name, values in simulation.fields().items()}
     for leaf in jax.tree.leaves(state):
         leaf.delete()  # as a step does that takes the memory of its state for the next one
@@ -110,7 +109,7 @@ def test_a_slow_disk_changes_nothing_but_the_time(
     done = run(tiny, tmp_path)
     assert [path.name for path in done.snapshots] == [path.name for path in finished.snapshots]
     for index in range(len(done.snapshots)):
-        for name in tiny.fields:
+        for name in tiny.output.fields:
             np.testing.assert_array_equal(done.field(name, index), finished.field(name, index))
 
 
@@ -134,7 +133,7 @@ def test_little_is_held_for_a_slow_disk(
 
     monkeypatch.setattr(Simulation, "fields", counted)
     monkeypatch.setattr(output, "write_snapshot", noted)
-    run(replace(tiny, snapshot_interval=0.5), tmp_path)
+    run(tiny.changed({"output.snapshots": "0.5 day"}), tmp_path)
     assert made == written == [0, 1, 2, 3, 4]
     assert max(held) == 2  # one that is written and one that waits
 

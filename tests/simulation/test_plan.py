@@ -1,6 +1,5 @@
 """The plan tells what a run needs, and warns in the run file's own words."""
 
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -9,11 +8,11 @@ import pytest
 
 from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry
-from tissue.geometry.settings import ImageSettings
-from tissue.geometry.synthetic import SyntheticSettings, synthesize
+from tissue.geometry.settings import ImageSettings, SyntheticSettings
+from tissue.geometry.synthetic import synthesize
+from tissue.machine import host
 from tissue.model.conservation import BUDGETS, SWEPT, Budget
 from tissue.scenario.config import RunConfig
-from tissue.machine import host
 from tissue.simulation.ledger import LEDGER, broken_budget, ledger_row
 from tissue.simulation.plan import (
     FIELDS_IN_MEMORY,
@@ -49,13 +48,15 @@ def test_the_plan_counts(tiny: RunConfig) -> None:
     assert (coming.shape, coming.spacing, coming.bv_tv) == ((10, 20, 30), 10, 0.25)
     assert (coming.steps[:10], coming.written.snapshots) == ("of 0.5 day", 3)
     assert coming.warnings == ()
-    double = plan(replace(tiny, precision="float64"), geometry())
-    alive = FIELDS_IN_MEMORY + SNAPSHOTS_IN_MEMORY * len(tiny.fields)
+    double = plan(tiny.changed({"run.precision": "float64"}), geometry())
+    alive = FIELDS_IN_MEMORY + SNAPSHOTS_IN_MEMORY * len(tiny.output.fields)
     assert double.memory - coming.memory == alive * 4 * 6000
-    coming, double = (plan(replace(tiny, precision=f"float{n}"), trabeculae()) for n in (32, 64))
+    coming, double = (
+        plan(tiny.changed({"run.precision": f"float{n}"}), trabeculae()) for n in (32, 64)
+    )
     assert double.written.checkpoint_bytes > 2 * coming.written.checkpoint_bytes
     assert double.written.snapshot_bytes == coming.written.snapshot_bytes
-    fewer = plan(replace(tiny, fields=tiny.fields[:3]), trabeculae())
+    fewer = plan(tiny.changed({"output.fields": tiny.output.fields[:3]}), trabeculae())
     assert fewer.written.snapshot_bytes < 0.6 * coming.written.snapshot_bytes
 
 
@@ -64,7 +65,7 @@ def test_the_plan_in_words(tiny: RunConfig) -> None:
     assert "10 x 20 x 30 voxels [z, y, x] of 10 um (0.1 x 0.2 x 0.3 mm" in grid
     assert "BV/TV 0.2500" in grid
     assert steps == "steps      of 0.5 day, or as much less as lands on every snapshot"
-    _, adaptive, *_ = plan(replace(tiny, step=None), geometry()).lines()
+    _, adaptive, *_ = plan(tiny.changed({"run.step": "adaptive"}), geometry()).lines()
     assert adaptive.startswith("steps      adaptive: 0.2 percentage points of BV/TV change")
     assert memory.endswith("953 MB")
     made = plan(tiny, geometry()).written
@@ -73,9 +74,9 @@ def test_the_plan_in_words(tiny: RunConfig) -> None:
         f"{size(made.snapshot_bytes)}), 2 checkpoints (about {size(made.checkpoint_bytes)}), "
         "metrics.csv, ledger.csv, run.toml, run.log, summary.png"
     )
-    *_, writes = plan(replace(tiny, keep_every=1), geometry()).lines()
+    *_, writes = plan(tiny.changed({"output.keep_every": 1}), geometry()).lines()
     assert "3 checkpoints, 3 kept by output.keep_every = 1 (about" in writes
-    *_, writes = plan(replace(tiny, keep_every=2), geometry()).lines()
+    *_, writes = plan(tiny.changed({"output.keep_every": 2}), geometry()).lines()
     assert "3 checkpoints, 2 kept by output.keep_every = 2 and 1 as the newest (about" in writes
 
 
@@ -86,7 +87,7 @@ def test_of_a_large_bone_a_part_tells(tiny: RunConfig) -> None:
     assert large.shape == (100, 200, 300)
     assert "BV/TV about 0.20" in large.lines()[0]
     more = whole.voxels - part.grid.voxels
-    alive = FIELDS_IN_MEMORY + SNAPSHOTS_IN_MEMORY * len(tiny.fields)
+    alive = FIELDS_IN_MEMORY + SNAPSHOTS_IN_MEMORY * len(tiny.output.fields)
     assert large.memory - small.memory == alive * 4 * more
     a_voxel = (large.written.checkpoint_bytes - small.written.checkpoint_bytes) / (2 * more)
     assert a_voxel == pytest.approx(30, rel=0.1)  # in runs of such bone
@@ -149,8 +150,8 @@ def test_a_time_is_told_in_its_unit(seconds: float, told: str) -> None:
 
 @pytest.mark.parametrize(("preset", "edge"), [("mouse", 10.0), ("human", 25.0)])
 def test_coarse_voxels_are_warned_of(tiny: RunConfig, preset: str, edge: float) -> None:
-    synthetic = replace(tiny, preset=preset)
-    image = replace(synthetic, geometry=ImageSettings(Path("bone.nrrd")))
+    synthetic = tiny.changed({"run.preset": preset})
+    image = synthetic.changed({"geometry": ImageSettings(Path("bone.nrrd"))})
     assert plan(synthetic, geometry(edge)).warnings == ()
     (warning,) = plan(synthetic, geometry(edge * 1.02)).warnings
     assert f"coarse for {preset} trabeculae: up to {edge:g} um" in warning
@@ -225,10 +226,10 @@ def test_a_time_measured_beside_other_work_says_so(
 
 
 def test_short_steps_in_float32_are_warned_of(tiny: RunConfig) -> None:
-    short = replace(tiny, step=0.01)
+    short = tiny.changed({"run.step": "0.01 day"})
     (warning,) = plan(short, geometry()).warnings
     assert "set run.precision to float64 or run.step to 0.02 day" in warning
-    assert plan(replace(short, precision="float64"), geometry()).warnings == ()
+    assert plan(short.changed({"run.precision": "float64"}), geometry()).warnings == ()
 
 
 def test_a_nan_is_a_broken_budget() -> None:
@@ -237,24 +238,25 @@ def test_a_nan_is_a_broken_budget() -> None:
 
 
 def test_warnings_of_geometry_and_parameters_are_passed_on(tiny: RunConfig) -> None:
-    config = replace(tiny, warnings=("odd parameter",))
+    config = tiny.model_copy()
+    config._warnings = ("odd parameter",)
     assert plan(config, geometry(10.0, "thin")).warnings == ("thin", "odd parameter")
 
 
 def test_bone_that_does_not_go_on_at_the_other_end_is_told(tiny: RunConfig) -> None:
     # bone fills the first quarter of y: alike along z and x, cut along y
-    box = replace(tiny, periodic=("z", "y", "x"))
+    box = tiny.changed({"boundary.periodic": ("z", "y", "x")})
     (warning,) = plan(box, geometry()).warnings
     assert warning.startswith("bone differs by 1.00 from one end of y to the other and by 0.50")
     for shape, spacing in ((32, 10.0), (20, 20.0)):
         settings = SyntheticSettings((shape,) * 3, spacing, bv_tv=0.2, thickness=65.0)
-        assert not cuts(replace(box, geometry=settings))
+        assert not cuts(box.changed({"geometry": settings}))
 
 
 @pytest.mark.parametrize("voxel", [16.4, 24.6])
 def test_an_image_is_cut_at_any_resolution(tiny: RunConfig, voxel: float) -> None:
     bone = ImageSettings(ROOT / "runs" / "data" / "shrew.nrrd", resample=voxel)
-    assert len(cuts(replace(tiny, periodic=("z", "y", "x"), geometry=bone))) == 3
+    assert len(cuts(tiny.changed({"boundary.periodic": ("z", "y", "x"), "geometry": bone}))) == 3
 
 
 def cuts(config: RunConfig) -> list[str]:

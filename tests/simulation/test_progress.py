@@ -10,9 +10,9 @@ from typing import Any
 import jax
 import pytest
 
-from tissue.simulation import progress
-from tissue.machine.host import resident_memory
 from tissue.machine.device import device_memory
+from tissue.machine.host import resident_memory
+from tissue.simulation import progress
 from tissue.simulation.progress import Progress
 from tissue.simulation.simulation import Record
 

@@ -9,7 +9,7 @@ import pytest
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry
-from tissue.geometry.synthetic import SyntheticSettings
+from tissue.geometry.settings import SyntheticSettings
 from tissue.scenario.config import RunConfig
 from tissue.simulation import speed
 from tissue.simulation.plan import memory
@@ -81,7 +81,7 @@ def test_an_estimate_grows_with_voxels_and_steps(
     assert once.seconds == pytest.approx(5 + 4 * 0.02)
     assert once.memory == memory(tiny, 10_000)
     assert once.fits
-    longer = estimate("it", replace(tiny, duration=20.0), (100, 100, 100), STEP)
+    longer = estimate("it", tiny.changed({"run.duration": "20 day"}), (100, 100, 100), STEP)
     assert longer.seconds == pytest.approx(5 + 40 * 2.0)
     assert not longer.fits
 

@@ -9,7 +9,6 @@ import pytest
 
 from tissue.model import step
 from tissue.scenario.config import RunConfig
-from tissue.scenario.disease import Disease
 from tissue.simulation import simulation as simulating
 from tissue.simulation.simulation import Record, Simulation
 from tissue.simulation.step_size import ControllerState, step_size_controller
@@ -17,9 +16,15 @@ from tissue.simulation.step_size import ControllerState, step_size_controller
 
 @pytest.fixture(scope="module")
 def adaptive(tiny: RunConfig) -> RunConfig:
-    ill = Disease(il1_excess=10.0)
-    return replace(
-        tiny, step=None, duration=14.0, snapshot_interval=5.0, precision="float64", disease=ill
+    ill = {"il1_excess": "10 pM"}
+    return tiny.changed(
+        {
+            "run.step": "adaptive",
+            "run.duration": "14 day",
+            "output.snapshots": "5 day",
+            "run.precision": "float64",
+            "disease": ill,
+        }
     )
 
 
@@ -35,10 +40,10 @@ def change(config: RunConfig) -> float:
 
 
 def test_adaptive_steps_keep_to_the_accuracy_asked(adaptive: RunConfig) -> None:
-    truth = change(replace(adaptive, step=0.125))
+    truth = change(adaptive.changed({"run.step": "0.125 day"}))
     steps = {}
     for accuracy in (0.002, 0.0005):
-        simulation = Simulation(replace(adaptive, accuracy=accuracy))
+        simulation = Simulation(adaptive.changed({"run.accuracy": f"{accuracy}"}))
         last = finish(simulation)[-1].metrics["bv_tv_change_percent"]
         assert abs(last - truth) < 100 * accuracy
         assert simulation.controller_state.error_used <= 100 * accuracy
@@ -59,7 +64,7 @@ def test_adaptive_steps_land_on_snapshots_and_tell_their_length(adaptive: RunCon
 
 def test_health_takes_long_steps_and_stands_still(adaptive: RunConfig) -> None:
     simulation = Simulation(
-        replace(adaptive, disease=Disease(), duration=200.0, snapshot_interval=200.0)
+        adaptive.changed({"disease": {}, "run.duration": "200 day", "output.snapshots": "200 day"})
     )
     records = finish(simulation)
     assert abs(records[-1].metrics["bv_tv_change_percent"]) < 1e-4
@@ -109,7 +114,7 @@ def test_a_run_goes_on_from_its_state_and_pace(adaptive: RunConfig) -> None:
 def test_a_crowd_that_vanishes_is_stepped_with_damping(
     monkeypatch: pytest.MonkeyPatch, tiny: RunConfig
 ) -> None:
-    simulation = Simulation(replace(tiny, step=1.0))
+    simulation = Simulation(tiny.changed({"run.step": "1 day"}))
     simulation.advance()
     advance, shares = step.advance, []
 

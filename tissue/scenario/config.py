@@ -44,7 +44,7 @@ from tissue.scenario.therapy import Therapy, written_out
 from tissue.scenario.values import AXES, MOST_SNAPSHOTS, Table
 
 
-def _read_parameters(value: object, info: ValidationInfo) -> object:
+def _read_parameters(value: object, info: ValidationInfo[Any]) -> object:
     """The parameters of the preset with those of the run file."""
     if isinstance(value, Parameters):
         return value
@@ -67,7 +67,9 @@ def _write_parameters(parameters: Parameters) -> dict[str, str | float]:
     }
 
 
-def _read_therapies(therapies: tuple[Therapy, ...], info: ValidationInfo) -> tuple[Therapy, ...]:
+def _read_therapies(
+    therapies: tuple[Therapy, ...], info: ValidationInfo[Any]
+) -> tuple[Therapy, ...]:
     """Regimens with their schedules written out; doubtful doses are noted."""
     run = info.context.run
     if run is None:

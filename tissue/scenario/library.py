@@ -5,24 +5,24 @@ from importlib.resources import files
 from pathlib import Path
 
 from tissue.errors import InputError, printable
-from tissue.scenario.paths import LONGEST_PATH
+from tissue.keys import LONGEST_PATH
 
 
 def examples() -> dict[str, Path]:
-    """Ready-made run files, by name."""
+    """Bundled example runs, by name."""
     folder = Path(str(files("tissue"))) / "runs"
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
 def describe(path: Path) -> str:
-    """What a ready-made run is about: its first comment line."""
+    """Subject of an example run: its first comment line."""
     first = path.read_text(encoding="utf-8").partition("\n")[0]
     tomllib.loads(first)  # a comment, or else the file is not what it should be
     return first.removeprefix("#").strip()
 
 
 def find(name: str) -> Path:
-    """The run file of a path, or of the name of a ready-made run.
+    """Run file of a path, or of the name of a bundled example run.
 
     Raises:
         InputError: there is neither.

@@ -5,7 +5,7 @@ is allowed, and error messages quote it. Keys of solutes, mechanisms, drugs and 
 the registries of the model.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -37,7 +37,7 @@ from tissue.keys import (
     distinct,
 )
 from tissue.model.fields import FIELDS
-from tissue.model.mechanisms import MECHANISMS
+from tissue.model.mechanisms import MECHANISMS, Mechanism
 from tissue.model.species import SOLUTES, Solute
 from tissue.scenario.solutes import CONCENTRATION, IL1RA, concentration
 from tissue.scenario.time_course import TimeCourse, Varying
@@ -225,7 +225,7 @@ _Excess = _table(
 )
 
 
-class DiseaseTable(_Excess):  # type: ignore[misc]
+class DiseaseTable(_Excess):  # type: ignore[misc, valid-type]
     """[disease]."""
 
     inflammatory_cells: _varying(Density, _DENSITY) = Field(  # type: ignore[valid-type]
@@ -247,22 +247,23 @@ class DiseaseTable(_Excess):  # type: ignore[misc]
         return {name: getattr(self, key) for name, key in keys.items() if key}
 
 
-def _switches(about: Iterable[tuple[str, bool]]) -> dict[str, Any]:
-    return {name: (bool, Field(default=on, description=SWITCH)) for name, on in about}
+def _mechanism(about: Mechanism) -> tuple[type, Any]:
+    return bool, Field(default=about.default, description=f"{SWITCH}: {about.long_name}")
 
 
-MechanismsTable: Any = create_model(
-    "MechanismsTable",
-    __base__=Table,
-    __doc__="[mechanisms], each on or off.",
-    **{
-        name: (bool, Field(default=about.default, description=f"{SWITCH}: {about.long_name}"))
-        for name, about in MECHANISMS.items()
-    },
+_Mechanisms = _table(
+    "_Mechanisms", Table, {name: _mechanism(about) for name, about in MECHANISMS.items()}
 )
 
 
-class KnockoutTable(_table("_Solutes", Table, _switches((name, False) for name in SOLUTES))):  # type: ignore[misc]
+class MechanismsTable(_Mechanisms):  # type: ignore[misc, valid-type]
+    """[mechanisms], each on or off."""
+
+
+_GENE = bool, Field(default=False, description=SWITCH)
+
+
+class KnockoutTable(_table("_Solutes", Table, dict.fromkeys(SOLUTES, _GENE))):  # type: ignore[misc]
     """[knockout] of genes."""
 
     il1_receptor: bool = Field(default=False, description=SWITCH)

@@ -16,11 +16,11 @@ from tissue.scenario.values import (
     MOST_DOSES,
     SHORTEST_STEP,
     Dose,
-    DrugName,
     Interval,
     Table,
     Time,
     Times,
+    one_of,
 )
 
 TIME_RTOL = 1e-9
@@ -38,7 +38,9 @@ class Therapy(Table):
         times: times of the doses [day]; empty until a schedule is written out.
     """
 
-    drug: DrugName = Field(description="one of " + ", ".join(DRUGS))
+    drug: one_of(DRUGS, "drug") = Field(  # type: ignore[valid-type]
+        description="one of " + ", ".join(DRUGS)
+    )
     dose: Dose = Field(
         description="an amount, e.g. '60 mg', or one per body weight, e.g. '1 mg/kg'"
     )
@@ -173,7 +175,7 @@ def _refuse_together(therapies: Sequence[Therapy], rounding: float) -> None:
         second = therapies[i]
         j = last.get(second.drug, i)
         first = therapies[j]
-        # regimens are in order of their start, and those before do not overlap: one is left to check
+        # in order of their start, and those before do not overlap: one is left to check
         if j != i and min(first.until - second.times[0], second.until - first.times[0]) > rounding:
             one, other = sorted((i + 1, j + 1))
             raise InputError(

@@ -19,7 +19,7 @@ from pydantic import (
 from tissue import units
 from tissue.errors import shown
 from tissue.keys import Unit, as_tuple, distinct, written
-from tissue.model.drugs import BODY_WEIGHT, DRUGS
+from tissue.model.drugs import BODY_WEIGHT
 
 Face = Literal["z_low", "z_high", "y_low", "y_high", "x_low", "x_high"]
 AxisName = Literal["z", "y", "x"]
@@ -145,7 +145,6 @@ WallTime = Annotated[float, Unit("s"), Field(gt=0, le=LONGEST_TIME * 86400)]
 Factor = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Dose = Annotated[float, _PerWeight("mg/kg")]
-DrugName = one_of(DRUGS, "drug")
 Faces = Annotated[tuple[Face, ...], BeforeValidator(as_tuple), AfterValidator(distinct)]
 AxisNames = Annotated[
     tuple[AxisName, ...],

@@ -112,9 +112,9 @@ class RunLog:
             self._logger.setLevel(logging.INFO)
         return self
 
-    def write_to(self, path: Path, *, going_on: bool) -> None:
+    def write_to(self, path: Path, *, append: bool) -> None:
         """Writes what has been held back, and from now on everything at once."""
-        file = _LogFile(path, "a" if going_on else "w", encoding="utf-8", errors="backslashreplace")
+        file = _LogFile(path, "a" if append else "w", encoding="utf-8", errors="backslashreplace")
         file.setFormatter(_Timed())
         self._held.hand_over(file)
 

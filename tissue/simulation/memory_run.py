@@ -87,7 +87,7 @@ class MemoryRun(Results):
     ledger: Columns
     snapshots: tuple[MemorySnapshot, ...]
     state: State
-    provenance: Mapping[str, str]  # type: ignore[assignment]
+    provenance: Mapping[str, str]
 
     @property
     def name(self) -> str:  # type: ignore[override]

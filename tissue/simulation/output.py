@@ -1,4 +1,4 @@
-"""What a run writes while it goes: snapshots to look at, checkpoints to go on from."""
+"""Output of a run in progress: snapshots for users, checkpoints to resume from."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -9,28 +9,28 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from tissue.errors import InputError, RunError
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import resolved_toml
+from tissue.simulation.checkpoints import checkpoint_of, flattened
 from tissue.simulation.disk import KEPT_BITS, intervals_over
 from tissue.simulation.progress import Progress
-from tissue.simulation.resume import held, held_fields
 from tissue.simulation.simulation import Simulation
 from tissue.storage.checkpoint import write_checkpoint
 from tissue.storage.index import write_series
 from tissue.storage.snapshot import list_snapshots, write_snapshot
 from tissue.storage.tables import Table
+from tissue.storage.writer import Job
 
 EXACT = "bone_volume_fraction"
-"""The field that snapshots keep bit for bit."""
-
-Write = Callable[[], object]
+"""Field that snapshots keep bit for bit."""
 
 
 @jax.jit
 def rounded(fields: dict[str, Array]) -> dict[str, Array]:
-    """Fields as snapshots keep them: the last bits of a smooth field are noise that fills disks.
+    """Fields as in snapshots, without the last bits, which are noise that does not compress.
 
-    The bone is kept as it is. Others are off by at most 2^-(KEPT_BITS + 1), relative.
+    The bone is unchanged. Others are off by at most 2^-(KEPT_BITS + 1), relative.
     """
     return {
         name: values
@@ -41,7 +41,7 @@ def rounded(fields: dict[str, Array]) -> dict[str, Array]:
 
 
 class Output:
-    """Makes what is written of a simulation as it is now; the writing itself may come later."""
+    """Jobs that write the present state of a simulation, now or later."""
 
     def __init__(
         self,
@@ -56,10 +56,10 @@ class Output:
 
         Args:
             folder: of the run.
-            simulation: what is written of.
+            simulation: the simulation.
             origin: its provenance.
-            tables: those that have a row for each step.
-            progress: is told of every file that is written.
+            tables: those with a row for each step.
+            progress: reports every file that is written.
             measure: called with the folder after each snapshot, in the background.
         """
         self._folder, self._simulation, self._origin = folder, simulation, origin
@@ -67,8 +67,8 @@ class Output:
         self._config = resolved_toml(simulation.config)
         self._schedule = Schedule(simulation.config, simulation.time)
 
-    def snapshot(self) -> Write:
-        """To write what people look at."""
+    def snapshot(self) -> Job:
+        """Job that writes a snapshot."""
         simulation, folder, measure = self._simulation, self._folder, self._measure
         progress, time = self._progress, simulation.time
         fields = rounded(simulation.fields())
@@ -83,31 +83,29 @@ class Output:
             kept_bits=dict.fromkeys(fields.keys() - {EXACT}, KEPT_BITS),
         )
 
-        def write_both() -> None:
+        def write_and_measure() -> None:
             progress.written("snapshot", write(), time)
             write_series(folder, list_snapshots(folder))
             if measure:
-                measure(folder)
+                run_job(folder, partial(measure, folder))
 
-        return write_both
+        return write_and_measure
 
     def checkpoint_due(self) -> bool:
         """Whether a checkpoint is due after the step just taken."""
         return self._schedule.due(self._simulation)
 
-    def checkpoint(self) -> Write:
-        """To write what the rest of the run depends on, after the rows that it stands on."""
+    def checkpoint(self) -> Job:
+        """Job that writes a checkpoint, after the rows of the tables up to its time."""
         self._schedule.made()
         progress, time = self._progress, self._simulation.time
-        write = partial(
-            write_checkpoint,
-            self._folder,
-            **held(self._simulation),
+        checkpoint = checkpoint_of(
+            self._simulation,
             rows={table.path.name: table.rows for table in self._tables},
             config=self._config,
             provenance=self._origin,
-            keep=self._schedule.keep,
         )
+        write = partial(write_checkpoint, self._folder, checkpoint, keep=self._schedule.keep)
 
         def write_after_rows() -> None:
             for table in self._tables:
@@ -116,43 +114,53 @@ class Output:
 
         return write_after_rows
 
-    def failed(self) -> Write:
-        """To write the state that was not physical, under a name that no one resumes from."""
-        simulation = self._simulation
-        assert simulation.failed
-        return partial(
-            write_checkpoint,
-            self._folder,
-            **held(simulation) | {"state": held_fields(simulation.failed)},
-            rows={},
+    def failed(self) -> Job:
+        """Job that writes the unphysical state, under a name that is not used to resume."""
+        assert self._simulation.failed
+        checkpoint = checkpoint_of(
+            self._simulation,
+            state=flattened(self._simulation.failed),
             config=self._config,
             provenance=self._origin,
-            failed=True,
         )
+        return partial(write_checkpoint, self._folder, checkpoint, failed=True)
+
+
+def run_job(folder: Path, job: Job) -> None:
+    """Does a job that reads files which a run has written.
+
+    Raises:
+        RunError: one of them cannot be read again, which is no mistake in the input.
+    """
+    try:
+        job()
+    except InputError as error:
+        folder.stat()  # raises if the folder is gone, which is the reason then
+        raise RunError(f"stopped while writing: {error}") from None
 
 
 class Schedule:
-    """When checkpoints are due, in simulated time and on the wall, and which are kept for good."""
+    """Times of checkpoints, by simulated and by wall-clock time, and those kept for good."""
 
     def __init__(self, config: RunConfig, time: float) -> None:
-        """Follows the output settings of a run from a time on [day]."""
+        """Follows the output settings of a run from a time [day]."""
         self._interval, self._keep_every = config.output.checkpoints, config.output.keep_every
-        self._longest_wall, self._last = config.output.checkpoint_every_wall, monotonic()
+        self._wall_interval, self._last = config.output.checkpoint_every_wall, monotonic()
         self._count = self._number(time)
-        self.keep = self._keep_every > 0  # the start, from which branches may go
+        self.keep = self._keep_every > 0  # the start, where branches may begin
 
     def _number(self, time: float) -> int:
         return int(intervals_over(time, self._interval))
 
     def due(self, simulation: Simulation) -> bool:
-        """Whether one is due after the step just taken; the end of a run always has one."""
+        """Whether one is due after the step just taken; it always is at the end of a run."""
         before, self._count = self._count, self._number(simulation.time)
         crossed = self._count > before
-        each = self._keep_every
-        self.keep = each > 0 and self._count // each > before // each
-        overdue = monotonic() - self._last >= self._longest_wall
+        every = self._keep_every
+        self.keep = every > 0 and self._count // every > before // every
+        overdue = monotonic() - self._last >= self._wall_interval
         return crossed or overdue or simulation.finished
 
     def made(self) -> None:
-        """Starts the clock on the wall anew."""
+        """Restarts the wall-clock interval."""
         self._last = monotonic()

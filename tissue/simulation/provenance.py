@@ -118,7 +118,7 @@ def images(config: RunConfig) -> dict[str, Path]:
     return {key: file for key, file in files.items() if file}
 
 
-def tell_changes(config: RunConfig, checkpoint: Checkpoint, *, branch: bool) -> None:
+def log_changes(config: RunConfig, checkpoint: Checkpoint, *, branch: bool) -> None:
     """Logs what has changed since a checkpoint was made: software, device and images.
 
     Args:
@@ -139,10 +139,10 @@ def tell_changes(config: RunConfig, checkpoint: Checkpoint, *, branch: bool) -> 
         )
     for key, file in images(config).items():
         if key in before and not (branch and key == PANNUS):
-            _tell_change(file, before[key], used=key == PANNUS)
+            _log_change(file, before[key], used=key == PANNUS)
 
 
-def _tell_change(file: Path, before: str, *, used: bool) -> None:
+def _log_change(file: Path, before: str, *, used: bool) -> None:
     """Logs that an image is not the one of the start, or is gone.
 
     Args:

@@ -1,4 +1,4 @@
-"""A run: a simulation with a folder that fills with its results."""
+"""Runs: simulations that write their results to a folder."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +12,6 @@ from tissue.errors import InputError, RunError, RunStopped
 from tissue.geometry.load import Geometry
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import resolved_toml
-from tissue.simulation.beginning import COLUMNS, Beginning, beginning, checkpoint_rows
 from tissue.simulation.folder import (
     LEDGER_TABLE,
     METRICS_TABLE,
@@ -25,29 +24,29 @@ from tissue.simulation.folder import (
     remove_unfinished,
 )
 from tissue.simulation.log import RunLog
-from tissue.simulation.output import Output, Write
+from tissue.simulation.output import Output, run_job
 from tissue.simulation.progress import Progress
-from tissue.simulation.provenance import (
-    provenance,
-)
+from tissue.simulation.provenance import provenance
 from tissue.simulation.resume import Parent
+from tissue.simulation.run_start import COLUMNS, RunStart, checkpoint_rows, start_run
 from tissue.simulation.signal_handling import SignalHandler
 from tissue.simulation.simulation import Record, Simulation
 from tissue.simulation.superseded import set_aside
+from tissue.storage.atomic import write_atomically
 from tissue.storage.checkpoint import Checkpoint
 from tissue.storage.index import indices_are_current, write_indices
 from tissue.storage.lock import locked
-from tissue.storage.atomic import write_atomically
 from tissue.storage.results import Run, open_run
 from tissue.storage.tables import Table, count_rows
 from tissue.storage.writer import Writer
 
 log = logging.getLogger(__name__)
 
-GRAY_LIMIT = 0.2
+UNRESOLVED_LIMIT = 0.2
+"""Fraction of unresolved bone from which a run warns of it [1]."""
 
 LARGEST_ERROR = 0.05
-"""Of steps of fixed length, estimated, over the change of BV/TV."""
+"""Estimated error of fixed steps over the change of BV/TV from which a run warns of it [1]."""
 
 
 def run(
@@ -67,44 +66,44 @@ def run(
     Args:
         config: the run.
         folder: where results go; made if absent.
-        overwrite: replace a run that is there.
-        geometry: bone to use instead of the one the run names.
+        overwrite: replace an existing run.
+        geometry: bone to use instead of the one of the run file.
         watch: called after every step.
-        resume: go on with the run that is there: "latest", a time such as "7 day", or the path of
-            a checkpoint. With "latest" a run that has not begun starts, and of one that is finished
-            what is missing is written.
+        resume: checkpoint to resume from: "latest", a time such as "7 day", or a path. With
+            "latest" a run that has not begun starts, and missing files of a finished one are
+            written.
         parent: checkpoint of another run to branch off from, or where to find it.
         measure: called with the folder after each snapshot while the next steps run.
         signals: handlers that are installed already; by default this installs its own.
 
     Raises:
         InputError: the folder or the bone cannot be used; an earlier run there is untouched.
-        RunError: the run had to stop; what is on disk is whole.
-        RunStopped: a signal asked it to stop; it can be resumed.
+        RunError: the run had to stop; the files on disk are intact.
+        RunStopped: a signal has stopped it; it can be resumed.
     """
     folder = Path(folder)
     with nullcontext(signals) if signals else SignalHandler() as handler:
         prepare_folder(folder, overwrite or resume is not None)
-        # a warning about the lock belongs into the log
-        with RunLog() as kept, Progress() as progress, locked(folder), _out_of_memory_named():
+        # the log must have a warning about the lock
+        with RunLog() as run_log, Progress() as progress, locked(folder), _out_of_memory_named():
             with handler.raising_on_stop("before the first step: nothing was written"):
-                begun = beginning(config, folder, geometry, resume, parent, progress)
-                if begun.simulation:
-                    config = begun.simulation.config
-                    origin = provenance(config, folder, begun.start)
-            with _folder_failure_named(folder, begun.simulation):
-                _clear(folder, begun.source)
-                kept.write_to(folder / RUN_LOG, going_on=begun.source is not None)
-                if begun.simulation:
-                    _fill(folder, begun, origin, handler, progress, watch, measure)
+                start = start_run(config, folder, geometry, resume, parent, progress)
+                if start.simulation:
+                    config = start.simulation.config
+                    origin = provenance(config, folder, start.provenance)
+            with _folder_failure_named(folder, start.simulation):
+                _clear(folder, start.source)
+                run_log.write_to(folder / RUN_LOG, append=start.source is not None)
+                if start.simulation:
+                    _fill(folder, start, origin, handler, progress, watch, measure)
                 else:
                     progress.finishing()
-                    _complete(folder, config, begun.source, measure)
+                    _complete(folder, config, start.source, measure)
     return open_run(folder)
 
 
-class _OfWatcher(Exception):
-    """An error of the system that is none of the folder."""
+class _WatcherError(Exception):
+    """Error of the caller's function `watch`, not of the folder."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__()
@@ -113,13 +112,13 @@ class _OfWatcher(Exception):
 
 @contextmanager
 def _folder_failure_named(folder: Path, simulation: Simulation | None) -> Iterator[None]:
-    """Tells of an error while a run writes what it leaves."""
+    """Names the folder and its intact output in errors."""
     try:
         yield
     except RunError as error:
         raise RunError(f"{error}; {intact_output(folder)}") from None
-    except _OfWatcher as watched:
-        raise watched.error from None
+    except _WatcherError as wrapped:
+        raise wrapped.error from None
     except OSError as error:
         when = f" after step {simulation.step}" if simulation else ""
         raise RunError(
@@ -141,7 +140,7 @@ def _out_of_memory_named() -> Iterator[None]:
 
 
 def _clear(folder: Path, source: Checkpoint | None) -> None:
-    """Takes out of the way of a run what is in its folder and not a part of it."""
+    """Removes or sets aside files in the folder that are not a part of the run."""
     if source is None:
         clear_folder(folder)
     else:
@@ -151,14 +150,14 @@ def _clear(folder: Path, source: Checkpoint | None) -> None:
 
 def _fill(
     folder: Path,
-    begun: Beginning,
+    start: RunStart,
     origin: Mapping[str, str],
     signals: SignalHandler,
     progress: Progress,
     watch: Callable[[Record], None] | None,
     measure: Callable[[Path], object] | None,
 ) -> None:
-    simulation, source = begun.simulation, begun.source
+    simulation, source = start.simulation, start.source
     assert simulation
     config = simulation.config
     write_atomically(folder / RUN_FILE, resolved_toml(config, folder).encode())
@@ -166,19 +165,19 @@ def _fill(
     with (
         _table(folder, METRICS_TABLE, source) as metrics,
         _table(folder, LEDGER_TABLE, source) as ledger,
-        Writer[Write](partial(_write, folder)) as writer,
+        Writer() as writer,
     ):
         output = Output(folder, simulation, origin, (metrics, ledger), progress, measure)
         progress.begin(simulation.time, config.run.duration, simulation.step)
         if not source:
-            if simulation.step == 0:  # a branch starts from what its parent has told already
+            if simulation.step == 0:  # the parent of a branch has this row already
                 metrics.append(simulation.start_metrics())
             writer.put(output.snapshot)
             writer.put(output.checkpoint)
         saved, ready = simulation.step, False
         while not (simulation.finished or signals.stop):
             try:
-                # all is compiled in the first step, which takes long and is soon repeated
+                # the first step compiles, takes long, and is quickly repeated
                 with nullcontext() if ready else signals.raising_on_stop("in its first step"):
                     record = simulation.advance()
             except RunError:
@@ -188,7 +187,7 @@ def _fill(
                     writer.put(output.failed)
                 raise
             if not ready:
-                # killed without a checkpoint a run begins anew: no row of a step must be there then
+                # a run that is killed before its first checkpoint starts again, without any row
                 writer.wait()
                 ready = True
             metrics.append(record.metrics)
@@ -207,7 +206,7 @@ def _fill(
                 try:
                     watch(record)
                 except OSError as error:
-                    raise _OfWatcher(error) from error
+                    raise _WatcherError(error) from error
         progress.finishing()
         if simulation.step != saved:  # stopped at the very end of the step
             writer.put(output.checkpoint)
@@ -223,8 +222,8 @@ def _fill(
 
 
 def _table(folder: Path, name: str, source: Checkpoint | None) -> Table:
-    stands = checkpoint_rows(name, source) if source else None
-    return Table(folder / name, COLUMNS[name], checkpoint=stands)
+    rows = checkpoint_rows(name, source) if source else None
+    return Table(folder / name, COLUMNS[name], checkpoint=rows)
 
 
 def _complete(
@@ -233,53 +232,40 @@ def _complete(
     source: Checkpoint | None,
     measure: Callable[[Path], object] | None,
 ) -> None:
-    """Writes what a finished run lacks that was killed before its end."""
+    """Writes the missing files of a finished run that was killed while it wrote them."""
     for name in COLUMNS:
-        if source and count_rows(folder / name) > source.rows.get(name, 0):
+        if source and count_rows(folder / name) > source.rows[name]:
             _table(folder, name, source).close()  # without later rows
     text = resolved_toml(config, folder).encode()
     if not holds(folder / RUN_FILE, text):
         write_atomically(folder / RUN_FILE, text)
     if measure:
-        _write(folder, partial(measure, folder))
+        run_job(folder, partial(measure, folder))
     if not indices_are_current(folder):
         _index(folder)
 
 
 def _index(folder: Path) -> None:
-    """Writes what shows the snapshots as one, which can be made again at any time."""
+    """Writes the indices of the snapshots, which can be written again at any time."""
     try:
         write_indices(folder, skip_damaged=True)
     except InputError as error:
-        log.warning(f"the snapshots are not shown as one: {error}")
-
-
-def _write(folder: Path, write: Write) -> None:
-    """Writes; what is wrong then with a file of the run is nothing that a user gave.
-
-    Raises:
-        RunError: a file that was written before cannot be read again.
-    """
-    try:
-        write()
-    except InputError as error:
-        folder.stat()  # one that is gone is the reason
-        raise RunError(f"stopped while writing: {error}") from None
+        log.warning(f"no index of the snapshots was written: {error}")
 
 
 def _comment(simulation: Simulation, metrics: Mapping[str, float]) -> None:
-    """Warns of an end state whose numbers need care."""
+    """Warns of an end state whose numbers are uncertain."""
     step, error = simulation.config.run.fixed_step, simulation.controller_state.error_used
     if step and error > LARGEST_ERROR * max(abs(metrics["bv_tv_change_percent"]), 1.0):
         log.warning(
-            f"steps of {step:g} day are long for what happened: BV/TV may be off by {error:.2g} "
-            "percentage points; use shorter ones, or run.step = 'adaptive'"
+            f"steps of {step:g} day are too long for the changes in this run: BV/TV may be off by "
+            f"{error:.2g} percentage points; use shorter ones, or run.step = 'adaptive'"
         )
     if metrics["surface_density_per_mm"] == 0:
         log.warning("no bone surface is left: all bone is gone, and none can form again")
-    if metrics["gray_bone_share"] > GRAY_LIMIT:
+    if metrics["unresolved_bone_fraction"] > UNRESOLVED_LIMIT:
         log.warning(
-            f"{metrics['gray_bone_share']:.0%} of the bone is in struts without a solid core, "
-            "smeared or thinner than the grid resolves: trust BV/TV, but no morphometry by "
-            "threshold; use finer voxels"
+            f"{metrics['unresolved_bone_fraction']:.0%} of the bone is in struts without a solid "
+            "core, blurred or thinner than the grid resolves: BV/TV is reliable, morphometry by "
+            "threshold is not; use finer voxels"
         )

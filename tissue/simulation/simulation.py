@@ -247,7 +247,7 @@ class Simulation(Displayed):
         nz, ny, nx = self.geometry.grid.shape
         bone = float(jnp.mean(self.state.bone_volume_fraction, dtype=jnp.float64))
         return (
-            f"Simulation {self.config.name!r}: day {self.time:g} of {self.config.duration:g}, step "
+            f"Simulation {self.config.name!r}: day {self.time:g} of {self.config.run.duration:g}, step "
             f"{self.step}\n  {nz} x {ny} x {nx} voxels of {self._spacing:g} um, BV/TV {bone:.4f} "
             f"({100 * (bone / float(self._start_fraction) - 1):+.2f} %)"
         )

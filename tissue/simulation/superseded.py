@@ -5,10 +5,10 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
+from tissue.storage.atomic import sync_folder, write_atomically
 from tissue.storage.checkpoint import list_checkpoints
 from tissue.storage.index import INDEX, XDMF, write_series
 from tissue.storage.names import time_of
-from tissue.storage.atomic import sync_folder, write_atomically
 from tissue.storage.snapshot import list_snapshots
 from tissue.storage.tables import rows_until
 

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from tissue.geometry.segmentation import mean_thickness
-from tissue.geometry.synthetic import SyntheticSettings, synthesize
+from tissue.geometry.settings import SyntheticSettings
+from tissue.geometry.synthetic import synthesize
 from tissue.model.balance import osteoblast_population
 from tissue.model.bone import bone_geometry
 from tissue.model.cells import step_precursors
@@ -136,8 +137,8 @@ def focal_erosion(cache: SimulationCache) -> Estimates:
 
 def burst(cache: SimulationCache) -> tuple[Trajectory, int, Estimate]:
     """Three days of IL-1 and three months after, the row of lowest bone, and the regain [%]."""
-    during = cache.run("mouse", 3, every=1, disease={"il1_excess": "30 pM"})
-    run = cache.run("mouse", 93, after=during, every=7)
+    pulse = [{"from": "0 day", "to": "3 day", "value": "30 pM"}]
+    run = cache.run("mouse", 93, every=7, disease={"il1_excess": pulse})
     lowest = int(np.argmin(run.columns["bv_tv_change_percent"]))
     regained = HEALTH.minus(run.change(93).over(run.change(run.times[lowest])))
     return run, lowest, regained.times(100)
@@ -214,7 +215,7 @@ def osteocyte_rankl(cache: SimulationCache) -> Estimates:
 def coupling(cache: SimulationCache) -> Estimates:
     """V39: formation under more RANKL with and without coupling."""
     # without the mechanostat, which raises formation where bone is lost
-    more: dict[str, Any] = {"disease": {"rankl_production": 1.5}, "knockout": {"mechanostat": True}}
+    more: dict[str, Any] = {"disease": {"rankl_production": 1.5}, "mechanisms": {"mechanostat": False}}
     coupled = cache.run("mouse", 56, every=14, **more)
     cut = cache.run("mouse", 56, every=14, parameters={"k_E": "0.0001 1/day"}, **more)
     formed = [run.fold_change("formation_um_per_day", 56).minus(HEALTH) for run in (coupled, cut)]

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from tissue.geometry.load import Geometry
-from tissue.geometry.synthetic import SyntheticSettings, synthesize
+from tissue.geometry.settings import SyntheticSettings
+from tissue.geometry.synthetic import synthesize
 from tissue.model.state import State
 from tissue.scenario.config import parse_run
 from tissue.simulation.simulation import Simulation
@@ -162,7 +163,7 @@ class SimulationCache:
             species: "mouse" or "human".
             days: time at the end [day].
             after: the simulation that it continues; only what the tables say acts then.
-            tables: [disease], [knockout], [parameters] and [[therapy]] of a run file; `every`
+            tables: [disease], [mechanisms], [knockout], [parameters] and [[therapy]] of a run file; `every`
                 is the interval of times at which a step ends, whatever its length [day],
                 and `step` a fixed step [day].
         """

@@ -98,7 +98,7 @@ def well_mixed(il1_excess: float, time: float) -> np.ndarray:
 
 def well_mixed_limit(_: SimulationCache) -> Estimates:
     """V45: the shrew bone against its well-mixed limit."""
-    changes = ["disease.il1_excess=3.5 pM", "knockout.mechanostat=true"]
+    changes = ["disease.il1_excess=3.5 pM", "mechanisms.mechanostat=false"]
     simulation = Simulation(read_run_file(examples()["shrew"], changes))
     start = simulation.start_metrics()
     while not simulation.finished:

@@ -1,4 +1,4 @@
-"""Where a run begins: in health, at a checkpoint, at the branch from another run, or at its end."""
+"""Start of a run: in health, at a checkpoint, at the branch from another run, or at its end."""
 
 import logging
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import NamedTuple
 from tissue.geometry.load import Geometry
 from tissue.model.observables import METRICS
 from tissue.scenario.config import RunConfig
+from tissue.simulation.checkpoints import find, restored
 from tissue.simulation.folder import (
     LEDGER_TABLE,
     METRICS_TABLE,
@@ -16,15 +17,8 @@ from tissue.simulation.folder import (
 from tissue.simulation.ledger import LEDGER
 from tissue.simulation.plan import plan
 from tissue.simulation.progress import Progress
-from tissue.simulation.provenance import branched_start, fresh_start, resumed_start, tell_changes
-from tissue.simulation.resume import (
-    Parent,
-    branched,
-    continued,
-    find,
-    refuse_other_branch,
-    resumed,
-)
+from tissue.simulation.provenance import branched_start, fresh_start, log_changes, resumed_start
+from tissue.simulation.resume import Parent, branched, continued, refuse_other_branch
 from tissue.simulation.simulation import Simulation, load_geometry
 from tissue.simulation.step_size import same_time
 from tissue.storage.checkpoint import Checkpoint
@@ -33,40 +27,40 @@ from tissue.storage.tables import CheckpointRows, checkpoint_lines
 log = logging.getLogger(__name__)
 
 COLUMNS = {METRICS_TABLE: METRICS, LEDGER_TABLE: LEDGER}
-"""Of the tables that have a row for each step."""
+"""Columns of the tables with a row for each step."""
 
 
-class Beginning(NamedTuple):
-    """A run that is about to go on.
+class RunStart(NamedTuple):
+    """Start of a run.
 
     Attributes:
-        simulation: to go on with; None where all steps are done.
-        start: what its provenance tells of the start.
-        source: checkpoint that it goes on from; None for a run that begins, or branches off.
+        simulation: the simulation; None where all steps are done.
+        provenance: origin of the state it starts from.
+        source: checkpoint that it is resumed from; None for a new run or a branch.
     """
 
     simulation: Simulation | None
-    start: dict[str, str]
+    provenance: dict[str, str]
     source: Checkpoint | None = None
 
 
-def beginning(
+def start_run(
     config: RunConfig,
     folder: Path,
     geometry: Geometry | None,
     resume: str | None,
     parent: Checkpoint | Parent | None,
     progress: Progress,
-) -> Beginning:
-    """Finds out where a run begins; nothing of an earlier one is changed.
+) -> RunStart:
+    """Prepares the start of a run, without changing any file of an earlier one.
 
     Args:
         config: the run.
         folder: of the run.
-        geometry: bone to use instead of the one the run names.
-        resume: what to go on with, as `find` takes it; None for a new run.
+        geometry: bone to use instead of the one of the run file.
+        resume: checkpoint to resume from, as in `find`; None for a new run.
         parent: checkpoint of another run to branch off from, or where to find it.
-        progress: told of what takes long.
+        progress: reports phases that take long.
 
     Raises:
         InputError: the bone, the checkpoint or the tables of a run cannot be used.
@@ -78,8 +72,8 @@ def beginning(
             if parent:
                 refuse_other_branch(source, parent.time)
             progress.preparing("reading the checkpoint")
-            return _going_on(config, folder, source)
-        log.info(f"{folder} holds nothing to go on with: the run starts")
+            return _resumed(config, folder, source)
+        log.info(f"{folder} has nothing to resume: the run starts")
     if isinstance(parent, Parent):
         progress.preparing("reading the checkpoint")
         parent = parent.checkpoint()
@@ -87,31 +81,31 @@ def beginning(
     if parent:
         simulation = branched(config, parent)
         log.info(f"branched off from {parent.path} at day {simulation.time:g}")
-        tell_changes(config, parent, branch=True)
+        log_changes(config, parent, branch=True)
         bone = simulation.geometry.bone_volume_fraction
-        return Beginning(simulation, branched_start(config, bone, parent))
+        return RunStart(simulation, branched_start(config, bone, parent))
     simulation = _set_up(config, folder, geometry, progress)
     bone = simulation.geometry.bone_volume_fraction
-    return Beginning(simulation, fresh_start(config, bone, given=geometry is not None))
+    return RunStart(simulation, fresh_start(config, bone, given=geometry is not None))
 
 
-def _going_on(config: RunConfig, folder: Path, source: Checkpoint) -> Beginning:
+def _resumed(config: RunConfig, folder: Path, source: Checkpoint) -> RunStart:
     config = continued(config, source)
     for name, columns in COLUMNS.items():
         checkpoint_lines(folder / name, columns, checkpoint_rows(name, source))
     start = resumed_start(source)
     if same_time(source.time, config.run.duration):
-        log.info(f"the run is finished: {source.path} is of its end, day {source.time:g}")
-        return Beginning(None, start, source)
-    tell_changes(config, source, branch=False)
-    simulation = resumed(config, source)
+        log.info(f"the run is finished: {source.path} is at its end, day {source.time:g}")
+        return RunStart(None, start, source)
+    log_changes(config, source, branch=False)
+    simulation = restored(config, source)
     log.info(f"resumed at step {simulation.step}, day {simulation.time:g}")
-    return Beginning(simulation, start, source)
+    return RunStart(simulation, start, source)
 
 
 def checkpoint_rows(name: str, source: Checkpoint) -> CheckpointRows:
-    """What a checkpoint tells of a table."""
-    return CheckpointRows(source.time, source.rows.get(name), f"{source.path}")
+    """Rows of a table that belong to a checkpoint."""
+    return CheckpointRows(source.time, source.rows[name], f"{source.path}")
 
 
 def _set_up(
@@ -120,10 +114,10 @@ def _set_up(
     if geometry is None:
         progress.preparing("reading the bone")
         geometry = load_geometry(config)
-    coming = plan(config, geometry, folder=folder)
-    for line in (*geometry.log, *coming.lines()):
+    planned = plan(config, geometry, folder=folder)
+    for line in (*geometry.log, *planned.lines()):
         log.info(line)
-    for warning in coming.warnings:
+    for warning in planned.warnings:
         log.warning(warning)
     progress.preparing("setting up the healthy tissue (compiling)")
     return Simulation(config, geometry)

@@ -188,7 +188,7 @@ def test_every_measure_has_a_name_and_a_unit() -> None:
     for measure in MEASURES.values():
         assert measure.symbol
         assert measure.unit
-        assert re.match(r"[a-z]", measure.name)
+        assert re.match(r"[a-z]", measure.long_name)
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 8), (2, 8, 8), (3, 4, 40)])

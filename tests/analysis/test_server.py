@@ -1,12 +1,11 @@
-"""The watcher answers its user whatever others do to it, and nobody else.
+"""The watcher answers its user and nobody else.
 
-Answers are read by sockets, not by a library that would mend what is wrong with them.
+Answers are read by sockets, not by a library that would hide mistakes in them.
 """
 
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 from analysis.made import made
-from analysis.watching import BIG, MEGABYTE, PAGE_KB, Reply, Watcher, watched
+from analysis.watching import BIG, Watcher, half_requests, reader_that_stalls, watched
 
 from tissue.cli import main
 
@@ -30,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def watcher(folder: Path) -> Iterator[Watcher]:
-    """A watcher that none of its tests may hold up."""
+    """A watcher that several tests share."""
     with watched(folder) as watcher:
         yield watcher
 
@@ -228,7 +227,7 @@ def test_a_page_that_cannot_be_made_is_asked_for_again(tmp_path: Path) -> None:
         assert watcher.end() == (0, "")
 
 
-def test_a_bug_is_told_and_ends_nothing(folder: Path) -> None:
+def test_a_bug_is_logged_and_ends_nothing(folder: Path) -> None:
     with watched(folder, "server.page = lambda *_, live: 1 / 0") as watcher:
         assert watcher.ask().status == 500
         assert watcher.ask(watcher.path + "state").status == 200
@@ -237,139 +236,14 @@ def test_a_bug_is_told_and_ends_nothing(folder: Path) -> None:
         assert said.count("ZeroDivisionError") == 1
 
 
-# ---- who holds it up ----
-
-
-def answered_fast(watcher: Watcher) -> None:
-    start = time.monotonic()
-    assert watcher.ask().status == 200
-    assert watcher.ask(watcher.path + "state").status == 200
-    assert time.monotonic() - start < 8
-
-
-def half(watcher: Watcher, many: ExitStack, count: int) -> list[socket.socket]:
-    """Connections that each ask half of something."""
-    clients = [many.enter_context(watcher.connect()) for _ in range(count)]
-    for client in clients:
-        client.sendall(b"GET / HTTP/1.1\r\nHost: loc")
-    return clients
-
-
-@pytest.mark.parametrize("handles", [1024, 64])
-def test_200_half_requests_hold_up_nobody(folder: Path, handles: int) -> None:
-    with watched(folder, handles=handles) as watcher, ExitStack() as many:
-        half(watcher, many, 200)
-        answered_fast(watcher)
-        assert watcher.handles() < 40
-        busy = watcher.busy()
-        time.sleep(0.5)
-        assert watcher.busy() - busy < 0.1
-        assert watcher.told("Threads") < 8
-        assert watcher.end() == (0, "")
-
-
-def test_a_half_request_is_ended_in_time(folder: Path) -> None:
-    with watched(folder, "connections.HEAD_SECONDS = 0.3") as watcher, ExitStack() as many:
-        silent = many.enter_context(watcher.connect())
-        dripping, *_ = half(watcher, many, 3)
-        start = time.monotonic()
-        while time.monotonic() - start < 0.6:  # one letter now and then is no excuse
-            try:
-                dripping.sendall(b"x")
-            except OSError:
-                break
-            time.sleep(0.05)
-        assert Reply(dripping).status == 408
-        assert Reply(silent).status == 408
-        assert time.monotonic() - start < 8
-
-
-@pytest.mark.parametrize("stay", [0.1, 60])
-def test_no_more_file_handles_is_waited_for(folder: Path, stay: float) -> None:
-    """Half requests give way, or stay until their time is over; meanwhile nothing spins."""
-    change = (
-        "connections.SPARE_HANDLES = -60\n"  # more connections than there are handles
-        f"connections.IDLE_SECONDS = {stay}\nconnections.HEAD_SECONDS = 0.6"
-    )
-    with watched(folder, change, handles=24) as watcher, ExitStack() as many:
-        half(watcher, many, 24)
-        busy = watcher.busy()
-        time.sleep(0.4)
-        assert watcher.busy() - busy < 0.2
-        for _ in range(3):
-            assert watcher.ask(watcher.path + "nothing").status == 404
-        many.close()
-        time.sleep(0.2)
-        answered_fast(watcher)
-        assert watcher.end() == (0, "")
-
-
-def never_reads(watcher: Watcher, many: ExitStack) -> socket.socket:
-    client = many.enter_context(socket.socket())
-    client.settimeout(8)
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)  # that the system keeps little
-    client.connect(("127.0.0.1", watcher.port))
-    client.sendall(f"GET {watcher.path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-    return client
-
-
-def test_12_that_never_read_share_one_page(folder: Path) -> None:
-    with watched(folder, BIG) as watcher, ExitStack() as many:
-        assert watcher.ask().status == 200
-        before = watcher.told("VmRSS")
-        for _ in range(12):
-            never_reads(watcher, many)
-        answered_fast(watcher)
-        assert watcher.told("VmRSS") - before < PAGE_KB / 2
-        assert watcher.end() == (0, "")
-
-
-def test_pages_of_the_past_are_not_kept_for_ever(folder: Path) -> None:
-    change = f"{BIG}\nimport itertools; server.state = lambda _, n=itertools.count(): str(next(n))"
-    with watched(folder, change) as watcher, ExitStack() as many:
-        assert watcher.ask().status == 200
-        before = watcher.told("VmRSS")
-        readers = []
-        for _ in range(12):  # each has a page of its own
-            readers.append(never_reads(watcher, many))
-            assert watcher.ask().status == 200
-        assert watcher.told("VmRSS") - before < 8 * PAGE_KB
-        assert len(Reply(readers[0]).content) < MEGABYTE  # dropped: what the system took
-        assert len(Reply(readers[-1]).content) > PAGE_KB * 1024
-
-
-def test_readers_that_do_not_read_give_way(folder: Path) -> None:
-    change = f"{BIG}\nconnections.STALLED_SECONDS = 0.5"
-    with watched(folder, change) as watcher, ExitStack() as many:
-        for _ in range(40):
-            never_reads(watcher, many)
-        time.sleep(0.6)
-        answered_fast(watcher)
-        assert watcher.handles() < 40
-
-
-def test_a_slow_reader_has_its_page(folder: Path) -> None:
-    change = f"{BIG}\nconnections.PIECE_SECONDS = 2"
-    with watched(folder, change) as watcher, ExitStack() as many:
-        slow, stopped = never_reads(watcher, many), never_reads(watcher, many)
-        count = 0
-        start = time.monotonic()
-        while part := slow.recv(MEGABYTE):
-            count += len(part)
-            time.sleep(max(0.03, (2.5 - (time.monotonic() - start)) / 40))
-        assert count > PAGE_KB * 1024
-        assert time.monotonic() - start > 2  # longer than one piece may take
-        assert len(Reply(stopped).content) < MEGABYTE  # what the system took
-
-
 # ---- how it ends ----
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_it_cleanly(folder: Path, number: int) -> None:
     with watched(folder, BIG) as watcher, ExitStack() as many:
-        half(watcher, many, 3)
-        never_reads(watcher, many)
+        half_requests(watcher, many, 3)
+        reader_that_stalls(watcher, many)
         assert watcher.ask().status == 200
         assert watcher.end(number) == (0, "")
 
@@ -383,7 +257,7 @@ def test_a_page_that_is_being_made_is_waited_for_once(folder: Path) -> None:
 
     def ask_and_wait(watcher: Watcher, many: ExitStack) -> None:
         started.unlink(missing_ok=True)
-        never_reads(watcher, many)
+        reader_that_stalls(watcher, many)
         until = time.monotonic() + 20
         while not started.exists():
             assert time.monotonic() < until

@@ -1,4 +1,4 @@
-"""Watchers in processes of their own, and clients that say what they like to them."""
+"""Watchers in processes of their own, and clients that send arbitrary bytes."""
 
 import multiprocessing
 import os
@@ -7,7 +7,7 @@ import resource
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -47,15 +47,15 @@ class Watcher:
     """
 
     def __init__(self, folder: Path, change: str, handles: int, screen: Path) -> None:
-        here, there = PROCESSES.Pipe()
+        own_end, other_end = PROCESSES.Pipe()
         self._screen = screen
         self._process = PROCESSES.Process(
-            target=_serve, args=(folder, change, handles, screen, there), daemon=True
+            target=_serve, args=(folder, change, handles, screen, other_end), daemon=True
         )
         self._process.start()
-        there.close()
-        self.address = here.recv()
-        here.close()
+        other_end.close()
+        self.address = own_end.recv()
+        own_end.close()
         self.path = urlsplit(self.address).path
         self.port = urlsplit(self.address).port or 0
 
@@ -70,8 +70,8 @@ class Watcher:
             client.sendall(words)
             return Reply(client)
 
-    def told(self, what: str) -> int:
-        """A row of the status of the process, a count or kB."""
+    def status_row(self, what: str) -> int:
+        """A row of the status of the process: a count, or a size [kB]."""
         text = Path(f"/proc/{self._process.pid}/status").read_text()
         return int(re.findall(rf"{what}:\s+(\d+)", text)[0])
 
@@ -114,6 +114,24 @@ def watched(folder: Path, change: str = "", handles: int = 1024) -> Iterator[Wat
         yield watcher
     finally:
         watcher.close()
+
+
+def half_requests(watcher: Watcher, many: ExitStack, count: int) -> list[socket.socket]:
+    """Connections that have each sent half of a request."""
+    clients = [many.enter_context(watcher.connect()) for _ in range(count)]
+    for client in clients:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: loc")
+    return clients
+
+
+def reader_that_stalls(watcher: Watcher, many: ExitStack) -> socket.socket:
+    """A connection that has asked for the page and reads nothing of it."""
+    client = many.enter_context(socket.socket())
+    client.settimeout(8)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)  # for small system buffers
+    client.connect(("127.0.0.1", watcher.port))
+    client.sendall(f"GET {watcher.path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    return client
 
 
 def _serve(folder: Path, change: str, handles: int, screen: Path, line: Connection) -> None:

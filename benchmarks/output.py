@@ -22,7 +22,7 @@ from harness import machine, measured_on, publish, record, table
 
 from tissue.scenario.config import parse_run
 from tissue.simulation.output import rounded
-from tissue.simulation.resume import held
+from tissue.simulation.checkpoints import checkpoint_of
 from tissue.simulation.simulation import Simulation
 from tissue.storage import deflate
 from tissue.storage.checkpoint import write_checkpoint
@@ -117,9 +117,9 @@ def checkpoints(simulation: Simulation, folder: Path, repeats: int) -> Row:
     """Checkpoints as a run writes them."""
     seconds = []
     for step in range(repeats):
-        now = held(simulation) | {"step": step}
+        checkpoint = checkpoint_of(simulation) | {"step": step}
         start = time.perf_counter()
-        path = write_checkpoint(folder, **now, rows={}, config="", provenance={})
+        path = write_checkpoint(folder, checkpoint)
         seconds.append(time.perf_counter() - start)
     return {"task": "checkpoint", **spread("ms", seconds), "file_MB": path.stat().st_size / 1e6}
 
@@ -164,8 +164,8 @@ def loops(
     # the compressors with and without the optional package, against the filters of HDF5
     def checkpointing() -> tuple[float, list[float]]:
         def keep() -> Callable[[], Path]:
-            now = held(simulation)
-            return lambda: write_checkpoint(folder, **now, rows={}, config="", provenance={})
+            checkpoint = checkpoint_of(simulation)
+            return lambda: write_checkpoint(folder, checkpoint)
 
         start = time.perf_counter()
         with Writer() as writer:

@@ -38,7 +38,7 @@ MAY_IMPORT = {
         *("scenario", "storage", "model", "kernels", "geometry", "machine", "units", "display"),
         *("errors", "version"),
     },
-    "analysis": {"storage", "geometry", "units", "errors"},
+    "analysis": {"storage", "geometry", "model.fields", "units", "errors"},
     "validation": {
         *("simulation", "scenario", "model", "kernels", "geometry", "errors", "version"),
     },

@@ -19,7 +19,7 @@ def test_a_folder_that_cannot_be_written_to_is_measured(
         raise PermissionError(errno.EACCES, "Permission denied", f"{path}")
 
     with monkeypatch.context() as patch:
-        patch.setattr(series, "publish", refused)
+        patch.setattr(series, "write_atomically", refused)
         days, rows = measured_run(folder, must_keep=False)
         (told,) = caplog.messages
         assert told.startswith(f"{folder / TABLE} cannot be written to (Permission denied): the")

@@ -20,7 +20,7 @@ from faults.told import Told, called
 
 from tissue.analysis import summary
 from tissue.machine.device import enable_compilation_cache
-from tissue.storage import publish
+from tissue.storage import write_atomically
 
 FAILED = (1, 2)
 """Exit codes of a run that stops with a sentence: what it met, or what it was given."""
@@ -78,11 +78,11 @@ class Played:
         if stage.state:
             shutil.copytree(stage.state, self.at)
         for path in self.at.glob("*.tmp"):  # nobody writes them any more
-            os.utime(path, times=(time.time() - 2 * publish.ABANDONED,) * 2)
+            os.utime(path, times=(time.time() - 2 * atomic.ABANDONED_AGE,) * 2)
 
     def run(self, resume: str = "latest") -> Told:
         """Starts it, or goes on with it: one command for both."""
-        publish._warn.cache_clear()  # each run tells again what it has to warn of
+        atomic._warn.cache_clear()  # each run tells again what it has to warn of
         told = called("run", self._file, "--out", self.at, "--resume", resume, "--quiet")
         gc.collect()  # as at the end of a process, nothing stays open
         return told

@@ -77,7 +77,7 @@ def same(one: Path, other: Path) -> None:
     for name in TABLES:
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
     mine, theirs = (read_checkpoint(list_checkpoints(folder)[-1]) for folder in (one, other))
-    assert mine.clock == theirs.clock
+    assert mine.controller == theirs.controller
     for name, values in mine.state.items():
         np.testing.assert_array_equal(values, theirs.state[name], err_msg=name)
     assert [p.name for p in list_snapshots(one)] == [p.name for p in list_snapshots(other)]

@@ -91,7 +91,7 @@ def test_no_command_takes_numbers_from_elsewhere(
         assert f"damaged: {path.name}" in out
     else:
         assert code == 2
-        assert "does not hold 'il1' itself but leads elsewhere" in told
+        assert "has only a link to another place for 'il1'" in told
         assert {each.name for each in run.iterdir()} - before <= {"export", "morphometry.csv"}
 
 

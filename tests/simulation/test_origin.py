@@ -18,7 +18,7 @@ from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry
 from tissue.scenario.config import RunConfig, parse_run
 from tissue.simulation import provenance
-from tissue.simulation.provenance import fresh_start, resumed_start, tell_changes
+from tissue.simulation.provenance import fresh_start, resumed_start, log_changes
 from tissue.simulation.run import run
 from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
 from tissue.storage.snapshot import list_snapshots, read_provenance
@@ -132,12 +132,12 @@ def test_a_pannus_that_has_changed_is_told(
     assert start["pannus_mask_sha256"] == hashed(tmp_path / "pannus.npy")
     made = read_checkpoint(list_checkpoints(scanned / "out")[-1])
     checkpoint = replace(made, provenance={**made.provenance, **start})
-    tell_changes(config, checkpoint, branch=False)
+    log_changes(config, checkpoint, branch=False)
     assert caplog.messages == []
     np.save(tmp_path / "pannus.npy", plate(height=7))
-    tell_changes(config, checkpoint, branch=True)  # a branch may have another
+    log_changes(config, checkpoint, branch=True)  # a branch may have another
     assert caplog.messages == []
-    tell_changes(config, checkpoint, branch=False)
+    log_changes(config, checkpoint, branch=False)
     (told,) = caplog.messages
     assert f"{tmp_path / 'pannus.npy'} has changed since the run began" in told
     assert told.endswith("goes on with the file as it is now")

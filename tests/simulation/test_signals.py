@@ -101,9 +101,7 @@ def test_signals_are_reported_and_handlers_restored(tmp_path: Path) -> None:
                 assert signals.take_received() == ["SIGUSR1", "SIGTERM"]
                 assert signals.take_received() == []
                 assert (signals.stop, signals.checkpoint_requested) == (signal.SIGTERM, True)
-                os.kill(
-                    os.getpid(), signal.SIGTERM
-                )  # a second one is signals_not_ignored as the first
+                os.kill(os.getpid(), signal.SIGTERM)  # a second one changes nothing
                 with (
                     pytest.raises(RunStopped, match="SIGTERM here"),
                     signals.raising_on_stop("here"),

@@ -57,7 +57,7 @@ HEADERS: dict[str, tuple[Edit, str]] = {
     "size nan": (attribute("VTKHDF", "Spacing", [np.nan] * 3), "voxel size nan"),
     "size huge": (attribute("VTKHDF", "Spacing", [1e300] * 3), "voxel size 1e"),
     "sizes": (attribute("VTKHDF", "Spacing", [8.0, 8.0, 9.0]), "voxel size 8, 8, 9 um"),
-    "place": (attribute("/", "origin", [np.inf, 0.0, 0.0]), "a place of inf"),
+    "place": (attribute("/", "origin", [np.inf, 0.0, 0.0]), "the number inf"),
     "bone empty": (put("bone_volume_fraction", np.zeros((0, 0, 0))), "shape (0, 0, 0)"),
     "bone number": (put("bone_volume_fraction", 3.0), "shape ()"),
     "bone line": (put("bone_volume_fraction", np.zeros(3)), "shape (3,)"),
@@ -73,7 +73,7 @@ FIELDS: dict[str, tuple[Edit, str]] = {
     "complex": (put("il1", np.zeros(GRID.shape, complex)), "no numbers in il1"),
     "nan": (put("il1", with_nan()), "1 NaN or infinite values in il1"),
     "too large": (put("il1", np.full(GRID.shape, 1e300)), "60 NaN or infinite values in il1"),
-    "part": (part_only, "il1 in part only"),
+    "part": (part_only, "only a part of il1"),
     "unit": (attribute(f"{POINTS}/il1", "units", "nM"), "il1 in 'nM', and 'pM' is needed"),
 }
 
@@ -153,7 +153,7 @@ def test_an_index_that_leads_out_of_its_folder_is_named(folder: Path) -> None:
     with h5py.File(path, "r+") as file:
         del file[POINTS]["bone_volume_fraction"]
         file[POINTS].create_virtual_dataset("bone_volume_fraction", layout)
-    assert "/etc/passwd, which lies outside its folder" in sentence(lambda: list(describe(path)))
+    assert "/etc/passwd, outside its folder" in sentence(lambda: list(describe(path)))
 
 
 @pytest.mark.parametrize("name", ["time", "provenance", "VTKHDF"])
@@ -165,4 +165,6 @@ def test_parts_of_other_files_are_not_followed(folder: Path, name: str) -> None:
         with h5py.File(path, "r+") as file:
             del file[name]
             file[name] = h5py.ExternalLink(str(other), f"/{name}")
-        assert f"not hold '{name}' itself" in sentence(lambda p=path: list(describe(p)))  # type: ignore[misc]
+        assert f"only a link to another place for '{name}'" in sentence(
+            lambda p=path: list(describe(p))
+        )  # type: ignore[misc]

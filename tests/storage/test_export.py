@@ -189,7 +189,7 @@ def test_averaged_bone_lies_on_the_scan(tmp_path: Path, direction: str, kind: st
 def test_a_large_tiff_is_ome_with_its_voxel_edge(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "CLASSIC_TIFF", 10)
+    monkeypatch.setattr(exporting, "MAX_CLASSIC_TIFF", 10)
     grid = scan("oblique").grid((3, 5, 2), (6, 5, 4), 16.4)
     values = np.random.default_rng(1).random(grid.shape, "f4")
     (made,) = export(snapshot(tmp_path, grid, {"il1": values}), tmp_path, ("il1",), "tiff")
@@ -299,13 +299,13 @@ def test_the_command_exports_what_is_asked_for(
     made = [Path(line) for line in told.out.splitlines()]
     assert [path.name for path in made] == ["il1_day0007.000.npy", "il1_day0021.000.npy"]
     assert told.err == (
-        "note: npy holds neither the voxel edge nor the place on the scan: voxel edge 8 um,"
+        "note: npy holds neither the voxel edge nor the position in the scan: voxel edge 8 um,"
         " center of the first voxel at (0.004, 0.02, 0.1) mm (x, y, z; LPS),"
         " axes x (1, 0, 0), y (0, 1, 0), z (0, 0, 1)\n"
     )
     assert all(path.parent == folder / "export" for path in made)
     assert main(["export", str(folder), "--to", "tiff", "--fields", "il1"]) == 0
-    assert "note: TIFF holds the voxel edge, but the place on the" in capfd.readouterr().err
+    assert "note: TIFF holds the voxel edge, but the position in the" in capfd.readouterr().err
     assert main(["export", str(folder), "--to", "mha", "--out", str(folder / "all")]) == 0
     assert capfd.readouterr().err == ""
     assert len(list((folder / "all").iterdir())) == 6

@@ -41,7 +41,7 @@ def test_an_index_names_what_is_missing(folder: Path) -> None:
 
 
 def test_a_run_names_what_is_damaged(folder: Path) -> None:
-    assert "reached     day 21, BV/TV -3.00 %\nsnapshots   3, all whole" in told(folder)
+    assert "reached     day 21, BV/TV -3.00 %\nsnapshots   3, all intact" in told(folder)
     path = list_snapshots(folder)[1]
     path.write_bytes(path.read_bytes()[:2000])
     assert f"snapshots   3, damaged: {path.name}" in told(folder)

@@ -104,7 +104,7 @@ def test_a_lock_that_a_killed_run_left_is_in_nobodys_way(
     with locked(tmp_path):
         assert json.loads((tmp_path / LOCK).read_text()) == lock._process(os.getpid())
     assert list(tmp_path.iterdir()) == []
-    told = f"run.lock names process {left['process']} on node17: if that run still goes on, stop"
+    told = f"run.lock names process {left['process']} on node17: if that run is still active, stop"
     assert (told in caplog.text) == (left["host"] == "node17")
 
 
@@ -169,4 +169,4 @@ def test_inode_numbers_that_change_do_not_make_a_run_wait_for_ever(
 ) -> None:
     monkeypatch.setattr(lock, "_is_at", lambda path, file: False)
     with locked(tmp_path):
-        assert "cannot keep a second run out" in caplog.text
+        assert "cannot exclude a second run" in caplog.text

@@ -19,6 +19,8 @@ from tissue.checksum import footer
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.storage.checkpoint import (
+    Checkpoint,
+    OldCheckpointError,
     checkpoint_path,
     list_checkpoints,
     read_checkpoint,
@@ -33,7 +35,8 @@ from tissue.storage.names import (
     day_name,
     file_name,
     in_order_of_time,
-    time_named,
+    time_in_name,
+    time_of,
 )
 from tissue.storage.snapshot import list_snapshots, read_snapshot, write_snapshot
 
@@ -69,15 +72,14 @@ def snapshot(folder: Path, time: float, step: int = 0) -> Path:
 def checkpoint(folder: Path, time: float, failed: bool = False, keep: bool = False) -> Path:
     return write_checkpoint(
         folder,
-        grid=GRID,
-        step=0,
-        time=time,
-        state={"bone_volume_fraction": BONE},
-        healthy={},
-        rows={},
-        clock={"time": time},
-        config="",
-        provenance={},
+        Checkpoint(
+            grid=GRID,
+            step=0,
+            time=time,
+            state={"bone_volume_fraction": BONE},
+            healthy={},
+            controller={"time": time},
+        ),
         failed=failed,
         keep=keep,
     )
@@ -118,7 +120,7 @@ def test_two_times_never_share_a_name(pattern: str) -> None:
     times = hostile_times()
     made = [file_name(pattern, time) for time in times]
     assert len(set(made)) == len(set(map(str.lower, made))) == len(times) > 10_000
-    assert [time_named(Path("run") / name) for name in made] == times
+    assert [time_in_name(Path("run") / name) for name in made] == times
     assert all(Path(name).match(pattern) for name in made)
 
 
@@ -233,7 +235,9 @@ def test_files_are_not_opened_for_a_time_that_their_names_tell(
     monkeypatch.setattr(h5py, "File", noted)
     for _ in range(2):
         found = in_order_of_time([*reversed(paths), old])
-    assert found == sorted([*paths, old], key=lambda path: time_named(path) or (path == old) * 3.1)
+    assert found == sorted(
+        [*paths, old], key=lambda path: time_in_name(path) or (path == old) * 3.1
+    )
     assert opened == [old]  # once, for a list that is made every second
 
 
@@ -253,7 +257,7 @@ def test_files_are_not_opened_for_a_time_that_their_names_tell(
     ],
 )
 def test_other_names_tell_no_time(name: str) -> None:
-    assert time_named(Path(name)) is None
+    assert time_in_name(Path(name)) is None
 
 
 def test_a_failed_state_is_no_checkpoint(tmp_path: Path) -> None:
@@ -273,7 +277,7 @@ def test_a_checkpoint_just_written_stays(tmp_path: Path) -> None:
 
 
 def checkpoint_of_0_1_0(path: Path, version: str = "1.0") -> Path:
-    """A checkpoint in the layout of version 0.1.0, which knew no place of the scan."""
+    """A checkpoint in the layout of version 0.1.0, without the position of the scan."""
     with h5py.File(path, "w") as file:
         file.attrs["format"], file.attrs["format_version"] = "tissue-checkpoint", version
         file.attrs["step"], file.attrs["time"] = np.int64(9), 7.125
@@ -291,16 +295,19 @@ def checkpoint_of_0_1_0(path: Path, version: str = "1.0") -> Path:
     return path
 
 
-def test_a_checkpoint_of_version_0_1_0_is_read(tmp_path: Path) -> None:
+OLD_FORMAT = (
+    r"ckpt_0000000009\.h5 has the checkpoint format 1\.0 of tissue 0\.1\.0, .*; finish the run "
+    r"with tissue 0\.1\.0, or start it again in another folder \(--out\) or with --overwrite$"
+)
+
+
+def test_a_checkpoint_of_version_0_1_0_is_refused_and_stays(tmp_path: Path) -> None:
     old = checkpoint_of_0_1_0(tmp_path / "ckpt_0000000009.h5")
-    found = read_checkpoint(old)
-    assert (found.step, found.time, found.clock) == (9, 7.125, {"time": 7.125})
-    assert found.grid == Grid(GRID.shape, 8.0, (16.0, 0.0, 8.0))
-    np.testing.assert_array_equal(
-        found.state["bone_volume_fraction"], np.linspace(0, 1, 24).reshape(GRID.shape)
-    )
+    assert time_of(old) == 7.125
+    with pytest.raises(OldCheckpointError, match=OLD_FORMAT):
+        read_checkpoint(old)
     before, after = checkpoint(tmp_path, 7.0), checkpoint(tmp_path, 7.5)
     assert list_checkpoints(tmp_path) == [old, after]
     assert not before.exists()  # older than the newest two
-    with pytest.raises(InputError, match=r"format version 2\.0; install the tissue that wrote it"):
-        read_checkpoint(checkpoint_of_0_1_0(tmp_path / "ckpt_0000000010.h5", "2.0"))
+    with pytest.raises(InputError, match=r"format 3\.0 of a later tissue; install the version"):
+        read_checkpoint(checkpoint_of_0_1_0(tmp_path / "ckpt_0000000010.h5", "3.0"))

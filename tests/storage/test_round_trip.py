@@ -199,7 +199,7 @@ def test_exports_are_read_again_as_scans(
 ) -> None:
     case, _, path = made
     if kind == "OME-TIFF":
-        monkeypatch.setattr(exporting, "CLASSIC_TIFF", 10)
+        monkeypatch.setattr(exporting, "MAX_CLASSIC_TIFF", 10)
     (file,) = export(path, tmp_path, (BONE,), "tiff" if "TIFF" in kind else kind)
     image = read_image(file)
     np.testing.assert_array_equal(image.values, read_snapshot(path).field(BONE))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tissue.errors import InputError
-from tissue.storage.tables import Foundation, Table, read_table
+from tissue.storage.tables import CheckpointRows, Table, read_table
 
 
 def test_rows_are_there_while_the_table_is_open(tmp_path: Path) -> None:
@@ -24,22 +24,21 @@ def test_resuming_keeps_whole_rows_only(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
     path.write_text("a,b\n1,2\n3,")
     np.testing.assert_array_equal(read_table(path)["a"], [1])
-    with Table(path, ["a", "b"], foundation=Foundation(1.0, 1, "ckpt")) as table:
+    with Table(path, ["a", "b"], checkpoint=CheckpointRows(1.0, 1, "ckpt")) as table:
         table.append({"a": 5, "b": float("nan")})
         assert table.rows == 2
     np.testing.assert_array_equal(read_table(path)["a"], [1, 5])
     np.testing.assert_array_equal(read_table(path)["b"], [2, np.nan])
 
 
-@pytest.mark.parametrize("rows", [2, None], ids=["counted", "not counted"])
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "refusal"),
     [
-        (None, "holds 0 and not"),
-        ("", "holds 0 and not"),
-        ("a,b\n", "holds 0 and not"),
-        ("a,b\n1,1\n", "holds 1 and not"),
-        ("a,b\n1,1\n2,", "holds 1 and not"),
+        (None, "has 0 and not the 2 rows that ckpt requires"),
+        ("", "has 0 and not the 2 rows that ckpt requires"),
+        ("a,b\n", "has 0 and not the 2 rows that ckpt requires"),
+        ("a,b\n1,1\n", "has 1 and not the 2 rows that ckpt requires"),
+        ("a,b\n1,1\n2,", "has 1 and not the 2 rows that ckpt requires"),
         ("a,b\n1,1\nnonsense\n", "is damaged in line 3"),
         ("a,b\n1,1\n2,2,2\n", "is damaged in line 3"),
         ("a,b\n2,1\n1,2\n", "is damaged in line 3"),
@@ -49,23 +48,23 @@ def test_resuming_keeps_whole_rows_only(tmp_path: Path) -> None:
     ],
 )
 def test_a_table_that_lost_rows_is_refused_and_left_as_it_is(
-    tmp_path: Path, text: str | None, told: str, rows: int | None
+    tmp_path: Path, text: str | None, refusal: str
 ) -> None:
     path = tmp_path / "metrics.csv"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(InputError, match=rf"{told}.*; put the file back .*--overwrite$"):
-        Table(path, ["a", "b"], foundation=Foundation(2.0, rows, "ckpt"))
+    with pytest.raises(InputError, match=rf"{refusal}.*; restore the file .*--overwrite$"):
+        Table(path, ["a", "b"], checkpoint=CheckpointRows(2.0, 2, "ckpt"))
     assert (path.read_text() if path.exists() else None) == text
 
 
 def test_rows_after_the_checkpoint_are_dropped(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
     path.write_text("a,b\n1,1\n2,2\n2.5,3\n3,")
-    with Table(path, ["a", "b"], foundation=Foundation(2.0, 2, "ckpt")) as table:
+    with Table(path, ["a", "b"], checkpoint=CheckpointRows(2.0, 2, "ckpt")) as table:
         assert table.rows == 2
     assert path.read_text() == "a,b\n1,1\n2,2\n"
-    with Table(path, ["a", "b"], foundation=Foundation(0.0, 0, "ckpt")):
+    with Table(path, ["a", "b"], checkpoint=CheckpointRows(0.0, 0, "ckpt")):
         pass
     assert path.read_text() == "a,b\n"
 
@@ -83,7 +82,7 @@ def test_other_columns_are_refused(tmp_path: Path) -> None:
     with Table(path, ["a", "b"]) as table, pytest.raises(ValueError, match="differ in b, c"):
         table.append({"a": 1, "c": 2})
     with pytest.raises(InputError, match="damaged in its first line"):
-        Table(path, ["a"], foundation=Foundation(9.0, None, "ckpt"))
+        Table(path, ["a"], checkpoint=CheckpointRows(9.0, 1, "ckpt"))
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,x\n", "a,b\n1,2,3\n"])

@@ -1,4 +1,4 @@
-"""What is handed to the writer is on disk at the end, in order, and never much of it in memory."""
+"""Writer: all jobs are done at the end, in order, and few of them are in memory at a time."""
 
 import logging
 import threading
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tissue.storage.writer import Writer
+from tissue.storage.writer import Job, Writer
 
 NAME = "tissue-writer"
 PATIENCE = 30.0  # seconds: longer than any machine needs
@@ -19,15 +19,20 @@ def alive() -> bool:
     return any(thread.name == NAME for thread in threading.enumerate())
 
 
-def job(number: int) -> Callable[[], int]:
-    return lambda: number
+def job(write: Callable[[int], object], number: int) -> Callable[[], Job]:
+    """Function that makes the job of writing a number."""
+    return lambda: lambda: write(number)
 
 
 def test_everything_is_written_in_order_elsewhere() -> None:
     written: list[tuple[int, int]] = []
-    with Writer[int](lambda number: written.append((number, threading.get_ident()))) as writer:
+
+    def write(number: int) -> None:
+        written.append((number, threading.get_ident()))
+
+    with Writer() as writer:
         for number in range(10):
-            writer.put(job(number))
+            writer.put(job(write, number))
     assert [number for number, _ in written] == list(range(10))
     assert {thread for _, thread in written} != {threading.get_ident()}
     assert not alive()
@@ -40,18 +45,18 @@ def test_waiting_ends_when_everything_is_written() -> None:
         time.sleep(0.05)
         written.append(number)
 
-    with Writer[int](slow) as writer:
+    with Writer() as writer:
         for number in range(4):
-            writer.put(job(number))
+            writer.put(job(slow, number))
         writer.wait()
         assert written == [0, 1, 2, 3]
-        writer.put(job(4))
+        writer.put(job(slow, 4))
     assert written == [0, 1, 2, 3, 4]
 
 
-def test_waiting_tells_of_what_could_not_be_written() -> None:
-    writer = Writer[int](failing("broken"))
-    writer.put(job(0))
+def test_waiting_raises_the_error_of_a_job() -> None:
+    writer = Writer()
+    writer.put(job(failing("broken"), 0))
     with pytest.raises(OSError, match="broken"):
         writer.wait()
     writer.close()
@@ -67,17 +72,18 @@ def test_a_slow_disk_stalls_and_does_not_fill_the_memory() -> None:
         assert room.acquire(timeout=PATIENCE)
         written.append(number)
 
-    def make() -> int:
+    def make() -> Job:
         nonlocal most
-        made.append(len(made))
+        number = len(made)
+        made.append(number)
         most = max(most, len(made) - len(written))
-        return made[-1]
+        return lambda: slow(number)
 
     def hand_over() -> None:
         for _ in range(6):
             writer.put(make)
 
-    with Writer[int](slow) as writer:
+    with Writer() as writer:
         caller = threading.Thread(target=hand_over)
         caller.start()
         for done in range(6):
@@ -92,9 +98,9 @@ def test_a_slow_disk_stalls_and_does_not_fill_the_memory() -> None:
 
 def test_handing_over_does_not_wait_for_the_disk() -> None:
     hold = threading.Event()
-    with Writer[int](lambda _: hold.wait(PATIENCE)) as writer:
-        writer.put(job(1))
-        writer.put(job(2))
+    with Writer() as writer:
+        writer.put(job(lambda _: hold.wait(PATIENCE), 1))
+        writer.put(job(lambda _: hold.wait(PATIENCE), 2))
         hold.set()
 
 
@@ -107,9 +113,9 @@ def test_an_error_is_raised_here_and_nothing_is_written_after_it() -> None:
             raise OSError(28, "No space left on device")
 
     def hand_over_all() -> None:
-        with Writer[int](full) as writer:
+        with Writer() as writer:
             for number in range(1, 100):
-                writer.put(job(number))
+                writer.put(job(full, number))
 
     with pytest.raises(OSError, match="No space"):
         hand_over_all()
@@ -118,14 +124,14 @@ def test_an_error_is_raised_here_and_nothing_is_written_after_it() -> None:
 
 
 def test_an_error_in_the_last_job_is_raised_at_the_end() -> None:
-    with pytest.raises(OSError, match="broken"), Writer[int](failing("broken")) as writer:
-        writer.put(job(1))
+    with pytest.raises(OSError, match="broken"), Writer() as writer:
+        writer.put(job(failing("broken"), 1))
 
 
 def test_an_error_is_seen_without_handing_over() -> None:
     def wait() -> None:
-        with Writer[int](failing("broken")) as writer:
-            writer.put(job(1))
+        with Writer() as writer:
+            writer.put(job(failing("broken"), 1))
             for _ in range(int(PATIENCE / 0.01)):
                 time.sleep(0.01)
                 writer.check()
@@ -144,9 +150,9 @@ def test_what_was_handed_over_is_written_however_the_block_ends(kind: type[BaseE
         written.append(number)
 
     def interrupted() -> None:
-        with Writer[int](slow) as writer:
-            writer.put(job(1))
-            writer.put(job(2))
+        with Writer() as writer:
+            writer.put(job(slow, 1))
+            writer.put(job(slow, 2))
             hold.set()
             raise kind
 
@@ -162,10 +168,10 @@ def test_an_interruption_while_waiting_for_room_loses_nothing(
     written: list[int] = []
 
     def interrupted() -> None:
-        with Writer[int](written.append) as writer:
-            writer.put(job(1))
-            monkeypatch.setattr(writer, "_room", Interrupting())
-            writer.put(job(2))
+        with Writer() as writer:
+            writer.put(job(written.append, 1))
+            monkeypatch.setattr(writer, "_free", Interrupting())
+            writer.put(job(written.append, 2))
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
@@ -173,7 +179,7 @@ def test_an_interruption_while_waiting_for_room_loses_nothing(
 
 
 class Interrupting:
-    """A semaphore in whose queue the user presses Ctrl-C."""
+    """Semaphore that is interrupted by Ctrl-C."""
 
     def acquire(self) -> None:
         raise KeyboardInterrupt
@@ -188,8 +194,8 @@ def test_an_error_of_the_block_is_not_hidden_by_one_of_the_writer(
     monkeypatch.setattr(logging.getLogger("tissue"), "propagate", True)  # the command line may not
 
     def both() -> None:
-        with Writer[int](failing("broken")) as writer:
-            writer.put(job(1))
+        with Writer() as writer:
+            writer.put(job(failing("broken"), 1))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""Figures for a paper: at column width, vector where they can be, the same bytes every time."""
+"""Figures for a paper: at column width, vector where possible, byte for byte reproducible."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,9 +26,9 @@ from tissue.analysis.panels import (
 )
 from tissue.analysis.render import picture_of_bone, picture_of_sites, pictures_of_loss
 from tissue.errors import InputError
-from tissue.storage.publish import publish
+from tissue.model.fields import FIELDS
+from tissue.storage.atomic import write_atomically
 from tissue.storage.results import Run, unique_labels
-from tissue.storage.snapshot import FIELDS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,11 +38,11 @@ BONE = "bone_volume_fraction"
 WIDTH = 7.2  # inch: two columns of a journal
 TEXT = 8.0  # points
 LEGEND, KEY, NAME, ROW = 100, 8, 50, 0.16
-"""Of the legend above curves: letters in a line of WIDTH, letters in whose place the key of a run
-stands, most letters of a name, and height of a line [inch]."""
+"""Legend above the curves: characters in a line of WIDTH, characters that the key of a run takes,
+most characters of a name, and height of a line [inch]."""
 
 MOST_TIMES = 4
-"""Times that stand side by side."""
+"""Most times side by side [1]."""
 
 SOLID, FRAME = 700, 500
 """Width of renderings in a figure and in an animation [pixel]."""
@@ -58,9 +58,9 @@ STYLE: Mapping[str, Any] = {
     "legend.fontsize": TEXT,
     "legend.frameon": False,
     "lines.linewidth": 1.4,
-    "pdf.fonttype": 42,  # text that can be edited
+    "pdf.fonttype": 42,  # editable text
     "svg.fonttype": "path",
-    "svg.hashsalt": "tissue",  # or every file would differ
+    "svg.hashsalt": "tissue",  # makes ids in files reproducible
 }
 
 CURVES: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
@@ -78,7 +78,7 @@ CURVES: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """The style of all figures; matplotlib is left as it was."""
+    """Set the style of all figures; restore that of matplotlib afterwards."""
     import matplotlib as mpl
 
     with mpl.rc_context(dict(STYLE)):
@@ -86,7 +86,7 @@ def styled() -> Iterator[None]:
 
 
 def curves(runs: Sequence[Run]) -> "Figure":
-    """Time courses; several runs are laid over each other, with a legend."""
+    """Metrics over time; several runs share the axes, with a legend."""
     names = [drawn(name, NAME) for name in unique_labels([run.folder for run in runs])]
     beside = max(1, min(len(runs), 4, LEGEND // (max(map(len, names)) + KEY)))
     figure = _figure(WIDTH, 4.1 + ROW * (math.ceil(len(runs) / beside) - 1))
@@ -105,19 +105,19 @@ def curves(runs: Sequence[Run]) -> "Figure":
         axes.set_ylabel(title)
         tidy(axes, TEXT)
         if len(columns) > 1:
-            _tell_lines(axes, [name for _, name in columns], alone=len(runs) == 1)
+            _add_line_legend(axes, [name for _, name in columns], alone=len(runs) == 1)
     for axes in panels[3:]:
         axes.set_xlabel("time [day]")
     if len(runs) > 1:
-        # matplotlib may leave out a label that begins with an underscore
+        # matplotlib may omit a label that begins with an underscore
         numbers = list(map(str, range(len(names))))
-        told = figure.legend(panels[0].lines, numbers, loc="outside upper left", ncols=beside)
-        for text, name in zip(told.get_texts(), names, strict=True):
+        legend = figure.legend(panels[0].lines, numbers, loc="outside upper left", ncols=beside)
+        for text, name in zip(legend.get_texts(), names, strict=True):
             text.set_text(name)
     return figure
 
 
-def _tell_lines(axes: "Axes", names: Sequence[str], *, alone: bool) -> None:
+def _add_line_legend(axes: "Axes", names: Sequence[str], *, alone: bool) -> None:
     from matplotlib.lines import Line2D
 
     if alone:
@@ -132,16 +132,16 @@ def _column(run: Run, name: str) -> np.ndarray:
     values = run.metrics[above]
     if not below:
         return values
-    with np.errstate(divide="ignore", invalid="ignore"):  # without cells there is no mean of them
+    with np.errstate(divide="ignore", invalid="ignore"):  # without cells there is no mean over them
         return values / run.metrics[below]
 
 
 def slices(run: Run, name: str) -> "Figure":
-    """A field in a plane through the middle at up to four times, with bone and a scale."""
+    """Field in the middle plane at up to four times, with the outline of bone and a scale."""
     times = _spread(len(run.snapshots))
     planes = [_middle(run.field(name, i)) for i in times]
     low, high = min(p.min() for p in planes), max(p.max() for p in planes)
-    unit, long_name = FIELDS[name]
+    unit, long_name, *_ = FIELDS[name]
     rows, columns = planes[0].shape
     figure = _figure(WIDTH, min(WIDTH / len(times) * rows / columns, 8.0) + 0.75)
     row = figure.subplots(1, len(times), squeeze=False)[0]
@@ -155,7 +155,7 @@ def slices(run: Run, name: str) -> "Figure":
 
 
 def ratio(run: Run) -> "Figure":
-    """The map of RANKL over OPG in the middle plane, at the start and at the end.
+    """Map of RANKL over OPG in the middle plane, at the start and at the end.
 
     Raises:
         InputError: the snapshots lack RANKL or OPG.
@@ -176,7 +176,7 @@ def ratio(run: Run) -> "Figure":
 
 
 def sites(run: Run) -> "Figure":
-    """Where bone was resorbed and formed between the first and the last snapshot."""
+    """Sites of resorption and formation between the first and the last snapshot."""
     before, after = run.field(BONE, 0), run.field(BONE)
     figure = _figure(WIDTH, WIDTH / 2 + 0.3)
     solid, plane = figure.subplots(1, 2)
@@ -184,19 +184,19 @@ def sites(run: Run) -> "Figure":
     old, new = _middle(before), _middle(after)
     _show(plane, run, colored(new, new - old))
     plane.set_title(f"middle plane, day {run.times[0]:g} to {run.times[-1]:g}")
-    _tell_sites(figure)
+    _add_site_legend(figure)
     return figure
 
 
-def _tell_sites(figure: "Figure") -> None:
+def _add_site_legend(figure: "Figure") -> None:
     from matplotlib.patches import Patch
 
-    told = [Patch(color=LOST, label="resorbed"), Patch(color=FORMED, label="formed")]
-    figure.legend(handles=told, loc="outside lower center", ncols=2)
+    patches = [Patch(color=LOST, label="resorbed"), Patch(color=FORMED, label="formed")]
+    figure.legend(handles=patches, loc="outside lower center", ncols=2)
 
 
 def loss(run: Run) -> "Figure":
-    """The bone before and after in 3-D; what was lost is veiled in orange."""
+    """Bone before and after in 3-D, with an orange veil over lost bone."""
     before, after = run.field(BONE, 0), run.field(BONE)
     figure = _figure(WIDTH, WIDTH / 2 + 0.2)
     pictures = pictures_of_loss(before, after, width=SOLID)
@@ -214,7 +214,7 @@ def loss(run: Run) -> "Figure":
 
 
 def animation(run: Run, path: Path) -> None:
-    """The bone at every snapshot, as an animated GIF."""
+    """Write the bone at every snapshot as an animated GIF."""
     from PIL import Image
 
     before = run.field(BONE, 0)
@@ -233,7 +233,7 @@ def animation(run: Run, path: Path) -> None:
         frames.append(Image.fromarray(_pixels(figure)[..., :3]))
     made, rest = BytesIO(), [*frames[1:], frames[-1]]
     frames[0].save(made, "gif", save_all=True, append_images=rest, duration=600, loop=0)
-    publish(path, made.getbuffer())
+    write_atomically(path, made.getbuffer())
 
 
 FIGURES: Mapping[str, Callable[[Run], "Figure"]] = {
@@ -241,16 +241,16 @@ FIGURES: Mapping[str, Callable[[Run], "Figure"]] = {
     "sites": sites,
     "loss": loss,
 }
-"""Of one run, by the name of their file."""
+"""Figures of one run, by the name of their file."""
 
 
 def save(figure: "Figure", path: Path) -> None:
-    """Writes a figure with nothing in it that changes from day to day."""
+    """Write a figure without dates, so that its bytes are reproducible."""
     dates = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
     made = BytesIO()
     metadata = dates.get(path.suffix, {})
     figure.savefig(made, format=path.suffix[1:], dpi=DPI, metadata=metadata)
-    publish(path, made.getbuffer())
+    write_atomically(path, made.getbuffer())
 
 
 def _pixels(figure: "Figure") -> np.ndarray:
@@ -278,7 +278,7 @@ def _spread(count: int) -> list[int]:
 
 
 def _middle(field: np.ndarray) -> np.ndarray:
-    """The plane across the middle of the shortest edge of the box, of equal ones z."""
+    """Plane across the middle of the shortest edge of the box; across z where edges are equal."""
     axis = int(np.argmin(field.shape))
     return np.asarray(np.take(field, field.shape[axis] // 2, axis))
 

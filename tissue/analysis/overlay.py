@@ -1,4 +1,4 @@
-"""Picture of a segmentation on its scan, to be looked at before a run."""
+"""Picture of a segmentation on its scan, for a check before a run."""
 
 from io import BytesIO
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 
 from tissue.analysis.panels import FAINT, INK, LOST, PLAIN, drawn
 from tissue.geometry.segment import Segmentation
-from tissue.storage.publish import publish
+from tissue.storage.atomic import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,29 +18,29 @@ SIZE, TEXT, DPI = (10.0, 10.4), 9.0, 130
 """Figure [inch], text [points] and resolution [pixel/inch]."""
 
 MOST = 1200
-"""Pixels along an edge of a plane that are drawn; of a larger one every second, third... voxel."""
+"""Most pixels along an edge of a plane; of a larger one every second, third... voxel is drawn."""
 
 DROPPED, CLOSED, OUTSIDE = "#CC79A7", "#0072B2", "#56B4E9"
 RANGE = (0.2, 99.8)
-"""Percentiles of the gray values that are black and white."""
+"""Percentiles of the gray values drawn black and white [%]."""
 
 SAMPLE = 2_000_000
-"""Voxels that the histogram counts."""
+"""Most voxels in the histogram [1]."""
 
 NAME = 60
-"""Letters of a name in the heading."""
+"""Most characters of a name in the heading [1]."""
 
 
 def write_segmentation(found: Segmentation, cleaned: np.ndarray, path: Path) -> None:
-    """Writes the picture of a segmentation as PNG, whole or not at all.
+    """Write the picture of a segmentation as PNG, completely or not at all.
 
     Args:
-        found: the scan, its threshold and its bone.
-        cleaned: the bone that a simulation keeps, on the voxels of `found.bone`.
-        path: the file.
+        found: scan, threshold and segmented bone.
+        cleaned: bone that a simulation keeps, on the voxels of `found.bone`.
+        path: file to write.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     from matplotlib import rc_context
 
@@ -48,7 +48,7 @@ def write_segmentation(found: Segmentation, cleaned: np.ndarray, path: Path) -> 
         drawing = segmentation_figure(found, cleaned)
         made = BytesIO()
         drawing.savefig(made, format="png", dpi=DPI, metadata={"Software": None})
-    publish(path, made.getbuffer())
+    write_atomically(path, made.getbuffer())
 
 
 def segmentation_figure(found: Segmentation, cleaned: np.ndarray) -> "Figure":
@@ -72,7 +72,7 @@ def segmentation_figure(found: Segmentation, cleaned: np.ndarray) -> "Figure":
         Patch(color=CLOSED, label="filled: closed pocket of marrow"),
     ]
     if found.scanned is not None:
-        marks.append(Patch(color=OUTSIDE, alpha=0.35, label="left out: region, or padding"))
+        marks.append(Patch(color=OUTSIDE, alpha=0.35, label="excluded: region, or padding"))
     figure.legend(handles=marks, loc="outside lower center", ncols=len(marks), frameon=False)
     unit = f" {found.image.unit}" if found.image.unit else ""
     figure.suptitle(
@@ -92,7 +92,7 @@ def _draw_plane(
     down, along = ("zyx".index(name) for name in (rows, columns))
     # z points up, as in a standing bone; y points down, as scanners show a slice
     box = (start[along], start[along] + extents[along], start[down], start[down] + extents[down])
-    # the volume that was segmented may be finer than the file, and fill a little less of the box
+    # the segmented volume may be finer than the file, and fill a little less of the box
     fine = found.sampling.fine / 1e3 if found.sampling.interpolate else None
     inner = tuple(n * (fine or found.voxel_size[i] / 1e3) for i, n in enumerate(found.bone.shape))
     part = (start[along], start[along] + inner[along], start[down], start[down] + inner[down])
@@ -118,7 +118,7 @@ def _draw_plane(
 
 
 def _plane(volume: np.ndarray, axis: int, number: int) -> np.ndarray:
-    """A plane across an axis, thinned out where it is large."""
+    """Plane across an axis, subsampled where it is large."""
     plane = np.take(volume, number, axis)
     return np.asarray(plane[tuple(slice(None, None, -(-size // MOST)) for size in plane.shape)])
 
@@ -148,7 +148,7 @@ def _draw_histogram(
     unit = found.image.unit or "unit of the scan"
     panel.set(xlabel=f"gray value [{drawn(unit, NAME)}]", ylabel="share of the scanned voxels [%]")
     panel.set(yscale="log", xlim=(edges[0], edges[-1]))
-    # plain numbers: the powers of ten of a log axis are written as mathematics
+    # plain numbers, as powers of ten on a log axis would be set as mathematics
     panel.yaxis.set_major_formatter(lambda share, _: f"{share:g}")
     panel.yaxis.set_minor_formatter(NullFormatter())
     bone = np.mean(values > found.threshold)

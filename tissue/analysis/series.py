@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tissue.analysis.morphometry import MEASURES, MINERAL_DENSITY, morphometry
 from tissue.errors import InputError
-from tissue.storage.publish import publish
+from tissue.storage.atomic import write_atomically
 from tissue.storage.snapshot import list_snapshots, read_snapshot
 from tissue.storage.tables import read_table
 
@@ -25,13 +25,13 @@ def measured_run(
     must_keep: bool = True,
     skip_damaged: bool = False,
 ) -> tuple[list[float], list[dict[str, float]]]:
-    """The measures of each snapshot; those that are in the table already are not made again.
+    """Measures of each snapshot; those that are in the table already are read.
 
     Args:
         folder: of the run; `morphometry.csv` in it is written or completed.
         mineral_density: of bone tissue [mg HA/cm^3].
-        which: of the snapshots; all by default.
-        must_keep: fail where the table cannot be written; else the measures are given all the same.
+        which: indices of the snapshots; all by default.
+        must_keep: fail where the table cannot be written; otherwise only warn.
         skip_damaged: leave out snapshots that cannot be read, with a warning.
 
     Returns:
@@ -61,7 +61,7 @@ def measured_run(
             snapshot.grid.spacing,
             mineral_density=mineral_density,
         )
-        if time not in known and kept:  # what is costly is kept at once
+        if time not in known and kept:  # kept at once, as it is costly
             try:
                 _write(folder / TABLE, known | rows)
             except OSError as error:
@@ -70,7 +70,7 @@ def measured_run(
                 kept = False
                 log.warning(
                     f"{folder / TABLE} cannot be written to ({error.strerror or error}): the "
-                    "measures are not kept, and are made again next time"
+                    "measures are not kept, and are computed again next time"
                 )
     return list(rows), list(rows.values())
 
@@ -85,7 +85,7 @@ def _known(path: Path, mineral_density: float) -> Rows:
         float(time): {name: float(table[name][i]) for name in MEASURES}
         for i, time in enumerate(table["time_day"])
     }
-    # mineral scales; a table of another density is not of use
+    # a table of another mineral density is not used
     fits = all(
         math.isclose(row["bmd"], mineral_density * row["bv_tv"], rel_tol=1e-6)
         for row in found.values()
@@ -98,4 +98,4 @@ def _write(path: Path, rows: Rows) -> None:
     for time in sorted(rows):
         values = (time, *(rows[time][name] for name in MEASURES))
         lines.append(",".join(f"{value:.9g}" for value in values))
-    publish(path, ("\n".join(lines) + "\n").encode())
+    write_atomically(path, ("\n".join(lines) + "\n").encode())

@@ -1,4 +1,4 @@
-"""The one picture that tells how a run went."""
+"""Summary picture of a run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from tissue.analysis.panels import (
 )
 from tissue.analysis.render import picture_of_bone, pictures_of_loss
 from tissue.errors import InputError
-from tissue.storage.publish import publish
+from tissue.storage.atomic import write_atomically
 from tissue.storage.snapshot import Snapshot, list_snapshots, read_snapshot
 from tissue.storage.tables import read_table
 
@@ -41,13 +41,13 @@ Metrics = dict[str, NDArray[np.float64]]
 _SIZE = (14.0, 8.0)  # [inch]
 _DPI = 140
 _WIDTH = 560  # of a rendering [pixel]
-_NAME = 120  # most letters of the name of a run: they get smaller, and must be read
-_VISIBLE = 0.2  # change of the bone volume fraction that is seen
+_NAME = 120  # most characters of the name of a run, which must stay readable [1]
+_VISIBLE = 0.2  # change of the bone volume fraction that shows in a picture [1]
 
 
 @dataclass(frozen=True)
 class _Moment:
-    """The bone at one time, and how it has changed until then."""
+    """Bone at one time and its change since the start."""
 
     snapshot: Snapshot
     bone: Array
@@ -59,7 +59,7 @@ class _Moment:
 
 
 def summary_is_current(folder: Path) -> bool:
-    """Whether the picture of a run is no older than what it shows."""
+    """Whether the picture of a run is as new as its tables and snapshots."""
     try:
         shown = [folder / "metrics.csv", *list_snapshots(folder)]
         newest = max(path.stat().st_mtime_ns for path in shown)
@@ -69,17 +69,17 @@ def summary_is_current(folder: Path) -> bool:
 
 
 def write_summary(folder: Path, name: str | None = None) -> Path:
-    """Draws `summary.png`: curves, a slice and the bone in 3-D, at the start and at the end.
+    """Draw `summary.png`: curves, a slice and the bone in 3-D, at the start and at the end.
 
     Args:
-        folder: a run folder with metrics.csv and at least one snapshot.
-        name: of the run, by default that of the folder.
+        folder: folder of a run with metrics.csv and at least one snapshot.
+        name: name of the run; that of the folder by default.
 
     Returns:
         The path of the picture.
 
     Raises:
-        InputError: there is no row or no snapshot yet, or the snapshots do not fit together.
+        InputError: there is no row or no snapshot yet, or the snapshots have different grids.
     """
     import matplotlib as mpl
 
@@ -90,7 +90,7 @@ def write_summary(folder: Path, name: str | None = None) -> Path:
     with mpl.rc_context(dict(PLAIN)):
         figure = _drawn(name or folder.resolve().name, metrics, moments)
         figure.savefig(made, format="png", pil_kwargs={"optimize": True})
-    publish(folder / SUMMARY, made.getbuffer())
+    write_atomically(folder / SUMMARY, made.getbuffer())
     return folder / SUMMARY
 
 
@@ -117,23 +117,23 @@ def _metrics(folder: Path) -> Metrics:
     )
     missing = [name for name in needed if name not in metrics]
     if missing:
-        raise InputError(f"{folder / 'metrics.csv'} lacks {', '.join(missing)}; run it again.")
+        raise InputError(f"{folder / 'metrics.csv'} lacks {', '.join(missing)}; run it again")
     if not metrics["time_day"].size:
-        raise InputError(f"{folder / 'metrics.csv'} has no rows yet; wait for the first.")
+        raise InputError(f"{folder / 'metrics.csv'} has no rows yet; wait for the first")
     return metrics
 
 
 def _moments(folder: Path) -> list[_Moment]:
     paths = list_snapshots(folder)
     if not paths:
-        raise InputError(f"{folder} has no snapshots (snap_*.hdf); give the folder of a run.")
+        raise InputError(f"{folder} has no snapshots (snap_*.hdf); give the folder of a run")
     first = read_snapshot(paths[0])
     before = first.field("bone_volume_fraction")
     moments = [_Moment(first, before, np.zeros_like(before))]
     if len(paths) > 1:
         last = read_snapshot(paths[-1])
         if last.grid != first.grid:
-            raise InputError(f"{folder} mixes snapshots of different grids; separate the runs.")
+            raise InputError(f"{folder} mixes snapshots of different grids; separate the runs")
         after = last.field("bone_volume_fraction")
         moments.append(_Moment(last, after, after - before))
     return moments
@@ -143,13 +143,13 @@ def _draw_heading(figure: "Figure", name: str, metrics: Metrics) -> None:
     start, end = metrics["bv_tv"][[0, -1]]
     days = metrics["time_day"][-1] - metrics["time_day"][0]
     change = metrics["bv_tv_change_percent"][-1]
-    size = min(20.0, 760 / len(name))  # a long name gets smaller, not cut off
+    size = min(20.0, 760 / len(name))  # a long name is drawn smaller
     figure.text(0.025, 0.955, name, fontsize=size, weight="bold", color=INK, va="center")
-    said = f"BV/TV {start:.3f} \N{RIGHTWARDS ARROW} {end:.3f}"
+    text = f"BV/TV {start:.3f} \N{RIGHTWARDS ARROW} {end:.3f}"
     if np.isfinite(change):
-        said += f"   ({change:+.1f} %)".replace("-", "\N{MINUS SIGN}")
-    said += f"   in {days:g} days"
-    figure.text(0.975, 0.955, said, fontsize=17, color=INK, va="center", ha="right")
+        text += f"   ({change:+.1f} %)".replace("-", "\N{MINUS SIGN}")
+    text += f"   in {days:g} days"
+    figure.text(0.975, 0.955, text, fontsize=17, color=INK, va="center", ha="right")
 
 
 def _draw_bones(figure: "Figure", moments: Sequence[_Moment]) -> None:

@@ -17,8 +17,9 @@ from tissue.model.fields import FIELDS
 from tissue.model.state import State
 from tissue.scenario.config import RunConfig
 from tissue.simulation.output import rounded
+from tissue.simulation.own_forcing import OwnForcing
 from tissue.simulation.provenance import fresh_start, provenance
-from tissue.simulation.simulation import OwnForcing, Record, Simulation
+from tissue.simulation.simulation import Record, Simulation
 from tissue.storage.results import Results
 from tissue.storage.tables import Columns
 
@@ -178,7 +179,7 @@ def progress_bar(duration: float, shown: bool | None) -> Iterator[Callable[[Reco
 
 def _snapshot(simulation: Simulation) -> MemorySnapshot:
     fields = jax.device_get(rounded(simulation.fields()))
-    values = {name: np.asarray(value, np.float32) for name, value in fields.items()}
+    values = {name: np.asarray(fields[name], np.float32) for name in FIELDS if name in fields}
     return MemorySnapshot(simulation.geometry.grid, simulation.step, simulation.time, values)
 
 

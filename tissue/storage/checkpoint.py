@@ -1,40 +1,44 @@
-"""Checkpoints: everything the rest of a run depends on, without loss, each array with its hash.
+"""Checkpoints: all data that the rest of a run depends on, without loss, each array with its hash.
 
-A checkpoint is not for viewers: snapshots are. It may be deleted at any time.
+Checkpoints are not made for viewers, as snapshots are. They may be deleted at any time.
 """
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from tissue.checksum import is_intact
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
+from tissue.storage.atomic import remove_old, remove_temporary, write_with_checksum
 from tissue.storage.deflate import write_dataset
-from tissue.storage.frame import place_attributes, read_frame, vector
-from tissue.storage.links import held
+from tissue.storage.frame import frame_attributes, read_frame, vector
+from tissue.storage.links import own_member
 from tissue.storage.names import CHECKPOINTS, FAILED, file_name, in_order_of_time
-from tissue.storage.publish import publish_sealed, remove_old, remove_temporary
-from tissue.storage.reading import opened
+from tissue.storage.reading import open_hdf5
 
 FORMAT = "tissue-checkpoint"
-FORMAT_VERSION = "1.2"
-"""Version of the layout; 1.0 does not know the place of the scan, 1.1 the rows of tables."""
+FORMAT_VERSION = "2.0"
+"""Version of the layout; 1.x has other names of fields and of the numbers of step-size control."""
 SUFFIX = ".h5"
-KEPT = 2
-"""Newest checkpoints that stay."""
-
-Arrays = Mapping[str, ArrayLike]
+NEWEST_KEPT = 2
+"""Number of the newest checkpoints that stay."""
 
 
-@dataclass(frozen=True)
+class OldCheckpointError(InputError):
+    """A checkpoint of an older version of the layout, which cannot be resumed."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """A run at one moment.
+    """State of a run at one time.
 
     Attributes:
         path: the file; None before it is written.
@@ -43,22 +47,22 @@ class Checkpoint:
         time: simulated time [day].
         state: prognostic fields by name [z, y, x].
         healthy: references by name, fields and numbers.
-        clock: what the choice of steps remembers, and BV/TV at the start.
-        rows: number of rows, by table, that were on the disk before; empty before version 1.2.
+        controller: numbers of the step-size control, and BV/TV at the start of the run.
+        rows: number of rows of each table that were on the disk before.
         config: the complete run file.
         provenance: versions, device, hashes.
     """
 
-    path: Path | None
+    path: Path | None = None
     grid: Grid
     step: int
     time: float
-    state: Mapping[str, NDArray[np.generic]]
-    healthy: Mapping[str, NDArray[np.generic]]
-    clock: Mapping[str, float]
-    rows: Mapping[str, int]
-    config: str
-    provenance: Mapping[str, str]
+    state: Mapping[str, Any]
+    healthy: Mapping[str, Any]
+    controller: Mapping[str, float]
+    rows: Mapping[str, int] = field(default_factory=dict)
+    config: str = ""
+    provenance: Mapping[str, str] = field(default_factory=dict)
 
 
 def checkpoint_path(folder: Path, time: float) -> Path:
@@ -72,35 +76,15 @@ def list_checkpoints(folder: Path) -> list[Path]:
 
 
 def write_checkpoint(
-    folder: Path,
-    *,
-    grid: Grid,
-    step: int,
-    time: float,
-    state: Arrays,
-    healthy: Arrays,
-    clock: Mapping[str, float],
-    rows: Mapping[str, int],
-    config: str,
-    provenance: Mapping[str, str],
-    keep: bool = False,
-    failed: bool = False,
+    folder: Path, checkpoint: Checkpoint, *, keep: bool = False, failed: bool = False
 ) -> Path:
-    """Writes the checkpoint of a time, then removes all but the newest ones.
+    """Writes a checkpoint, then removes older ones except the newest and those to be kept.
 
     Args:
         folder: of the run.
-        grid: voxels of the fields.
-        step: coupling steps done.
-        time: simulated time [day].
-        state: prognostic fields.
-        healthy: references.
-        clock: numbers that the rest of the run depends on.
-        rows: number of rows, by table, that are on the disk already.
-        config: the complete run file.
-        provenance: versions, device, hashes.
-        keep: stays for good.
-        failed: the state did not pass its checks: its name is that of no checkpoint.
+        checkpoint: its content; arrays on a device are fetched one after the other.
+        keep: never remove it.
+        failed: the state did not pass its checks: it is not named as a checkpoint.
 
     Raises:
         OSError: the folder cannot be written to; older checkpoints are untouched.
@@ -108,44 +92,56 @@ def write_checkpoint(
     made = BytesIO()
     with h5py.File(made, "w", libver=("earliest", "v110")) as file:
         file.attrs["format"], file.attrs["format_version"] = FORMAT, FORMAT_VERSION
-        file.attrs["step"], file.attrs["time"] = np.int64(step), np.float64(time)
-        file.attrs["shape"] = np.array(grid.shape, dtype="i8")
-        file.attrs["spacing"] = np.float64(grid.spacing)
-        file.attrs.update(place_attributes(grid))
-        file.attrs["config"] = config
-        for group, arrays in (("state", state), ("healthy", healthy)):
-            _write_arrays(file.create_group(group), arrays)
-        file.create_group("clock").attrs.update(clock)
-        file.create_group("rows").attrs.update(rows)
-        file.create_group("provenance").attrs.update(provenance)
+        file.attrs["step"] = np.int64(checkpoint.step)
+        file.attrs["time"] = np.float64(checkpoint.time)
+        file.attrs["shape"] = np.array(checkpoint.grid.shape, dtype="i8")
+        file.attrs["spacing"] = np.float64(checkpoint.grid.spacing)
+        file.attrs.update(frame_attributes(checkpoint.grid))
+        file.attrs["config"] = checkpoint.config
+        for group in ("state", "healthy"):
+            _write_arrays(file.create_group(group), getattr(checkpoint, group))
+        for group in ("controller", "rows", "provenance"):
+            file.create_group(group).attrs.update(getattr(checkpoint, group))
         file.attrs["keep"] = np.int64(keep)
         file.attrs["complete"] = np.int64(1)
-    path = folder / file_name(FAILED if failed else CHECKPOINTS, time)
-    publish_sealed(path, made.getbuffer())
-    for old in list_checkpoints(folder)[:-KEPT]:
-        if old != path and not _stays(old):  # later ones may be of another course
+    path = folder / file_name(FAILED if failed else CHECKPOINTS, checkpoint.time)
+    write_with_checksum(path, made.getbuffer())
+    for old in list_checkpoints(folder)[:-NEWEST_KEPT]:
+        if old != path and not _stays(old):  # one may be later, after a branch
             remove_old(old)
     return path
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Reads a checkpoint and proves every array whole.
+    """Reads a checkpoint and checks that every array is intact.
 
     Raises:
+        OldCheckpointError: an older version of this program wrote it.
         InputError: it is absent, damaged, of another kind or of a newer version.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path} does not exist; give a checkpoint (ckpt_*.h5)")
-    damaged = f"{path} is truncated, damaged or no checkpoint; resume from another one (ckpt_*.h5)"
-    with opened(path, damaged, must_be_sealed=True) as file:
+    damaged = (
+        f"{path} is truncated, damaged or not a checkpoint; resume from another one (ckpt_*.h5)"
+    )
+    with open_hdf5(path, damaged) as file:
         if file.attrs.get("format") != FORMAT:
-            raise InputError(f"{path} is HDF5 but no checkpoint; give a file named ckpt_*.h5")
+            raise InputError(f"{path} is HDF5 but not a checkpoint; give a file named ckpt_*.h5")
         version = str(file.attrs["format_version"])
+        if version.startswith("1."):
+            raise OldCheckpointError(
+                f"{path} has the checkpoint format {version} of tissue 0.1.0, which this version "
+                "cannot continue; finish the run with tissue 0.1.0, or start it again in another "
+                "folder (--out) or with --overwrite"
+            )
         if version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
             raise InputError(
-                f"{path} has format version {version}; install the tissue that wrote it"
+                f"{path} has the checkpoint format {version} of a later tissue; install the "
+                "version that wrote it"
             )
+        if not is_intact(path):
+            raise InputError(damaged)
         nz, ny, nx = (int(n) for n in file.attrs["shape"])
         origin = vector(file.attrs["origin"])
         return Checkpoint(
@@ -153,48 +149,42 @@ def read_checkpoint(path: Path) -> Checkpoint:
             grid=Grid((nz, ny, nx), float(file.attrs["spacing"]), origin, read_frame(file)),
             step=int(file.attrs["step"]),
             time=float(file.attrs["time"]),
-            state=_read_arrays(path, held(path, file, "state")),
-            healthy=_read_arrays(path, held(path, file, "healthy")),
-            clock={name: float(value) for name, value in held(path, file, "clock").attrs.items()},
-            rows=_read_rows(path, file),
+            state=_read_arrays(path, own_member(path, file, "state")),
+            healthy=_read_arrays(path, own_member(path, file, "healthy")),
+            controller={k: float(v) for k, v in own_member(path, file, "controller").attrs.items()},
+            rows={k: int(v) for k, v in own_member(path, file, "rows").attrs.items()},
             config=str(file.attrs["config"]),
-            provenance={k: str(v) for k, v in held(path, file, "provenance").attrs.items()},
+            provenance={k: str(v) for k, v in own_member(path, file, "provenance").attrs.items()},
         )
 
 
-def _read_rows(path: Path, file: h5py.File) -> dict[str, int]:
-    if "rows" not in file:
-        return {}
-    return {name: int(number) for name, number in held(path, file, "rows").attrs.items()}
-
-
 def remove_unfinished(folder: Path) -> None:
-    """Removes what a killed writer left behind."""
+    """Removes the temporary files of a killed writer."""
     remove_temporary(folder, CHECKPOINTS)
 
 
 def _stays(path: Path) -> bool:
     try:
-        with opened(path, "damaged") as file:
+        with open_hdf5(path, "damaged") as file:
             return bool(file.attrs["keep"])
-    except InputError:  # whoever finds out why should find it
+    except InputError:  # damaged: kept for the user to examine
         return True
 
 
-def _write_arrays(group: h5py.Group, arrays: Arrays) -> None:
+def _write_arrays(group: h5py.Group, arrays: Mapping[str, Any]) -> None:
     for name, values in arrays.items():
-        whole = np.asarray(values, order="C")  # ascontiguousarray would give a number an axis
-        if whole.ndim:
-            dataset = write_dataset(group, name, whole, whole.dtype)
+        array = np.asarray(values, order="C")  # ascontiguousarray would give a number an axis
+        if array.ndim:
+            dataset = write_dataset(group, name, array, array.dtype)
         else:
-            dataset = group.create_dataset(name, data=whole)
-        dataset.attrs["sha256"] = _digest(whole)
+            dataset = group.create_dataset(name, data=array)
+        dataset.attrs["sha256"] = _digest(array)
 
 
 def _read_arrays(path: Path, group: h5py.Group) -> dict[str, NDArray[np.generic]]:
     found = {}
     for name in group:
-        dataset = held(path, group, name)
+        dataset = own_member(path, group, name)
         values = np.asarray(dataset[()])
         if _digest(values) != dataset.attrs["sha256"]:
             raise InputError(

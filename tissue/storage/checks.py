@@ -1,4 +1,4 @@
-"""Numbers of a snapshot that may have been edited or written by another program."""
+"""Checks of the numbers of a snapshot that another program may have edited or written."""
 
 from itertools import chain
 from math import ceil, isfinite, prod
@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from tissue.errors import InputError, printable
 from tissue.geometry.grid import Frame, Vector
 
-LARGEST_EDGE = 1e6
-"""Edge of a voxel [um] that no bone has: 1 m."""
+MAX_SPACING = 1e6
+"""Upper bound of the edge of a voxel [um]: 1 m, far beyond any bone."""
 
-LONGEST = 1e6
-"""Simulated time that no run reaches [day]: 2700 years."""
+MAX_TIME = 1e6
+"""Upper bound of the simulated time [day]: 2700 years, far beyond any run."""
 
-OFF_LENGTH = 0.01
-"""Error of the length of a unit vector that rounding never makes."""
+UNIT_LENGTH_ATOL = 0.01
+"""Error of the length of a unit vector [1], far beyond rounding."""
 
-FLAT = 0.5
-"""Volume that unit vectors along the axes of no scan span: axes at right angles span 1, and sheared
-ones of a registration nearly that."""
+MIN_AXES_VOLUME = 0.5
+"""Smallest volume spanned by the unit vectors of a scan [1]: axes at right angles span 1, and the
+sheared ones of a registration nearly that."""
 
 Shape = tuple[int, int, int]
 
@@ -32,7 +32,7 @@ def shape_of(path: Path, dataset: h5py.Group | h5py.Dataset, name: str) -> Shape
     """Number of voxels along z, y and x.
 
     Raises:
-        InputError: the object under this name is no volume of real numbers.
+        InputError: the object of this name is no volume of real numbers.
     """
     numbers = isinstance(dataset, h5py.Dataset) and dataset.dtype.kind in "fiu"
     if not numbers or dataset.shape is None:
@@ -47,23 +47,23 @@ def shape_of(path: Path, dataset: h5py.Group | h5py.Dataset, name: str) -> Shape
 
 
 def edge_of(path: Path, spacing: Any) -> float:
-    """Edge of the voxels [um] by the spacing along x, y and z.
+    """Edge of the voxels [um], from the spacing along x, y and z.
 
     Raises:
-        InputError: it is no length, or not the same along all axes.
+        InputError: it is not a length, or not the same along all axes.
     """
     edges = [float(edge) for edge in np.ravel(spacing)]
-    if len(set(edges)) != 1 or not 0 < edges[0] <= LARGEST_EDGE:
+    if len(set(edges)) != 1 or not 0 < edges[0] <= MAX_SPACING:
         shown = ", ".join(f"{edge:g}" for edge in edges[:3])
         raise InputError(
             f"{path} has the voxel size {shown} um, and one length above 0 and up to"
-            f" {LARGEST_EDGE:g} um is needed; give another snapshot (snap_*.hdf)"
+            f" {MAX_SPACING:g} um is needed; give another snapshot (snap_*.hdf)"
         )
     return edges[0]
 
 
 def number_of(path: Path, name: str, value: Any) -> float:
-    """A finite number.
+    """Number that must be finite.
 
     Raises:
         InputError: it is not finite.
@@ -78,69 +78,72 @@ def number_of(path: Path, name: str, value: Any) -> float:
 
 
 def time_of(path: Path, value: Any) -> float:
-    """A simulated time [day].
+    """Simulated time [day].
 
     Raises:
-        InputError: no run has it.
+        InputError: it is not the time of a run.
     """
     time = number_of(path, "the time", value)
-    if not 0 <= time <= LONGEST:
+    if not 0 <= time <= MAX_TIME:
         raise InputError(
-            f"{path} has the time {time:g}, and days from 0 to {LONGEST:g} are needed; give another"
-            " snapshot (snap_*.hdf)"
+            f"{path} has the time {time:g}, and days from 0 to {MAX_TIME:g} are needed; give"
+            " another snapshot (snap_*.hdf)"
         )
     return time
 
 
 def text_of(value: Any) -> str:
-    """A text that may be stored as bytes of a fixed number, as many programs do."""
+    """Text that may be stored as a fixed number of bytes, as many programs do."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def refuse_no_place(path: Path, origin: Vector, frame: Frame) -> None:
-    """Refuses a place in space that cannot be.
+def refuse_bad_position(path: Path, origin: Vector, frame: Frame) -> None:
+    """Refuses an impossible position in space.
 
     Args:
         path: the file.
         origin: offset from the first voxel of the scan (z, y, x) [um].
-        frame: place of the scan.
+        frame: position and axes of the scan.
 
     Raises:
         InputError: a number of it is not finite, or its axes are no unit vectors that span space.
     """
-    for place in (*origin, *frame.origin, *chain(*frame.direction)):
-        number_of(path, "a place of", place)
+    for number in (*origin, *frame.origin, *chain(*frame.direction)):
+        number_of(path, "in its position the number", number)
     axes = np.array(frame.direction)
     lengths = np.linalg.norm(axes, axis=0)
-    if not np.allclose(lengths, 1, rtol=0, atol=OFF_LENGTH) or abs(np.linalg.det(axes)) < FLAT:
+    if (
+        not np.allclose(lengths, 1, rtol=0, atol=UNIT_LENGTH_ATOL)
+        or abs(np.linalg.det(axes)) < MIN_AXES_VOLUME
+    ):
         raise InputError(
-            f"{path} has axes that are no unit vectors in three directions; give another snapshot"
+            f"{path} has axes that are not unit vectors in three directions; give another snapshot"
             " (snap_*.hdf)"
         )
 
 
 def step_of(path: Path, value: Any) -> int:
-    """A number of steps.
+    """Number of steps.
 
     Raises:
-        InputError: it is no whole number from 0 on.
+        InputError: it is not an integer from 0 on.
     """
     if np.asarray(value).dtype.kind not in "iu" or int(value) < 0:
         raise InputError(
-            f"{path} has the step {printable(str(value))}, and a whole number from 0 on is needed;"
+            f"{path} has the step {printable(str(value))}, and an integer from 0 on is needed;"
             " give another snapshot (snap_*.hdf)"
         )
     return int(value)
 
 
 def values_of(path: Path, dataset: h5py.Dataset, name: str, shape: Shape) -> NDArray[np.float32]:
-    """The values of a field [z, y, x].
+    """Values of a field [z, y, x].
 
     Args:
         path: the file.
         dataset: the field.
         name: of the field.
-        shape: that it must have.
+        shape: expected shape.
 
     Raises:
         InputError: it has another shape, is not complete, or holds NaN or infinite values.
@@ -152,16 +155,16 @@ def values_of(path: Path, dataset: h5py.Dataset, name: str, shape: Shape) -> NDA
             " (snap_*.hdf)"
         )
     chunks = dataset.chunks
-    whole = dataset.id.get_storage_size() > 0
+    complete = dataset.id.get_storage_size() > 0
     if chunks is not None:
         counts = [ceil(size / chunk) for size, chunk in zip(shape, chunks, strict=True)]
-        whole = dataset.id.get_num_chunks() >= prod(counts)
-    if not whole:  # HDF5 would give zeros
+        complete = dataset.id.get_num_chunks() >= prod(counts)
+    if not complete:  # HDF5 would return zeros
         raise InputError(
-            f"{path} has {name} in part only; give another snapshot (snap_*.hdf), or export a field"
-            " that is whole"
+            f"{path} has only a part of {name}; give another snapshot (snap_*.hdf), or export a"
+            " field that is complete"
         )
-    with np.errstate(over="ignore"):  # what float32 cannot hold is told below
+    with np.errstate(over="ignore"):  # values beyond float32 are refused below
         values = np.asarray(dataset[()], dtype=np.float32)
     bad = int(np.count_nonzero(~np.isfinite(values)))
     if bad:

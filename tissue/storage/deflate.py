@@ -1,8 +1,8 @@
-"""HDF5's own shuffle and deflate, made outside HDF5.
+"""HDF5's own shuffle and deflate filters, computed outside HDF5.
 
-HDF5 knows one way to search for what repeats. Made outside, the search fits the data: in the byte
-planes of shuffled numbers what repeats are runs, which zlib finds in two thirds of the time of its
-level 1, in smaller files. Every reader decodes the result like any other deflate.
+HDF5 offers one search for repetitions. Outside HDF5 the search fits the data: shuffled numbers
+repeat in runs of bytes, which zlib finds in two thirds of the time of its level 1, in smaller
+files. Every reader decodes the result like any other deflate stream.
 """
 
 import gzip
@@ -21,7 +21,7 @@ except ImportError:  # the extra `fast`: three times as fast
     isal_gzip = isal_zlib = None  # type: ignore[assignment,unused-ignore]
 
 FILTERS = {"shuffle": True, "compression": "gzip", "compression_opts": 1}
-"""What datasets written by `write_dataset` declare."""
+"""Filters that datasets written by `write_dataset` declare."""
 
 _CHUNK = (16, 128, 128)  # slabs of about 1 MiB: viewers read whole arrays or z slices
 
@@ -32,10 +32,10 @@ def write_dataset(
     """Writes a compressed dataset [z, y, x].
 
     Args:
-        group: where it goes.
+        group: parent of the dataset.
         name: of the dataset.
-        values: anything that numpy takes for a 3-D array of real numbers.
-        kind: of the numbers on disk.
+        values: 3-D array of real numbers, or anything that numpy converts to one.
+        kind: type of the numbers on disk.
     """
     array = np.asarray(values)
     chunk = chunk_shape(array.shape)
@@ -53,14 +53,14 @@ def compressed_size(values: ArrayLike, kind: DTypeLike = np.float32) -> int:
 
 
 def chunk_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The chunk of a dataset [z, y, x]."""
+    """Shape of the chunks of a dataset [z, y, x]."""
     return tuple(min(limit, count) for limit, count in zip(_CHUNK, shape, strict=True))
 
 
 def _parts(
     array: NDArray[np.generic], chunk: tuple[int, ...], kind: DTypeLike
 ) -> Iterator[tuple[tuple[int, ...], NDArray[np.generic]]]:
-    """The chunks of an array, each with its first index; filled up where they stick out."""
+    """Chunks of an array, each with its first index; padded with zeros beyond the array."""
     ranges = (range(0, count, size) for count, size in zip(array.shape, chunk, strict=True))
     for corner in product(*ranges):
         ends = (first + size for first, size in zip(corner, chunk, strict=True))
@@ -71,23 +71,23 @@ def _parts(
 
 
 def shuffle(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """The bytes of an array by significance: all lowest ones first, as HDF5's shuffle has them."""
+    """Bytes of an array by significance, all lowest ones first, as HDF5's shuffle orders them."""
     return np.ascontiguousarray(values.reshape(-1).view(np.uint8).reshape(values.size, -1).T)
 
 
 def zlib_runs(data: NDArray[np.uint8]) -> bytes:
-    """A zlib stream that knows of runs only: all that shuffled numbers repeat."""
+    """Compresses to a zlib stream that encodes runs only, the repetitions of shuffled numbers."""
     engine = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
     return engine.compress(data.data) + engine.flush()
 
 
 def igzip(data: NDArray[np.uint8]) -> bytes:
-    """A zlib stream made by ISA-L; larger by 4 %, made in a third of the time."""
+    """Compresses to a zlib stream with ISA-L: larger by 4 %, in a third of the time."""
     return bytes(isal_zlib.compress(data.data, 1))
 
 
 compress = igzip if isal_zlib else zlib_runs
-"""The best there is."""
+"""Fastest compression that is installed."""
 
 GzipFile: type[gzip.GzipFile] = isal_gzip.IGzipFile if isal_gzip else gzip.GzipFile
-"""The fastest writer of gzip files there is."""
+"""Fastest writer of gzip files that is installed."""

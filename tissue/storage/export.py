@@ -1,6 +1,6 @@
-"""Snapshots in the formats of 3-D image programs, at the place of the scan and in its lengths.
+"""Export of snapshots to the formats of 3-D image programs, in the space and units of the scan.
 
-Lengths are mm, as readers of these formats expect, except in TIFF, whose programs count in um.
+Lengths are in mm, as readers of these formats expect, except in TIFF, whose programs use um.
 """
 
 import errno
@@ -16,23 +16,23 @@ from numpy.typing import NDArray
 
 from tissue.errors import InputError, printable
 from tissue.geometry.grid import Grid
+from tissue.storage.atomic import close_synced
 from tissue.storage.deflate import GzipFile
-from tissue.storage.frame import direction_xyz, first_xyz, in_words
+from tissue.storage.frame import direction_xyz, first_xyz, position_text
 from tissue.storage.names import day_name
-from tissue.storage.publish import close_kept
 from tissue.storage.snapshot import read_snapshot
 
 UM_PER_MM = 1000.0
 
-CLASSIC_TIFF = 2**32 - 2**25
-"""Bytes of voxels above which a TIFF needs 64-bit offsets, which ImageJ's own layout has not;
-2^25 of the 2^32 that 32 bits count are left to headers, as tifffile does."""
+MAX_CLASSIC_TIFF = 2**32 - 2**25
+"""Size of the voxels [bytes] above which a TIFF needs 64-bit offsets, which ImageJ's own layout
+lacks; 2^25 of the 2^32 bytes are left to headers, as in tifffile."""
 
-SCANNER = 1  # NIFTI_XFORM_SCANNER_ANAT: places are those of the scanner
-RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-"""From LPS, in which ITK and VTK count, to the axes of NIfTI: x to the right, y to the front."""
+SCANNER_SPACE = 1  # NIFTI_XFORM_SCANNER_ANAT: coordinates of the scanner
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""Change from the axes of ITK and VTK to those of NIfTI: x to the right, y to the front."""
 
-COMPRESSION = 2  # level of gzip: higher ones save 2 % of such fields and take half as long again
+GZIP_LEVEL = 2  # higher levels save 2 % of such fields and take half as long again
 
 Values = NDArray[np.float32]
 """A field [z, y, x]."""
@@ -43,57 +43,51 @@ def export(snapshot: Path, folder: Path, fields: tuple[str, ...], kind: str) -> 
 
     Args:
         snapshot: the file.
-        folder: where they go, as il1_day0007.000.nii.gz.
-        fields: their names; all that there are where it is empty.
+        folder: of the images, which are named as il1_day0007.000.nii.gz.
+        fields: their names; empty for all fields.
         kind: one of KINDS.
 
     Raises:
-        InputError: there is no such field or format, or the file holds a field of another program.
+        InputError: there is no such field or format, or the file has a field of another program.
         OSError: the folder cannot be written to.
     """
     if kind not in KINDS:
         raise InputError(f"{kind!r} is not a known format; it must be one of {', '.join(KINDS)}")
     suffix, write = KINDS[kind]
-    whole = read_snapshot(snapshot)
+    found = read_snapshot(snapshot)
     for name in fields:
-        whole.refuse_unknown(name)
-    if whole.ignored and not fields:
+        found.refuse_unknown(name)
+    if found.ignored and not fields:
         raise InputError(
-            f"{snapshot} holds {printable(whole.ignored[0])!r}, which is no field of this program;"
-            f" export the others by name: --fields {','.join(whole.fields)}"
+            f"{snapshot} holds {printable(found.ignored[0])!r}, which is no field of this program;"
+            f" export the others by name: --fields {','.join(found.fields)}"
         )
     folder.mkdir(parents=True, exist_ok=True)
     made = []
-    for name in fields or whole.fields:
-        path = folder / f"{name}_{day_name(whole.time)}{suffix}"
-        _publish(path, write, whole.field(name), whole.grid, name)
+    for name in fields or found.fields:
+        path = folder / f"{name}_{day_name(found.time)}{suffix}"
+        _write_image(path, write, found.field(name), found.grid, name)
         made.append(path)
     return tuple(made)
 
 
-def left_out(snapshot: Path, kind: str) -> str:
-    """Place of a snapshot that files of a format cannot hold, in one line; empty where they can."""
-    if kind not in PLACELESS:
+def lost_position(snapshot: Path, kind: str) -> str:
+    """Position of a snapshot that a format cannot store, in one line; empty where it can."""
+    if kind not in WITHOUT_POSITION:
         return ""
-    return f"{PLACELESS[kind]}: {in_words(read_snapshot(snapshot).grid)}"
+    return f"{WITHOUT_POSITION[kind]}: {position_text(read_snapshot(snapshot).grid)}"
 
 
-def _publish(
-    path: Path,
-    write: "Write",
-    values: Values,
-    grid: Grid,
-    name: str,
-) -> None:
-    """Writes an image beside its place and moves it there, so that it replaces even a link."""
+def _write_image(path: Path, write: "Write", values: Values, grid: Grid, name: str) -> None:
+    """Writes an image to a temporary folder and moves it, so that it replaces even a link."""
     with TemporaryDirectory(prefix=".export-", dir=path.parent) as unfinished:
         made = Path(unfinished) / path.name
         try:
             write(made, values, grid, name)
-            close_kept(made.open("rb"))
+            close_synced(made.open("rb"))
         except (InputError, MemoryError):
             raise
-        except Exception as error:  # each library has its own way to tell of a full disk
+        except Exception as error:  # each library reports a full disk in its own way
             code = getattr(error, "errno", None) or errno.EIO
             reason = getattr(error, "strerror", None) or (f"{error}".splitlines() or ["?"])[-1]
             raise OSError(code, reason, str(path)) from error
@@ -104,13 +98,13 @@ def _nifti(path: Path, values: Values, grid: Grid, name: str) -> None:
     affine = np.eye(4)
     affine[:3, :3] = direction_xyz(grid) * (grid.spacing / UM_PER_MM)
     affine[:3, 3] = first_xyz(grid) / UM_PER_MM
-    affine = RAS @ affine
+    affine = LPS_TO_RAS @ affine
     image = nibabel.Nifti1Image(values.T, affine)  # [z, y, x] to [x, y, z], the same bytes
     image.header.set_xyzt_units("mm")
     # readers differ in which of the two they take
-    image.set_sform(affine, SCANNER)
-    image.set_qform(affine, SCANNER)
-    with GzipFile(path, "wb", COMPRESSION) as file:
+    image.set_sform(affine, SCANNER_SPACE)
+    image.set_qform(affine, SCANNER_SPACE)
+    with GzipFile(path, "wb", GZIP_LEVEL) as file:
         image.to_stream(file)
 
 
@@ -131,7 +125,7 @@ def _nrrd(path: Path, values: Values, grid: Grid, name: str) -> None:
     )
     with path.open("wb") as file:
         file.write("\n".join((*head, "", "")).encode("ascii"))
-        with GzipFile("", "wb", COMPRESSION, file) as data:
+        with GzipFile("", "wb", GZIP_LEVEL, file) as data:
             data.write(np.ascontiguousarray(values, "<f4").data)
 
 
@@ -148,8 +142,8 @@ def _mha(path: Path, values: Values, grid: Grid, name: str) -> None:
 
 
 def _tiff(path: Path, values: Values, grid: Grid, name: str) -> None:
-    edge, place = grid.spacing, in_words(grid)
-    if values.nbytes <= CLASSIC_TIFF:
+    edge, text = grid.spacing, position_text(grid)
+    if values.nbytes <= MAX_CLASSIC_TIFF:
         tifffile.imwrite(
             path,
             values,
@@ -157,8 +151,8 @@ def _tiff(path: Path, values: Values, grid: Grid, name: str) -> None:
             photometric="minisblack",  # or three or four columns would be taken for colors
             resolution=(1 / edge, 1 / edge),  # voxels a unit
             resolutionunit="NONE",
-            # "Info" is what ImageJ shows, "place" what is seen in the description
-            metadata={"axes": "ZYX", "spacing": edge, "unit": "um", "place": place, "Info": place},
+            # "Info" is shown by ImageJ, "place" in the description of the file
+            metadata={"axes": "ZYX", "spacing": edge, "unit": "um", "place": text, "Info": text},
         )
         return
     edges = {f"PhysicalSize{axis}": edge for axis in "XYZ"}
@@ -169,13 +163,13 @@ def _tiff(path: Path, values: Values, grid: Grid, name: str) -> None:
         ome=True,
         bigtiff=True,
         photometric="minisblack",
-        metadata={"axes": "ZYX", **edges, **units, "Description": place},
+        metadata={"axes": "ZYX", **edges, **units, "Description": text},
     )
 
 
 def _npy(path: Path, values: Values, grid: Grid, name: str) -> None:
     header = np.lib.format.header_data_from_array_1_0(values)
-    with path.open("wb") as file:  # numpy's own writing does not tell of a disk that is full
+    with path.open("wb") as file:  # np.save does not report a full disk
         np.lib.format.write_array_header_1_0(file, header)
         file.write(np.ascontiguousarray(values).data)
 
@@ -205,7 +199,7 @@ def _vti(path: Path, values: Values, grid: Grid, name: str) -> None:
 
 
 Write = Callable[[Path, Values, Grid, str], None]
-"""Writes a field of a name that lives on a grid."""
+"""Writes the field of a name on a grid."""
 
 KINDS: Mapping[str, tuple[str, Write]] = {
     "nifti": (".nii.gz", _nifti),
@@ -217,8 +211,8 @@ KINDS: Mapping[str, tuple[str, Write]] = {
 }
 """Formats by name: suffix and writer."""
 
-PLACELESS: Mapping[str, str] = {
-    "tiff": "TIFF holds the voxel edge, but the place on the scan only as words",
-    "npy": "npy holds neither the voxel edge nor the place on the scan",
+WITHOUT_POSITION: Mapping[str, str] = {
+    "tiff": "TIFF holds the voxel edge, but the position in the scan only as text",
+    "npy": "npy holds neither the voxel edge nor the position in the scan",
 }
-"""Formats that cannot hold the place of an image, and what they do hold."""
+"""Formats without the position of an image, and what they store instead."""

@@ -1,7 +1,7 @@
-"""Place of a grid in HDF5 files and in the order (x, y, z) of viewers.
+"""Position and axes of a grid in HDF5 files, and in the order (x, y, z) of viewers.
 
-The numbers of a grid and its frame are stored as they are, besides what viewers need, so that they
-are read back bit for bit.
+The numbers of a grid and its frame are stored unchanged besides those for viewers, and read back
+bit for bit.
 """
 
 from typing import Any
@@ -16,15 +16,15 @@ RULE = (
     "lengths in um, axes (z, y, x); the first voxel lies at frame_origin + frame_direction @ origin"
     " in the space of the scanner (LPS); frame_direction is a 3 x 3 matrix, row by row"
 )
-"""Meaning of the attributes, for who reads the file without this program."""
+"""Meaning of the attributes, for readers of the file without this program."""
 
 
-def place_attributes(grid: Grid) -> dict[str, NDArray[np.float64] | str]:
-    """Place of a grid as attributes of a file.
+def frame_attributes(grid: Grid) -> dict[str, NDArray[np.float64] | str]:
+    """Position and axes of a grid as attributes of a file.
 
     Returns:
-        The offset of its first voxel from that of the scan (3), the place of the scan (3) and the
-        direction of its axes (9, row by row: netCDF has no tables), all (z, y, x), lengths in um.
+        The offset of its first voxel from that of the scan (3), the position of the scan (3) and
+        the direction of its axes (9, row by row: netCDF has no matrices), all (z, y, x) [um].
     """
     return {
         "origin": np.array(grid.origin, dtype="f8"),
@@ -35,11 +35,11 @@ def place_attributes(grid: Grid) -> dict[str, NDArray[np.float64] | str]:
 
 
 def read_frame(file: h5py.File) -> Frame:
-    """Place of the scan in space.
+    """Position and axes of the scan in space.
 
     Returns:
-        What `place_attributes` gave; in files of version 1.0, which know no place, the axes of
-        space from its origin.
+        The frame that `frame_attributes` stored; the axes and the origin of space for files of
+        version 1.0, which store no frame.
     """
     if "frame_origin" not in file.attrs:
         return Frame()
@@ -48,7 +48,7 @@ def read_frame(file: h5py.File) -> Frame:
 
 
 def vector(numbers: Any) -> Vector:
-    """Three numbers of a file as they are."""
+    """Three numbers of a file, unchanged."""
     first, second, third = (float(number) for number in numbers)
     return (first, second, third)
 
@@ -59,12 +59,12 @@ def first_xyz(grid: Grid) -> NDArray[np.float64]:
 
 
 def direction_xyz(grid: Grid) -> NDArray[np.float64]:
-    """Unit vectors of the axes x, y, z of the array as columns (x, y, z), as VTK and ITK count."""
+    """Unit vectors of the array axes x, y, z as columns (x, y, z), the order of VTK and ITK."""
     return np.array(grid.frame.direction, dtype="f8")[::-1, ::-1].copy()
 
 
-def in_words(grid: Grid) -> str:
-    """Place of a grid in one line, for files that hold it in no other way."""
+def position_text(grid: Grid) -> str:
+    """Position and axes of a grid in one line, for formats that have no fields for them."""
     x, y, z = (f"({_listed(column)})" for column in direction_xyz(grid).T)
     return (
         f"voxel edge {grid.spacing:.9g} um, center of the first voxel at"

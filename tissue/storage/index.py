@@ -1,6 +1,6 @@
-"""One file for a whole run: its snapshots over time, as virtual datasets that copy nothing.
+"""Index of a run: its snapshots over time in one file, as virtual datasets that copy no data.
 
-Losing an index loses nothing: it is made from the snapshots. `run.hdf` is written when a run ends;
+An index can always be written again from the snapshots. `run.hdf` is written when a run ends:
 replacing it while a viewer has it open would abort the viewer. `run.hdf.series`, for ParaView
 before 5.12, grows with the run; `run.xmf` is for readers without VTKHDF.
 """
@@ -17,14 +17,14 @@ import numpy as np
 
 from tissue.errors import InputError
 from tissue.geometry.grid import UPRIGHT, Grid
-from tissue.storage.frame import in_words, place_attributes
+from tissue.model.fields import FIELDS
+from tissue.storage.atomic import write_atomically, write_with_checksum
+from tissue.storage.frame import frame_attributes, position_text
 from tissue.storage.names import time_of
-from tissue.storage.publish import publish, publish_sealed
-from tissue.storage.reading import opened
+from tissue.storage.reading import open_hdf5
 from tissue.storage.snapshot import (
     AXES,
     DEFAULT_FIELD,
-    FIELDS,
     Snapshot,
     list_snapshots,
     read_snapshot,
@@ -37,9 +37,9 @@ log = logging.getLogger(__name__)
 
 FORMAT = "tissue-index"
 FORMAT_VERSION = "1.1"
-"""Version of the layout; 1.1 places the grid in space, where 1.0 counts from the first voxel."""
-COSINE_ROUNDING = 1e-6
-"""Difference up to which direction cosines count as equal: they are often stored as float32."""
+"""Version of the layout; 1.1 stores the position in space, 1.0 only that in the scan."""
+COSINE_ATOL = 1e-6
+"""Rounding of direction cosines, which are often stored as float32 [1]."""
 INDEX, SERIES, XDMF = "run.hdf", "run.hdf.series", "run.xmf"
 
 
@@ -51,7 +51,7 @@ def write_index(folder: Path, snapshots: Sequence[Snapshot]) -> Path:
         snapshots: two or more, oldest first.
 
     Raises:
-        InputError: they do not belong together.
+        InputError: they have different grids.
     """
     first = snapshots[0]
     for other in snapshots[1:]:
@@ -62,41 +62,41 @@ def write_index(folder: Path, snapshots: Sequence[Snapshot]) -> Path:
     shared = [name for name in first.fields if all(name in each.fields for each in snapshots)]
     lacking = sorted({name for each in snapshots for name in each.fields} - set(shared))
     if lacking:
-        log.warning(f"{INDEX} leaves out what not all snapshots have: {', '.join(lacking)}")
+        log.warning(f"{INDEX} leaves out fields that some snapshots lack: {', '.join(lacking)}")
     made = BytesIO()
     # virtual datasets need v110; "latest" would make VTK read zero arrays without any error
     with h5py.File(made, "w", libver=("earliest", "v110")) as file:
         _write_root(file, snapshots)
         _write_fields(file, snapshots, shared)
     path = folder / INDEX
-    publish_sealed(path, made.getbuffer())
+    write_with_checksum(path, made.getbuffer())
     return path
 
 
 def write_indices(folder: Path, *, skip_damaged: bool = False) -> tuple[Path, ...]:
-    """Writes, or writes anew, what shows the snapshots of a run as one.
+    """Writes or replaces all indices of a run.
 
     Args:
         folder: of the run.
         skip_damaged: leave out snapshots that cannot be read, with a warning.
 
     Raises:
-        InputError: there is no snapshot, one cannot be read, or they do not belong together.
+        InputError: there is no snapshot, one cannot be read, or their grids differ.
     """
     paths = list_snapshots(folder)
     if not paths:
         raise InputError(f"{folder} holds no snapshots to index; give the folder of a run")
-    whole = list(_readable(paths)) if skip_damaged else [read_snapshot(path) for path in paths]
-    if not whole:
+    found = list(_readable(paths)) if skip_damaged else [read_snapshot(path) for path in paths]
+    if not found:
         raise InputError(f"{folder} holds no snapshot that can be read; give another folder")
-    made = [write_series(folder, paths), write_xdmf(folder, whole)]
-    if len(whole) > 1:  # readers of VTK fail on a single time
-        made.append(write_index(folder, whole))
+    made = [write_series(folder, paths), write_xdmf(folder, found)]
+    if len(found) > 1:  # readers of VTK fail on a single time
+        made.append(write_index(folder, found))
     return tuple(made)
 
 
 def _readable(paths: Sequence[Path]) -> Iterator[Snapshot]:
-    """The snapshots that are not damaged; the others are warned of."""
+    """Yields the intact snapshots and logs a warning for each damaged one."""
     for path in paths:
         try:
             yield read_snapshot(path)
@@ -105,7 +105,7 @@ def _readable(paths: Sequence[Path]) -> Iterator[Snapshot]:
 
 
 def indices_are_current(folder: Path) -> bool:
-    """Whether all that shows the snapshots of a run as one is there, and tells of each of them."""
+    """Whether all indices of a run are there and contain every snapshot."""
     paths = list_snapshots(folder)
     series, index = folder / SERIES, folder / INDEX
     try:
@@ -114,30 +114,30 @@ def indices_are_current(folder: Path) -> bool:
             return False
         if len(paths) == 1:
             return not index.exists()
-        with opened(index, "damaged") as file:
+        with open_hdf5(index, "damaged") as file:
             times = np.asarray(file["time"])
         return [float(time) for time in times] == [time_of(path) for path in paths]
-    except (OSError, ValueError, LookupError, TypeError, InputError):  # gone, or damaged
+    except (OSError, ValueError, LookupError, TypeError, InputError):  # missing or damaged
         return False
 
 
 def write_series(folder: Path, snapshots: Sequence[Path]) -> Path:
-    """Writes the list of snapshots with their times, for ParaView; may be done while a run goes.
+    """Writes the list of snapshots with their times for ParaView, also during a run.
 
-    A file that does not tell its time is damaged and left out.
+    A file without a readable time is damaged and left out.
     """
     times = {path.name: time_of(path) for path in snapshots}
     files = [{"name": name, "time": time} for name, time in times.items() if time is not None]
     text = json.dumps({"file-series-version": "1.0", "files": files}, indent=1)
-    publish(folder / SERIES, text.encode())
+    write_atomically(folder / SERIES, text.encode())
     return folder / SERIES
 
 
 def write_xdmf(folder: Path, snapshots: Sequence[Snapshot]) -> Path:
-    """Writes a description of the snapshots for readers that know XDMF and no VTKHDF.
+    """Writes a description of the snapshots for readers of XDMF without VTKHDF.
 
-    An image of XDMF has no direction: one whose axes are not those of space lies where it lies
-    along its own axes, and its place is told in words.
+    An image of XDMF has no direction: one whose axes are not those of space is described along its
+    own axes, with its position in space as text.
     """
     root = tree.Element("Xdmf", Version="3.0")
     domain = tree.SubElement(root, "Domain")
@@ -148,7 +148,7 @@ def write_xdmf(folder: Path, snapshots: Sequence[Snapshot]) -> Path:
         counts = " ".join(map(str, each.grid.shape))
         grid = tree.SubElement(series, "Grid", Name="bone", GridType="Uniform")
         tree.SubElement(grid, "Time", Value=repr(each.time))
-        tree.SubElement(grid, "Information", Name="place", Value=_xdmf_place(each.grid))
+        tree.SubElement(grid, "Information", Name="place", Value=_xdmf_position(each.grid))
         tree.SubElement(grid, "Topology", TopologyType="3DCoRectMesh", Dimensions=counts)
         geometry = tree.SubElement(grid, "Geometry", GeometryType="ORIGIN_DXDYDZ")
         start = each.grid.first if _upright(each.grid) else each.grid.origin
@@ -158,7 +158,7 @@ def write_xdmf(folder: Path, snapshots: Sequence[Snapshot]) -> Path:
                 "DataItem",
                 Dimensions="3",
                 NumberType="Float",
-                Precision="8",  # places far from the origin need more than the 4 by default
+                Precision="8",  # the default of 4 bytes is too short far from the origin
                 Format="XML",
             )
             item.text = " ".join(repr(float(x)) for x in numbers)
@@ -176,18 +176,18 @@ def write_xdmf(folder: Path, snapshots: Sequence[Snapshot]) -> Path:
             )
             item.text = f"{each.path.name}:/VTKHDF/PointData/{name}"
     tree.indent(root)
-    publish(folder / XDMF, tree.tostring(root, xml_declaration=True, encoding="utf-8"))
+    write_atomically(folder / XDMF, tree.tostring(root, xml_declaration=True, encoding="utf-8"))
     return folder / XDMF
 
 
 def _upright(grid: Grid) -> bool:
-    return bool(np.allclose(grid.frame.direction, UPRIGHT, rtol=0, atol=COSINE_ROUNDING))
+    return bool(np.allclose(grid.frame.direction, UPRIGHT, rtol=0, atol=COSINE_ATOL))
 
 
-def _xdmf_place(grid: Grid) -> str:
+def _xdmf_position(grid: Grid) -> str:
     if _upright(grid):
-        return f"in the space of the scanner; {in_words(grid)}"
-    return f"along the axes of the scan, from its first voxel; in space: {in_words(grid)}"
+        return f"in the space of the scanner; {position_text(grid)}"
+    return f"along the axes of the scan, from its first voxel; in space: {position_text(grid)}"
 
 
 def _write_root(file: h5py.File, snapshots: Sequence[Snapshot]) -> None:
@@ -199,7 +199,7 @@ def _write_root(file: h5py.File, snapshots: Sequence[Snapshot]) -> None:
     file["time"].make_scale("time")
     file["time"].attrs["units"] = "d"
     file["step"] = np.array([each.step for each in snapshots], dtype="i8")
-    file.attrs.update(place_attributes(snapshots[0].grid))
+    file.attrs.update(frame_attributes(snapshots[0].grid))
     write_scales(file, snapshots[0].grid)
     write_image(file, snapshots[0].grid, (2, 0))
     steps = file["VTKHDF"].create_group("Steps")
@@ -214,12 +214,13 @@ def _write_fields(file: h5py.File, snapshots: Sequence[Snapshot], names: Sequenc
     for name in names:
         layout = h5py.VirtualLayout((len(snapshots), *shape), dtype="f4")
         for index, each in enumerate(snapshots):
-            # relative: the folder may be moved
+            # relative, so that the folder can be moved
             source = f"./{each.path.name}"
             layout[index] = h5py.VirtualSource(source, f"/VTKHDF/PointData/{name}", shape)
         points = file["VTKHDF/PointData"]
         dataset = points.create_virtual_dataset(name, layout, fillvalue=np.nan)
-        dataset.attrs["units"], dataset.attrs["long_name"] = FIELDS[name]
+        dataset.attrs["units"] = FIELDS[name].unit
+        dataset.attrs["long_name"] = FIELDS[name].long_name
         for dimension, axis in enumerate(("time", *AXES)):
             dataset.dims[dimension].attach_scale(file[axis])
         write_signal(file, name, ("time", *AXES))

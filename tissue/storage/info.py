@@ -1,4 +1,4 @@
-"""What a file or folder is, told in a few lines, and whether it is whole."""
+"""Description of a file or folder in a few lines, and whether it is intact."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,17 +10,17 @@ from tissue.storage import checkpoint, snapshot
 from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
 from tissue.storage.checks import number_of, text_of
 from tissue.storage.index import FORMAT as INDEX_FORMAT
-from tissue.storage.links import held
-from tissue.storage.reading import opened
+from tissue.storage.links import own_member
+from tissue.storage.reading import open_hdf5
 from tissue.storage.snapshot import DEFAULT_FIELD, list_snapshots, read_snapshot
 from tissue.storage.tables import read_table
 
-SHOWN = 5
-"""Names of unknown fields that are shown."""
+MAX_UNKNOWN_FIELDS = 5
+"""Number of unknown fields whose names are shown."""
 
 
 def describe(path: Path) -> Iterator[str]:
-    """Lines about a snapshot, a checkpoint, an index or the folder of a run.
+    """Describes a snapshot, a checkpoint, an index or the folder of a run, line by line.
 
     Raises:
         InputError: it is none of these, or damaged.
@@ -31,7 +31,7 @@ def describe(path: Path) -> Iterator[str]:
         return
     if not path.is_file():
         raise InputError(f"{path} does not exist; give a run, a snapshot or a checkpoint")
-    with opened(path, _damaged(path)) as file:
+    with open_hdf5(path, _damaged(path)) as file:
         kind = text_of(file.attrs.get("format"))
     if kind == snapshot.FORMAT:
         yield from _snapshot(path)
@@ -55,7 +55,7 @@ def _run(folder: Path) -> Iterator[str]:
         days, change = metrics["time_day"][-1], metrics["bv_tv_change_percent"][-1]
         yield f"reached     day {days:g}, BV/TV {change:+.2f} %"
     readers: tuple[tuple[str, list[Path], Callable[[Path], object]], ...] = (
-        ("snapshots", snapshots, _read_wholly),
+        ("snapshots", snapshots, _read_completely),
         ("checkpoints", checkpoints, read_checkpoint),
     )
     for name, paths, read in readers:
@@ -65,11 +65,11 @@ def _run(folder: Path) -> Iterator[str]:
                 read(each)
             except InputError:
                 damaged.append(each.name)
-        state = f"damaged: {', '.join(damaged)}" if damaged else "all whole"
+        state = f"damaged: {', '.join(damaged)}" if damaged else "all intact"
         yield f"{name:11s} {len(paths)}, {state if paths else 'none'}"
 
 
-def _read_wholly(path: Path) -> None:
+def _read_completely(path: Path) -> None:
     found = read_snapshot(path)
     for name in found.fields:
         found.field(name)
@@ -84,8 +84,9 @@ def _snapshot(path: Path) -> Iterator[str]:
         values = found.field(name)
         yield f"{name:24s} {values.min():.4g} .. {values.max():.4g} {unit}"
     if found.ignored:
-        names = ", ".join(printable(name) for name in found.ignored[:SHOWN])
-        more = f" and {len(found.ignored) - SHOWN} more" if len(found.ignored) > SHOWN else ""
+        names = ", ".join(printable(name) for name in found.ignored[:MAX_UNKNOWN_FIELDS])
+        extra = len(found.ignored) - MAX_UNKNOWN_FIELDS
+        more = f" and {extra} more" if extra > 0 else ""
         yield f"not read    {names}{more}: no fields of this program"
     yield from _provenance(path)
 
@@ -93,24 +94,24 @@ def _snapshot(path: Path) -> Iterator[str]:
 def _checkpoint(path: Path) -> Iterator[str]:
     found = read_checkpoint(path)
     nz, ny, nx = found.grid.shape
-    yield f"checkpoint  of day {found.time:.15g}, step {found.step}, whole"
+    yield f"checkpoint  of day {found.time:.15g}, step {found.step}, intact"
     yield f"grid        {nz} x {ny} x {nx} voxels [z, y, x] of {found.grid.spacing:g} um"
     yield f"precision   {found.state['bone_volume_fraction'].dtype}"
     yield from _provenance(path)
 
 
 def _index(path: Path) -> Iterator[str]:
-    with opened(path, _damaged(path)) as file:
-        times = [number_of(path, "a time of", time) for time in held(path, file, "time")[()]]
-        points = held(path, held(path, file, "VTKHDF"), "PointData")
+    with open_hdf5(path, _damaged(path)) as file:
+        times = [number_of(path, "a time of", time) for time in own_member(path, file, "time")[()]]
+        points = own_member(path, own_member(path, file, "VTKHDF"), "PointData")
         if not isinstance(points.get(DEFAULT_FIELD, getlink=True), h5py.HardLink) or not times:
             raise InputError(_damaged(path))
         names = sorted({source.file_name for source in points[DEFAULT_FIELD].virtual_sources()})
         for name in names:
             if not (path.parent / name).resolve().is_relative_to(path.parent.resolve()):
                 raise InputError(
-                    f"{path} takes data from {printable(name)}, which lies outside its folder; make"
-                    " it anew: tissue index RUN"
+                    f"{path} takes data from {printable(name)}, outside its folder; write it again:"
+                    " tissue index RUN"
                 )
         missing = [printable(name) for name in names if not (path.parent / name).is_file()]
     yield f"index       of {len(times)} snapshots, day {times[0]:g} to {times[-1]:g}"
@@ -119,6 +120,6 @@ def _index(path: Path) -> Iterator[str]:
 
 def _provenance(path: Path) -> Iterator[str]:
     wanted = ("created", "tissue", "jax", "device", "git_commit", "config_sha256", "parent")
-    with opened(path, _damaged(path)) as file:
-        found = {k: str(v) for k, v in held(path, file, "provenance").attrs.items()}
+    with open_hdf5(path, _damaged(path)) as file:
+        found = {k: str(v) for k, v in own_member(path, file, "provenance").attrs.items()}
     yield from (f"{key:24s} {printable(found[key])}" for key in wanted if key in found)

@@ -1,4 +1,4 @@
-"""HDF5 files that hold their numbers themselves: no name in them leads into another file."""
+"""Members of HDF5 files that lie in the file itself, not behind a link into another one."""
 
 from pathlib import Path
 
@@ -7,13 +7,13 @@ import h5py
 from tissue.errors import InputError, printable
 
 
-def held(path: Path, group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
-    """What lies in a group under a name.
+def own_member(path: Path, group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
+    """Member of a group, which must lie in the same file.
 
     Args:
         path: the file, for the message.
-        group: a group of it.
-        name: of a member of the group.
+        group: a group of the file.
+        name: of the member.
 
     Raises:
         InputError: the name is a link, or the numbers lie in another file.
@@ -25,7 +25,7 @@ def held(path: Path, group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
     elsewhere = isinstance(member, h5py.Dataset) and (member.external or member.is_virtual)
     if member is None or elsewhere:
         raise InputError(
-            f"{path} does not hold {printable(name)!r} itself but leads elsewhere for it, as no"
-            " file of a run does; use the file as the run wrote it"
+            f"{path} has only a link to another place for {printable(name)!r}; use the file as the"
+            " run wrote it"
         )
     return member

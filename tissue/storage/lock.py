@@ -1,4 +1,4 @@
-"""One run at a time in a folder."""
+"""Lock of a folder: one run at a time writes to it."""
 
 import fcntl
 import json
@@ -11,73 +11,73 @@ from pathlib import Path
 from typing import IO
 
 from tissue.errors import InputError
-from tissue.storage.publish import open_own
+from tissue.storage.atomic import open_no_follow
 
 log = logging.getLogger(__name__)
 
 LOCK = "run.lock"
-TRIES = 100
-"""Times that a lock file may be gone before it could be locked. Each needs a run that ends in that
-moment, so that more mean a file system whose inode numbers change."""
+MAX_ATTEMPTS = 100
+"""Attempts to lock a file that is removed meanwhile. Each needs a run that ends at that moment, so
+that more mean a file system whose inode numbers change."""
 
 Process = Mapping[str, str | int | None]
-"""A process as a lock file names it: host, number, and start."""
+"""Host, number and start of a process, as a lock file names it."""
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Holds a folder; the system lets go of it however the process ends.
+    """Holds the lock of a folder; the system releases it however the process ends.
 
     Where the file system has no locks, the lock file still names its process. A second run on the
-    same machine is then refused, one on another machine is not: whether the process of another
-    machine goes on cannot be seen, and a run that a queue starts again must not wait for the one
-    that was killed.
+    same machine is then refused, one on another machine is not: it cannot be seen whether a process
+    of another machine still runs, and a run that a queue restarts must not wait for the one that
+    was killed.
 
     Raises:
         InputError: another process holds it.
     """
     path = folder / LOCK
-    me = _process(os.getpid())
-    file, sure = _held(path)
+    own = _process(os.getpid())
+    file, exclusive = _acquire(path)
     try:
-        with suppress(OSError):  # a full disk: the lock holds without a name
+        with suppress(OSError):  # full disk: the lock works without a name
             file.truncate(0)
-            file.write(json.dumps(me).encode())
+            file.write(json.dumps(own).encode())
         yield
     finally:
-        with suppress(OSError):  # where nothing may be removed, it stays and holds nothing
-            if sure or _named(file) == me:
+        with suppress(OSError):  # where it may not be removed, it stays unlocked
+            if exclusive or _process_in(file) == own:
                 file.truncate(0)
                 path.unlink()
         with suppress(OSError):
             file.close()
 
 
-def _held(path: Path) -> tuple[IO[bytes], bool]:
-    """The lock file, and whether the file system keeps others out of it."""
-    for _ in range(TRIES):
-        # nothing of it is lost before it is held
-        file = open_own(path, "a+b", buffering=0)
+def _acquire(path: Path) -> tuple[IO[bytes], bool]:
+    """Lock file, and whether the file system excludes other processes."""
+    for _ in range(MAX_ATTEMPTS):
+        # appending: its content stays until it is locked
+        file = open_no_follow(path, "a+b", buffering=0)
         try:
-            sure = _lock(path, file)
+            exclusive = _lock(path, file)
         except BaseException:
             file.close()
             raise
-        # whoever held it may have removed the file that was opened here
+        # the run that held the lock may have removed the file that was opened here
         if _is_at(path, file):
-            return file, sure
+            return file, exclusive
         file.close()
-    log.warning(f"{path} is never the file that was opened: it cannot keep a second run out")
-    return open_own(path, "a+b", buffering=0), False
+    log.warning(f"{path} is never the file that was opened: it cannot exclude a second run")
+    return open_no_follow(path, "a+b", buffering=0), False
 
 
 def _lock(path: Path, file: IO[bytes]) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise _in_use(path, _named(file)) from None
-    except OSError as error:  # no such call, no lock service: Lustre and NFS, as they are mounted
-        holder = _named(file)
+        raise _in_use(path, _process_in(file)) from None
+    except OSError as error:  # some mounts of Lustre and NFS
+        holder = _process_in(file)
         if holder and holder["start"] and holder == _process(holder["process"]):
             raise _in_use(path, holder) from None
         warning = (
@@ -87,7 +87,7 @@ def _lock(path: Path, file: IO[bytes]) -> bool:
         if holder and holder["host"] != platform.node():
             warning += (
                 f"; {path.name} names process {holder['process']} on {holder['host']}: if that "
-                "run still goes on, stop one of the two"
+                "run is still active, stop one of the two"
             )
         log.warning(warning)
         return False
@@ -103,7 +103,7 @@ def _in_use(path: Path, holder: Process | None) -> InputError:
 
 
 def _process(number: str | int | None) -> Process:
-    """A process of this machine; the time of its start tells it from a later one of its number."""
+    """Process of this machine; its start distinguishes it from a later one of the same number."""
     start = None
     with suppress(OSError, IndexError):
         # the 22nd field, counted after the name, which may hold anything: proc(5)
@@ -113,8 +113,8 @@ def _process(number: str | int | None) -> Process:
     return {"host": platform.node(), "process": number, "start": start}
 
 
-def _named(file: IO[bytes]) -> Process | None:
-    """The process that a lock file names."""
+def _process_in(file: IO[bytes]) -> Process | None:
+    """Process that a lock file names; None where it names none."""
     file.seek(0)
     try:
         found = json.loads(file.read())
@@ -123,7 +123,7 @@ def _named(file: IO[bytes]) -> Process | None:
             "process": int(found["process"]),
             "start": found["start"],
         }
-    except (ValueError, TypeError, KeyError):  # empty, or of another program
+    except (ValueError, TypeError, KeyError):  # empty, or written by another program
         return None
 
 

@@ -1,4 +1,4 @@
-"""Names of the files of a run: each tells its simulated time, and two times never share a name.
+"""Names of the files of a run: each contains its simulated time, and two times have two names.
 
 `snap_day0007.000.hdf` is the snapshot of day 7. Names have three decimals, and more where the time
 is not a multiple of 0.001 day. Up to day 9999 the order of the names is the order of the times;
@@ -20,11 +20,11 @@ import h5py
 SNAPSHOTS, CHECKPOINTS, FAILED = "snap_*.hdf", "ckpt_*.h5", "failed_*.h5"
 """Patterns of the names of snapshots, of checkpoints, and of states that failed their checks."""
 
-WHOLE, DECIMALS = 4, 3
-"""Digits of a day at least, before and after the point: a decade has 3650 days, and 0.001 day is
-86 s."""
+DIGITS, DECIMALS = 4, 3
+"""Smallest number of digits of a day before and after the point: a decade has 3650 days, and 0.001
+day is 86 s."""
 
-_TIMED = re.compile(rf"[a-z]+_day([0-9]{{{WHOLE},}}\.[0-9]{{{DECIMALS},}})")
+_TIMED = re.compile(rf"[a-z]+_day([0-9]{{{DIGITS},}}\.[0-9]{{{DECIMALS},}})")
 
 
 def file_name(pattern: str, time: float) -> str:
@@ -43,39 +43,39 @@ def file_name(pattern: str, time: float) -> str:
 def day_name(time: float) -> str:
     """Spelling of a time [day] in names of files, such as day0007.000.
 
-    It has the digits that tell the number from every other number of double precision.
+    It has the digits that distinguish the number from all others of double precision.
 
     Raises:
         ValueError: the time is negative or not finite.
     """
     if not 0 <= time < math.inf:
         raise ValueError(f"no file is named by the time {time:g} day")
-    whole, _, decimals = f"{Decimal(repr(float(abs(time)))):f}".partition(".")
-    return f"day{whole.zfill(WHOLE)}.{decimals.ljust(DECIMALS, '0')}"
+    digits, _, decimals = f"{Decimal(repr(float(abs(time)))):f}".partition(".")
+    return f"day{digits.zfill(DIGITS)}.{decimals.ljust(DECIMALS, '0')}"
 
 
-def time_named(path: Path) -> float | None:
-    """Time that the name of a file tells [day]; None where it tells none."""
+def time_in_name(path: Path) -> float | None:
+    """Time in the name of a file [day]; None where it contains none."""
     found = _TIMED.fullmatch(path.stem)
     time = float(found[1]) if found else math.inf
     return time if time < math.inf else None
 
 
 def time_of(path: Path) -> float | None:
-    """Time of a file of a run [day], by its name or what it holds; None where neither tells."""
-    named = time_named(path)
-    return _time_inside(path) if named is None else named
+    """Time of a file of a run [day], from its name or its content; None where it has none."""
+    time = time_in_name(path)
+    return _time_inside(path) if time is None else time
 
 
 def in_order_of_time(paths: Iterable[Path]) -> list[Path]:
     """Files of a run, the earliest first.
 
-    Only files whose name tells no time are opened. One that cannot be read stays behind the one
-    whose name comes before its own.
+    Only files without a time in their name are opened. One that cannot be read follows the one
+    whose name precedes its own.
     """
     times: dict[Path, float] = {}
     before = -math.inf
-    for path in sorted(paths):  # numbers of steps are in order of time
+    for path in sorted(paths):  # names with numbers of steps sort by time
         found = time_of(path)
         before = times[path] = before if found is None else found
     return sorted(times, key=lambda path: (times[path], path.name))
@@ -84,7 +84,7 @@ def in_order_of_time(paths: Iterable[Path]) -> list[Path]:
 def _time_inside(path: Path) -> float | None:
     try:
         found = path.stat()
-        if not path.is_file():  # a pipe would be waited for
+        if not path.is_file():  # reading a pipe would block
             return None
         return _time_of(path, found.st_size, found.st_mtime_ns)
     except OSError:

@@ -1,4 +1,4 @@
-"""HDF5 files that may be anything: an answer, or one sentence."""
+"""Reading of HDF5 files that may be damaged or foreign: data, or a refusal in one sentence."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,22 +11,20 @@ from tissue.errors import InputError
 
 
 @contextmanager
-def opened(path: Path, damaged: str, must_be_sealed: bool = False) -> Iterator[h5py.File]:
-    """A file to read from.
+def open_hdf5(path: Path, damaged: str) -> Iterator[h5py.File]:
+    """Opens a file for reading.
 
     Args:
         path: the file.
-        damaged: what to say if it cannot be read.
-        must_be_sealed: a file without a checksum footer counts as damaged.
+        damaged: message of the error if it cannot be read.
 
     Raises:
         InputError: its checksum does not match, or opening or reading it fails.
     """
     try:
-        whole = is_intact(path)
-        if whole is False or (must_be_sealed and not whole):
+        if is_intact(path) is False:
             raise InputError(damaged)
-        # what is published never changes, and some file systems have no locks to ask for
+        # finished files never change, and some file systems have no locks
         with h5py.File(path, "r", locking=False) as file:
             yield file
     except (InputError, MemoryError):

@@ -56,21 +56,18 @@ class Results(Displayed):
         name: of the run.
         metrics: columns of metrics.csv, by name.
         ledger: columns of ledger.csv, by name.
+        provenance: configuration, versions and hashes that made the run.
     """
 
     name: str
     metrics: Columns
     ledger: Columns
+    provenance: Mapping[str, str]
 
     @property
     @abstractmethod
     def opened(self) -> Sequence[Fields]:
         """The snapshots, in order of time."""
-
-    @property
-    @abstractmethod
-    def provenance(self) -> Mapping[str, str]:
-        """Configuration, versions and hashes that made the run."""
 
     @property
     def times(self) -> NDArray[np.float64]:
@@ -172,7 +169,7 @@ class Run(Results):
         return tuple(read_snapshot(path) for path in self.snapshots)
 
     @cached_property
-    def provenance(self) -> Mapping[str, str]:
+    def provenance(self) -> Mapping[str, str]:  # type: ignore[override]
         """Configuration, versions and hashes that made the run."""
         return read_provenance(self.snapshots[0]) if self.snapshots else {}
 

@@ -1,9 +1,9 @@
-"""One snapshot, one immutable HDF5 file that every viewer opens as it is.
+"""Snapshot of a run: one immutable HDF5 file that viewers open directly.
 
 The same datasets are hard-linked into four layouts, so nothing is stored twice: VTKHDF (ParaView,
 VTK, pyvista), NeXus (silx, h5web), dimension scales (xarray, netCDF) and ITK (SimpleITK).
 Arrays are [z, y, x]. VTK and ITK metadata are (x, y, z), as those tools expect, in the space of the
-scanner; the dimension scales count from the first voxel of the scan, along its axes.
+scanner; the dimension scales start at the first voxel of the scan and follow its axes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from tissue.errors import InputError, printable
 from tissue.geometry.grid import Grid
+from tissue.model.fields import FIELDS
+from tissue.storage.atomic import remove_temporary, write_with_checksum
 from tissue.storage.checks import (
     edge_of,
-    refuse_no_place,
+    refuse_bad_position,
     shape_of,
     step_of,
     text_of,
@@ -27,44 +29,30 @@ from tissue.storage.checks import (
     values_of,
 )
 from tissue.storage.deflate import write_dataset
-from tissue.storage.frame import direction_xyz, first_xyz, place_attributes, read_frame, vector
-from tissue.storage.links import held
+from tissue.storage.frame import direction_xyz, first_xyz, frame_attributes, read_frame, vector
+from tissue.storage.links import own_member
 from tissue.storage.names import SNAPSHOTS, file_name, in_order_of_time
-from tissue.storage.publish import publish_sealed, remove_temporary
-from tissue.storage.reading import opened
-
-FIELDS: Mapping[str, tuple[str, str]] = {
-    "bone_volume_fraction": ("1", "bone volume fraction"),
-    "il1": ("pM", "IL-1 in marrow fluid"),
-    "rankl": ("pM", "RANKL in marrow fluid"),
-    "opg": ("pM", "OPG in marrow fluid"),
-    "osteoclasts": ("1/mm^3", "osteoclasts per tissue volume"),
-    "osteoblasts": ("1/mm^3", "osteoblasts per tissue volume"),
-    "osteoclast_precursors": ("1/mm^3", "osteoclast precursors per tissue volume"),
-    "osteoblast_precursors": ("1/mm^3", "osteoblast precursors per tissue volume"),
-    "tnf": ("pM", "TNF in marrow fluid"),
-}
-"""Unit and full name of every field a snapshot may hold."""
+from tissue.storage.reading import open_hdf5
 
 FORMAT = "tissue-snapshot"
 FORMAT_VERSION = "1.1"
-"""Version of the layout; 1.1 places the grid in space, where 1.0 counts from the first voxel."""
+"""Version of the layout; 1.1 stores the position in space, 1.0 only that in the scan."""
 DEFAULT_FIELD = "bone_volume_fraction"
 AXES = ("z", "y", "x")
-WHOLE = 23  # bits of the mantissa of a float32
+FLOAT32_MANTISSA = 23  # bits
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A snapshot on disk; its fields are read when asked for.
+    """Snapshot on disk, whose fields are read on demand.
 
     Attributes:
         path: the file.
-        grid: the voxels the fields live on.
+        grid: voxels of the fields.
         step: number of coupling steps done.
         time: simulated time [day].
         units: unit of each field.
-        ignored: names of what lies among the fields and is none of `FIELDS`.
+        ignored: names among the fields that are not in `FIELDS`.
     """
 
     path: Path
@@ -93,24 +81,24 @@ class Snapshot:
                 another shape than the bone or another unit than this program writes.
         """
         self.refuse_unknown(name)
-        with opened(self.path, f"{self.path} is damaged; delete it.") as file:
-            points = held(self.path, held(self.path, file, "VTKHDF"), "PointData")
-            if self.units[name] != FIELDS[name][0]:
+        with open_hdf5(self.path, f"{self.path} is damaged; delete it") as file:
+            points = own_member(self.path, own_member(self.path, file, "VTKHDF"), "PointData")
+            if self.units[name] != FIELDS[name].unit:
                 raise InputError(
                     f"{self.path} has {name} in {printable(self.units[name])!r}, and"
-                    f" {FIELDS[name][0]!r} is needed; give another snapshot (snap_*.hdf)"
+                    f" {FIELDS[name].unit!r} is needed; give another snapshot (snap_*.hdf)"
                 )
-            return values_of(self.path, held(self.path, points, name), name, self.grid.shape)
+            return values_of(self.path, own_member(self.path, points, name), name, self.grid.shape)
 
     def refuse_unknown(self, name: str) -> None:
         """Refuses the name of a field that is not in the file.
 
         Raises:
-            InputError: naming those that are.
+            InputError: with the names of its fields.
         """
         if name not in self.units:
             known = ", ".join(self.fields)
-            raise InputError(f"{self.path} has no field {name!r}; it has {known}.")
+            raise InputError(f"{self.path} has no field {name!r}; it has {known}")
 
 
 def write_snapshot(
@@ -127,13 +115,13 @@ def write_snapshot(
 
     Args:
         folder: the run folder, which exists.
-        grid: the voxels the fields live on.
+        grid: voxels of the fields.
         step: number of coupling steps done.
         time: simulated time [day].
         fields: arrays [z, y, x] by name, bone_volume_fraction among them; stored as float32.
             Arrays on a device are fetched one after the other.
-        provenance: what made this run: configuration, versions, hashes.
-        kept_bits: of the 23 of a mantissa, in fields that have been rounded.
+        provenance: configuration, versions and hashes.
+        kept_bits: bits of the mantissa that rounding has left, by field; all 23 by default.
 
     Returns:
         The path of the snapshot.
@@ -143,19 +131,19 @@ def write_snapshot(
         OSError: the folder cannot be written to.
     """
     _check(grid, fields)
-    # made in memory: HDF5 does not recover from a disk that is full, and may crash the program
+    # in memory: HDF5 does not recover from a full disk and may crash the program
     made = BytesIO()
     # "latest" would make VTK read zero arrays without any error
     with h5py.File(made, "w", libver=("earliest", "v110")) as file:
         _write_root(file, step, time)
-        file.attrs.update(place_attributes(grid))
+        file.attrs.update(frame_attributes(grid))
         write_scales(file, grid)
         _write_vtk(file, grid, fields, kept_bits or {})
         _write_nexus(file, fields)
         _write_itk(file, grid)
         _write_provenance(file, provenance)
     path = folder / file_name(SNAPSHOTS, time)
-    publish_sealed(path, made.getbuffer())
+    write_with_checksum(path, made.getbuffer())
     return path
 
 
@@ -173,14 +161,14 @@ def read_snapshot(path: Path) -> Snapshot:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path} does not exist; give the path of a snapshot (snap_*.hdf).")
-    damaged = f"{path} is truncated, damaged or not HDF5; give another snapshot (snap_*.hdf)."
-    with opened(path, damaged) as file:
+        raise InputError(f"{path} does not exist; give the path of a snapshot (snap_*.hdf)")
+    damaged = f"{path} is truncated, damaged or not HDF5; give another snapshot (snap_*.hdf)"
+    with open_hdf5(path, damaged) as file:
         return _read_header(path, file)
 
 
 def is_snapshot(path: Path) -> bool:
-    """Tells whether a file is a snapshot by what it holds, or by its name where it is damaged."""
+    """Whether a file is a snapshot, by its content, or by its name where it is damaged."""
     try:
         with h5py.File(path, "r", locking=False) as file:
             return bool(file.attrs.get("format") == FORMAT)
@@ -189,13 +177,13 @@ def is_snapshot(path: Path) -> bool:
 
 
 def read_provenance(path: Path) -> dict[str, str]:
-    """What made a snapshot: versions, hashes, the machine.
+    """Provenance of a snapshot: versions, hashes and the machine.
 
     Raises:
         InputError: the file is truncated, damaged or not a snapshot.
     """
-    with opened(path, f"{path} is truncated, damaged or not HDF5") as file:
-        return {k: str(v) for k, v in held(path, file, "provenance").attrs.items()}
+    with open_hdf5(path, f"{path} is truncated, damaged or not HDF5") as file:
+        return {k: str(v) for k, v in own_member(path, file, "provenance").attrs.items()}
 
 
 def list_snapshots(folder: Path) -> list[Path]:
@@ -204,7 +192,7 @@ def list_snapshots(folder: Path) -> list[Path]:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Removes what a killed writer left behind; call it before a run writes to the folder."""
+    """Removes the temporary files of a killed writer, before a run writes to the folder."""
     remove_temporary(folder, SNAPSHOTS)
 
 
@@ -213,7 +201,7 @@ def _check(grid: Grid, fields: Mapping[str, ArrayLike]) -> None:
         raise ValueError(f"a snapshot needs {DEFAULT_FIELD}")
     for name, values in fields.items():
         if name not in FIELDS:
-            raise ValueError(f"unknown field {name!r}; add its unit to FIELDS")
+            raise ValueError(f"unknown field {name!r}; add it to FIELDS")
         if np.shape(values) != grid.shape:
             raise ValueError(f"{name} has shape {np.shape(values)}, the grid {grid.shape}")
 
@@ -233,8 +221,8 @@ def _write_root(file: h5py.File, step: int, time: float) -> None:
 def write_scales(file: h5py.File, grid: Grid) -> None:
     """Writes positions of the voxel centers as dimension scales [um].
 
-    They count from the center of the first voxel of the scan, along its axes: the scale of one axis
-    cannot hold a place in space, where the axes of the scan may be oblique.
+    They start at the center of the first voxel of the scan and follow its axes: the scale of one
+    axis cannot hold a position in space, where the axes of the scan may be oblique.
     """
     for axis, count, first in zip(AXES, grid.shape, grid.origin, strict=True):
         scale = file.create_dataset(axis, data=first + grid.spacing * np.arange(count, dtype="f8"))
@@ -249,7 +237,7 @@ def scale_name(axis: str) -> str:
 
 
 def write_image(file: h5py.File, grid: Grid, version: tuple[int, int]) -> h5py.Group:
-    """Writes what VTK must know of an image, in the space of the scanner [um].
+    """Writes the metadata of a VTK image, in the space of the scanner [um].
 
     Returns:
         The group of the fields.
@@ -273,8 +261,9 @@ def _write_vtk(
     points = write_image(file, grid, (1, 0))
     for name, values in fields.items():
         dataset = write_dataset(points, name, values)
-        dataset.attrs["units"], dataset.attrs["long_name"] = FIELDS[name]
-        dataset.attrs["keep_mantissa_bits"] = np.int64(kept_bits.get(name, WHOLE))
+        dataset.attrs["units"] = FIELDS[name].unit
+        dataset.attrs["long_name"] = FIELDS[name].long_name
+        dataset.attrs["keep_mantissa_bits"] = np.int64(kept_bits.get(name, FLOAT32_MANTISSA))
         for dimension, axis in enumerate(AXES):
             dataset.dims[dimension].attach_scale(file[axis])
 
@@ -288,12 +277,11 @@ def _write_nexus(file: h5py.File, fields: Mapping[str, ArrayLike]) -> None:
 
 
 def write_signal(file: h5py.File, name: str, axes: Sequence[str]) -> None:
-    """A field and its axes as NeXus readers show them, linked and not copied."""
-    unit, long_name = FIELDS[name]
+    """Links a field and its axes for NeXus readers, without a copy."""
     data = file["entry"].create_group(name)
     data.attrs["NX_class"], data.attrs["signal"] = "NXdata", name
     data.attrs["axes"] = list(axes)
-    data.attrs["title"] = f"{long_name} [{unit}]"
+    data.attrs["title"] = f"{FIELDS[name].long_name} [{FIELDS[name].unit}]"
     data[name] = file["VTKHDF/PointData"][name]
     for axis in axes:
         data[axis] = file[axis]
@@ -306,7 +294,7 @@ def _write_itk(file: h5py.File, grid: Grid) -> None:
     image = file.create_group("ITKImage/0")
     image["Origin"] = first_xyz(grid)
     image["Spacing"] = np.full(3, grid.spacing, dtype="f8")
-    image["Directions"] = direction_xyz(grid).T  # ITK stores one axis of the image a row
+    image["Directions"] = direction_xyz(grid).T  # ITK stores one axis of the image per row
     image["Dimension"] = np.array(grid.shape[::-1], dtype="u8")
     image.create_dataset("VoxelType", data=["FLOAT"], dtype=text)
     image["VoxelData"] = file["VTKHDF/PointData"][DEFAULT_FIELD]
@@ -322,20 +310,20 @@ def _write_provenance(file: h5py.File, provenance: Mapping[str, str]) -> None:
 
 def _read_header(path: Path, file: h5py.File) -> Snapshot:
     if file.attrs.get("format") != FORMAT:
-        raise InputError(f"{path} is HDF5 but not a snapshot; give a file named snap_*.hdf.")
+        raise InputError(f"{path} is HDF5 but not a snapshot; give a file named snap_*.hdf")
     version = str(file.attrs["format_version"])
     if version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
-        raise InputError(f"{path} has format version {version}; install a newer tissue to read it.")
-    image = held(path, file, "VTKHDF")
-    points = held(path, image, "PointData")
-    # a name that is not known may be a path, or hold anything
-    fields = {name: held(path, points, name) for name in FIELDS if name in points}
+        raise InputError(f"{path} has format version {version}; install a newer tissue to read it")
+    image = own_member(path, file, "VTKHDF")
+    points = own_member(path, image, "PointData")
+    # an unknown name may be a path, or contain anything
+    fields = {name: own_member(path, points, name) for name in FIELDS if name in points}
     if DEFAULT_FIELD not in fields:
         raise InputError(f"{path} has no {DEFAULT_FIELD}; give another snapshot (snap_*.hdf)")
-    # version 1.0 has no origin but that of VTK, which is the offset from the first voxel
+    # version 1.0 has only the origin of VTK, which is the offset from the first voxel
     origin = vector(file.attrs.get("origin", image.attrs["Origin"][::-1]))
     frame = read_frame(file)
-    refuse_no_place(path, origin, frame)
+    refuse_bad_position(path, origin, frame)
     shape = shape_of(path, fields[DEFAULT_FIELD], DEFAULT_FIELD)
     return Snapshot(
         path=path,

@@ -1,4 +1,4 @@
-"""Tables of numbers as CSV: one row per time, readable while the run goes on."""
+"""Tables of numbers as CSV with one row per time, readable during the run."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,31 +12,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tissue.errors import InputError
-from tissue.storage.publish import close_kept, keep, open_own, refuse_link
+from tissue.storage.atomic import close_synced, open_no_follow, refuse_link, sync
 
 if TYPE_CHECKING:
     import pandas
 
-TRIFLE = 1e-8  # rounding of what is written, relative
+TIME_RTOL = 1e-8  # rounding of written times, relative [1]
+
+
+REPR_COLUMNS = 6
+"""Largest number of columns that the text of a table names."""
 
 
 @dataclass(frozen=True)
-class Foundation:
-    """What a checkpoint tells of a table, whose rows up to its time it stands on.
+class CheckpointRows:
+    """Rows of a table that belong to a checkpoint: all up to its time.
 
     Attributes:
         time: of the checkpoint [day].
-        rows: number of rows; None for a checkpoint of version 0.1, which does not know.
+        rows: number of rows.
         name: of the checkpoint, for messages.
     """
 
     time: float
-    rows: int | None
+    rows: int
     name: str
 
 
 class Table:
-    """A CSV file with a fixed header to which rows are appended; use it as a context manager.
+    """CSV file with a fixed header to which rows are appended; use it as a context manager.
 
     Every row is flushed, so that `tail -f` and plots follow a running simulation.
 
@@ -47,26 +51,26 @@ class Table:
     """
 
     def __init__(
-        self, path: Path, columns: Iterable[str], *, foundation: Foundation | None = None
+        self, path: Path, columns: Iterable[str], *, checkpoint: CheckpointRows | None = None
     ) -> None:
-        """Starts a table, or goes on with the one that is there.
+        """Starts a table, or continues an existing one.
 
         Args:
             path: the CSV file.
             columns: names of the columns, in order; the first one is the time [day].
-            foundation: keep the rows that a checkpoint stands on instead of starting anew.
+            checkpoint: keeps the rows of a checkpoint instead of starting an empty table.
 
         Raises:
-            InputError: the file to go on with is damaged, lacks rows or is a link.
+            InputError: the file to continue is damaged, lacks rows or is a link.
         """
         self.path = Path(path)
         self.columns = tuple(columns)
         header = ",".join(self.columns)
-        kept = rows_kept(self.path, self.columns, foundation) if foundation else []
-        self._file = open_own(self.path, "a" if kept else "w", encoding="ascii", newline="\n")
+        kept = checkpoint_lines(self.path, self.columns, checkpoint) if checkpoint else []
+        self._file = open_no_follow(self.path, "a" if kept else "w", encoding="ascii", newline="\n")
         try:
             if kept:
-                # later rows, and one cut short by a crash, which would glue itself to the next
+                # without later rows, and one cut short by a crash
                 self._file.truncate(sum(len(line) + 1 for line in (header, *kept)))
             else:
                 self._file.write(header + "\n")
@@ -93,23 +97,23 @@ class Table:
         self._file.flush()
         self.rows += 1
 
-    def keep(self) -> None:
-        """Waits until the rows are on the disk; may be called by another thread.
+    def sync(self) -> None:
+        """Waits until the rows are on the disk; any thread may call it.
 
         Raises:
-            OSError: they are not.
+            OSError: not all of them are.
         """
         if not self._file.closed:
-            keep(self._file)
+            sync(self._file)
 
     def close(self) -> None:
-        """Closes the file once its rows are on the disk.
+        """Closes the file after its rows are on the disk.
 
         Raises:
-            OSError: they are not.
+            OSError: not all of them are.
         """
         if not self._file.closed:
-            close_kept(self._file)
+            close_synced(self._file)
 
     def __enter__(self) -> Self:
         return self
@@ -122,18 +126,18 @@ class Table:
     ) -> None:
         if kind is None:
             self.close()
-        else:  # what ended the block is to be told, not what came of it
+        else:  # the first error is reported, not its consequence
             with suppress(OSError):
                 self.close()
 
 
-def rows_kept(path: Path, columns: Sequence[str], foundation: Foundation) -> list[str]:
-    """The lines of a table that a checkpoint stands on, proved to be whole.
+def checkpoint_lines(path: Path, columns: Sequence[str], checkpoint: CheckpointRows) -> list[str]:
+    """Lines of a table that belong to a checkpoint, checked to be intact.
 
     Args:
         path: the CSV file.
         columns: names of the columns, in order; the first one is the time [day].
-        foundation: what the checkpoint tells of it.
+        checkpoint: time and number of the rows.
 
     Raises:
         InputError: rows are missing or damaged, or it is a link; the message names the remedy.
@@ -143,11 +147,11 @@ def rows_kept(path: Path, columns: Sequence[str], foundation: Foundation) -> lis
     header = ",".join(columns)
     if lines and lines[0] != header:
         raise InputError(
-            f"{path} is damaged in its first line, or of another version of tissue, whose runs are "
-            "taken on by tissue branch alone; put the file back from a copy, or start again with "
+            f"{path} is damaged in its first line, or of another version of tissue, whose runs "
+            "only tissue branch can continue; restore the file from a copy, or start again with "
             "--overwrite"
         )
-    last = foundation.time + TRIFLE * max(abs(foundation.time), 1.0)
+    last = checkpoint.time + TIME_RTOL * max(abs(checkpoint.time), 1.0)
     kept, before = [], -math.inf
     for number, line in enumerate(lines[1:], start=2):
         time = _time_of(line, len(columns))
@@ -157,28 +161,22 @@ def rows_kept(path: Path, columns: Sequence[str], foundation: Foundation) -> lis
             break
         kept.append(line)
         before = time
-    if foundation.rows is None:
-        # rows come before their checkpoint, and the last one is of its time
-        whole = foundation.time == 0 or before >= foundation.time - (last - foundation.time)
-        count = "all"
-    else:
-        whole, count = len(kept) == foundation.rows, f"the {foundation.rows}"
-    if not whole:
+    if len(kept) != checkpoint.rows:
         raise InputError(
-            f"{path} holds {len(kept)} and not {count} rows that {foundation.name} stands on; "
-            f"{_REMEDY}"
+            f"{path} has {len(kept)} and not the {checkpoint.rows} rows that {checkpoint.name} "
+            f"requires; {_REMEDY}"
         )
     return kept
 
 
 _REMEDY = (
-    "put the file back from a copy, go on from an earlier checkpoint (--resume TIME), or start "
+    "restore the file from a copy, resume from an earlier checkpoint (--resume TIME), or start "
     "again with --overwrite"
 )
 
 
 def _time_of(line: str, columns: int) -> float | None:
-    """The time of a whole row of numbers [day]; None for anything else."""
+    """Time of a complete row of numbers [day]; None for any other line."""
     try:
         numbers = [float(cell) for cell in line.split(",")]
     except ValueError:
@@ -210,8 +208,9 @@ class Columns(dict[str, NDArray[np.float64]]):
         return pandas.DataFrame(dict(self)).set_index(next(iter(self)))
 
     def __repr__(self) -> str:
-        rows = len(next(iter(self.values()), ()))
-        return f"{self._path}: {rows} rows of {', '.join(self)}"
+        names, rows = list(self), len(next(iter(self.values()), ()))
+        more = f" and {len(names) - REPR_COLUMNS} more" if len(names) > REPR_COLUMNS else ""
+        return f"{self._path}: {rows} rows of {', '.join(names[:REPR_COLUMNS])}{more}"
 
     def __missing__(self, name: str) -> NDArray[np.float64]:
         raise InputError(
@@ -221,46 +220,46 @@ class Columns(dict[str, NDArray[np.float64]]):
 
 
 def read_table(path: Path) -> Columns:
-    """Reads a table; a last row that is still being written is left out.
+    """Reads a table, without a last row that is still being written.
 
     Args:
         path: the CSV file.
 
     Returns:
-        The values of each column, by name.
+        Values of each column, by name.
 
     Raises:
         InputError: the file is absent or not such a table.
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path} does not exist; give the folder of a run.")
+        raise InputError(f"{path} does not exist; give the folder of a run")
     lines = _complete_lines(path)
     if not lines:
-        raise InputError(f"{path} is empty; give the folder of a run that has started.")
+        raise InputError(f"{path} is empty; give the folder of a run that has started")
     names = lines[0].split(",")
     try:
         rows = [[float(cell) for cell in line.split(",")] for line in lines[1:]]
         values = np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
     except ValueError as error:
-        raise InputError(f"{path} is not a table of numbers ({error}).") from error
+        raise InputError(f"{path} is not a table of numbers ({error})") from error
     return Columns(path, {name: values[:, column] for column, name in enumerate(names)})
 
 
 def rows_until(path: Path, time: float) -> str:
-    """The text of a table up to the rows of a time [day]; rows that are damaged are left out."""
+    """Text of a table up to the rows of a time [day], without damaged rows."""
     header, *lines = _complete_lines(path) or [""]
-    last = time + TRIFLE * max(abs(time), 1.0)
+    last = time + TIME_RTOL * max(abs(time), 1.0)
     times = ((line, _time_of(line, header.count(",") + 1)) for line in lines)
     kept = [line for line, found in times if found is not None and found <= last]
     return "".join(f"{line}\n" for line in (header, *kept))
 
 
-def rows_of(path: Path) -> int:
-    """Number of complete rows of a table; 0 where there is none."""
+def count_rows(path: Path) -> int:
+    """Number of complete rows of a table; 0 where there is no file."""
     return max(len(_complete_lines(path)) - 1, 0) if path.is_file() else 0
 
 
 def _complete_lines(path: Path) -> list[str]:
-    whole, newline, _ = path.read_text(encoding="utf-8", errors="replace").rpartition("\n")
-    return whole.splitlines() if newline else []
+    text, newline, _ = path.read_text(encoding="utf-8", errors="replace").rpartition("\n")
+    return text.splitlines() if newline else []

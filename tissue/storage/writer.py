@@ -1,78 +1,77 @@
-"""Output that is written while the next steps run."""
+"""Background writer: output is written while the next steps run."""
 
 import logging
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Self
 
-Job = TypeVar("Job")
+Job = Callable[[], object]
+"""Function that writes one piece of output."""
 
 log = logging.getLogger(__name__)
 
 
-class Writer(Generic[Job]):
-    """One thread that writes what it is handed, in order; use it as a context manager.
+class Writer:
+    """Thread that runs jobs in order; use it as a context manager.
 
-    At most one job is being written and `waiting` more wait; handing over another stalls until
-    there is room, so that a slow disk costs time and never memory. One thread is enough: HDF5
-    takes one caller at a time, and the cores belong to the steps.
+    One job runs and at most `waiting` more wait; adding another one blocks until a job is done, so
+    that a slow disk costs time and no memory. One thread is enough: HDF5 serves one caller at a
+    time, and the cores are needed by the steps.
 
-    However the block ends, everything handed over is written before it is left, and the thread is
-    gone. After an error nothing more is written: what is on disk has no gap.
+    All jobs are done when the block is left, however it ends, and the thread has ended. After an
+    error no further job runs: the files on disk have no gap.
     """
 
-    def __init__(self, write: Callable[[Job], object], waiting: int = 1) -> None:
+    def __init__(self, waiting: int = 1) -> None:
         """Starts the thread.
 
         Args:
-            write: writes one job; called in the thread.
-            waiting: number of jobs that may wait while one is being written.
+            waiting: number of jobs that may wait while one runs.
         """
-        self._write = write
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._places = waiting + 1
-        self._room = threading.Semaphore(self._places)
+        self._slots = waiting + 1
+        self._free = threading.Semaphore(self._slots)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="tissue-writer")
         self._thread.start()
 
     def put(self, make: Callable[[], Job]) -> None:
-        """Hands over a job, after waiting for room.
+        """Adds a job, after waiting for a free slot.
 
         Args:
-            make: makes the job, which must stay as it is from then on; called once there is room,
-                so that no job takes memory before it can be held.
+            make: makes the job, whose data must not change later; called once a slot is free, so
+                that a job takes memory only from then on.
 
         Raises:
-            BaseException: what `write` raised for an earlier job.
+            BaseException: the error of an earlier job.
         """
         self.check()
         try:
-            self._room.acquire()
+            self._free.acquire()
         finally:
-            # also when interrupted: what was due is written
+            # also after an interrupt: output that was due is written
             self._jobs.put(make())
 
     def wait(self) -> None:
-        """Waits until everything handed over is written.
+        """Waits until all jobs are done.
 
         Raises:
-            BaseException: what `write` raised.
+            BaseException: the error of a job.
         """
-        for _ in range(self._places):
-            self._room.acquire()
-        self._room.release(self._places)
+        for _ in range(self._slots):
+            self._free.acquire()
+        self._free.release(self._slots)
         self.check()
 
     def check(self) -> None:
-        """Raises what `write` raised, if it did."""
+        """Raises the error of a job, if there was one."""
         if self._error:
             raise self._error
 
     def close(self) -> None:
-        """Waits until everything handed over is written and the thread has ended."""
+        """Waits until all jobs are done and the thread has ended."""
         self._jobs.put(None)
         self._thread.join()
 
@@ -80,12 +79,12 @@ class Writer(Generic[Job]):
         while (job := self._jobs.get()) is not None:
             try:
                 if not self._error:
-                    self._write(job)
-            except BaseException as error:  # for whoever handed the job over
+                    job()
+            except BaseException as error:  # raised again in the thread that added the job
                 self._error = error
-            # a job that is done must not take memory until the next one comes
+            # a finished job must not take memory until the next one comes
             del job
-            self._room.release()
+            self._free.release()
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""What a page shows of a run, as numbers, text and packed volumes."""
+"""Contents of a report page: numbers, texts and packed volumes of a run."""
 
 import base64
 import gzip
@@ -14,15 +14,16 @@ from tissue import units
 from tissue.analysis.blocks import block_means
 from tissue.analysis.morphometry import MEASURES
 from tissue.errors import InputError
+from tissue.model.fields import FIELDS
 from tissue.storage.results import Run, open_run
-from tissue.storage.snapshot import FIELDS, Snapshot, read_provenance
+from tissue.storage.snapshot import Snapshot, read_provenance
 from tissue.storage.tables import read_table
 
 MOST_TIMES = 12
-"""Snapshots that a page holds; of more, those that are spread most evenly."""
+"""Most snapshots of a page [1]; of more, evenly spaced ones are used."""
 
 LARGEST_EDGE = 64
-"""Voxels along the longest edge of a field in a page; the bone is there in all its voxels."""
+"""Most voxels along an edge of a field in a page [1]; the bone has all its voxels."""
 
 BONE = "bone_volume_fraction"
 HEADLINES = ("bv_tv", "surface_density_per_mm", "osteoclasts_per_mm2", "osteoblasts_per_mm2")
@@ -30,7 +31,7 @@ Values = NDArray[np.floating[Any]]
 
 
 def collected(folder: Path) -> dict[str, Any]:
-    """All that a page shows of a run but its name, ready for JSON.
+    """Contents of a page about a run except its name, as JSON types.
 
     Raises:
         InputError: the folder holds no run with a snapshot.
@@ -67,12 +68,12 @@ def collected(folder: Path) -> dict[str, Any]:
 
 
 def chosen(count: int) -> list[int]:
-    """Which of so many snapshots a page shows, first and last among them."""
+    """Indices of the snapshots of a page out of `count`, with the first and the last."""
     return sorted({round(i) for i in np.linspace(0, count - 1, min(count, MOST_TIMES))})
 
 
 def packed(values: NDArray[np.uint8]) -> str:
-    """Bytes as text for a page."""
+    """Compressed bytes as text of a page."""
     return base64.b64encode(gzip.compress(values.tobytes(), 6, mtime=0)).decode("ascii")
 
 
@@ -82,13 +83,13 @@ def _bytes(values: Values, low: float, high: float) -> NDArray[np.uint8]:
 
 
 def _field(snapshots: Sequence[Snapshot], name: str) -> dict[str, Any]:
-    """A field at few enough voxels and bits for a page."""
+    """Field with few enough voxels and bits for a page."""
     block = -(-max(snapshots[0].grid.shape) // LARGEST_EDGE)
-    # the difference of two float32 may be larger than any
+    # the difference of two float32 may overflow
     series = [block_means(each.field(name), block).astype("f8") for each in snapshots]
     low = 0.0 if name == BONE else float(min(values.min() for values in series))
     high = 1.0 if name == BONE else float(max(values.max() for values in series))
-    unit, long_name = FIELDS.get(name, ("", name))
+    unit, long_name, *_ = FIELDS.get(name, ("", name))
     return {
         "unit": unit,
         "long_name": long_name,
@@ -111,7 +112,7 @@ def _text(path: Path) -> str:
 def _headlines(run: Run) -> list[dict[str, Any]]:
     named = {
         "bv_tv": ("BV/TV", ""),
-        "surface_density_per_mm": ("S_V", "1/mm"),
+        "surface_density_per_mm": ("BS/TV", "1/mm"),
         "osteoclasts_per_mm2": ("N.Oc/BS", "1/mm\N{SUPERSCRIPT TWO}"),
         "osteoblasts_per_mm2": ("N.Ob/BS", "1/mm\N{SUPERSCRIPT TWO}"),
     }
@@ -141,7 +142,7 @@ def _therapy(text: str) -> list[dict[str, Any]]:
 
 
 def _ledger(run: Run) -> list[dict[str, Any]]:
-    """The largest residual of every budget."""
+    """Largest residual of every budget."""
     suffix = "_residual"
     return [
         {"name": name.removesuffix(suffix).replace("_", " "), "residual": float(column.max())}
@@ -161,7 +162,7 @@ def _warnings(log: Path) -> list[str]:
 
 
 def differences(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """How the headlines of other runs differ at their end from those of the first."""
+    """Headlines of all runs at their end, with the change from the first run [%]."""
     first, *others = runs
     return [
         {

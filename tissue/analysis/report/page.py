@@ -1,4 +1,4 @@
-"""The page: a template, its style and script, libraries and data in one file."""
+"""Report page: template, style, script, libraries and data in one file."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ from typing import Any
 
 from tissue.analysis.morphometry import MEASURES
 from tissue.analysis.report.collect import LARGEST_EDGE, MOST_TIMES, collected, differences
-from tissue.storage.publish import publish
+from tissue.storage.atomic import write_atomically
 from tissue.storage.results import unique_labels
 
 REPORT = "report.html"
@@ -23,18 +23,18 @@ def write_report(
     out: Path | None = None,
     parameters: Sequence[Sequence[Row]] = (),
 ) -> Path:
-    """Writes a page about one or more runs.
+    """Write a page about one or more runs.
 
     Args:
-        folders: of the runs.
-        out: the file; `report.html` in the folder of the first run by default.
+        folders: folders of the runs.
+        out: file to write; `report.html` in the folder of the first run by default.
         parameters: for each run, rows of symbol, value, unit, name, source and confidence.
 
     Raises:
         InputError: a folder holds no run with a snapshot.
     """
     path = out or folders[0] / REPORT
-    publish(path, page(folders, parameters).encode())
+    write_atomically(path, page(folders, parameters).encode())
     return path
 
 
@@ -44,12 +44,12 @@ def page(
     *,
     live: str | None = None,
 ) -> str:
-    """The page as text.
+    """Text of the page.
 
     Args:
-        folders: of the runs.
+        folders: folders of the runs.
         parameters: see `write_report`.
-        live: what the server says that the page came from while there is nothing new.
+        live: state of the runs that the page shows; None for a page that is not served.
     """
     from jinja2 import Environment
 
@@ -75,20 +75,20 @@ def page(
         largest_edge=LARGEST_EDGE,
         most_times=MOST_TIMES,
     )
-    # the bytes of a file name may be no text
+    # the bytes of a file name need not be text
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def digits(value: float, count: int) -> str:
-    """A number with so many digits and no exponent where it needs none."""
+    """Number with `count` significant digits and no exponent where none is needed."""
     return f"{value:.0f}" if abs(value) >= 10**count else f"{value:.{count}g}"
 
 
 def _drawn(run: Mapping[str, Any]) -> dict[str, Any]:
-    """What the script draws; the rest stands in the page as text."""
+    """Data that the script draws; the rest is text of the page."""
     return {k: run[k] for k in ("name", "times", "grid", "metrics", "bone", "fields", "therapy")}
 
 
 def _script(text: str) -> str:
-    """JSON that may stand in a script element, whatever it holds."""
+    """JSON that is safe in a script element."""
     return text.replace("<", "\\u003c")

@@ -16,8 +16,8 @@ def levels_of(porosity: Array, capacity: Array) -> Levels:
     """The hierarchy of a porosity and a capacity [n, n, z, y, x]."""
 
     def whole(porosity: Array, capacity: Array) -> Levels:
-        faces = stencil.laid_out(stencil.harmonic_faces(porosity))
-        return multigrid.hierarchy(faces, stencil.laid_out(capacity), porosity.shape)
+        faces = stencil.to_padded_rows(stencil.harmonic_faces(porosity))
+        return multigrid.hierarchy(faces, stencil.to_padded_rows(capacity), porosity.shape)
 
     return jax.jit(whole)(porosity, capacity)
 
@@ -50,4 +50,4 @@ def fitted_faces(conductance: Array, potential: Array) -> Any:
 
 def coarse(u: Array) -> Array:
     """A row of ones on the next coarser grid, from [n, z, y, x]."""
-    return stencil.laid_out(jnp.ones((u.shape[0], *((n + 1) // 2 for n in u.shape[1:])), u.dtype))
+    return stencil.to_padded_rows(jnp.ones((u.shape[0], *((n + 1) // 2 for n in u.shape[1:])), u.dtype))

@@ -78,7 +78,7 @@ def cycle_ratio(edge: int) -> tuple[float, float, float]:
     c = eps / 900
     matrix = jnp.stack([jnp.stack([2 * c, -c]), jnp.stack([-c, 2 * c])])
     one, two = operators.levels_of(eps, c[None, None]), operators.levels_of(eps, matrix)
-    u, v = stencil.laid_out(eps[None]), stencil.laid_out(jnp.stack([eps, eps]))
+    u, v = stencil.to_padded_rows(eps[None]), stencil.to_padded_rows(jnp.stack([eps, eps]))
     cycle = jax.jit(multigrid.v_cycle)
     times = timed(
         {

@@ -119,7 +119,7 @@ def solved(before: jax.Array, after: jax.Array, length: float) -> dict[str, Any]
     warm_tolerance, warm, warm_error = reached(now, start, exact)
     levels = operators.levels_of(now.porosity, now.loss[None, None])
     cycle, sweep = jax.jit(multigrid.v_cycle), jax.jit(multigrid.residual)
-    s = stencil.laid_out(now.source[None])
+    s = stencil.to_padded_rows(now.source[None])
     times = timed(
         {
             "cold": lambda: solve(now, nothing, cold_tolerance),

@@ -83,7 +83,7 @@ def residual_sweep(simulation: Simulation) -> float:
     """Time of one on this bone [ms]."""
     eps = jnp.maximum(1 - simulation.state.bone_volume_fraction, 0.02)
     level = operators.levels_of(eps, (eps / 900)[None, None])[0]
-    u = stencil.laid_out(eps[None])
+    u = stencil.to_padded_rows(eps[None])
     sweep = jax.jit(multigrid.residual)
     return timed({"": lambda: sweep(level, u, u)}, repeats=15)[""].median
 

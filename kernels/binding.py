@@ -1,4 +1,4 @@
-"""Two diffusing fields that consume each other one to one.
+"""Steady state of two diffusing solutes that bind each other one to one.
 
 -div(D_a eps grad A) + loss_a A + bind A B = source_a, and the same for B: Newton's method, each
 step solved by a truncated minimal-residual iteration (Orthomin) with one multigrid V-cycle of the
@@ -15,11 +15,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 from jaxtyping import Float
 
 from tissue.kernels.elliptic import SolverStats
-from tissue.kernels.loop import materialize, repeated_while
+from tissue.kernels.loop import materialize
 from tissue.kernels.multigrid import Level, hierarchy, residual, v_cycle
 from tissue.kernels.stencil import (
     Axes,
@@ -28,26 +28,31 @@ from tissue.kernels.stencil import (
     Rows,
     flux_divergence,
     harmonic_faces,
-    harmonic_seams,
-    inner_planes,
-    laid_out,
-    planes,
+    harmonic_periodic_faces,
+    to_padded_rows,
     total,
+    unflatten,
+    unpad_z,
 )
 
 Scalar = Float[Array, ""] | float
 
-MAX_NEWTON = 30
-MAX_INNER = 8
-FORCING = 0.05  # a Newton step is solved to this share of itself
-BLINDNESS = 4.0  # times what a V-cycle sees of an error, at most: slow modes are hard to see
-STALE = 0.03  # the Jacobian is built anew once the fields have gone this share of themselves
-UNEVENNESS = 16.0  # where a field is small, a step is so much longer than its norm tells
-SMALLEST = 0.1  # a Newton step leaves at least this share of a concentration
+MAX_NEWTON_STEPS = 30
+MAX_INNER_ITERATIONS = 8  # Orthomin iterations in a Newton step
+NEWTON_FORCING_TERM = 0.05  # Eisenstat-Walker eta: relative error left in a Newton step, at most
+ERROR_SAFETY = 4.0  # error over its estimate by a V-cycle, at most: slow modes are hard to see
+JACOBIAN_REUSE_DRIFT = 0.03  # relative change of the fields up to which a Jacobian is kept
+LOCAL_NORM_RATIO = 16.0  # relative step where a field is small over that in its L2 norm
+MIN_KEPT_FRACTION = 0.1  # of a concentration that is left after a Newton step
 
 
 class PairSolution(NamedTuple):
-    """Both fields [concentration], and the stats in V-cycles of the coupled pair."""
+    """Concentrations of both partners, and the stats in V-cycles of the coupled pair.
+
+    Attributes:
+        a, b: concentrations [z, y, x].
+        stats: iterations and relative error.
+    """
 
     a: Field
     b: Field
@@ -55,13 +60,13 @@ class PairSolution(NamedTuple):
 
 
 class Reactant(NamedTuple):
-    """One of the two partners.
+    """One of the two solutes that bind each other.
 
     Attributes:
-        diffusivity: [um^2/day].
-        rate: of its loss without the partner [1/day], the same everywhere or a field.
+        diffusivity: D [um^2/day].
+        rate: rate constant of loss without the partner [1/day], a number or a field.
         source: [concentration/day], per volume of tissue.
-        start: a positive guess [concentration].
+        start: positive initial guess [concentration].
     """
 
     diffusivity: Scalar
@@ -78,23 +83,23 @@ def _norms(u: Rows) -> Array:
     return jnp.sqrt(_dots(u, u))
 
 
-def _newton(
+def _newton_step(
     levels: tuple[Level, ...], u: Rows, r: Rows, weight: Array, tolerance: Scalar
 ) -> tuple[Rows, Array, Array, Array]:
-    """u after one Newton step against its residual r.
+    """One Newton step from u with its residual r.
 
     Args:
         levels: hierarchy of the Jacobian in (da, -db).
         u: both fields, positive.
-        r: what they leave of their sources.
-        weight: of each field in the products of residuals.
+        r: residual of both fields.
+        weight: factor of each field in the inner product of residuals.
         tolerance: relative L2 error.
 
     Returns:
-        u, the length of the step relative to it, the relative error left in the step, V-cycles.
+        u after the step, length of the step relative to u, relative error left in it, V-cycles.
     """
     finest = levels[0]
-    sizes, sign = _norms(u), jnp.asarray([[1], [-1]], u.dtype)
+    norms, sign = _norms(u), jnp.asarray([[1], [-1]], u.dtype)
 
     def dot(x: Rows, y: Rows) -> Array:
         return jnp.sum(weight * _dots(x, y))
@@ -103,49 +108,50 @@ def _newton(
         return jnp.where(below > 0, above / jnp.where(below > 0, below, 1), 0).astype(u.dtype)
 
     def unfinished(state: tuple[Array, ...]) -> Array:
-        *_, first, left, iteration = state
-        # solved to what the next Newton step would leave anyway, its length squared
-        goal = jnp.maximum(jnp.minimum(FORCING, first) * first, tolerance)
-        return (iteration == 0) | ((left > goal) & (iteration < MAX_INNER))
+        *_, first_error, error, iteration = state
+        # the next Newton step would leave the square of the length of this one anyway
+        goal = jnp.minimum(NEWTON_FORCING_TERM, first_error) * first_error
+        goal = jnp.maximum(goal, tolerance)
+        return (iteration == 0) | ((error > goal) & (iteration < MAX_INNER_ITERATIONS))
 
     def iterate(state: tuple[Array, ...]) -> tuple[Array, ...]:
-        u, r, p, a_p, size, length, first, _, iteration = state
+        u, r, p, a_p, square, length, first_error, _, iteration = state
         z = v_cycle(levels, r)
-        left = BLINDNESS * jnp.max(_norms(z) / sizes)
+        error = ERROR_SAFETY * jnp.max(_norms(z) / norms)
         a_z = materialize(lambda z: -residual(finest, z, jnp.zeros_like(z)), z)
-        turn = -quotient(dot(a_z, a_p), size)
-        p, a_p = z + turn * p, a_z + turn * a_p
-        size = dot(a_p, a_p)
-        step = quotient(dot(r, a_p), size)
-        length = length + jnp.abs(step) * jnp.max(_norms(p) / sizes)
-        u = jnp.maximum(u + sign * (step * p), SMALLEST * u)
-        first = jnp.where(iteration == 0, left, first)
-        return u, r - step * a_p, p, a_p, size, length, first, left, iteration + 1
+        beta = -quotient(dot(a_z, a_p), square)
+        p, a_p = z + beta * p, a_z + beta * a_p
+        square = dot(a_p, a_p)
+        alpha = quotient(dot(r, a_p), square)
+        length = length + jnp.abs(alpha) * jnp.max(_norms(p) / norms)
+        u = jnp.maximum(u + sign * (alpha * p), MIN_KEPT_FRACTION * u)
+        first_error = jnp.where(iteration == 0, error, first_error)
+        return u, r - alpha * a_p, p, a_p, square, length, first_error, error, iteration + 1
 
-    nothing, zero = jnp.zeros_like(r), jnp.zeros((), sizes.dtype)
-    unknown, none = jnp.full((), jnp.inf, sizes.dtype), jnp.zeros((), jnp.int32)
-    start: tuple[Array, ...] = u, sign * r, nothing, nothing, zero, zero, unknown, unknown, none
-    u, *_, length, _, left, cycles = repeated_while(unfinished, iterate, start)
-    return u, length, left, cycles
+    empty, zero = jnp.zeros_like(r), jnp.zeros((), norms.dtype)
+    infinite, none = jnp.full((), jnp.inf, norms.dtype), jnp.zeros((), jnp.int32)
+    start: tuple[Array, ...] = u, sign * r, empty, empty, zero, zero, infinite, infinite, none
+    u, *_, length, _, error, iterations = lax.while_loop(unfinished, iterate, start)
+    return u, length, error, iterations
 
 
-def _balanced(u: Rows, made: Array, lost: Rows, bound: Row) -> Rows:
-    """Both fields times a factor each that closes both budgets.
+def _close_budgets(u: Rows, sources: Array, loss: Rows, binding: Row) -> Rows:
+    """Both fields, each times the factor that closes the two budgets together.
 
     Args:
         u: both fields.
-        made: sum of the source of each.
-        lost: rate of loss of each, times porosity.
-        bound: rate constant of binding, times porosity.
+        sources: sum of the source of each.
+        loss: rate constant of the loss of each, times porosity.
+        binding: rate constant of binding, times porosity.
     """
-    lost_a, lost_b = _dots(lost, u)
-    together = total(bound * u[0] * u[1])
-    made_a, made_b = made
-    # lost_b together y^2 + middle y - made_b lost_a = 0 for the factor y of b
-    middle = lost_a * lost_b + together * (made_a - made_b)
-    root = jnp.sqrt(middle**2 + 4 * lost_b * together * made_b * lost_a)
-    y = 2 * made_b * lost_a / (middle + root)
-    x = made_a / (lost_a + y * together)
+    lost_a, lost_b = _dots(loss, u)
+    bound = total(binding * u[0] * u[1])
+    source_a, source_b = sources
+    # lost_b bound y^2 + linear y - source_b lost_a = 0 for the factor y of b
+    linear = lost_a * lost_b + bound * (source_a - source_b)
+    root = jnp.sqrt(linear**2 + 4 * lost_b * bound * source_b * lost_a)
+    y = 2 * source_b * lost_a / (linear + root)
+    x = source_a / (lost_a + y * bound)
     return u + u * (jnp.stack([x, y]) - 1)[:, None].astype(u.dtype)
 
 
@@ -160,77 +166,78 @@ def binding_pair(
     tolerance: Scalar,
     periodic: Axes = (),
 ) -> PairSolution:
-    """Steady concentrations of two partners that bind one to one and are lost together.
+    """Steady concentrations of two solutes that bind one to one and are lost together.
 
     Args:
-        porosity: eps in (0, 1].
+        porosity: eps in (0, 1], [z, y, x].
         first: one partner.
         second: the other.
-        bind: rate constant [1/(concentration day)], the same everywhere or a field.
+        bind: rate constant [1/(concentration day)], a number or a field.
         spacing: edge of a voxel [um].
         tolerance: relative L2 error of each field.
-        periodic: axes along which the box meets itself; the other walls are closed.
+        periodic: periodic axes; the others end at closed walls.
 
     Returns:
         Both fields, positive, with sum(source) = sum(loss + binding) for each to rounding.
     """
     shape = porosity.shape
-    faces, eps = laid_out((harmonic_faces(porosity), porosity))
-    seams = harmonic_seams(porosity, periodic)
-    source = laid_out(jnp.stack([first.source, second.source]))
-    start = laid_out(jnp.stack([first.start, second.start]))
-    rates = [rate if jnp.ndim(rate) == 0 else laid_out(rate) for rate in (first.rate, second.rate)]
-    bind = bind if jnp.ndim(bind) == 0 else laid_out(bind)
+    faces, eps = to_padded_rows((harmonic_faces(porosity), porosity))
+    periodic_faces = harmonic_periodic_faces(porosity, periodic)
+    source = to_padded_rows(jnp.stack([first.source, second.source]))
+    start = to_padded_rows(jnp.stack([first.start, second.start]))
+    rates = [r if jnp.ndim(r) == 0 else to_padded_rows(r) for r in (first.rate, second.rate)]
+    bind = bind if jnp.ndim(bind) == 0 else to_padded_rows(bind)
     stiffness = jnp.stack([jnp.asarray(s.diffusivity, eps.dtype) for s in (first, second)])
     stiffness = stiffness[:, None] / spacing**2
     weight = 1 / jnp.maximum(_dots(source, source), np.finfo(source.dtype).tiny)
     weight = weight * stiffness[:, 0] ** 2
 
-    def lost() -> Rows:
+    def loss() -> Rows:
         return jnp.stack([(rate * eps).astype(eps.dtype) for rate in rates])
 
-    def bound() -> Row:
+    def binding() -> Row:
         return (bind * eps).astype(eps.dtype)
 
     def jacobian(u: Rows) -> Array:
-        (loss_a, loss_b), (per_a, per_b) = lost() / stiffness, bound() / stiffness
+        (loss_a, loss_b), (bind_a, bind_b) = loss() / stiffness, binding() / stiffness
         return jnp.stack(
             [
-                jnp.stack([loss_a + per_a * u[1], -per_a * u[0]]),
-                jnp.stack([-per_b * u[1], loss_b + per_b * u[0]]),
+                jnp.stack([loss_a + bind_a * u[1], -bind_a * u[0]]),
+                jnp.stack([-bind_b * u[1], loss_b + bind_b * u[0]]),
             ]
         )
 
-    def left_over(u: Rows) -> Rows:
-        reaction = source - lost() * u - bound() * (u[0] * u[1])
-        return reaction / stiffness + flux_divergence(faces, u, shape, seams)
+    def newton_residual(u: Rows) -> Rows:
+        reaction = source - loss() * u - binding() * (u[0] * u[1])
+        return reaction / stiffness + flux_divergence(faces, u, shape, periodic_faces)
 
     def unfinished(state: tuple[Array, ...]) -> Array:
-        _, nonlinear, left, _, iteration, _ = state
-        return (jnp.maximum(left, nonlinear) > tolerance) & (iteration < MAX_NEWTON)
+        _, nonlinear, error, _, step, _ = state
+        return (jnp.maximum(error, nonlinear) > tolerance) & (step < MAX_NEWTON_STEPS)
 
     def with_new_jacobian(state: tuple[Array, ...]) -> tuple[Array, ...]:
-        u, *_, iteration, cycles = state
-        levels = hierarchy(faces, materialize(jacobian, u), shape, seams)
+        u, *_, step, iterations = state
+        levels = hierarchy(faces, materialize(jacobian, u), shape, periodic_faces)
 
         def still_good(state: tuple[Array, ...]) -> Array:
-            return unfinished(state) & (state[3] < STALE)
+            return unfinished(state) & (state[3] < JACOBIAN_REUSE_DRIFT)
 
         def iterate(state: tuple[Array, ...]) -> tuple[Array, ...]:
-            u, _, _, drift, iteration, cycles = state
-            r = materialize(left_over, u)
-            u, step, left, spent = _newton(levels, u, r, weight, tolerance)
-            drift = drift + step
-            # the Jacobian is off by the way gone since it was built, this step included
-            return u, UNEVENNESS * step * drift, left, drift, iteration + 1, cycles + spent
+            u, _, _, drift, step, iterations = state
+            r = materialize(newton_residual, u)
+            u, length, error, cycles = _newton_step(levels, u, r, weight, tolerance)
+            drift = drift + length
+            # the Jacobian is off by the change since it was built, this step included
+            nonlinear = LOCAL_NORM_RATIO * length * drift
+            return u, nonlinear, error, drift, step + 1, iterations + cycles
 
-        fresh = u, infinite, infinite, jnp.zeros_like(infinite), iteration, cycles
-        return repeated_while(still_good, iterate, fresh)
+        fresh = u, infinite, infinite, jnp.zeros_like(infinite), step, iterations
+        return lax.while_loop(still_good, iterate, fresh)
 
     infinite = jnp.full((), jnp.inf, weight.dtype)
     zero = jnp.zeros((), jnp.int32)
     state: tuple[Array, ...] = (start, infinite, infinite, infinite, zero, zero)
-    u, nonlinear, left, *_, cycles = repeated_while(unfinished, with_new_jacobian, state)
-    made = jnp.stack([total(first.source), total(second.source)])
-    a, b = inner_planes(planes(_balanced(u, made, lost(), bound()), shape))
-    return PairSolution(a, b, SolverStats(cycles, jnp.maximum(left, nonlinear)))
+    u, nonlinear, error, *_, iterations = lax.while_loop(unfinished, with_new_jacobian, state)
+    sources = jnp.stack([total(first.source), total(second.source)])
+    a, b = unpad_z(unflatten(_close_budgets(u, sources, loss(), binding()), shape))
+    return PairSolution(a, b, SolverStats(iterations, jnp.maximum(error, nonlinear)))

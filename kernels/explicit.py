@@ -1,15 +1,15 @@
-"""Explicit time steps of coupled species that diffuse through pores among impermeable bone.
+"""Explicit time steps of coupled solutes that diffuse through pores among impermeable bone.
 
 du_i/dt = D_i lap u_i - k_i u_i + s_i - kappa u_i u_j in the pores, no flux into bone or through the
 walls of the box: forward Euler with the 7-point Laplacian. It resolves transients of minutes and
 is the reference of the quasi-steady solver, which shares nothing with it but `stencil.shift`.
 
-On a CPU the loop matters more than the stencil (128^3, measured). A turn is two steps, since after
-one XLA copies every field to where the next turn wants it; both are held in memory, which halves
-the time, since inside a branch nothing constant is blown up to a whole field ahead of the loop, and
-without which the second step recomputes the first at every neighbor, seven times slower. Bone is a
-count of open faces, a byte a voxel: six masks a species are four times slower. Each species is an
-array of its own: a slice of a stack costs a fifth more.
+On a CPU the loop matters more than the stencil (128^3, measured). An iteration takes two steps,
+since after one XLA copies every field to where the next iteration wants it; both are materialized,
+which halves the time, since inside a branch nothing constant is expanded to a whole field ahead of
+the loop, and without which the second step recomputes the first at every neighbor, seven times
+slower. Bone is a count of open faces, a byte a voxel: six masks a solute are four times slower.
+Each solute is an array of its own: a slice of a stack costs a fifth more.
 """
 
 from functools import partial
@@ -25,135 +25,138 @@ from tissue.kernels.stencil import AXES, Field, shift
 
 Scalar = Float[Array, ""] | float
 Rates = Float[Array, " n"]
-Pores = Bool[Array, "z y x"]
+PoreMask = Bool[Array, "z y x"]
 OpenFaces = Int8[Array, "z y x"]
-Species = tuple[Field, ...]
+Concentrations = tuple[Field, ...]
 
 
-class Pair(NamedTuple):
-    """Two species that consume each other one to one.
+class Coefficients(NamedTuple):
+    """Coefficients of the equations of n solutes.
 
     Attributes:
-        first, second: their places among the species.
+        diffusivity: D of every solute [um^2/day].
+        loss: k of every solute [1/day].
+        production: factor on the source of every solute [1].
+        pair: indices of the two solutes that bind each other, if any.
+        binding: kappa of the pair [1/(concentration day)].
     """
 
-    first: int
-    second: int
+    diffusivity: Rates
+    loss: Rates
+    production: Rates
+    pair: tuple[int, int] | None = None
+    binding: Scalar = 0.0
 
 
-class _Step(NamedTuple):
-    """What one step multiplies by, one number a species, in units of dt.
+class _StepFactors(NamedTuple):
+    """Coefficients times dt, a number for each solute.
 
     Attributes:
         exchange: D dt / h^2 with each neighbor.
-        lost: k dt.
-        made: production dt.
-        bound: kappa dt.
+        loss: k dt.
+        production: production dt.
+        binding: kappa dt.
     """
 
     exchange: Rates
-    lost: Rates
-    made: Rates
-    bound: Scalar
+    loss: Rates
+    production: Rates
+    binding: Scalar
 
 
 def largest_step(
-    diffusivity: Rates, loss: Rates, *, spacing: Scalar, consumption: Scalar = 0.0
+    coefficients: Coefficients, spacing: Scalar, largest_partner: Scalar = 0.0
 ) -> Array:
     """Longest step [day] under which nothing turns negative or grows by itself.
 
     Then a new value is a mean of the old ones, with weights that are not negative, plus its source.
 
     Args:
-        diffusivity: D of every species [um^2/day].
-        loss: k of every species [1/day].
+        coefficients: those of the equations.
         spacing: edge of a voxel h [um].
-        consumption: kappa times the largest concentration of the partner [1/day].
+        largest_partner: largest concentration of a solute that binds another [concentration].
     """
-    return 1 / jnp.max(6 * diffusivity / spacing**2 + loss + consumption)
+    c = coefficients
+    return 1 / jnp.max(6 * c.diffusivity / spacing**2 + c.loss + c.binding * largest_partner)
 
 
+# seven arguments: the state, its mask and source, the equations, and by keyword the steps
 def steps(
-    species: Species,
-    pores: Pores,
-    source: Field | Species,
+    solutes: Concentrations,
+    pores: PoreMask,
+    source: Field | Concentrations,
+    coefficients: Coefficients,
     *,
-    diffusivity: Rates,
-    loss: Rates,
-    production: Rates,
     spacing: Scalar,
     dt: Scalar,
     n: int,
-    pair: Pair | None = None,
-    binding: Scalar = 0.0,
-) -> Species:
-    """The concentrations after n steps of dt; none in bone.
+) -> Concentrations:
+    """Concentrations after n steps of dt; zero in bone.
 
     Args:
-        species: concentrations.
-        pores: where the species are; bone is impermeable.
-        source: what is made [concentration/day], a field for each or one that all share.
-        diffusivity: D of every species [um^2/day].
-        loss: k of every species [1/day].
-        production: factor on the source of every species.
+        solutes: concentrations, a field [z, y, x] for each solute.
+        pores: True where the solutes are; bone is impermeable.
+        source: [concentration/day], a field for each solute or one that all share.
+        coefficients: those of the equations.
         spacing: edge of a voxel h [um].
         dt: [day], at most `largest_step`.
         n: number of steps, compiled in.
-        pair: the species that bind each other, if any.
-        binding: kappa of the pair [1/(concentration day)].
     """
-    in_steps = _Step(diffusivity * (dt / spacing**2), loss * dt, production * dt, binding * dt)
-    step = jax.tree.map(lambda rate: jnp.asarray(rate, species[0].dtype), in_steps)
-    return _advanced(species, pores, source, step, n, pair)
+    c = coefficients
+    factors = _StepFactors(
+        c.diffusivity * (dt / spacing**2), c.loss * dt, c.production * dt, c.binding * dt
+    )
+    factors = jax.tree.map(lambda factor: jnp.asarray(factor, solutes[0].dtype), factors)
+    return _repeated(solutes, pores, source, factors, n, c.pair)
 
 
 @partial(jax.jit, static_argnames=("n", "pair"))
-def _advanced(
-    species: Species,
-    pores: Pores,
-    source: Field | Species,
-    step: _Step,
+def _repeated(  # six arguments, two of them compiled in
+    solutes: Concentrations,
+    pores: PoreMask,
+    source: Field | Concentrations,
+    factors: _StepFactors,
     n: int,
-    pair: Pair | None,
-) -> Species:
+    pair: tuple[int, int] | None,
+) -> Concentrations:
     faces = _open_faces(pores)
 
-    def once(species: Species) -> Species:
-        # the barrier keeps a GPU from sorting species of two steps into three kernels
-        species = lax.optimization_barrier(species)
-        return materialize(partial(_stepped, pair=pair), species, faces, source, step)
+    def once(solutes: Concentrations) -> Concentrations:
+        # the barrier keeps a GPU from sorting solutes of two steps into three kernels
+        solutes = lax.optimization_barrier(solutes)
+        return materialize(partial(_euler, pair=pair), solutes, faces, source, factors)
 
-    species = tuple(jnp.where(pores, u, 0) for u in species)
-    species = repeat(lambda u: once(once(u)), n // 2)(species)
-    return once(species) if n % 2 else species
+    solutes = tuple(jnp.where(pores, u, 0) for u in solutes)
+    solutes = repeat(lambda u: once(once(u)), n // 2)(solutes)
+    return once(solutes) if n % 2 else solutes
 
 
-def _open_faces(pores: Pores) -> OpenFaces:
+def _open_faces(pores: PoreMask) -> OpenFaces:
     """Number of faces of a pore that lead to a pore; -1 in bone. A byte a voxel."""
-    near = pores.astype(jnp.int8)
-    count = sum((shift(near, a, side) for a in AXES for side in (-1, 1)), start=jnp.int8(0))
+    pore = pores.astype(jnp.int8)
+    count = sum((shift(pore, a, side) for a in AXES for side in (-1, 1)), start=jnp.int8(0))
     return jnp.where(pores, count, jnp.int8(-1))
 
 
-def _stepped(
-    species: Species,
+def _euler(
+    solutes: Concentrations,
     faces: OpenFaces,
-    source: Field | Species,
-    step: _Step,
+    source: Field | Concentrations,
+    factors: _StepFactors,
     *,
-    pair: Pair | None,
-) -> Species:
-    """One step. What is outside or in bone is zero: no neighbor has to be asked what it is.
+    pair: tuple[int, int] | None,
+) -> Concentrations:
+    """Concentrations after one step; they are zero outside and in bone, so no mask is shifted.
 
     The loss is kept apart from the factor of u: 1 - k dt, rounded, would change k.
     """
-    count = faces.astype(species[0].dtype)
+    count = faces.astype(solutes[0].dtype)
     results = []
-    for i, u in enumerate(species):
-        around = sum((shift(u, a, side) for a in AXES for side in (-1, 1)), start=0.0)
-        made = step.made[i] * (source[i] if isinstance(source, tuple) else source)
-        change = step.exchange[i] * (around - count * u) - step.lost[i] * u + made
+    for i, u in enumerate(solutes):
+        neighbors = sum((shift(u, a, side) for a in AXES for side in (-1, 1)), start=0.0)
+        made = factors.production[i] * (source[i] if isinstance(source, tuple) else source)
+        change = factors.exchange[i] * (neighbors - count * u) - factors.loss[i] * u + made
         if pair is not None and i in pair:
-            change = change - step.bound * species[pair.first] * species[pair.second]
+            change = change - factors.binding * solutes[pair[0]] * solutes[pair[1]]
         results.append(jnp.where(faces < 0, 0, u + change))
     return tuple(results)

@@ -1,48 +1,41 @@
-"""The only callers of scan, and the one place where a backend's needs are told apart."""
+"""Repetition of a step, and the fusion barrier that XLA's CPU backend needs."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import lax
 
-Carry = TypeVar("Carry")
+State = TypeVar("State")
 Result = TypeVar("Result")
 
 
-def repeat(step: Callable[[Carry], Carry], n: int) -> Callable[[Carry], Carry]:
-    """The function that applies `step` n times."""
+def repeat(step: Callable[[State], State], n: int) -> Callable[[State], State]:
+    """Function that applies `step` n times to a state, n compiled in."""
 
-    def run(state: Carry) -> Carry:
+    def repeated(state: State) -> State:
         return lax.scan(lambda carry, _: (step(carry), None), state, length=n)[0]
 
-    return run
-
-
-def repeated_while(
-    condition: Callable[[Carry], Array], step: Callable[[Carry], Carry], start: Carry
-) -> Carry:
-    """`start` after as many steps as the condition asks for."""
-    return lax.while_loop(condition, step, start)
+    return repeated
 
 
 def materialize(function: Callable[..., Result], *arguments: Any) -> Result:
-    """function(*arguments), held in memory before anything reads it.
+    """Result of function(*arguments), written to memory before anything reads it.
 
     XLA's CPU backend fuses a stencil into the next one and so recomputes it at every neighbor,
     which multiplies the cost of a multigrid cycle by eight; it deletes `optimization_barrier`
     before it fuses, but never fuses across a branch. Other backends fuse sensibly.
     """
-    function = jax.jit(function)  # traced once, however often it stands below
+    function = jax.jit(function)  # traced once, although it is called twice below
     shapes = jax.eval_shape(function, *arguments)
 
-    def otherwise(*_: Any) -> Result:
+    def all_nan(*_: Any) -> Result:
         return jax.tree.map(lambda s: jnp.full(s.shape, jnp.nan, s.dtype), shapes)
 
-    def held(*arguments: Any) -> Result:
+    def behind_branch(*arguments: Any) -> Result:
         leaf = jax.tree.leaves(arguments)[0]
         taken = leaf[(0,) * leaf.ndim] < jnp.inf  # a NaN takes the other branch and so stays a NaN
-        return lax.cond(taken, function, otherwise, *arguments)
+        return lax.cond(taken, function, all_nan, *arguments)
 
-    return lax.platform_dependent(*arguments, cpu=held, default=function)
+    return lax.platform_dependent(*arguments, cpu=behind_branch, default=function)

@@ -1,4 +1,4 @@
-"""One multigrid V-cycle for c u - sum T (u_neighbor - u) = s, the preconditioner of every solve.
+"""Multigrid V-cycle for c u - sum T (u_neighbor - u) = s, the preconditioner of every solve.
 
 All levels keep the units of the finest one. The unknown is a stack of n fields that share the
 conductances T and may be coupled in each voxel by an n x n matrix c. Odd sides are padded with one
@@ -6,7 +6,7 @@ empty plane. Prolongation leans on a neighbor only as far as the face to it cond
 is carried through bone; restriction is its transpose, written as face fluxes so that sums are kept
 exactly; both ends smooth with the same damped Jacobi sweep: the cycle is symmetric where c is.
 
-Fields lie as rows (see `stencil`); only the passage between levels sees them as [z, y, x].
+Fields are padded rows (see `stencil`); only the transfer between levels sees them as [z, y, x].
 """
 
 from dataclasses import dataclass, field
@@ -20,19 +20,19 @@ from jaxtyping import Float
 from tissue.kernels.loop import materialize
 from tissue.kernels.stencil import (
     AXES,
-    WALLS,
+    NO_PERIODIC_FACES,
+    PeriodicFaces,
     RowFaces,
     Rows,
-    Seams,
     Shape,
-    beside,
-    between_planes,
     face_sum,
+    flatten,
     flux_divergence,
-    inner_planes,
-    planes,
-    row,
+    neighbor,
+    pad_z,
     shift,
+    unflatten,
+    unpad_z,
 )
 
 DAMPING = 6 / 7  # of the Jacobi sweep: the optimum of the 7-point stencil
@@ -46,27 +46,28 @@ CoarseCoupling = Float[Array, "n n coarse_cells"]
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Level:
-    """One grid of the hierarchy; all arrays are rows.
+    """One grid of the hierarchy; all arrays are padded rows.
 
     Attributes:
         faces: conductances T.
         capacity: c, an n x n matrix in every voxel.
         smoother: DAMPING / (c + sum T), the inverse of the diagonal block.
-        bridges: a quarter of the openness of every face [0, 1/4], the weights of prolongation.
-        seams: conductances where a periodic box meets itself; prolongation does not cross them.
+        weights: prolongation weights of the faces, a quarter of the openness of each [0, 1/4].
+        periodic_faces: conductances of the faces that close periodic axes; prolongation does not
+            cross them.
         shape: voxels (z, y, x).
     """
 
     faces: RowFaces
     capacity: Coupling
     smoother: Coupling
-    bridges: RowFaces
-    seams: Seams
+    weights: RowFaces
+    periodic_faces: PeriodicFaces
     shape: Shape = field(metadata={"static": True})
 
 
 def multiply(matrix: Array, u: Array) -> Array:
-    """The matrix [n, n, ...] of every voxel times the n values [n, ...] there."""
+    """Product of the matrix [n, n, ...] of every voxel and its n values [n, ...]."""
     n = len(u)
     if n == 1:
         return matrix[0] * u
@@ -74,8 +75,8 @@ def multiply(matrix: Array, u: Array) -> Array:
 
 
 def residual(level: Level, u: Rows, source: Rows) -> Rows:
-    """What u leaves of the source."""
-    inflow = flux_divergence(level.faces, u, level.shape, level.seams)
+    """Residual s - c u + sum T (u_neighbor - u) on a level."""
+    inflow = flux_divergence(level.faces, u, level.shape, level.periodic_faces)
     return source - multiply(level.capacity, u) + inflow
 
 
@@ -90,34 +91,38 @@ def _inverse(block: Coupling) -> Coupling:
 
 
 def _level(
-    faces: RowFaces, capacity: Coupling, seams: Seams, shape: Shape, openness: float
+    faces: RowFaces,
+    capacity: Coupling,
+    periodic_faces: PeriodicFaces,
+    shape: Shape,
+    inverse_open: float,  # one over the conductance of an open face
 ) -> Level:
-    def smoother(faces: RowFaces, capacity: Coupling, seams: Seams) -> Coupling:
+    def smoother(faces: RowFaces, capacity: Coupling, periodic_faces: PeriodicFaces) -> Coupling:
         unit = jnp.eye(capacity.shape[0], dtype=capacity.dtype)[:, :, None]
-        return DAMPING * _inverse(capacity + unit * face_sum(faces, shape, seams))
+        return DAMPING * _inverse(capacity + unit * face_sum(faces, shape, periodic_faces))
 
-    in_z, in_y, in_x = (0.25 * jnp.minimum(1, t * openness) for t in faces)
-    inverse = materialize(smoother, faces, capacity, seams)
-    return Level(faces, capacity, inverse, (in_z, in_y, in_x), seams, shape)
+    in_z, in_y, in_x = (0.25 * jnp.minimum(1, t * inverse_open) for t in faces)
+    inverse = materialize(smoother, faces, capacity, periodic_faces)
+    return Level(faces, capacity, inverse, (in_z, in_y, in_x), periodic_faces, shape)
 
 
-def _halved(shape: Shape) -> Shape:
+def _coarse_shape(shape: Shape) -> Shape:
     return tuple((n + 1) // 2 for n in shape)
 
 
 def _children(u: Array, shape: Shape) -> dict[tuple[int, int, int], Array]:
-    """The eight interleaved subgrids of the voxels between the planes u, by offset (z, y, x).
+    """Eight interleaved subgrids of the voxels of a padded field, by offset (z, y, x).
 
     An odd side ends on zeros: along z on the empty plane that is there already.
     """
-    coarse, lead = _halved(shape), u.ndim - 3
+    coarse, lead = _coarse_shape(shape), u.ndim - 3
     u = jnp.pad(u, [(0, 0)] * (lead + 1) + [(0, n % 2) for n in shape[1:]])
 
     def child(offset: tuple[int, int, int]) -> Array:
         start = offset[0] + 1, offset[1], offset[2]
-        end = tuple(i + 2 * n - 1 for i, n in zip(start, coarse, strict=True))
-        whole = (0,) * lead, tuple(u.shape[:lead]), (1,) * lead
-        return lax.slice(u, (*whole[0], *start), (*whole[1], *end), (*whole[2], 2, 2, 2))
+        end = (i + 2 * n - 1 for i, n in zip(start, coarse, strict=True))
+        strides = (1,) * lead + (2, 2, 2)
+        return lax.slice(u, (*(0,) * lead, *start), (*u.shape[:lead], *end), strides)
 
     return {(i, j, k): child((i, j, k)) for i in (0, 1) for j in (0, 1) for k in (0, 1)}
 
@@ -127,40 +132,43 @@ def _coarse_faces(faces: RowFaces, shape: Shape) -> CoarseRowFaces:
 
     def coarsen(axis: int, conductance: Array) -> Array:
         outer = [v for o, v in _children(conductance, shape).items() if o[axis] == 1]
-        return between_planes(sum(outer[1:], start=outer[0]) / 16)
+        return pad_z(sum(outer[1:], start=outer[0]) / 16)
 
     def coarsen_all(*fine: Array) -> tuple[Array, ...]:
         return tuple(coarsen(axis, t) for axis, t in zip(AXES, fine, strict=True))
 
-    coarse = materialize(coarsen_all, *(planes(t, shape) for t in faces))
-    return tuple(row(t) for t in coarse)  # type: ignore[return-value]
+    coarse = materialize(coarsen_all, *(unflatten(t, shape) for t in faces))
+    return tuple(flatten(t) for t in coarse)  # type: ignore[return-value]
 
 
-def _coarse_seams(seams: Seams, shape: Shape) -> Seams:
-    """As `_coarse_faces`; a single coarse voxel meets itself, and nothing flows."""
+def _coarse_periodic_faces(periodic_faces: PeriodicFaces, shape: Shape) -> PeriodicFaces:
+    """Sums of four as in `_coarse_faces`; none on an axis of one coarse voxel, its own neighbor."""
 
     def coarsen(axis: int, conductance: Array | None) -> Array | None:
-        if conductance is None or _halved(shape)[axis] == 1:
+        if conductance is None or _coarse_shape(shape)[axis] == 1:
             return None
         window = tuple(1 if a == axis else 2 for a in AXES)
         odd = tuple((0, 0 if a == axis else n % 2) for a, n in zip(AXES, shape, strict=True))
-        nothing = np.zeros((), conductance.dtype)
-        return lax.reduce_window(conductance, nothing, lax.add, window, window, odd) / 16
+        zero = np.zeros((), conductance.dtype)
+        return lax.reduce_window(conductance, zero, lax.add, window, window, odd) / 16
 
-    in_z, in_y, in_x = (coarsen(axis, t) for axis, t in zip(AXES, seams, strict=True))
+    in_z, in_y, in_x = (coarsen(axis, t) for axis, t in zip(AXES, periodic_faces, strict=True))
     return in_z, in_y, in_x
 
 
 def _coarse_capacity(capacity: Coupling, shape: Shape) -> CoarseCoupling:
     def coarsen(fine: Array) -> Array:
         child = list(_children(fine, shape).values())
-        return between_planes(sum(child[1:], start=child[0]) / 8)
+        return pad_z(sum(child[1:], start=child[0]) / 8)
 
-    return row(materialize(coarsen, planes(capacity, shape)))
+    return flatten(materialize(coarsen, unflatten(capacity, shape)))
 
 
 def hierarchy(
-    faces: RowFaces, capacity: Coupling, shape: Shape, seams: Seams = WALLS
+    faces: RowFaces,
+    capacity: Coupling,
+    shape: Shape,
+    periodic_faces: PeriodicFaces = NO_PERIODIC_FACES,
 ) -> tuple[Level, ...]:
     """All levels from the finest to a single voxel.
 
@@ -168,88 +176,84 @@ def hierarchy(
         faces: conductance of every face, 1 for an open one (any units shared with capacity).
         capacity: loss in every voxel in the units of the faces, an n x n matrix with n = 1 or 2.
         shape: voxels (z, y, x).
-        seams: conductance of every seam, where the box is periodic.
+        periodic_faces: conductance of the faces that close periodic axes.
     """
-    levels = [_level(faces, capacity, seams, shape, 1.0)]
+    levels = [_level(faces, capacity, periodic_faces, shape, 1.0)]
     while max(shape) > 1:
-        faces, seams = _coarse_faces(faces, shape), _coarse_seams(seams, shape)
+        faces = _coarse_faces(faces, shape)
+        periodic_faces = _coarse_periodic_faces(periodic_faces, shape)
         capacity = _coarse_capacity(capacity, shape)
-        shape = _halved(shape)
-        levels.append(_level(faces, capacity, seams, shape, 4.0 ** len(levels)))
+        shape = _coarse_shape(shape)
+        levels.append(_level(faces, capacity, periodic_faces, shape, 4.0 ** len(levels)))
     return tuple(levels)
 
 
 def restrict(coarse: Level, r: Rows, shape: Shape) -> CoarseRows:
-    """The residual of a level of `shape` as the source of the next coarser one."""
+    """Source on the level `coarse` from the residual r of the next finer one, of `shape`."""
 
-    def gather(r: Array, *bridges: Array) -> Array:
+    def gather(r: Array, *weights: Array) -> Array:
         child = _children(r, shape)
         result = sum(child.values(), start=jnp.zeros_like(child[0, 0, 0]))
-        for axis, bridge in zip(AXES, bridges, strict=True):
+        for axis, weight in zip(AXES, weights, strict=True):
             near = sum(v for o, v in child.items() if o[axis] == 1)
             far = sum(v for o, v in child.items() if o[axis] == 0)
-            flux = inner_planes(bridge) * (shift(far, axis, 1) - near)  # type: ignore[arg-type]
+            flux = unpad_z(weight) * (shift(far, axis, 1) - near)  # type: ignore[arg-type]
             result = result + flux - shift(flux, axis, -1)
-        return between_planes(result / 8)
+        return pad_z(result / 8)
 
-    bridges = (planes(b, coarse.shape) for b in coarse.bridges)
-    return row(materialize(gather, planes(r, shape), *bridges))
-
-
-def prolong(coarse: Level, u: CoarseRows, shape: Shape) -> Rows:
-    """A correction on the next coarser level, carried to the level of `shape`."""
-    return row(materialize(lambda parts: _interleaved(parts, shape), _parts(coarse, u)))
+    weights = (unflatten(w, coarse.shape) for w in coarse.weights)
+    return flatten(materialize(gather, unflatten(r, shape), *weights))
 
 
-def _parts(coarse: Level, u: Rows) -> Array:
-    """What a parent gives its children: [6, n, z, y, x], lower and upper along z, y and x.
+def prolongation_terms(coarse: Level, u: CoarseRows) -> Array:
+    """Terms of a prolongation [6, n, z, y, x]: for the lower and upper children along z, y and x.
 
     A child is the sum of three of them; the value of the parent itself goes with those along z.
     """
 
-    def parts(u: Array, *bridges: Array) -> Array:
-        here = beside(u, coarse.shape, -1, 0)
+    def terms(u: Array, *weights: Array) -> Array:
+        here = neighbor(u, coarse.shape, -1, 0)
         both = []
-        for axis, bridge in zip(AXES, bridges, strict=True):
+        for axis, weight in zip(AXES, weights, strict=True):
             base = here if axis == -3 else 0
-            below = here - beside(u, coarse.shape, axis, -1)
-            above = beside(u, coarse.shape, axis, 1) - here
-            both.append(base - beside(bridge, coarse.shape, axis, -1) * below)
-            both.append(base + beside(bridge, coarse.shape, axis, 0) * above)
+            below = here - neighbor(u, coarse.shape, axis, -1)
+            above = neighbor(u, coarse.shape, axis, 1) - here
+            both.append(base - neighbor(weight, coarse.shape, axis, -1) * below)
+            both.append(base + neighbor(weight, coarse.shape, axis, 0) * above)
         return jnp.stack(both)
 
-    return materialize(parts, u, *coarse.bridges).reshape(6, len(u), *coarse.shape)
+    return materialize(terms, u, *coarse.weights).reshape(6, len(u), *coarse.shape)
 
 
-def _interleaved(parts: Array, shape: Shape) -> Array:
-    """All children of all parents, as planes of a level of `shape`."""
-    n, nz, ny, nx = parts.shape[1:]
-    z = parts[0:2].transpose(1, 2, 0, 3, 4)[:, :, :, :, None, :, None]
-    y = parts[2:4].transpose(1, 2, 3, 0, 4)[:, :, None, :, :, :, None]
-    x = parts[4:6].transpose(1, 2, 3, 4, 0)[:, :, None, :, None, :, :]
+def interleave(terms: Array, shape: Shape) -> Array:
+    """Padded field of a level of `shape` from the terms of its prolongation."""
+    n, nz, ny, nx = terms.shape[1:]
+    z = terms[0:2].transpose(1, 2, 0, 3, 4)[:, :, :, :, None, :, None]
+    y = terms[2:4].transpose(1, 2, 3, 0, 4)[:, :, None, :, :, :, None]
+    x = terms[4:6].transpose(1, 2, 3, 4, 0)[:, :, None, :, None, :, :]
     fine = (z + y + x).reshape(n, 2 * nz, 2 * ny, 2 * nx)
-    return between_planes(fine[:, : shape[0], : shape[1], : shape[2]])
+    return pad_z(fine[:, : shape[0], : shape[1], : shape[2]])
 
 
 def v_cycle(levels: tuple[Level, ...], source: Rows) -> Rows:
-    """An approximate solution of the finest level's system from a zero start."""
+    """Approximate solution on the finest level after one V-cycle from zero."""
     level, coarser = levels[0], levels[1:]
     if not coarser:  # a single voxel: exact
         return multiply(level.smoother, source) / DAMPING
 
     def first_residual(smoother: Array, s: Array) -> Array:
-        # the first sweep is cheaper made anew at every neighbor than kept
+        # the first sweep is cheaper recomputed at every neighbor than kept
         return residual(level, multiply(smoother, s), s)
 
-    def corrected(smoother: Array, s: Array, parts: Array) -> Array:
-        return multiply(smoother, s) + _interleaved(parts, level.shape)
+    def corrected(smoother: Array, s: Array, terms: Array) -> Array:
+        return multiply(smoother, s) + interleave(terms, level.shape)
 
     def last_sweep(u: Array, s: Array) -> Array:
         return u + multiply(level.smoother, residual(level, u, s))
 
-    left = materialize(first_residual, level.smoother, source)
-    correction = v_cycle(coarser, restrict(coarser[0], left, level.shape))
-    parts = _parts(coarser[0], correction)
-    seen = planes(level.smoother, level.shape), planes(source, level.shape)
-    u = row(materialize(corrected, *seen, parts))
+    r = materialize(first_residual, level.smoother, source)
+    correction = v_cycle(coarser, restrict(coarser[0], r, level.shape))
+    terms = prolongation_terms(coarser[0], correction)
+    fields = (unflatten(u, level.shape) for u in (level.smoother, source))
+    u = flatten(materialize(corrected, *fields, terms))
     return materialize(last_sweep, u, source)

@@ -1,4 +1,4 @@
-"""Saturation and inhibition curves."""
+"""Saturation and inhibition curves, element by element."""
 
 from jax import Array
 from jaxtyping import Float
@@ -8,12 +8,12 @@ Values = Float[Array, "..."]
 
 
 def saturation(signal: Values, half: Values | float) -> Values:
-    """Share in [0, 1) that rises with the signal and is 1/2 at `half` (same unit)."""
+    """Michaelis-Menten fraction in [0, 1), 1/2 at signal = `half` (same unit)."""
     return signal / (signal + half)
 
 
 def hill_activation(signal: Values, half: Scalar, exponent: Scalar) -> Values:
-    """As `saturation` with a Hill exponent: 1/2 at `half`, steeper for larger exponents."""
+    """Hill fraction in [0, 1), 1/2 at signal = `half`, steeper for larger exponents."""
     power = signal**exponent
     return power / (power + half**exponent)
 

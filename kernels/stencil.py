@@ -1,13 +1,13 @@
-"""Nearest-neighbor arithmetic on [z, y, x] arrays with closed walls, or without along some axes.
+"""Nearest-neighbor arithmetic on [z, y, x] arrays whose axes end at closed walls or are periodic.
 
-Along a periodic axis the last voxel meets the first. The face between them is a seam and is kept
+Along a periodic axis the first voxel follows the last. The faces between these two layers are kept
 apart from the others, so that a box with walls costs nothing more.
 
-Two layouts. Fields lie as [z, y, x]; their neighbors are read with `lax.pad` of negative width,
-which fuses into one kernel on every backend, where `jnp.roll` and `jnp.pad(mode="edge")` do not.
-Solvers lay fields out as rows: all voxels one after the other, with a plane of zeros before and
-after. A neighbor is then a plain offset, which vectorizes without a test in the inner loop (twice
-as fast on CPU): along y and x the last voxel of a line meets the first of the next, but the face
+Two layouts. Fields are [z, y, x]; their neighbors are read with `lax.pad` of negative width, which
+fuses into one kernel on every backend, where `jnp.roll` and `jnp.pad(mode="edge")` do not. Solvers
+use padded rows [cells]: all voxels one after the other, with a plane of zeros before and after. A
+neighbor is then a plain offset, which vectorizes without a test in the inner loop (twice as fast on
+CPU): along y and x the last voxel of a line lies next to the first of the next line, but the face
 between them is a wall and conducts nothing.
 """
 
@@ -29,24 +29,24 @@ Fields = Float[Array, "n z y x"]
 Faces = tuple[Field, Field, Field]
 """One array an axis; element i belongs to the face between voxels i and i + 1 (the last is 0)."""
 
-Planes = Float[Array, "planes y x"]
-PlaneFaces = tuple[Planes, Planes, Planes]
+PaddedField = Float[Array, "padded_z y x"]
+PaddedFaces = tuple[PaddedField, PaddedField, PaddedField]
 Row = Float[Array, "cells"]
 Rows = Float[Array, "n cells"]
 RowFaces = tuple[Row, Row, Row]
 Shape = tuple[int, ...]
 
 Axes = tuple[int, ...]
-"""Axes of a box that are periodic, counted from the end: -3 to -1 for z, y, x."""
+"""Periodic axes, counted from the end: -3 to -1 for z, y, x."""
 
-Seam = Float[Array, "_ _ _"]
-Seams = tuple[Seam | None, Seam | None, Seam | None]
-"""One array an axis, one voxel thick: the face between the last voxel and the first; None for a
-wall."""
+FaceLayer = Float[Array, "_ _ _"]
+PeriodicFaces = tuple[FaceLayer | None, FaceLayer | None, FaceLayer | None]
+"""One array an axis, one voxel thick: faces between the last layer of voxels and the first, or None
+for an axis that ends at walls."""
 
 AXES = (-3, -2, -1)
-SLABS = 8
-WALLS: Seams = (None, None, None)
+NO_PERIODIC_FACES: PeriodicFaces = (None, None, None)
+SUM_SLABS = 8  # slabs of an array that `total` adds to one in the precision of the array
 
 
 def total(values: Array) -> Array:
@@ -57,56 +57,56 @@ def total(values: Array) -> Array:
     memory, where a plain sum keeps every product in float64.
     """
     values = values.reshape(-1, *values.shape[-2:]) if values.ndim >= 3 else values.reshape(-1)
-    n = values.shape[0] // SLABS
-    slabs = [lax.slice_in_dim(values, i * n, (i + 1) * n) for i in range(SLABS)]
-    rest = lax.slice_in_dim(values, SLABS * n, values.shape[0])
+    n = values.shape[0] // SUM_SLABS
+    slabs = [lax.slice_in_dim(values, i * n, (i + 1) * n) for i in range(SUM_SLABS)]
+    rest = lax.slice_in_dim(values, SUM_SLABS * n, values.shape[0])
     folded = sum(slabs[1:], start=slabs[0])
     return jnp.sum(folded, dtype=jnp.float64) + jnp.sum(rest, dtype=jnp.float64)
 
 
 def shift(u: Array, axis: int, step: int) -> Array:
-    """Element i of the result is element i + step of u, and zero outside the box."""
+    """Array whose element i along an axis is element i + step of u, zero outside the box."""
     widths = [(0, 0, 0)] * u.ndim
     widths[axis] = (-step, step, 0)
     return lax.pad(u, jnp.zeros((), u.dtype), widths)
 
 
-def ends(u: Array, axis: int) -> tuple[Array, Array]:
-    """The first and the last layer of voxels along an axis, each one voxel thick."""
+def end_layers(u: Array, axis: int) -> tuple[Array, Array]:
+    """First and last layer of voxels along an axis, each one voxel thick."""
     return lax.index_in_dim(u, 0, axis), lax.index_in_dim(u, -1, axis)
 
 
 def shift_replicate(u: Array, axis: int, step: int, periodic: Axes = ()) -> Array:
-    """As `shift` by one voxel (step +1 or -1), but the wall voxel stands in for what is outside.
+    """`shift` by one voxel (step +1 or -1) that repeats the last voxel outside a wall.
 
-    Along a periodic axis it is the voxel at the other end.
+    Beyond the end of a periodic axis it reads the voxel at the other end.
     """
     index = lax.broadcasted_iota(jnp.int32, u.shape, u.ndim + axis)
     edge = u.shape[axis] - 1 if step > 0 else 0
-    outside = ends(u, axis)[0 if step > 0 else 1] if axis in periodic else u
+    outside = end_layers(u, axis)[0 if step > 0 else 1] if axis in periodic else u
     return jnp.where(index == edge, outside, shift(u, axis, step))
 
 
-def local_max(u: Field, reach: int, periodic: Axes = ()) -> Field:
-    """The largest value in the cube of `reach` voxels to every side, as far as the walls."""
+def local_max(u: Field, radius: int, periodic: Axes = ()) -> Field:
+    """Largest value within `radius` voxels along every axis (a cube), cut off at walls."""
     lowest = np.asarray(-np.inf, u.dtype)
 
-    def highest(u: Array, axis: int) -> Array:
-        window, wide = [1, 1, 1], [(0, 0)] * 3
-        window[axis], wide[axis] = 2 * reach + 1, (reach, reach)
+    def along(u: Array, axis: int) -> Array:
+        window, padding = [1, 1, 1], [(0, 0)] * 3
+        window[axis], padding[axis] = 2 * radius + 1, (radius, radius)
         if axis in periodic:
-            u, wide = jnp.pad(u, wide, mode="wrap"), [(0, 0)] * 3
-        return lax.reduce_window(u, lowest, lax.max, window, (1, 1, 1), wide)
+            u, padding = jnp.pad(u, padding, mode="wrap"), [(0, 0)] * 3
+        return lax.reduce_window(u, lowest, lax.max, window, (1, 1, 1), padding)
 
     for axis in AXES:
-        u = materialize(partial(highest, axis=axis), u)
+        u = materialize(partial(along, axis=axis), u)
     return u
 
 
-def harmonic(one: Array, other: Array) -> Array:
-    """Harmonic mean, 0 where both are."""
-    both = one + other
-    return jnp.where(both > 0, 2 * one * other / jnp.where(both > 0, both, 1), 0)
+def harmonic(a: Array, b: Array) -> Array:
+    """Harmonic mean of two non-negative arrays, 0 where both are 0."""
+    both = a + b
+    return jnp.where(both > 0, 2 * a * b / jnp.where(both > 0, both, 1), 0)
 
 
 def harmonic_faces(porosity: Field) -> Faces:
@@ -118,104 +118,109 @@ def harmonic_faces(porosity: Field) -> Faces:
     return in_z, in_y, in_x
 
 
-def harmonic_seams(porosity: Field, periodic: Axes) -> Seams:
-    """Conductance of every seam, as of any other face."""
-    return over_seams(harmonic, periodic, porosity)
+def harmonic_periodic_faces(porosity: Field, periodic: Axes) -> PeriodicFaces:
+    """Conductance of the faces that close the periodic axes, as in `harmonic_faces`."""
+    return at_periodic_faces(harmonic, periodic, porosity)
 
 
-def over_seams(rule: Callable[..., Array], periodic: Axes, *fields: Field) -> Seams:
-    """What a rule makes of the two voxels at every seam.
+def at_periodic_faces(rule: Callable[..., Array], periodic: Axes, *fields: Field) -> PeriodicFaces:
+    """Value of a rule on the two voxels at every face that closes a periodic axis.
 
     Args:
-        rule: of the last voxel and the first one, for each field in turn.
-        periodic: axes that have a seam.
-        fields: what the rule reads.
+        rule: function of the last voxel and the first one, for each field in turn.
+        periodic: periodic axes.
+        fields: arguments of the rule, [z, y, x].
     """
 
-    def seam(axis: int) -> Seam | None:
-        # a layer of one voxel meets itself: nothing flows
+    def faces(axis: int) -> FaceLayer | None:
+        # one layer of voxels is its own neighbor: nothing flows
         if axis not in periodic or fields[0].shape[axis] == 1:
             return None
-        return rule(*(end for u in fields for end in reversed(ends(u, axis))))
+        return rule(*(end for u in fields for end in reversed(end_layers(u, axis))))
 
-    in_z, in_y, in_x = (seam(axis) for axis in AXES)
+    in_z, in_y, in_x = (faces(axis) for axis in AXES)
     return in_z, in_y, in_x
 
 
-def between_planes(u: Array) -> Array:
+def pad_z(u: Array) -> Array:
     """u [..., z, y, x] with a plane of zeros before and after, [..., z + 2, y, x]."""
     return jnp.pad(u, [(0, 0)] * (u.ndim - 3) + [(1, 1), (0, 0), (0, 0)])
 
 
-def inner_planes(u: Array) -> Array:
-    """What `between_planes` was given."""
+def unpad_z(u: Array) -> Array:
+    """Inverse of `pad_z`: u without its first and last plane."""
     return u[..., 1:-1, :, :]
 
 
-def row(u: Array) -> Array:
-    """The row of planes [..., z + 2, y, x]: the same memory, seen as [..., cells]."""
+def flatten(u: Array) -> Array:
+    """Row [..., cells] of a padded field [..., z + 2, y, x], in the same memory."""
     return u.reshape(*u.shape[:-3], -1)
 
 
-def laid_out(fields: Tree) -> Tree:
-    """A field [..., z, y, x], or a tree of them, as rows."""
-    return jax.tree.map(lambda u: row(materialize(between_planes, u)), fields)
-
-
-def planes(u: Array, shape: Shape) -> Array:
-    """The planes [..., z + 2, y, x] of a row; `shape` is that of the voxels (z, y, x)."""
+def unflatten(u: Array, shape: Shape) -> Array:
+    """Padded field [..., z + 2, y, x] of a row; `shape` is that of the voxels (z, y, x)."""
     return u.reshape(*u.shape[:-1], shape[0] + 2, *shape[1:])
 
 
-def beside(u: Array, shape: Shape, axis: int, step: int) -> Array:
-    """What lies `step` voxels further along an axis, for every voxel (without the empty planes)."""
+def to_padded_rows(fields: Tree) -> Tree:
+    """Rows of a field [..., z, y, x], or of a tree of them, with a plane of zeros at both ends."""
+    return jax.tree.map(lambda u: flatten(materialize(pad_z, u)), fields)
+
+
+def neighbor(u: Array, shape: Shape, axis: int, step: int) -> Array:
+    """Value `step` voxels further along an axis, of every voxel of a row (padding left out)."""
     plane = shape[1] * shape[2]
     first = plane + step * {-3: plane, -2: shape[2], -1: 1}[axis]
     return lax.slice_in_dim(u, first, first + shape[0] * plane, axis=-1)
 
 
-def flux_divergence(faces: RowFaces, u: Array, shape: Shape, seams: Seams = WALLS) -> Array:
-    """Net inflow sum over faces of T (u_neighbor - u), in the units of T u; of rows.
+def flux_divergence(
+    faces: RowFaces, u: Array, shape: Shape, periodic_faces: PeriodicFaces = NO_PERIODIC_FACES
+) -> Array:
+    """Net inflow of every voxel, the sum over its faces of T (u_neighbor - u); rows in and out.
 
     Written with differences: a diagonal times u minus the neighbors loses small decay rates to
     rounding in float32.
     """
-    here = beside(u, shape, -1, 0)
+    here = neighbor(u, shape, -1, 0)
     inflow = jnp.zeros_like(here)
     for axis, conductance in zip(AXES, faces, strict=True):
-        above, below = beside(conductance, shape, axis, 0), beside(conductance, shape, axis, -1)
-        inflow = inflow + above * (beside(u, shape, axis, 1) - here)
-        inflow = inflow - below * (here - beside(u, shape, axis, -1))
-    for axis, seam in zip(AXES, seams, strict=True):
-        if seam is not None:
-            first, last = ends(here.reshape(*here.shape[:-1], *shape), axis)
-            into_last = seam * (first - last)
-            inflow = _added_at_ends(inflow, shape, axis, -into_last, into_last)
-    return _with_ends(inflow, shape)
+        above = neighbor(conductance, shape, axis, 0)
+        below = neighbor(conductance, shape, axis, -1)
+        inflow = inflow + above * (neighbor(u, shape, axis, 1) - here)
+        inflow = inflow - below * (here - neighbor(u, shape, axis, -1))
+    for axis, closing in zip(AXES, periodic_faces, strict=True):
+        if closing is not None:
+            first, last = end_layers(here.reshape(*here.shape[:-1], *shape), axis)
+            into_last = closing * (first - last)
+            inflow = _add_to_end_layers(inflow, shape, axis, -into_last, into_last)
+    return _pad_row(inflow, shape)
 
 
-def face_sum(faces: RowFaces, shape: Shape, seams: Seams = WALLS) -> Row:
-    """Sum of the conductances of the six faces of every voxel; of rows."""
+def face_sum(
+    faces: RowFaces, shape: Shape, periodic_faces: PeriodicFaces = NO_PERIODIC_FACES
+) -> Row:
+    """Sum of the conductances of the six faces of every voxel; rows in and out."""
     both = [
-        beside(t, shape, axis, 0) + beside(t, shape, axis, -1)
+        neighbor(t, shape, axis, 0) + neighbor(t, shape, axis, -1)
         for axis, t in zip(AXES, faces, strict=True)
     ]
     conductances = both[0] + both[1] + both[2]
-    for axis, seam in zip(AXES, seams, strict=True):
-        if seam is not None:
-            conductances = _added_at_ends(conductances, shape, axis, seam, seam)
-    return _with_ends(conductances, shape)
+    for axis, closing in zip(AXES, periodic_faces, strict=True):
+        if closing is not None:
+            conductances = _add_to_end_layers(conductances, shape, axis, closing, closing)
+    return _pad_row(conductances, shape)
 
 
-def _added_at_ends(u: Array, shape: Shape, axis: int, first: Array, last: Array) -> Array:
-    """A row without its empty planes, plus what belongs to both ends of an axis."""
+def _add_to_end_layers(u: Array, shape: Shape, axis: int, first: Array, last: Array) -> Array:
+    """Row without padding, with `first` and `last` added to the two end layers of an axis."""
     field = u.reshape(*u.shape[:-1], *shape)
-    for place, more in ((0, first), (shape[axis] - 1, last)):
-        layer = lax.index_in_dim(field, place, axis) + more
-        field = lax.dynamic_update_slice_in_dim(field, layer, place, axis)
+    for index, change in ((0, first), (shape[axis] - 1, last)):
+        layer = lax.index_in_dim(field, index, axis) + change
+        field = lax.dynamic_update_slice_in_dim(field, layer, index, axis)
     return field.reshape(u.shape)
 
 
-def _with_ends(u: Array, shape: Shape) -> Array:
+def _pad_row(u: Array, shape: Shape) -> Array:
     plane = shape[1] * shape[2]
     return jnp.pad(u, [(0, 0)] * (u.ndim - 1) + [(plane, plane)])

@@ -1,8 +1,8 @@
-"""A surface carried by a volume fraction phi in [0, 1]: its area, its motion, what lives on it.
+"""Bone surface of a volume fraction phi in [0, 1]: its area, its motion, the cells that live on it.
 
 One surface serves everything: cells are counted with the area of the same |grad phi| that moves
 the bone (the two agree within 1 % on a partial-volume field). Box walls replicate the wall voxel;
-along a periodic axis the last voxel meets the first.
+along a periodic axis the first voxel follows the last.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from jax import Array, lax
 from jaxtyping import Float
 
 from tissue.kernels.elliptic import SolverStats
-from tissue.kernels.loop import materialize, repeated_while
+from tissue.kernels.loop import materialize
 from tissue.kernels.stencil import (
     AXES,
     Axes,
@@ -26,23 +26,29 @@ from tissue.kernels.stencil import (
     face_sum,
     flux_divergence,
     harmonic_faces,
-    harmonic_seams,
-    inner_planes,
-    laid_out,
-    planes,
+    harmonic_periodic_faces,
     shift_replicate,
+    to_padded_rows,
     total,
+    unflatten,
+    unpad_z,
 )
 
 Scalar = Float[Array, ""] | float
 
-SPECKLE = 0.02  # |grad phi| h below this is noise of the image, not surface
+MIN_SLOPE = 0.02  # |grad phi| h below this is noise of the image, not surface
 COURANT = 0.3  # |v| dt / h of a sub-step; phi stays in [0, 1] below 1 / sqrt(3)
 MAX_SUBSTEPS = 1000
+MAX_ITERATIONS = 200  # of diffusion along a surface
+
+
+def _root(square: Array) -> Array:
+    """Square root whose derivative at 0 is 0: that of `jnp.sqrt` is infinite, and NaN times 0."""
+    return jnp.where(square == 0, 0, jnp.sqrt(jnp.where(square == 0, 1, square)))
 
 
 def specific_surface(phi: Field, spacing: Scalar, periodic: Axes = ()) -> Field:
-    """Area of surface in a unit of volume [1/spacing]: the central |grad phi|, unsmoothed.
+    """Surface area per volume of tissue [1/spacing]: the central |grad phi|, unsmoothed.
 
     A smoothed gradient loses thin struts: a rod of radius 2 to 3 voxels keeps 0.87 to 0.93.
     """
@@ -51,13 +57,12 @@ def specific_surface(phi: Field, spacing: Scalar, periodic: Axes = ()) -> Field:
         after, before = (shift_replicate(phi, axis, step, periodic) for step in (1, -1))
         return 0.5 * (after - before)
 
-    squares = sum(difference(axis) ** 2 for axis in AXES)
-    slope = jnp.sqrt(squares)
-    return jnp.where(slope > SPECKLE, slope / spacing, 0)
+    slope = _root(sum(difference(axis) ** 2 for axis in AXES))
+    return jnp.where(slope > MIN_SLOPE, slope / spacing, 0)
 
 
 def godunov_slopes(phi: Field, spacing: Scalar, periodic: Axes = ()) -> tuple[Field, Field]:
-    """|grad phi| [1/spacing] as seen by a surface that (erodes, grows).
+    """Upwind |grad phi| [1/spacing] for a surface that (erodes, grows).
 
     References:
         Rouy & Tourin 1992, SIAM J Numer Anal 29:867.
@@ -67,7 +72,7 @@ def godunov_slopes(phi: Field, spacing: Scalar, periodic: Axes = ()) -> tuple[Fi
         up, down = (shift_replicate(phi, axis, step, periodic) for step in (1, -1))
         erode = erode + jnp.maximum(phi - jnp.minimum(up, down), 0) ** 2
         grow = grow + jnp.maximum(jnp.maximum(up, down) - phi, 0) ** 2
-    return jnp.sqrt(erode) / spacing, jnp.sqrt(grow) / spacing
+    return _root(erode) / spacing, _root(grow) / spacing
 
 
 _BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
@@ -99,7 +104,7 @@ def _binomial(u: Field, periodic: Axes) -> Field:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Exchange:
-    """How the surface sees the pores beside it, and what it returns to them.
+    """Exchange of amounts between a surface and the pore space near it.
 
     The band with surface reaches one or two voxels into the solid, where there is next to no pore
     space: surface equations read pore fields averaged over the pore space near by, and give back
@@ -109,7 +114,7 @@ class Exchange:
         porosity: pore space of every voxel, positive.
         smoothed_porosity: K2[porosity].
         surface: specific surface.
-        periodic: axes along which the box meets itself.
+        periodic: periodic axes.
     """
 
     porosity: Field
@@ -122,19 +127,20 @@ class Exchange:
         return _binomial(self.porosity * density, self.periodic) / self.smoothed_porosity
 
     def deposit(self, rate: Field) -> Field:
-        """A rate per area of surface as a rate per volume: sum(deposit(S)) = sum(surface S)."""
+        """Rate per volume of a rate per area of surface: sum(deposit(S)) = sum(surface S)."""
         return self.spread(self.surface * rate)
 
     def spread(self, amount: Field) -> Field:
-        """An amount in every voxel, moved to the pore space near by; the sum is kept."""
+        """Amount of every voxel moved to the pore space near by; the sum is kept."""
         return self.porosity * _binomial(amount / self.smoothed_porosity, self.periodic)
 
 
 def exchange(porosity: Field, surface: Field, periodic: Axes = ()) -> Exchange:
-    """The exchange between pores (porosity, positive) and a surface (specific surface)."""
+    """Exchange between pores (porosity, positive) and a surface (specific surface)."""
     return Exchange(porosity, _binomial(porosity, periodic), surface, periodic)
 
 
+# eight arguments: what diffuses, on what, how far, and by keyword what the solver needs
 def diffuse_along_surface(
     densities: Fields,
     surface: Field,
@@ -158,14 +164,14 @@ def diffuse_along_surface(
         spacing: edge of a voxel [length].
         time: [time].
         tolerance: relative residual.
-        periodic: axes along which the box meets itself; the other walls are closed.
+        periodic: periodic axes; the others end at closed walls.
     """
     tiny, shape = np.finfo(surface.dtype).tiny, surface.shape
-    reach = (diffusivities * time / spacing**2).astype(surface.dtype)[:, None]
-    faces, area, before = laid_out((harmonic_faces(surface), surface, densities))
-    seams = harmonic_seams(surface, periodic)
-    storage = jnp.where(area > 0, area, 1)
-    weight = 1 / (storage + reach * face_sum(faces, shape, seams))
+    stiffness = (diffusivities * time / spacing**2).astype(surface.dtype)[:, None]
+    faces, area, before = to_padded_rows((harmonic_faces(surface), surface, densities))
+    periodic_faces = harmonic_periodic_faces(surface, periodic)
+    mass = jnp.where(area > 0, area, 1)
+    inverse_diagonal = 1 / (mass + stiffness * face_sum(faces, shape, periodic_faces))
 
     def dots(x: Rows, y: Rows) -> Array:
         products = jnp.stack([total(p * q) for p, q in zip(x, y, strict=True)])
@@ -174,47 +180,47 @@ def diffuse_along_surface(
     def numbers(u: Rows) -> Array:
         return jnp.stack([total(area * n) for n in u])
 
-    def kept(u: Rows) -> Rows:
-        """u times a factor each that restores the number on the surface."""
-        wanted, got = numbers(before), numbers(u)
-        more = jnp.where(got > 0, (wanted - got) / jnp.where(got > 0, got, 1), 0)
-        return u + u * more.astype(u.dtype)[:, None]
+    def balanced(u: Rows) -> Rows:
+        """Scale each field so that its number on the surface is that of `before`."""
+        wanted, found = numbers(before), numbers(u)
+        change = jnp.where(found > 0, (wanted - found) / jnp.where(found > 0, found, 1), 0)
+        return u + u * change.astype(u.dtype)[:, None]
 
-    def left(u: Rows, s: Rows) -> Rows:
-        return s - storage * u + reach * flux_divergence(faces, u, shape, seams)
+    def residual(u: Rows, s: Rows) -> Rows:
+        return s - mass * u + stiffness * flux_divergence(faces, u, shape, periodic_faces)
 
     def unfinished(state: tuple[Array, ...]) -> Array:
         *_, r_z, iteration = state
-        return jnp.any(r_z > goal) & (iteration < 200)
+        return jnp.any(r_z > goal) & (iteration < MAX_ITERATIONS)
 
     def iterate(state: tuple[Array, ...]) -> tuple[Array, ...]:
         u, r, p, r_z, iteration = state
-        a_p = materialize(lambda p: -left(p, jnp.zeros_like(p)), p)
-        step = r_z / jnp.maximum(dots(p, a_p), tiny)
-        u, r = u + step * p, r - step * a_p
-        new = dots(r, weight * r)
-        p = weight * r + new / jnp.maximum(r_z, tiny) * p
-        return u, r, p, new, iteration + 1
+        a_p = materialize(lambda p: -residual(p, jnp.zeros_like(p)), p)
+        alpha = r_z / jnp.maximum(dots(p, a_p), tiny)
+        u, r = u + alpha * p, r - alpha * a_p
+        r_z_after = dots(r, inverse_diagonal * r)
+        p = inverse_diagonal * r + r_z_after / jnp.maximum(r_z, tiny) * p
+        return u, r, p, r_z_after, iteration + 1
 
-    source = storage * before
-    goal = tolerance**2 * dots(source, weight * source)
-    r = materialize(left, before, source)
-    r_z = dots(r, weight * r)
-    first: tuple[Array, ...] = before, r, weight * r, r_z, jnp.zeros((), jnp.int32)
-    spread, _, _, r_z, iterations = repeated_while(unfinished, iterate, first)
+    source = mass * before
+    goal = tolerance**2 * dots(source, inverse_diagonal * source)
+    r = materialize(residual, before, source)
+    r_z = dots(r, inverse_diagonal * r)
+    start: tuple[Array, ...] = before, r, inverse_diagonal * r, r_z, jnp.zeros((), jnp.int32)
+    after, _, _, r_z, iterations = lax.while_loop(unfinished, iterate, start)
     # an unconverged iterate may undershoot: clipped, and what the clip disturbed is smoothed
-    spread = jnp.maximum(spread, 0)
-    spread = kept(spread + 0.5 * weight * left(spread, source))
+    after = jnp.maximum(after, 0)
+    after = balanced(after + 0.5 * inverse_diagonal * residual(after, source))
     error = tolerance * jnp.sqrt(jnp.max(r_z / jnp.maximum(goal, tiny)))
-    settled = inner_planes(planes(jnp.where(area > 0, spread, before), shape))
-    return settled, SolverStats(iterations, error)
+    fields = unpad_z(unflatten(jnp.where(area > 0, after, before), shape))
+    return fields, SolverStats(iterations, error)
 
 
 class Motion(NamedTuple):
-    """A moved surface and its account.
+    """Moved surface, and the sums of what was eroded and grown.
 
     Attributes:
-        phi: the volume fraction afterwards.
+        phi: volume fraction after the motion.
         eroded: sum over voxels and sub-steps of |grad phi| times the eroding velocity times dt.
         grown: the same for the growing velocity; grown - eroded is the change of sum(phi).
     """
@@ -224,6 +230,7 @@ class Motion(NamedTuple):
     grown: Array
 
 
+# six arguments: a bundle of two velocities and the length of a step would be taken apart at once
 def move(
     phi: Field,
     eroding: Field,
@@ -232,7 +239,7 @@ def move(
     time: Scalar,
     periodic: Axes = (),
 ) -> Motion:
-    """The surface after moving for `time` at the net velocity growing - eroding along its normal.
+    """Move a surface for `time` at the net velocity growing - eroding along its normal.
 
     One signed velocity: eroding and growing one after the other would smear bone into gray.
     Godunov's upwind slope keeps phi in [0, 1] without clipping.
@@ -243,7 +250,7 @@ def move(
         growing: velocity out of the solid >= 0 [length/time].
         spacing: edge of a voxel [length].
         time: [time].
-        periodic: axes along which the box meets itself.
+        periodic: periodic axes.
     """
     velocity = growing - eroding
     inward, outward = godunov_slopes(phi, spacing, periodic)

@@ -16,55 +16,55 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from tissue.kernels.elliptic import Solution, solve
+from tissue.kernels.elliptic import LinearSystem, Solution, solve
 from tissue.kernels.loop import materialize
 from tissue.kernels.stencil import (
     AXES,
     Axes,
     Faces,
     Field,
-    PlaneFaces,
-    Planes,
-    Seams,
-    between_planes,
+    PaddedField,
+    PeriodicFaces,
+    at_periodic_faces,
     harmonic,
-    inner_planes,
-    over_seams,
+    pad_z,
     shift,
+    unpad_z,
 )
 
 Scalar = Float[Array, ""] | float
 
+SERIES_LIMIT = 0.2  # half the difference of potentials below which a series is the more exact
 
-NEAR = 0.2  # half the difference of potentials below which a series is more exact than a quotient
 
-
-def _fitted(open_a: Array, open_b: Array, psi_a: Array, psi_b: Array, a: Array, b: Array) -> Array:
+# six arguments: three fields in the two voxels of a face, as `at_periodic_faces` passes them
+def _fitted(eps_a: Array, eps_b: Array, psi_a: Array, psi_b: Array, a: Array, b: Array) -> Array:
     """Harmonic conductance of a face times (psi_b - psi_a) / (exp(psi_b) - exp(psi_a)).
 
     With a = exp(-psi_a) and b at hand that is a b (psi_b - psi_a) / (a - b): no exponential a face.
     """
     half = 0.5 * (psi_b - psi_a)
-    product, apart = a * b, a - b
+    product, difference = a * b, a - b
     # x / sinh(x) by its series where the quotient would cancel
     series = 1 - half**2 / 6 + 7 * half**4 / 360 - 31 * half**6 / 15120
-    near = jnp.abs(half) < NEAR
-    quotient = product * 2 * half / jnp.where(near, 1, apart)
-    return harmonic(open_a, open_b) * jnp.where(near, jnp.sqrt(product) * series, quotient)
+    near = jnp.abs(half) < SERIES_LIMIT
+    quotient = product * 2 * half / jnp.where(near, 1, difference)
+    return harmonic(eps_a, eps_b) * jnp.where(near, jnp.sqrt(product) * series, quotient)
 
 
 def _fitted_faces(
     conductance: Field, potential: Field, boltzmann: Field, periodic: Axes
-) -> tuple[Faces, Seams]:
+) -> tuple[Faces, PeriodicFaces]:
     fields = conductance, potential, boltzmann
 
     def faces(axis: int) -> Field:
         return _fitted(*(value for u in fields for value in (u, shift(u, axis, 1))))
 
     in_z, in_y, in_x = (faces(axis) for axis in AXES)
-    return (in_z, in_y, in_x), over_seams(_fitted, periodic, *fields)
+    return (in_z, in_y, in_x), at_periodic_faces(_fitted, periodic, *fields)
 
 
+# ten arguments: the six fields of one equation, and by keyword what the grid and the solver need
 def drift_diffusion(
     porosity: Field,
     mobility: Field | Scalar,
@@ -83,30 +83,30 @@ def drift_diffusion(
     An implicit Euler step from n0 over dt is this with loss + eps/dt and source + eps n0/dt.
 
     Args:
-        porosity: eps > 0.
+        porosity: eps > 0, [z, y, x].
         mobility: mu, a factor on the whole flux [1].
         potential: psi, the drift potential over the diffusivity [1].
         loss: [1/time], per volume of tissue, positive somewhere.
         source: [density/time], per volume of tissue.
-        start: a guess of the density.
+        start: initial guess of the density.
         diffusivity: D [length^2/time].
         spacing: edge of a voxel [length].
         tolerance: relative error in the energy norm.
-        periodic: axes along which the box meets itself; the other walls are closed.
+        periodic: periodic axes; the others end at closed walls.
 
     Returns:
         The density, with sum(loss n) = sum(source) to rounding, and the stats.
     """
     scale = spacing**2 / diffusivity
-    boltzmann, system, seams = _symmetrized(
+    boltzmann, system = _symmetrized(
         porosity, mobility, potential, loss, source, start, scale, periodic
     )
-    w, stats = solve(*system, tolerance, seams)
+    w, stats = solve(system, tolerance)
     return _density(w, boltzmann), stats
 
 
 @partial(jax.jit, static_argnames="periodic")
-def _symmetrized(
+def _symmetrized(  # eight arguments, so that one program writes all fields of the system
     porosity: Field,
     mobility: Field | Scalar,
     potential: Field,
@@ -115,16 +115,16 @@ def _symmetrized(
     start: Field,
     scale: Scalar,
     periodic: Axes,
-) -> tuple[Field, tuple[PlaneFaces, Planes, Planes, Planes], Seams]:
-    """exp(-psi), and the system in w: faces, capacity, source and start between planes; seams."""
+) -> tuple[Field, LinearSystem]:
+    """Boltzmann factor exp(-psi), and the system in w times scale = h^2 / D."""
     scale = jnp.asarray(scale, porosity.dtype)
     psi = potential - jnp.mean(potential)  # a constant drops out; exp stays near 1
     boltzmann = materialize(lambda psi: jnp.exp(-psi), psi)
-    faces, seams = _fitted_faces(porosity * mobility, psi, boltzmann, periodic)
-    system = faces, loss * boltzmann * scale, source * scale, start / boltzmann
-    return boltzmann, jax.tree.map(between_planes, system), seams
+    faces, periodic_faces = _fitted_faces(porosity * mobility, psi, boltzmann, periodic)
+    fields = faces, loss * boltzmann * scale, source * scale, start / boltzmann
+    return boltzmann, LinearSystem(*jax.tree.map(pad_z, fields), periodic_faces)
 
 
 @jax.jit
-def _density(w: Planes, boltzmann: Field) -> Field:
-    return inner_planes(w) * boltzmann
+def _density(w: PaddedField, boltzmann: Field) -> Field:
+    return unpad_z(w) * boltzmann

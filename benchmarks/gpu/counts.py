@@ -36,7 +36,7 @@ MOVES = ("sub-steps to the predictor", "sub-steps of the surface")
 
 # a loop is of the first of these functions that is around it; those of one stand in this order
 LOOPS = {
-    "_newton": ("pair, inner",),
+    "_newton_step": ("pair, inner",),
     "with_new_jacobian": ("pair, Newton",),
     "binding_pair": ("pair, Jacobian",),
     "_conjugate_gradients": SOLVES,
@@ -84,7 +84,7 @@ def _at(name: str) -> Iterator[None]:
 def watched() -> None:
     """Has every step counted that is computed from here on, whether a run takes it or not."""
     counted(binding, "hierarchy", "pair, Jacobian")  # built once a turn
-    counted(binding, "_newton", "pair, Newton")
+    counted(binding, "_newton_step", "pair, Newton")
     counted(surface, "godunov_slopes")  # once before the sub-steps and twice in each
     for module, name in zip((predictor, step), MOVES, strict=True):
         placed(module, "remodel", name)

@@ -22,7 +22,7 @@ def _pairs(shape: tuple[int, ...], axis: int) -> tuple[Any, Any]:
 
 
 def _diffusion(porosity: Volume) -> Any:
-    """-h^2 div(eps grad): two voxels in series, half a voxel of each, conduct 2/(1/a + 1/b)."""
+    """Matrix of -h^2 div(eps grad): halves of two voxels in series conduct 2/(1/a + 1/b)."""
     eps, n = porosity.ravel(), porosity.size
     matrix = sp.csr_matrix((n, n))
     for axis in range(3):
@@ -45,7 +45,7 @@ def _bernoulli(x: Volume) -> Volume:
 
 
 def _drift(conductance: Volume, potential: Volume) -> Any:
-    """-h^2 div(conductance (grad n + n grad psi)) in n itself: unsymmetric, Scharfetter-Gummel."""
+    """Unsymmetric Scharfetter-Gummel matrix of -h^2 div(conductance (grad n + n grad psi)) in n."""
     eps, psi, n = conductance.ravel(), potential.ravel(), conductance.size
     matrix = sp.lil_matrix((n, n)).tocsr()
     for axis in range(3):

@@ -1,4 +1,4 @@
-"""The pair against Newton's method on independently assembled sparse matrices."""
+"""Binding pair against Newton's method on independently assembled sparse matrices."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -37,13 +37,13 @@ def problem(strength: float, seed: int = 0) -> Problem:
 
 
 def solved(p: Problem, start: tuple[Any, Any], tolerance: float = 1e-10) -> PairSolution:
-    species = [
+    reactants = [
         Reactant(d, *map(jnp.asarray, (k / p.porosity, s, np.broadcast_to(u, SHAPE) * 1.0)))
         for d, k, s, u in zip(p.diffusivities, p.losses, p.sources, start, strict=True)
     ]
     return binding_pair(
         jnp.asarray(p.porosity),
-        *species,
+        *reactants,
         jnp.asarray(p.bind / p.porosity),
         spacing=SPACING,
         tolerance=tolerance,
@@ -84,7 +84,7 @@ def relative(found: Any, expected: Volume) -> float:
 
 
 def budgets(p: Problem, pair: PairSolution) -> list[float]:
-    """Relative excess of what is made over what is lost and bound."""
+    """Relative excess of each source over loss and binding."""
     a, b = np.asarray(pair.a), np.asarray(pair.b)
     bound = (p.bind * a * b).sum()
     return [
@@ -106,7 +106,7 @@ def test_equals_newton_by_scipy(diffusion_matrix: Matrix, strength: float) -> No
 
 @pytest.mark.parametrize("strength", [0.3, 100.0])
 @pytest.mark.parametrize("off", [(100.0, 100.0), (0.01, 0.01), (100.0, 0.01), (0.01, 100.0)])
-def test_positive_and_right_from_a_bad_start(
+def test_positive_and_accurate_from_a_bad_start(
     diffusion_matrix: Matrix, strength: float, off: tuple[float, float]
 ) -> None:
     p = problem(strength)
@@ -120,7 +120,7 @@ def test_positive_and_right_from_a_bad_start(
 
 @pytest.mark.parametrize("strength", [0.3, 100.0])
 def test_uniform_concentrations_solve_the_quadratic(strength: float) -> None:
-    """k_a a + kappa a b = s_a and k_b b + kappa a b = s_b."""
+    """Uniform a and b solve k_a a + kappa a b = s_a and k_b b + kappa a b = s_b."""
     eps = problem(strength).porosity
     k_a, k_b, s_a, s_b = 1.0, 0.5, 3.0, 2.0
     p = Problem(eps, (40.0, 30.0), (k_a * eps, k_b * eps), (s_a * eps, s_b * eps), strength * eps)
@@ -133,29 +133,31 @@ def test_uniform_concentrations_solve_the_quadratic(strength: float) -> None:
 
 
 def test_strong_binding_costs_no_more_than_weak() -> None:
-    """Each Newton step is solved by the same few cycles; strong binding takes more steps from a
-    cold start, for its fields end further from it."""
-    cycles = [
+    """Each Newton step takes the same few V-cycles; strong binding takes more steps from a cold
+    start, since its fields end further from it."""
+    iterations = [
         int(solved(problem(s), (1.0, 1.0), 1e-4).stats.iterations) for s in (0.3, 3.0, 30.0, 100.0)
     ]
-    assert max(cycles) <= 20
-    assert max(cycles) <= 2 * min(cycles)
+    assert max(iterations) <= 20
+    assert max(iterations) <= 2 * min(iterations)
 
 
-def test_rates_may_be_the_same_everywhere_or_fields() -> None:
+def test_rates_may_be_numbers_or_fields() -> None:
     p = problem(3.0)
     start = jnp.ones(SHAPE)
-    species = [
+    reactants = [
         Reactant(d, k, jnp.asarray(s), start)
         for d, k, s in zip(p.diffusivities, (1.0, 0.5), p.sources, strict=True)
     ]
-    same = binding_pair(jnp.asarray(p.porosity), *species, 3.0, spacing=SPACING, tolerance=1e-10)
+    numbers = binding_pair(
+        jnp.asarray(p.porosity), *reactants, 3.0, spacing=SPACING, tolerance=1e-10
+    )
     fields = solved(p, (1.0, 1.0))
-    assert np.asarray(same.a) == pytest.approx(np.asarray(fields.a), rel=1e-9)
-    assert np.asarray(same.b) == pytest.approx(np.asarray(fields.b), rel=1e-9)
+    assert np.asarray(numbers.a) == pytest.approx(np.asarray(fields.a), rel=1e-9)
+    assert np.asarray(numbers.b) == pytest.approx(np.asarray(fields.b), rel=1e-9)
 
 
-def test_warm_start() -> None:
+def test_a_warm_start_takes_fewer_iterations() -> None:
     p = problem(10.0)
     cold = solved(p, (1.0, 1.0), 1e-4)
     warm = solved(p, (np.asarray(cold.a), np.asarray(cold.b)), 1e-3)
@@ -171,7 +173,7 @@ def test_more_of_one_leaves_less_of_the_other() -> None:
     assert (np.asarray(after.b) > np.asarray(before.b)).all()
 
 
-def test_a_nan_ends_and_shows() -> None:
+def test_a_nan_ends_the_iteration_and_stays() -> None:
     p = problem(1.0)
     p.sources[0][3, 3, 3] = np.nan
     pair = solved(p, (1.0, 1.0))
@@ -179,35 +181,35 @@ def test_a_nan_ends_and_shows() -> None:
 
 
 def on_bone(porosity: Volume, strength: float, dtype: Any, tolerance: float) -> PairSolution:
-    """Made on the surface and in the marrow, with decay lengths of 20 voxels; a cold start."""
+    """Sources on the surface and in the marrow, decay lengths of 20 voxels, from a cold start."""
     eps = porosity[:32, :32, :32]
     rim = np.where((eps > 0.1) & (eps < 0.9), 3.0, 0.0)
-    species = [
-        Reactant(400.0, 1.0, *(jnp.asarray(f, dtype) for f in (made, np.ones(eps.shape))))
-        for made in (rim, 0.7 * eps)
+    reactants = [
+        Reactant(400.0, 1.0, *(jnp.asarray(f, dtype) for f in (source, np.ones(eps.shape))))
+        for source in (rim, 0.7 * eps)
     ]
     return binding_pair(
-        jnp.asarray(eps, dtype), *species, strength, spacing=1.0, tolerance=tolerance
+        jnp.asarray(eps, dtype), *reactants, strength, spacing=1.0, tolerance=tolerance
     )
 
 
 @pytest.mark.slow
 def test_float32_on_bone(porosity: Volume) -> None:
-    cycles = []
+    iterations = []
     for strength in (1.0, 10.0, 100.0):
         pair = on_bone(porosity, strength, jnp.float32, 1e-3)
         for field in pair[:2]:
             assert field.dtype == jnp.float32
             assert np.asarray(field).min() > 0
-        cycles.append(int(pair.stats.iterations))
+        iterations.append(int(pair.stats.iterations))
     # weak or strong, a cold start costs about the same; Picard would need hundreds for the last
-    assert max(cycles) <= 24
+    assert max(iterations) <= 24
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("strength", [1.0, 10.0, 100.0])
-def test_float32_keeps_its_promise(porosity: Volume, strength: float) -> None:
-    """tolerance: relative L2 error of each field; the reference is solved tightly in float64."""
+def test_float32_meets_its_tolerance(porosity: Volume, strength: float) -> None:
+    """L2 error of each field is below the tolerance; the reference is solved to 1e-9 in float64."""
     tight = on_bone(porosity, strength, jnp.float64, 1e-9)
     loose = on_bone(porosity, strength, jnp.float32, 1e-3)
     for found, expected in zip(loose[:2], tight[:2], strict=True):

@@ -1,4 +1,4 @@
-"""Explicit steps against closed forms, the budget of every species and the steady solver."""
+"""Explicit steps against closed forms, the budget of every solute and the steady solver."""
 
 from typing import Any
 
@@ -8,18 +8,18 @@ import numpy.typing as npt
 import pytest
 
 from tissue.kernels.elliptic import screened_diffusion
-from tissue.kernels.explicit import Pair, largest_step, steps
+from tissue.kernels.explicit import Coefficients, largest_step, steps
 
 Volume = npt.NDArray[np.float64]
 
 D, K = np.array([1.0, 0.6, 0.8]), np.array([0.05, 0.1, 0.2])
 MADE, KAPPA = np.array([0.3, 0.2, 0.5]), 0.4
-PAIR = Pair(1, 2)
+PAIR = (1, 2)
 
 
 @pytest.fixture(scope="module")
 def pores() -> npt.NDArray[np.bool_]:
-    """Random bone, half of all voxels: plates, dead ends and pockets that are sealed."""
+    """Pores among random bone in half of all voxels: plates, dead ends and sealed pockets."""
     return np.random.default_rng(0).random((9, 8, 7)) > 0.5
 
 
@@ -38,24 +38,20 @@ def advanced(
     diffusivity: Volume = D,
     loss: Volume = K,
     production: Volume = MADE,
-    pair: Pair | None = None,
+    pair: tuple[int, int] | None = None,
     spacing: float = 1.0,
 ) -> npt.NDArray[Any]:
-    """Species after n steps, [species, z, y, x]."""
+    """Concentrations after n steps, [solute, z, y, x]."""
     found = steps(
         tuple(jnp.asarray(u) for u in start),
         jnp.asarray(pores),
         tuple(jnp.asarray(s) for s in source)
         if isinstance(source, list)
         else jnp.asarray(source, start.dtype),
-        diffusivity=jnp.asarray(diffusivity),
-        loss=jnp.asarray(loss),
-        production=jnp.asarray(production),
+        Coefficients(*map(jnp.asarray, (diffusivity, loss, production)), pair, KAPPA),
         spacing=spacing,
         dt=dt,
         n=n,
-        pair=pair,
-        binding=KAPPA if pair else 0.0,
     )
     return np.stack([np.asarray(u) for u in found])
 
@@ -81,7 +77,7 @@ def decayed(cells: int, count: int, time: float) -> tuple[Volume, float]:
 
 
 def test_first_order_in_time() -> None:
-    """Against exp of the discrete Laplacian's eigenvalue, so that space plays no part."""
+    """Error against exp of the discrete Laplacian's eigenvalue, free of that in space."""
     time, counts = 0.1, np.array([60, 120, 240])
     errors = []
     for count in counts:
@@ -92,7 +88,7 @@ def test_first_order_in_time() -> None:
 
 
 def test_second_order_in_space() -> None:
-    """With steps that shrink like h^2, against the eigenvalue of the true Laplacian."""
+    """Error with steps that shrink like h^2, against the eigenvalue of the true Laplacian."""
     time, cells = 0.1, np.array([6, 12, 24])
     errors = []
     for n in cells:
@@ -101,10 +97,10 @@ def test_second_order_in_space() -> None:
     assert np.polyfit(np.log(cells), np.log(errors), 1)[0] == pytest.approx(-2, abs=0.05)
 
 
-def test_comes_to_rest_where_the_steady_solver_says(
+def test_converges_to_the_result_of_the_steady_solver(
     pores: npt.NDArray[np.bool_], source: Volume
 ) -> None:
-    dt = float(largest_step(jnp.asarray(D), jnp.asarray(K), spacing=1.0))
+    dt = float(largest_step(Coefficients(*map(jnp.asarray, (D, K, MADE))), 1.0))
     resting = advanced(np.zeros((3, *pores.shape)), pores, source, n=3000, dt=dt)
     for i, found in enumerate(resting):
         eps = jnp.asarray(pores, jnp.float64)
@@ -117,11 +113,11 @@ def test_comes_to_rest_where_the_steady_solver_says(
             spacing=1.0,
             tolerance=1e-12,
         )
-        # in bone nothing determines what the steady solver returns
+        # in bone the result of the steady solver is undetermined
         assert found[pores] == pytest.approx(np.asarray(expected)[pores], rel=1e-8)
 
 
-def test_amounts_change_by_what_is_made_lost_and_bound(
+def test_amounts_change_by_production_loss_and_binding(
     pores: npt.NDArray[np.bool_], source: Volume
 ) -> None:
     dt = 0.1
@@ -135,7 +131,7 @@ def test_amounts_change_by_what_is_made_lost_and_bound(
 
 
 def test_diffusion_alone_keeps_every_sealed_pocket(pores: npt.NDArray[np.bool_]) -> None:
-    """A pocket holds its own amount, so nothing went through bone, the walls or round the box."""
+    """A pocket keeps its amount, so nothing passes bone, walls or from end to end of the box."""
     ndimage = pytest.importorskip("scipy.ndimage")
     pockets, number = ndimage.label(pores)
     assert number > 5
@@ -158,7 +154,7 @@ def test_diffusion_alone_keeps_every_sealed_pocket(pores: npt.NDArray[np.bool_])
 
 
 def test_bone_stays_empty(pores: npt.NDArray[np.bool_], source: Volume) -> None:
-    """Also where the start, or the source, lies in bone."""
+    """Bone stays empty also where the start, or the source, lies in bone."""
     found = advanced(np.ones((3, *pores.shape)), pores, source + 1.0, n=4, dt=0.1, pair=PAIR)
     assert (found[:, ~pores] == 0).all()
     assert (found[:, pores] > 0).all()
@@ -167,18 +163,19 @@ def test_bone_stays_empty(pores: npt.NDArray[np.bool_], source: Volume) -> None:
 def test_positive_up_to_the_largest_step_and_no_further() -> None:
     spike = np.zeros((3, 5, 5, 5))
     spike[:, 2, 2, 2] = 2.0
-    consumption = KAPPA * 2.0
-    dt = float(largest_step(jnp.asarray(D), jnp.asarray(K), spacing=1.0, consumption=consumption))
-    everywhere, nothing = np.ones((5, 5, 5), bool), np.zeros((5, 5, 5))
-    within = advanced(spike, everywhere, nothing, n=20, dt=dt, pair=PAIR)
+    bound = Coefficients(*map(jnp.asarray, (D, K, MADE)), PAIR, KAPPA)
+    dt = float(largest_step(bound, 1.0, largest_partner=2.0))
+    everywhere, no_source = np.ones((5, 5, 5), bool), np.zeros((5, 5, 5))
+    within = advanced(spike, everywhere, no_source, n=20, dt=dt, pair=PAIR)
     assert within.min() >= 0
-    # of a single species without a partner the limit is exact
-    alone = float(largest_step(jnp.asarray(D[:1]), jnp.asarray(K[:1]), spacing=1.0))
+    # of a single solute without a partner the limit is exact
+    single = Coefficients(*(jnp.asarray(rates[:1]) for rates in (D, K, MADE)))
+    alone = float(largest_step(single, 1.0))
     for factor, sign in ((1.0, 0), (1.01, -1)):
         found = advanced(
             spike[:1],
             everywhere,
-            nothing,
+            no_source,
             n=1,
             dt=factor * alone,
             diffusivity=D[:1],
@@ -188,10 +185,8 @@ def test_positive_up_to_the_largest_step_and_no_further() -> None:
         assert np.sign(np.round(found.min(), 14)) == sign
 
 
-def test_any_number_of_steps_is_so_many_single_ones(
-    pores: npt.NDArray[np.bool_], source: Volume
-) -> None:
-    """Steps are taken by twos; a source of their own for each species is the shared one thrice."""
+def test_several_steps_equal_single_ones(pores: npt.NDArray[np.bool_], source: Volume) -> None:
+    """Steps are taken in twos; a source for each solute equals one that all share."""
     u = np.random.default_rng(4).random((3, *pores.shape)) * pores
     single = u
     for _ in range(3):

@@ -1,3 +1,5 @@
+"""Levels, transfers and V-cycle of the multigrid hierarchy, as matrices and as sums."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,8 +7,16 @@ import numpy.typing as npt
 import pytest
 from jax import Array
 
-from tissue.kernels.multigrid import Level, hierarchy, prolong, residual, restrict, v_cycle
-from tissue.kernels.stencil import Faces, harmonic_faces, inner_planes, laid_out, planes
+from tissue.kernels.multigrid import (
+    Level,
+    hierarchy,
+    interleave,
+    prolongation_terms,
+    residual,
+    restrict,
+    v_cycle,
+)
+from tissue.kernels.stencil import Faces, harmonic_faces, to_padded_rows, unflatten, unpad_z
 
 Volume = npt.NDArray[np.float64]
 SHAPE = (9, 5, 6)
@@ -14,22 +24,23 @@ SHAPE = (9, 5, 6)
 
 @jax.jit
 def built(faces: Faces, capacity: Array) -> tuple[Level, ...]:
-    return hierarchy(laid_out(faces), laid_out(capacity), SHAPE)
+    return hierarchy(to_padded_rows(faces), to_padded_rows(capacity), SHAPE)
 
 
 def voxels(row: Array, shape: tuple[int, int, int] = SHAPE) -> Volume:
-    return np.asarray(inner_planes(planes(row, shape)))
+    """Voxels [..., z, y, x] of a padded row."""
+    return np.asarray(unpad_z(unflatten(row, shape)))
 
 
 @jax.jit
 def matrices(faces: Faces, capacity: Array) -> tuple[Array, Array]:
-    """The operator and the V-cycle as matrices over the n fields of all voxels."""
+    """Operator and V-cycle as matrices over the n fields of all voxels."""
     n = capacity.shape[0] * capacity[0, 0].size
-    levels = hierarchy(laid_out(faces), laid_out(capacity), SHAPE)
-    units = laid_out(jnp.eye(n).reshape(n, capacity.shape[0], *SHAPE))
+    levels = hierarchy(to_padded_rows(faces), to_padded_rows(capacity), SHAPE)
+    units = to_padded_rows(jnp.eye(n).reshape(n, capacity.shape[0], *SHAPE))
     operator = jax.vmap(lambda u: -residual(levels[0], u, jnp.zeros_like(u)))(units)
     cycle = jax.vmap(lambda s: v_cycle(levels, s))(units)
-    operator, cycle = (inner_planes(planes(rows, SHAPE)) for rows in (operator, cycle))
+    operator, cycle = (unpad_z(unflatten(rows, SHAPE)) for rows in (operator, cycle))
     return operator.reshape(n, n).T, cycle.reshape(n, n).T
 
 
@@ -59,9 +70,9 @@ def test_the_cycle_is_symmetric_and_positive_definite(loss: float) -> None:
 
 @pytest.mark.parametrize("loss", [1e-3, 1.0])
 def test_the_cycle_contracts_in_open_marrow(loss: float) -> None:
-    """What a coarse grid cannot see is left to the smoother.
+    """Modes that a coarse grid does not resolve are left to the smoother.
 
-    On those modes the eigenvalues of the scaled 7-point stencil lie in [1/3, 2], which a sweep
+    On them the eigenvalues of the scaled 7-point stencil lie in [1/3, 2], which a sweep
     damped by 6/7 turns into +-5/7, and two sweeps into 0.51. A tenth is left for the coarse grids.
     """
     values = spectrum(*matrix(jnp.ones(SHAPE), loss))
@@ -77,7 +88,7 @@ def test_conjugate_gradients_halve_the_error_in_bone(loss: float) -> None:
 
 
 def test_an_empty_voxel_does_no_harm() -> None:
-    """Without faces or loss it has no equation, and the cycle leaves it alone."""
+    """A voxel without faces or loss has no equation, and the cycle leaves it at 0."""
     eps = porous().at[2, 1, 3].set(0.0)
     _, cycle = matrix(eps, 0.1)
     assert np.isfinite(cycle).all()
@@ -113,7 +124,7 @@ def test_uncoupled_fields_do_not_mix() -> None:
 
 
 def test_coarse_levels_keep_sums() -> None:
-    """A coarse level is the same tissue seen with eight voxels in one."""
+    """A coarse level is the same tissue with eight voxels in one."""
     eps = porous()
     capacity = (0.3 * eps)[None, None]
     levels = built(harmonic_faces(eps), capacity)
@@ -130,27 +141,32 @@ def test_coarse_levels_keep_sums() -> None:
     )
 
 
+def prolonged(coarse: Level, u: Array) -> Volume:
+    """Field on the level of SHAPE from one on the next coarser level."""
+    return np.asarray(unpad_z(interleave(prolongation_terms(coarse, u), SHAPE)))
+
+
 def test_restriction_keeps_sums_and_is_the_transpose_of_prolongation() -> None:
     eps = porous()
     coarse = built(harmonic_faces(eps), (0.3 * eps)[None, None])[1]
     rng = np.random.default_rng(3)
     fine = jnp.asarray(rng.normal(size=(2, *SHAPE)))
     values = jnp.asarray(rng.normal(size=(2, 5, 3, 3)))
-    down = voxels(restrict(coarse, laid_out(fine), SHAPE), (5, 3, 3))
-    up = voxels(prolong(coarse, laid_out(values), SHAPE))
+    down = voxels(restrict(coarse, to_padded_rows(fine), SHAPE), (5, 3, 3))
+    up = prolonged(coarse, to_padded_rows(values))
     assert up.shape == fine.shape
     assert 8 * float(jnp.vdot(values, down)) == pytest.approx(float(jnp.vdot(up, fine)), rel=1e-12)
     assert 8 * np.asarray(down).sum((1, 2, 3)) == pytest.approx(
         np.asarray(fine).sum((1, 2, 3)), rel=1e-12
     )
-    constant = prolong(coarse, laid_out(jnp.ones((2, 5, 3, 3))), SHAPE)
-    assert voxels(constant) == pytest.approx(1, rel=1e-15)
+    constant = prolonged(coarse, to_padded_rows(jnp.ones((2, 5, 3, 3))))
+    assert constant == pytest.approx(1, rel=1e-15)
 
 
 def test_prolongation_carries_nothing_through_bone() -> None:
     eps = jnp.ones(SHAPE).at[4:].set(0.0)
     coarse = built(harmonic_faces(eps), (eps + 0.1)[None, None])[1]
-    upper = laid_out(jnp.zeros((2, 5, 3, 3)).at[:, 2:].set(1.0))
-    fine = voxels(prolong(coarse, upper, SHAPE))
+    upper = to_padded_rows(jnp.zeros((2, 5, 3, 3)).at[:, 2:].set(1.0))
+    fine = prolonged(coarse, upper)
     assert not fine[:, :4].any()
     assert (fine[:, 4:] == 1).all()

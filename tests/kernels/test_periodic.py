@@ -1,6 +1,6 @@
-"""Boxes that meet themselves: no voxel is special, and what is moved round gives the same, moved.
+"""Periodic boxes: fields rolled along a periodic axis give the same result, rolled.
 
-References are assembled with `np.roll`, which knows of no seam.
+References are assembled with `np.roll`, which treats all faces alike.
 """
 
 from collections.abc import Callable
@@ -18,21 +18,27 @@ from tissue.kernels.stencil import (
     face_sum,
     flux_divergence,
     harmonic_faces,
-    harmonic_seams,
+    harmonic_periodic_faces,
     local_max,
-    inner_planes,
-    laid_out,
-    planes,
+    to_padded_rows,
+    unflatten,
+    unpad_z,
 )
-from tissue.kernels.surface import exchange, godunov_slopes, move, specific_surface, diffuse_along_surface
+from tissue.kernels.surface import (
+    diffuse_along_surface,
+    exchange,
+    godunov_slopes,
+    move,
+    specific_surface,
+)
 from tissue.kernels.transport import drift_diffusion
 
 Volume = npt.NDArray[np.float64]
 SHAPE = (6, 5, 8)
 ALL = (-3, -2, -1)
 AXES = [(-3,), (-2,), (-1,), (-3, -1), ALL]
-ROUND = {-3: 2, -2: 1, -1: 5}
-STEPS: dict[str, Any] = {"diffusivity": 8.0, "spacing": 2.0, "tolerance": 1e-11}
+ROLL = {-3: 2, -2: 1, -1: 5}
+SOLVER: dict[str, Any] = {"diffusivity": 8.0, "spacing": 2.0, "tolerance": 1e-11}
 
 
 def random(*lead: int, seed: int = 0) -> Volume:
@@ -40,12 +46,12 @@ def random(*lead: int, seed: int = 0) -> Volume:
 
 
 def rolled(u: Any, periodic: tuple[int, ...]) -> Volume:
-    """Everything moved round along the periodic axes."""
-    return np.roll(np.asarray(u), [ROUND[axis] for axis in periodic], periodic)
+    """Field rolled along the periodic axes, by another number of voxels on each."""
+    return np.roll(np.asarray(u), [ROLL[axis] for axis in periodic], periodic)
 
 
 def conductances(porosity: Volume, periodic: tuple[int, ...]) -> list[tuple[int, Volume]]:
-    """Of the faces to the next voxel along every axis; the last one meets the first, or a wall."""
+    """Conductances to the next voxel along every axis: from the last to the first, or to a wall."""
     found = []
     for axis in ALL:
         other = np.roll(porosity, -1, axis)
@@ -59,7 +65,7 @@ def conductances(porosity: Volume, periodic: tuple[int, ...]) -> list[tuple[int,
 def inflow(
     u: Volume, porosity: Volume, periodic: tuple[int, ...], potential: Volume | None = None
 ) -> Volume:
-    """What flows into every voxel, of a density that drifts down a potential."""
+    """Net inflow into every voxel of a density that diffuses and drifts down a potential."""
     psi = np.zeros(SHAPE) if potential is None else potential
     into = np.zeros_like(u)
     for axis, face in conductances(porosity, periodic):
@@ -72,26 +78,27 @@ def inflow(
 
 
 def matrix_of(operator: Callable[[Volume], Volume]) -> Volume:
+    """Dense matrix of a linear operator on SHAPE."""
     units = np.eye(6 * 5 * 8).reshape(-1, *SHAPE)
     return np.stack([operator(unit).ravel() for unit in units], axis=1)
 
 
 @pytest.mark.parametrize("periodic", AXES)
-def test_flux_divergence_crosses_the_seams(periodic: tuple[int, ...]) -> None:
+def test_flux_divergence_crosses_periodic_faces(periodic: tuple[int, ...]) -> None:
     eps, u = random(), random(2, seed=1)
-    seams = harmonic_seams(jnp.asarray(eps), periodic)
-    faces = laid_out(harmonic_faces(jnp.asarray(eps)))
-    found = flux_divergence(faces, laid_out(jnp.asarray(u)), SHAPE, seams)
+    periodic_faces = harmonic_periodic_faces(jnp.asarray(eps), periodic)
+    faces = to_padded_rows(harmonic_faces(jnp.asarray(eps)))
+    found = flux_divergence(faces, to_padded_rows(jnp.asarray(u)), SHAPE, periodic_faces)
     expected = [inflow(each, eps, periodic) for each in u]
-    assert_allclose(inner_planes(planes(found, SHAPE)), expected, atol=1e-13)
+    assert_allclose(unpad_z(unflatten(found, SHAPE)), expected, atol=1e-13)
     sums = sum(face + np.roll(face, 1, axis) for axis, face in conductances(eps, periodic))
-    found = face_sum(faces, SHAPE, seams)
-    assert_allclose(inner_planes(planes(found, SHAPE)), sums, rtol=1e-13)
+    found = face_sum(faces, SHAPE, periodic_faces)
+    assert_allclose(unpad_z(unflatten(found, SHAPE)), sums, rtol=1e-13)
 
 
-def test_a_single_layer_does_not_meet_itself() -> None:
+def test_a_single_layer_has_no_periodic_faces() -> None:
     layer = jnp.ones((1, 4, 1))
-    in_z, in_y, in_x = harmonic_seams(layer, ALL)
+    in_z, in_y, in_x = harmonic_periodic_faces(layer, ALL)
     assert in_z is None
     assert in_x is None
     assert in_y is not None
@@ -100,100 +107,98 @@ def test_a_single_layer_does_not_meet_itself() -> None:
 @pytest.mark.parametrize("periodic", AXES)
 def test_screened_diffusion_equals_a_dense_solve(periodic: tuple[int, ...]) -> None:
     eps, source = random(), random(seed=1)
-    scale = STEPS["diffusivity"] / STEPS["spacing"] ** 2
+    scale = SOLVER["diffusivity"] / SOLVER["spacing"] ** 2
     matrix = np.diag(0.01 * eps.ravel()) - scale * matrix_of(lambda u: inflow(u, eps, periodic))
     expected = np.linalg.solve(matrix, source.ravel()).reshape(SHAPE)
     fields = map(jnp.asarray, (eps, 0.01 * eps, source, 0 * eps))
-    found, stats = screened_diffusion(*fields, **STEPS, periodic=periodic)
+    found, stats = screened_diffusion(*fields, **SOLVER, periodic=periodic)
     assert_allclose(found, expected, rtol=1e-8)
     assert int(stats.iterations) <= 18  # 15 between walls
 
 
-def test_a_wave_that_no_wall_would_let_pass() -> None:
-    """u = 3 + sin(2 pi x / L): its flux is largest where the box ends."""
-    places = (np.arange(SHAPE[2]) + 0.5) / SHAPE[2]
-    wave = np.broadcast_to(np.sin(2 * np.pi * places), SHAPE)
-    stiffness = 4 * np.sin(np.pi / SHAPE[2]) ** 2 * STEPS["diffusivity"] / STEPS["spacing"] ** 2
+def test_a_wave_whose_flux_is_largest_at_the_periodic_faces() -> None:
+    """u = 3 + sin(2 pi x / L), which closed walls would not admit."""
+    x = (np.arange(SHAPE[2]) + 0.5) / SHAPE[2]
+    wave = np.broadcast_to(np.sin(2 * np.pi * x), SHAPE)
+    stiffness = 4 * np.sin(np.pi / SHAPE[2]) ** 2 * SOLVER["diffusivity"] / SOLVER["spacing"] ** 2
     fields = np.ones(SHAPE), 0.5 * np.ones(SHAPE), 1.5 + (0.5 + stiffness) * wave, np.ones(SHAPE)
-    found, _ = screened_diffusion(*map(jnp.asarray, fields), **STEPS, periodic=(-1,))
+    found, _ = screened_diffusion(*map(jnp.asarray, fields), **SOLVER, periodic=(-1,))
     assert_allclose(found, 3 + wave, rtol=1e-9)
 
 
 @pytest.mark.parametrize("periodic", AXES)
-def test_drift_crosses_the_seams(periodic: tuple[int, ...]) -> None:
+def test_drift_crosses_periodic_faces(periodic: tuple[int, ...]) -> None:
     eps, mobility, source = random(), random(seed=1), random(seed=2)
     potential = 4 * random(seed=3)
-    scale = STEPS["diffusivity"] / STEPS["spacing"] ** 2
+    scale = SOLVER["diffusivity"] / SOLVER["spacing"] ** 2
     drift = matrix_of(lambda u: inflow(u, eps * mobility, periodic, potential))
     expected = np.linalg.solve(np.diag(0.1 * eps.ravel()) - scale * drift, source.ravel())
     fields = map(jnp.asarray, (eps, mobility, potential, 0.1 * eps, source, 0 * eps))
-    found, _ = drift_diffusion(*fields, **STEPS, periodic=periodic)
+    found, _ = drift_diffusion(*fields, **SOLVER, periodic=periodic)
     assert_allclose(found, expected.reshape(SHAPE), rtol=1e-7)
 
 
-def test_a_pair_binds_across_the_seams() -> None:
-    eps, made, other = random(), random(seed=1), random(seed=2)
-
-    def bound(*fields: Volume) -> tuple[Volume, Volume]:
-        eps, made, other = map(jnp.asarray, fields)
-        start = jnp.ones(SHAPE)
-        species = Reactant(8.0, 0.2, made, start), Reactant(3.0, 0.1, other, start)
-        numerics: dict[str, Any] = {"spacing": 2.0, "tolerance": 1e-11, "periodic": ALL}
-        pair = binding_pair(eps, *species, 5.0, **numerics)
-        return np.asarray(pair.a), np.asarray(pair.b)
-
-    a, b = bound(eps, made, other)
-    for u, diffusivity, rate, source in ((a, 8.0, 0.2, made), (b, 3.0, 0.1, other)):
-        left = diffusivity / 4 * inflow(u, eps, ALL) - eps * (rate * u + 5 * a * b) + source
-        assert_allclose(left, 0, atol=1e-7)
+def test_a_binding_pair_crosses_periodic_faces() -> None:
+    eps, source_a, source_b = random(), random(seed=1), random(seed=2)
+    start = jnp.ones(SHAPE)
+    reactants = (
+        Reactant(8.0, 0.2, jnp.asarray(source_a), start),
+        Reactant(3.0, 0.1, jnp.asarray(source_b), start),
+    )
+    numerics: dict[str, Any] = {"spacing": 2.0, "tolerance": 1e-11, "periodic": ALL}
+    pair = binding_pair(jnp.asarray(eps), *reactants, 5.0, **numerics)
+    a, b = np.asarray(pair.a), np.asarray(pair.b)
+    for u, diffusivity, rate, source in ((a, 8.0, 0.2, source_a), (b, 3.0, 0.1, source_b)):
+        residual = diffusivity / 4 * inflow(u, eps, ALL) - eps * (rate * u + 5 * a * b) + source
+        assert_allclose(residual, 0, atol=1e-7)
 
 
 @pytest.mark.parametrize("periodic", [(-2,), ALL])
-def test_the_surface_moves_round_with_the_bone(periodic: tuple[int, ...]) -> None:
+def test_surface_terms_are_rolled_with_the_bone(periodic: tuple[int, ...]) -> None:
     phi, density, velocity = random(), random(seed=1), 0.4 * random(2, seed=2)
 
     def measured(phi: Volume, density: Volume, velocity: Volume) -> list[Any]:
         bone, cells = jnp.asarray(np.minimum(phi, 1)), jnp.asarray(density)
         eroding, growing = jnp.asarray(velocity)
         area = specific_surface(bone, 2.0, periodic)
-        traffic = exchange(1.1 - bone, area, periodic)
-        pace: dict[str, Any] = {"tolerance": 1e-12, "periodic": periodic}
-        spread, _ = diffuse_along_surface(cells[None], area, jnp.ones(1), 2.0, 3.0, **pace)
+        ex = exchange(1.1 - bone, area, periodic)
+        solver: dict[str, Any] = {"tolerance": 1e-12, "periodic": periodic}
+        along, _ = diffuse_along_surface(cells[None], area, jnp.ones(1), 2.0, 3.0, **solver)
         motion = move(bone, eroding, growing, 2.0, jnp.asarray(3.0), periodic)
         slopes = godunov_slopes(bone, 2.0, periodic)
-        seen, given = traffic.to_surface(cells), traffic.deposit(cells)
-        near = local_max(bone, 2, periodic)
-        return [area, *slopes, seen, given, spread[0], near, motion.phi]
+        at_surface, deposited = ex.to_surface(cells), ex.deposit(cells)
+        highest = local_max(bone, 2, periodic)
+        return [area, *slopes, at_surface, deposited, along[0], highest, motion.phi]
 
-    here = measured(phi, density, velocity)
-    there = measured(*(rolled(u, periodic) for u in (phi, density, velocity)))
-    for one, other in zip(here, there, strict=True):
-        assert_allclose(rolled(one, periodic), other, rtol=1e-9, atol=1e-12)
-    # the seam is no wall
+    original = measured(phi, density, velocity)
+    moved = measured(*(rolled(u, periodic) for u in (phi, density, velocity)))
+    for before, after in zip(original, moved, strict=True):
+        assert_allclose(rolled(before, periodic), after, rtol=1e-9, atol=1e-12)
+    # periodic faces are not walls
     walled = np.asarray(specific_surface(jnp.asarray(np.minimum(phi, 1)), 2.0))
-    assert np.abs(np.asarray(here[0]) - walled).max() > 0.01
+    assert np.abs(np.asarray(original[0]) - walled).max() > 0.01
 
 
-def test_what_the_surface_takes_is_what_the_pores_lose_across_a_seam() -> None:
+def test_pores_lose_what_the_surface_takes_across_periodic_faces() -> None:
     phi, rate = jnp.asarray(np.minimum(random(), 1)), jnp.asarray(random(seed=1))
-    traffic = exchange(1.1 - phi, specific_surface(phi, 2.0, ALL), ALL)
-    assert float(traffic.deposit(rate).sum()) == pytest.approx(
-        float((traffic.surface * rate).sum()), rel=1e-12
+    ex = exchange(1.1 - phi, specific_surface(phi, 2.0, ALL), ALL)
+    assert float(ex.deposit(rate).sum()) == pytest.approx(
+        float((ex.surface * rate).sum()), rel=1e-12
     )
 
 
 @pytest.mark.parametrize("periodic", AXES)
-def test_cells_spread_along_a_surface_across_the_seams(periodic: tuple[int, ...]) -> None:
-    area, density, reach = random(), random(seed=1), 0.7 * 50.0 / 2.0**2
+def test_cells_diffuse_along_a_surface_across_periodic_faces(periodic: tuple[int, ...]) -> None:
+    area, density, stiffness = random(), random(seed=1), 0.7 * 50.0 / 2.0**2
     along = matrix_of(lambda u: inflow(u, area, periodic))
-    system = np.diag(area.ravel()) - reach * along
+    system = np.diag(area.ravel()) - stiffness * along
     expected = np.linalg.solve(system, (area * density).ravel()).reshape(SHAPE)
     fields = jnp.asarray(density)[None], jnp.asarray(area), jnp.full(1, 0.7)
     found, _ = diffuse_along_surface(*fields, 2.0, 50.0, tolerance=1e-11, periodic=periodic)
     assert_allclose(found[0], expected, rtol=1e-8)
 
 
-def test_highest_near_looks_round_a_box_narrower_than_its_reach() -> None:
+def test_local_max_wraps_around_a_box_narrower_than_its_radius() -> None:
     u = jnp.zeros((2, 5, 9)).at[0, 0, 0].set(1.0)
     found = np.asarray(local_max(u, 3, ALL))
     assert_array_equal(found[1, 3], [1, 1, 1, 1, 0, 0, 1, 1, 1])

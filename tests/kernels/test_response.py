@@ -1,3 +1,5 @@
+"""Saturation and inhibition curves at values worked out by hand."""
+
 import jax.numpy as jnp
 import numpy as np
 import pytest

@@ -1,3 +1,5 @@
+"""Neighbors, conductances and sums of the stencil against plain numpy."""
+
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
@@ -9,12 +11,12 @@ from tissue.kernels.stencil import (
     flux_divergence,
     harmonic_faces,
     local_max,
-    inner_planes,
-    laid_out,
-    planes,
     shift,
     shift_replicate,
+    to_padded_rows,
     total,
+    unflatten,
+    unpad_z,
 )
 
 SHAPE = (3, 4, 5)
@@ -26,18 +28,19 @@ def numbers(*lead: int, seed: int = 0) -> npt.NDArray[np.float64]:
 
 
 def voxels(row: Array) -> npt.NDArray[np.float64]:
-    ends = np.asarray(planes(row, SHAPE))
-    assert not ends[..., 0, :, :].any()
-    assert not ends[..., -1, :, :].any()
-    return np.asarray(inner_planes(planes(row, SHAPE)))
+    """Voxels of a row, whose padding must be zero."""
+    padded = np.asarray(unflatten(row, SHAPE))
+    assert not padded[..., 0, :, :].any()
+    assert not padded[..., -1, :, :].any()
+    return np.asarray(unpad_z(unflatten(row, SHAPE)))
 
 
 def diagonal(eps: Array) -> npt.NDArray[np.float64]:
-    return voxels(face_sum(laid_out(harmonic_faces(eps)), SHAPE))
+    return voxels(face_sum(to_padded_rows(harmonic_faces(eps)), SHAPE))
 
 
 def inflow(eps: Array, u: Array) -> npt.NDArray[np.float64]:
-    return voxels(flux_divergence(laid_out(harmonic_faces(eps)), laid_out(u), SHAPE))
+    return voxels(flux_divergence(to_padded_rows(harmonic_faces(eps)), to_padded_rows(u), SHAPE))
 
 
 @pytest.mark.parametrize("axis", AXES)
@@ -61,7 +64,7 @@ def test_shift_replicate_repeats_the_wall_voxel(axis: int, step: int) -> None:
     assert np.array_equal(shift_replicate(jnp.asarray(u), axis, step), expected)
 
 
-def test_highest_near_looks_two_voxels_far_and_not_beyond_the_box() -> None:
+def test_local_max_covers_two_voxels_to_every_side_within_the_box() -> None:
     u = -numbers()
     expected = [
         u[tuple(slice(max(i - 2, 0), i + 3) for i in here)].max() for here in np.ndindex(SHAPE)
@@ -70,7 +73,7 @@ def test_highest_near_looks_two_voxels_far_and_not_beyond_the_box() -> None:
     assert np.array_equal(found, np.reshape(expected, SHAPE))
 
 
-def test_faces_conduct_like_two_halves_in_series_and_walls_not() -> None:
+def test_faces_conduct_like_two_halves_in_series_and_walls_do_not() -> None:
     eps = numbers()
     for axis, faces in zip(AXES, harmonic_faces(jnp.asarray(eps)), strict=True):
         n = SHAPE[axis]
@@ -103,7 +106,7 @@ def test_flux_divergence_equals_the_matrix() -> None:
     assert diagonal(jnp.asarray(eps)) == pytest.approx(sums, rel=1e-14)
 
 
-def test_flux_divergence_of_a_constant_is_nothing() -> None:
+def test_flux_divergence_of_a_constant_is_zero() -> None:
     # exactly, because it is written with differences
     eps = jnp.asarray(numbers(), jnp.float32)
     assert not inflow(eps, jnp.full(SHAPE, 0.1, jnp.float32)).any()

@@ -1,4 +1,4 @@
-"""Drift and diffusion in the Slotboom variable against scipy in the plain one.
+"""Drift and diffusion in the Slotboom variable against scipy in the density itself.
 
 The shapes are those of test_elliptic.py, so that the compiled solver is shared.
 """
@@ -50,7 +50,7 @@ def tissue(seed: int = 0) -> tuple[Volume, Volume, Volume]:
 
 
 @pytest.mark.parametrize("slope", [1.0, 0.0])
-def test_equals_scipy_in_the_plain_variable(
+def test_equals_scipy_in_the_density_itself(
     drift_matrix: Callable[[Volume, Volume], Any], slope: float
 ) -> None:
     eps, mobility, potential = tissue()
@@ -63,7 +63,7 @@ def test_equals_scipy_in_the_plain_variable(
 
 
 def test_equilibrium_is_kept() -> None:
-    """n exp(psi) = const in a closed box does not move: to 1e-10, over a range of psi of 4."""
+    """n exp(psi) = const in a closed box stays, to 1e-10, over a range of psi of 4."""
     eps, mobility, potential = tissue()
     n = 3 * np.exp(-potential)
     # a year of implicit steps in one
@@ -74,16 +74,16 @@ def test_equilibrium_is_kept() -> None:
 
 
 def relaxed(mobility: Volume | float, rate: float) -> tuple[Volume, Volume, Volume]:
-    """One implicit step at 1/dt = rate from a uniform density; and porosity and potential."""
+    """Density after one implicit step at 1/dt = rate from a uniform one; porosity; potential."""
     eps, _, potential = tissue()
     return stepped(eps, mobility, potential, eps * rate, eps * rate), eps, potential
 
 
 def test_reaches_equilibrium_and_mobility_does_not_change_it() -> None:
-    """In the limit of long steps the density is const exp(-psi) at any mobility.
+    """Density after a long step is const exp(-psi) at any mobility.
 
-    What remains of the start is dt's share of the slowest mode, D (pi/50)^2 mu ~ 0.08 a day slowed
-    by the pores: 1e-10/0.002 at most.
+    The start contributes 1/dt over the rate of the slowest mode, D (pi/50)^2 mu ~ 0.08 a day
+    slowed by the pores: 1e-10/0.002 at most.
     """
     for mobility in (1.0, tissue()[1]):
         n, eps, potential = relaxed(mobility, 1e-10)
@@ -93,7 +93,7 @@ def test_reaches_equilibrium_and_mobility_does_not_change_it() -> None:
 
 
 def test_mobility_sets_the_rate() -> None:
-    """A cosine without drift: one implicit step leaves 1/(1 + dt mu D q^2)."""
+    """A cosine without drift decays by 1/(1 + dt mu D q^2) in one implicit step."""
     x = np.arange(50) + 0.5
     wave = np.broadcast_to(np.cos(np.pi * x / 50), SMALL)
     q = 2 * np.sin(np.pi / 100)
@@ -114,7 +114,7 @@ def test_a_constant_potential_drops_out() -> None:
 @pytest.mark.parametrize("strength", [4.0, 40.0])
 @pytest.mark.parametrize("tolerance", [1e-1, 1e-4])
 def test_positive_and_conserved_at_strong_drift(strength: float, tolerance: float) -> None:
-    """From a point, down a potential up to ten a voxel; the sums close whatever the tolerance."""
+    """Drift from a point, with up to ten of potential a voxel; sums close at any tolerance."""
     eps, mobility, potential = tissue()
     start = np.zeros(SMALL)
     start[1, 2, 40] = 1e4
@@ -126,7 +126,7 @@ def test_positive_and_conserved_at_strong_drift(strength: float, tolerance: floa
 
 
 def test_second_order_in_space() -> None:
-    """As in test_elliptic: k^3 mirrored copies of the unit box on one grid, h = k/32.
+    """Error falls as h^2 on k^3 mirrored copies of the unit box on one grid, h = k/32.
 
     eps = 0.6 + 0.3 cos(pi x) cos(2 pi z), mu = 0.7 + 0.2 cos(pi y), psi = cos(pi x) cos(pi z),
     n = 2 + cos(pi x) cos(pi y) cos(2 pi z).
@@ -164,7 +164,7 @@ def test_second_order_in_space() -> None:
     assert errors[0] < 1e-2
 
 
-def test_a_nan_shows() -> None:
+def test_a_nan_stays() -> None:
     eps, mobility, potential = tissue()
     potential[2, 1, 7] = np.nan
     assert not np.isfinite(stepped(eps, mobility, potential, eps, eps)).all()

@@ -76,7 +76,7 @@ def test_an_aim_that_is_shifted_by_some_bytes_is_damaged(tmp_path: Path, at: int
     file = Aim().made(tmp_path, Scan())
     data = file.read_bytes()
     file.write_bytes(data[:at] + b"12345" + data[at:])
-    assert "and tells of" in refusal(file)
+    assert "and its header promises" in refusal(file)
     file.write_bytes(data.ljust(-(-len(data) // 512) * 512, b"\0"))
     np.testing.assert_array_equal(read_image(file).values, gray())
 

@@ -5,7 +5,8 @@ import pytest
 
 from tissue.errors import InputError
 from tissue.geometry.segmentation import closed_pockets, components, mean_thickness
-from tissue.geometry.synthetic import FINEST, SyntheticSettings, synthesize
+from tissue.geometry.settings import SyntheticSettings
+from tissue.geometry.synthetic import MOST_FINE_VOXELS, synthesize
 
 MOUSE = SyntheticSettings((56, 48, 52), 10.0, bv_tv=0.21, thickness=56.0)
 
@@ -34,12 +35,12 @@ def test_seed_decides() -> None:
     assert (first != synthesize(replace(small, seed=1)).bone_volume_fraction).any()
 
 
-@pytest.mark.parametrize("finest", [FINEST, 0])
+@pytest.mark.parametrize("finest", [MOST_FINE_VOXELS, 0])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_bone_goes_on_where_its_box_ends(
     monkeypatch: pytest.MonkeyPatch, finest: int, seed: int
 ) -> None:
-    monkeypatch.setattr("tissue.geometry.synthetic.FINEST", finest)
+    monkeypatch.setattr("tissue.geometry.synthetic.MOST_FINE_VOXELS", finest)
     small = SyntheticSettings((32, 32, 32), 10.0, bv_tv=0.2, thickness=65.0, seed=seed)
     all_axes = (-3, -2, -1)
     bone = synthesize(small, all_axes).bone_volume_fraction
@@ -52,7 +53,7 @@ def test_bone_goes_on_where_its_box_ends(
 
 
 def test_large_grids_do_without_the_finer_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tissue.geometry.synthetic.FINEST", 0)
+    monkeypatch.setattr("tissue.geometry.synthetic.MOST_FINE_VOXELS", 0)
     geometry = synthesize(MOUSE)
     assert any("binomial" in line for line in geometry.log)
     assert geometry.bone_volume_fraction.mean() == pytest.approx(0.21, rel=0.01)

@@ -1,1 +1,1 @@
-"""Where the bone comes from: the grid, images, their segmentation, synthetic bone."""
+"""Bone that a run starts with: its grid, from images and their segmentation, or synthetic."""

@@ -1,4 +1,4 @@
-"""The part of an image that a bone is made of, known before its voxels are read."""
+"""Part of an image that becomes bone, known before its voxels are read."""
 
 import math
 from typing import NamedTuple
@@ -66,7 +66,7 @@ class Extent(NamedTuple):
 
     @property
     def memory(self) -> int:
-        """Memory that reading it and telling its bone takes [bytes]."""
+        """Memory that reading and segmenting it takes [bytes]."""
         voxels = math.prod(self.shape)
         if not self.sampling.interpolate:
             return BYTES_READ * voxels
@@ -75,7 +75,7 @@ class Extent(NamedTuple):
 
 
 def refuse_too_large(part: Extent, room: float) -> None:
-    """Refuses to read what the memory does not hold, before the system ends the process for it.
+    """Refuse an image that does not fit into memory, before the system ends the process.
 
     Args:
         part: of the image.

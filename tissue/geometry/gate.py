@@ -1,4 +1,4 @@
-"""The one place where an image is admitted: complete, unambiguous, a volume of real numbers."""
+"""Admission of images: complete, unambiguous volumes of real numbers."""
 
 from tissue.errors import InputError
 from tissue.geometry.image import Image, Parts, listed, refused
@@ -56,8 +56,7 @@ def _refuse_other_shapes(image: Image) -> None:
 def _refuse_other_types(image: Image) -> None:
     if image.dtype.kind not in "buif":
         raise refused(
-            image.file,
-            f"holds values of type {image.dtype}; save it as one real number per voxel",
+            image.file, f"holds values of type {image.dtype}; save it as one real number per voxel"
         )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 Axes = tuple[int, ...]
-"""Axes along which a box meets itself, -3 to -1 for z, y, x."""
+"""Periodic axes of a box, -3 to -1 for z, y, x."""
 
 Vector = tuple[float, float, float]
 """Components (z, y, x)."""

@@ -1,4 +1,4 @@
-"""Parts gray values into marrow and bone, and judges how well that can be done."""
+"""Separation of gray values into marrow and bone, and estimates of its errors."""
 
 from dataclasses import dataclass
 from itertools import pairwise, product
@@ -23,10 +23,10 @@ LEAST_PEAK = 0.02
 """Least share of the voxels that a peak stands for."""
 BLOCKS = 3
 """Shading is looked at in as many blocks along each axis."""
-DARK = 0.1
-"""Quantile of marrow that tells its level; partial volumes and bone lie above it."""
-FEWEST = 200
-"""Number of voxels from which a block tells the level of marrow."""
+DARK_QUANTILE = 0.1
+"""Quantile of marrow that gives its level; partial volumes and bone lie above it."""
+FEWEST_MARROW_VOXELS = 200
+"""Number of voxels from which a block gives the level of marrow."""
 FAR_WIDTHS, FAR_CONTRASTS = 5.0, 0.3
 """Metal lies above the peak of bone by more than so many standard deviations of that peak, and by
 more than this share of the distance between marrow and bone."""
@@ -111,11 +111,11 @@ def histogram(rising: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def classes(rising: np.ndarray, threshold: float) -> Classes:
-    """The peaks on the two sides of a threshold, and what they say of its error.
+    """Find the peaks on the two sides of a threshold, and estimate its error from them.
 
     The true share of bone is that above the value half way between the peaks, where a blurred edge
     lies, without the marrow that noise carries above it and with the bone that it carries below:
-    as much as the outer halves of the peaks tell, which partial volumes do not reach.
+    estimated from the outer halves of the peaks, which partial volumes do not reach.
 
     Args:
         rising: gray values in rising order, some on each side of the threshold.
@@ -155,13 +155,13 @@ def moved_by_shading(gray: np.ndarray, counted: np.ndarray | None, threshold: fl
     """
     values = gray if counted is None else gray[counted]
     marrow = values[values <= threshold]
-    level = float(np.quantile(marrow, DARK))
+    level = float(np.quantile(marrow, DARK_QUANTILE))
     moved = 0
     for block in product(*(_thirds(size) for size in gray.shape)):
         values = gray[block].ravel() if counted is None else gray[block][counted[block]]
         marrow = values[values <= threshold]
-        if marrow.size >= FEWEST:
-            follows = threshold + float(np.quantile(marrow, DARK)) - level
+        if marrow.size >= FEWEST_MARROW_VOXELS:
+            follows = threshold + float(np.quantile(marrow, DARK_QUANTILE)) - level
             moved += int(np.count_nonzero(values > threshold) - np.count_nonzero(values > follows))
     return moved / (gray.size if counted is None else np.count_nonzero(counted))
 

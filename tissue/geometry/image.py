@@ -1,4 +1,4 @@
-"""A volume as a file holds it: where it lies, what was found in the file, and its voxels on demand.
+"""Volume in a file: its place, an inventory of the file, and its voxels on demand.
 
 Every reader in `tissue.geometry.formats` returns an `Image`; `tissue.geometry.gate` decides whether
 it may be used.
@@ -71,7 +71,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Inventory:
-    """Account of a file: everything a reader found, used, converted or left alone.
+    """Inventory of a file: everything a reader found, used, converted or ignored.
 
     Attributes:
         format: name of the format, such as "NRRD" or "folder of TIFF slices".
@@ -82,10 +82,10 @@ class Inventory:
             reader that checks this itself was used.
         bytes_found: bytes of voxels that are there, after decompression.
         spacing_unit: unit of length as the file writes it, or as the format lays down.
-        calibration: how stored numbers became gray values, such as "2 * stored - 1000"; empty
-            where they are the stored numbers.
-        ignored: what was left alone because it holds no voxel of the volume, one entry each.
-        assumed: what the file does not say and was assumed, one sentence each.
+        calibration: rule from stored numbers to gray values, such as "2 * stored - 1000"; empty
+            where both are the same.
+        ignored: parts without voxels of the volume, one entry each.
+        assumed: assumptions about facts that the file does not state, one sentence each.
         doubts: reasons why the file must not be used, one clause with its remedy each.
     """
 
@@ -101,16 +101,16 @@ class Inventory:
     doubts: tuple[str, ...] = ()
 
     def lines(self) -> tuple[str, ...]:
-        """The account in words, for `run.log` and `tissue check`."""
-        told = [self.format]
-        told += [f"{part.used} of {part.found} {part.kind} used" for part in self.parts]
+        """Lines of the inventory for `run.log` and `tissue check`."""
+        facts = [self.format]
+        facts += [f"{part.used} of {part.found} {part.kind} used" for part in self.parts]
         if self.spacing_unit:
-            told.append(f"lengths in {self.spacing_unit}")
+            facts.append(f"lengths in {self.spacing_unit}")
         if self.calibration:
-            told.append(f"gray value = {self.calibration}")
+            facts.append(f"gray value = {self.calibration}")
         if self.ignored:
-            told.append(f"not used: {listed(self.ignored)}")
-        return tuple(printable(line, len(line)) for line in ("; ".join(told), *self.assumed))
+            facts.append(f"not used: {listed(self.ignored)}")
+        return tuple(printable(line, len(line)) for line in ("; ".join(facts), *self.assumed))
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Image:
         shape: number of voxels along each axis of the array.
         dtype: type of the voxels that `voxels` returns, after any calibration.
         reader: returns the voxels of a box [z, y, x]; reads no more of the file than it must.
-        inventory: what was found in the file.
+        inventory: findings of the reader about the file.
         spacing: voxel edges (z, y, x) [um]; None on an axis whose edge is not written.
         frame: place in space; None where the file does not say.
         unit: unit of the gray values, where the file knows one.
@@ -230,7 +230,7 @@ def refused(file: Path, reason: str) -> InputError:
 
 
 def edges(lengths: Sequence[float | None], scale: float = 1.0) -> Spacing:
-    """Voxel edges [um] from those of a header in units of `scale` um; what is no length is None."""
+    """Voxel edges [um] from those of a header in units of `scale` um; None for an invalid one."""
     z, y, x = (
         (round(abs(length) * scale, DIGITS) or None)
         if length is not None and np.isfinite(length)
@@ -257,7 +257,7 @@ def micrometers(file: Path, unit: str) -> float:
 
 
 def listed(names: tuple[str, ...] | list[str], most: int = 5) -> str:
-    """Names in a sentence: the first ones, and how many more there are."""
+    """Names in a sentence: the first ones, and the number of the others."""
     shown = [shortened(name) for name in names[:most]]
     if len(names) > most:
         shown.append(f"and {len(names) - most} more")

@@ -1,4 +1,4 @@
-"""Opens an image of any format: what a file holds decides, not what it is called."""
+"""Reader of images of any format, recognized by their content, not by their names."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ KNOWN = (
     " Scanco AIM or ISQ, .npy, HDF5 or netCDF"
 )
 HEAD = 2056
-"""Bytes at the start of a file that tell its format: HDF5 begins behind up to 2 kB of others."""
+"""Bytes at the start of a file that show its format: HDF5 begins behind up to 2 kB of others."""
 
 LONG = 300
 """Characters of a path in a message."""
@@ -94,7 +94,7 @@ def named_after(key: str) -> Iterator[None]:
 
 
 def read_image(file: Path, dataset: str | None = None, series: str | None = None) -> Image:
-    """An image that is complete and unambiguous; its voxels are read when they are asked for.
+    """Open an image that is complete and unambiguous; its voxels are read on demand.
 
     Args:
         file: the file, or a folder of slices.
@@ -129,9 +129,9 @@ def read_image(file: Path, dataset: str | None = None, series: str | None = None
     _refuse_choice(file, "series", series, found.choice)
     image = found.read(file, dataset) if found.choice == "dataset" else found.read(file)
     if not _named_as(file, found):
-        said = f"{file.name} is {found.name}, whatever its ending says"
-        told = (*image.inventory.assumed, said)
-        image = replace(image, inventory=replace(image.inventory, assumed=told))
+        note = f"{file.name} is {found.name}, whatever its ending says"
+        notes = (*image.inventory.assumed, note)
+        image = replace(image, inventory=replace(image.inventory, assumed=notes))
     return admit(image)
 
 

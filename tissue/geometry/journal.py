@@ -1,4 +1,4 @@
-"""Lines that the steps from an image to a bone leave behind, for `run.log` and `tissue check`."""
+"""Log of the steps from an image to a bone, for `run.log` and `tissue check`."""
 
 from dataclasses import dataclass, field
 

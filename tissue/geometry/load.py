@@ -1,4 +1,4 @@
-"""From an image file to the partial volumes of bone that a run starts with."""
+"""Bone that a run starts with, as partial volumes, from an image file."""
 
 import math
 from dataclasses import dataclass
@@ -141,7 +141,7 @@ def mask_share(
         key: the key that names it.
         settings: the image that the grid was made of; None for a synthetic bone.
         grid: the voxels.
-        journal: takes up what was done.
+        journal: receives the log lines and warnings.
 
     Raises:
         InputError: the mask cannot be read, or lies elsewhere than the bone.
@@ -163,7 +163,7 @@ def refuse_misplaced_mask(
         key: the key that names it.
         settings: the image that the grid was made of; None for a synthetic bone.
         grid: the voxels.
-        journal: takes up what was done.
+        journal: receives the log lines and warnings.
 
     Raises:
         InputError: the mask cannot be read, or lies elsewhere than the bone.
@@ -217,8 +217,7 @@ def _placed(
     z, y, x = (first - (grid.spacing - fine) / 2 for first in grid.origin)
     target = Lattice((nz, ny, nx), (fine,) * 3, Frame((z, y, x)))
     elsewhere = InputError(
-        f"{mask.name} marks no voxel of the bone; mark the place with values above 0",
-        key=key,
+        f"{mask.name} marks no voxel of the bone; mark the place with values above 0", key=key
     )
     return _Placed(marked, source, target, factor, elsewhere)
 

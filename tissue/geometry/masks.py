@@ -11,7 +11,7 @@ from tissue.geometry.images import named_after, read_image
 from tissue.geometry.journal import Journal, by, in_um
 from tissue.geometry.place import Lattice, Mask, lattice_of, nearest, overlap
 
-CLOSE = 0.01
+EDGE_RTOL = 0.01
 """Relative difference up to which two voxel edges count as equal."""
 
 
@@ -71,10 +71,10 @@ def marked_part(mask: Image, scan: Scan, key: str, journal: Journal) -> tuple[Bo
         mask: the mask, of any format, orientation and spacing.
         scan: the scan it belongs to.
         key: the key that names the mask.
-        journal: takes up what was done.
+        journal: receives the log lines and warnings.
 
     Raises:
-        InputError: the mask lies elsewhere, or it cannot be told where it lies.
+        InputError: the mask lies elsewhere, or its place is not known.
     """
     source = lattice_of(mask)
     if source is None or scan.frame is None:
@@ -126,7 +126,7 @@ def _refuse_other_voxels(mask: Image, scan: Scan, key: str) -> None:
             key=key,
         )
     pairs = zip(mask.spacing, scan.spacing, strict=True)
-    if any(a and b and abs(a / b - 1) > CLOSE for a, b in pairs):
+    if any(a and b and abs(a / b - 1) > EDGE_RTOL for a, b in pairs):
         raise InputError(
             f"{mask.name} has voxels of {in_um(mask.spacing)} um and {scan.name} of"
             f" {in_um(scan.spacing)} um; give a mask of the same voxels",

@@ -1,4 +1,4 @@
-"""Leaves hot and cold voxels and metal out of a histogram, which would part them from all else."""
+"""Exclusion of hot and cold voxels and metal from a histogram before it is thresholded."""
 
 from dataclasses import dataclass, replace
 
@@ -10,9 +10,9 @@ LEAST_SHARE = 0.02
 """Least share of a class: below it lie hot voxels and metal, not trabecular bone."""
 MOST_OUT = 0.03
 """Most outliers in all; where more voxels lie far outside, they may be bone."""
-FAR = 4.0
+OUTLIER_DISTANCE = 4.0
 """Distance of outliers from the mean of the rest, in its standard deviations."""
-STRAY = 0.001
+STRAY_QUANTILE = 0.001
 """Quantiles of the gray values; what lies beyond them by more than their distance is astray."""
 MOST_METAL = 0.04
 """Most metal, where what lies below it has a peak of bone of its own."""
@@ -67,7 +67,7 @@ def without_outliers(rising: np.ndarray) -> Rest:
 def _without_strays(rest: Rest) -> Rest:
     """Gray values without single ones far out, which Otsu's method does not part but stretch."""
     rising = rest.values
-    low, high = np.quantile(rising, (STRAY, 1 - STRAY))
+    low, high = np.quantile(rising, (STRAY_QUANTILE, 1 - STRAY_QUANTILE))
     first = int(np.searchsorted(rising, low - (high - low)))
     stop = int(np.searchsorted(rising, high + (high - low), side="right"))
     if low == high or (first == 0 and stop == rising.size):
@@ -84,7 +84,7 @@ def _far(outer: np.ndarray, inner: np.ndarray, room: float) -> bool:
     few = outer.size <= min(LEAST_SHARE * (outer.size + inner.size), room)
     if not few or inner[0] == inner[-1]:
         return False
-    return bool(abs(outer.mean() - inner.mean()) > FAR * inner.std())
+    return bool(abs(outer.mean() - inner.mean()) > OUTLIER_DISTANCE * inner.std())
 
 
 def _metal(above: np.ndarray, below: np.ndarray) -> bool:

@@ -1,4 +1,4 @@
-"""Finds the voxels of a scan that were never measured: one constant value around what was."""
+"""Search for padding: voxels of a scan that were never measured and hold one constant value."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

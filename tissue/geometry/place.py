@@ -1,4 +1,4 @@
-"""Brings a mask onto the voxels of another image, wherever both lie in space."""
+"""Resampling of a mask onto the voxels of another image, by their places in space."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,16 @@ import numpy as np
 from tissue.geometry.grid import Frame
 from tissue.geometry.image import Box, Image, VoxelSize, refused
 
-SAME = 1e-6
+INDEX_TOLERANCE = 1e-6
 """Entries of a matrix between voxel indices that count as zero: rounding of direction cosines."""
 SLAB_VOXELS = 2**22
 """Voxels placed at once where axes are oblique, which bounds the memory."""
 
-PLANES = 16
+SAMPLED_PLANES = 16
 """Number of planes of a mask, or twice as many, whose values are looked at for its kind."""
-FEW_LABELS = 8
+MOST_LABELS = 8
 """Up to as many different values are labels of a mask for sure."""
-ALIKE = 0.5
+LEAST_ALIKE = 0.5
 """Share of neighbors in a row that are equal in a mask, whatever its labels are; in a gray image
 with more than 8 values and the noise of a scanner it is far less."""
 
@@ -71,7 +71,7 @@ def overlap(source: Lattice, target: Lattice) -> Box | None:
     """The box of target voxels whose centers may lie in the source; None where there are none."""
     low, high = _reached(source, target, rim=0.5)
     # centers on the edge of the source count, within rounding
-    return _box(np.ceil(low - SAME), np.floor(high + SAME), target.shape)
+    return _box(np.ceil(low - INDEX_TOLERANCE), np.floor(high + INDEX_TOLERANCE), target.shape)
 
 
 def _reached(source: Lattice, target: Lattice, rim: float) -> tuple[np.ndarray, np.ndarray]:
@@ -108,7 +108,9 @@ def nearest(mask: Image, source: Lattice, target: Lattice) -> Mask:
         target: the voxels wanted; those beyond the mask are not marked.
     """
     low, high = _reached(target, source, rim=0.0)
-    needed = _box(np.floor(low + 0.5 - SAME), np.floor(high + 0.5 + SAME), source.shape)
+    needed = _box(
+        np.floor(low + 0.5 - INDEX_TOLERANCE), np.floor(high + 0.5 + INDEX_TOLERANCE), source.shape
+    )
     if needed is None:
         return np.zeros(target.shape, dtype=bool)
     return nearest_of(marks_of(mask, needed), source.part(needed), target)
@@ -130,9 +132,9 @@ def marks_of(mask: Image, box: Box) -> Mask:
             "holds fractions, as probabilities and gray values are; a mask holds whole numbers, and"
             " 0 outside of what it marks: cut it at a value",
         )
-    some = values[:: max(1, len(values) // PLANES)]
+    some = values[:: max(1, len(values) // SAMPLED_PLANES)]
     kinds = np.unique(some)
-    if kinds.size > FEW_LABELS and (some[..., 1:] == some[..., :-1]).mean() < ALIKE:
+    if kinds.size > MOST_LABELS and (some[..., 1:] == some[..., :-1]).mean() < LEAST_ALIKE:
         raise refused(
             mask.file,
             f"holds gray values ({kinds[0]:g} to {kinds[-1]:g}, of which neighbors differ), and no"
@@ -172,7 +174,7 @@ def nearest_of(values: Mask, source: Lattice, target: Lattice) -> Mask:
 
 def _is_upright(matrix: np.ndarray) -> bool:
     """Whether each axis of one grid runs along one axis of the other."""
-    large = np.abs(matrix) > SAME * np.abs(matrix).max()
+    large = np.abs(matrix) > INDEX_TOLERANCE * np.abs(matrix).max()
     return bool((large.sum(axis=0) == 1).all() and (large.sum(axis=1) == 1).all())
 
 
@@ -183,7 +185,7 @@ def _along_axes(
     turned = values.transpose(order)
     picked, inside = [], []
     for axis, (own, size) in enumerate(zip(order, shape, strict=True)):
-        indices = np.floor(matrix[own, axis] * np.arange(size) + start[own] + 0.5 + SAME)
+        indices = np.floor(matrix[own, axis] * np.arange(size) + start[own] + 0.5 + INDEX_TOLERANCE)
         there = (indices >= 0) & (indices < values.shape[own])
         picked.append(np.where(there, indices, 0).astype(int))
         inside.append(there)
@@ -193,7 +195,7 @@ def _along_axes(
 
 
 def _picked(values: np.ndarray, places: np.ndarray) -> np.ndarray:
-    indices = np.floor(places + 0.5 + SAME).astype(int)
+    indices = np.floor(places + 0.5 + INDEX_TOLERANCE).astype(int)
     limits = np.asarray(values.shape)[:, None]
     inside = ((indices >= 0) & (indices < limits)).all(axis=0)
     z, y, x = np.clip(indices, 0, limits - 1)

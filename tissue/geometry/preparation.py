@@ -1,4 +1,4 @@
-"""From a binary volume to the bone of a simulation: cleaned, and as partial volumes."""
+"""Bone of a simulation from a binary volume: cleaned, and as partial volumes."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from tissue.geometry.segmentation import closed_pockets, components, mean_thickn
 MANY_COMPONENTS = 20
 SAMPLES = 600
 """Points of the bone at which its thickness is looked at."""
-THIN = 4.0
+LEAST_THICKNESS = 4.0
 """Mean thickness in voxels below which the surface of the bone is poorly resolved."""
 
 
@@ -79,8 +79,9 @@ def warn_if_thin(bone: np.ndarray, sampling: Sampling, journal: Journal) -> None
         f"thickness about {thickness:.3g} um, {voxels:.1f} grid voxels, from {SAMPLES} points of"
         " the bone; tissue metrics measures Tb.Th in all of it"
     )
-    if voxels < THIN:
+    if voxels < LEAST_THICKNESS:
         journal.warnings.append(
-            f"trabeculae are {voxels:.1f} voxels thick on average, below {THIN:g}: their surface"
-            f" is poorly resolved; set geometry.resample to {thickness / THIN:.2g} um or less"
+            f"trabeculae are {voxels:.1f} voxels thick on average, below {LEAST_THICKNESS:g}: their"
+            " surface is poorly resolved; set geometry.resample to"
+            f" {thickness / LEAST_THICKNESS:.2g} um or less"
         )

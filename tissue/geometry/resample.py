@@ -1,4 +1,4 @@
-"""Brings a volume onto cubic voxels, as partial volumes of bone."""
+"""Resampling of a volume onto cubic voxels, as partial volumes of bone."""
 
 import math
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a volume gets onto its grid.
+    """Sampling of a volume onto its grid.
 
     Attributes:
         spacing: edge of the grid's voxels [um].
@@ -71,7 +71,7 @@ def grid_shape(shape: Shape, voxel: VoxelSize, sampling: Sampling) -> Shape:
 def interpolated_bone(
     gray: np.ndarray, voxel: VoxelSize, fine: float, shape: Shape, threshold: float
 ) -> np.ndarray:
-    """Where the linearly interpolated gray values exceed the threshold, on fine cubes.
+    """Bone on fine cubes: linearly interpolated gray values above the threshold.
 
     The corner of the box stays where it is, so centers lie at (i + 1/2) edges on both grids.
 

@@ -1,4 +1,4 @@
-"""Reads an image and tells bone from marrow in it."""
+"""Separation of bone from marrow in an image."""
 
 import math
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from tissue.geometry.threshold import MANY_PADDED, automatic_threshold, bone_sha
 
 @dataclass(frozen=True)
 class Segmentation:
-    """An image with bone told from marrow, before any cleaning.
+    """Image with bone separated from marrow, before any cleaning.
 
     Attributes:
         image: the file.
@@ -56,11 +56,11 @@ class Segmentation:
 
 
 def segment(settings: ImageSettings, journal: Journal, room: float = math.inf) -> Segmentation:
-    """Reads an image and tells bone from marrow.
+    """Read an image and separate bone from marrow.
 
     Args:
         settings: the image.
-        journal: takes up what was done.
+        journal: receives the log lines and warnings.
         room: memory that this may take [bytes].
 
     Raises:

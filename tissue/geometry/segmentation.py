@@ -1,4 +1,4 @@
-"""Cleans a binary volume of bone, and measures how thick its bone is."""
+"""Cleaning of a binary volume of bone, and the thickness of its bone."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ FACES = ndimage.generate_binary_structure(3, 1)
 
 @dataclass(frozen=True)
 class Pieces:
-    """What cleaning a binary volume found.
+    """Result of cleaning a binary volume.
 
     Attributes:
         bone: the cleaned volume [z, y, x], bool.
@@ -41,7 +41,7 @@ def components(bone: np.ndarray, periodic: Axes = ()) -> Pieces:
 def closed_pockets(bone: np.ndarray, periodic: Axes = ()) -> Pieces:
     """Bone with every 6-connected marrow pocket filled that reaches no face of the box.
 
-    Where the box has no face, as it meets itself along all axes, the largest pocket stays.
+    Where the box is periodic along all axes, and so has no face, the largest pocket stays.
     """
     labels, count = _labeled(~bone, FACES, periodic)
     closed = np.ones(count + 1, dtype=bool)
@@ -62,7 +62,7 @@ def _labeled(volume: np.ndarray, touching: np.ndarray, periodic: Axes) -> tuple[
     if not periodic:
         labels, count = ndimage.label(volume, touching)
         return labels, int(count)
-    # with a layer of what lies beyond each seam; a voxel and its copy there are one piece
+    # padded with a periodic layer; a voxel and its copy in it are one piece
     layer = [(1, 1) if axis in periodic else (0, 0) for axis in (-3, -2, -1)]
     labels, count = ndimage.label(np.pad(volume, layer, mode="wrap"), touching)
     copies = [(axis, *pair) for axis in periodic for pair in ((0, -2), (-1, 1))]

@@ -104,8 +104,7 @@ class SyntheticSettings:
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     shape: Annotated[
-        Shape,
-        Field(description="three whole numbers [z, y, x] from 4 to 4096, e.g. [64, 64, 64]"),
+        Shape, Field(description="three whole numbers [z, y, x] from 4 to 4096, e.g. [64, 64, 64]")
     ] = (64, 64, 64)
     spacing: Annotated[Length, Field(description=f"{LENGTH}, e.g. '20 um'")] = 20.0
     bv_tv: Annotated[

@@ -1,4 +1,4 @@
-"""Makes trabecular bone from nothing but its volume fraction and thickness.
+"""Synthetic trabecular bone from its volume fraction and thickness.
 
 Two random fields f and g with one dominant wavelength are mixed to -|f| + b g, and bone is where
 this exceeds a cut. The first term alone gives plates along the zero level of f, which hang
@@ -25,7 +25,7 @@ from tissue.geometry.settings import SyntheticSettings
 BANDWIDTH = 0.2
 """Width of the ring of wave numbers, as a share of its radius."""
 ELONGATION = 1.25
-"""How much longer the structure is along z, the direction of the load."""
+"""Elongation of the structure along z, the direction of the load."""
 MIX_SLOPE, MIX_START = 6.0, 0.05
 """b = 6 (BV/TV - 0.05): above 95 % of all voxels over the cut then hang together (measured)."""
 THICKNESS_TABLE = (
@@ -39,10 +39,10 @@ THINNEST = 2.0
 """Thickness in voxels below which plates tear."""
 BISECTIONS = 16
 BV_TV_TOLERANCE = 0.002
-JUMP = 0.006
-"""Relative misfit of BV/TV above which loose pieces are taken away."""
-JOINTS = 3
-"""How often they are."""
+BV_TV_JUMP = 0.006
+"""Relative misfit of BV/TV above which loose pieces are removed."""
+CUT_ATTEMPTS = 3
+"""Most times that loose pieces are removed."""
 ATTEMPTS = 6
 DAMPING = 0.6
 """Share of the correction taken: in small boxes thickness does not simply follow wavelength."""
@@ -50,12 +50,12 @@ GOOD_THICKNESS, GOOD_BV_TV = 0.07, 0.008
 """Relative misfits at which the search for the wavelength ends."""
 FAIR_THICKNESS, FAIR_BV_TV = 0.15, 0.01
 """Relative misfits above which the result carries a warning."""
-FINEST = 2**27
-"""Voxels up to which the bone is made on a grid twice as fine (takes about 3 GB)."""
-BYTES_MADE = 22
-"""Largest memory while it is made [bytes a voxel of that grid]."""
-PART = 96
-"""Edge of a part that shows what a large bone is like [voxels]: made in two seconds."""
+MOST_FINE_VOXELS = 2**27
+"""Voxels up to which the grid is refined by two (takes about 3 GB)."""
+BYTES_PER_VOXEL = 22
+"""Largest memory while bone is synthesized [bytes per voxel of that grid]."""
+PART_EDGE = 96
+"""Edge of a part that represents a large bone [voxels]: synthesized in two seconds."""
 
 Shape = tuple[int, int, int]
 
@@ -78,11 +78,11 @@ def synthesize(
 ) -> Geometry:
     """One connected piece of bone without closed pockets, as partial volumes.
 
-    Along a periodic axis it goes on where it ends, and may hang together there only.
+    Along a periodic axis opposite faces match, and pieces may be connected through them only.
 
     Args:
-        settings: what it is like.
-        periodic: axes along which it goes on.
+        settings: its size, volume fraction, thickness and seed.
+        periodic: axes along which it repeats.
         room: memory that this may take [bytes].
 
     Raises:
@@ -94,12 +94,12 @@ def synthesize(
     """
     refuse_unmakeable(settings)
     factor = _factor(settings)
-    need = BYTES_MADE * voxels_made(settings)
+    need = BYTES_PER_VOXEL * voxels_made(settings)
     if need > room:
         raise RunError(
-            f"making bone of {by(settings.shape)} voxels (z, y, x) takes about {need / 1e9:.3g} GB"
-            f" of memory and there are {room / 1e9:.3g} GB: give a smaller geometry.synthetic.shape"
-            ", or use a machine with more memory"
+            f"synthesizing bone of {by(settings.shape)} voxels (z, y, x) takes about"
+            f" {need / 1e9:.3g} GB of memory and there are {room / 1e9:.3g} GB: give a"
+            " smaller geometry.synthetic.shape, or use a machine with more memory"
         )
     wanted = factor * settings.thickness / settings.spacing
     draft = _tuned(settings, factor, wanted, periodic)
@@ -122,25 +122,25 @@ def synthesize(
 
 
 def voxels_made(settings: SyntheticSettings) -> int:
-    """Voxels of the grid that a bone is made on."""
+    """Number of voxels of the grid on which a bone is synthesized."""
     return math.prod(settings.shape) * _factor(settings) ** 3
 
 
 def _factor(settings: SyntheticSettings) -> int:
-    """How much finer a bone is made than it is given, along each axis."""
-    return 2 if 8 * math.prod(settings.shape) <= FINEST else 1
+    """Refinement of the grid on which a bone is synthesized, along each axis."""
+    return 2 if 8 * math.prod(settings.shape) <= MOST_FINE_VOXELS else 1
 
 
 def part_of(settings: SyntheticSettings) -> SyntheticSettings:
-    """Settings of a part of a bone that is large enough to show what the whole is like."""
+    """Settings of a part of a bone that is large enough to represent all of it."""
     wavelength = settings.thickness / _thickness_per_wavelength(settings.bv_tv)
-    edge = max(PART, math.ceil(max(2 * settings.thickness, wavelength) / settings.spacing))
+    edge = max(PART_EDGE, math.ceil(max(2 * settings.thickness, wavelength) / settings.spacing))
     nz, ny, nx = (min(n, edge) for n in settings.shape)
     return replace(settings, shape=(nz, ny, nx))
 
 
 def refuse_unmakeable(settings: SyntheticSettings) -> None:
-    """Refuses bone that does not fit on its grid.
+    """Refuse bone that does not fit on its grid.
 
     Raises:
         InputError: naming the setting.
@@ -154,8 +154,7 @@ def refuse_unmakeable(settings: SyntheticSettings) -> None:
         )
     if not (np.isfinite(spacing) and spacing > 0):
         raise InputError(
-            f"= {spacing} um is not a length; give one above 0",
-            key="geometry.synthetic.spacing",
+            f"= {spacing} um is not a length; give one above 0", key="geometry.synthetic.spacing"
         )
     if not LOWEST < bv_tv < HIGHEST:
         raise InputError(
@@ -258,13 +257,13 @@ def _largest_above_cut(values: np.ndarray, factor: int, bv_tv: float, periodic: 
     """The largest component above a cut, with the wanted share of the box.
 
     Where a loose piece joins at a certain cut, the share jumps past the wanted one. Such pieces
-    are taken away and the cut is sought again.
+    are removed and the cut is sought again.
     """
     # Every second sample mostly gives the same cut, at an eighth of the time.
     cut, _ = _cut(values[::factor, ::factor, ::factor], bv_tv, periodic)
     bone = components(values > cut, periodic).bone
-    for _ in range(JOINTS):
-        if abs(float(bone.mean()) / bv_tv - 1) <= JUMP:
+    for _ in range(CUT_ATTEMPTS):
+        if abs(float(bone.mean()) / bv_tv - 1) <= BV_TV_JUMP:
             break
         cut, above = _cut(values, bv_tv, periodic)
         bone = components(values > cut, periodic).bone

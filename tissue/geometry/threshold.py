@@ -1,39 +1,32 @@
-"""Finds the gray value between marrow and bone, and says where no value parts them for sure."""
+"""Automatic threshold between marrow and bone, with warnings where it is uncertain."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from tissue.errors import InputError
-from tissue.geometry.histogram import (
-    FEW_VALUES,
-    Otsu,
-    classes,
-    distinct,
-    moved_by_shading,
-    peaks,
-)
+from tissue.geometry.histogram import FEW_VALUES, Otsu, classes, distinct, moved_by_shading, peaks
 from tissue.geometry.outliers import Rest, parted, without_outliers
 from tissue.geometry.padding import find_padding
 
-LARGEST = 1e100
+LARGEST_GRAY = 1e100
 """Gray values below it can be squared."""
-SAMPLE = 1 << 20
+SAMPLE_SIZE = 1 << 20
 """Number of voxels whose gray values make the histogram; BV/TV 3 % is known to 0.6 % of itself."""
 THINNED = 128
 """Shading is looked at with at most as many voxels along each axis."""
-UNCERTAIN = 0.03
-"""Estimated relative error of BV/TV from which the user is told: of 7200 made-up scans with noise,
-blur, shading, metal and padding, 9 were off by 5 to 6.4 % without a warning, and none by more."""
+WARNED_ERROR = 0.03
+"""Estimated relative error of BV/TV from which the user is warned: of 7200 synthetic scans with
+noise, blur, shading, metal and padding, 9 were off by 5 to 6.4 % without one, and none by more."""
 MANY_PADDED = 0.02
-"""Share of padding from which the user is told that it counts as marrow."""
-RIM = 2
-"""Width in voxels of the blurred edge of the field of view, which tells nothing of bone."""
+"""Share of padding above which a warning says that it counts as marrow."""
+RIM_WIDTH = 2
+"""Width in voxels of the blurred edge of the field of view, which is left out of the histogram."""
 SLAB = 16
 """Number of slices that the edge is looked for at once, for little memory."""
 LEAST_INNER = 0.5
 """The edge is left out of the histogram where this share of what was scanned remains."""
-FEWEST = 0.03
+LEAST_CLASS_SHARE = 0.03
 """A class with fewer voxels than this share is named."""
 
 LEAST_BV_TV, MOST_BV_TV = 0.02, 0.60
@@ -43,14 +36,14 @@ J. Bone Miner. Res. 14, 1167 (1999)), dense subchondral bone up to 0.6."""
 
 @dataclass(frozen=True)
 class AutomaticThreshold:
-    """The threshold of a scan, what was left out to find it, and how sure it is.
+    """Threshold of a scan, the voxels that were left out to find it, and its doubts.
 
     Attributes:
         threshold: bone is above it [gray value].
         left_out: padding outside the field of view, bool [z, y, x]: it counts as marrow and takes
             no part in the histogram; None where there is none.
         log: one line for each finding.
-        warnings: what the user should look at.
+        warnings: sentences that the user should look at.
     """
 
     threshold: float
@@ -94,10 +87,10 @@ def automatic_threshold(
         InputError: no value can part bone from marrow.
     """
     unit = f" {unit}" if unit else ""
-    if not max(-float(gray.min()), float(gray.max())) < LARGEST:
+    if not max(-float(gray.min()), float(gray.max())) < LARGEST_GRAY:
         raise InputError(
             f"the scan holds values that are not numbers or beyond"
-            f" {LARGEST:g}; replace them by the gray value of marrow",
+            f" {LARGEST_GRAY:g}; replace them by the gray value of marrow",
             key="geometry.threshold",
         )
     log: list[str] = []
@@ -125,11 +118,7 @@ def automatic_threshold(
 
 
 def _scanned(
-    gray: np.ndarray,
-    inside: np.ndarray | None,
-    unit: str,
-    log: list[str],
-    warnings: list[str],
+    gray: np.ndarray, inside: np.ndarray | None, unit: str, log: list[str], warnings: list[str]
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """The voxels that count for the histogram (None: all), and the padding (None: none)."""
     padding = find_padding(gray)
@@ -153,8 +142,7 @@ def _scanned(
     padded = 1 - number / (gray.size if inside is None else np.count_nonzero(inside))
     if not number:
         raise InputError(
-            "nothing but padding lies in the region; give another region",
-            key="geometry.threshold",
+            "nothing but padding lies in the region; give another region", key="geometry.threshold"
         )
     if padded > MANY_PADDED:
         warnings.append(
@@ -171,12 +159,12 @@ def _without_rim(scanned: np.ndarray, padding: np.ndarray) -> np.ndarray:
     """Scanned voxels farther from the padding than the width of the rim, slab by slab."""
     inner = scanned.copy()
     for start in range(0, scanned.shape[0], SLAB):
-        first = max(start - RIM, 0)
-        grown = padding[first : start + SLAB + RIM]
+        first = max(start - RIM_WIDTH, 0)
+        grown = padding[first : start + SLAB + RIM_WIDTH]
         for axis in range(3):
             before = np.moveaxis(grown, axis, 0)
             along = before.copy()
-            for step in range(1, RIM + 1):
+            for step in range(1, RIM_WIDTH + 1):
                 along[step:] |= before[:-step]
                 along[:-step] |= before[step:]
             grown = np.moveaxis(along, 0, axis)
@@ -187,9 +175,9 @@ def _without_rim(scanned: np.ndarray, padding: np.ndarray) -> np.ndarray:
 def _sample(gray: np.ndarray, counted: np.ndarray | None) -> np.ndarray:
     """Gray values of all voxels, or of many drawn at random and the extremes, in rising order."""
     number = gray.size if counted is None else np.count_nonzero(counted)
-    if number <= SAMPLE:
+    if number <= SAMPLE_SIZE:
         return np.sort(gray if counted is None else gray[counted], axis=None).astype(float)
-    random, draws = np.random.default_rng(0), SAMPLE * gray.size // number
+    random, draws = np.random.default_rng(0), SAMPLE_SIZE * gray.size // number
     places = tuple(random.integers(0, size, draws, np.int32) for size in gray.shape)
     drawn = gray[places] if counted is None else gray[places][counted[places]]
     where = True if counted is None else counted
@@ -200,7 +188,7 @@ def _sample(gray: np.ndarray, counted: np.ndarray | None) -> np.ndarray:
 def _name_outliers(
     gray: np.ndarray, counted: np.ndarray | None, rest: Rest, unit: str, log: list[str]
 ) -> float:
-    """Names what was left out; the share of the voxels that lie far above the rest."""
+    """Log the outliers; return the share of the voxels that lie far above the rest."""
     number = gray.size if counted is None else np.count_nonzero(counted)
     shares = []
     for side, bound in (("below", rest.low), ("above", rest.high)):
@@ -246,7 +234,7 @@ def _doubts(
     """
     doubts = []
     threshold, number = f"{found.threshold:g}{unit}", distinct(rising)
-    if min(share, 1 - share) < FEWEST:
+    if min(share, 1 - share) < LEAST_CLASS_SHARE:
         doubts.append(
             f"threshold: only {min(share, 1 - share):.2%} of the scanned voxels lie"
             f" {'above' if share < 0.5 else 'below'} Otsu's {threshold}; set geometry.threshold,"
@@ -286,13 +274,13 @@ def _doubts(
             f" {(two.marrow + two.bone) / 2:.4g}), or smooth the noise away (geometry.smooth)"
         )
     hot /= share + hot
-    if abs(error) + hot > UNCERTAIN:
-        if hot > UNCERTAIN / 2:
+    if abs(error) + hot > WARNED_ERROR:
+        if hot > WARNED_ERROR / 2:
             doubts.append(
                 f"threshold: {hot:.1%} of what counts as bone is far brighter than bone, like metal"
                 " or hot voxels; crop it away (geometry.crop)"
             )
-        if abs(error) > UNCERTAIN / 2:
+        if abs(error) > WARNED_ERROR / 2:
             doubts.append(
                 f"threshold: Otsu's {threshold} makes about {abs(error):.0%} too"
                 f" {'much' if error > 0 else 'little'} bone{way_out}"

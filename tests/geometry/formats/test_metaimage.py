@@ -361,7 +361,7 @@ def test_cut_packed_files(tmp_path: Path, sized: bool) -> None:
         ("Offset = 1 2 3", "Offset = 1 2 3\nOrigin = 0 0 0", "Offset twice"),
         ("Offset = 1 2 3", "a line of words", "a line of words"),
         ("Offset = 1 2 3", "BinaryData = perhaps", "perhaps"),
-        ("Offset = 1 2 3", "TransformMatrix = 2 0 0 0 1 0 0 0 1", "no rotation"),
+        ("Offset = 1 2 3", "TransformMatrix = 2 0 0 0 1 0 0 0 1", "not a rotation"),
     ],
 )
 def test_damaged_headers(tmp_path: Path, old: str, new: str, words: str) -> None:

@@ -154,7 +154,7 @@ def test_changed_png(tmp_path: Path) -> None:
     start = data.index(b"IDAT") + 4
     for place in range(start, start + 60, 7):
         file.write_bytes(data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :])
-        assert "check sum" in refusal_of_slice(file)
+        assert "checksum" in refusal_of_slice(file)
 
 
 def test_beginnings() -> None:

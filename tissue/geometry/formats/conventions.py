@@ -15,7 +15,7 @@ OTHER_AXES = {
     "c": ("c", "channel", "channels", "energy", "wavelength", "component", "rgb", "color", "band"),
     "a": ("rotation_angle", "angle", "angles", "theta", "omega", "phi", "projection"),
 }
-"""Names of axes that are no axes of space, by the letter that stands for them."""
+"""Names of axes of other kinds than space, by the letter that stands for them."""
 
 SPACE_AXES = {
     "z": ("slice", "slices", "plane", "planes", "depth", "section", "page", "k"),
@@ -27,7 +27,7 @@ SPACE_AXES = {
 NAMELESS = re.compile(r"\.?|\?|(phony_)?(dim|axis|d)_?\d*")
 """Names that programs give to axes of which nothing is known."""
 
-EVEN = 1e-3
+STEP_TOLERANCE = 1e-3
 """Deviation of the steps of evenly spaced positions, as a share of a step: rounding in a file."""
 
 
@@ -82,7 +82,7 @@ def axis_letter(name: str) -> str | None:
 
 @dataclass
 class Notes:
-    """What a reader found out about a file; see `Inventory` for the meaning of the lists."""
+    """Findings of a reader about a file; see `Inventory` for the meaning of the lists."""
 
     ignored: list[str] = field(default_factory=list)
     assumed: list[str] = field(default_factory=list)
@@ -108,21 +108,21 @@ def axes_of(
 ) -> Axes:
     """Axes of space of an array.
 
-    Axes of length 1 that are no axes of space are dropped.
+    Axes of length 1 that are not axes of space are dropped.
 
     Args:
         file: for a refusal.
         shape: of the array.
         names: of its axes; empty where they have none.
         what: name of the array, for a refusal.
-        notes: told what was assumed.
+        notes: receives assumptions.
 
     Raises:
         InputError: more than three axes are left, or one has a name that is not known.
     """
     letters = [axis_letter(name) for name in names] if names else [""] * len(shape)
     kept = list(range(len(shape)))
-    # what is surely no axis of space goes first
+    # axes that are surely not of space go first
     for dropped in (tuple(OTHER_AXES), (None,), ("",)):
         for axis in list(kept):
             if len(kept) > 3 and shape[axis] == 1 and letters[axis] in dropped:
@@ -182,14 +182,14 @@ class Positions:
 def positions(
     values: np.ndarray, count: int, unit: str, axis: str, notes: Notes
 ) -> Positions | None:
-    """Even positions along an axis, where the values are such.
+    """Even positions along an axis, where the values are even.
 
     Args:
         values: one a voxel, or one more: the borders of the voxels, as NeXus has them.
         count: number of voxels.
         unit: that the file gives them in.
         axis: name of the axis.
-        notes: told what is wrong with them.
+        notes: receives doubts about them.
     """
     scale = MICROMETERS.get(unit.lower())
     if scale is None:
@@ -204,7 +204,7 @@ def positions(
     step = (places[-1] - places[0]) / max(1, count - 1)
     # a float32 of a large position has a coarse last digit
     digit = float(np.finfo(values.dtype).eps) if values.dtype.kind == "f" else 0.0
-    allowed = EVEN * abs(step) + 4 * digit * float(np.max(np.abs(places)))
+    allowed = STEP_TOLERANCE * abs(step) + 4 * digit * float(np.max(np.abs(places)))
     even = places[0] + step * np.arange(count)
     if not (np.isfinite(places).all() and step != 0 and np.max(np.abs(places - even)) <= allowed):
         notes.doubts.append(

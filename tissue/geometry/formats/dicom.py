@@ -4,13 +4,7 @@ import re
 from pathlib import Path
 
 from tissue.errors import InputError
-from tissue.geometry.formats.dicom_headers import (
-    HEAD,
-    Header,
-    is_dicom,
-    may_be_dicom,
-    read_header,
-)
+from tissue.geometry.formats.dicom_headers import HEAD, Header, is_dicom, may_be_dicom, read_header
 from tissue.geometry.formats.dicom_volume import volume_of
 from tissue.geometry.image import Image, guarded, listed, refused, shortened
 
@@ -54,8 +48,7 @@ def read_file(file: Path) -> Image:
         raise refused(file, f"holds no image ({what}); give the folder with the slices of a series")
     if len(header.slices) < 2:
         raise refused(
-            file,
-            "holds one slice of a DICOM series; give the folder that holds all slices of it",
+            file, "holds one slice of a DICOM series; give the folder that holds all slices of it"
         )
     return volume_of(file, [header], ())
 
@@ -85,7 +78,7 @@ def read_series(folder: Path, series: str | None) -> Image:
         where = f"; give the folder of a series ({listed(inside)})" if inside else ""
         raise refused(folder, f"holds DICOM files without an image: {listed(ignored)}{where}")
     chosen, left = _chosen(folder, images, series)
-    return volume_of(folder, chosen, (*(f"series {_told(each)}" for each in left), *ignored))
+    return volume_of(folder, chosen, (*(f"series {_summary(each)}" for each in left), *ignored))
 
 
 def _chosen(folder: Path, images: list[Header], wanted: str | None) -> tuple[Series, list[Series]]:
@@ -115,10 +108,10 @@ def _chosen(folder: Path, images: list[Header], wanted: str | None) -> tuple[Ser
 
 
 def _list(groups: list[Series]) -> str:
-    return listed([_told(group) for group in groups], most=10)
+    return listed([_summary(group) for group in groups], most=10)
 
 
-def _told(group: Series) -> str:
+def _summary(group: Series) -> str:
     first = group[0]
     facts = [f"number {first.number}"] if first.number else []
     facts += [repr(first.description)] if first.description else []

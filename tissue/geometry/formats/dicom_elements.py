@@ -19,7 +19,7 @@ Numbers = tuple[float, ...]
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps remarks of pydicom about unusual headers off the screen."""
+    """Suppress warnings of pydicom about unusual headers."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -87,7 +87,7 @@ def padding_of(data: Any, order: str) -> float | None:
     It has the sign of the stored numbers, whatever sign its element has.
     """
     value = data.get("PixelPaddingValue")
-    if isinstance(value, bytes):  # the header does not tell the sign
+    if isinstance(value, bytes):  # the header does not state the sign
         value = int.from_bytes(value[:2], "big" if order == "big" else "little")
     if not isinstance(value, int):
         return None

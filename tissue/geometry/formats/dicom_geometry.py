@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import degrees, isclose
+from math import degrees
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from tissue.geometry.formats.place import nested
 from tissue.geometry.grid import Frame
 from tissue.geometry.image import Spacing, edges, listed, refused
 
-UNIT = 1e-3
+COSINE_TOLERANCE = 1e-3
 """Deviation of direction cosines from unit length and right angles: they have three to six
 decimals."""
 
@@ -22,16 +22,16 @@ PARALLEL = 2e-4
 """Difference of direction cosines from the most frequent ones, rounded to four decimals; less than
 half a voxel at the far end of 2000."""
 
-STEP = 0.02
+STEP_TOLERANCE = 0.02
 """Deviation of a slice from its even place, as a share of the step between slices."""
 
-SIDEWAYS = 0.1
+SIDEWAYS_TOLERANCE = 0.1
 """Deviation of the last slice from the normal through the first, in voxels of the slices."""
 
 ROUNDING = 1e-3
 """Rounding of positions that are written with three decimals [mm]."""
 
-MOST = 0.2
+ROUNDING_SHARE = 0.2
 """Share of a voxel that rounding may come to."""
 
 
@@ -160,7 +160,8 @@ def _axes(source: Path, slices: Sequence[Slice]) -> tuple[np.ndarray, np.ndarray
         )
     row, column = turned[0, :3], turned[0, 3:]
     lengths = np.linalg.norm(row), np.linalg.norm(column)
-    if abs(row @ column) > UNIT or not all(isclose(size, 1, abs_tol=UNIT) for size in lengths):
+    errors = (abs(row @ column), *(abs(length - 1) for length in lengths))
+    if not max(errors) <= COSINE_TOLERANCE:
         raise refused(
             source,
             f"has axes that are not at right angles or not of length 1 (ImageOrientationPatient"
@@ -200,7 +201,7 @@ def _step(source: Path, order: list[Slice], along: np.ndarray, sparse: bool) -> 
             " copy all slices from the source",
         )
     worst = int(np.argmax(np.abs(even)))
-    if abs(even[worst]) > _allowed(usual, STEP):
+    if abs(even[worst]) > _allowed(usual, STEP_TOLERANCE):
         raise refused(
             source,
             f"has unevenly spaced slices: {order[worst].name} lies {abs(even[worst]):.4g} mm from"
@@ -232,7 +233,7 @@ def _refuse_tilt(
 ) -> None:
     shifts = np.linalg.norm(sideways, axis=1)
     worst = int(np.argmax(shifts))
-    if shifts[worst] <= _allowed(edge, SIDEWAYS):
+    if shifts[worst] <= _allowed(edge, SIDEWAYS_TOLERANCE):
         return
     angle = degrees(np.arctan2(shifts[worst], along[worst]))
     raise refused(
@@ -245,7 +246,7 @@ def _refuse_tilt(
 
 def _allowed(edge: float, share: float) -> float:
     """Deviation [mm] from an even place that is allowed along a voxel edge."""
-    return max(share * edge, min(ROUNDING, MOST * edge))
+    return max(share * edge, min(ROUNDING, ROUNDING_SHARE * edge))
 
 
 def _by_number(

@@ -1,4 +1,4 @@
-"""Headers of DICOM files: everything that is known of an image before a voxel is read.
+"""Headers of DICOM files: all facts of an image that are known before a voxel is read.
 
 Element names are those of the standard (DICOM PS3.6); lengths are in mm and coordinates in x, y, z,
 as the files hold them.
@@ -79,7 +79,7 @@ class Slice:
         slope: gray value per stored number.
         intercept: gray value of a stored zero.
         unit: RescaleType, the unit of the gray values; None where no calibration is written.
-        marks: names and values of what tells volumes apart that were recorded at one place.
+        marks: names and values of facts that distinguish volumes recorded at one place.
         acquisition: AcquisitionNumber.
     """
 
@@ -116,7 +116,7 @@ class Header:
         columns: number of columns of voxels.
         pixels: its voxels; None where the file holds no image.
         slices: its slices.
-        segmentation: SegmentationType; empty where it is no segmentation.
+        segmentation: SegmentationType; empty for other files.
         lossy: whether the image was compressed with loss.
         table: whether gray values follow from a table (Modality LUT).
     """
@@ -150,7 +150,7 @@ def may_be_dicom(head: bytes) -> bool:
 
 
 def read_header(file: Path) -> Header | None:
-    """The header of a file; None where the file is no DICOM after all.
+    """Read the header of a file; None where the file is not DICOM after all.
 
     Raises:
         InputError: the header is damaged.

@@ -95,7 +95,7 @@ def _by_itk(header: Header, part: Slice, pixels: Pixels, syntax: pydicom.uid.UID
         reader.SetImageIO("GDCMImageIO")
         reader.SetFileName(str(file))
         try:
-            with _unheard():
+            with _silenced():
                 return np.squeeze(sitk.GetArrayFromImage(reader.Execute()))
         except RuntimeError as error:
             raise refused(
@@ -106,8 +106,8 @@ def _by_itk(header: Header, part: Slice, pixels: Pixels, syntax: pydicom.uid.UID
 
 
 @contextmanager
-def _unheard() -> Iterator[None]:
-    """Keeps words of ITK and of the decoders in it, which write to the screen, away from it."""
+def _silenced() -> Iterator[None]:
+    """Suppress messages that ITK and its decoders write to standard error."""
     shown = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:

@@ -1,4 +1,4 @@
-"""Stored voxels of a DICOM file, as far as its header tells."""
+"""Stored voxels of a DICOM file, as its header describes them."""
 
 import mmap
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ END = b"\xfe\xff\xdd\xe0"
 
 @dataclass(frozen=True)
 class Pixels:
-    """The voxels of a file, as far as its header tells.
+    """Voxels of a file, as its header describes them.
 
     Attributes:
         start: place of their element in the file [bytes].
@@ -40,7 +40,7 @@ class Pixels:
         stored: bits of them that count.
         signed: whether stored numbers may be negative.
         real: whether they are floating point numbers.
-        syntax: identifier of the transfer syntax, which tells byte order and compression.
+        syntax: identifier of the transfer syntax, which states byte order and compression.
         samples: numbers per voxel.
         photometric: meaning of the numbers on a screen.
         padding: stored number of voxels outside the field of view; None where none is named.
@@ -61,7 +61,7 @@ class Pixels:
 
 
 def pixels_of(data: Any, mapped: mmap.mmap, area: int, frames: int) -> Pixels:
-    """What is known of the voxels behind a header.
+    """Describe the voxels behind a header.
 
     Args:
         data: the header.
@@ -80,7 +80,7 @@ def pixels_of(data: Any, mapped: mmap.mmap, area: int, frames: int) -> Pixels:
         uid = pydicom.uid
         plain = uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian
         syntax = plain if little else uid.ExplicitVRBigEndian
-    # what the element itself looks like counts, as not every header tells the truth
+    # the element itself decides, as some headers are wrong
     width = 12 if mapped[start + 4 : start + 6] in VOXELS else 8
     opening = mapped[start : start + width]
     whole = len(opening) == width

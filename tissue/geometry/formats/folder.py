@@ -7,13 +7,7 @@ from pathlib import Path
 
 from tissue.errors import InputError
 from tissue.geometry.formats import dicom, skyscan, slices, tiff
-from tissue.geometry.formats.numbering import (
-    Stack,
-    base_of,
-    copies_in,
-    is_minus_unclear,
-    stacks_of,
-)
+from tissue.geometry.formats.numbering import Stack, base_of, copies_in, is_minus_unclear, stacks_of
 from tissue.geometry.formats.slices import TOLERANCE, Slices
 from tissue.geometry.image import Image, Inventory, Parts, Spacing, guarded, listed, refused
 

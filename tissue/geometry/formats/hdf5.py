@@ -40,7 +40,7 @@ OTHERS = {
     "minc-2.0": "is a MINC file, whose values are scaled slice by slice; convert it with mnc2nii",
     "DataSetInfo": "is an Imaris file, whose volumes are filled up at their ends; export a TIFF",
 }
-"""Formats within HDF5 that are not read, by a group at the root that tells them."""
+"""Formats within HDF5 that are not read, by a group at the root that identifies them."""
 
 
 def is_hdf5(head: bytes) -> bool:
@@ -61,8 +61,7 @@ def read(file: Path, dataset: str | None) -> Image:
     with _one_sentence(file):
         if is_intact(file) is False:
             raise refused(
-                file,
-                "is damaged: its checksum does not match; copy it again from its source",
+                file, "is damaged: its checksum does not match; copy it again from its source"
             )
     return volume_at(file, tried(file, dataset) or choose(file, dataset))
 
@@ -86,7 +85,7 @@ def volume_at(file: Path, path: str) -> Image:
     """The volume at a path in the file.
 
     Raises:
-        InputError: it takes data from elsewhere, is not complete, or is no volume.
+        InputError: it takes data from elsewhere, is not complete, or is not a volume.
     """
     with _one_sentence(file), Tree(file) as tree:
         node = _named(file, tree, path)
@@ -163,8 +162,8 @@ def _only_volume(file: Path, tree: Tree) -> str:
         )
     raise refused(
         file,
-        f"holds no 3-D dataset, but {listed(held) or 'nothing'}{_told(tree)}; save the volume as"
-        " one dataset with the axes z, y, x",
+        f"holds no 3-D dataset, but {listed(held) or 'nothing'}{_broken_links(tree)}; save the"
+        " volume as one dataset with the axes z, y, x",
     )
 
 
@@ -172,8 +171,8 @@ def _is_volume(node: h5py.Dataset) -> bool:
     return node.shape is not None and sum(size > 1 for size in node.shape) == 3
 
 
-def _told(tree: Tree) -> str:
-    """Links that could not be followed, for the end of a sentence."""
+def _broken_links(tree: Tree) -> str:
+    """List links that could not be followed, for the end of a sentence."""
     return f"; {', '.join(tree.broken[:3])}" if tree.broken else ""
 
 
@@ -190,7 +189,7 @@ def _named(file: Path, tree: Tree, path: str) -> h5py.Dataset:
     volumes = [name for name, each in tree.datasets() if _is_volume(each)]
     raise InputError(
         f"= {shortened(path)!r} is {kind} of {file.name}; it holds the 3-D"
-        f" datasets {listed(volumes, MOST_NAMES) or '(none)'}{_told(tree)}",
+        f" datasets {listed(volumes, MOST_NAMES) or '(none)'}{_broken_links(tree)}",
         key="geometry.dataset",
     )
 

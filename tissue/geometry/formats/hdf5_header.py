@@ -1,4 +1,4 @@
-"""What an HDF5 file says about a dataset: its axes, voxel size, place, unit and calibration."""
+"""Facts of a dataset in an HDF5 file: its axes, voxel size, place, unit and calibration."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ COUNTING = (
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says about a dataset; see `Image` and `Inventory`.
+    """Facts of a dataset that its file states; see `Image` and `Inventory`.
 
     Attributes:
         format: name of the layout.
@@ -51,7 +51,7 @@ class Header:
         spacing_unit: unit in which the file gives them.
         frame: place in space.
         unit: unit of the gray values.
-        notes: what was ignored, assumed and doubted.
+        notes: ignored parts, assumptions and doubts.
     """
 
     format: str
@@ -84,7 +84,7 @@ def attributes_of(node: h5py.Group | h5py.Dataset) -> dict[str, Any]:
 
 
 def header_of(file: Path, tree: Tree, dataset: h5py.Dataset) -> Header:
-    """What a file says about a dataset.
+    """Read the facts of a dataset from its file.
 
     Raises:
         InputError: the axes are not those of a volume.
@@ -176,7 +176,7 @@ def _is_itk(dataset: h5py.Dataset) -> bool:
 
 
 def _itk(file: Path, tree: Tree, dataset: h5py.Dataset, notes: Notes) -> Place:
-    """Place of an image of ITK, which has no units and writes 1 where nobody gave a spacing."""
+    """Place of an image of ITK, which has no units and writes 1 where no spacing was set."""
     given = [
         numbers(_read(tree, name, dataset.parent)) for name in ("Spacing", "Origin", "Directions")
     ]
@@ -260,7 +260,7 @@ def _positions(scale: h5py.Dataset | None, count: int, axis: str, notes: Notes) 
 
 
 def _doubt_projections(tree: Tree, dataset: h5py.Dataset, notes: Notes) -> None:
-    """Doubts a stack of projections that was not reconstructed yet."""
+    """Add a doubt for a stack of projections that was not reconstructed."""
     entry = dataset.name.strip("/").split("/")[0]
     definition = text(_read(tree, f"{entry}/definition", dataset.file["/"]))
     if definition == "NXtomo":

@@ -139,7 +139,7 @@ class Tree:
         try:
             path = (Path(holder.filename).parent / name).resolve()
         except (OSError, RuntimeError, ValueError) as error:  # symbolic links in a circle
-            raise Foreign(f"takes data from {shown}, which is no path; link it anew") from error
+            raise Foreign(f"takes data from {shown}, which is not a path; link it anew") from error
         if not path.is_relative_to(self.folder):
             raise Foreign(
                 f"takes data from {shown}, which lies outside its folder and is not followed; copy"
@@ -194,8 +194,8 @@ class Tree:
         return None
 
     def _goes_on(self) -> None:
-        for tell in self.watchers:
-            tell()
+        for notify in self.watchers:
+            notify()
 
     def _opened(self, path: Path) -> h5py.File:
         self._goes_on()
@@ -234,5 +234,5 @@ def _path(names: list[tuple[int, str]], number: int) -> str:
 
 
 def _key(info: h5py.h5o.ObjInfo) -> tuple[int, int]:
-    """What tells an object from every other one in the open files."""
+    """Return the identity of an object among all open files."""
     return info.fileno, info.addr

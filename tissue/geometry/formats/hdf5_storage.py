@@ -1,13 +1,14 @@
-"""Where the voxels of an HDF5 dataset lie, and whether all of them are there.
+"""Checks that all voxels of an HDF5 dataset exist, in files that may be followed.
 
-HDF5 gives fill values, without a word, for what was never written, for a source that is missing and
-for sources of which too many would have to be open.
+HDF5 silently returns fill values for voxels that were never written, for a missing source and where
+too many sources would have to be open.
 """
 
 import os
 from contextlib import suppress
 from itertools import groupby
 from math import prod
+from operator import attrgetter
 
 import h5py
 
@@ -52,7 +53,7 @@ def refuse_elsewhere(tree: Tree, dataset: h5py.Dataset, depth: int = 0) -> None:
     if depth > DEEPEST:
         raise Foreign("is made of virtual datasets that go round in a circle; make it one dataset")
     sources = sources_of(dataset)
-    for name, pieces in groupby(sorted(sources, key=_file_of), key=_file_of):
+    for name, pieces in groupby(sorted(sources, key=attrgetter("file")), key=attrgetter("file")):
         if name == SELF:
             _refuse_pieces(tree, dataset.file, list(pieces), depth)
             continue
@@ -109,10 +110,6 @@ def refuse_incomplete(dataset: h5py.Dataset, box: Ranges) -> None:
             f"is damaged: {damaged} blocks (chunks) of {name} cannot be as the file says; copy it"
             " again from its source"
         )
-
-
-def _file_of(source: Source) -> str:
-    return source.file
 
 
 def _refuse_pieces(tree: Tree, file: h5py.File, pieces: list[Source], depth: int) -> None:

@@ -15,13 +15,13 @@ from pathlib import Path
 from tissue.errors import InputError
 from tissue.geometry.image import unreadable
 
-SECONDS = 3.0
+CPU_SECONDS = 3.0
 """Time of the processor that may pass between two links or files: a thousand times the usual."""
 
 MEMORY = 2 * 2**30
 """Address space of the process [bytes]: twenty times what Python, numpy and HDF5 need."""
 
-PATIENCE = 600.0
+TIMEOUT = 600.0
 """Time that a process may wait for a slow disk [s]."""
 
 PROGRAM = "from tissue.geometry.formats.hdf5_trial import main; main()"
@@ -50,7 +50,7 @@ def tried(file: Path, dataset: str | None) -> str | None:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             check=False,
             env={**os.environ, "PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1"},
         )
@@ -70,7 +70,7 @@ def tried(file: Path, dataset: str | None) -> str | None:
 
 
 def main() -> None:
-    """Tries the file that the arguments name, and writes the path or the refusal as JSON."""
+    """Open the file that the arguments name, and write the path or the refusal as JSON."""
     from tissue.geometry.formats import hdf5
     from tissue.geometry.formats.hdf5_links import Tree
 
@@ -79,7 +79,7 @@ def main() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        Tree.watchers.append(lambda: signal.setitimer(signal.ITIMER_PROF, SECONDS))
+        Tree.watchers.append(lambda: signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS))
     try:
         path = hdf5.choose(file, dataset)
         image = hdf5.volume_at(file, path)

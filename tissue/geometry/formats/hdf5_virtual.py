@@ -67,7 +67,7 @@ def sources_of(dataset: h5py.Dataset) -> list[Source]:
     """Pieces of a virtual dataset.
 
     Raises:
-        Foreign: it is of a kind of which a missing piece cannot be told.
+        Foreign: it is of a kind of which a missing piece cannot be recognized.
     """
     found = []
     for file, name, own, their in (
@@ -77,7 +77,7 @@ def sources_of(dataset: h5py.Dataset) -> list[Source]:
         if "%" in file or "%" in name:
             raise Foreign(
                 f"is a virtual dataset that names its files by a pattern ({shortened(file)}), so"
-                " that a missing one cannot be told; copy it into one plain dataset"
+                " that a missing one cannot be recognized; copy it into one plain dataset"
             )
         last = None
         if their.get_select_type() != h5py.h5s.SEL_ALL:
@@ -91,8 +91,8 @@ def _runs(shape: tuple[int, ...], space: h5py.h5s.SpaceID) -> tuple[tuple[int, i
         return tuple((0, 1, 1, size) for size in shape)
     if space.get_select_type() != h5py.h5s.SEL_HYPERSLABS or not space.is_regular_hyperslab():
         raise Foreign(
-            "is a virtual dataset of irregular pieces, of which a missing one cannot be told; copy"
-            " it into one plain dataset"
+            "is a virtual dataset of irregular pieces, of which a missing one cannot be recognized;"
+            " copy it into one plain dataset"
         )
     runs = tuple(zip(*space.get_regular_hyperslab(), strict=True))
     for size, (start, stride, count, block) in zip(shape, runs, strict=True):

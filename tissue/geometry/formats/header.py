@@ -8,20 +8,20 @@ from typing import BinaryIO
 from tissue.geometry.formats.unpacking import GZIP
 from tissue.geometry.image import refused, shortened
 
-LONGEST = 1 << 20
+LONGEST_LINE = 1 << 20
 """Most bytes of a line of a header; files with longer ones are damaged."""
 
-MOST = 1 << 24
+LARGEST_HEADER = 1 << 24
 """Most bytes of a header."""
 
-MARK = "\ufeff"
+BYTE_ORDER_MARK = "\ufeff"
 """Sign that some editors put before a text."""
 
 BLANKS = " \t"
 """Signs between the words of a line."""
 
 NO_TEXT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-"""Signs that no line of a header holds."""
+"""Control characters, which no line of a header may hold."""
 
 NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|inf)", re.I | re.A)
 WHOLE = re.compile(r"[+-]?\d{1,18}", re.A)
@@ -38,22 +38,22 @@ def lines(file: Path, stream: BinaryIO) -> Iterator[str]:
     """Lines of a text header, without their ends; the stream stands behind the last one given.
 
     Raises:
-        InputError: the file is packed as a whole, or its header is no text or has no end.
+        InputError: the file is packed as a whole, or its header is not text or has no end.
     """
     read = 0
-    while raw := stream.readline(LONGEST):
+    while raw := stream.readline(LONGEST_LINE):
         if read == 0 and raw.startswith(GZIP):
             raise refused(file, "is gzipped as a whole; unpack it first (gunzip)")
         read += len(raw)
-        if read > MOST or (len(raw) == LONGEST and not raw.endswith(b"\n")):
+        if read > LARGEST_HEADER or (len(raw) == LONGEST_LINE and not raw.endswith(b"\n")):
             raise refused(file, "has a header without an end; copy it again from its source")
         try:
             line = raw.decode("utf-8")
         except UnicodeDecodeError:  # older programs write a micro sign in Latin-1
             line = raw.decode("latin-1")
-        line = line.rstrip("\r\n").removeprefix(MARK)
+        line = line.rstrip("\r\n").removeprefix(BYTE_ORDER_MARK)
         if NO_TEXT.search(line):
-            raise refused(file, "has signs in its header that are no text; copy it again")
+            raise refused(file, "has control characters in its header; copy it again")
         yield line
 
 
@@ -131,8 +131,8 @@ def numbered(file: Path, pattern: str, first: int, last: int, step: int, slices:
     if found is None:
         raise refused(
             file,
-            f"names its data files {shortened(pattern)}, which is no pattern with one number such"
-            " as slice_%03d.raw; correct it",
+            f"names its data files {shortened(pattern)}, which is not a pattern with one number"
+            " such as slice_%03d.raw; correct it",
         )
     count = (last - first) // step + 1 if step else 0
     check_files(file, count, slices)

@@ -27,7 +27,7 @@ SIGNED_16 = 32768
 
 @dataclass(frozen=True)
 class Resolution:
-    """Tags of the first page that tell the edges of pixels.
+    """Tags of the first page that give the edges of pixels.
 
     Attributes:
         y: terms of YResolution, a fraction of pixels by unit; None where it is absent.

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tissue.geometry.formats.header import BLANKS, MARK
-from tissue.geometry.formats.metaimage_header import HARMLESS, SAME, USED, Header, split
+from tissue.geometry.formats.header import BLANKS, BYTE_ORDER_MARK
+from tissue.geometry.formats.metaimage_header import HARMLESS, SYNONYMS, USED, Header, split
 from tissue.geometry.formats.raw import Stored, counted
 from tissue.geometry.formats.unpacking import Piece
 from tissue.geometry.image import Image, Inventory, Parts, guarded_reader
@@ -11,7 +11,7 @@ from tissue.geometry.image import Image, Inventory, Parts, guarded_reader
 
 def is_metaimage(head: bytes) -> bool:
     """Whether the first bytes of a file are lines such as NDims = 3 of a MetaImage header."""
-    for raw in head.removeprefix(MARK.encode()).splitlines():
+    for raw in head.removeprefix(BYTE_ORDER_MARK.encode()).splitlines():
         line = raw.decode("latin-1").strip(BLANKS)
         if not line or line.startswith("#"):
             continue
@@ -20,7 +20,7 @@ def is_metaimage(head: bytes) -> bool:
             return False
         if key in ("ObjectType", "NDims", "DimSize"):
             return True
-        if key not in (*USED, *SAME, *HARMLESS):
+        if key not in (*USED, *SYNONYMS, *HARMLESS):
             return False
     return False
 

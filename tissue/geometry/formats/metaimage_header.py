@@ -20,12 +20,7 @@ from tissue.geometry.formats.header import (
 from tissue.geometry.formats.place import Placed, placed, without_stand_ins
 from tissue.geometry.formats.raw import Calibration, Stored, beside
 from tissue.geometry.formats.unpacking import Packing, Piece
-from tissue.geometry.image import (
-    listed,
-    micrometers,
-    refused,
-    shortened,
-)
+from tissue.geometry.image import listed, micrometers, refused, shortened
 
 TYPES = {
     "MET_CHAR": "i1",
@@ -44,7 +39,7 @@ TYPES = {
 }
 """Types of values by their names."""
 
-SAME = {
+SYNONYMS = {
     "Origin": "Offset",
     "Position": "Offset",
     "ImagePosition": "Offset",
@@ -73,13 +68,13 @@ HARMLESS = (
 )
 """Fields that say nothing that the others do not say, or nothing about the voxels."""
 
-ALIKE = 0.85
+MISSPELLING_SIMILARITY = 0.85
 """Likeness of a key to that of a field (1: the same letters) above which it is a misspelled one."""
 
 LOCAL = ("LOCAL", "Local", "local")
 """Words in place of a data file that say that the voxels follow the header."""
 
-UNIT = 1e-3
+LENGTH_TOLERANCE = 1e-3
 """Deviation of the length of a direction from 1 that comes from rounding."""
 
 YES = ("true", "t", "1", "yes")
@@ -90,7 +85,7 @@ UNKNOWN = ("", "?", "???", "none", "unknown")
 LIST = "LIST"
 """Word in place of a data file that says that names of files follow."""
 
-MOST = 10
+MOST_AXES = 10
 """Most axes that the format allows."""
 
 
@@ -111,8 +106,8 @@ class Header:
         self.listed: list[str] = []
         unknown = []
         with file.open("rb") as stream:
-            told = lines(file, stream)
-            for line in told:
+            text_lines = lines(file, stream)
+            for line in text_lines:
                 if not line.strip(BLANKS) or line.lstrip(BLANKS).startswith("#"):
                     continue
                 key, text = self._field(line)
@@ -126,7 +121,9 @@ class Header:
                     )
                 if key == "ElementDataFile":
                     if words_of(text)[:1] == [LIST]:
-                        self.listed = [name.strip(BLANKS) for name in told if name.strip(BLANKS)]
+                        self.listed = [
+                            name.strip(BLANKS) for name in text_lines if name.strip(BLANKS)
+                        ]
                     break
             self.end = stream.tell()
         self.ignored = tuple(unknown)
@@ -134,7 +131,7 @@ class Header:
         if kind != "Image":
             raise refused(file, f"holds a {shortened(kind)}; give an image")
         self.count = whole_numbers(file, "NDims", needed(file, self.fields, "NDims"), 1)[0]
-        if not 1 <= self.count <= MOST:
+        if not 1 <= self.count <= MOST_AXES:
             raise refused(file, f"has {self.count} axes; save one volume with the axes x, y, z")
         self.sizes = sizes(file, "DimSize", needed(file, self.fields, "DimSize"), self.count)
 
@@ -144,18 +141,18 @@ class Header:
         if not found or not key:
             raise refused(
                 self.file,
-                f'has the line "{shortened(line)}" in its header, which is no "key = value";'
+                f'has the line "{shortened(line)}" in its header, which is not "key = value";'
                 " correct or remove it",
             )
-        known = (*USED, *SAME, *HARMLESS)
-        likely = [] if key in known else get_close_matches(key, known, 1, ALIKE)
+        known = (*USED, *SYNONYMS, *HARMLESS)
+        likely = [] if key in known else get_close_matches(key, known, 1, MISSPELLING_SIMILARITY)
         if likely:
             raise refused(
                 self.file,
                 f"has the line {shortened(key)!r} in its header; write {likely[0]}, or remove the"
                 " line",
             )
-        return SAME.get(key, key), text
+        return SYNONYMS.get(key, key), text
 
     def axes(self) -> tuple[tuple[int, ...], str]:
         """Number of entries along each axis, the slowest first, and the letters of the axes."""
@@ -167,10 +164,7 @@ class Header:
         shape = tuple(size for size, _ in kept[::-1])
         letters = "".join(letter for _, letter in kept[::-1])
         channels = sizes(
-            self.file,
-            "ElementNumberOfChannels",
-            self.fields.get("ElementNumberOfChannels", "1"),
-            1,
+            self.file, "ElementNumberOfChannels", self.fields.get("ElementNumberOfChannels", "1"), 1
         )[0]
         return ((*shape, channels), f"{letters}c") if channels > 1 else (shape, letters)
 
@@ -203,8 +197,8 @@ class Header:
         big = self.yes("BinaryDataByteOrderMSB", False)
         if dtype.itemsize == 1 or "BinaryDataByteOrderMSB" in self.fields:
             return dtype.newbyteorder(">" if big else "<"), packing, ()
-        told = "MetaImage: no byte order is written; the usual one (little-endian) is assumed"
-        return dtype.newbyteorder("<"), packing, (told,)
+        note = "MetaImage: no byte order is written; the usual one (little-endian) is assumed"
+        return dtype.newbyteorder("<"), packing, (note,)
 
     def calibration(self) -> Calibration | None:
         """Straight line from the stored numbers to gray values, where the header gives one."""
@@ -297,9 +291,9 @@ class Header:
         place = placed(self._directions() * np.array(lengths) * scale, self._origin(scale))
         if unit or text is None:
             return unit, place
-        told = "MetaImage: no unit of length is written; mm is assumed"
+        note = "MetaImage: no unit of length is written; mm is assumed"
         return unit, without_stand_ins(
-            Placed(place.spacing, place.frame, (told,), place.doubts), "MetaImage"
+            Placed(place.spacing, place.frame, (note,), place.doubts), "MetaImage"
         )
 
     def _directions(self) -> np.ndarray:
@@ -310,9 +304,9 @@ class Header:
         found = numbers(self.file, "TransformMatrix", text, self.count**2)
         columns = np.array(found).reshape(self.count, self.count)[:3, :3].T
         lengths = np.linalg.norm(columns, axis=0)
-        if not (np.abs(lengths - 1) <= UNIT).all():
+        if not (np.abs(lengths - 1) <= LENGTH_TOLERANCE).all():
             raise refused(
-                self.file, "has a TransformMatrix that is no rotation; correct or remove it"
+                self.file, "has a TransformMatrix that is not a rotation; correct or remove it"
             )
         return columns / lengths
 

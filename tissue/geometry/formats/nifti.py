@@ -20,7 +20,7 @@ MAGIC_AT = {348: 344, 540: 4}
 """Place of the sign of the format in each header."""
 
 FLAGS = 4
-"""Bytes after the header that tell whether extensions follow."""
+"""Bytes after the header that state whether extensions follow."""
 
 LINE_ENDS = b"\r\n\x1a\n"
 """Bytes of a NIfTI-2 header that a transfer in text mode changes."""

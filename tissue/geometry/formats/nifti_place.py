@@ -20,13 +20,13 @@ CODES = range(6)
 TO_LPS = np.diag([-1.0, -1.0, 1.0])
 """Turns the space of NIfTI (x to the right, y to the front) into LPS."""
 
-AGREE = 1e-3
+EDGE_RTOL = 1e-3
 """Relative difference of two statements of one edge that comes from rounding."""
 
-ROUNDED = 3 * float(np.finfo(np.float32).eps)
+QUATERNION_ROUNDING = 3 * float(np.finfo(np.float32).eps)
 """Excess of the square of a unit quaternion that comes from its rounding to float32."""
 
-HALF = 0.5
+SAME_PLACE = 0.5
 """Largest distance [voxels] between two statements of one place that counts as the same place."""
 
 
@@ -67,8 +67,8 @@ def place_of(file: Path, fields: Any, sizes: Sequence[int]) -> tuple[str, Placed
     unit = UNITS[code] or "mm"
     place = _place(fields, sizes, MICROMETERS[unit])
     if not UNITS[code]:
-        told = "NIfTI: no unit of length is written; mm is assumed"
-        place = replace(place, assumed=(*place.assumed, told))
+        note = "NIfTI: no unit of length is written; mm is assumed"
+        place = replace(place, assumed=(*place.assumed, note))
     # the usual libraries name mm even where nobody set a voxel size
     return UNITS[code], without_stand_ins(place, "NIfTI") if unit == "mm" else place
 
@@ -83,14 +83,14 @@ def _place(fields: Any, sizes: Sequence[int], scale: float) -> Placed:
         given.append(_rotation(fields, scale, lengths))
     bad = next((each.name for each in given if not np.isfinite(each.columns).all()), None)
     if bad is not None:
-        doubt = f"gives a place ({bad}) that is no rotation; correct it, or set its code to 0"
+        doubt = f"gives a place ({bad}) that is not a rotation; correct it, or set its code to 0"
         return Placed(edges(lengths[::-1].tolist()), doubts=(doubt,))
     if not given:
         return Placed(edges(lengths[::-1].tolist()))
     doubts: tuple[str, ...] = ()
     if len(given) == 2:
         far = _distance(given[0], given[1], sizes)
-        if not far <= HALF:
+        if not far <= SAME_PLACE:
             doubts = (
                 f"gives two places (sform and qform) that are {far:.3g} voxels apart; set the"
                 " code of the wrong one to 0 in its header",
@@ -106,7 +106,7 @@ def _rotation(fields: Any, scale: float, lengths: np.ndarray) -> _Affine:
 
     parts = np.array([float(fields[f"quatern_{part}"]) for part in "bcd"])
     try:
-        rotation = quat2mat(fillpositive(parts, w2_thresh=ROUNDED)).astype(float)
+        rotation = quat2mat(fillpositive(parts, w2_thresh=QUATERNION_ROUNDING)).astype(float)
     except ValueError:  # longer than a rotation is
         rotation = np.full((3, 3), np.nan)
     turn = float(fields["pixdim"][0])
@@ -128,7 +128,7 @@ def _with_edges(affine: _Affine, lengths: np.ndarray) -> Placed:
     """Place that a statement gives, with the edges (x, y, z) that the header gives beside it."""
     own = np.linalg.norm(affine.columns, axis=0)
     place = placed(TO_LPS @ affine.columns, list(TO_LPS @ affine.origin))
-    wrong = (lengths > 0) & (np.abs(own - lengths) > AGREE * lengths)
+    wrong = (lengths > 0) & (np.abs(own - lengths) > EDGE_RTOL * lengths)
     doubts = [
         f"gives two lengths for the {axis} edge of a voxel, {length:.6g} um (pixdim) and"
         f" {other:.6g} um ({affine.name}); correct the wrong one"

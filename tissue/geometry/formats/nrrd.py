@@ -39,7 +39,7 @@ FIELDS = {
 }
 """Names of the fields, in lower case and without blanks."""
 
-SAME = {"centers": "centerings"}
+SYNONYMS = {"centers": "centerings"}
 """Second names of fields."""
 
 TYPES = {
@@ -133,7 +133,7 @@ def read(file: Path) -> Image:
             bytes_needed=stored.size,
             bytes_found=found,
             spacing_unit=length_unit,
-            ignored=tuple(told for name, told in UNUSED.items() if name in header.fields),
+            ignored=tuple(title for name, title in UNUSED.items() if name in header.fields),
             assumed=place.assumed,
             doubts=(*doubts, *place.doubts),
         ),
@@ -148,18 +148,18 @@ def read(file: Path) -> Image:
 def _header(file: Path) -> _Header:
     header = _Header()
     with file.open("rb") as stream:
-        told = lines(file, stream)
-        first = next(told, "")
+        text_lines = lines(file, stream)
+        first = next(text_lines, "")
         if first not in MAGIC:
             raise unreadable(file, f"its first line is {shortened(first, 20)!r}")
-        for line in told:
+        for line in text_lines:
             if not line:
                 break
             if line.startswith("#"):
                 continue
             _take(file, header, line)
             if words_of(header.fields.get("datafile", ""))[:1] == [LIST]:
-                header.files = [name for name in told if name]
+                header.files = [name for name in text_lines if name]
                 break
         header.end = stream.tell()
     return header
@@ -168,7 +168,7 @@ def _header(file: Path) -> _Header:
 def _take(file: Path, header: _Header, line: str) -> None:
     name, colon, text = line.partition(": ")
     key = name.lower().replace(" ", "")
-    key = SAME.get(key, key)
+    key = SYNONYMS.get(key, key)
     if colon and key in FIELDS:
         if key in header.fields:
             raise refused(file, f"gives the field {shortened(name)!r} twice; remove the wrong line")
@@ -178,7 +178,7 @@ def _take(file: Path, header: _Header, line: str) -> None:
     if not pair:
         raise refused(
             file,
-            f'has the line "{shortened(line)}" in its header, which is no field of NRRD such as'
+            f'has the line "{shortened(line)}" in its header, which is not a field of NRRD such as'
             ' "encoding: raw"; correct or remove it',
         )
     header.keys.append(key)
@@ -195,8 +195,7 @@ def _stored(file: Path, fields: dict[str, str]) -> tuple[np.dtype, Packing]:
         )
     if encoding not in PACKINGS:
         raise refused(
-            file,
-            f"has the encoding {shortened(encoding)!r}; save it with the encoding raw or gzip",
+            file, f"has the encoding {shortened(encoding)!r}; save it with the encoding raw or gzip"
         )
     dtype, packing = np.dtype(TYPE_OF[kind]), PACKINGS[encoding]
     order = fields.get("endian", "").lower()

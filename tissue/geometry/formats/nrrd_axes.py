@@ -20,7 +20,7 @@ from tissue.geometry.formats.header import (
 from tissue.geometry.formats.place import Placed, placed, without_stand_ins
 from tissue.geometry.image import edges, micrometers, refused, shortened
 
-MOST = 16
+MOST_AXES = 16
 """Most axes that the format allows."""
 
 SPACES = {
@@ -56,7 +56,7 @@ SPACE = ""
 VECTOR = re.compile(r"[ \t]*(?:(none)|\(([^()]*)\))(?=[ \t(]|$)")
 QUOTED = re.compile(r'[ \t]*"((?:[^"\\]|\\.)*)"')
 
-AGREE = 1e-6
+EDGE_RTOL = 1e-6
 """Relative difference of two statements of one edge that comes from rounding."""
 
 
@@ -72,7 +72,7 @@ class Axes:
         self._file = file
         self._fields = fields
         count = whole_numbers(file, "dimension", needed(file, fields, "dimension"), 1)[0]
-        if not 1 <= count <= MOST:
+        if not 1 <= count <= MOST_AXES:
             raise refused(file, f"has {count} axes; save one volume with the axes x, y, z")
         self._sizes = sizes(file, "sizes", needed(file, fields, "sizes"), count)
         self._space_axes, self._signs, self._space = self._space_of()
@@ -95,8 +95,8 @@ class Axes:
             place = self._oriented(self._vectors, np.array(scales))
         if unit or all(edge is None for edge in place.spacing):
             return unit, place
-        told = "NRRD: no unit of length is written; mm is assumed"
-        place = replace(place, assumed=(*place.assumed, told))
+        note = "NRRD: no unit of length is written; mm is assumed"
+        place = replace(place, assumed=(*place.assumed, note))
         return unit, without_stand_ins(place, "NRRD")
 
     def _space_of(self) -> tuple[int, Sequence[float], str]:
@@ -259,9 +259,9 @@ class Axes:
             np.array([vector[:3] for vector in chosen]).T * turned[:, None],
             None if origin is None else list(np.array(origin[:3]) * turned),
         )
-        told = [*place.assumed]
+        notes = [*place.assumed]
         if place.frame is not None and self._space.lower() not in SPACES:
-            told.append(
+            notes.append(
                 f"NRRD: the axes of its space ({shortened(self._space) or 'not named'}) are taken"
                 " as LPS"
             )
@@ -270,9 +270,9 @@ class Axes:
             f"gives two lengths for the {axis} edge of a voxel, {one:.6g} um (spacings) and"
             f" {other:.6g} um (space directions); remove the wrong one"
             for axis, one, other in zip("zyx", own, place.spacing, strict=True)
-            if one is not None and other is not None and abs(one - other) > AGREE * other
+            if one is not None and other is not None and abs(one - other) > EDGE_RTOL * other
         ]
-        return replace(place, assumed=tuple(told), doubts=(*place.doubts, *doubts))
+        return replace(place, assumed=tuple(notes), doubts=(*place.doubts, *doubts))
 
     def _origin(self) -> list[float] | None:
         text = self._fields.get("spaceorigin")

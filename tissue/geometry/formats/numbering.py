@@ -96,7 +96,7 @@ def copies_in(files: Sequence[Path]) -> list[Path]:
 
 
 def is_minus_unclear(stack: Stack) -> bool:
-    """Whether the signs of all numbers may just part the words of the names: as no position would.
+    """Whether the minus signs may merely separate words, unlike those of positions.
 
     Positions have both signs, or are decimal numbers below 0.
     """
@@ -136,7 +136,7 @@ def _apart(
     if not varying:
         slot = width - 1
     elif _together(members, varying):
-        # several numbers that rise together, such as a number and a position: one tells the order
+        # several numbers that rise together, such as a number and a position: one gives the order
         slot = max(varying, key=lambda each: (_is_even(members, each), each))
     else:
         slot = max(varying, key=lambda each: (len({values[each] for values, _ in members}), each))

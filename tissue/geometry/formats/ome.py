@@ -26,7 +26,7 @@ TYPES = {
 }
 """numpy types of the pixel types of the OME model."""
 PLACES = {"PositionX", "PositionY", "PositionZ"}
-"""Attributes of a plane that tell where the stage of a microscope stood."""
+"""Attributes of a plane that give the position of the stage of a microscope."""
 MOST_PLANES = 10**6
 """Planes of an image; more are no scan, and a list of them fills the memory."""
 
@@ -37,7 +37,7 @@ FOREWORD = 2000
 
 
 class Damaged(Exception):
-    """An XML text that is no description of an image; the message is a clause with its remedy."""
+    """XML text that does not describe an image; the message is a clause with its remedy."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Plane:
 
 @dataclass(frozen=True)
 class Described:
-    """What the XML says of an image.
+    """Facts of an image that the XML states.
 
     Attributes:
         uuid: identifier of the file that holds the XML.
@@ -95,7 +95,7 @@ def root_of(xml: str) -> Element:
     """Outermost element of an XML text.
 
     Raises:
-        Damaged: the text is no XML, or defines entities.
+        Damaged: the text is not XML, or defines entities.
     """
     if "<!DOCTYPE" in xml or "<!ENTITY" in xml:
         raise Damaged("has an OME-XML that defines entities; save it again with its own program")
@@ -119,7 +119,7 @@ def uuid_of(root: Element) -> str:
 
 
 def described(root: Element, pages: int) -> Described:
-    """What the XML says of its first image.
+    """Read the facts of the first image.
 
     Args:
         root: outermost element.
@@ -219,8 +219,8 @@ def _spacing(pixels: Element) -> tuple[Spacing, str, tuple[str, ...]]:
         except ValueError:
             length = None
         if text is not None and length is None and unit.lower() not in NO_LENGTH:
-            told = f"PhysicalSize{axis} {text} {unit}"
-            assumed.append(f"{shortened(told)} is no known length and left out of account")
+            size = f"PhysicalSize{axis} {text} {unit}"
+            assumed.append(f"{shortened(size)} is not a known length and is ignored")
         if length is not None and unit not in units:
             units.append(unit)
         lengths.append(length)

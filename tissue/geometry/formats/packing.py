@@ -1,8 +1,8 @@
-"""Packed numbers: gray values that are stored as integers, with marks for what is no value.
+"""Packed numbers: gray values that are stored as integers, with marks for missing values.
 
 The CF conventions (cfconventions.org, sections 2.5 and 8.1) lay down that value = stored *
 scale_factor + add_offset, and that `_FillValue`, `missing_value` and `valid_range` mark stored
-numbers that are no values.
+numbers as missing.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class Packing:
         stored: type of the stored numbers.
         scale: factor.
         offset: what is added.
-        missing: numbers that mark what is no value, with the name of the attribute.
+        missing: numbers that mark a missing value, with the name of the attribute.
         low: lowest stored number that is a value.
         high: highest one.
         signs: why a negative number is refused, as a clause; empty where none is.
@@ -98,11 +98,7 @@ class Packing:
 
 
 def packing_of(
-    file: Path,
-    stored: np.dtype,
-    attributes: Mapping[str, Any],
-    notes: Notes,
-    signs: str = "",
+    file: Path, stored: np.dtype, attributes: Mapping[str, Any], notes: Notes, signs: str = ""
 ) -> Packing:
     """The rule that attributes give.
 
@@ -110,7 +106,7 @@ def packing_of(
         file: for refusals.
         stored: type of the numbers in the file.
         attributes: of the dataset.
-        notes: told what is wrong with them.
+        notes: receives doubts about them.
         signs: why a negative number is refused, where `_Unsigned` does not say.
     """
     kind = stored

@@ -16,7 +16,7 @@ SHEAR = 1e-3
 STAND_IN = 1.0
 """Edge [mm] that programs write where no voxel size was ever set."""
 
-FAR = 10.0
+STAND_IN_RATIO = 10.0
 """Ratio of a stand-in to a true edge of the same volume above which it is recognized;
 slices of computed tomography are up to some 5 times as thick as their pixels are wide."""
 
@@ -96,7 +96,7 @@ def without_stand_ins(place: Placed, name: str) -> Placed:
         frame = None if _plain(place.frame) else place.frame
         return Placed((None, None, None), frame, (*place.assumed, remark), place.doubts)
     others = [length for length in lengths if length is not None and length != STAND_IN]
-    if STAND_IN not in lengths or not others or min(others) * FAR > STAND_IN:
+    if STAND_IN not in lengths or not others or min(others) * STAND_IN_RATIO > STAND_IN:
         return place
     z, y, x = (None if edge == STAND_IN * 1e3 else edge for edge in place.spacing)
     remark = f"{name}: 1 mm beside {min(others):.4g} mm stands for an edge that was never set"

@@ -29,13 +29,13 @@ COLORS = {"LA": 2, "La": 2, "PA": 2, "RGB": 3, "YCbCr": 3, "RGBA": 4, "RGBX": 4,
 WINDOWS = 40
 """Bytes of the shorter of the headers of Windows; that of OS/2 has 12 and other fields."""
 ORIENTATION, UPRIGHT = 0x0112, 1
-"""Number of the entry of Exif that tells how a picture is turned, and its value for not at all."""
+"""Number of the entry of Exif of the orientation of a picture, and its value for upright."""
 MOST_DEFLATED = 1032
 """Times that deflate, which PNG uses, makes bytes fewer at the very most (zlib's manual)."""
 
 
 def format_of(head: bytes) -> str:
-    """Name of the format that the first bytes of a file tell; empty for another one."""
+    """Name of the format that the first bytes of a file have; empty for another one."""
     return next((name for sign, name in SIGNS.items() if head.startswith(sign)), "")
 
 
@@ -113,14 +113,14 @@ def _is_gray(picture: Picture) -> bool:
 
 
 def _turned(picture: Picture) -> int:
-    """How viewers turn a picture, from what stands before its pixels."""
+    """Orientation in which viewers show a picture, from the Exif data before its pixels."""
     exif = Exif()
     exif.load(picture.info.get("exif", b""))
     return int(exif.get(ORIENTATION, UPRIGHT))
 
 
 def _refuse_cut(file: Path, stream: BinaryIO, kind: str) -> None:
-    """Refuses a file that ends before its voxels do, as far as its header tells."""
+    """Refuses a file that ends before its voxels do, by its header."""
     size = file.stat().st_size
     needed = size
     if kind == "BMP":
@@ -140,13 +140,13 @@ def _refuse_cut(file: Path, stream: BinaryIO, kind: str) -> None:
 
 
 def _refuse_changed(stream: BinaryIO) -> None:
-    """Refuses a PNG whose check sums do not fit its bytes, which Pillow does not look at."""
+    """Refuses a PNG whose checksums do not fit its bytes, which Pillow does not check."""
     stream.seek(0)
     for name, start, length in _chunks(stream):
         stream.seek(start)
-        data, told = stream.read(length), stream.read(4)
-        if struct.pack(">I", zlib.crc32(data, zlib.crc32(name))) != told:
-            raise ValueError("bytes of it were changed: a check sum is wrong")
+        data, checksum = stream.read(length), stream.read(4)
+        if struct.pack(">I", zlib.crc32(data, zlib.crc32(name))) != checksum:
+            raise ValueError("bytes of it were changed: a checksum is wrong")
 
 
 def _chunks(stream: BinaryIO) -> list[tuple[bytes, int, int]]:

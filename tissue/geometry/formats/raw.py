@@ -162,21 +162,21 @@ def beside(header: Path, name: str) -> Path:
     Raises:
         InputError: the file is not there, or lies outside that folder.
     """
-    told = f"names the data file {shortened(name)}, which"
+    named = f"names the data file {shortened(name)}, which"
     path = header.parent / name
     try:
         inside = path.resolve().is_relative_to(header.parent.resolve())
         there = path.is_file()
     except (OSError, ValueError, RuntimeError) as error:  # a circle of links, a zero byte
-        raise refused(header, f"{told} cannot be opened; put it beside the header") from error
+        raise refused(header, f"{named} cannot be opened; put it beside the header") from error
     if not inside:
         raise refused(
             header,
-            f"{told} lies outside its folder; copy it beside the header and name it there without"
+            f"{named} lies outside its folder; copy it beside the header and name it there without"
             " a path",
         )
     if not there:
-        raise refused(header, f"{told} is not there; put it beside the header")
+        raise refused(header, f"{named} is not there; put it beside the header")
     return path
 
 

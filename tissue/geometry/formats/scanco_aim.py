@@ -12,10 +12,10 @@ from tissue.geometry.formats.scanco_storage import Stored, Triple, stored_voxels
 from tissue.geometry.grid import Frame
 from tissue.geometry.image import Box, Image, Inventory, edges, guarded_reader, shortened
 
-SMALL = 255
-FEW = 16
-"""Whole numbers of a segmentation: up to SMALL, and up to FEW of them. Gray values count
-attenuation times 4096 or 8192 per cm; water is about 1000 or 2000, and noise gives thousands of
+LARGEST_LABEL = 255
+MOST_LABELS = 16
+"""Largest whole number of a segmentation, and most different ones. Gray values count attenuation
+times 4096 or 8192 per cm; water is about 1000 or 2000, and noise gives thousands of
 values."""
 
 
@@ -80,21 +80,21 @@ def _shifted(box: Box, border: Triple) -> Box:
 
 
 def _remarks(header: Header, labels: bool, calibrated: bool) -> tuple[str, ...]:
-    told = []
+    notes = []
     if labels:
-        told.append("its values are labels of a segmentation, so that no calibration applies")
+        notes.append("its values are labels of a segmentation, so that no calibration applies")
     elif not calibrated:
-        told.append("it holds no calibration to density")
+        notes.append("it holds no calibration to density")
     if any(header.border):
         z, y, x = header.border
-        told.append(f"its border of {z}, {y} and {x} voxels (z, y, x) is invalid and left out")
-    return tuple(told)
+        notes.append(f"its border of {z}, {y} and {x} voxels (z, y, x) is invalid and left out")
+    return tuple(notes)
 
 
 def _is_segmentation(stored: Stored, header: Header) -> bool:
     """Whether whole numbers of two bytes hold nothing but a few labels.
 
-    Every voxel of a segmentation is looked at; the first slice of a scan shows that it is none.
+    Every voxel of a segmentation is looked at; the first slice of a scan shows that it is not one.
     """
     if stored.dtype.kind not in "iu":
         return False
@@ -103,7 +103,7 @@ def _is_segmentation(stored: Stored, header: Header) -> bool:
     for z in range(nz):
         box = _shifted((slice(z, z + 1), slice(0, ny), slice(0, nx)), stored.border)
         seen.update(np.unique(stored.read(box)).tolist())
-        if len(seen) > FEW or min(seen) < 0 or max(seen) > SMALL:
+        if len(seen) > MOST_LABELS or min(seen) < 0 or max(seen) > LARGEST_LABEL:
             return False
     return True
 
@@ -112,7 +112,7 @@ def _calibration(header: Header) -> tuple[float, float, str]:
     """Slope and intercept from stored numbers to density, and the unit of the result.
 
     Raises:
-        ValueError: an entry of the log is no number.
+        ValueError: an entry of the log is not a number.
     """
     missing = [name for name in ENTRIES if name not in header.log]
     if missing and ENTRIES[1] not in header.log and ENTRIES[2] not in header.log:

@@ -95,9 +95,9 @@ def header_of(file: Path) -> Header:
         start=begin + sum(lengths[:3]),
         size=lengths[3],
     )
-    told = begin + sum(lengths)
-    if size > told and size % BLOCK:  # bytes were put into it, so that its voxels lie elsewhere
-        raise ValueError(f"it has {size} bytes and tells of {told}")
+    promised = begin + sum(lengths)
+    if size > promised and size % BLOCK:  # bytes were put into it, so that its voxels lie elsewhere
+        raise ValueError(f"it has {size} bytes and its header promises {promised}")
     if min(border) < 0 or min(header.inner) < 1:
         raise ValueError(f"it has {shape} voxels with a border of {border}")
     return header

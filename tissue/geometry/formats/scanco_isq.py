@@ -7,12 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tissue.geometry.formats.scanco_numbers import (
-    DENSITY,
-    DENSITY_NAMES,
-    UNCALIBRATED,
-    vax_double,
-)
+from tissue.geometry.formats.scanco_numbers import DENSITY, DENSITY_NAMES, UNCALIBRATED, vax_double
 from tissue.geometry.grid import Frame
 from tissue.geometry.image import (
     Box,

@@ -11,14 +11,14 @@ from tissue.geometry.formats.tiff_tags import is_tiff
 from tissue.geometry.image import Box, Image, Spacing, guarded, listed, refused, shortened
 
 HEAD = 16
-"""Bytes at the start of a file that tell its format."""
+"""Bytes at the start of a file that show its format."""
 TOLERANCE = 1e-4
 """Part by which edges of the same voxel may differ, for headers that round them."""
 
 
 @dataclass(frozen=True)
 class Slices:
-    """What the headers of all slices say.
+    """Facts that the headers of all slices state.
 
     Attributes:
         files: the files in the order of the stack.
@@ -26,7 +26,7 @@ class Slices:
         spacing: voxel edges (z, y, x) [um] that the slices write; None where none does.
         kinds: names of the formats of the files.
         ignored: what the files hold beside their slice.
-        assumed: what they do not say.
+        assumed: assumptions about facts that they do not state.
     """
 
     files: tuple[Path, ...]
@@ -93,21 +93,21 @@ def opened(files: Sequence[Path]) -> Slices:
 def _slice(file: Path) -> Image:
     """The slice in one file, which must be one of gray values."""
     image = tiff.read(file) if format_of(file) == "TIFF" else raster.read(file)
-    told = image.inventory
-    for doubt in told.doubts:
+    inventory = image.inventory
+    for doubt in inventory.doubts:
         raise refused(file, doubt)
-    for part in told.parts:
+    for part in inventory.parts:
         if part.found != part.used:
             raise refused(
                 file,
                 f"holds {part.found} {part.kind}, of which {listed(part.unused)} belong to no"
                 " single slice; save one slice a file",
             )
-    if told.axes != "zyx":
+    if inventory.axes != "zyx":
         raise refused(
             file,
-            f"has the axes {told.axes[1:].upper()}: several colors or channels; save one gray value"
-            " per voxel",
+            f"has the axes {inventory.axes[1:].upper()}: several colors or channels; save one gray"
+            " value per voxel",
         )
     if image.shape[0] != 1:
         raise refused(

@@ -155,17 +155,17 @@ def _by_libtiff(stored: bytes, coding: Coding, rows: int, columns: int) -> bytes
     if coding.tables:
         header += struct.pack("<HHII", 347, UNDEFINED, len(coding.tables), start)
     file = io.BytesIO(header + bytes(4) + coding.tables + bytes(stored))
-    with _told() as told, TiffImagePlugin.TiffImageFile(file) as image:
+    with _captured_messages() as messages, TiffImagePlugin.TiffImageFile(file) as image:
         data = image.tobytes()
-    if told and coding.compression in (*CCITT, JPEG):
-        # of these libtiff goes on after damage and tells it on the screen alone
-        raise ValueError(told[0])
+    if messages and coding.compression in (*CCITT, JPEG):
+        # libtiff continues after damage to these and reports it on standard error alone
+        raise ValueError(messages[0])
     return data
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[list[str]]:
-    """Collects what libtiff writes on the screen itself, line by line."""
+def _captured_messages() -> Iterator[list[str]]:
+    """Collect the messages that libtiff writes to standard error, line by line."""
     lines: list[str] = []
     try:
         screen = os.dup(2)

@@ -5,14 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tissue.geometry.formats import tiff_tags as tag
-from tissue.geometry.formats.tiff_codec import (
-    FLOATING_POINT,
-    HORIZONTAL,
-    JPEG,
-    KNOWN,
-    NONE,
-    Coding,
-)
+from tissue.geometry.formats.tiff_codec import FLOATING_POINT, HORIZONTAL, JPEG, KNOWN, NONE, Coding
 from tissue.geometry.formats.tiff_tags import Bytes, Directory
 from tissue.geometry.image import refused
 
@@ -77,7 +70,7 @@ class Layout:
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """What the pages of one stack share; their compression may differ."""
+        """Properties that the pages of one stack share; their compression may differ."""
         color = (self.samples, self.photometric, self.gray, self.orientation)
         return (self.rows, self.columns, self.coding.dtype, self.coding.bits, *color)
 

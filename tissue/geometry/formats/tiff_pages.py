@@ -18,7 +18,7 @@ REDUCED, MASK = 1, 4
 OLD_REDUCED = 2
 """Number of the old tag SubfileType for a smaller copy."""
 PLACES = (tag.STRIP_OFFSETS, tag.STRIP_COUNTS, tag.TILE_OFFSETS, tag.TILE_COUNTS)
-"""Tags that tell where the voxels of a page are."""
+"""Tags of the places of the voxels of a page."""
 MOST_SAVED = 2**16
 """Times that a compression makes bytes fewer, at the very most: Zstandard stores 2^17 equal bytes
 in 4. CCITT stores a row in a bit, however long it is."""
@@ -147,7 +147,7 @@ def pixels(source: Bytes, page: Page, rows: slice, columns: slice) -> np.ndarray
 
 
 def _overlap(wanted: slice, start: int, size: int) -> tuple[slice, slice]:
-    """Where a segment lies in the part that is wanted, and which of its entries these are."""
+    """Place of a segment in the wanted part, and the entries of it that are used."""
     first, last = max(wanted.start, start), min(wanted.stop, start + size)
     return slice(first - wanted.start, last - wanted.start), slice(first - start, last - start)
 

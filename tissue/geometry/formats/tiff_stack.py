@@ -25,7 +25,7 @@ from tissue.geometry.formats.tiff_pages import Page, pages_of, pixels
 from tissue.geometry.formats.tiff_tags import Bytes, Directory
 from tissue.geometry.image import Box, Image, Inventory, Parts, unreadable
 
-FEW = 2
+MASK_VALUES = 2
 """Values of a mask; a calibrated 8-bit image with more of them is one of gray values."""
 GRAY = (None, WHITE_IS_ZERO, BLACK_IS_ZERO, PALETTE)
 """Numbers of PhotometricInterpretation that gray values may have; None where it is not written."""
@@ -165,7 +165,7 @@ def _axes(
 def _calibration(
     layout: Layout, line: Calibration | None
 ) -> tuple[Callable[[np.ndarray], np.ndarray], np.dtype, str]:
-    """How stored numbers become gray values: the function, the type of its values, and words."""
+    """Function from stored numbers to gray values, with the type of its values and its words."""
     stored = layout.coding.dtype
     if layout.photometric == WHITE_IS_ZERO and _invertible(layout):
         if stored == np.dtype(bool):
@@ -215,7 +215,7 @@ def _is_mask(stack: Sequence[Page]) -> bool:
             source = Bytes(page.file)
         rows, columns = slice(0, page.layout.rows), slice(0, page.layout.columns)
         seen.update(np.unique(pixels(source, page, rows, columns)).tolist())
-        if len(seen) > FEW:
+        if len(seen) > MASK_VALUES:
             return False
     return True
 
@@ -248,8 +248,8 @@ def _doubts(contents: Contents, layout: Layout) -> list[str]:
         )
     elif layout.samples == 1 and layout.photometric not in GRAY:
         doubts.append(
-            f"has the PhotometricInterpretation {layout.photometric}, which is no gray value; save"
-            " it as gray values with black as zero"
+            f"has the PhotometricInterpretation {layout.photometric}, which is not one of gray"
+            " values; save it as gray values with black as zero"
         )
     if layout.photometric == WHITE_IS_ZERO and not _invertible(layout):
         doubts.append(

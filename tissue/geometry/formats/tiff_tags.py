@@ -21,13 +21,13 @@ PLANAR, T4_OPTIONS, RESOLUTION_UNIT, SOFTWARE, PREDICTOR, COLOR_MAP = 284, 292, 
 TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS, TILE_COUNTS, SUB_PAGES = 322, 323, 324, 325, 330
 SAMPLE_FORMAT, JPEG_TABLES, DEPTH, GDAL_METADATA = 339, 347, 32997, 42112
 STK, FLUOVIEW, LSM, NIH, MICRO_MANAGER = 33628, 34362, 34412, 43314, 51123
-"""Numbers of the tags that tell how voxels are stored, and of those that only some programs write
-(TIFF 6.0, its supplement 1, and the lists of libtiff and tifffile)."""
+"""Numbers of the tags that describe the storage of voxels, and of those that only some programs
+write (TIFF 6.0, its supplement 1, and the lists of libtiff and tifffile)."""
 
 TEXTS = (DESCRIPTION, SOFTWARE, GDAL_METADATA)
 RATIONALS = (X_RESOLUTION, Y_RESOLUTION)
 SIGNS = (STK, FLUOVIEW, LSM, NIH, MICRO_MANAGER)
-"""Tags whose presence alone is told."""
+"""Tags of which only the presence is noted."""
 NUMBERS = (
     *(SUBFILE, OLD_SUBFILE, WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER),
     *(STRIP_OFFSETS, ORIENTATION, SAMPLES, ROWS_PER_STRIP, STRIP_COUNTS, PLANAR, T4_OPTIONS),

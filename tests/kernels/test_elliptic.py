@@ -6,7 +6,6 @@ XLA takes seconds for every new shape: most tests share CUBE and SMALL.
 from collections.abc import Callable
 from typing import Any, TypedDict
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
@@ -59,12 +58,12 @@ def marrow(porosity: Volume) -> tuple[Volume, Volume, Volume]:
     return eps, eps * 1.0, np.where((eps > 0.1) & (eps < 0.9), 3.0, 0.0)
 
 
-class Length(TypedDict):
+class Physics(TypedDict):
     diffusivity: float
     spacing: float
 
 
-LENGTH: Length = {"diffusivity": 400.0, "spacing": 1.0}
+LENGTH: Physics = {"diffusivity": 400.0, "spacing": 1.0}
 
 
 def test_second_order_with_variable_porosity() -> None:
@@ -250,58 +249,6 @@ def test_a_uniform_field_stays_uniform(porosity: Volume) -> None:
     eps, loss, _ = marrow(porosity)
     u, _ = solved(eps, loss, loss * 7.0, start=np.full(CUBE, 7.0), **LENGTH)
     assert u == pytest.approx(7.0, rel=1e-12)
-
-
-Fields = tuple[jax.Array, jax.Array, jax.Array]
-
-
-def small_problem() -> tuple[Fields, Fields]:
-    """Porosity, loss and source, and a direction in which to vary them."""
-    rng = np.random.default_rng(7)
-    eps = jnp.asarray(rng.uniform(0.05, 1, SMALL))
-    point = (eps, eps * jnp.asarray(rng.uniform(0.5, 1.5, SMALL)), jnp.asarray(rng.random(SMALL)))
-    return point, tuple(p * jnp.asarray(rng.normal(size=SMALL)) for p in point)  # type: ignore[return-value]
-
-
-def observed(eps: jax.Array, loss: jax.Array, source: jax.Array) -> jax.Array:
-    u, _ = screened_diffusion(
-        eps, loss, source, jnp.zeros(SMALL), diffusivity=30.0, spacing=1.0, tolerance=1e-12
-    )
-    weight = jnp.asarray(np.random.default_rng(11).random(SMALL))
-    return jnp.sum(weight * u**2)
-
-
-def central(which: int, direction: Fields) -> float:
-    """Central difference of `observed` along one field; its own error is below 1e-6."""
-    point, _ = small_problem()
-    step = 1e-5
-
-    def at(sign: int) -> float:
-        moved = list(point)
-        moved[which] = moved[which] + sign * step * direction[which]
-        return float(observed(*moved))
-
-    return (at(1) - at(-1)) / (2 * step)
-
-
-def test_gradient_equals_finite_differences() -> None:
-    point, direction = small_problem()
-    gradient = jax.grad(observed, argnums=(0, 1, 2))(*point)
-    for which in range(3):
-        along = float(jnp.vdot(gradient[which], direction[which]))
-        assert along == pytest.approx(central(which, direction), rel=1e-3)
-        # one voxel, too: a sum over many could hide a misplaced one
-        only = tuple(jnp.zeros(SMALL).at[1, 2, 17].set(1.0) for _ in range(3))
-        alone = float(gradient[which][1, 2, 17])
-        assert alone == pytest.approx(central(which, only), rel=1e-3)  # type: ignore[arg-type]
-
-
-@pytest.mark.slow
-def test_forward_derivative_equals_finite_differences() -> None:
-    point, direction = small_problem()
-    _, derivative = jax.jvp(observed, point, direction)
-    expected = sum(central(which, direction) for which in range(3))
-    assert float(derivative) == pytest.approx(expected, rel=1e-3)
 
 
 def mirrored(porosity: Volume, shape: tuple[int, int, int]) -> Volume:

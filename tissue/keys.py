@@ -9,7 +9,7 @@ import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import (
@@ -36,6 +36,9 @@ LARGEST_NUMBER = 10**30
 
 LARGEST_COUNT = 10**9
 """Largest number of a voxel along an axis, or of checkpoints."""
+
+FILE_ERROR: Final = "file_error"
+"""Type of the errors of paths, whose text begins with the path."""
 
 NAME_ONLY = Path()
 """Folder that stands for no folder: files are written by their names alone."""
@@ -153,7 +156,8 @@ def _full_path(value: object, context: Context | None) -> Path:
     """The full path of a file that a run file names.
 
     Raises:
-        ValueError: no file can have that name, or it is a pipe or a device, which has no end.
+        PydanticCustomError: no file can have that name, or it is a pipe or a device, which has no
+            end.
     """
     if not isinstance(value, str | Path) or not str(value):
         raise PydanticCustomError("path_type", "not a path")
@@ -162,25 +166,29 @@ def _full_path(value: object, context: Context | None) -> Path:
     try:
         given = Path(value).expanduser()
     except RuntimeError:
-        raise ValueError(
+        raise _refused(
             f"{name}: the home folder that ~ stands for is not known: write the path in full"
         ) from None
     try:
         path = ((context.folder if context else Path()) / given).resolve()
         mode = path.stat().st_mode
     except ValueError:
-        raise ValueError(f"{name} holds a character that no path may have: take it out") from None
+        raise _refused(f"{name} holds a character that no path may have: take it out") from None
     except RuntimeError:  # a link that leads to itself, in Python up to 3.12
-        raise ValueError(circle) from None
+        raise _refused(circle) from None
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
-            raise ValueError(f"{shown(str(value))} is too long for the name of a file") from None
+            raise _refused(f"{shown(str(value))} is too long for the name of a file") from None
         if error.errno == errno.ELOOP:
-            raise ValueError(circle) from None
+            raise _refused(circle) from None
         return path  # whoever needs the file reports it: a run may continue without its image
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        raise ValueError(f"{name} is a pipe or a device: give a file or a folder")
+        raise _refused(f"{name} is a pipe or a device: give a file or a folder")
     return path
+
+
+def _refused(problem: str) -> PydanticCustomError:
+    return PydanticCustomError(FILE_ERROR, "{problem}", {"problem": problem})
 
 
 def _relative(file: Path, info: core_schema.SerializationInfo) -> str:

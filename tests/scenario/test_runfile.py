@@ -121,7 +121,7 @@ VALUES = {
     f"[geometry.synthetic]\nbv_tv = {HUGE}": "bv_tv = a whole number of about",
     f"[output]\nkeep_every = {HUGE}": "output.keep_every = a whole number",
     f"[output]\nfields = {['il1'] * 100_000}": "output.fields: ['il1', 'il1'",
-    f"[output]\nfields = ['{LONG}']": "output.fields = ['aaa",
+    f"[output]\nfields = ['{LONG}']": "output.fields: 'aaa",
     f"[disease]\nil1_excess = '1 {LONG}'": "disease.il1_excess: '1 aaa",
     f"[parameters]\na_R = '{LONG}'": "parameters.a_R: 'aaa",
     f"[parameters]\na_R = {HUGE}": "parameters.a_R: 'a whole number",

@@ -1,12 +1,13 @@
-"""Commands that print what the program contains: parameters, drugs and example runs."""
+"""Commands that print what the program contains: parameters, drugs, examples, the run file."""
 
 import argparse
+import json
 
 from tissue.commands.common import Commands, print_table
 
 
 def add(commands: Commands) -> None:
-    """Add parameters, drugs and list."""
+    """Add parameters, drugs, list and schema."""
     command = commands.add_parser("parameters", help="print a preset with units and sources")
     command.add_argument("preset", metavar="PRESET", help="mouse or human")
     command.set_defaults(command=_parameters)
@@ -16,6 +17,9 @@ def add(commands: Commands) -> None:
 
     command = commands.add_parser("list", help="list the bundled example runs")
     command.set_defaults(command=_list)
+
+    command = commands.add_parser("schema", help="print the JSON schema of run files, for editors")
+    command.set_defaults(command=_schema)
 
 
 def _parameters(options: argparse.Namespace) -> int:
@@ -78,4 +82,12 @@ def _list(_: argparse.Namespace) -> int:
     for name, path in examples().items():
         print(f"{name:24s} {describe(path)}")
     print("\nrun one with: tissue run NAME")
+    return 0
+
+
+def _schema(_: argparse.Namespace) -> int:
+    from tissue.scenario.config import RunConfig
+    from tissue.scenario.json_schema import json_schema
+
+    print(json.dumps(json_schema(RunConfig), indent=2))
     return 0

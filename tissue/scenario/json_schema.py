@@ -27,10 +27,10 @@ class _Schema(GenerateJsonSchema):
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> Json:
         """The schema of a key with its default as text."""
         found = super().default_schema(schema)
-        default = found.pop("default", None)
-        if default not in (None, {}, []):
-            value = schema["default"]
-            found["default"] = SchemaSerializer(schema["schema"]).to_python(value, mode="json")
+        default = schema.get("default")
+        found.pop("default", None)
+        if default is not None and not isinstance(default, BaseModel | dict) and default != ():
+            found["default"] = SchemaSerializer(schema["schema"]).to_python(default, mode="json")
         return found
 
 

@@ -7,13 +7,19 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from tissue.errors import printable, shown
+from tissue.keys import FILE_ERROR
 from tissue.scenario.json_schema import keys
 
 Place = tuple[str | int, ...]
 Tables = Mapping[tuple[str, ...], Mapping[str, str]]
 
-UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
-"""Types of errors of an unknown key, of models and of dataclasses."""
+_RANK = {
+    "extra_forbidden": 0,
+    "unexpected_keyword_argument": 0,
+    "missing": 2,
+    "default_factory_not_called": 3,
+}
+"""Order in which types of errors are reported, 1 for all others: unknown keys first."""
 
 
 def explain(error: ValidationError, data: Mapping[str, Any], model: type[BaseModel]) -> str:
@@ -25,12 +31,13 @@ def explain(error: ValidationError, data: Mapping[str, Any], model: type[BaseMod
         model: its tables.
     """
     tables = keys(model)
-    # An unknown key comes first: a misspelt required key is then not called missing.
+    # An unknown key comes first: a misspelt required key is then not called missing. A missing
+    # one comes last.
     found = error.errors(include_url=False, include_input=False)
-    problems = sorted(found, key=lambda problem: problem["type"] not in UNKNOWN)
+    problems = sorted(found, key=lambda problem: _RANK.get(problem["type"], 1))
     place = _place(problems[0]["loc"], tables)
     key = _key(place)
-    if problems[0]["type"] in UNKNOWN:
+    if not _RANK.get(problems[0]["type"], 1):
         return _unknown(key, _name(place), tables)
     # Of the alternatives of one key, the deepest complaint is about the one that was meant.
     problem = max(
@@ -40,6 +47,8 @@ def explain(error: ValidationError, data: Mapping[str, Any], model: type[BaseMod
     name, allowed = _name(place), tables[key[:-1]][key[-1]]
     if problem["type"] == "missing" and not _given(data, place):
         return f"{name} is missing: it must be {allowed}"
+    if problem["type"] == FILE_ERROR:
+        return f"{name} = {problem['ctx']['problem']}"
     if problem["type"] == "value_error":
         return f"{name}: {problem['ctx']['error']} (it must be {allowed})"
     return f"{name} = {shown(_value(data, place))} must be {allowed}"

@@ -17,6 +17,7 @@ from pydantic import (
     Tag,
     ValidationInfo,
     WrapSerializer,
+    WrapValidator,
     create_model,
     model_validator,
 )
@@ -137,27 +138,27 @@ def _kind_of_geometry(value: object) -> str:
     return "synthetic" if synthetic or isinstance(value, SyntheticSettings) else "[image]"
 
 
-def _read_synthetic(value: Any, info: ValidationInfo) -> Any:
+def _read_synthetic(value: Any, read: Any, info: ValidationInfo) -> Any:
     """The table [geometry.synthetic], which has the seed of the run by default."""
     if isinstance(value, SyntheticSettings):
         return value
-    others = sorted(value.keys() - {"synthetic"})
-    if others:
-        told = f"geometry.{others[0]} is for an image file"
-        if "file" in others:
-            told = "geometry.file or [geometry.synthetic] must say where the bone comes from"
-        raise InputError(f"{told} and does not go with [geometry.synthetic]: give one of the two")
     table = value["synthetic"]
     if isinstance(table, Mapping) and info.context and info.context.run:
-        return {"seed": info.context.run.seed, **table}
-    return table
+        table = {"seed": info.context.run.seed, **table}
+    found = read(table)
+    for key in sorted(value.keys() - {"synthetic"}):
+        raise InputError(
+            f"geometry.{key} is for an image file and does not go with [geometry.synthetic]: give "
+            "one of the two"
+        )
+    return found
 
 
 GeometryKey = Annotated[
     Annotated[ImageSettings, Tag("[image]")]
     | Annotated[
         SyntheticSettings,
-        BeforeValidator(_read_synthetic, json_schema_input_type=SyntheticGeometry),
+        WrapValidator(_read_synthetic, json_schema_input_type=SyntheticGeometry),
         WrapSerializer(lambda table, write: {"synthetic": write(table)}, when_used="json"),
         Tag("synthetic"),
     ],

@@ -94,10 +94,12 @@ class Varying:
             Discriminator(lambda value: f"[{'pieces' if isinstance(value, list) else 'constant'}]"),
         ]
 
-        def write(course: TimeCourse) -> Any:
+        def write(course: TimeCourse, info: core_schema.SerializationInfo) -> Any:
             def text(value: float) -> Any:
                 return number.dump_python(value, mode="json")
 
+            if info.mode == "python":
+                return course
             if course.constant is not None:
                 return text(course.constant)
             return [
@@ -108,7 +110,7 @@ class Varying:
         return core_schema.no_info_wrap_validator_function(
             _read,
             handler.generate_schema(forms),
-            serialization=core_schema.plain_serializer_function_ser_schema(write, when_used="json"),
+            serialization=core_schema.plain_serializer_function_ser_schema(write, info_arg=True),
         )
 
 

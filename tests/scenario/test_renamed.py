@@ -1,0 +1,52 @@
+"""Keys of earlier versions are refused with the new key and the value of the same meaning."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tissue.errors import InputError
+from tissue.scenario.config import RunConfig, read_run_file
+from tissue.scenario.json_schema import keys
+from tissue.scenario.renamed import RENAMED
+
+ROOT = Path(__file__).parents[2]
+BONE: dict[str, Any] = {"run": {"duration": "28 day"}, "geometry": {"synthetic": {}}}
+SENTENCES = {
+    "knockout.mechanostat": "mechanisms.mechanostat = false",
+    "knockout.tgf_beta_steering": "mechanisms.tgf_beta_chemotaxis = false",
+    "knockout.repulsion": "mechanisms.il1_repulsion = false",
+    "disease.ageing": "disease.aging = true",
+}
+
+
+@pytest.mark.parametrize("old", RENAMED)
+@pytest.mark.parametrize("value", [True, False])
+def test_every_renamed_key_names_the_new_one(old: str, value: bool) -> None:
+    table, key = old.split(".")
+    new, inverted = RENAMED[old]
+    text, same = str(value).lower(), str(value != inverted).lower()
+    sentence = f"{old} = {text} has a new name: write {new} = {same}, which means the same"
+    with pytest.raises(InputError) as raised:
+        read_run_file({**BONE, table: {key: value}})
+    assert str(raised.value) == sentence
+    assert SENTENCES.get(old, sentence) in sentence or not value
+    with pytest.raises(InputError) as raised:
+        read_run_file(ROOT / "tests/tiny.toml", [f"{old}={text}"])
+    assert str(raised.value) == sentence
+    section, name = new.split(".")
+    assert name in keys(RunConfig)[section,]
+    config = read_run_file({**BONE, section: {name: value != inverted}})
+    assert getattr(getattr(config, section), name) == (value != inverted)
+
+
+def test_old_keys_are_no_keys_any_more() -> None:
+    for old in RENAMED:
+        table, key = old.split(".")
+        assert key not in keys(RunConfig)[table,]
+
+
+def test_an_old_key_with_a_value_of_no_use_is_refused_too() -> None:
+    message = "knockout.repulsion = 3 has a new name: write mechanisms.il1_repulsion, true or false"
+    with pytest.raises(InputError, match=message):
+        read_run_file({**BONE, "knockout": {"repulsion": 3}})

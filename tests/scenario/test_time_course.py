@@ -1,0 +1,151 @@
+"""Sources that vary in time: constants and pieces, as a run file gives them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from numpy.testing import assert_allclose
+
+from tissue.errors import InputError
+from tissue.scenario.config import RunConfig, read_run_file
+from tissue.scenario.resolved import config_hash, resolved_keys, resolved_toml
+from tissue.scenario.time_course import Piece, TimeCourse
+
+PULSES = """
+[run]
+duration = "28 day"
+[geometry.synthetic]
+[disease]
+inflammatory_cells = [{from = "1/3 day", to = "2 day", value = "100 cells/mm^3"}]
+[[disease.il1_excess]]
+from = "0 day"
+to = "3 day"
+value = "10 pM"
+[[disease.il1_excess]]
+from = "1 week"
+to = "8 day"
+value = "17.4 pg/mL"
+[disease.estrogen]
+loss = [{from = "2 day", to = "5 day", value = 0.5}]
+"""
+
+
+def ill(**disease: Any) -> RunConfig:
+    tables = {"run": {"duration": "28 day"}, "geometry": {"synthetic": {}}, "disease": disease}
+    return read_run_file(tables)
+
+
+def piece(start: str, end: Any, value: Any = "1 pM") -> dict[str, Any]:
+    return {"from": start, "to": end, "value": value}
+
+
+def written(folder: Path, text: str = PULSES) -> RunConfig:
+    path = folder / "pulses.toml"
+    path.write_text(text, encoding="utf-8")
+    return read_run_file(path)
+
+
+def test_pieces_hold_from_their_start_until_before_their_end(tmp_path: Path) -> None:
+    course = written(tmp_path).disease.il1_excess
+    days = (0, 2.999, 3, 6.999, 7, 7.999, 8, 100)
+    assert_allclose([course.at(day) for day in days], [10, 10, 0, 0, 1, 1, 0, 0])
+    assert course.corners == (0, 3, 7, 8)
+    assert course.constant is None
+    assert bool(course)
+
+
+def test_a_constant_has_no_corners() -> None:
+    course = ill(tnf="3 pM").disease.tnf
+    assert course == TimeCourse.of(3.0)
+    assert (course.at(0), course.at(1e5), course.corners, course.constant) == (3, 3, (), 3)
+    assert not TimeCourse.of(0.0)
+    assert not TimeCourse((Piece(0, 1, 0.0),))
+
+
+def test_estrogen_is_lost_in_pieces_without_onset_and_ramp(tmp_path: Path) -> None:
+    estrogen = written(tmp_path).disease.estrogen
+    assert estrogen
+    assert (estrogen.start, estrogen.corners) == (2, (2, 5))
+    assert [estrogen.loss.at(day) for day in (1, 2, 5)] == [0, 0.5, 0]
+    surgery = ill(estrogen={"onset": "4 day", "ramp": "6 day"}).disease.estrogen
+    assert surgery
+    assert (surgery.start, surgery.corners) == (4, (4, 10))
+
+
+def test_mass_in_a_piece_is_read_and_noted(tmp_path: Path) -> None:
+    (note,) = written(tmp_path).warnings
+    assert note == (
+        "disease.il1_excess = 17.4 pg/mL is read as 1 pM, with 17.4 kg/mol of IL-1 beta"
+    )
+
+
+def test_a_resolved_run_is_the_same_run(tmp_path: Path) -> None:
+    config = written(tmp_path)
+    text = resolved_toml(config)
+    again = written(tmp_path, text)
+    assert again.model_dump() == config.model_dump()
+    assert resolved_toml(again) == text
+    assert config_hash(again) == config_hash(config)
+    other = PULSES.replace('to = "3 day"', 'to = "4 day"')
+    assert config_hash(written(tmp_path, other)) != config_hash(config)
+    old, new = resolved_keys(config), resolved_keys(written(tmp_path, other))
+    assert {key for key in old if old[key] != new[key]} == {"disease.il1_excess[1].to"}
+
+
+def test_local_disease_knows_a_course_of_cells() -> None:
+    assert ill(inflammatory_cells=[piece("0 day", "1 day", "1 cells/mm^3")]).has_local_forcing
+    assert not ill(inflammatory_cells="0 cells/mm^3").has_local_forcing
+
+
+@pytest.mark.parametrize(
+    ("disease", "message"),
+    [
+        (
+            {"tnf": [piece("2 day", "3 day"), piece("1 day", "2 day")]},
+            r"disease.tnf: piece 2 starts at 1 day, before piece 1 ends at 3 day: give the pieces "
+            r"in order, without overlap \(it must be",
+        ),
+        (
+            {"tnf": [piece("0 day", "2 day"), piece("1 day", "3 day")]},
+            "disease.tnf: piece 2 starts at 1 day, before piece 1 ends at 2 day",
+        ),
+        (
+            {"tnf": [piece("2 day", "1 day")]},
+            "disease.tnf: piece 1 is from 2 to 1 day: a piece, and a gap between two, must last "
+            "at least 0.001 day",
+        ),
+        (
+            {"tnf": [piece("0 day", "1 day"), piece("1.0001 day", "2 day")]},
+            "disease.tnf: piece 2 is from 1.0001 to 2 day: a piece, and a gap",
+        ),
+        ({"tnf": []}, "disease.tnf: an empty list has no value"),
+        ({"tnf": [piece("0 day", "1 day", 3)]}, r"disease.tnf\[1\].value: '3' has no unit"),
+        ({"tnf": [piece("0 day", "1 day", "-1 pM")]}, r"tnf\[1\].value = '-1 pM' must be a conc"),
+        ({"tnf": [piece("0 day", 1)]}, r"disease.tnf\[1\].to: '1' has no unit: a time is needed"),
+        ({"tnf": [{"from": "0 day", "value": "1 pM"}]}, r"disease.tnf\[1\].to is missing"),
+        (
+            {"tnf": [piece("0 day", "1 day") | {"until": "2 day"}]},
+            r"disease.tnf\[1\].until is not a known key; known in \[disease.tnf\] are from, to, v",
+        ),
+        ({"tnf": [piece("0 day", "1 day"), 3]}, r"disease.tnf\[2\] = 3 must be a"),
+        ({"tnf": {"from": "0 day"}}, "disease.tnf: {'from': '0 day'} is not a quantity"),
+        (
+            {"estrogen": {"loss": [piece("0 day", "1 day", 2)]}},
+            r"disease.estrogen.loss\[1\].value = 2 must be a number from 0",
+        ),
+        (
+            {"estrogen": {"loss": [piece("0 day", "1 day", 1)], "ramp": "2 day"}},
+            "disease.estrogen.ramp does not go with the pieces of disease.estrogen.loss, which say "
+            "when estrogen is lost: give one of the two",
+        ),
+        (
+            {"estrogen": {"loss": [piece("0 day", "1 day", 1)], "onset": "2 day"}},
+            "disease.estrogen.onset does not go with the pieces",
+        ),
+    ],
+)
+def test_a_mistake_is_reported_in_one_sentence(disease: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message) as raised:
+        ill(**disease)
+    assert "\n" not in str(raised.value)
+    assert raised.value.__cause__ is None

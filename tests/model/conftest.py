@@ -9,7 +9,7 @@ import pytest
 
 from tissue.geometry.settings import SyntheticSettings
 from tissue.geometry.synthetic import synthesize
-from tissue.model.context import Numerics
+from tissue.model.context import Numerics, StepContext
 from tissue.model.diagnostics import StepDiagnostics
 from tissue.model.forcing import Forcing
 from tissue.model.homeostasis import healthy_state
@@ -44,7 +44,8 @@ class Tissue:
         """
         p = replace(self.parameters, **changes)
         start, acting = state or self.state, forcing or Forcing(excess={"il1": il1_excess})
-        return advance(start, self.healthy, acting, p, dt, self.numerics, theta_min)
+        context = StepContext(acting, p, self.numerics, self.healthy)
+        return advance(start, context, dt, theta_min)
 
     def run(
         self, steps: int, il1_excess: float = 0.0, dt: float = 0.5, **changes: Any

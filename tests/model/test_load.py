@@ -7,16 +7,18 @@ from types import SimpleNamespace
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import Array
 from numpy.testing import assert_allclose
 
 from tissue.kernels.stencil import total
+from tissue.kernels.surface import move
 from tissue.model import cytokines, signals
-from tissue.model.bone import bone_geometry, remodel
+from tissue.model.bone import bone_geometry, surface_mean
+from tissue.model.context import Numerics, StepContext
 from tissue.model.forcing import Forcing
 from tissue.model.mechanostat import load_stimulus, local_density
-from tissue.model.observables import surface_mean
-from tissue.model.parameters import preset
-from tissue.model.state import State
+from tissue.model.parameters import Parameters, preset
+from tissue.model.state import HealthyReference, State
 
 P = preset("mouse")
 INSTANT = 1e-6
@@ -33,9 +35,21 @@ def thinned(tissue: SimpleNamespace, depth: float, part: slice = slice(None)) ->
     """The healthy bone with some um of it gone, in part of its columns."""
     phi = tissue.state.bone_volume_fraction
     gone = jnp.zeros_like(phi).at[..., part].set(depth)
-    return replace(
-        tissue.state, bone_volume_fraction=remodel(phi, gone, 0 * gone, SPACING, 1.0).phi
+    return replace(tissue.state, bone_volume_fraction=move(phi, gone, 0 * gone, SPACING, 1.0).phi)
+
+
+def stimulus(phi: Array, density: Array | None, p: Parameters = P) -> Array | float:
+    """Load stimulus of a bone whose healthy local density is `density`."""
+    nothing = jnp.zeros(())
+    reference = HealthyReference(
+        osteoclast_precursors=nothing,
+        osteoblast_precursors=nothing,
+        rank_occupancy=nothing,
+        drive=nothing,
+        marrow_per_surface=nothing,
+        local_density=density,
     )
+    return load_stimulus(phi, StepContext(Forcing(), p, Numerics(SPACING, 1e-9), reference))
 
 
 def bone(state: State) -> float:
@@ -44,7 +58,7 @@ def bone(state: State) -> float:
 
 def test_no_load_is_felt_in_health(loaded: SimpleNamespace, tissue: SimpleNamespace) -> None:
     phi = loaded.state.bone_volume_fraction
-    assert not np.asarray(load_stimulus(phi, loaded.healthy.local_density, SPACING, P)).any()
+    assert not np.asarray(stimulus(phi, loaded.healthy.local_density)).any()
     after = [t.step(dt=2.0)[0].bone_volume_fraction for t in (loaded, tissue)]
     assert_allclose(after[0], after[1], atol=1e-7)
 
@@ -54,10 +68,10 @@ def test_load_is_told_from_the_local_density() -> None:
     density = local_density(phi, SPACING, P)
     assert_allclose(local_density(jnp.full_like(phi, 0.3), SPACING, P), 0.3, rtol=1e-12)
     assert float(jnp.std(density)) < 0.1 * float(jnp.std(phi))
-    found = load_stimulus(0.8 * phi, density, SPACING, P)
+    found = stimulus(0.8 * phi, density)
     assert_allclose(found, np.tanh(3 * np.log(1 / 0.8)), rtol=1e-9)
-    assert load_stimulus(phi, None, SPACING, P) == 0
-    assert_allclose(load_stimulus(0 * phi, density, SPACING, P), 1, rtol=1e-9)  # all bone gone
+    assert stimulus(phi, None) == 0
+    assert_allclose(stimulus(0 * phi, density), 1, rtol=1e-9)  # all bone gone
 
 
 def test_a_gaussian_averages_the_density() -> None:
@@ -70,18 +84,18 @@ def test_a_gaussian_averages_the_density() -> None:
 def test_load_lowers_rankl_of_osteocytes_and_raises_formation(loaded: SimpleNamespace) -> None:
     state = thinned(loaded, 3.0)
     density = loaded.healthy.local_density
-    load = np.asarray(load_stimulus(state.bone_volume_fraction, density, SPACING, P))
+    load = np.asarray(stimulus(state.bone_volume_fraction, density))
     assert load.min() > 0.3
 
     def step(gain: float, osteocytes: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
         forcing = Forcing(osteocyte_rankl=osteocytes)
         _, diagnostics = loaded.step(dt=INSTANT, state=state, forcing=forcing, g_mech=gain)
-        done = diagnostics.activity
+        done = diagnostics.terms
         here = np.asarray(done.geometry.exchange.surface) > 0
         relative_density = done.geometry.exchange.to_surface(
-            done.osteoblasts.precursors / loaded.healthy.osteoblast_precursors
+            done.osteoblasts.precursors.mean / loaded.healthy.osteoblast_precursors
         )
-        return np.asarray(done.fluid.rankl_source), np.asarray(
+        return np.asarray(done.fluid.sources[0]), np.asarray(
             done.osteoblasts.formed / relative_density
         )[here]
 
@@ -110,7 +124,7 @@ def test_load_is_felt_where_bone_is_missing(loaded: SimpleNamespace) -> None:
     p = replace(P, sigma_U=30.0)
     state = thinned(loaded, 3.0, slice(0, 12))
     density = local_density(loaded.state.bone_volume_fraction, SPACING, p)
-    load = np.asarray(load_stimulus(state.bone_volume_fraction, density, SPACING, p))
+    load = np.asarray(stimulus(state.bone_volume_fraction, density, p))
     assert load[..., :6].min() > 0.3
     assert abs(load[..., -3:]).max() < 0.05
 
@@ -120,7 +134,7 @@ def test_load_is_felt_where_bone_is_missing(loaded: SimpleNamespace) -> None:
 
 @pytest.fixture(scope="module")
 def steered(make_tissue: Callable[..., SimpleNamespace]) -> SimpleNamespace:
-    return make_tissue(tgf_beta_steering=True)
+    return make_tissue(tgf_beta_chemotaxis=True)
 
 
 def test_health_stands_still_with_steering(steered: SimpleNamespace) -> None:
@@ -129,7 +143,7 @@ def test_health_stands_still_with_steering(steered: SimpleNamespace) -> None:
         state, diagnostics = steered.step(dt=dt, state=state)
     surface = np.asarray(diagnostics.geometry.exchange.surface) > 0
     for name in ("bone_volume_fraction", "osteoblast_precursors", "osteoblasts", "rankl"):
-        after, before = (np.asarray(getattr(s, name)) for s in (state, steered.state))
+        after, before = (np.asarray(s.fields[name]) for s in (state, steered.state))
         assert_allclose(after[surface], before[surface], rtol=1e-5, atol=1e-6, err_msg=name)
 
 
@@ -141,7 +155,7 @@ def test_precursors_gather_where_matrix_is_resorbed(
         geometry, geometry.exchange.to_surface(steered.healthy.osteoblast_precursors)
     )
     assert near > 1.001 * 2000
-    plain = make_tissue(tgf_beta_steering=True, chi_G=0.0)
+    plain = make_tissue(tgf_beta_chemotaxis=True, chi_G=0.0)
     assert_allclose(plain.healthy.osteoblast_precursors, 2000, rtol=1e-7)
     ratio = []
     for each in (steered, plain):
@@ -159,12 +173,12 @@ def test_precursors_gather_where_matrix_is_resorbed(
 def test_what_resorption_frees_is_what_is_cleared(steered: SimpleNamespace) -> None:
     geometry = bone_geometry(steered.state.bone_volume_fraction, SPACING, P)
     store = steered.state.coupling_store.at[..., :12].mul(4.0)
-    field = cytokines.tgf_beta(geometry, store, P, SPACING, 1e-10)
+    field = cytokines.tgf_beta(geometry, store, P, Numerics(SPACING, 1e-10))
     used = total(P.k_G * geometry.solute_porosity * field)
     freed = P.theta_G * P.k_E * total(geometry.exchange.surface * store)
     assert_allclose(used, freed, rtol=1e-8)
     # in health, a layer of matrix as thick as what is resorbed
-    health = cytokines.tgf_beta(geometry, steered.state.coupling_store, P, SPACING, 1e-10)
+    health = cytokines.tgf_beta(geometry, steered.state.coupling_store, P, Numerics(SPACING, 1e-10))
     assert_allclose(
         total(P.k_G * geometry.solute_porosity * health),
         16000 * 0.2 * total(geometry.exchange.surface),

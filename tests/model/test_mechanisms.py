@@ -14,9 +14,10 @@ from numpy.testing import assert_allclose
 
 from tissue.kernels.stencil import total
 from tissue.model import cytokines, signals
-from tissue.model.bone import bone_geometry
+from tissue.model.bone import bone_geometry, surface_mean
+from tissue.model.context import StepContext
+from tissue.model.cytokines import RanklOpgSources
 from tissue.model.forcing import Forcing
-from tissue.model.observables import surface_mean
 from tissue.model.parameters import Parameters, preset
 from tissue.model.signals import Environment
 
@@ -51,7 +52,7 @@ def test_no_loss_of_il1_turns_a_rate_negative() -> None:
 
 
 def test_il1_signal_is_the_gaddum_form() -> None:
-    signal = signals.il1_signal(Environment(jnp.asarray(10.5)), HEALTH, P)
+    signal = signals.il1_signal(Environment({"il1": jnp.asarray(10.5), "tnf": 0.0}), HEALTH, P)
     assert_allclose(signal, 10.5 / (10.5 + 10 * (1 + 50 / 150)))
 
 
@@ -59,61 +60,62 @@ def test_antagonist_shifts_the_dose_response_in_parallel() -> None:
     # Schild: the dose ratio between drug D and none is 1 + D / (K_A + A_0)
     drug = 300.0
     ratio = 1 + drug / (150 + 50)
-    treated = Forcing(il1ra_drug=jnp.array([drug]))
+    treated = Forcing(exposure={"il1_receptor": jnp.array([drug])})
     assert_allclose(
-        signals.il1_signal(Environment(jnp.asarray(7.0 * ratio)), treated, P),
-        signals.il1_signal(Environment(jnp.asarray(7.0)), HEALTH, P),
+        signals.il1_signal(Environment({"il1": jnp.asarray(7.0 * ratio), "tnf": 0.0}), treated, P),
+        signals.il1_signal(Environment({"il1": jnp.asarray(7.0), "tnf": 0.0}), HEALTH, P),
     )
 
 
 def test_uniform_il1_excess_gives_uniform_il1(tissue: SimpleNamespace) -> None:
     after, _ = tissue.step(HIGH)
-    assert_allclose(after.il1, 10.5, rtol=1e-7)
+    assert_allclose(after.solutes["il1"], 10.5, rtol=1e-7)
 
 
 def test_il1_raises_rankl_expression(tissue: SimpleNamespace) -> None:
-    made = [total(tissue.step(i, INSTANT)[1].activity.fluid.rankl_source) for i in (0.0, HIGH)]
+    made = [total(tissue.step(i, INSTANT)[1].terms.fluid.sources[0]) for i in (0.0, HIGH)]
     assert_allclose(made[1] / made[0], 1 + 3 * S, rtol=1e-6)
 
 
 def test_il1_lowers_opg_expression(tissue: SimpleNamespace) -> None:
-    made = [total(tissue.step(i, INSTANT)[1].activity.fluid.opg_source) for i in (0.0, HIGH)]
+    made = [total(tissue.step(i, INSTANT)[1].terms.fluid.sources[1]) for i in (0.0, HIGH)]
     assert_allclose(made[1] / made[0], 1 / (1 + S), rtol=1e-6)
 
 
 def test_opg_may_rise_where_the_sign_is_reversed(tissue: SimpleNamespace) -> None:
-    made = [
-        total(tissue.step(i, INSTANT, a_O=-0.5)[1].activity.fluid.opg_source) for i in (0.0, HIGH)
-    ]
+    made = [total(tissue.step(i, INSTANT, a_O=-0.5)[1].terms.fluid.sources[1]) for i in (0.0, HIGH)]
     assert_allclose(made[1] / made[0], 1 / (1 - 0.5 * S), rtol=1e-6)
 
 
 def test_rankl_over_opg_rises_more_than_the_rankl_source(tissue: SimpleNamespace) -> None:
     after, _ = tissue.step(HIGH)
-    ratios = [float(jnp.mean(s.rankl) / jnp.mean(s.opg)) for s in (tissue.state, after)]
+    ratios = [
+        float(jnp.mean(s.solutes["rankl"]) / jnp.mean(s.solutes["opg"]))
+        for s in (tissue.state, after)
+    ]
     assert ratios[1] / ratios[0] > 1.5 * (1 + 3 * S)
 
 
 def test_rankl_and_opg_bind_one_to_one(tissue: SimpleNamespace) -> None:
     after, diagnostics = tissue.step(HIGH)
-    eps, fluid = diagnostics.activity.geometry.solute_porosity, diagnostics.activity.fluid
-    rankl_bound = total(fluid.rankl_source) - total(eps * P.k_R * after.rankl)
-    opg_bound = total(fluid.opg_source) - total(eps * P.k_O * after.opg)
+    eps, fluid = diagnostics.terms.geometry.solute_porosity, diagnostics.terms.fluid
+    rankl_bound = total(fluid.sources[0]) - total(eps * P.k_R * after.solutes["rankl"])
+    opg_bound = total(fluid.sources[1]) - total(eps * P.k_O * after.solutes["opg"])
     assert_allclose(rankl_bound, opg_bound, rtol=1e-10)
-    assert rankl_bound > 0.3 * total(fluid.rankl_source)
+    assert rankl_bound > 0.3 * total(fluid.sources[0])
 
 
 def test_each_partner_lowers_the_other(tissue: SimpleNamespace) -> None:
-    fluid = tissue.step()[1].activity.fluid
+    fluid = tissue.step()[1].terms.fluid
     geometry = bone_geometry(tissue.state.bone_volume_fraction, tissue.numerics.spacing, P)
-    start = tissue.state.rankl, tissue.state.opg
+    environment = Environment({"il1": fluid.uncoupled["il1"].field, "tnf": 0.0})
+    state, ratio = tissue.state, tissue.healthy.marrow_per_surface
+    cells = RanklOpgSources(state.osteoblast_precursors, state.osteoblasts, 0.0, ratio)
 
     def solved(rankl_made: float, opg_made: float) -> list[float]:
-        sources = rankl_made * fluid.rankl_source, opg_made * fluid.opg_source
-        rates = cytokines.loss_rates(HEALTH, P)
-        pair = cytokines.rankl_opg(
-            geometry, sources, rates, start, P, tissue.numerics.spacing, 1e-9
-        )
+        forcing = Forcing(production={"rankl": rankl_made, "opg": opg_made})
+        context = StepContext(forcing, P, tissue.numerics)
+        pair, *_ = cytokines.rankl_opg(state.solutes, environment, cells, geometry, context)
         return [float(jnp.mean(pair.a)), float(jnp.mean(pair.b))]
 
     (rankl, opg), (less_rankl, _), (_, less_opg) = solved(1, 1), solved(1, 2), solved(2, 1)
@@ -122,8 +124,8 @@ def test_each_partner_lowers_the_other(tissue: SimpleNamespace) -> None:
 
 
 def test_osteocytes_make_rankl_at_the_surface(make_tissue: Callable[..., SimpleNamespace]) -> None:
-    made = [make_tissue(w_Y=w).step()[1].activity for w in (0.0001, 0.6)]
-    surface_environment = [surface_mean(a.geometry, a.fluid.rankl_source) for a in made]
+    made = [make_tissue(w_Y=w).step()[1].terms for w in (0.0001, 0.6)]
+    surface_environment = [surface_mean(a.geometry, a.fluid.sources[0]) for a in made]
     assert surface_environment[1] > 1.2 * surface_environment[0]
 
 
@@ -141,9 +143,9 @@ def test_direct_osteoclastogenesis_needs_permissive_rankl() -> None:
 
 def test_direct_osteoclastogenesis_raises_recruitment(tissue: SimpleNamespace) -> None:
     def drive(a_d: float) -> np.ndarray:
-        done = tissue.step(HIGH, a_d=a_d)[1].activity
+        done = tissue.step(HIGH, a_d=a_d)[1].terms
         reference = tissue.healthy.osteoclast_precursors
-        at_surface = done.geometry.exchange.to_surface(done.osteoclasts.precursors / reference)
+        at_surface = done.geometry.exchange.to_surface(done.osteoclasts.precursors.mean / reference)
         on_surface = np.asarray(done.geometry.exchange.surface) > 0
         found = done.osteoclasts.formed / at_surface / 12.5 * tissue.healthy.drive
         return np.asarray(found)[on_surface]
@@ -156,11 +158,13 @@ def test_direct_osteoclastogenesis_raises_recruitment(tissue: SimpleNamespace) -
 def test_rankl_drives_recruitment(tissue: SimpleNamespace) -> None:
     # RANK binds tighter than in health, so RANKL does more; IL-1 stays at its healthy level
     _, diagnostics = tissue.step(K_R=40.0)
-    done = diagnostics.activity
-    rho = done.at_surface.rankl / (done.at_surface.rankl + 40)
-    drive = rho + 0.2 * P.s_0 * done.at_surface.rankl**2 / (done.at_surface.rankl**2 + 0.25)
+    done = diagnostics.terms
+    rho = done.at_surface["rankl"] / (done.at_surface["rankl"] + 40)
+    drive = rho + 0.2 * P.s_0 * done.at_surface["rankl"] ** 2 / (
+        done.at_surface["rankl"] ** 2 + 0.25
+    )
     at_surface = done.geometry.exchange.to_surface(
-        done.osteoclasts.precursors / tissue.healthy.osteoclast_precursors
+        done.osteoclasts.precursors.mean / tissue.healthy.osteoclast_precursors
     )
     on_surface = np.asarray(done.geometry.exchange.surface) > 0
     wanted = 12.5 * drive / tissue.healthy.drive * at_surface
@@ -171,19 +175,19 @@ def test_il1_prolongs_osteoclast_life(tissue: SimpleNamespace) -> None:
     # without recruitment (no precursors, none arriving) osteoclasts die at delta_C / (1 + a_s s)
     empty = replace(
         tissue.state,
-        osteoclast_precursors=0 * tissue.state.il1,
-        endosteal_supply=0 * tissue.state.il1,
+        osteoclast_precursors=0 * tissue.state.solutes["il1"],
+        endosteal_supply=0 * tissue.state.solutes["il1"],
     )
     dying = {"delta_M": 1e-9, "D_sC": 1e-9}
     after, diagnostics = tissue.step(HIGH, state=empty, **dying)
-    on_surface = np.asarray(diagnostics.activity.geometry.exchange.surface) > 0
+    on_surface = np.asarray(diagnostics.terms.geometry.exchange.surface) > 0
     wanted = 100 * np.exp(-0.125 / (1 + 1.2 * S) * 0.5)
     assert_allclose(after.osteoclasts[on_surface], wanted, rtol=1e-6)
 
 
 def test_il1_makes_osteoclasts_resorb_harder(tissue: SimpleNamespace) -> None:
     # the factor 1 + a_a s stands alone: nothing upstream of it depends on a_a
-    raised, plain = (tissue.step(HIGH, a_a=a)[1].activity.resorption for a in (0.5, 0.0))
+    raised, plain = (tissue.step(HIGH, a_a=a)[1].terms.resorption for a in (0.5, 0.0))
     assert_allclose(raised / plain, 1 + 0.5 * S, rtol=1e-9)
 
 
@@ -197,18 +201,18 @@ def test_mature_osteoclasts_need_some_rankl() -> None:
 
 def test_resorption_is_velocity_per_cell_times_cells(tissue: SimpleNamespace) -> None:
     _, diagnostics = tissue.step()
-    on_surface = np.asarray(diagnostics.activity.geometry.exchange.surface) > 0
-    assert_allclose(diagnostics.activity.resorption[on_surface], 0.2, rtol=1e-6)
+    on_surface = np.asarray(diagnostics.terms.geometry.exchange.surface) > 0
+    assert_allclose(diagnostics.terms.resorption[on_surface], 0.2, rtol=1e-6)
     more = replace(tissue.state, osteoclasts=2 * tissue.state.osteoclasts)
     _, doubled = tissue.step(state=more, dt=1e-6)
-    assert_allclose(doubled.activity.resorption[on_surface], 0.4, rtol=1e-6)
+    assert_allclose(doubled.terms.resorption[on_surface], 0.4, rtol=1e-6)
 
 
 def test_il1_lowers_osteoblast_differentiation(tissue: SimpleNamespace) -> None:
     def formed_per_precursor(**changes: float) -> np.ndarray:
-        done = tissue.step(HIGH, **changes)[1].activity
+        done = tissue.step(HIGH, **changes)[1].terms
         reference = tissue.healthy.osteoblast_precursors
-        at_surface = done.geometry.exchange.to_surface(done.osteoblasts.precursors / reference)
+        at_surface = done.geometry.exchange.to_surface(done.osteoblasts.precursors.mean / reference)
         on_surface = np.asarray(done.geometry.exchange.surface) > 0
         return np.asarray(done.osteoblasts.formed / at_surface)[on_surface]
 
@@ -221,7 +225,7 @@ def test_il1_lowers_osteoblast_differentiation(tissue: SimpleNamespace) -> None:
 
 
 def test_il1_lowers_matrix_formation_per_osteoblast(tissue: SimpleNamespace) -> None:
-    lowered, plain = (tissue.step(HIGH, g_f=g)[1].activity.formation for g in (0.6, 0.0))
+    lowered, plain = (tissue.step(HIGH, g_f=g)[1].terms.formation for g in (0.6, 0.0))
     assert_allclose(lowered / plain, 1 / (1 + 0.6 * S**2), rtol=1e-9)
 
 
@@ -236,7 +240,7 @@ def test_recruitment_uses_up_precursors(tissue: SimpleNamespace) -> None:
 def test_il1_uncouples_formation_from_resorption(tissue: SimpleNamespace) -> None:
     def balance(**changes: float) -> float:
         _, diagnostics = tissue.run(40, HIGH, **changes)
-        done = diagnostics.activity
+        done = diagnostics.terms
         formed, resorbed = (
             surface_mean(diagnostics.geometry, rate) for rate in (done.formation, done.resorption)
         )
@@ -249,7 +253,7 @@ def test_il1_uncouples_formation_from_resorption(tissue: SimpleNamespace) -> Non
 def test_rankl_alone_keeps_remodeling_coupled(tissue: SimpleNamespace) -> None:
     # more RANK bound without IL-1: resorption rises, formation follows to its height
     _, diagnostics = tissue.run(80, K_R=40.0)
-    done = diagnostics.activity
+    done = diagnostics.terms
     resorption = surface_mean(diagnostics.geometry, done.resorption)
     formation = surface_mean(diagnostics.geometry, done.formation)
     assert resorption > 1.1 * 0.2
@@ -261,7 +265,7 @@ def test_formation_follows_resorption_with_a_delay(tissue: SimpleNamespace) -> N
     state, rates = tissue.state, []
     for _ in range(60):
         state, diagnostics = tissue.step(0.0, 0.5, state, K_R=40.0)
-        done = diagnostics.activity
+        done = diagnostics.terms
         rates.append(
             [
                 float(surface_mean(diagnostics.geometry, r))
@@ -281,7 +285,7 @@ def test_formation_is_constant_without_coupling(tissue: SimpleNamespace) -> None
     for _ in range(10):
         state = replace(state, coupling_store=tissue.state.coupling_store)
         state, diagnostics = tissue.step(0.0, 0.5, state, K_R=40.0)
-    frozen = surface_mean(diagnostics.geometry, diagnostics.activity.formation)
+    frozen = surface_mean(diagnostics.geometry, diagnostics.terms.formation)
     _, coupled = tissue.run(10, K_R=40.0)
-    free = surface_mean(coupled.geometry, coupled.activity.formation)
+    free = surface_mean(coupled.geometry, coupled.terms.formation)
     assert abs(frozen / 0.2 - 1) < abs(free / 0.2 - 1)

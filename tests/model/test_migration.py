@@ -10,12 +10,12 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tissue.kernels.stencil import total
-from tissue.model import cells
-from tissue.model.balance import osteoblast_population, osteoclast_population
-from tissue.model.bone import bone_geometry
+from tissue.model import precursors
+from tissue.model.bone import bone_geometry, surface_mean
+from tissue.model.context import Numerics, StepContext
 from tissue.model.forcing import Forcing
-from tissue.model.observables import surface_mean
 from tissue.model.parameters import Parameters, preset
+from tissue.model.precursors import Population, SurfaceTurnover
 from tissue.model.signals import Environment
 
 P = preset("mouse")
@@ -26,20 +26,19 @@ S = (10.5 / (10.5 + 40 / 3) - P.s_0) / (1 - P.s_0)
 
 def closed_marrow(
     tissue: SimpleNamespace,
-    population: cells.Population,
+    population: Population,
     dt: float,
     start: jnp.ndarray | None = None,
 ) -> np.ndarray:
     """A kind of precursor, uniform at first unless told, that only moves."""
-    nothing = jnp.zeros_like(tissue.state.il1)
+    nothing = jnp.zeros_like(tissue.state.solutes["il1"])
     moving = population._replace(turnover=0.0, supply=nothing, uptake=nothing)
     geometry = bone_geometry(tissue.state.bone_volume_fraction, tissue.numerics.spacing, P)
     start = 1000 * jnp.ones_like(nothing) if start is None else start
     number = geometry.exchange.porosity * start
-    stepped = cells.step_precursors(
-        number, start, moving, geometry, dt, tissue.numerics.spacing, 1e-12
-    )
-    return np.asarray(stepped[0])
+    exact = Numerics(tissue.numerics.spacing, 1e-12)
+    density, _ = precursors.implicit_step((number, start), moving, geometry, dt, exact)
+    return np.asarray(density)
 
 
 def variation(values: np.ndarray) -> float:
@@ -48,7 +47,9 @@ def variation(values: np.ndarray) -> float:
 
 def il1_gradient(tissue: SimpleNamespace) -> jnp.ndarray:
     """IL-1 that falls along x, from 40 to 1 pM."""
-    return jnp.broadcast_to(jnp.linspace(40, 1, tissue.state.il1.shape[2]), tissue.state.il1.shape)
+    return jnp.broadcast_to(
+        jnp.linspace(40, 1, tissue.state.solutes["il1"].shape[2]), tissue.state.solutes["il1"].shape
+    )
 
 
 @pytest.mark.parametrize("chi", [15000.0, 0.0])
@@ -56,9 +57,9 @@ def test_il1_repels_osteoblast_precursors(tissue: SimpleNamespace, chi: float) -
     p, il1 = replace(P, chi_I=chi), il1_gradient(tissue)
     nothing = jnp.zeros_like(il1)
     geometry = bone_geometry(tissue.state.bone_volume_fraction, tissue.numerics.spacing, p)
-    population = osteoblast_population(
-        Environment(il1), None, None, nothing, nothing, geometry, HEALTH, p
-    )
+    environment = Environment({"il1": il1, "tnf": 0.0})
+    still, context = SurfaceTurnover(nothing, nothing), StepContext(HEALTH, p, tissue.numerics)
+    population = precursors.osteoblast_precursors(environment, None, still, geometry, context)
     settled = closed_marrow(tissue, population, 1e7)
     signal = np.asarray(il1) / (np.asarray(il1) + 40 / 3)
     assert variation(settled * np.exp(chi / 5000 * signal)) < 1e-5
@@ -70,15 +71,15 @@ def test_il1_repels_osteoblast_precursors(tissue: SimpleNamespace, chi: float) -
 
 def test_il1_slows_osteoblast_precursors(tissue: SimpleNamespace) -> None:
     # in uniform IL-1 there is no drift, and mu divides the random motility
-    il1 = jnp.full_like(tissue.state.il1, 10.5)
+    il1 = jnp.full_like(tissue.state.solutes["il1"], 10.5)
     nothing = jnp.zeros_like(il1)
     geometry = bone_geometry(tissue.state.bone_volume_fraction, tissue.numerics.spacing, P)
     relative_density = 1000 * jnp.ones_like(il1).at[:, :, :8].set(5.0)
 
     def spread(p: Parameters) -> np.ndarray:
-        population = osteoblast_population(
-            Environment(il1), None, None, nothing, nothing, geometry, HEALTH, p
-        )
+        environment = Environment({"il1": il1, "tnf": 0.0})
+        still, context = SurfaceTurnover(nothing, nothing), StepContext(HEALTH, p, tissue.numerics)
+        population = precursors.osteoblast_precursors(environment, None, still, geometry, context)
         return closed_marrow(tissue, population, 1, relative_density)
 
     slowed = spread(replace(P, g_m=5.0))
@@ -92,7 +93,8 @@ def test_rankl_attracts_osteoclast_precursors(tissue: SimpleNamespace, chi: floa
     rankl = il1_gradient(tissue)
     nothing = jnp.zeros_like(rankl)
     geometry = bone_geometry(tissue.state.bone_volume_fraction, tissue.numerics.spacing, p)
-    population = osteoclast_population(rankl, nothing, nothing, geometry, HEALTH, p)
+    still, context = SurfaceTurnover(nothing, nothing), StepContext(HEALTH, p, tissue.numerics)
+    population = precursors.osteoclast_precursors(rankl, still, geometry, context)
     settled = closed_marrow(tissue, population, 1e7)
     rho = np.asarray(rankl) / (np.asarray(rankl) + 60)
     assert variation(settled * np.exp(-chi / 20000 * rho)) < 1e-5

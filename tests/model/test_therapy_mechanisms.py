@@ -10,27 +10,29 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tissue.model import signals
-from tissue.model.conservation import budgets
+from tissue.model.bone import surface_mean
+from tissue.model.conservation import StepRecord, budgets
 from tissue.model.diagnostics import StepDiagnostics
 from tissue.model.forcing import Forcing, averaged, quantiles
-from tissue.model.observables import surface_mean
 from tissue.model.parameters import preset
 from tissue.model.signals import Environment
 from tissue.model.state import State
 
 P = preset("mouse")
 INSTANT = 1e-6  # day, in which no cell has changed
-BLOCKED = Forcing(denosumab=jnp.array([500.0]))
+BLOCKED = Forcing(exposure={"rankl": jnp.array([500.0])})
 
 
 def on_surface(diagnostics: StepDiagnostics, field: Any) -> np.ndarray:
-    return np.asarray(field)[np.asarray(diagnostics.activity.geometry.exchange.surface) > 0]
+    return np.asarray(field)[np.asarray(diagnostics.terms.geometry.exchange.surface) > 0]
 
 
 def relative_density(tissue: SimpleNamespace, diagnostics: StepDiagnostics) -> np.ndarray:
-    done = diagnostics.activity
+    done = diagnostics.terms
     reference = tissue.healthy.osteoclast_precursors
-    return np.asarray(done.geometry.exchange.to_surface(done.osteoclasts.precursors / reference))
+    return np.asarray(
+        done.geometry.exchange.to_surface(done.osteoclasts.precursors.mean / reference)
+    )
 
 
 # Drugs that come and go within a step
@@ -47,8 +49,8 @@ def test_a_response_is_averaged_over_the_day_of_a_dose() -> None:
     day = (np.arange(100_000) + 0.5) / 100_000
     mean, of_mean = signal(anakinra(day)).mean(), signal(anakinra(day).mean())
     assert_allclose([mean, of_mean], [0.0323, 0.0162], rtol=5e-3)
-    held = Forcing(il1ra_drug=jnp.asarray(anakinra(1 - quantiles(8))))
-    found = signals.il1_signal(Environment(jnp.asarray(5.0)), held, P)
+    held = Forcing(exposure={"il1_receptor": jnp.asarray(anakinra(1 - quantiles(8)))})
+    found = signals.il1_signal(Environment({"il1": jnp.asarray(5.0), "tnf": 0.0}), held, P)
     assert_allclose(found, mean, rtol=1e-4)
 
 
@@ -60,7 +62,7 @@ def test_an_average_over_concentrations_is_exact_for_smooth_responses() -> None:
 
 def test_no_drug_leaves_the_precision_of_fields_alone() -> None:
     for precision in ("float32", "float64"):
-        around = Environment(jnp.full(3, 0.5, precision))
+        around = Environment({"il1": jnp.full(3, 0.5, precision), "tnf": 0.0})
         signal = signals.il1_signal(around, Forcing(), P)
         assert signal.dtype == precision
         assert_allclose(signal, P.s_0, rtol=1e-7 if precision == "float32" else 1e-15)
@@ -71,10 +73,10 @@ def test_no_drug_leaves_the_precision_of_fields_alone() -> None:
 
 def test_denosumab_takes_rankl_from_precursors_and_osteoclasts(tissue: SimpleNamespace) -> None:
     health, blocked = (tissue.step(dt=INSTANT, forcing=f)[1] for f in (Forcing(), BLOCKED))
-    done = blocked.activity
+    done = blocked.terms
     # the antibody is no sink: the sum of free and bound RANKL is what OPG leaves
-    assert_allclose(done.at_surface.rankl, health.activity.at_surface.rankl, rtol=1e-7)
-    free = np.asarray(done.at_surface.rankl) / (1 + 500 / 3)
+    assert_allclose(done.at_surface["rankl"], health.terms.at_surface["rankl"], rtol=1e-7)
+    free = np.asarray(done.at_surface["rankl"]) / (1 + 500 / 3)
     occupied, gate = free / (free + 60), free**2 / (free**2 + 0.5**2)
     drive = occupied + 0.2 * P.s_0 * gate
     formed = 12.5 * drive / tissue.healthy.drive * relative_density(tissue, blocked)
@@ -93,18 +95,18 @@ def test_osteoclasts_that_do_not_form_wait(tissue: SimpleNamespace) -> None:
     assert on_surface(diagnostics, health.osteomorphs).max() < 1e-5
     after, diagnostics = tissue.step(dt=1.0, forcing=BLOCKED)
     at_surface = relative_density(tissue, diagnostics)
-    recruited = np.asarray(diagnostics.activity.osteoclasts.recruited) / at_surface / 12.5
+    recruited = np.asarray(diagnostics.terms.osteoclasts.recruited) / at_surface / 12.5
     # recruited = formed + arrested, and arrested = sigma_Q (1 - formed)
     formed = (recruited - 0.4) / 0.6
     arrested = 0.4 * 12.5 * (1 - formed) * at_surface
     assert_allclose(
-        on_surface(diagnostics, diagnostics.activity.osteomorphs.arrested),
+        on_surface(diagnostics, diagnostics.terms.osteomorphs.arrested),
         on_surface(diagnostics, arrested),
         rtol=1e-6,
     )
     lost = 1 / 20 * formed + 1 / 60
     wanted = arrested / lost * (1 - np.exp(-lost))
-    waiting = np.asarray(diagnostics.activity.osteomorphs.cells.after)
+    waiting = np.asarray(diagnostics.terms.osteomorphs.cells.end)
     assert_allclose(on_surface(diagnostics, waiting), on_surface(diagnostics, wanted), rtol=1e-6)
     assert float(jnp.mean(after.osteomorphs)) > 4
 
@@ -115,11 +117,9 @@ def test_osteomorphs_wait_where_they_arose_and_fuse_when_rankl_returns(
     # 50 more of them than none: what is formed grows by k_Q of them, and no precursor is used
     state = replace(tissue.state, osteomorphs=tissue.state.osteomorphs + 50)
     none, some = (tissue.step(dt=INSTANT, state=s)[1] for s in (tissue.state, state))
-    more = some.activity.osteoclasts.formed - none.activity.osteoclasts.formed
+    more = some.terms.osteoclasts.formed - none.terms.osteoclasts.formed
     assert_allclose(on_surface(some, more), 50 / 20, rtol=1e-4)
-    assert_allclose(
-        some.activity.osteoclasts.recruited, none.activity.osteoclasts.recruited, rtol=1e-9
-    )
+    assert_allclose(some.terms.osteoclasts.recruited, none.terms.osteoclasts.recruited, rtol=1e-9)
 
 
 @pytest.fixture(scope="module")
@@ -133,11 +133,10 @@ def after_denosumab(tissue: SimpleNamespace) -> dict[float, dict[str, list[float
             before = state
             state, diagnostics = tissue.step(dt=2.0, state=before, forcing=forcing, sigma_Q=share)
             p = replace(P, sigma_Q=share)
-            residuals = {
-                k: float(b.residual) for k, b in budgets(before, state, diagnostics, p, 2.0).items()
-            }
+            record = StepRecord(before, state, diagnostics, p, 2.0)
+            residuals = {name: float(b.residual) for name, b in budgets(record).items()}
             assert max(residuals.values()) < 1e-9, residuals
-            done = diagnostics.activity
+            done = diagnostics.terms
             row = (
                 surface_mean(done.geometry, done.osteoclasts.cells.mean) / 100,
                 surface_mean(done.geometry, done.formation) / 0.2,
@@ -169,11 +168,9 @@ def bound(tissue: SimpleNamespace, amount: float) -> State:
 
 
 def test_bisphosphonate_kills_osteoclasts_and_lowers_il1(tissue: SimpleNamespace) -> None:
-    fluids = [tissue.step(dt=INSTANT, state=bound(tissue, q))[1].activity for q in (0.0, 0.8)]
-    assert_allclose(fluids[1].fluid.il1.field, 0.5 / (1 + 0.3 * 0.8), rtol=1e-6)
-    same = [
-        tissue.step(dt=INSTANT, state=bound(tissue, q), a_BI=0.0)[1].activity for q in (0.0, 0.8)
-    ]
+    fluids = [tissue.step(dt=INSTANT, state=bound(tissue, q))[1].terms for q in (0.0, 0.8)]
+    assert_allclose(fluids[1].fluid.uncoupled["il1"].field, 0.5 / (1 + 0.3 * 0.8), rtol=1e-6)
+    same = [tissue.step(dt=INSTANT, state=bound(tissue, q), a_BI=0.0)[1].terms for q in (0.0, 0.8)]
     ratio = np.asarray(same[1].osteoclasts.loss) / np.asarray(same[0].osteoclasts.loss)
     assert_allclose(ratio, 1 + 2.5 * 0.8, rtol=1e-6)
 
@@ -181,7 +178,7 @@ def test_bisphosphonate_kills_osteoclasts_and_lowers_il1(tissue: SimpleNamespace
 def test_bisphosphonate_acts_where_it_is_bound(tissue: SimpleNamespace) -> None:
     half = bound(tissue, 1.0).bisphosphonate.at[..., :12].set(0.0)
     state = replace(tissue.state, bisphosphonate=half)
-    loss = np.asarray(tissue.step(dt=INSTANT, state=state, a_BI=0.0)[1].activity.osteoclasts.loss)
+    loss = np.asarray(tissue.step(dt=INSTANT, state=state, a_BI=0.0)[1].terms.osteoclasts.loss)
     assert_allclose(loss[..., :12], 1 / 8, rtol=1e-6)
     assert_allclose(loss[..., 12:], 3.5 / 8, rtol=1e-6)
 
@@ -191,7 +188,7 @@ def test_bisphosphonate_goes_with_turnover(tissue: SimpleNamespace) -> None:
         state = replace(bound(tissue, 1.0), osteoclasts=velocity * tissue.state.osteoclasts)
         still = {"a_BP": 0.0, "a_BI": 0.0, "delta_C": 1e-9}
         after, diagnostics = tissue.step(dt=2.0, state=state, **still)
-        resorption = on_surface(diagnostics, diagnostics.activity.resorption)
+        resorption = on_surface(diagnostics, diagnostics.terms.resorption)
         assert_allclose(resorption, 0.2 * velocity, rtol=0.01)
         left = np.exp(-2 / 90 * np.sqrt(resorption / 0.2))
         assert_allclose(on_surface(diagnostics, after.bisphosphonate), left, rtol=1e-7)

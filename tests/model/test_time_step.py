@@ -1,5 +1,6 @@
 """A step is of the second order in time, closes its budgets and stands still in health."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import jax.numpy as jnp
@@ -8,12 +9,12 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tissue.kernels.stencil import total
-from tissue.model import cells
+from tissue.model import precursors
 from tissue.model.bone import bone_geometry
-from tissue.model.conservation import BUDGETS, budgets
+from tissue.model.conservation import BUDGETS, StepRecord, budgets
+from tissue.model.integrators import THETA_MIN, local_theta
 from tissue.model.parameters import preset
 from tissue.model.state import State
-from tissue.model.step import THETA_MIN
 
 P = preset("mouse")
 HIGH = 10.0  # pM of excess IL-1
@@ -99,14 +100,15 @@ def test_health_stands_still_at_long_and_uneven_steps(tissue: SimpleNamespace) -
         assert float(diagnostics.error.bone) < 1e-6
     assert_allclose(state.bone_volume_fraction, tissue.state.bone_volume_fraction, atol=1e-6)
     for name in ("rankl", "opg", "osteoclast_precursors", "osteoblast_precursors"):
-        assert_allclose(getattr(state, name), getattr(tissue.state, name), rtol=1e-6, err_msg=name)
+        found, expected = state.fields[name], tissue.state.fields[name]
+        assert_allclose(found, expected, rtol=1e-6, err_msg=name)
 
 
 def test_budgets_close_at_uneven_steps(tissue: SimpleNamespace, ill: State) -> None:
     for dt in UNEVEN:
         after, diagnostics = tissue.step(HIGH, dt, ill, theta_min=THETA_MIN)
-        books = budgets(ill, after, diagnostics, P, dt)
-        worst = {name: float(books[name].residual) for name in BUDGETS}
+        found = budgets(StepRecord(ill, after, diagnostics, P, dt))
+        worst = {name: float(found[name].residual) for name in BUDGETS}
         assert max(worst.values()) < 1e-10, worst
         assert float(jnp.min(after.osteoclast_precursors)) >= 0
         ill = after
@@ -115,14 +117,14 @@ def test_budgets_close_at_uneven_steps(tissue: SimpleNamespace, ill: State) -> N
 def test_shares_damp_where_precursors_are_uneven(tissue: SimpleNamespace) -> None:
     geometry = bone_geometry(tissue.state.bone_volume_fraction, 10.0, P)
     even = 1000 * geometry.exchange.porosity
-    assert_allclose(cells.local_theta(even, geometry, 0.55), 0.55)
+    assert_allclose(local_theta(even, geometry, 0.55), 0.55)
     z, y, x = (int(i[0]) for i in np.nonzero(np.asarray(geometry.exchange.porosity) == 1))
     for factor in (0.0, 0.1, 10.0):
-        share = cells.local_theta(even.at[z, y, x].mul(factor), geometry, 0.55)
+        share = local_theta(even.at[z, y, x].mul(factor), geometry, 0.55)
         assert share[z, y, x] == 1
-    mild = cells.local_theta(even.at[z, y, x].mul(1.2), geometry, 0.55)
+    mild = local_theta(even.at[z, y, x].mul(1.2), geometry, 0.55)
     assert 0.56 < mild[z, y, x] < 0.8
-    assert_allclose(cells.local_theta(0 * even, geometry, 0.55), 1)
+    assert_allclose(local_theta(0 * even, geometry, 0.55), 1)
 
 
 def test_newly_opened_voxels_neither_ring_nor_empty(tissue: SimpleNamespace, ill: State) -> None:
@@ -132,7 +134,7 @@ def test_newly_opened_voxels_neither_ring_nor_empty(tissue: SimpleNamespace, ill
     factors[::3, ::3, ::3], factors[1::3, 1::3, 1::3] = 0.01, 10.0
     factors[geometry > 0.9] = 1
     rough = {"osteoclast_precursors": ill.osteoclast_precursors * factors}
-    state = State(**{**{k: getattr(ill, k) for k in ill.__dataclass_fields__}, **rough})
+    state = replace(ill, **rough)
     for _ in range(4):
         state, diagnostics = tissue.step(HIGH, 1.0, state, theta_min=THETA_MIN)
         assert float(jnp.min(state.osteoclast_precursors)) > 0
@@ -146,4 +148,4 @@ def test_precursors_in_the_middle_are_the_mean_of_both_ends(tissue: SimpleNamesp
     phi = tissue.state.bone_volume_fraction
     geometry = bone_geometry(phi, 10.0, P)
     before, after = jnp.full_like(phi, 10.0), 30 * geometry.exchange.porosity
-    assert_allclose(cells.halfway(phi, before, after, geometry), 20, rtol=1e-12)
+    assert_allclose(precursors.halfway((phi, before), after, geometry), 20, rtol=1e-12)

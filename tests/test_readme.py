@@ -92,10 +92,8 @@ def test_its_commands_exist(command: str, capsys: pytest.CaptureFixture[str]) ->
 def test_it_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["--help"])
-    listed = re.search(r"\{([a-z,]+)\}", capsys.readouterr().out)
-    assert listed
-    named = set(re.findall(r"`tissue ([a-z]+)", README))
-    assert set(listed[1].split(",")) == named
+    listed = set(re.findall(r"^    ([a-z]+)\b", capsys.readouterr().out, re.MULTILINE))
+    assert set(re.findall(r"`tissue ([a-z]+)", README)) == listed > {"run", "schema"}
 
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -3,16 +3,17 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from tissue.display import Displayed
 from tissue.errors import InputError
 from tissue.geometry.extent import chosen_voxel_size
 from tissue.geometry.grid import Axes, Frame, Grid
 from tissue.geometry.image import VoxelSize
 from tissue.geometry.images import read_image
-from tissue.geometry.journal import Journal
+from tissue.geometry.journal import Journal, by
 from tissue.geometry.masks import Scan, marked_part, read_mask
 from tissue.geometry.place import Lattice, Mask, nearest_of
 from tissue.geometry.preparation import cleaned, partial_volumes, warn_if_thin
@@ -28,13 +29,13 @@ PLANES = 16
 
 
 @dataclass(frozen=True)
-class Geometry:
-    """The bone that a run starts with.
+class Geometry(Displayed):
+    """Bone that a run starts with.
 
     Attributes:
-        grid: its voxels, and the place of the scan they were made of.
+        grid: its voxels, and the place of its scan in space.
         bone_volume_fraction: share of bone in each voxel [z, y, x], float64 in [0, 1].
-        log: one line for each step that led here.
+        log: one line for each step of its preparation.
         warnings: sentences that the user should look at.
     """
 
@@ -43,12 +44,22 @@ class Geometry:
     log: tuple[str, ...]
     warnings: tuple[str, ...]
 
+    @property
+    def bv_tv(self) -> float:
+        """Bone volume per tissue volume, the share of bone in the box."""
+        return float(np.mean(self.bone_volume_fraction))
+
+    def __repr__(self) -> str:
+        """Describe the bone in one line."""
+        voxels = f"{by(self.grid.shape)} voxels (z, y, x) of {self.grid.spacing:g} um"
+        return f"<Geometry: {voxels}, BV/TV {self.bv_tv:.4f}>"
+
     def __post_init__(self) -> None:
-        """Refuses a bone that no simulation can start with.
+        """Refuse a bone that no simulation can start with.
 
         Raises:
             InputError: it has another shape than the grid, less than two voxels along an axis, or
-                values that are no shares of bone.
+                values outside 0 to 1.
         """
         shape = np.shape(self.bone_volume_fraction)
         if len(shape) != 3 or min(shape) < 2:
@@ -69,20 +80,34 @@ class Geometry:
             )
 
 
-def load_image(settings: ImageSettings, periodic: Axes = (), room: float = math.inf) -> Geometry:
-    """Reads, crops, smooths, thresholds, resamples and cleans an image, in this order.
+def load_image(
+    image: ImageSettings | str | Path,
+    periodic: Axes = (),
+    memory_limit: float = math.inf,
+    **settings: Any,
+) -> Geometry:
+    """Read an image and segment its bone: crop, smooth, threshold, resample, clean, in this order.
 
     Args:
-        settings: the image.
-        periodic: axes along which its box repeats itself.
-        room: memory that this may take [bytes].
+        image: file or folder of an image, or all its settings at once.
+        periodic: axes along which the box repeats, -3 to -1 for z, y, x.
+        memory_limit: memory that may be used [bytes].
+        **settings: fields of `ImageSettings` for a file, such as `threshold=200` or `resample=20`
+            [um]; see there for the others.
+
+    Returns:
+        The bone as partial volumes on cubic voxels, with the log and warnings of each step.
 
     Raises:
         InputError: the file or a setting cannot be used.
-        RunError: the memory is too small for it.
+        RunError: the memory is too small.
     """
+    if not isinstance(image, ImageSettings):
+        if settings.get("region"):
+            settings["region"] = Path(settings["region"])
+        image = ImageSettings(Path(image), **settings)
     journal = Journal()
-    return simulated_bone(segment(settings, journal, room), settings, journal, periodic)
+    return simulated_bone(segment(image, journal, memory_limit), image, journal, periodic)
 
 
 def simulated_bone(
@@ -103,14 +128,14 @@ def simulated_bone(
 
 
 def measured_image(
-    settings: ImageSettings, clean: bool = False, room: float = math.inf
+    settings: ImageSettings, clean: bool = False, memory_limit: float = math.inf
 ) -> Geometry:
     """The bone of an image as it is, to be measured: no piece dropped, no pocket closed.
 
     Args:
         settings: the image.
         clean: drop loose pieces and close pockets as for a simulation.
-        room: memory that this may take [bytes].
+        memory_limit: memory that may be used [bytes].
 
     Returns:
         The binary volume as 0 and 1 where the voxels of the file are kept, or shares of bone where
@@ -120,11 +145,11 @@ def measured_image(
         InputError: the file or a setting cannot be used.
     """
     journal = Journal()
-    found = segment(settings, journal, room)
+    found = segment(settings, journal, memory_limit)
     if found.scanned is not None:
         journal.warnings.append(
             f"{1 - found.scanned.mean():.1%} of the box was not scanned and counts as marrow: every"
-            f" measure is of the whole box; BV/TV of what was scanned is {found.bone_share:.4f}"
+            f" measure is of all of the box; BV/TV of what was scanned is {found.bone_share:.4f}"
         )
     bone = cleaned(found.bone, True, True, journal) if clean else found.bone
     fraction = block_means(bone, found.sampling.factor)
@@ -156,14 +181,7 @@ def mask_share(
 def refuse_misplaced_mask(
     file: Path, key: str, settings: ImageSettings | None, grid: Grid, journal: Journal
 ) -> None:
-    """Refuses the masks that `mask_share` refuses, without a field of the grid in memory.
-
-    Args:
-        file: the mask, of any format, orientation and spacing.
-        key: the key that names it.
-        settings: the image that the grid was made of; None for a synthetic bone.
-        grid: the voxels.
-        journal: receives the log lines and warnings.
+    """Refuse the masks that `mask_share` refuses, without a field of the grid in memory.
 
     Raises:
         InputError: the mask cannot be read, or lies elsewhere than the bone.

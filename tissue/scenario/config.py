@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from tissue.errors import InputError
+from tissue.errors import InputError, printable
 from tissue.keys import Context, as_tuple
 from tissue.model import parameters as model_parameters
 from tissue.model.mechanisms import MECHANISMS
@@ -42,6 +42,9 @@ from tissue.scenario.schema import (
 )
 from tissue.scenario.therapy import Therapy, written_out
 from tissue.scenario.values import AXES, MOST_SNAPSHOTS, Table
+
+REPR_WIDTH = 100
+"""Characters of a table in the text of a `RunConfig`."""
 
 
 def _read_parameters(value: object, info: ValidationInfo[Any]) -> object:
@@ -111,6 +114,13 @@ class RunConfig(Table):
 
     _source: Path = PrivateAttr()
     _warnings: tuple[str, ...] = PrivateAttr(())
+
+    def __repr__(self) -> str:
+        given = self.model_dump(mode="json", exclude_defaults=True, exclude={"parameters"})
+        lines = [f"  {name}: {printable(f'{value}', REPR_WIDTH)}" for name, value in given.items()]
+        return "\n".join([f"RunConfig {self.name!r}", *lines, f"  {self.parameters}"])
+
+    __str__ = __repr__
 
     @property
     def source(self) -> Path:

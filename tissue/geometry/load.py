@@ -41,8 +41,8 @@ class Geometry(Displayed):
 
     grid: Grid
     bone_volume_fraction: np.ndarray
-    log: tuple[str, ...]
-    warnings: tuple[str, ...]
+    log: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def bv_tv(self) -> float:

@@ -4,7 +4,7 @@ import argparse
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tissue.commands.common import Commands, print_table
 from tissue.errors import InputError, shown
@@ -146,10 +146,10 @@ def _image(options: argparse.Namespace) -> "ImageSettings":
         voxel_size = units.parse(options.voxel_size, "um") if options.voxel_size else None
     except units.UnitError as error:
         raise InputError(f"--voxel-size: {error}") from None
-    threshold = options.threshold or "otsu"
-    if threshold != "otsu":
+    threshold: float | Literal["otsu"] = "otsu"
+    if options.threshold not in (None, "otsu"):
         try:
-            threshold = float(threshold)
+            threshold = float(options.threshold)
         except ValueError:
             threshold = math.nan
         if not math.isfinite(threshold):

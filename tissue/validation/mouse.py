@@ -10,11 +10,11 @@ import numpy as np
 from tissue.geometry.segmentation import mean_thickness
 from tissue.geometry.settings import SyntheticSettings
 from tissue.geometry.synthetic import synthesize
-from tissue.model.balance import osteoblast_population
 from tissue.model.bone import bone_geometry
-from tissue.model.cells import step_precursors
+from tissue.model.context import Numerics, StepContext
 from tissue.model.forcing import Forcing
 from tissue.model.parameters import Parameters, preset
+from tissue.model.precursors import SurfaceTurnover, implicit_step, osteoblast_precursors
 from tissue.model.signals import Environment, il1_signal
 from tissue.validation.simulations import Estimate, Estimates, SimulationCache, Trajectory, bone
 
@@ -135,6 +135,10 @@ def focal_erosion(cache: SimulationCache) -> Estimates:
     return [normal.eroded, HEALTH.minus(deficient.eroded.over(normal.eroded)).times(100)]
 
 
+def _infused(cache: SimulationCache, dose: int) -> Trajectory:
+    return cache.run("mouse", 3, every=1, disease={"il1_excess": f"{dose} pM"})
+
+
 def burst(cache: SimulationCache) -> tuple[Trajectory, int, Estimate]:
     """Three days of IL-1 and three months after, the row of lowest bone, and the regain [%]."""
     pulse = [{"from": "0 day", "to": "3 day", "value": "30 pM"}]
@@ -148,7 +152,7 @@ def three_days(cache: SimulationCache) -> Estimates:
     """V17: three days of IL-1."""
     run, lowest, regained = burst(cache)
     return [
-        run.fold_change("resorption_um_per_day", 1).minus(HEALTH),
+        _infused(cache, 30).fold_change("resorption_um_per_day", 1).minus(HEALTH),
         run.change(run.times[lowest]),
         Estimate(float(run.times[lowest])),
         regained,
@@ -158,7 +162,7 @@ def three_days(cache: SimulationCache) -> Estimates:
 def dose_response(cache: SimulationCache) -> Estimates:
     """V18: least rise of resorption from dose to dose, before new osteoclasts come."""
     doses = (1, 3, 10, 30, 100)
-    runs = [cache.run("mouse", 3, every=1, disease={"il1_excess": f"{dose} pM"}) for dose in doses]
+    runs = (_infused(cache, dose) for dose in doses)
     levels = [HEALTH, *(run.fold_change("resorption_um_per_day", 3) for run in runs)]
     rises = [b.minus(a) for a, b in pairwise(levels)]
     return [min(rises, key=lambda rise: rise.value - 10 * rise.error)]
@@ -215,7 +219,10 @@ def osteocyte_rankl(cache: SimulationCache) -> Estimates:
 def coupling(cache: SimulationCache) -> Estimates:
     """V39: formation under more RANKL with and without coupling."""
     # without the mechanostat, which raises formation where bone is lost
-    more: dict[str, Any] = {"disease": {"rankl_production": 1.5}, "mechanisms": {"mechanostat": False}}
+    more: dict[str, Any] = {
+        "disease": {"rankl_production": 1.5},
+        "mechanisms": {"mechanostat": False},
+    }
     coupled = cache.run("mouse", 56, every=14, **more)
     cut = cache.run("mouse", 56, every=14, parameters={"k_E": "0.0001 1/day"}, **more)
     formed = [run.fold_change("formation_um_per_day", 56).minus(HEALTH) for run in (coupled, cut)]
@@ -244,20 +251,19 @@ def repelled(_: SimulationCache) -> Estimates:
     p = preset("mouse")
     made = bone("mouse")
     phi = jnp.asarray(made.bone_volume_fraction, "float64")
-    pore, nothing = bone_geometry(phi, made.grid.spacing, p), jnp.zeros_like(phi)
+    geometry, nothing = bone_geometry(phi, made.grid.spacing, p), jnp.zeros_like(phi)
+    numerics, surface = Numerics(made.grid.spacing, 1e-12), SurfaceTurnover(nothing, nothing)
     il1 = jnp.broadcast_to(jnp.linspace(40.0, 1.0, phi.shape[2]), phi.shape)
     gradient = Environment({"il1": il1, "tnf": jnp.zeros_like(il1)})
     signal = np.asarray(il1_signal(gradient, Forcing(), p))
 
     def settled(p: Parameters) -> np.ndarray:
-        population = osteoblast_population(
-            gradient, None, None, nothing, nothing, pore, Forcing(), p
-        )._replace(turnover=0.0, supply=nothing)
+        context = StepContext(Forcing(), p, numerics)
+        population = osteoblast_precursors(gradient, None, surface, geometry, context)
+        population = population._replace(turnover=0.0, supply=nothing)
         uniform = jnp.full_like(phi, 1000.0)
-        start = pore.exchange.porosity * uniform
-        spacing = made.grid.spacing
-        done = step_precursors(start, uniform, population, pore, SETTLED, spacing, 1e-12)
-        return np.asarray(done[0])
+        start = geometry.exchange.porosity * uniform, uniform
+        return np.asarray(implicit_step(start, population, geometry, SETTLED, numerics)[0])
 
     driven, still = settled(p), settled(replace(p, chi_I=0.0))
     law = driven * np.exp(float(p.chi_I) / float(p.D_P) * signal)

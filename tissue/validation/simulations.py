@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -13,7 +12,7 @@ from tissue.geometry.load import Geometry
 from tissue.geometry.settings import SyntheticSettings
 from tissue.geometry.synthetic import synthesize
 from tissue.model.state import State
-from tissue.scenario.config import parse_run
+from tissue.scenario.config import read_run_file
 from tissue.simulation.simulation import Simulation
 from tissue.simulation.step_size import ControllerState
 
@@ -163,7 +162,7 @@ class SimulationCache:
             species: "mouse" or "human".
             days: time at the end [day].
             after: the simulation that it continues; only what the tables say acts then.
-            tables: [disease], [mechanisms], [knockout], [parameters] and [[therapy]] of a run file; `every`
+            tables: tables of a run file besides [run], [geometry] and [output]; `every`
                 is the interval of times at which a step ends, whatever its length [day],
                 and `step` a fixed step [day].
         """
@@ -220,7 +219,7 @@ class SimulationCache:
             "output": {"snapshots": f"{every or days} day"},
             **tables,
         }
-        config = parse_run(data, Path(), f"validate-{species}")
+        config = read_run_file(data, name=f"validate-{species}")
         simulation = Simulation(config, bone(species))
         start = np.asarray(simulation.geometry.bone_volume_fraction, "float64")
         rows: list[Mapping[str, float]] = [simulation.start_metrics()]

@@ -55,7 +55,7 @@ def memory_table() -> str:
     return "\n".join(rows)
 
 
-def test_its_table_of_memory_is_what_is_foretold() -> None:
+def test_its_table_of_memory_is_what_is_predicted() -> None:
     table = memory_table()
     shown = re.search(r"<!-- memory -->\n(.*?)\n<!-- /memory -->", TEXT, re.DOTALL)
     assert shown
@@ -250,7 +250,7 @@ il1_excess = "3.5 pM"
 snapshots = "1 day"
 """
 PLAYED: Sequence[tuple[str, float]] = (("TERM", 1), ("KILL", 18), ("TERM", 14), ("TERM", 20))
-"""What happens to the first jobs, and after how many seconds; then nothing happens."""
+"""Events that happen to the first jobs, and after how many seconds; then nothing happens."""
 
 
 @pytest.mark.slow

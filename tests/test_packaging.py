@@ -1,4 +1,4 @@
-"""What is installed is the whole program, and nothing else."""
+"""The installed package is the complete program, and nothing else."""
 
 import os
 import shutil
@@ -51,13 +51,13 @@ def contents(wheel: Path) -> set[str]:
 @pytest.mark.slow
 def test_the_wheel_holds_every_source_file(wheel: Path) -> None:
     kernels = {f"tissue/kernels/{path.name}" for path in (ROOT / "kernels").glob("*.py")}
-    rooms = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tissue").rglob("*.py")}
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tissue").rglob("*.py")}
     runs = {f"tissue/runs/{path.name}" for path in (ROOT / "runs").glob("*.toml")}
     data = {"tissue/py.typed", "tissue/runs/data/shrew.nrrd", "tissue/runs/data/NOTICE"}
     data |= {"tissue/verification/well_mixed_shrew.csv"}
     assert "tissue/kernels/elliptic.py" in kernels
     assert "tissue/runs/shrew.toml" in runs
-    assert kernels | rooms | runs | data <= contents(wheel)
+    assert kernels | modules | runs | data <= contents(wheel)
 
 
 @pytest.mark.slow
@@ -88,9 +88,16 @@ def test_the_installed_package_finds_its_runs(wheel: Path, tmp_path: Path) -> No
     assert all(path.stem in done.stdout for path in (ROOT / "runs").glob("*.toml"))
 
 
-def test_the_version_is_told_once() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["version"] == tissue.__version__
+def test_the_version_stands_in_one_place() -> None:
+    tables = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project = tables["project"]
+    assert "version" in project["dynamic"]
+    assert "version" not in project
+    assert tables["tool"]["setuptools"]["dynamic"]["version"] == {
+        "attr": "tissue.version.__version__"
+    }
+    cited = (ROOT / "CITATION.cff").read_text()
+    assert f"\nversion: {tissue.__version__}\n" in cited
     assert project["scripts"] == {"tissue": "tissue.cli:main"}
     assert all((ROOT / name).is_file() for name in project["license-files"])
 

@@ -1,6 +1,6 @@
-"""The ready-made runs show what they say they show.
+"""The bundled examples show what they say they show.
 
-Quick tests run each on a small made-up bone, one shape for all, since every shape compiles anew;
+Quick tests run each on a small synthetic bone, one shape for all, since every shape compiles anew;
 the slow ones run arthritis as it is examples.
 """
 
@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from tissue.geometry.load import Geometry
 from tissue.geometry.settings import SyntheticSettings
 from tissue.geometry.synthetic import synthesize
 from tissue.model.bone import bone_geometry
-from tissue.scenario.config import RunConfig, parse_run, read_run_file
+from tissue.scenario.config import RunConfig, read_run_file
 from tissue.scenario.library import describe, examples
 from tissue.simulation.simulation import Simulation, load_geometry
 
@@ -50,7 +49,7 @@ class Result:
 
     @property
     def change(self) -> float:
-        """Of BV/TV [%]."""
+        """Change of BV/TV [%]."""
         return float(self.columns["bv_tv_change_percent"][-1])
 
     @property
@@ -76,7 +75,7 @@ class Result:
 
     @property
     def depth(self) -> np.ndarray:
-        """How far the surface has moved back, by distance from the low face of z [um]."""
+        """Depth by which the surface has moved back, by distance from the low face of z [um]."""
         start, end = (_binned(bone) for bone in self.bone)
         return (start - end) / _binned(self.surface)
 
@@ -118,7 +117,7 @@ def small_bone(species: str) -> Geometry:
 
 
 def small(name: str, change: Change | None = None) -> Result:
-    """A ready-made run on a small bone and with coarse steps, changed or not."""
+    """A bundled example on a small bone and with coarse steps, changed or not."""
     data = deepcopy(tomllib.loads(RUNS[name].read_text(encoding="utf-8")))
     species = data["run"]["preset"]
     data["geometry"] = {"synthetic": {"shape": list(SHAPE)}}  # the bone itself is handed over
@@ -127,7 +126,7 @@ def small(name: str, change: Change | None = None) -> Result:
     data["output"] = {}
     if change:
         change(data)
-    return simulate(parse_run(data, Path(), name), small_bone(species))
+    return simulate(read_run_file(data, name=name), small_bone(species))
 
 
 @cache
@@ -137,12 +136,12 @@ def plain(name: str) -> Result:
 
 @cache
 def shortened(name: str, treated: bool = True) -> Result:
-    """A course of treatment after menopause that starts after 200 days and is watched for 900."""
+    """A treatment after menopause that starts after 200 days and is followed for 900."""
 
     def change(data: dict[str, Any]) -> None:
-        (course,) = data["therapy"]
-        times = [float(time.split()[0]) for time in course["times"]][:2]
-        course["times"] = [f"{200 + time - times[0]} day" for time in times]
+        (regimen,) = data["therapy"]
+        times = [float(time.split()[0]) for time in regimen["times"]][:2]
+        regimen["times"] = [f"{200 + time - times[0]} day" for time in times]
         data["run"]["duration"] = "1100 day"
         if not treated:
             del data["therapy"]
@@ -246,7 +245,7 @@ def test_a_pannus_erodes_and_anakinra_slows_it() -> None:
 def shipped_run(name: str, *off: str) -> Result:
     data = tomllib.loads(RUNS[name].read_text(encoding="utf-8"))
     data["mechanisms"] = dict.fromkeys(off, False)
-    config = parse_run(data, RUNS[name].parent, name)
+    config = read_run_file(data, folder=RUNS[name].parent, name=name)
     return simulate(config, load_geometry(config))
 
 

@@ -205,7 +205,7 @@ def test_a_hint_is_of_the_kind_that_is_wanted(text: str, unit: str, meant: str |
         ("4.1.2 um", "malformed near '.2 um'"),
     ],
 )
-def test_a_number_that_is_not_plain_is_told_how_to_be(text: str, remedy: str) -> None:
+def test_a_number_that_is_not_plain_is_refused_with_a_remedy(text: str, remedy: str) -> None:
     with pytest.raises(units.UnitError, match=re.escape(remedy)):
         units.parse(text, "um")
 

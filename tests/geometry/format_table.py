@@ -1,4 +1,4 @@
-"""The table of docs/images.md: what is read of each format, and what is refused.
+"""Table of docs/images.md: facts that are read of each format, and cases that are refused.
 
 Each cell is a method of a row in `geometry.table_rows`: it writes files with an independent
 program, reads them, and compares. Run as a script, this module writes the table anew.

@@ -98,7 +98,7 @@ def test_bits_that_no_number_has_are_refused(tmp_path: Path, bits: int) -> None:
 
 
 def test_a_compressed_slice_whose_end_is_elsewhere_is_damaged(tmp_path: Path) -> None:
-    """What pydicom makes of such a slice depends on how it is asked."""
+    """Slices that pydicom reads differently, depending on the call."""
     scan = Dicom().made(tmp_path, Scan(packing="RLE"))
     third = Dicom().slices(scan)[2]
     data = third.read_bytes()

@@ -1,6 +1,7 @@
 """The one gate that every image passes, and the choice of a reader."""
 
 import os
+import pickle
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -127,6 +128,20 @@ def test_a_reader_may_fail_in_any_way() -> None:
     short = replace(image_of(), reader=lambda box: np.zeros((1, 2, 3)))
     with pytest.raises(InputError, match=r"it gave \(1, 2, 3\) voxels in place of \(3, 4, 5\)"):
         short.voxels()
+
+
+def test_an_error_has_its_key_and_its_reason_apart(tmp_path: Path) -> None:
+    """Commands name an option of their own in place of the key of a run file."""
+    np.save(tmp_path / "a.npy", np.zeros((4, 4, 4)))
+    with pytest.raises(InputError) as raised:
+        read_image(tmp_path / "a.npy", dataset="b")
+    assert raised.value.key == "geometry.dataset"
+    assert str(raised.value) == f"geometry.dataset: {raised.value.reason}"
+    error = InputError("= 0 um is not a length", key="geometry.resample")
+    assert str(error) == "geometry.resample = 0 um is not a length"
+    copy = pickle.loads(pickle.dumps(error))
+    assert (str(copy), copy.key) == (str(error), "geometry.resample")
+    assert str(InputError("there is no run")) == "there is no run"
 
 
 def test_the_key_that_named_an_image_is_named() -> None:

@@ -167,6 +167,18 @@ def test_thin_bone_warns(tmp_path: Path) -> None:
     assert warned(geometry, "2.0 voxels thick")
 
 
+def test_settings_may_be_given_by_name(slab: ImageSettings) -> None:
+    """In Python a path and settings by name do what all settings at once do."""
+    mask = np.zeros((24, 20, 16), np.uint8)
+    mask[4:20] = 1
+    region = save(slab.file.with_name("mask.npy"), mask).file
+    by_name = load_image(str(slab.file), voxel_size=10.0, threshold=100.0, region=str(region))
+    at_once = load_image(replace(slab, voxel_size=10.0, threshold=100.0, region=region))
+    np.testing.assert_array_equal(by_name.bone_volume_fraction, at_once.bone_volume_fraction)
+    assert by_name.grid.shape == (16, 20, 16)
+    assert repr(by_name) == "<Geometry: 16 x 20 x 16 voxels (z, y, x) of 10 um, BV/TV 0.5000>"
+
+
 @pytest.mark.parametrize("threshold", [-1.0, 200.0])
 def test_threshold_outside_the_values(slab: ImageSettings, threshold: float) -> None:
     with pytest.raises(InputError, match=r"geometry\.threshold.*0 to 200"):

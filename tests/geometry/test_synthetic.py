@@ -72,5 +72,14 @@ def test_large_grids_do_without_the_finer_one(monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_impossible_wishes(change: dict[str, object], key: str) -> None:
-    with pytest.raises(InputError, match=rf"geometry.synthetic.{key}"):
+    with pytest.raises(InputError, match=rf"geometry.synthetic.{key}") as raised:
         synthesize(replace(MOUSE, **change))  # type: ignore[arg-type]
+    assert raised.value.key == f"geometry.synthetic.{key}"
+    assert not str(raised.value).endswith(".")
+
+
+def test_settings_may_be_given_by_name() -> None:
+    bone = synthesize(shape=(24, 24, 24), spacing=10.0, bv_tv=0.3, thickness=60.0, seed=2)
+    same = synthesize(SyntheticSettings((24, 24, 24), 10.0, 0.3, 60.0, seed=2))
+    np.testing.assert_array_equal(bone.bone_volume_fraction, same.bone_volume_fraction)
+    assert bone.bv_tv == pytest.approx(0.3, rel=0.02)

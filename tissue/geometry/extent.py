@@ -74,21 +74,21 @@ class Extent(NamedTuple):
         return max(BYTES_READ * voxels, BYTES_GRAY * voxels + BYTES_FINE * fine)
 
 
-def refuse_too_large(part: Extent, room: float) -> None:
+def refuse_too_large(part: Extent, memory_limit: float) -> None:
     """Refuse an image that does not fit into memory, before the system ends the process.
 
     Args:
         part: of the image.
-        room: memory that may be taken [bytes].
+        memory_limit: memory that may be used [bytes].
 
     Raises:
         RunError: it takes more than that.
     """
-    if part.memory > room:
+    if part.memory > memory_limit:
         finer = "give a coarser geometry.resample, " if part.sampling.interpolate else ""
         raise RunError(
             f"reading {by(part.shape)} voxels (z, y, x) of {part.image.name} takes about"
-            f" {part.memory / 1e9:.3g} GB of memory and there are {room / 1e9:.3g} GB:"
+            f" {part.memory / 1e9:.3g} GB of memory and there are {memory_limit / 1e9:.3g} GB:"
             f" {finer}read a part of it (geometry.crop) or use a machine with more memory"
         )
 
@@ -128,7 +128,7 @@ def chosen_voxel_size(
             known = f" but {in_um(header)} um (z, y, x)" if any(header) else ""
             raise InputError(
                 f"it is missing, and the image itself gives none{known};"
-                ' write the voxel edge of the scan, such as voxel_size = "10 um".',
+                ' write the voxel edge of the scan, such as voxel_size = "10 um"',
                 key="geometry.voxel_size",
             )
         journal.log.append(f"voxel size {in_um(header)} um (z, y, x), from the file")

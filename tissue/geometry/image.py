@@ -152,12 +152,12 @@ class Image:
         return None if z is None or y is None or x is None else (z, y, x)
 
     def voxels(self, box: Box | None = None) -> np.ndarray:
-        """Gray values of a box, or of the whole volume [z, y, x].
+        """Gray values of a box, or of all of the volume [z, y, x].
 
         Raises:
             InputError: the voxels cannot be read, or are not finite.
         """
-        wanted = box or whole(self.shape)
+        wanted = box or full_box(self.shape)
         with guarded(self.file):
             values = np.asarray(self.reader(wanted))
         expected = tuple(along.stop - along.start for along in wanted)
@@ -174,11 +174,11 @@ class Image:
 
     @cached_property
     def values(self) -> np.ndarray:
-        """Gray values of the whole volume [z, y, x]."""
+        """Gray values of all of the volume [z, y, x]."""
         return self.voxels()
 
 
-def whole(shape: tuple[int, ...]) -> Box:
+def full_box(shape: tuple[int, ...]) -> Box:
     """The box that holds all voxels of a volume."""
     z, y, x = (slice(0, size) for size in shape)
     return (z, y, x)

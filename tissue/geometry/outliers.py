@@ -54,10 +54,10 @@ def without_outliers(rising: np.ndarray) -> Rest:
         cut = float(edges[otsu_bin(counts) + 1])
         middle = first + int(np.searchsorted(rest, cut))
         below, above = rising[first:middle], rising[middle:stop]
-        room = MOST_OUT * rising.size - (rising.size - rest.size)
-        if _far(above, below, room) or _metal(above, below):
+        left = MOST_OUT * rising.size - (rising.size - rest.size)
+        if _far(above, below, left) or _metal(above, below):
             stop, high = middle, cut
-        elif _far(below, above, room):
+        elif _far(below, above, left):
             first, low = middle, cut
         else:
             break
@@ -79,9 +79,9 @@ def _without_strays(rest: Rest) -> Rest:
     )
 
 
-def _far(outer: np.ndarray, inner: np.ndarray, room: float) -> bool:
+def _far(outer: np.ndarray, inner: np.ndarray, left: float) -> bool:
     """Whether a class is too small for bone and far from the other, which has values to part."""
-    few = outer.size <= min(LEAST_SHARE * (outer.size + inner.size), room)
+    few = outer.size <= min(LEAST_SHARE * (outer.size + inner.size), left)
     if not few or inner[0] == inner[-1]:
         return False
     return bool(abs(outer.mean() - inner.mean()) > OUTLIER_DISTANCE * inner.std())

@@ -55,20 +55,22 @@ class Segmentation:
         return Extent(self.image, self.voxel_size, self.box, None, self.sampling).grid
 
 
-def segment(settings: ImageSettings, journal: Journal, room: float = math.inf) -> Segmentation:
+def segment(
+    settings: ImageSettings, journal: Journal, memory_limit: float = math.inf
+) -> Segmentation:
     """Read an image and separate bone from marrow.
 
     Args:
         settings: the image.
         journal: receives the log lines and warnings.
-        room: memory that this may take [bytes].
+        memory_limit: memory that may be used [bytes].
 
     Raises:
         InputError: the file or a setting cannot be used.
         RunError: the memory is too small for it.
     """
     part = extent(settings, journal)
-    refuse_too_large(part, room)
+    refuse_too_large(part, memory_limit)
     image, voxel, box, inside, sampling = part
     values = image.voxels(box)
     journal.log[:0] = _read_lines(image, values)

@@ -10,6 +10,7 @@ measurement of the result gives the wanted thickness.
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import fft, ndimage
@@ -74,16 +75,21 @@ class _Draft:
 
 
 def synthesize(
-    settings: SyntheticSettings, periodic: Axes = (), room: float = math.inf
+    settings: SyntheticSettings | None = None,
+    periodic: Axes = (),
+    memory_limit: float = math.inf,
+    **values: Any,
 ) -> Geometry:
-    """One connected piece of bone without closed pockets, as partial volumes.
+    """Synthesize one connected piece of bone without closed pockets, as partial volumes.
 
     Along a periodic axis opposite faces match, and pieces may be connected through them only.
 
     Args:
         settings: its size, volume fraction, thickness and seed.
-        periodic: axes along which it repeats.
-        room: memory that this may take [bytes].
+        periodic: axes along which it repeats, -3 to -1 for z, y, x.
+        memory_limit: memory that may be used [bytes].
+        **values: fields of `SyntheticSettings` where `settings` is not given: shape [voxels],
+            spacing and thickness [um], bv_tv and seed.
 
     Raises:
         InputError: no such bone fits on this grid.
@@ -92,13 +98,14 @@ def synthesize(
     References:
         Quiblier, J. Colloid Interface Sci. 98, 84 (1984): cut Gaussian fields as porous media.
     """
+    settings = settings or SyntheticSettings(**values)
     refuse_unmakeable(settings)
     factor = _factor(settings)
-    need = BYTES_PER_VOXEL * voxels_made(settings)
-    if need > room:
+    need = BYTES_PER_VOXEL * voxels_synthesized(settings)
+    if need > memory_limit:
         raise RunError(
             f"synthesizing bone of {by(settings.shape)} voxels (z, y, x) takes about"
-            f" {need / 1e9:.3g} GB of memory and there are {room / 1e9:.3g} GB: give a"
+            f" {need / 1e9:.3g} GB of memory and there are {memory_limit / 1e9:.3g} GB: give a"
             " smaller geometry.synthetic.shape, or use a machine with more memory"
         )
     wanted = factor * settings.thickness / settings.spacing
@@ -121,7 +128,7 @@ def synthesize(
     return Geometry(grid, fraction, tuple(journal.log), tuple(journal.warnings))
 
 
-def voxels_made(settings: SyntheticSettings) -> int:
+def voxels_synthesized(settings: SyntheticSettings) -> int:
     """Number of voxels of the grid on which a bone is synthesized."""
     return math.prod(settings.shape) * _factor(settings) ** 3
 

@@ -1,4 +1,4 @@
-"""What lies in a folder: which of it is the volume, and what is left alone."""
+"""Folders: their volume is recognized, and other entries are ignored."""
 
 from pathlib import Path
 

@@ -37,7 +37,7 @@ def gray(dtype: str = "i2") -> np.ndarray:
 
 @dataclass(frozen=True)
 class Told:
-    """What another program reads in a file: all in the order (z, y, x), um and LPS."""
+    """Contents of a file as another program reads it: all in the order (z, y, x), um and LPS."""
 
     values: np.ndarray
     edges: np.ndarray

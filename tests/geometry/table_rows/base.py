@@ -1,4 +1,4 @@
-"""What a row of the table of formats is: a writer, an independent reader, and a cell a column."""
+"""Row of the table of formats: a writer, an independent reader, and a cell a column."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ from tissue.geometry.load import load_image
 from tissue.geometry.settings import ImageSettings
 
 RIGHT, REFUSED, ABSENT = "right", "refused", "-"
-"""What a cell may say; the last one: not in the format, and nothing is invented."""
+"""Words of a cell; the last one: not in the format, and nothing is invented."""
 
 SHAPE = (6, 7, 8)
 EDGES = (12.5, 10.0, 8.0)
@@ -87,7 +87,7 @@ class Scan:
 
 @dataclass(frozen=True)
 class Told:
-    """What an independent program reads in a file, in the order (z, y, x), um and LPS.
+    """Contents of a file as an independent program reads it, in the order (z, y, x), um and LPS.
 
     Attributes:
         values: gray values [z, y, x].
@@ -142,7 +142,7 @@ class Row:
         raise NotImplementedError
 
     def told(self, file: Path, scan: Scan) -> Told:
-        """What an independent program reads in such a file.
+        """Contents of such a file as an independent program reads it.
 
         Args:
             file: the file or folder.
@@ -151,7 +151,7 @@ class Row:
         raise NotImplementedError
 
     def seconds(self, file: Path, scan: Scan) -> tuple[Told, ...]:
-        """What further programs read in a file that the first one may read otherwise."""
+        """Contents of a file as further programs read it, which may differ from the first."""
         return ()
 
     # --- cells ---------------------------------------------------------------------------------
@@ -248,7 +248,7 @@ class Row:
         return 1
 
     def nan(self, folder: Path) -> str:
-        """A voxel that is no number."""
+        """Voxel that is not a number."""
         real = [kind for kind in self.types if kind[0] == "f"]
         for number, kind in enumerate(real):
             values = gray(kind)

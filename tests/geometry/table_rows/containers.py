@@ -197,7 +197,7 @@ class ItkHdf5(Row):
 
 
 class Snapshot(Row):
-    """What a run writes; SimpleITK reads it too."""
+    """Snapshot of a run; SimpleITK reads it too."""
 
     name = "snapshot of tissue"
     types: ClassVar[tuple[str, ...]] = ("f4",)

@@ -71,7 +71,7 @@ def swapped(data: bytes, kind: np.dtype[Any]) -> bytes:
 
 
 class Slices(Row):
-    """What both forms of DICOM share: slices count along the normal of their rows and columns."""
+    """Base of both forms of DICOM: slices count along the normal of their rows and columns."""
 
     fixed_unit = "mm"
     orders = ("<", ">")
@@ -96,7 +96,7 @@ class Slices(Row):
     def by_pydicom(
         self, planes: list[Values], places: list[Any], spacing: Any, turned: Any
     ) -> Told:
-        """What pydicom gives, in the order of the positions along the normal."""
+        """Contents that pydicom gives, in the order of the positions along the normal."""
         row, column = np.array(turned, float).reshape(2, 3)
         normal = np.cross(row, column)
         points = np.array(places, float)

@@ -30,7 +30,7 @@ class Pictures(Folder):
         return folder
 
     def options(self, scan: Scan) -> dict[str, Any]:
-        """What Pillow is told."""
+        """Options of Pillow."""
         return {}
 
     def told(self, file: Path, scan: Scan) -> Told:
@@ -113,7 +113,7 @@ class Jpeg(Pictures):
         return {"quality": int(scan.packing or 90)}
 
     def stored(self, scan: Scan) -> Values:
-        """What is left of the gray values of a scan."""
+        """Gray values of a scan that remain."""
         planes = []
         for plane in scan.values:
             stream = io.BytesIO()

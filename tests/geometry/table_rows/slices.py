@@ -1,4 +1,4 @@
-"""What the rows of folders share: a folder of slices, some of which are missing or damaged."""
+"""Base of the rows of folders: a folder of slices, some of which are missing or damaged."""
 
 import shutil
 from pathlib import Path

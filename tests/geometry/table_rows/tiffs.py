@@ -31,7 +31,7 @@ LENGTHS = {"um": 1.0, "micron": 1.0, "mm": 1e3, "nm": 1e-3, "cm": 1e4, "inch": 2
 
 
 def imagej(scan: Scan) -> dict[str, Any]:
-    """What tifffile is told of a scan for ImageJ."""
+    """Options of tifffile for a scan of ImageJ."""
     unit = scan.unit or "um"
     z, y, x = (edge / LENGTHS[unit] for edge in scan.edges)
     metadata: dict[str, Any] = {"axes": "ZYX", "unit": unit, "spacing": z}
@@ -65,7 +65,7 @@ class Tiff(Row):
     ending: ClassVar[str] = "tif"
 
     def options(self, scan: Scan) -> dict[str, Any]:
-        """What tifffile is told of a scan."""
+        """Options of tifffile for a scan."""
         raise NotImplementedError
 
     def write(self, folder: Path, scan: Scan) -> Path:

@@ -47,7 +47,7 @@ def of_itk(scan: Scan, micrometers: float = 1e3) -> sitk.Image:
 
 
 class Itk(Row):
-    """What SimpleITK writes, and what it cannot write itself put into its files.
+    """Files of SimpleITK, completed with facts that it cannot write.
 
     Attributes:
         ending: of the name of the file.
@@ -190,7 +190,7 @@ class MetaImageDetached(Detached, MetaImage):
 
 
 class Nifti(Row):
-    """What nibabel writes."""
+    """Files of nibabel."""
 
     name = "NIfTI-1"
     kind: ClassVar[Any] = nibabel.Nifti1Image

@@ -1,7 +1,6 @@
-"""The bones and the running simulations that the suites share."""
+"""Bones and running simulations that the suites share."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,13 +9,13 @@ from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry, load_image
 from tissue.geometry.settings import SyntheticSettings
 from tissue.geometry.synthetic import synthesize
-from tissue.scenario.config import RunConfig, parse_run, read_run_file
+from tissue.scenario.config import RunConfig, read_run_file
 from tissue.scenario.library import examples
 from tissue.simulation.simulation import Simulation
 from tissue.simulation.speed import mirrored
 
-SPACING = 10.0  # um, of made-up mouse bone
-LEFT_BEHIND = 10  # steps until a simulation runs: the first ones are short
+SPACING = 10.0  # voxel edge of synthetic mouse bone [um]
+TRANSIENT_STEPS = 10  # steps until a simulation is measured: the first ones are short
 
 
 def config(
@@ -30,7 +29,7 @@ def config(
     spacing: float = SPACING,
     thickness: float = 60.0,
 ) -> RunConfig:
-    """A run on a made-up cube of bone."""
+    """Run on a cube of synthetic bone."""
     data: dict[str, Any] = {
         "run": {"preset": preset, "duration": duration, "step": step},
         "geometry": {
@@ -44,11 +43,13 @@ def config(
         "disease": {"il1_excess": il1},
         "parameters": dict(parameters or {}),
     }
-    return parse_run(data, Path(), "bench")
+    return read_run_file(data, name="bench")
 
 
-def running(run: RunConfig, bone: Geometry | None = None, steps: int = LEFT_BEHIND) -> Simulation:
-    """A simulation that has left its first steps behind."""
+def running(
+    run: RunConfig, bone: Geometry | None = None, steps: int = TRANSIENT_STEPS
+) -> Simulation:
+    """Simulation after its first, short steps."""
     simulation = Simulation(run, bone or tiled(run))
     for _ in range(steps):
         simulation.advance()
@@ -56,28 +57,28 @@ def running(run: RunConfig, bone: Geometry | None = None, steps: int = LEFT_BEHI
 
 
 def tiled(run: RunConfig) -> Geometry:
-    """The made-up bone of a run, mirrored from a block: no time or memory goes into making it."""
+    """Synthetic bone of a run, mirrored from a block, which takes next to no time and memory."""
     assert isinstance(run.geometry, SyntheticSettings)
     return mirrored(run.geometry)
 
 
 def noise(edge: int) -> Geometry:
-    """Thresholded noise, as the package makes up bone."""
+    """Thresholded noise, the synthetic bone of the package."""
     return synthesize(SyntheticSettings((edge,) * 3, SPACING, 0.2, 60.0, 0))
 
 
 def gyroid(edge: int, bv_tv: float = 0.2, period: float = 24.0) -> Geometry:
-    """A gyroid sheet of a given share of the volume; `period` in voxels."""
+    """Gyroid sheet of a given BV/TV; `period` in voxels."""
     z, y, x = np.meshgrid(*[2 * np.pi / period * np.arange(edge)] * 3, indexing="ij")
     level = np.abs(np.sin(x) * np.cos(y) + np.sin(y) * np.cos(z) + np.sin(z) * np.cos(x))
     cut = np.quantile(level, bv_tv)
-    slope = 2 * np.pi / period * 1.5  # of the level a voxel, near the sheet
+    slope = 2 * np.pi / period * 1.5  # change of the level per voxel near the sheet
     bone = np.clip(0.5 + (cut - level) / slope, 0, 1)
     return Geometry(Grid((edge,) * 3, SPACING), bone, (), ())
 
 
 def shrew(edge: int | None = None) -> Geometry:
-    """The real bone that comes with the package, 57^3, or mirrored at its end to a larger cube."""
+    """Bundled image of real bone, 57^3, or mirrored at its ends to a larger cube."""
     settings = read_run_file(examples()["shrew"]).geometry
     assert not isinstance(settings, SyntheticSettings)
     bone = load_image(settings)

@@ -1,4 +1,4 @@
-"""What snapshots and checkpoints cost: time, size, and how long the run waits for them.
+"""Cost of snapshots and checkpoints: time, size, and how long the run waits for them.
 
 usage: python benchmarks/output.py [edge in voxels, default 128] [repeats, default 5]
 """
@@ -20,9 +20,9 @@ import jax
 import numpy as np
 from harness import machine, measured_on, publish, record, table
 
-from tissue.scenario.config import parse_run
-from tissue.simulation.output import rounded
+from tissue.scenario.config import read_run_file
 from tissue.simulation.checkpoints import checkpoint_of
+from tissue.simulation.output import rounded
 from tissue.simulation.simulation import Simulation
 from tissue.storage import deflate
 from tissue.storage.checkpoint import write_checkpoint
@@ -43,11 +43,11 @@ STEPS = 2
 Row = dict[str, str | float]
 Fields = Mapping[str, np.ndarray]
 Way = Callable[[], AbstractContextManager[Any]]
-"""Makes the code within it write in some way."""
+"""Context in which files are written in some way."""
 
 
 def measure(edge: int, repeats: int) -> Iterator[Row]:
-    """All figures: one dictionary for each way to write, and for each way to run."""
+    """Results: one dictionary for each way to write, and for each way to run."""
     simulation = prepared(edge)
     with tempfile.TemporaryDirectory() as folder:
         grid = simulation.geometry.grid
@@ -57,14 +57,14 @@ def measure(edge: int, repeats: int) -> Iterator[Row]:
 
 
 def prepared(edge: int) -> Simulation:
-    """A run that has left its first steps behind; everything it calls is compiled."""
+    """Run after its first steps; everything it calls is compiled."""
     synthetic = {"shape": [edge] * 3, "spacing": "10 um", "bv_tv": 0.2, "thickness": "60 um"}
     run = {
         "run": {"duration": "28 day", "step": "0.5 day"},
         "geometry": {"synthetic": synthetic},
         "disease": {"il1_excess": "3.5 pM"},
     }
-    simulation = Simulation(parse_run(run | {"output": {"fields": FIELDS}}, Path(), "bench"))
+    simulation = Simulation(read_run_file(run | {"output": {"fields": FIELDS}}, name="bench"))
     for _ in range(2):
         simulation.advance()
         jax.block_until_ready(simulation.fields())
@@ -72,7 +72,7 @@ def prepared(edge: int) -> Simulation:
 
 
 def formats(simulation: Simulation, write: Callable[..., Path], repeats: int) -> list[Row]:
-    """Snapshots written with nothing else to do."""
+    """Cost of snapshots written with no other work."""
     exact = {name: np.asarray(values) for name, values in simulation.fields().items()}
     fields = {name: np.asarray(values) for name, values in rounded(simulation.fields()).items()}
     ways: dict[str, Way] = {
@@ -108,16 +108,17 @@ def formats(simulation: Simulation, write: Callable[..., Path], repeats: int) ->
         for name in ways
     ]
     path = write(step=repeats, fields=exact)
-    whole = path.stat().st_size
-    rows.append({"task": "snapshot: all bits", "file_MB": whole / 1e6, "ratio": size / whole})
+    every_bit = path.stat().st_size
+    ratio = size / every_bit
+    rows.append({"task": "snapshot: all bits", "file_MB": every_bit / 1e6, "ratio": ratio})
     return [*rows, checkpoints(simulation, path.parent, repeats)]
 
 
 def checkpoints(simulation: Simulation, folder: Path, repeats: int) -> Row:
-    """Checkpoints as a run writes them."""
+    """Cost of checkpoints as a run writes them."""
     seconds = []
     for step in range(repeats):
-        checkpoint = checkpoint_of(simulation) | {"step": step}
+        checkpoint = checkpoint_of(simulation, step=step)
         start = time.perf_counter()
         path = write_checkpoint(folder, checkpoint)
         seconds.append(time.perf_counter() - start)
@@ -125,13 +126,13 @@ def checkpoints(simulation: Simulation, folder: Path, repeats: int) -> Row:
 
 
 def by(compress: Callable[..., bytes]) -> Way:
-    """Chunks compressed by another function."""
+    """Context in which another function compresses chunks."""
     return partial(patch.object, deflate, "compress", compress)
 
 
 @contextmanager
 def inside_hdf5() -> Iterator[None]:
-    """Chunks compressed by the filters of HDF5."""
+    """Context in which the filters of HDF5 compress chunks."""
 
     def write(group: h5py.Group, name: str, values: np.ndarray) -> h5py.Dataset:
         chunks = deflate.chunk_shape(values.shape)
@@ -144,7 +145,7 @@ def inside_hdf5() -> Iterator[None]:
 def loops(
     simulation: Simulation, write: Callable[..., Path], folder: Path, repeats: int
 ) -> list[Row]:
-    """Steps with a snapshot after each: how long the steps wait, and how much longer they take."""
+    """Time of steps with a snapshot after each, and how long they wait for it."""
 
     def job() -> Callable[[], Path]:
         return partial(write, step=simulation.step, fields=rounded(simulation.fields()))
@@ -161,7 +162,6 @@ def loops(
             _, stalls = loop(simulation, lambda: writer.put(job))
         return time.perf_counter() - start, stalls
 
-    # the compressors with and without the optional package, against the filters of HDF5
     def checkpointing() -> tuple[float, list[float]]:
         def keep() -> Callable[[], Path]:
             checkpoint = checkpoint_of(simulation)
@@ -172,6 +172,7 @@ def loops(
             _, stalls = loop(simulation, lambda: writer.put(keep))
         return time.perf_counter() - start, stalls
 
+    # the compressors with and without the optional package, against the filters of HDF5
     ways = {
         "no output": (plain, by(deflate.zlib_runs)),
         "synchronous, HDF5": (synchronous, inside_hdf5),
@@ -227,12 +228,12 @@ def main(edge: int = 128, repeats: int = 5) -> None:
         short = {key: v if isinstance(v, str) else round(v, 3) for key, v in row.items()}
         rows.append({"edge": edge} | short)
         print(json.dumps(rows[-1]), flush=True)
-    publish("output", told(rows))
+    publish("output", result_table(rows))
     record("output", rows)
 
 
-def told(rows: Iterable[Mapping[str, Any]]) -> str:
-    """The rows as a table."""
+def result_table(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Table of the rows."""
     heads = ("what", "ms", "range ms", "file MB", "stall of the run ms", "range ms")
 
     def spread(row: Mapping[str, Any], key: str) -> str:

@@ -13,14 +13,13 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import jax
 
 from tissue.kernels import binding, surface
 from tissue.model import predictor, step
-from tissue.scenario.config import parse_run
+from tissue.scenario.config import read_run_file
 from tissue.simulation import simulation
 from tissue.simulation.simulation import Simulation
 
@@ -120,7 +119,7 @@ def means() -> dict[str, float]:
 
 def year(edge: int) -> dict[str, Any]:
     """Of the steps that a year takes."""
-    run = Simulation(parse_run(example(edge), Path(), "counts"))
+    run = Simulation(read_run_file(example(edge), name="counts"))
     _turns.clear()
     while not run.finished:
         run.advance()
@@ -129,7 +128,7 @@ def year(edge: int) -> dict[str, Any]:
 
 def daily(edge: int) -> dict[str, Any]:
     """Of steps of one day."""
-    run = Simulation(parse_run(example(edge, DAILY), Path(), "counts"))
+    run = Simulation(read_run_file(example(edge, DAILY), name="counts"))
     for _ in range(LEFT_BEHIND):
         run.advance()
     jax.effects_barrier()

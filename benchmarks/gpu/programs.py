@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -13,11 +12,12 @@ from jax import Array
 
 from tissue.kernels import elliptic, multigrid
 from tissue.kernels.explicit import steps
-from tissue.model.balance import Numerics
+from tissue.model.context import Numerics
 from tissue.model.forcing import Forcing
 from tissue.model.homeostasis import healthy_state
-from tissue.model.step import THETA_MIN, advance
-from tissue.scenario.config import parse_run
+from tissue.model.integrators import THETA_MIN
+from tissue.model.step import advance
+from tissue.scenario.config import read_run_file
 from tissue.simulation.simulation import _examine
 
 SPACING, TOLERANCE = 20.0, 1e-3  # um, relative
@@ -87,7 +87,7 @@ def explicit(target: Target, edge: int) -> Built:
 
 def coupling_arguments(edge: int) -> tuple[Any, ...]:
     """What a coupling step is called with, as shapes."""
-    config = parse_run(example(edge), Path(), "gate")
+    config = read_run_file(example(edge), name="gate")
     numerics = Numerics(SPACING, TOLERANCE)
     state, healthy, _ = jax.eval_shape(healthy_state, field(edge), config.parameters, numerics)
     return state, healthy, Forcing(EXCESS), config.parameters, STEP, numerics, THETA_MIN

@@ -13,7 +13,6 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -22,7 +21,7 @@ import numpy as np
 from tissue.errors import InputError, RunError
 from tissue.machine.device import enable_compilation_cache
 from tissue.model.parameters import describe
-from tissue.scenario.config import parse_run
+from tissue.scenario.config import read_run_file
 from tissue.scenario.schema import KnockoutTable, MechanismsTable
 from tissue.simulation.simulation import Simulation
 
@@ -113,7 +112,7 @@ def outcome(data: dict[str, Any]) -> Outcome:
         AssertionError: a run finished with a number that is not finite.
     """
     try:
-        simulation = Simulation(parse_run(data, Path(), "drawn"))
+        simulation = Simulation(read_run_file(data, name="drawn"))
     except InputError as error:
         return Outcome("refused", str(error))
     while not simulation.finished:

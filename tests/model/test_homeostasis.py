@@ -16,7 +16,7 @@ from tissue.geometry.synthetic import synthesize
 from tissue.model.bone import bone_geometry
 from tissue.model.homeostasis import min_precursor_fraction
 from tissue.model.parameters import preset
-from tissue.scenario.config import parse_run
+from tissue.scenario.config import read_run_file
 from tissue.simulation.simulation import Simulation
 
 ROOT = Path(__file__).parents[2]
@@ -93,7 +93,7 @@ def stands_still(geometry: Geometry, preset_name: str, precision: str, step: flo
         "geometry": {"synthetic": {}},
         "disease": {"il1_excess": "0 pM"},
     }
-    simulation = Simulation(parse_run(run, Path(), "healthy"), geometry)
+    simulation = Simulation(read_run_file(run, name="healthy"), geometry)
     start = simulation.state.bone_volume_fraction
     while not simulation.finished:
         record = simulation.advance()  # raises where a field is not finite or negative

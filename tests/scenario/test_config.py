@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tissue.errors import InputError
 from tissue.geometry.settings import ImageSettings, SyntheticSettings
 from tissue.model.parameters import preset
-from tissue.scenario.config import RunConfig, parse_run, read_run_file
-from tissue.scenario.resolved import config_hash, resolved_toml
+from tissue.scenario.config import RunConfig, read_run_file
+from tissue.scenario.resolved import config_hash, resolved_keys, resolved_toml
 from tissue.scenario.time_course import TimeCourse
 
 HEALTH = TimeCourse.of(0.0)
@@ -57,7 +57,7 @@ def data(**changes: Any) -> dict[str, Any]:
 
 
 def parsed(**changes: Any) -> RunConfig:
-    return parse_run(data(**changes), Path("/runs"), "test")
+    return read_run_file(data(**changes), folder=Path("/runs"), name="test")
 
 
 def written(folder: Path, text: str = FULL) -> Path:
@@ -111,9 +111,9 @@ def test_reads_everything(tmp_path: Path) -> None:
 def test_synthetic_bone_takes_the_seed_of_the_run() -> None:
     run: dict[str, Any] = {"run": {"duration": "1 day", "seed": 3}, "geometry": {"synthetic": {}}}
     expected = SyntheticSettings((64, 64, 64), 20.0, 0.2, 150.0, seed=3)
-    assert parse_run(run, Path(), "s").geometry == expected
+    assert read_run_file(run, name="s").geometry == expected
     run["geometry"]["synthetic"] = {"seed": 5, "shape": (8, 8, 9)}
-    assert parse_run(run, Path(), "s").geometry == SyntheticSettings((8, 8, 9), 20, 0.2, 150, 5)
+    assert read_run_file(run, name="s").geometry == SyntheticSettings((8, 8, 9), 20, 0.2, 150, 5)
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,7 @@ def test_resolved_run_reads_back_the_same(tmp_path: Path, text: str) -> None:
 
 def test_a_dense_schedule_is_written_out_and_read_again(tmp_path: Path) -> None:
     data = MINIMAL | {"therapy": [{"drug": "il4", "dose": "50 ug/kg", "every": "0.001 day"}]}
-    config = parse_run(data, tmp_path, "dense")
+    config = read_run_file(data, folder=tmp_path, name="dense")
     (tmp_path / "again.toml").write_text(resolved_toml(config), encoding="utf-8")
     again = read_run_file(tmp_path / "again.toml")
     assert len(again.therapy[0].times) == 28_000
@@ -333,7 +333,7 @@ def test_resolved_run_kept_elsewhere_finds_its_image(tmp_path: Path) -> None:
 
 def test_hash_changes_with_the_run_only() -> None:
     config = parsed()
-    renamed = parse_run(MINIMAL, Path("/other"), "else")
+    renamed = read_run_file(MINIMAL, folder=Path("/other"), name="else")
     assert config_hash(renamed) == config_hash(config)
     assert config_hash(parsed(parameters__a_R=4)) != config_hash(config)
     assert config_hash(parsed(run__seed=1)) != config_hash(config)
@@ -415,3 +415,45 @@ def test_snapshots_include_start_and_end(duration: float, interval: float) -> No
     times = config.snapshot_times
     assert (times[0], times[-1]) == (0, duration)
     assert list(times) == sorted(set(times))
+
+
+def test_files_count_by_their_names_alone() -> None:
+    def ill(folder: str, name: str = "mask.nrrd") -> RunConfig:
+        pannus = {"mask": f"{folder}/{name}"}
+        return parsed(
+            geometry={"file": f"{folder}/bone.nrrd", "region": f"{folder}/region.nrrd"},
+            disease={"pannus": pannus},
+        )
+
+    here, there = ill("."), ill("elsewhere")
+    assert here.disease.pannus != there.disease.pannus
+    assert config_hash(here) == config_hash(there)
+    assert resolved_keys(here) == resolved_keys(there)
+    assert resolved_keys(here)["disease.pannus.mask"] == '"mask.nrrd"'
+    assert config_hash(here) != config_hash(ill(".", "other.nrrd"))
+
+
+def test_tables_are_read_without_a_file(tmp_path: Path) -> None:
+    config = read_run_file(MINIMAL, ["run.seed=3"], folder=tmp_path, name="mine")
+    assert (config.run.seed, config.name) == (3, "mine")
+    assert config.geometry == ImageSettings(tmp_path.resolve() / "bone.nrrd")
+    assert MINIMAL["run"] == {"duration": "28 day"}
+    assert read_run_file(str(written(tmp_path))).name == "arthritis"
+
+
+def test_a_run_is_changed_by_its_keys() -> None:
+    config = parsed(parameters__a_R=12, therapy=[{"drug": "il4", "dose": "1 ug/kg"}])
+    longer = config.changed({"run.duration": "56 day", "disease.tnf": "3 pM"})
+    assert (longer.run.duration, longer.output.snapshots) == (56, 7)  # as the run had them
+    assert longer.disease.tnf == TimeCourse.of(3.0)
+    assert (longer.parameters, longer.therapy) == (config.parameters, config.therapy)
+    assert (longer.source, longer.warnings) == (config.source, config.warnings)
+    assert (config.run.duration, config.disease.tnf) == (28, HEALTH)
+    fixed = config.changed({"run.step": "1 day"})
+    assert (fixed.run.fixed_step, fixed.allowed_error) == (1, None)
+    assert config.changed({}) == config
+    bone = SyntheticSettings((8, 8, 8))
+    assert config.changed({"geometry": bone}).geometry == bone
+    with pytest.raises(InputError, match=r"run.durtion is not a known key"):
+        config.changed({"run.durtion": "1 day"})
+    assert len(repr(config)) < 80

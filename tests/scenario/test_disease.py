@@ -9,7 +9,7 @@ import pytest
 from tissue.errors import InputError
 from tissue.model.mechanisms import MECHANISMS
 from tissue.model.parameters import QUANTITIES, preset
-from tissue.scenario.config import RunConfig, parse_run, read_run_file
+from tissue.scenario.config import RunConfig, read_run_file
 from tissue.scenario.json_schema import keys
 from tissue.scenario.resolved import config_hash, resolved_toml
 from tissue.scenario.time_course import TimeCourse
@@ -68,7 +68,7 @@ def parsed(disease: Any = None, **tables: Any) -> RunConfig:
     data = {"run": {"duration": "28 day"}, "geometry": {"synthetic": {}}, **tables}
     if disease is not None:
         data["disease"] = disease
-    return parse_run(data, Path("/runs"), "ill")
+    return read_run_file(data, folder=Path("/runs"), name="ill")
 
 
 def read(folder: Path, text: str = FULL) -> RunConfig:

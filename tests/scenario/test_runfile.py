@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tissue.errors import LONGEST_SHOWN, InputError, printable, shown
 from tissue.keys import LONGEST_PATH
 from tissue.scenario import runfile
-from tissue.scenario.config import parse_run, read_run_file
+from tissue.scenario.config import read_run_file
 from tissue.scenario.library import find
 
 RUN = '[run]\nduration = "1 day"\n[geometry.synthetic]\n'
@@ -92,10 +92,10 @@ def test_deep_tables_of_python_are_refused() -> None:
     for _ in range(100_000):
         inner["run"] = {}
         inner = inner["run"]
-    assert "more than 8 deep" in sentence(lambda: parse_run(deep, Path(), "deep"))
+    assert "more than 8 deep" in sentence(lambda: read_run_file(deep, name="deep"))
     circle: dict[str, Any] = {"run": {"duration": "1 day"}}
     circle["run"]["run"] = circle
-    assert "more than 8 deep" in sentence(lambda: parse_run(circle, Path(), "circle"))
+    assert "more than 8 deep" in sentence(lambda: read_run_file(circle, name="circle"))
     while deep:  # Python itself cannot take this apart by one
         deep = deep["run"]
 
@@ -189,7 +189,7 @@ def test_odd_paths_are_refused(tmp_path: Path, key: str, name: str) -> None:
     for part in tables:
         table = table.setdefault(part, {})
     table[last] = name
-    said = sentence(lambda: parse_run(data, tmp_path, "odd"))
+    said = sentence(lambda: read_run_file(data, folder=tmp_path, name="odd"))
     assert said.startswith(f"{key} = '")
     assert PATHS[name] in said
 
@@ -197,19 +197,19 @@ def test_odd_paths_are_refused(tmp_path: Path, key: str, name: str) -> None:
 def test_a_home_that_is_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = {"run": {"duration": "1 day"}, "geometry": {"file": "~/bone.npy"}}
     monkeypatch.setenv("HOME", str(tmp_path))
-    geometry: Any = parse_run(data, Path(), "home").geometry
+    geometry: Any = read_run_file(data, name="home").geometry
     assert geometry.file == tmp_path.resolve() / "bone.npy"
 
     def unknown(_: Path) -> Path:
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr(Path, "expanduser", unknown)
-    assert "home folder that ~ stands for" in sentence(lambda: parse_run(data, Path(), "home"))
+    assert "home folder that ~ stands for" in sentence(lambda: read_run_file(data, name="home"))
 
 
 def test_an_image_that_is_gone_is_left_to_its_reader(tmp_path: Path) -> None:
     data = {"run": {"duration": "1 day"}, "geometry": {"file": "gone/bone.npy"}}
-    geometry: Any = parse_run(data, tmp_path, "moved").geometry
+    geometry: Any = read_run_file(data, folder=tmp_path, name="moved").geometry
     assert geometry.file == tmp_path.resolve() / "gone" / "bone.npy"
 
 

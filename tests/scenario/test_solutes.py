@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from tissue.errors import InputError
 from tissue.model.drugs import DRUGS
 from tissue.model.species import SOLUTES
-from tissue.scenario.config import RunConfig, parse_run, read_run_file
+from tissue.scenario.config import RunConfig, read_run_file
 from tissue.scenario.json_schema import keys
 from tissue.scenario.resolved import config_hash, resolved_toml
 from tissue.scenario.solutes import IL1RA
@@ -39,7 +39,7 @@ KEYS = ("value", "blood")
 
 def parsed(**tables: Any) -> RunConfig:
     data = {"run": {"duration": "28 day"}, "geometry": {"synthetic": {}}, **tables}
-    return parse_run(data, Path("/runs"), "assayed")
+    return read_run_file(data, folder=Path("/runs"), name="assayed")
 
 
 def mass(sequence: str) -> float:

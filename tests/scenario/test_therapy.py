@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 
 from tissue.errors import InputError
 from tissue.model.drugs import DRUGS, standard_dose
-from tissue.scenario.config import RunConfig, parse_run, read_run_file
+from tissue.scenario.config import RunConfig, read_run_file
 from tissue.scenario.library import examples
 from tissue.scenario.therapy import Therapy, dosing
 from tissue.scenario.values import MOST_DOSES
@@ -29,7 +29,7 @@ def parsed(*therapies: dict[str, Any], **run: Any) -> RunConfig:
         "geometry": {"synthetic": {}},
         "therapy": list(therapies),
     }
-    return parse_run(data, Path("/runs"), "treated")
+    return read_run_file(data, folder=Path("/runs"), name="treated")
 
 
 @pytest.mark.parametrize(
@@ -115,8 +115,8 @@ def test_different_drugs_may_be_given_together() -> None:
             "'60 mg', or one per body weight, e.g. '1 mg/kg'",
         ),
         ([DOSE | {"dose": "3 pM"}], r"therapy\[1\].dose: '3 pM' is a concentration"),
-        ([DOSE | {"dose": "0 mg"}], r"therapy\[1\].dose: '0 mg' is no dose"),
-        ([DOSE | {"dose": "-1 mg/kg"}], r"therapy\[1\].dose: '-1 mg/kg' is no dose"),
+        ([DOSE | {"dose": "0 mg"}], r"therapy\[1\].dose: '0 mg' is not a dose"),
+        ([DOSE | {"dose": "-1 mg/kg"}], r"therapy\[1\].dose: '-1 mg/kg' is not a dose"),
         ([DOSE | {"dose": "5 %"}], r"therapy\[1\].dose: '5 %' is a pure number: a mass is needed"),
         (
             [DOSE | {"dose": "1 mg/kg/day"}],
@@ -204,7 +204,7 @@ def test_a_mistake_is_told_in_one_sentence(therapies: list[Any], message: str) -
 def test_therapy_must_be_a_list_of_tables() -> None:
     data = {"run": {"duration": "28 day"}, "geometry": {"synthetic": {}}, "therapy": DOSE}
     with pytest.raises(InputError, match=r"^therapy .*must be a list of tables \[\[therapy\]\]"):
-        parse_run(data, Path(), "wrong")
+        read_run_file(data, name="wrong")
 
 
 # Many doses

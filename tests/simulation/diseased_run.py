@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tissue.scenario.config import RunConfig, parse_run
+from tissue.scenario.config import RunConfig, read_run_file
 from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
 
 TINY = Path(__file__).parents[1] / "tiny.toml"
@@ -26,7 +26,7 @@ def diseased(
 ) -> RunConfig:
     data = tomllib.loads(TINY.read_text(encoding="utf-8"))
     data["run"] |= {"preset": preset, "precision": precision, "duration": duration}
-    return parse_run(data | DISEASED | tables, TINY.parent, "ill")
+    return read_run_file(data | DISEASED | tables, folder=TINY.parent, name="ill")
 
 
 def assert_same(one: Path, other: Path) -> None:

@@ -1,11 +1,10 @@
 """No therapy depends on how its doses fall into coupling steps."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tissue.scenario.config import parse_run
+from tissue.scenario.config import read_run_file
 from tissue.simulation.simulation import Simulation
 
 pytestmark = pytest.mark.slow
@@ -42,7 +41,7 @@ def change(therapy: list[dict[str, Any]], **run: str) -> float:
         "therapy": therapy,
         "output": {"snapshots": f"{DAYS} day"},
     }
-    simulation = Simulation(parse_run(data, Path(), "dosing"))
+    simulation = Simulation(read_run_file(data, name="dosing"))
     while not simulation.finished:
         metrics = simulation.advance().metrics
     return float(metrics["bv_tv_change_percent"])

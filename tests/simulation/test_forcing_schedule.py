@@ -11,7 +11,7 @@ from tissue.model import signals
 from tissue.model.drugs import DRUGS
 from tissue.model.parameters import preset
 from tissue.model.targets import TARGETS, Concentration
-from tissue.scenario.config import parse_run
+from tissue.scenario.config import read_run_file
 from tissue.simulation.forcing_schedule import ForcingSchedule
 
 DOSE = {"drug": "anakinra", "dose": "1 mg/kg"}
@@ -26,7 +26,7 @@ def schedule(*therapies: dict[str, Any], disease: Any = None, **run: Any) -> For
         "disease": disease or {},
         "therapy": list(therapies),
     }
-    return ForcingSchedule(parse_run(data, Path("/runs"), "treated"))
+    return ForcingSchedule(read_run_file(data, folder=Path("/runs"), name="treated"))
 
 
 def mean(concentrations: Any) -> float:

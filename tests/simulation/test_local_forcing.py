@@ -19,7 +19,7 @@ from tissue.model.context import Numerics, StepContext
 from tissue.model.cytokines import UncoupledSolute, uncoupled_solutes
 from tissue.model.forcing import Forcing, LocalForcing
 from tissue.model.parameters import Parameters, preset
-from tissue.scenario.config import RunConfig, parse_run
+from tissue.scenario.config import RunConfig, read_run_file
 from tissue.simulation.local_forcing import LocalSchedule, face_distance, local_schedule
 from tissue.simulation.simulation import Simulation, load_geometry
 
@@ -37,7 +37,7 @@ def configured(folder: Path = Path("/runs"), **tables: Any) -> RunConfig:
         "geometry": {"synthetic": {"spacing": "10 um", "shape": list(SHAPE)}},
         **tables,
     }
-    return parse_run(data, folder, "local")
+    return read_run_file(data, folder=folder, name="local")
 
 
 def struts(*shape: int) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from simulation.diseased_run import TINY, assert_same
 
 from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry
-from tissue.scenario.config import RunConfig, parse_run
+from tissue.scenario.config import RunConfig, read_run_file
 from tissue.simulation import provenance
-from tissue.simulation.provenance import fresh_start, resumed_start, log_changes
+from tissue.simulation.provenance import fresh_start, log_changes, resumed_start
 from tissue.simulation.run import run
 from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
 from tissue.storage.snapshot import list_snapshots, read_provenance
@@ -32,7 +32,7 @@ IMAGE_RUN: dict[str, dict[str, Any]] = {
 def of_image(folder: Path, days: float = 1.0, **tables: Any) -> RunConfig:
     """A run on the image in a folder."""
     tables = IMAGE_RUN | tables | {"run": {"duration": f"{days:g} day", "step": "0.5 day"}}
-    return parse_run(tables, folder, "scan")
+    return read_run_file(tables, folder=folder, name="scan")
 
 
 def plate(height: int = 5) -> NDArray[np.uint8]:
@@ -146,7 +146,7 @@ def test_a_pannus_that_has_changed_is_told(
 
 def test_a_bone_that_was_an_array_stays_one(tmp_path: Path) -> None:
     bone = Geometry(Grid((8, 8, 8), 10.0), (plate() > 0).astype(float), (), ())
-    config = parse_run(tomllib.loads(TINY.read_text()), TINY.parent, "tiny")
+    config = read_run_file(tomllib.loads(TINY.read_text()), folder=TINY.parent, name="tiny")
     run(config.changed({"run.duration": "1 day"}), tmp_path, geometry=bone)
     for days in (1.5, 2.0):  # the second resume knows it from the first
         run(config.changed({"run.duration": f"{days} day"}), tmp_path, resume="latest")

@@ -24,7 +24,7 @@ from tissue.checksum import footer
 from tissue.cli import main
 from tissue.errors import InputError, RunError
 from tissue.model import step
-from tissue.scenario.config import parse_run
+from tissue.scenario.config import read_run_file
 from tissue.simulation import simulation as simulating
 from tissue.simulation.run import run
 from tissue.simulation.simulation import Record, Simulation
@@ -56,7 +56,7 @@ def test_resuming_is_exact_for_every_kind_of_run(
 ) -> None:
     data = tomllib.loads(TINY.read_text(encoding="utf-8"))
     data["run"] |= {"preset": preset, "precision": precision, "duration": "3 day"} | steps
-    config = parse_run(data | DISEASED, TINY.parent, "ill")
+    config = read_run_file(data | DISEASED, folder=TINY.parent, name="ill")
     made = run(config, tmp_path / "whole")
     folder = cut_after(made.folder, tmp_path / "left", 1)
     run(config, folder, resume="latest")

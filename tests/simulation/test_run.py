@@ -116,7 +116,7 @@ def test_two_runs_agree_bit_for_bit(finished: Run, tiny: RunConfig, tmp_path: Pa
 
 
 def test_python_needs_few_lines(tmp_path: Path) -> None:
-    config = tissue.parse_run(
+    config = tissue.read_run_file(
         {
             "run": {"duration": "1 day"},
             "geometry": {

@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 from time import perf_counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tissue.scenario.config import parse_run
+from tissue.scenario.config import read_run_file
 from tissue.scenario.values import SHORTEST_STEP
 from tissue.simulation.step_size import (
     FACTOR_MAX,
@@ -186,7 +185,7 @@ def test_all_of_the_allowance_may_be_used_at_the_end() -> None:
 
 def test_changes_that_are_snapshots_but_for_rounding_are_no_stop_times() -> None:
     data = {"run": {"duration": "100 day"}, "geometry": {"synthetic": {}}}
-    config = parse_run(data | {"output": {"snapshots": "0.001 day"}}, Path(), "dense")
+    config = read_run_file(data | {"output": {"snapshots": "0.001 day"}}, name="dense")
     moved = [t * (1 + shift) for t in (0.5, 7.25, 50.0, 99.999) for shift in (-5e-10, 0, 5e-10)]
     other = [0.5 * (1 + 3e-9), 7.2505, 1e-5]
     start = perf_counter()

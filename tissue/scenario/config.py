@@ -122,6 +122,9 @@ class RunConfig(Table):
 
     __str__ = __repr__
 
+    def __repr__(self) -> str:
+        return f"RunConfig({self.name!r}: {self.run.preset}, {self.run.duration:g} day)"
+
     @property
     def source(self) -> Path:
         """The run file."""
@@ -222,11 +225,6 @@ def read_run_file(
     for text in overrides:
         data = with_override(data, text)
     return _validated(data, path)
-
-
-def parse_run(data: Mapping[str, Any], folder: Path, name: str) -> RunConfig:
-    """Check a run given as nested dicts, see `read_run_file`."""
-    return read_run_file(data, folder=folder, name=name)
 
 
 def _validated(data: Mapping[str, Any], source: Path) -> RunConfig:

@@ -99,7 +99,7 @@ class _PerWeight(Unit):
             _refuse_rate(text, f"{unit}/day")
             raise
         if not dose > 0:
-            raise ValueError(f"{shown(text)} is no dose")
+            raise ValueError(f"{shown(text)} is not a dose")
         run = info.context and info.context.run  # without a table [run] there is an error anyhow
         return dose / BODY_WEIGHT[run.preset] if unit == "mg" and run else dose
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from tissue.errors import InputError
 from tissue.model.drug_effects import binds_to_bone
 from tissue.model.species import SOLUTES
-from tissue.scenario.config import RunConfig, parse_run
+from tissue.scenario.config import RunConfig, read_run_file
 from tissue.scenario.resolved import resolved_keys
 from tissue.scenario.therapy import Therapy
 from tissue.simulation.checkpoints import at_time, restored
@@ -185,7 +185,7 @@ def branch_time(checkpoint: Checkpoint) -> float | None:
 def parent_config(config: RunConfig, checkpoint: Checkpoint) -> RunConfig:
     """Run file of the run that wrote a checkpoint."""
     folder = checkpoint.path.parent if checkpoint.path else config.source.parent
-    return parse_run(tomllib.loads(checkpoint.config), folder, config.name)
+    return read_run_file(tomllib.loads(checkpoint.config), folder=folder, name=config.name)
 
 
 def refuse_differences(config: RunConfig, checkpoint: Checkpoint, allowed: Sequence[str]) -> None:

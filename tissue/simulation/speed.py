@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -17,63 +16,63 @@ from tissue.geometry.settings import SyntheticSettings
 from tissue.geometry.synthetic import synthesize
 from tissue.kernels.loop import repeat
 from tissue.machine.device import device_summary, usable_memory
-from tissue.scenario.config import RunConfig, parse_run
+from tissue.scenario.config import RunConfig, read_run_file
 from tissue.simulation import simulation
-from tissue.simulation.plan import Probe, duration, expected_steps, memory, size
+from tissue.simulation.cost import Probe, expected_steps, run_memory
+from tissue.simulation.text import duration_text, size_text
 
-EDGES = (64, 96)
-"""Grids that are measured when no run is given."""
+MEASURED_EDGES = (64, 96)
+"""Edges of the grids that are measured without a run file [voxels]."""
 
-PATIENCE = 25.0
-"""Time that a grid may take for the next one to be measured too [s]."""
+NEXT_GRID_LIMIT = 25.0
+"""Largest time for a grid before the next one is measured too [s]."""
 
-YEARS = (128, 256)
-"""Edges of the grids that a year is estimated for."""
+YEAR_EDGES = (128, 256)
+"""Edges of the grids for which a year is estimated [voxels]."""
 
-LARGEST = 96
-"""Edge of the block of a large bone that is measured instead of the whole."""
+MAX_EDGE = 96
+"""Edge of the block of a large bone that is measured instead of all of it [voxels]."""
 
-TILE = 64
-"""Edge of the block that made-up bone is mirrored from."""
+TILE_EDGE = 64
+"""Edge of the block from which synthetic bone is mirrored [voxels]."""
 
-PROBED = 128
-"""Largest edge of the grid that a pass is measured on: beyond every cache."""
+PROBE_EDGE = 128
+"""Largest edge of the grid of a measured pass [voxels]: beyond every cache."""
 
 SWEEPS = 10
-"""Passes in one program, long enough for its start not to count."""
+"""Passes in one program, so many that its start does not count."""
 
-PROBE_SECONDS = 0.8
-STEP_SECONDS = 5.0
-LONG = 365.0  # day
-MOST_STEPS = 8
-TRIAD = 2**24
+PROBE_TIME, STEPS_TIME = 0.8, 5.0  # of the measurements [s]
+MAX_STEPS = 8  # measured
+MIN_DURATION = 365.0  # of the measured run [day]
+TRIAD_SIZE = 2**24
 """Elements of the arrays of the triad: 64 MiB each in float32."""
 
 
 def bandwidth() -> float:
-    """Memory bandwidth of a += 1.5 b, 12 bytes an element, best of ten [GB/s]."""
+    """Memory bandwidth of a += 1.5 b, 12 bytes per element, best of ten [GB/s]."""
     triad = jax.jit(lambda a, b: a + 1.5 * b, donate_argnums=0)
-    a, b = (jnp.full(TRIAD, value, jnp.float32) for value in (0, 1))
+    a, b = (jnp.full(TRIAD_SIZE, value, jnp.float32) for value in (0, 1))
     best = np.inf
     for _ in range(10):
         start = time.perf_counter()
         a = jax.block_until_ready(triad(a, b))
         best = min(best, time.perf_counter() - start)
-    return float(12 * TRIAD / best / 1e9)
+    return float(12 * TRIAD_SIZE / best / 1e9)
 
 
 def probe(shape: tuple[int, int, int], precision: str, loading: float = 0.0) -> Probe:
-    """Measures in about a second what a plan wants to know of this machine.
+    """Measures the speed of this machine in about a second.
 
-    A pass `s - c u + sum T (u_neighbor - u)` over a field, the work that most of a step consists
-    of, on rows as the solver lays them out.
+    It measures a pass `s - c u + sum T (u_neighbor - u)` over a field, which most of a step
+    consists of, in the layout of the solver.
 
     Args:
         shape: voxels of the grid (z, y, x).
         precision: of the fields, "float32" or "float64".
-        loading: time that reading or making the bone took [s].
+        loading: time to read or synthesize the bone [s].
     """
-    nz, ny, nx = (min(n, PROBED) for n in shape)
+    nz, ny, nx = (min(n, PROBE_EDGE) for n in shape)
     plane, voxels = nx * ny, nx * ny * nz
     offsets = (plane, nx, 1)
     u = jnp.ones(voxels + 2 * plane, precision)
@@ -101,14 +100,14 @@ def probe(shape: tuple[int, int, int], precision: str, loading: float = 0.0) -> 
         start, work = time.perf_counter(), time.process_time()
         lowered = jax.jit(sweeps, static_argnames="times").lower(u, *constant, times=times)
         run = lowered.compile()
-        # where others use the machine now, the wall clock counts their time too
+        # other work on the machine adds to the wall-clock time
         compilations.append(min(time.perf_counter() - start, time.process_time() - work))
     spent: list[float] = []
-    while sum(spent) < PROBE_SECONDS or len(spent) < 3:
+    while sum(spent) < PROBE_TIME or len(spent) < 3:
         start = time.perf_counter()
         u = jax.block_until_ready(run(u, *constant))
         spent.append(time.perf_counter() - start)
-    once = min(spent[1:]) / SWEEPS  # others that use the machine now will not do so throughout
+    once = min(spent[1:]) / SWEEPS  # other work on the machine comes and goes
     return Probe(1e9 * once / voxels, min(compilations), loading)
 
 
@@ -139,26 +138,26 @@ class Speed:
 
     @property
     def rate(self) -> float:
-        """Time of a step [ns a voxel]."""
+        """Time of a step [ns/voxel]."""
         return 1e9 * self.seconds / self.voxels
 
 
 def measure(config: RunConfig, bone: Geometry) -> Speed:
-    """Times steps of a run that has left its first two behind.
+    """Measures steps of a run after its first two.
 
     Raises:
         InputError: the bone has no healthy state.
         RunError: a step fails.
     """
     start = time.perf_counter()
-    # long enough for all the steps that are timed
-    longer = config.run.model_copy(update={"duration": max(config.run.duration, LONG)})
+    # long enough for all measured steps
+    longer = config.run.model_copy(update={"duration": max(config.run.duration, MIN_DURATION)})
     running = simulation.Simulation(config.model_copy(update={"run": longer}), bone)
     running.advance()
     ready = time.perf_counter() - start
     running.advance()
     spent: list[float] = []
-    while len(spent) < 2 or (len(spent) < MOST_STEPS and sum(spent) < STEP_SECONDS):
+    while len(spent) < 2 or (len(spent) < MAX_STEPS and sum(spent) < STEPS_TIME):
         start = time.perf_counter()
         running.advance()
         spent.append(time.perf_counter() - start)
@@ -167,15 +166,15 @@ def measure(config: RunConfig, bone: Geometry) -> Speed:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Wall time and memory that a run would take here.
+    """Wall time and memory of a run on this machine.
 
     Attributes:
-        what: the run in words.
+        what: the run as text.
         shape: voxels (z, y, x).
         steps: coupling steps expected.
         seconds: wall time [s].
         memory: peak [bytes].
-        fits: whether this machine has that memory.
+        fits: whether this machine has enough memory.
     """
 
     what: str
@@ -191,11 +190,11 @@ class Bench:
     """Measured speed of this machine, and estimates from it.
 
     Attributes:
-        device: what computes.
+        device: the devices that compute.
         bandwidth: of its memory [GB/s].
         speeds: of the grids measured.
         estimates: for whole runs.
-        notes: what to know about the numbers.
+        notes: conditions of the measurement.
     """
 
     device: str
@@ -205,26 +204,26 @@ class Bench:
     notes: tuple[str, ...]
 
     def lines(self) -> tuple[str, ...]:
-        """The numbers in words."""
+        """Numbers as text."""
         return (
             f"device     {self.device}",
             f"memory     {self.bandwidth:.1f} GB/s (a += 1.5 b)",
             *(
-                f"step       {_grid(s.shape)}: {s.rate:.0f} ns a voxel, "
+                f"step       {_grid(s.shape)}: {s.rate:.0f} ns/voxel, "
                 f"{1e3 / s.rate:.2f} million voxels/s, {s.seconds:.3g} s "
                 f"({s.shortest:.3g} to {s.longest:.3g} in {s.steps} steps)"
                 for s in self.speeds
             ),
             *(
-                f"estimate   {e.what}: about {duration(e.seconds)} for {e.steps} steps, "
-                f"{size(e.memory)}{'' if e.fits else ', more than there is here'}"
+                f"estimate   {e.what}: about {duration_text(e.seconds)} for {e.steps} steps, "
+                f"{size_text(e.memory)}{'' if e.fits else ', more than is available'}"
                 for e in self.estimates
             ),
             *(f"note       {note}" for note in self.notes),
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """The numbers for programs."""
+        """Numbers for programs."""
         rates = [
             asdict(s) | {"ns_per_voxel_and_step": s.rate, "million_voxels_per_s": 1e3 / s.rate}
             for s in self.speeds
@@ -246,16 +245,16 @@ def bench(config: RunConfig | None = None) -> Bench:
         RunError: a step fails.
     """
     if config is None:
-        speeds = _made_up()
-        year = standard(TILE, days=365)
+        speeds = _synthetic_speeds()
+        year = standard(TILE_EDGE, days=365)
         estimates = tuple(
-            estimate(f"a year of {_grid((n,) * 3)}", year, (n,) * 3, speeds[-1]) for n in YEARS
+            estimate(f"a year of {_grid((n,) * 3)}", year, (n,) * 3, speeds[-1]) for n in YEAR_EDGES
         )
-        return Bench(device_summary(), bandwidth(), speeds, estimates, _warmth(speeds))
+        return Bench(device_summary(), bandwidth(), speeds, estimates, _start_note(speeds))
     bone = simulation.load_geometry(config)
     part = middle(bone)
     speed = measure(config, part)
-    notes = _warmth((speed,))
+    notes = _start_note((speed,))
     if part is not bone:
         notes += (f"measured on the middle {_grid(part.grid.shape)} of the bone, scaled by voxels",)
     whole = estimate(f"run {config.name}", config, bone.grid.shape, speed)
@@ -263,27 +262,27 @@ def bench(config: RunConfig | None = None) -> Bench:
 
 
 def estimate(what: str, config: RunConfig, shape: tuple[int, int, int], speed: Speed) -> Estimate:
-    """Wall time and memory of a run on a grid, from steps measured on another."""
+    """Estimates wall time and memory of a run on a grid from steps measured on another."""
     voxels = int(np.prod(shape))
     steps = expected_steps(config)
-    need = memory(config, voxels)
+    need = run_memory(config, voxels)
     seconds = speed.start + steps * speed.rate * voxels / 1e9
     return Estimate(what, shape, steps, seconds, need, need <= usable_memory())
 
 
 def standard(edge: int, days: float = 28.0, step: str | None = None) -> RunConfig:
-    """The run that is measured when none is given: mouse bone under IL-1."""
+    """Run that is measured without a run file: mouse bone under IL-1."""
     run = {"duration": f"{days} day"} | ({} if step is None else {"step": step})
     bone = {"shape": [edge] * 3, "spacing": "10 um", "bv_tv": 0.2, "thickness": "60 um"}
     disease = {"il1_excess": "3.5 pM"}
     tables = {"run": run, "geometry": {"synthetic": bone}, "disease": disease}
-    return parse_run(tables, Path(), "standard")
+    return read_run_file(tables, name="standard")
 
 
 def mirrored(settings: SyntheticSettings) -> Geometry:
-    """Made-up bone, mirrored from a block: the same surface a volume at any size, and quick."""
+    """Synthetic bone mirrored from a block: quick, with the same surface per volume at any size."""
     nz, ny, nx = settings.shape
-    part = min(nz, TILE), min(ny, TILE), min(nx, TILE)
+    part = min(nz, TILE_EDGE), min(ny, TILE_EDGE), min(nx, TILE_EDGE)
     block = synthesize(replace(settings, shape=part)).bone_volume_fraction
     pad = [(0, n - m) for n, m in zip(settings.shape, part, strict=True)]
     bone = np.pad(block, pad, mode="symmetric")
@@ -291,34 +290,34 @@ def mirrored(settings: SyntheticSettings) -> Geometry:
 
 
 def middle(bone: Geometry) -> Geometry:
-    """A bone, or the middle block of a large one."""
+    """Bone, or the middle block of a large one."""
     shape = bone.grid.shape
-    if max(shape) <= LARGEST:
+    if max(shape) <= MAX_EDGE:
         return bone
-    cut = tuple(slice((n - min(n, LARGEST)) // 2, (n + min(n, LARGEST)) // 2) for n in shape)
+    cut = tuple(slice((n - min(n, MAX_EDGE)) // 2, (n + min(n, MAX_EDGE)) // 2) for n in shape)
     part = np.ascontiguousarray(bone.bone_volume_fraction[cut])
     if not 0 < part.mean() < 1:
         raise InputError(
-            f"the middle {_grid(part.shape)} voxels of this bone hold no surface to measure; "
+            f"the middle {_grid(part.shape)} voxels of this bone contain no surface to measure; "
             "use tissue bench without a run file"
         )
     return Geometry(Grid(part.shape, bone.grid.spacing), part, (), ())
 
 
-def _made_up() -> tuple[Speed, ...]:
-    """As many of the usual grids as a hurried user waits for."""
+def _synthetic_speeds() -> tuple[Speed, ...]:
+    """Measures the standard grids, as many as the time limit allows."""
     speeds = []
-    for edge in EDGES:
+    for edge in MEASURED_EDGES:
         start = time.perf_counter()
         config = standard(edge)
         assert isinstance(config.geometry, SyntheticSettings)
         speeds.append(measure(config, mirrored(config.geometry)))
-        if time.perf_counter() - start > PATIENCE:
+        if time.perf_counter() - start > NEXT_GRID_LIMIT:
             break
     return tuple(speeds)
 
 
-def _warmth(speeds: tuple[Speed, ...]) -> tuple[str, ...]:
+def _start_note(speeds: tuple[Speed, ...]) -> tuple[str, ...]:
     starts = ", ".join(f"{s.start:.0f} s on {_grid(s.shape)}" for s in speeds)
     return (f"set-up, compilation and the first step took {starts}",)
 

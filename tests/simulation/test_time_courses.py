@@ -1,0 +1,32 @@
+"""Sources that vary in time: steps land on the corners, and nothing acts outside the pieces."""
+
+import pytest
+
+from tissue.scenario.config import RunConfig
+from tissue.simulation.simulation import Simulation
+
+PULSE = [{"from": "0.3 day", "to": "1.2 day", "value": "5 pM"}]
+
+
+@pytest.mark.parametrize("step", ["0.5 day", "adaptive"])
+def test_a_pulse_begins_and_ends_with_a_step(tiny: RunConfig, step: str) -> None:
+    config = tiny.changed({"disease.il1_excess": "0 pM", "disease.tnf": PULSE, "run.step": step})
+    simulation = Simulation(config)
+    tnf = {}
+    while not simulation.finished:
+        metrics = simulation.advance().metrics
+        tnf[round(metrics["time_day"], 9)] = metrics["tnf_marrow_pM"]
+    assert {0.3, 1.2, 2.0} <= tnf.keys()
+    inside = [value for time, value in tnf.items() if 0.3 < time <= 1.2]
+    outside = [value for time, value in tnf.items() if not 0.3 < time <= 1.2]
+    # the excess alone makes TNF, which follows it within hours
+    assert inside == pytest.approx([5.0] * len(inside), rel=1e-3)
+    assert outside == pytest.approx([0.0] * len(outside), abs=1e-6)
+
+
+def test_a_pulse_over_the_whole_run_is_a_constant(tiny: RunConfig) -> None:
+    always = [{"from": "0 day", "to": "2 day", "value": "3.5 pM"}]
+    pieces, constant = Simulation(tiny.changed({"disease.il1_excess": always})), Simulation(tiny)
+    while not constant.finished:
+        assert pieces.advance().metrics == constant.advance().metrics
+    assert pieces.finished

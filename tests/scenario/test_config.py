@@ -456,4 +456,3 @@ def test_a_run_is_changed_by_its_keys() -> None:
     assert config.changed({"geometry": bone}).geometry == bone
     with pytest.raises(InputError, match=r"run.durtion is not a known key"):
         config.changed({"run.durtion": "1 day"})
-    assert len(repr(config)) < 80

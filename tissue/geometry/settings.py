@@ -8,22 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from tissue.keys import (
-    LENGTH,
-    SEED,
-    SWITCH,
-    WIDEST_SMOOTHING,
-    FilePath,
-    Length,
-    Lengths,
-    Name,
-    Number,
-    Ranges,
-    Seed,
-    Shape,
-    Smoothing,
-    Switch,
-)
+from tissue import keys
 
 Crop = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
@@ -49,39 +34,41 @@ class ImageSettings:
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     file: Annotated[
-        FilePath,
+        keys.FilePath,
         Field(
             description="the path of an image, relative to the run file, unless "
             "[geometry.synthetic] is given"
         ),
     ]
-    dataset: Annotated[Name | None, Field(description="the name of a dataset inside the file")] = (
-        None
-    )
+    dataset: Annotated[
+        keys.Name | None, Field(description="the name of a dataset inside the file")
+    ] = None
     voxel_size: Annotated[
-        Length | Lengths | None,
-        Field(description=f"{LENGTH}, e.g. '4.1 um', or a list of three [z, y, x]"),
+        keys.Length | keys.Lengths | None,
+        Field(description=f"{keys.LENGTH}, e.g. '4.1 um', or a list of three [z, y, x]"),
     ] = None
     crop: Annotated[
-        Ranges | None,
+        keys.Ranges | None,
         Field(
             description="three ranges of voxels [[z0, z1], [y0, y1], [x0, x1]], each 0 <= start "
             "< end"
         ),
     ] = None
-    region: Annotated[FilePath | None, Field(description="the path of a mask image")] = None
+    region: Annotated[keys.FilePath | None, Field(description="the path of a mask image")] = None
     smooth: Annotated[
-        Smoothing,
-        Field(description=f"a length >= 0 and at most {WIDEST_SMOOTHING:g} um, e.g. '10 um'"),
+        keys.Smoothing,
+        Field(description=f"a length >= 0 and at most {keys.WIDEST_SMOOTHING:g} um, e.g. '10 um'"),
     ] = 0.0
     threshold: Annotated[
-        Number | Literal["otsu"], Field(description="a finite number or 'otsu'")
+        keys.Number | Literal["otsu"], Field(description="a finite number or 'otsu'")
     ] = "otsu"
-    resample: Annotated[Length | None, Field(description=f"{LENGTH}, e.g. '8.2 um'")] = None
-    keep_largest: Annotated[Switch, Field(description=SWITCH)] = True
-    close_pockets: Annotated[Switch, Field(description=SWITCH)] = True
+    resample: Annotated[keys.Length | None, Field(description=f"{keys.LENGTH}, e.g. '8.2 um'")] = (
+        None
+    )
+    keep_largest: Annotated[keys.Switch, Field(description=keys.SWITCH)] = True
+    close_pockets: Annotated[keys.Switch, Field(description=keys.SWITCH)] = True
     series: Annotated[
-        Name | None,
+        keys.Name | None,
         Field(
             description="the UID or number of one of several DICOM series in the folder, or the "
             "name that the slices of one of several stacks begin with"
@@ -104,11 +91,12 @@ class SyntheticSettings:
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     shape: Annotated[
-        Shape, Field(description="three whole numbers [z, y, x] from 4 to 4096, e.g. [64, 64, 64]")
+        keys.Shape,
+        Field(description="three whole numbers [z, y, x] from 4 to 4096, e.g. [64, 64, 64]"),
     ] = (64, 64, 64)
-    spacing: Annotated[Length, Field(description=f"{LENGTH}, e.g. '20 um'")] = 20.0
+    spacing: Annotated[keys.Length, Field(description=f"{keys.LENGTH}, e.g. '20 um'")] = 20.0
     bv_tv: Annotated[
-        Number, Field(gt=0, lt=1, description="a number between 0 and 1, e.g. 0.2")
+        keys.Number, Field(gt=0, lt=1, description="a number between 0 and 1, e.g. 0.2")
     ] = 0.2
-    thickness: Annotated[Length, Field(description=f"{LENGTH}, e.g. '150 um'")] = 150.0
-    seed: Annotated[Seed, Field(description=SEED)] = 0
+    thickness: Annotated[keys.Length, Field(description=f"{keys.LENGTH}, e.g. '150 um'")] = 150.0
+    seed: Annotated[keys.Seed, Field(description=keys.SEED)] = 0

@@ -122,9 +122,6 @@ class RunConfig(Table):
 
     __str__ = __repr__
 
-    def __repr__(self) -> str:
-        return f"RunConfig({self.name!r}: {self.run.preset}, {self.run.duration:g} day)"
-
     @property
     def source(self) -> Path:
         """The run file."""

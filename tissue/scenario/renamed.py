@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tissue.errors import InputError, shown
+from tissue.model.mechanisms import MECHANISMS
 
 
 class NewKey(NamedTuple):
@@ -14,31 +15,27 @@ class NewKey(NamedTuple):
     inverted: bool = False
 
 
-_MECHANISMS = {
-    "rankl_induction": "rankl_induction",
-    "opg_suppression": "opg_suppression",
-    "direct_osteoclastogenesis": "direct_osteoclastogenesis",
+_OLD_NAMES = {
     "osteoclast_activity": "osteoclast_activation",
-    "osteoclast_survival": "osteoclast_survival",
     "osteoblast_differentiation": "differentiation_inhibition",
     "matrix_formation": "formation_inhibition",
     "osteoblast_motility": "migration_inhibition",
     "repulsion": "il1_repulsion",
-    "osteoclast_chemotaxis": "osteoclast_chemotaxis",
     "tnf_to_il1": "tnf_il1_induction",
     "tnf_direct": "tnf_osteoclastogenesis",
-    "tnf_sensitization": "tnf_sensitization",
     "tnf_sensitisation": "tnf_sensitization",
-    "osteomorphs": "osteomorphs",
-    "mechanostat": "mechanostat",
     "tgf_beta_steering": "tgf_beta_chemotaxis",
 }
-"""Mechanisms of 0.1.0 and before, which true under [knockout] switched off."""
+"""Names of mechanisms of 0.1.0 that are called otherwise now."""
 
 RENAMED = {
-    f"knockout.{old}": NewKey(f"mechanisms.{new}", inverted=True)
-    for old, new in _MECHANISMS.items()
-} | {"disease.ageing": NewKey("disease.aging")}
+    # true under [knockout] switched a mechanism off
+    **{
+        f"knockout.{old}": NewKey(f"mechanisms.{new}", inverted=True)
+        for old, new in ({name: name for name in MECHANISMS} | _OLD_NAMES).items()
+    },
+    "disease.ageing": NewKey("disease.aging"),
+}
 """New keys by the old ones."""
 
 

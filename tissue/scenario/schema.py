@@ -23,57 +23,22 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from tissue import units
+from tissue import keys, units
 from tissue.errors import InputError
 from tissue.geometry.settings import ImageSettings, SyntheticSettings
-from tissue.keys import (
-    LARGEST_COUNT,
-    LENGTH,
-    SEED,
-    SWITCH,
-    FilePath,
-    Length,
-    Seed,
-    as_tuple,
-    distinct,
-)
 from tissue.model.fields import FIELDS
 from tissue.model.mechanisms import MECHANISMS, Mechanism
 from tissue.model.species import SOLUTES, Solute
+from tissue.scenario import values
 from tissue.scenario.solutes import CONCENTRATION, IL1RA, concentration
 from tissue.scenario.time_course import TimeCourse, Varying
-from tissue.scenario.values import (
-    HIGHEST_ACCURACY,
-    HIGHEST_DENSITY,
-    HIGHEST_PERMEABILITY,
-    LONGEST_STEP,
-    LONGEST_TIME,
-    LOWEST_ACCURACY,
-    SHORTEST_STEP,
-    AxisName,
-    AxisNames,
-    Density,
-    Face,
-    Faces,
-    Factor,
-    FixedStep,
-    Fraction,
-    Interval,
-    Moment,
-    Percentage,
-    Permeability,
-    Ramp,
-    Table,
-    WallTime,
-    one_of,
-)
 
 DEFAULT_ACCURACY = 0.002
 """Error of adaptive steps when the run file gives none [1]: of the 40 % lost in a month of
 arthritis nobody measures a twentieth of a percent."""
 
-INTERVAL = f"a time between {SHORTEST_STEP} and {LONGEST_TIME:g} day"
-_DENSITY = f"a density >= 0 and at most {HIGHEST_DENSITY:g} cells/mm^3"
+INTERVAL = f"a time between {values.SHORTEST_STEP} and {values.LONGEST_TIME:g} day"
+_DENSITY = f"a density >= 0 and at most {values.HIGHEST_DENSITY:g} cells/mm^3"
 _FACTOR = "a number from 0 to 100, e.g. 1.5"
 _LOSS = "a number from 0 (none) to 1 (ovariectomy)"
 _FIELDS = tuple(FIELDS)
@@ -85,34 +50,34 @@ def _varying(kind: Any, what: str) -> Any:
     return Annotated[TimeCourse, Varying(kind, what)]
 
 
-def _table(name: str, base: type[Table], keys: Mapping[str, Any]) -> Any:
+def _table(name: str, base: type[values.Table], fields: Mapping[str, Any]) -> Any:
     """A table with keys from a registry: each a type and its field."""
-    return create_model(name, __base__=base, **keys)
+    return create_model(name, __base__=base, **fields)
 
 
-class RunTable(Table):
+class RunTable(values.Table):
     """[run]."""
 
     preset: Literal["mouse", "human"] = Field(default="mouse", description="'mouse' or 'human'")
-    duration: Interval = Field(description=f"{INTERVAL}, e.g. '28 day'")
-    step: FixedStep | Literal["adaptive"] = Field(
+    duration: values.Interval = Field(description=f"{INTERVAL}, e.g. '28 day'")
+    step: values.FixedStep | Literal["adaptive"] = Field(
         default="adaptive",
         description=(
-            f"a time between {SHORTEST_STEP} and {LONGEST_STEP:g} day, e.g. '0.5 day', or "
-            "'adaptive'"
+            f"a time between {values.SHORTEST_STEP} and {values.LONGEST_STEP:g} day, e.g. "
+            "'0.5 day', or 'adaptive'"
         ),
     )
-    accuracy: Percentage | None = Field(
+    accuracy: values.Percentage | None = Field(
         default_factory=lambda run: DEFAULT_ACCURACY if run.get("step") == "adaptive" else None,
         description=(
-            f"a percentage between {100 * HIGHEST_ACCURACY:g} and {100 * LOWEST_ACCURACY:g} %, "
-            "e.g. '0.2 %'"
+            f"a percentage between {100 * values.HIGHEST_ACCURACY:g} and "
+            f"{100 * values.LOWEST_ACCURACY:g} %, e.g. '0.2 %'"
         ),
     )
     precision: Literal["float32", "float64"] = Field(
         default="float32", description="'float32' or 'float64'"
     )
-    seed: Seed = Field(default=0, description=SEED)
+    seed: keys.Seed = Field(default=0, description=keys.SEED)
 
     @property
     def fixed_step(self) -> float | None:
@@ -127,7 +92,7 @@ def remembered(run: RunTable, info: ValidationInfo) -> RunTable:
     return run
 
 
-class SyntheticGeometry(Table):
+class SyntheticGeometry(values.Table):
     """[geometry] of a synthetic bone."""
 
     synthetic: SyntheticSettings = Field(description=_TABLE)
@@ -166,17 +131,18 @@ GeometryKey = Annotated[
 ]
 
 
-class EstrogenTable(Table):
+class EstrogenTable(values.Table):
     """[disease.estrogen]."""
 
-    loss: _varying(Fraction, _LOSS) = Field(default=TimeCourse.of(1.0), description=_LOSS)  # type: ignore[valid-type]
-    onset: Moment = Field(
-        default=0.0, description=f"a time >= 0 and at most {LONGEST_TIME:g} day, e.g. '0 day'"
-    )
-    ramp: Ramp = Field(
+    loss: _varying(values.Fraction, _LOSS) = Field(default=TimeCourse.of(1.0), description=_LOSS)  # type: ignore[valid-type]
+    onset: values.Moment = Field(
         default=0.0,
-        description=f"a time from {SHORTEST_STEP} to {LONGEST_TIME:g} day, e.g. '2 year' for "
-        "menopause, or '0 day' for surgery",
+        description=f"a time >= 0 and at most {values.LONGEST_TIME:g} day, e.g. '0 day'",
+    )
+    ramp: values.Ramp = Field(
+        default=0.0,
+        description=f"a time from {values.SHORTEST_STEP} to {values.LONGEST_TIME:g} day, e.g. "
+        "'2 year' for menopause, or '0 day' for surgery",
     )
 
     @property
@@ -190,17 +156,20 @@ class EstrogenTable(Table):
         return self.loss.corners or (self.onset, self.onset + self.ramp)
 
 
-class PannusTable(Table):
+class PannusTable(values.Table):
     """[disease.pannus]."""
 
-    faces: Faces = Field(
-        default=(), description="a list of different faces among " + ", ".join(get_args(Face))
+    faces: values.Faces = Field(
+        default=(),
+        description="a list of different faces among " + ", ".join(get_args(values.Face)),
     )
-    depth: Length = Field(default=100.0, description=f"{LENGTH}, e.g. '100 um'")
-    mask: FilePath | None = Field(
+    depth: keys.Length = Field(default=100.0, description=f"{keys.LENGTH}, e.g. '100 um'")
+    mask: keys.FilePath | None = Field(
         default=None, description="the path of a mask image, not 0 where the pannus is"
     )
-    cells: Density | None = Field(default=None, description=f"{_DENSITY}, e.g. '1e5 cells/mm^3'")
+    cells: values.Density | None = Field(
+        default=None, description=f"{_DENSITY}, e.g. '1e5 cells/mm^3'"
+    )
 
     @model_validator(mode="after")
     def _somewhere(self) -> "PannusTable":
@@ -216,7 +185,7 @@ def _excess(key: str, molecule: Any) -> tuple[Any, Any]:
 
 _Excess = _table(
     "_Excess",
-    Table,
+    values.Table,
     {
         each.excess_key: _excess(each.excess_key, each)
         for each in SOLUTES.values()
@@ -229,12 +198,12 @@ _Excess = _table(
 class DiseaseTable(_Excess):  # type: ignore[misc, valid-type]
     """[disease]."""
 
-    inflammatory_cells: _varying(Density, _DENSITY) = Field(  # type: ignore[valid-type]
+    inflammatory_cells: _varying(values.Density, _DENSITY) = Field(  # type: ignore[valid-type]
         default=_HEALTH, description=f"{_DENSITY} everywhere in marrow, e.g. '100 cells/mm^3'"
     )
-    rankl_production: Factor = Field(default=1.0, description=_FACTOR)
-    opg_production: Factor = Field(default=1.0, description=_FACTOR)
-    aging: bool = Field(default=False, description=SWITCH)
+    rankl_production: values.Factor = Field(default=1.0, description=_FACTOR)
+    opg_production: values.Factor = Field(default=1.0, description=_FACTOR)
+    aging: bool = Field(default=False, description=keys.SWITCH)
     estrogen: EstrogenTable | None = Field(default=None, description=_TABLE)
     pannus: PannusTable | None = Field(
         default=None,
@@ -244,16 +213,16 @@ class DiseaseTable(_Excess):  # type: ignore[misc, valid-type]
     @property
     def excess(self) -> dict[str, TimeCourse]:
         """Uniform excess by solute [pM], of those that a run file can raise."""
-        keys = {name: solute.excess_key for name, solute in SOLUTES.items()}
-        return {name: getattr(self, key) for name, key in keys.items() if key}
+        named = {name: solute.excess_key for name, solute in SOLUTES.items()}
+        return {name: getattr(self, key) for name, key in named.items() if key}
 
 
 def _mechanism(about: Mechanism) -> tuple[type, Any]:
-    return bool, Field(default=about.default, description=f"{SWITCH}: {about.long_name}")
+    return bool, Field(default=about.default, description=f"{keys.SWITCH}: {about.long_name}")
 
 
 _Mechanisms = _table(
-    "_Mechanisms", Table, {name: _mechanism(about) for name, about in MECHANISMS.items()}
+    "_Mechanisms", values.Table, {name: _mechanism(about) for name, about in MECHANISMS.items()}
 )
 
 
@@ -261,15 +230,15 @@ class MechanismsTable(_Mechanisms):  # type: ignore[misc, valid-type]
     """[mechanisms], each on or off."""
 
 
-_GENE = bool, Field(default=False, description=SWITCH)
+_GENE = bool, Field(default=False, description=keys.SWITCH)
 
 
-class KnockoutTable(_table("_Solutes", Table, dict.fromkeys(SOLUTES, _GENE))):  # type: ignore[misc]
+class KnockoutTable(_table("_Solutes", values.Table, dict.fromkeys(SOLUTES, _GENE))):  # type: ignore[misc]
     """[knockout] of genes."""
 
-    il1_receptor: bool = Field(default=False, description=SWITCH)
-    il1ra: bool = Field(default=False, description=SWITCH)
-    osteocyte_rankl: bool = Field(default=False, description=SWITCH)
+    il1_receptor: bool = Field(default=False, description=keys.SWITCH)
+    il1ra: bool = Field(default=False, description=keys.SWITCH)
+    osteocyte_rankl: bool = Field(default=False, description=keys.SWITCH)
 
     @property
     def genes(self) -> frozenset[str]:
@@ -277,12 +246,12 @@ class KnockoutTable(_table("_Solutes", Table, dict.fromkeys(SOLUTES, _GENE))):  
         return frozenset(name for name, out in self if out)
 
 
-class WallTable(Table):
+class WallTable(values.Table):
     """[boundary.SOLUTE.FACE]: a value held on the face, or exchange with blood."""
 
-    permeability: Permeability | None = Field(
+    permeability: values.Permeability | None = Field(
         default=None,
-        description=f"a velocity > 0 and at most {HIGHEST_PERMEABILITY:g} um/day, e.g. "
+        description=f"a velocity > 0 and at most {values.HIGHEST_PERMEABILITY:g} um/day, e.g. "
         "'100 um/day'",
     )
 
@@ -311,17 +280,18 @@ def _faces(solute: Solute) -> tuple[Any, Any]:
     level = concentration(key, solute) | None, Field(default=None, description=CONCENTRATION)
     wall = _table(f"{solute.name}_wall", WallTable, {"value": level, "blood": level})
     face = wall | None, Field(default=None, description=_WALL)
-    faces = _table(f"{solute.name}_faces", Table, dict.fromkeys(get_args(Face), face))
+    faces = _table(f"{solute.name}_faces", values.Table, dict.fromkeys(get_args(values.Face), face))
     return faces, Field(default=faces(), description=_TABLE)
 
 
 class BoundaryTable(
-    _table("_Faces", Table, {name: _faces(each) for name, each in SOLUTES.items()})  # type: ignore[misc]
+    _table("_Faces", values.Table, {name: _faces(each) for name, each in SOLUTES.items()})  # type: ignore[misc]
 ):
     """[boundary]."""
 
-    periodic: AxisNames = Field(
-        default=(), description="a list of different axes among " + ", ".join(get_args(AxisName))
+    periodic: values.AxisNames = Field(
+        default=(),
+        description="a list of different axes among " + ", ".join(get_args(values.AxisName)),
     )
 
     @property
@@ -334,32 +304,32 @@ class BoundaryTable(
         return {name: walls for name, walls in found.items() if walls}
 
 
-class OutputTable(Table):
+class OutputTable(values.Table):
     """[output]."""
 
     model_config = ConfigDict(json_schema_extra=lambda schema: schema.pop("required", None))
 
-    snapshots: Interval = Field(description=f"{INTERVAL}, e.g. '7 day'")
-    checkpoints: Interval = Field(
+    snapshots: values.Interval = Field(description=f"{INTERVAL}, e.g. '7 day'")
+    checkpoints: values.Interval = Field(
         default_factory=lambda output: output.get("snapshots"),
         description=f"{INTERVAL} in the simulation, e.g. '5 day'",
     )
-    checkpoint_every_wall: WallTime = Field(
+    checkpoint_every_wall: values.WallTime = Field(
         default=1800.0,
-        description=f"a wall-clock time > 0 and at most {LONGEST_TIME:g} day, e.g. '30 min'",
+        description=f"a wall-clock time > 0 and at most {values.LONGEST_TIME:g} day, e.g. '30 min'",
     )
     keep_every: int = Field(
         default=0,
         ge=0,
-        le=LARGEST_COUNT,
-        description=f"a whole number >= 0 and at most {LARGEST_COUNT}: every so many checkpoints "
-        "are kept",
+        le=keys.LARGEST_COUNT,
+        description=f"a whole number >= 0 and at most {keys.LARGEST_COUNT}: every so many "
+        "checkpoints are kept",
     )
-    morphometry: bool = Field(default=False, description=SWITCH)
+    morphometry: bool = Field(default=False, description=keys.SWITCH)
     fields: Annotated[
-        tuple[one_of(_FIELDS, "field"), ...],  # type: ignore[valid-type]
-        BeforeValidator(as_tuple),
-        AfterValidator(distinct),
+        tuple[values.one_of(_FIELDS, "field"), ...],  # type: ignore[valid-type]
+        BeforeValidator(keys.as_tuple),
+        AfterValidator(keys.distinct),
     ] = Field(
         default=("bone_volume_fraction", "il1", "rankl", "opg", "osteoclasts", "osteoblasts"),
         min_length=1,
@@ -373,5 +343,5 @@ class OutputTable(Table):
         run = info.context and info.context.run
         if not run or not isinstance(data, Mapping):
             return data
-        interval = max(run.duration / 4, SHORTEST_STEP)
+        interval = max(run.duration / 4, values.SHORTEST_STEP)
         return {"snapshots": units.exact(interval, "day"), **data}

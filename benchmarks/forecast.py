@@ -17,8 +17,8 @@ from typing import Any
 from harness import isolated, machine, measured_on, publish, record, table
 
 from tissue.scenario.config import read_run_file
-from tissue.simulation import plan, speed
-from tissue.simulation.foresight import foresee
+from tissue.simulation import cost, plan, speed
+from tissue.simulation.bone_preview import preview_bone
 
 EDGES, SHORT = (96, 192), (64,)
 DAYS = {64: 28, 96: 28, 192: 7}
@@ -60,19 +60,25 @@ def main() -> None:
 def foretold(file: Path) -> dict[str, Any]:
     """What `tissue check` says."""
     config = read_run_file(file)
-    seen = foresee(config)
-    shape = (seen.whole or seen.geometry.grid).shape
-    probe = speed.probe(shape, config.run.precision, seen.loading)
-    coming = plan.plan(config, seen.geometry, probe, whole=seen.whole, reading=seen.reading)
-    assert coming.duration is not None
+    preview = preview_bone(config)
+    shape = (preview.full_grid or preview.geometry.grid).shape
+    probe = speed.probe(shape, config.run.precision, preview.loading_time)
+    planned = plan.plan(
+        config,
+        preview.geometry,
+        probe,
+        full_grid=preview.full_grid,
+        loading=preview.loading_memory,
+    )
+    assert planned.wall_time is not None
     return {
-        "foretold_bytes": coming.memory,
-        "foretold_s": coming.duration.total,
-        "steps": coming.duration.steps,
+        "foretold_bytes": planned.memory,
+        "foretold_s": planned.wall_time.total,
+        "steps": planned.wall_time.steps,
         "sweep_ns": probe.sweep,
         "compile_s": probe.compilation,
-        "loading_s": seen.loading,
-        "foretold_disk": coming.written.bytes,
+        "loading_s": preview.loading_time,
+        "foretold_disk": planned.output.bytes,
     }
 
 
@@ -100,7 +106,7 @@ def told(found: list[dict[str, Any]]) -> str:
         disk = f["foretold_disk"] / f["disk"]
         ratios = (GOAL_MEMORY, memory), (GOAL_TIME, seconds), (GOAL_DISK, disk)
         good = all(1 / most <= ratio <= most for most, ratio in ratios)
-        good &= memory >= 1 / plan.MARGIN  # or "ready" is said of a run that does not fit
+        good &= memory >= 1 / cost.MEMORY_MARGIN  # or "ready" is said of a run that does not fit
         rows.append(
             (
                 f"{f['edge']}^3",

@@ -1,7 +1,7 @@
-"""How do time and memory of a coupling step grow with the grid?
+"""Growth of time and memory of a coupling step with the grid.
 
 Every size runs in a process of its own, on bone mirrored from one block, so that only the size
-differs. `--fit` prints the constants of tissue/simulation/plan.py that fit what was measured.
+differs. `--fit` prints the constants of tissue/simulation/cost.py that fit what was measured.
 """
 
 import argparse
@@ -23,14 +23,14 @@ from harness import (
 )
 
 from tissue.machine.device import usable_memory
-from tissue.simulation import plan, speed
+from tissue.simulation import cost, plan, speed
 
 SHORT, FULL, HUGE = (64, 96), (64, 96, 128, 192, 256), 384
 GOAL_GROWTH, GOAL_MEMORY = 1.5, 250
-ENOUGH = 8  # steps of a small grid; a large one takes as many as fit in SECONDS
-SECONDS = 60.0
-YEAR_STEPS = plan.expected_steps(config(64, preset="human", duration="365 day"))
-FITS = 0.9  # share of the memory that a plan may take
+MAX_STEPS = 8  # measured on a small grid; on a large one as many as fit in MAX_SECONDS
+MAX_SECONDS = 60.0
+YEAR_STEPS = cost.expected_steps(config(64, preset="human", duration="365 day"))
+LARGEST_SHARE = 0.9  # fraction of the memory that a run may take
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("edges", type=int, nargs="*", help="of the grids in voxels")
     parser.add_argument("--full", action="store_true", help=f"up to {FULL[-1]}^3")
     parser.add_argument("--huge", action="store_true", help=f"{HUGE}^3 too, where memory allows")
-    parser.add_argument("--fit", action="store_true", help="print the constants of the plan")
+    parser.add_argument("--fit", action="store_true", help="print the constants of the forecast")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
@@ -49,8 +49,8 @@ def main() -> None:
     edges = (asked.edges or [*usual]) + ([HUGE] if asked.huge else [])
     found, left_out = [], []
     for edge in edges:
-        need = plan.memory(config(edge), edge**3)
-        if need > FITS * usable_memory():
+        need = cost.run_memory(config(edge), edge**3)
+        if need > LARGEST_SHARE * usable_memory():
             left_out.append(f"{edge}^3 needs about {need / 1e9:.1f} GB")
         else:
             found.append(isolated("growth.py", edge, "--one", JAX_COMPILATION_CACHE_DIR=""))
@@ -58,12 +58,12 @@ def main() -> None:
     if asked.fit:
         print(fitted(found))
     else:
-        publish("growth", told(found, left_out))
+        publish("growth", time_table(found, left_out))
         publish("memory", memory_table(found))
 
 
 def one(edge: int) -> dict[str, Any]:
-    """What a grid costs in this process."""
+    """Time and memory of a grid in this process."""
     run = config(edge)
     bone = tiled(run)
     forecast = plan.plan(run, bone)
@@ -78,11 +78,11 @@ def one(edge: int) -> dict[str, Any]:
     first = time.perf_counter() - start
     simulation.advance()
     walls: list[float] = []
-    cycles = 0
+    iterations = 0
     cpu = time.process_time()
-    while len(walls) < ENOUGH and (len(walls) < 2 or sum(walls) < SECONDS):
+    while len(walls) < MAX_STEPS and (len(walls) < 2 or sum(walls) < MAX_SECONDS):
         start = time.perf_counter()
-        cycles += sum(simulation.advance().iterations.values())
+        iterations += sum(simulation.advance().iterations.values())
         walls.append(time.perf_counter() - start)
     cpu = time.process_time() - cpu
     peak = peak_bytes()
@@ -99,19 +99,19 @@ def one(edge: int) -> dict[str, Any]:
         "high_s": max(walls),
         "cpu_s": cpu / len(walls),
         "ns_per_voxel": 1e9 * median(walls) / voxels,
-        "cycles": cycles / len(walls),
+        "iterations": iterations / len(walls),
         "peak_idle": idle,
         "peak_setup": after_setup,
         "peak": peak,
         "sweep_ns": probe.sweep,
         "compile_s": probe.compilation,
         "planned_memory": forecast.memory,
-        "planned_step_s": plan.wall_time(run, edge**3, probe).step,
+        "planned_step_s": cost.wall_time(run, edge**3, probe).step,
     }
 
 
-def told(found: list[dict[str, Any]], left_out: list[str]) -> str:
-    """Time against size."""
+def time_table(found: list[dict[str, Any]], left_out: list[str]) -> str:
+    """Table of time against size."""
     rows = [
         (
             f"{f['edge']}^3",
@@ -119,7 +119,7 @@ def told(found: list[dict[str, Any]], left_out: list[str]) -> str:
             f["step_s"],
             f"{f['low_s']:.3g} .. {f['high_s']:.3g}",
             f["cpu_s"],
-            f["cycles"],
+            f["iterations"],
             f["step_s"] * YEAR_STEPS / 60,
             f["planned_step_s"] / f["step_s"],
         )
@@ -131,7 +131,7 @@ def told(found: list[dict[str, Any]], left_out: list[str]) -> str:
         "s a step",
         "range s",
         "CPU s",
-        "cycles a step",
+        "iterations a step",
         f"min a human year ({YEAR_STEPS} steps)",
         "predicted / measured",
     )
@@ -149,7 +149,7 @@ def told(found: list[dict[str, Any]], left_out: list[str]) -> str:
 
 
 def memory_table(found: list[dict[str, Any]]) -> str:
-    """Peak memory against size."""
+    """Table of peak memory against size."""
     rows = [
         (
             f"{f['edge']}^3",
@@ -176,10 +176,10 @@ def memory_table(found: list[dict[str, Any]]) -> str:
 
 
 def fitted(found: list[dict[str, Any]]) -> str:
-    """The constants of the plan, by least squares of relative errors."""
+    """Constants of the forecast, by least squares of relative errors."""
     fields, program = line([(f["edge"] ** 3 * 4, f["peak"]) for f in found])
     sweeps = {f["edge"]: 1e9 * f["step_s"] / f["edge"] ** 3 / f["sweep_ns"] for f in found}
-    usual = [n * min(1.0, plan.LARGE ** (1 / 3) / edge) for edge, n in sweeps.items()]
+    usual = [n * min(1.0, cost.LARGE_GRID ** (1 / 3) / edge) for edge, n in sweeps.items()]
     set_up, compiling = line(
         [
             (f["step_s"] / f["compile_s"], (f["setup_s"] + f["first_s"]) / f["compile_s"])
@@ -190,8 +190,8 @@ def fitted(found: list[dict[str, Any]]) -> str:
         (
             f"FIELDS_IN_MEMORY = {max(fields, 0):.0f}",
             f"PROGRAM_MEMORY = {max(program, 0) / 1e6:.0f}_000_000",
-            f"SWEEPS_A_STEP = {median(usual):.0f}",
-            f"COMPILATIONS = {compiling:.3g}",
+            f"SWEEPS_PER_STEP = {median(usual):.0f}",
+            f"COMPILATION_RATIO = {compiling:.3g}",
             f"SET_UP_STEPS = {set_up:.3g}",
             f"# bandwidth then {bandwidth().triad:.1f} GB/s; steps in sweeps by size: "
             + ", ".join(f"{edge}: {n:.0f}" for edge, n in sweeps.items()),
@@ -200,7 +200,7 @@ def fitted(found: list[dict[str, Any]]) -> str:
 
 
 def line(points: list[tuple[float, float]]) -> tuple[float, float]:
-    """Slope and offset of y over x with the least relative errors."""
+    """Slope and offset of y over x with the smallest relative errors."""
     import numpy as np
 
     x, y = np.array(points).T

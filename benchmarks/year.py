@@ -1,6 +1,6 @@
-"""How long does a simulated year of human bone take, the complete model?
+"""Time of a simulated year of human bone with the complete model.
 
-Runs the whole year where nothing else is said; `--steps N` measures N steps and extrapolates to the
+Runs the complete year by default; `--steps N` measures N steps and extrapolates to the
 number of steps that the plan expects, and says so.
 """
 
@@ -24,9 +24,9 @@ from harness import (
     table,
 )
 
-from tissue.scenario.config import RunConfig
-from tissue.simulation import plan
 from tissue.machine.device import usable_memory
+from tissue.scenario.config import RunConfig
+from tissue.simulation import cost
 from tissue.simulation.simulation import Simulation
 
 DAYS = 365.0
@@ -47,18 +47,18 @@ def main() -> None:
     wanted = [(asked.edge, short)] + ([(LARGE, LARGE_STEPS)] if asked.full else [])
     found, left_out = [], []
     for edge, steps in wanted:
-        need = plan.memory(human(edge), edge**3)
+        need = cost.run_memory(human(edge), edge**3)
         if need > usable_memory():
             left_out.append(f" {edge}^3 needs about {need / 1e9:.1f} GB and is left out.")
             continue
         limit = () if steps is None else ("--steps", steps)
         found.append(isolated("year.py", edge, "--one", *limit))
-    publish("year", told(found, left_out))
+    publish("year", year_table(found, left_out))
     record("year", found)
 
 
 def human(edge: int) -> RunConfig:
-    """A year of human bone under IL-1, with adaptive steps."""
+    """Run of a year of human bone under IL-1, with adaptive steps."""
     return config(
         edge,
         preset="human",
@@ -70,14 +70,14 @@ def human(edge: int) -> RunConfig:
 
 
 def one(edge: int, limit: int | None) -> dict[str, Any]:
-    """The year, or its first steps, in this process."""
+    """Result of the year, or of its first steps, in this process."""
     run = human(edge)
     bone = tiled(run)
     start = time.perf_counter()
     simulation = Simulation(run, bone)
     setup = time.perf_counter() - start
     walls: list[float] = []
-    cycles, day = 0, 0.0
+    iterations, day = 0, 0.0
     begun = time.process_time()
     record = None
     # the first step compiles, and is counted apart
@@ -86,43 +86,43 @@ def one(edge: int, limit: int | None) -> dict[str, Any]:
         start = time.perf_counter()
         record = simulation.advance()
         walls.append(time.perf_counter() - start)
-        cycles += sum(record.iterations.values())
+        iterations += sum(record.iterations.values())
         day = record.metrics["time_day"]
     assert record is not None
-    whole = day >= DAYS * (1 - 1e-9)
-    expected = len(walls) if whole else max(plan.expected_steps(run), len(walls))
+    complete = day >= DAYS * (1 - 1e-9)
+    expected = len(walls) if complete else max(cost.expected_steps(run), len(walls))
     warm = median(walls[1:]) if len(walls) > 1 else walls[0]
     return {
         "edge": edge,
         "steps": len(walls),
         "expected_steps": expected,
-        "whole": whole,
+        "complete": complete,
         "days": day,
         "setup_s": setup,
         "first_s": walls[0],
         "step_s": warm,
         "low_s": min(walls[1:], default=walls[0]),
         "high_s": max(walls[1:], default=walls[0]),
-        "wall_s": sum(walls) if whole else walls[0] + (expected - 1) * warm,
+        "wall_s": sum(walls) if complete else walls[0] + (expected - 1) * warm,
         "cpu_s": time.process_time() - begun,
-        "cycles": cycles / len(walls),
+        "iterations": iterations / len(walls),
         "bv_tv_change_percent": record.metrics["bv_tv_change_percent"],
         "peak": peak_bytes(),
         "step": str(getattr(run, "step", None)),
     }
 
 
-def told(found: list[dict[str, Any]], left_out: list[str]) -> str:
-    """The years as a table."""
+def year_table(found: list[dict[str, Any]], left_out: list[str]) -> str:
+    """Table of the years."""
     rows = [
         (
             f"{f['edge']}^3",
             f"{number(f['wall_s'] / 60)} min",
-            "run whole" if f["whole"] else f"extrapolated from {f['steps'] - 1} warm steps",
+            "complete run" if f["complete"] else f"extrapolated from {f['steps'] - 1} warm steps",
             f["expected_steps"],
             f["step_s"],
             f"{f['low_s']:.3g} .. {f['high_s']:.3g}",
-            f["cycles"],
+            f["iterations"],
             f["setup_s"],
             f["peak"] / 1e9,
         )
@@ -135,7 +135,7 @@ def told(found: list[dict[str, Any]], left_out: list[str]) -> str:
         "steps",
         "s a step",
         "range s",
-        "cycles a step",
+        "iterations a step",
         "set-up s",
         "peak GB",
     )

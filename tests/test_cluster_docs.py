@@ -20,8 +20,8 @@ from faults.small_run import same
 from tissue import cli
 from tissue.scenario.config import read_run_file
 from tissue.scenario.library import examples
-from tissue.simulation.devices import DEVICES, HIGHEST_FRACTION, PREALLOCATED
-from tissue.simulation.plan import MARGIN, PROGRAM_MEMORY, memory
+from tissue.simulation.cost import MEMORY_MARGIN, PROGRAM_MEMORY, run_memory
+from tissue.simulation.machine_forecast import DEVICES, JAX_FRACTION, MAX_FRACTION
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "cluster.md"
@@ -35,11 +35,11 @@ PLAIN = re.findall(r"```text\n(.*?)```", TEXT, re.DOTALL)
 
 def verdict(need: float, room: float) -> str:
     """Whether a GPU holds a run, in few words."""
-    if need * MARGIN <= PREALLOCATED * room:
+    if need * MEMORY_MARGIN <= JAX_FRACTION * room:
         return "fits"
-    if need * MARGIN <= HIGHEST_FRACTION * room:
+    if need * MEMORY_MARGIN <= MAX_FRACTION * room:
         return "with 0.95"
-    return "may fit, with 0.95" if need <= HIGHEST_FRACTION * room else "no"
+    return "may fit, with 0.95" if need <= MAX_FRACTION * room else "no"
 
 
 def memory_table() -> str:
@@ -49,7 +49,7 @@ def memory_table() -> str:
         cells = [f"{edge}^3"]
         for precision in ("float32", "float64"):
             config = read_run_file(examples()["shrew"], [f"run.precision={precision}"])
-            need = memory(config, edge**3) - PROGRAM_MEMORY
+            need = run_memory(config, edge**3) - PROGRAM_MEMORY
             cells += [f"{need / 1e9:.1f} GB", verdict(need, DEVICES["h100"].memory)]
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)

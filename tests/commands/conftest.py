@@ -10,8 +10,8 @@ import SimpleITK as sitk
 from tissue.analysis import summary
 from tissue.cli import main
 from tissue.commands.common import BAD_INPUT
-from tissue.simulation import beginning, speed
-from tissue.simulation.plan import Probe
+from tissue.simulation import run_start, speed
+from tissue.simulation.cost import Probe
 
 TINY = Path(__file__).parents[1] / "tiny.toml"
 IMAGE_RUN = """
@@ -73,7 +73,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     def work(*_: object) -> Any:
         raise AssertionError("the simulation was set up")
 
-    monkeypatch.setattr(beginning, "Simulation", work)
+    monkeypatch.setattr(run_start, "Simulation", work)
 
 
 def refused(capfd: Capture, *arguments: str | Path, code: int = BAD_INPUT) -> str:

@@ -207,7 +207,8 @@ def test_a_key_in_brackets_is_one_of_the_run_file() -> None:
     }
     assert {("geometry", "file"), ("geometry.synthetic", "shape")} <= named
     assert named <= keys
-    source = (Path(tissue.__file__).parent / "simulation/doubts.py").read_text(encoding="utf-8")
+    file = Path(tissue.__file__).parent / "simulation/run_warnings.py"
+    source = file.read_text(encoding="utf-8")
     named = {
         tuple(found) for found in re.findall(r"(geometry(?:\.synthetic)?)\.([a-z]+)\"", source)
     }

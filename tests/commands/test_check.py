@@ -11,8 +11,8 @@ from commands.conftest import Capture, refused
 
 from tissue.cli import main
 from tissue.commands.common import RUN_FAILED
-from tissue.simulation import foresight
-from tissue.simulation.devices import FRACTION
+from tissue.simulation import bone_preview
+from tissue.simulation.machine_forecast import FRACTION_VARIABLE
 
 LARGE = ["--set", "geometry.synthetic.shape=[512, 512, 512]"]
 MADE_UP = """
@@ -45,9 +45,9 @@ def checked(capfd: Capture, *arguments: object, code: int = 0) -> tuple[list[str
 def test_a_run_that_does_not_fit_is_reported_first_and_last(
     capfd: Capture, run_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tissue.simulation.plan.usable_memory", lambda: 400_000_000)
+    monkeypatch.setattr("tissue.simulation.machine_forecast.usable_memory", lambda: 400_000_000)
     lines, err = checked(capfd, run_file, code=RUN_FAILED)
-    printed = "cannot run here: it needs about 950 MB of memory and there are 400 MB"
+    printed = "cannot run here: it needs about 950 MB of memory and 400 MB are available"
     assert lines[0] == f"{run_file}: {printed}"
     assert err == f"tissue: {run_file} {printed}; use coarser voxels, a smaller box or float32\n"
     assert "grid " in "\n".join(lines)
@@ -60,11 +60,13 @@ def test_a_scan_that_cannot_be_read_is_not_ready(
     np.save(run_file.parent / "large.npy", np.tile(np.load(run_file.parent / "bone.npy"), (4,) * 3))
     scan = ["--set", "geometry.file=large.npy", "--set", "geometry.resample=40 um"]
     scan += ["--set", "geometry.voxel_size=10 um"]
-    monkeypatch.setattr("tissue.simulation.plan.PROGRAM_MEMORY", 0)
-    monkeypatch.setattr(foresight, "READ", 0)
-    monkeypatch.setattr(foresight, "PART", 16)
-    for place in ("plan.usable_memory", "plan.allowed_memory", "simulation.allowed_memory"):
-        monkeypatch.setattr(f"tissue.simulation.{place}", lambda: 700_000)
+    monkeypatch.setattr("tissue.simulation.cost.PROGRAM_MEMORY", 0)
+    monkeypatch.setattr(bone_preview, "MAX_READ", 0)
+    monkeypatch.setattr(bone_preview, "PART_EDGE", 16)
+    forecast, loading = (f"tissue.simulation.{name}" for name in ("machine_forecast", "simulation"))
+    for name in (f"{forecast}.usable_memory", f"{forecast}.allowed_memory"):
+        monkeypatch.setattr(name, lambda: 700_000)
+    monkeypatch.setattr(f"{loading}.allowed_memory", lambda: 700_000)
     lines, err = checked(capfd, run_file, *scan, code=RUN_FAILED)  # 28 bytes a voxel of 32^3
     printed = "cannot run here: it needs about 918 kB of memory and there are 700 kB"
     assert lines[0] == f"{run_file}: {printed}"
@@ -85,9 +87,9 @@ def test_a_scan_that_cannot_be_read_is_not_ready(
 def test_a_run_that_may_not_fit_is_reported_and_warned_of(
     capfd: Capture, run_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tissue.simulation.plan.usable_memory", lambda: 1_000_000_000)
+    monkeypatch.setattr("tissue.simulation.machine_forecast.usable_memory", lambda: 1_000_000_000)
     lines, err = checked(capfd, run_file)
-    printed = "needs about 950 MB (up to 1.05 GB) of memory and there are 1 GB"
+    printed = "needs about 950 MB (up to 1.05 GB) of memory and 1 GB are available"
     assert (lines[0], err) == (f"{run_file}: may not fit here: it {printed}", "")
     assert f"  warning: the run {printed}: use coarser voxels, a smaller box or float32" in lines
 
@@ -95,7 +97,7 @@ def test_a_run_that_may_not_fit_is_reported_and_warned_of(
 def test_another_machine_is_asked_for(
     capfd: Capture, synthetic_bone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(FRACTION, raising=False)
+    monkeypatch.delenv(FRACTION_VARIABLE, raising=False)
     lines, err = checked(capfd, synthetic_bone, "--device", "h100")
     assert (lines[0], err) == (f"{synthetic_bone}: ready to run on an H100 SXM (prediction)", "")
     assert any(line.startswith("  time       prediction, nothing measured: ") for line in lines)
@@ -105,7 +107,7 @@ def test_another_machine_is_asked_for(
     )
     lines, err = checked(capfd, synthetic_bone, *LARGE, "--device", "a100", code=RUN_FAILED)
     assert "cannot run on an A100 SXM 80 GB (prediction): it needs about 70" in lines[0]
-    assert f"JAX takes 75% of its 80 GB there: set {FRACTION}=0.95 there, or use" in err
+    assert f"JAX takes 75% of its 80 GB there: set {FRACTION_VARIABLE}=0.95 there, or use" in err
     assert "give h100, a100, rtx4090 or cpu:N" in refused(
         capfd, "check", synthetic_bone, "--device", "h200"
     )
@@ -114,8 +116,8 @@ def test_another_machine_is_asked_for(
 def test_a_picture_shows_all_of_a_large_scan(
     capfd: Capture, run_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(foresight, "READ", 0)
-    monkeypatch.setattr(foresight, "PART", 6)
+    monkeypatch.setattr(bone_preview, "MAX_READ", 0)
+    monkeypatch.setattr(bone_preview, "PART_EDGE", 6)
     lines, _ = checked(capfd, run_file)
     assert any("looked at the middle of the 8 x 8 x 8 voxels" in line for line in lines)
     lines, _ = checked(capfd, run_file, "--picture", run_file.parent / "scan.png")

@@ -194,7 +194,7 @@ def test_too_little_memory_to_check_is_reported(
     def exhausted(_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("tissue.simulation.foresight.load_geometry", exhausted)
+    monkeypatch.setattr("tissue.simulation.bone_preview.load_geometry", exhausted)
     assert "memory is too small" in refused(capfd, "check", TINY, code=RUN_FAILED)
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from faults.command_result import call_command
 from faults.small_run import RUN, complete, nothing_drawn
-from faults.told import called
 
 from tissue.analysis import summary
 
@@ -29,8 +29,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
     made.file.write_text(RUN, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(summary, "_drawn", nothing_drawn)
-        told = called("run", made.file, "--out", made.whole, "--quiet")
-    assert told.code == 0, told
+        result = call_command("run", made.file, "--out", made.whole, "--quiet")
+    assert result.code == 0, result
     complete(made.whole)
     return made
 

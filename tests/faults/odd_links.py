@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
 
-from faults.told import Told, called
+from faults.command_result import CommandResult, call_command
 
 from tissue.analysis import summary
 
@@ -52,8 +52,8 @@ class Case(NamedTuple):
 def run_and_more(folder: Path, others: tuple[tuple[str, ...], ...] = OTHERS) -> Path:
     """The folder of a run in which other commands have written too."""
     for words in (NEW, *others):
-        told = _called(words, folder)
-        assert told.code == 0, told
+        result = _called(words, folder)
+        assert result.code == 0, result
     return folder
 
 
@@ -104,24 +104,24 @@ def trouble(case: Case, start: Path, folder: Path) -> str:
             target.write_bytes(before[target])
         link.unlink(missing_ok=True)
         link.symlink_to(target)
-    told = _called(case.words, run)
+    result = _called(case.words, run)
     after = {path: path.read_bytes() for path in outside.iterdir()}
     changed = sorted(path.name for path in {*before, *after} if before.get(path) != after.get(path))
     if changed:
         return f"written outside: {', '.join(changed)}"
-    if told.trouble or case.code in (None, told.code):
-        return told.trouble
-    return f"exit {told.code}: {told.err or told.out}"
+    if result.trouble or case.code in (None, result.code):
+        return result.trouble
+    return f"exit {result.code}: {result.err or result.out}"
 
 
-def _called(words: tuple[object, ...], folder: Path) -> Told:
+def _called(words: tuple[object, ...], folder: Path) -> CommandResult:
     command, *others = words
     if "--out" in words:
         given: tuple[object, ...] = (*words, folder)
     else:
         given = (command, folder, *others)
     with patch.object(summary, "_WIDTH", 60):
-        return called(*given)
+        return call_command(*given)
 
 
 def main() -> None:

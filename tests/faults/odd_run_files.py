@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from faults.told import called
+from faults.command_result import call_command
 from scenario.test_runfile import DEEP, PATHS, VALUES
 
 from tissue.simulation import speed
-from tissue.simulation.plan import Probe
+from tissue.simulation.cost import Probe
 
 LONGEST = 60.0
 """Time that a case may take on a busy machine [s]."""
@@ -253,12 +253,12 @@ def trouble(case: Case, folder: Path) -> str:
         patch.object(speed, "probe", lambda *_: Probe(2.0, 0.1, 0.0)),
         limited(LONGEST),
     ):
-        told = called("check", path, *changes)
+        result = call_command("check", path, *changes)
     if case.content is not None:
         Path(path).unlink()
-    if told.trouble or told.code == case.code:
-        return told.trouble
-    return f"exit {told.code}: {told.err or told.out}"
+    if result.trouble or result.code == case.code:
+        return result.trouble
+    return f"exit {result.code}: {result.err or result.out}"
 
 
 def main() -> None:

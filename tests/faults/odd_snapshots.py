@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import h5py
 import nibabel
 import numpy as np
-from faults.told import called
+from faults.command_result import call_command
 from numpy.typing import ArrayLike, NDArray
 from storage.conftest import GRID, field, write_run
 from storage.test_edited import FIELDS, HEADERS, POINTS, Edit, attribute, put
@@ -145,7 +145,7 @@ OWN: dict[str, Kind] = {
     "no unit": Kind(without_attribute(UNIT, "units"), ALL),
     "many units": Kind(attribute(UNIT, "units", ["pM"] * 9), FIELD),
     "another shape": Kind(one_voxel, ("index", "report"), ONE),
-    # what is told of the file
+    # what is result of the file
     "no time": Kind(without_attribute("/", "time"), ALL),
     "time of many": Kind(attribute("/", "time", [1.0, 2.0]), ALL),
     "time as text": Kind(attribute("/", "time", "seven"), ALL),
@@ -227,11 +227,11 @@ def tried(kind: Kind, folder: Path) -> Iterator[tuple[str, str]]:
         "report": (folder,),
     }.items():
         command, *form = name.split()
-        told = called(command, *words)
-        trouble = told.trouble
-        if not trouble and (told.code == 2) != (command in kind.refused):
-            trouble = f"exit {told.code}: {told.err or told.out}"
-        if form and not trouble and not told.code:
+        result = call_command(command, *words)
+        trouble = result.trouble
+        if not trouble and (result.code == 2) != (command in kind.refused):
+            trouble = f"exit {result.code}: {result.err or result.out}"
+        if form and not trouble and not result.code:
             trouble = "" if is_exported(kind.values, folder / form[0]) else "other numbers"
         yield name, trouble
 
@@ -259,7 +259,7 @@ def tried_texts(name: str, content: bytes, folder: Path) -> Iterator[tuple[str, 
     for words in (("info",), ("report",), ("plot", "--kind", "curves"), ("metrics",)):
         if words[0] in ("plot", "metrics") and name not in ("metrics.csv", "morphometry.csv"):
             continue  # they read no other
-        yield words[0], called(*words, folder).trouble
+        yield words[0], call_command(*words, folder).trouble
 
 
 def main() -> None:

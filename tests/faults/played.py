@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from faults.command_result import CommandResult, call_command
 from faults.interposer import LOADED, Interposer, run_with_interposer
 from faults.small_run import BACK, RUN, complete, everything_opens, nothing_drawn, same
-from faults.told import Told, called
 
 from tissue.analysis import summary
 from tissue.machine.device import enable_compilation_cache
-from tissue.storage import write_atomically
+from tissue.storage import atomic
 
 FAILED = (1, 2)
 """Exit codes of a run that stops with a sentence: what it met, or what it was given."""
@@ -80,21 +80,21 @@ class Played:
         for path in self.at.glob("*.tmp"):  # nobody writes them any more
             os.utime(path, times=(time.time() - 2 * atomic.ABANDONED_AGE,) * 2)
 
-    def run(self, resume: str = "latest") -> Told:
+    def run(self, resume: str = "latest") -> CommandResult:
         """Starts it, or goes on with it: one command for both."""
         atomic._warn.cache_clear()  # each run tells again what it has to warn of
-        told = called("run", self._file, "--out", self.at, "--resume", resume, "--quiet")
+        result = call_command("run", self._file, "--out", self.at, "--resume", resume, "--quiet")
         gc.collect()  # as at the end of a process, nothing stays open
-        return told
+        return result
 
     def counts(self, stage: Stage) -> dict[str, int]:
         """Calls of a stage for files of the folder, by kind."""
         self.begin(stage)
         self.interposer.watch(self.at)
-        told = self.run(stage.resume)
+        result = self.run(stage.resume)
         counts = self.interposer.counts()
         self.interposer.stop()
-        assert told.code == 0, told
+        assert result.code == 0, result
         return counts
 
     def killed(self, stage: Stage, *, power_cut: bool) -> list[Path]:
@@ -107,9 +107,9 @@ class Played:
         self.begin(stage)
         self.interposer.watch(self.at)
         self.interposer.copy(to, power_cut)
-        told = self.run(stage.resume)
+        result = self.run(stage.resume)
         self.interposer.stop()
-        assert told.code == 0, told
+        assert result.code == 0, result
         different: dict[tuple[tuple[str, str], ...], Path] = {}
         for copy in sorted(to.iterdir()):
             known = different.setdefault(tuple(contents(copy, ()).items()), copy)
@@ -123,12 +123,12 @@ class Played:
         if wrong := _raised(everything_opens, self.at):
             return f"what is there does not open: {wrong}"
         before = contents(self.at)
-        told = self.run()
-        if told.trouble:
-            return f"then {told.trouble}"
-        if told.code in FAILED:
+        result = self.run()
+        if result.trouble:
+            return f"then {result.trouble}"
+        if result.code in FAILED:
             changed = "" if contents(self.at) == before else " and changed"
-            return f"then refused{changed}: {told.err}"
+            return f"then refused{changed}: {result.err}"
         if wrong := _raised(complete, self.at) or _raised(same, self.whole, self.at):
             return f"differs: {wrong}"
         if left := [path.name for path in self.at.glob("*.tmp")]:

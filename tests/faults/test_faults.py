@@ -13,9 +13,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from faults.command_result import call_command
 from faults.conftest import Small
 from faults.small_run import everything_opens, same
-from faults.told import called
 
 from tissue.checksum import footer
 from tissue.errors import InputError, RunError
@@ -37,11 +37,11 @@ def test_a_full_disk_stops_the_run_and_room_lets_it_go_on(small: Small, tmp_path
     # Python ignores SIGXFSZ, so that a write fails as on a full disk
     resource.setrlimit(resource.RLIMIT_FSIZE, (smallest - 100, most))
     try:
-        told = called("run", small.file, "--out", folder, "--resume", "--quiet")
+        result = call_command("run", small.file, "--out", folder, "--resume", "--quiet")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (least, most))
-    assert (told.code, told.trouble) == (1, ""), told
-    assert f"{folder} cannot be written to (File too large)" in told.err
+    assert (result.code, result.trouble) == (1, ""), result
+    assert f"{folder} cannot be written to (File too large)" in result.err
     everything_opens(folder)
     assert list_snapshots(folder)
     assert not list(folder.glob("*.tmp"))
@@ -80,20 +80,20 @@ def test_a_folder_that_may_no_longer_be_written_to_stops_the_run(
         if record.metrics["time_day"] == 1:
             folder.chmod(0o555)
 
-    told: list[BaseException] = []
+    result: list[BaseException] = []
 
     def as_plain_user() -> None:
         give_up_rights()
         try:
             run(config, folder, watch=forbid)
         except RunError as error:
-            told.append(error)
+            result.append(error)
 
     thread = threading.Thread(target=as_plain_user)  # rights are those of a thread
     thread.start()
     thread.join(TIMEOUT)
     folder.chmod(0o755)
-    assert f"{folder} cannot be written to (Permission denied)" in str(told[0])
+    assert f"{folder} cannot be written to (Permission denied)" in str(result[0])
     everything_opens(folder)
     run(config, folder, resume="latest")
     same(small.whole, folder)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from faults.damage import damaged
-from faults.watched import Answer, Watched
+from faults.worker_process import Answer, WorkerProcess
 from geometry.format_table import rows
 from geometry.table_rows.base import Row, Scan, Told
 
@@ -57,6 +57,10 @@ def read_by_tissue(file: Path, tried: bool) -> Read:
         return Read(str(error))
 
 
+Programs = tuple[WorkerProcess, WorkerProcess]
+"""Processes that read images with tissue and with other programs."""
+
+
 def read_by_others(name: str, file: Path, scan: Scan) -> list[Told]:
     """An image as the independent programs of its row read it; none where none does."""
     warnings.simplefilter("ignore")
@@ -69,9 +73,9 @@ def read_by_others(name: str, file: Path, scan: Scan) -> list[Told]:
 
 
 @pytest.fixture(scope="module")
-def programs() -> Iterator[tuple[Watched, Watched]]:
+def programs() -> Iterator[Programs]:
     """Tissue and the independent programs, each in a process that may crash."""
-    both = Watched(read_by_tissue), Watched(read_by_others)
+    both = WorkerProcess(read_by_tissue), WorkerProcess(read_by_others)
     yield both
     for each in both:
         each.close()
@@ -101,7 +105,7 @@ def busy() -> float:
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
-def outcome(tissue: Watched, file: Path) -> Read:
+def outcome(tissue: WorkerProcess, file: Path) -> Read:
     """What tissue makes of a damaged image: in time, without a crash, a word or a traceback."""
     answer: Answer = tissue.ask(file, False, seconds=USUAL)
     if answer.trouble:
@@ -135,9 +139,7 @@ def differs(read: Read, told: Told) -> str:
     return ""
 
 
-def check(
-    row: Row, scan: Scan, folder: Path, programs: tuple[Watched, Watched], seeds: range
-) -> None:
+def check(row: Row, scan: Scan, folder: Path, programs: Programs, seeds: range) -> None:
     """Damaged images of one format, one a seed."""
     tissue, other = programs
     whole = row.made(folder / "whole", scan)
@@ -158,19 +160,19 @@ def check(
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_damaged_images(tmp_path: Path, programs: tuple[Watched, Watched], name: str) -> None:
+def test_damaged_images(tmp_path: Path, programs: Programs, name: str) -> None:
     check(ROWS[name], full(ROWS[name]), tmp_path, programs, range(12))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ROWS)
-def test_many_damaged_images(tmp_path: Path, programs: tuple[Watched, Watched], name: str) -> None:
+def test_many_damaged_images(tmp_path: Path, programs: Programs, name: str) -> None:
     check(ROWS[name], full(ROWS[name]), tmp_path, programs, range(12, 212))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "packing"), PACKED)
 def test_many_damaged_packed_images(
-    tmp_path: Path, programs: tuple[Watched, Watched], name: str, packing: str
+    tmp_path: Path, programs: Programs, name: str, packing: str
 ) -> None:
     check(ROWS[name], ROWS[name].packed(packing), tmp_path, programs, range(200))

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from faults.command_result import call_command
 from faults.conftest import Small
 from faults.played import contents
 from faults.small_run import DAYS, same
-from faults.told import called
 
 from tissue.errors import RunStopped
 from tissue.scenario.config import read_run_file
@@ -72,14 +72,14 @@ def test_lost_rows_are_noticed_and_nothing_is_changed(
     damage(folder / name)
     before = contents(folder)
     command = ("run", small.file, "--out", folder, "--resume", "--quiet")
-    told = called(*command)
-    assert (told.code, told.trouble) == (2, ""), told
-    assert f"{folder / name} " in told.err
-    assert "put the file back" in told.err
-    assert "--overwrite" in told.err
+    result = call_command(*command)
+    assert (result.code, result.trouble) == (2, ""), result
+    assert f"{folder / name} " in result.err
+    assert "put the file back" in result.err
+    assert "--overwrite" in result.err
     assert contents(folder) == before
     # the remedy helps
     shutil.copy(part / name, folder / name)
-    told = called(*command)
-    assert (told.code, told.trouble) == (0, ""), told
+    result = call_command(*command)
+    assert (result.code, result.trouble) == (0, ""), result
     same(small.whole, folder)

@@ -98,7 +98,7 @@ def columns(config: RunConfig) -> Geometry:
     shape = (24, 8, 8)
     bone = np.zeros(shape)
     bone[:, :, :3] = 1.0
-    return Geometry(Grid(shape, 40.0), bone, (), ())
+    return Geometry(Grid(shape, 40.0), bone)
 
 
 def test_a_source_spreads_by_the_diffusion_length() -> None:

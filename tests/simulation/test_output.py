@@ -15,7 +15,7 @@ from tissue.cli import main
 from tissue.errors import RunError
 from tissue.scenario.config import RunConfig
 from tissue.simulation import output
-from tissue.simulation.disk import KEPT_BITS
+from tissue.simulation.output_forecast import KEPT_BITS
 from tissue.simulation.run import run
 from tissue.simulation.simulation import Simulation
 from tissue.storage.results import Run, open_run

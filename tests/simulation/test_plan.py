@@ -12,22 +12,21 @@ from tissue.geometry.settings import ImageSettings, SyntheticSettings
 from tissue.geometry.synthetic import synthesize
 from tissue.machine import host
 from tissue.model.conservation import BUDGETS, SWEPT, Budget
-from tissue.scenario.config import RunConfig
-from tissue.simulation.ledger import LEDGER, broken_budget, ledger_row
-from tissue.simulation.plan import (
+from tissue.scenario.config import RunConfig, read_run_file
+from tissue.simulation.cost import (
     FIELDS_IN_MEMORY,
-    MARGIN,
+    MEMORY_MARGIN,
     SNAPSHOTS_IN_MEMORY,
-    Duration,
-    Outlook,
     Probe,
-    duration,
+    WallTime,
     expected_steps,
-    plan,
-    size,
     wall_time,
 )
+from tissue.simulation.ledger import LEDGER, broken_budget, ledger_row
+from tissue.simulation.machine_forecast import MachineForecast
+from tissue.simulation.plan import plan
 from tissue.simulation.simulation import load_geometry
+from tissue.simulation.text import duration, size
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,31 +43,33 @@ def trabeculae() -> Geometry:
 
 
 def test_the_plan_counts(tiny: RunConfig) -> None:
-    coming = plan(tiny, geometry())
-    assert (coming.shape, coming.spacing, coming.bv_tv) == ((10, 20, 30), 10, 0.25)
-    assert (coming.steps[:10], coming.written.snapshots) == ("of 0.5 day", 3)
-    assert coming.warnings == ()
+    planned = plan(tiny, geometry())
+    assert (planned.shape, planned.spacing, planned.bv_tv) == ((10, 20, 30), 10, 0.25)
+    assert (planned.steps[:10], planned.output.snapshots) == ("of 0.5 day", 3)
+    assert planned.warnings == ()
     double = plan(tiny.changed({"run.precision": "float64"}), geometry())
     alive = FIELDS_IN_MEMORY + SNAPSHOTS_IN_MEMORY * len(tiny.output.fields)
-    assert double.memory - coming.memory == alive * 4 * 6000
-    coming, double = (
+    assert double.memory - planned.memory == alive * 4 * 6000
+    planned, double = (
         plan(tiny.changed({"run.precision": f"float{n}"}), trabeculae()) for n in (32, 64)
     )
-    assert double.written.checkpoint_bytes > 2 * coming.written.checkpoint_bytes
-    assert double.written.snapshot_bytes == coming.written.snapshot_bytes
+    assert double.output.checkpoint_bytes > 2 * planned.output.checkpoint_bytes
+    assert double.output.snapshot_bytes == planned.output.snapshot_bytes
     fewer = plan(tiny.changed({"output.fields": tiny.output.fields[:3]}), trabeculae())
-    assert fewer.written.snapshot_bytes < 0.6 * coming.written.snapshot_bytes
+    assert fewer.output.snapshot_bytes < 0.6 * planned.output.snapshot_bytes
 
 
 def test_the_plan_in_words(tiny: RunConfig) -> None:
     grid, steps, memory, writes = plan(tiny, geometry()).lines()
     assert "10 x 20 x 30 voxels [z, y, x] of 10 um (0.1 x 0.2 x 0.3 mm" in grid
     assert "BV/TV 0.2500" in grid
-    assert steps == "steps      of 0.5 day, or as much less as lands on every snapshot"
+    assert steps == "steps      of 0.5 day or less, to end on every snapshot"
     _, adaptive, *_ = plan(tiny.changed({"run.step": "adaptive"}), geometry()).lines()
-    assert adaptive.startswith("steps      adaptive: 0.2 percentage points of BV/TV change")
+    assert adaptive.startswith(
+        "steps      adaptive: time stepping may change BV/TV by 0.2 percentage"
+    )
     assert memory.endswith("953 MB")
-    made = plan(tiny, geometry()).written
+    made = plan(tiny, geometry()).output
     assert writes == (
         f"writes     about {size(made.bytes)} in all: 3 snapshots (about "
         f"{size(made.snapshot_bytes)}), 2 checkpoints (about {size(made.checkpoint_bytes)}), "
@@ -81,15 +82,15 @@ def test_the_plan_in_words(tiny: RunConfig) -> None:
 
 
 def test_of_a_large_bone_a_part_tells(tiny: RunConfig) -> None:
-    whole = Grid((100, 200, 300), 10.0)
+    full = Grid((100, 200, 300), 10.0)
     part = trabeculae()
-    small, large = plan(tiny, part), plan(tiny, part, whole=whole)
+    small, large = plan(tiny, part), plan(tiny, part, full_grid=full)
     assert large.shape == (100, 200, 300)
     assert "BV/TV about 0.20" in large.lines()[0]
-    more = whole.voxels - part.grid.voxels
+    more = full.voxels - part.grid.voxels
     alive = FIELDS_IN_MEMORY + SNAPSHOTS_IN_MEMORY * len(tiny.output.fields)
     assert large.memory - small.memory == alive * 4 * more
-    a_voxel = (large.written.checkpoint_bytes - small.written.checkpoint_bytes) / (2 * more)
+    a_voxel = (large.output.checkpoint_bytes - small.output.checkpoint_bytes) / (2 * more)
     assert a_voxel == pytest.approx(30, rel=0.1)  # in runs of such bone
 
 
@@ -97,32 +98,32 @@ def test_a_disk_that_will_be_full_is_warned_of(
     tiny: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = Path("nowhere") / "run"
-    most = plan(tiny, geometry(), folder=folder).written.most
+    most = plan(tiny, geometry(), folder=folder).output.peak_bytes
     monkeypatch.setattr("tissue.simulation.plan.free_disk", lambda there: most)
     assert plan(tiny, geometry(), folder=folder).warnings == ()
     monkeypatch.setattr("tissue.simulation.plan.free_disk", lambda there: most - 1)
     (warning,) = plan(tiny, geometry(), folder=folder).warnings
-    assert f"writes about {size(most)} and {folder} has room for {size(most - 1)}" in warning
+    assert f"writes about {size(most)} and {folder} has {size(most - 1)} free" in warning
     assert plan(tiny, geometry()).warnings == ()
 
 
 def test_the_plan_tells_the_time_where_the_machine_was_probed(tiny: RunConfig) -> None:
-    assert plan(tiny, geometry()).duration is None
+    assert plan(tiny, geometry()).wall_time is None
     assert len(plan(tiny, geometry()).lines()) == 4
     probe = Probe(2.0, 0.1, loading=100.0)
-    coming = plan(tiny, geometry(), probe)
-    took = coming.duration
+    planned = plan(tiny, geometry(), probe)
+    took = planned.wall_time
     assert took == wall_time(tiny, 6000, probe)
     assert took is not None
     assert took.steps == expected_steps(tiny) == 4
     assert took.total == pytest.approx(took.start + 4 * took.step + took.end)
     assert took.total > 100
-    assert coming.lines()[3].startswith(f"time       about {duration(took.total)} here and now")
-    assert "about 4 steps of " in coming.lines()[3]
+    assert planned.lines()[3].startswith(f"time       about {duration(took.total)} here and now")
+    assert "about 4 steps of " in planned.lines()[3]
 
 
 def test_the_time_follows_machine_and_grid(tiny: RunConfig) -> None:
-    def of(sweep: float, compilation: float, voxels: int = 10**6) -> Duration:
+    def of(sweep: float, compilation: float, voxels: int = 10**6) -> WallTime:
         return wall_time(tiny, voxels, Probe(sweep, compilation))
 
     fast = of(2.0, 0.0)
@@ -134,7 +135,7 @@ def test_the_time_follows_machine_and_grid(tiny: RunConfig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "text"),
     [
         (0.123, "0.12 s"),
         (119, "119 s"),
@@ -144,13 +145,13 @@ def test_the_time_follows_machine_and_grid(tiny: RunConfig) -> None:
         (10**6, "12 days"),
     ],
 )
-def test_a_time_is_told_in_its_unit(seconds: float, told: str) -> None:
-    assert duration(seconds) == told
+def test_a_time_is_told_in_its_unit(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
 
 
 @pytest.mark.parametrize(("preset", "edge"), [("mouse", 10.0), ("human", 25.0)])
-def test_coarse_voxels_are_warned_of(tiny: RunConfig, preset: str, edge: float) -> None:
-    synthetic = tiny.changed({"run.preset": preset})
+def test_coarse_voxels_are_warned_of(preset: str, edge: float) -> None:
+    synthetic = read_run_file(ROOT / "tests" / "tiny.toml", [f"run.preset={preset}"])
     image = synthetic.changed({"geometry": ImageSettings(Path("bone.nrrd"))})
     assert plan(synthetic, geometry(edge)).warnings == ()
     (warning,) = plan(synthetic, geometry(edge * 1.02)).warnings
@@ -161,33 +162,35 @@ def test_coarse_voxels_are_warned_of(tiny: RunConfig, preset: str, edge: float) 
 
 
 def test_too_little_memory_is_warned_of(tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tissue.simulation.plan.usable_memory", lambda: 400_000_000)
-    coming = plan(tiny, geometry())
-    assert not coming.outlook.fits
-    assert coming.outlook.verdict == (
-        "cannot run here: it needs about 953 MB of memory and there are 400 MB"
+    monkeypatch.setattr("tissue.simulation.machine_forecast.usable_memory", lambda: 400_000_000)
+    planned = plan(tiny, geometry())
+    assert not planned.forecast.fits
+    assert planned.forecast.verdict == (
+        "cannot run here: it needs about 953 MB of memory and 400 MB are available"
     )
-    (warning,) = coming.warnings
-    assert "needs about 953 MB of memory and there are 400 MB" in warning
+    (warning,) = planned.warnings
+    assert "needs about 953 MB of memory and 400 MB are available" in warning
 
 
 def test_ready_is_said_only_beyond_the_error_of_the_forecast(
     tiny: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     need = plan(tiny, geometry()).memory
-    assert 5.15 / 4.69 < MARGIN < 1.25  # measured over foretold at 192^3, and the goal
-    sure = round(MARGIN * need)
-    for room, told in (
+    assert 5.15 / 4.69 < MEMORY_MARGIN < 1.25  # measured over foretold at 192^3, and the goal
+    sure = round(MEMORY_MARGIN * need)
+    for room, text in (
         (sure, "ready to run here"),
-        (sure - 1, "may not fit here: it needs about 953 MB (up to 1.05 GB) of memory and there "),
+        (sure - 1, "may not fit here: it needs about 953 MB (up to 1.05 GB) of memory and "),
         (need, "may not fit here: it needs"),
-        (need - 1, "cannot run here: it needs about 953 MB of memory and there are 953 MB"),
+        (need - 1, "cannot run here: it needs about 953 MB of memory and 953 MB are available"),
     ):
-        monkeypatch.setattr("tissue.simulation.plan.usable_memory", lambda room=room: room)
-        coming = plan(tiny, geometry())
-        assert coming.outlook.verdict.startswith(told)
-        assert coming.outlook.fits == (room >= need)
-        assert len(coming.warnings) == (room < sure)
+        monkeypatch.setattr(
+            "tissue.simulation.machine_forecast.usable_memory", lambda room=room: room
+        )
+        planned = plan(tiny, geometry())
+        assert planned.forecast.verdict.startswith(text)
+        assert planned.forecast.fits == (room >= need)
+        assert len(planned.warnings) == (room < sure)
 
 
 def test_the_bone_must_fit_while_it_is_read(
@@ -195,34 +198,35 @@ def test_the_bone_must_fit_while_it_is_read(
 ) -> None:
     need = plan(tiny, geometry()).memory
 
-    def told(reading: int, host: int, device: int) -> Outlook:
-        monkeypatch.setattr("tissue.simulation.plan.usable_memory", lambda: device)
-        monkeypatch.setattr("tissue.simulation.plan.allowed_memory", lambda: host)
-        return plan(tiny, geometry(), reading=reading).outlook
+    def text(reading: int, host: int, device: int) -> MachineForecast:
+        monkeypatch.setattr("tissue.simulation.machine_forecast.usable_memory", lambda: device)
+        monkeypatch.setattr("tissue.simulation.machine_forecast.allowed_memory", lambda: host)
+        return plan(tiny, geometry(), loading=reading).forecast
 
-    large = told(3 * need, host=2 * need, device=2 * need)
-    assert (large.need, large.room, large.fits) == (3 * need, 2 * need, False)
+    large = text(3 * need, host=2 * need, device=2 * need)
+    assert (large.need, large.available, large.fits) == (3 * need, 2 * need, False)
     assert (
-        large.verdict == "cannot run here: it needs about 2.86 GB of memory and there are 1.91 GB"
+        large.verdict
+        == "cannot run here: it needs about 2.86 GB of memory and 1.91 GB are available"
     )
     assert large.memory == "about 2.86 GB to load the bone, then about 953 MB to simulate it"
     assert "geometry.crop" in large.remedy
-    small = told(need - 1, host=2 * need, device=2 * need)
+    small = text(need - 1, host=2 * need, device=2 * need)
     assert (small.need, small.verdict) == (need, "ready to run here")
     assert small.memory == "about 953 MB"
     # a GPU has a memory of its own
-    assert told(3 * need, host=4 * need, device=2 * need).verdict == "ready to run here"
-    assert not told(3 * need, host=2 * need, device=9 * need).fits
-    assert told(need, host=9 * need, device=need // 2).need == need
+    assert text(3 * need, host=4 * need, device=2 * need).verdict == "ready to run here"
+    assert not text(3 * need, host=2 * need, device=9 * need).fits
+    assert text(need, host=9 * need, device=need // 2).need == need
 
 
 def test_a_time_measured_beside_other_work_says_so(
     tiny: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(host, "cores", lambda: 2)
-    for load, told in ((2.9, "here and now: "), (9.0, "here and now, where other work keeps")):
+    for load, text in ((2.9, "here and now: "), (9.0, "here and now, where other work keeps")):
         monkeypatch.setattr("os.getloadavg", lambda load=load: (load, 0, 0))
-        assert told in plan(tiny, geometry(), Probe(2.0, 0.1)).outlook.time
+        assert text in plan(tiny, geometry(), Probe(2.0, 0.1)).forecast.time
 
 
 def test_short_steps_in_float32_are_warned_of(tiny: RunConfig) -> None:

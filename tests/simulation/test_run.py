@@ -230,8 +230,8 @@ def test_bone_without_a_healthy_state_is_refused(tiny: RunConfig, tmp_path: Path
 def test_a_run_never_replaces_what_it_reads(tiny: RunConfig, tmp_path: Path) -> None:
     own = tmp_path / "run.toml"
     own.write_text("# mine\n", encoding="utf-8")
+    config = tiny.model_copy()
+    config._source = own
     with pytest.raises(InputError, match=r"the run reads .*run\.toml.*another folder"):
-        config = tiny.model_copy()
-        config._source = own
         run(config, tmp_path, overwrite=True)
     assert own.read_text(encoding="utf-8") == "# mine\n"

@@ -12,7 +12,7 @@ from tissue.geometry.load import Geometry
 from tissue.geometry.settings import SyntheticSettings
 from tissue.scenario.config import RunConfig
 from tissue.simulation import speed
-from tissue.simulation.plan import memory
+from tissue.simulation.cost import run_memory
 from tissue.simulation.speed import Speed, bench, estimate, middle, mirrored, probe
 
 STEP = Speed(shape=(10, 10, 10), steps=3, seconds=2e-3, shortest=1e-3, longest=3e-3, start=5.0)
@@ -79,7 +79,7 @@ def test_an_estimate_grows_with_voxels_and_steps(
     monkeypatch.setattr("tissue.simulation.speed.usable_memory", lambda: 10**9)
     once = estimate("it", tiny, (100, 10, 10), STEP)
     assert once.seconds == pytest.approx(5 + 4 * 0.02)
-    assert once.memory == memory(tiny, 10_000)
+    assert once.memory == run_memory(tiny, 10_000)
     assert once.fits
     longer = estimate("it", tiny.changed({"run.duration": "20 day"}), (100, 100, 100), STEP)
     assert longer.seconds == pytest.approx(5 + 40 * 2.0)

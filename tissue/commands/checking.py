@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tissue.commands.common import Commands, add_run_file, config_of
+from tissue.commands.common import Commands, add_run_file, config_of, require_folder
 from tissue.errors import InputError, RunError
 
 if TYPE_CHECKING:
@@ -37,44 +37,44 @@ def add(commands: Commands) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     config = config_of(options)
-    from tissue.simulation.devices import known, outlook
-    from tissue.simulation.foresight import Foreseen, foresee
+    from tissue.simulation.bone_preview import BonePreview, preview_bone
+    from tissue.simulation.machine_forecast import find_machine, forecast_elsewhere
     from tissue.simulation.plan import plan
     from tissue.simulation.speed import probe
 
-    elsewhere = known(options.device) if options.device else None
+    elsewhere = find_machine(options.device) if options.device else None
     picture: Path | None = options.picture
     start = time.perf_counter()
     if picture:
         bone, reading = _drawn_geometry(config, picture)
-        seen = Foreseen(bone, None, time.perf_counter() - start, reading)
+        preview = BonePreview(bone, None, time.perf_counter() - start, reading)
     else:
-        seen = foresee(config)
-    grid = seen.whole or seen.geometry.grid
-    measured = probe(grid.shape, config.run.precision, seen.loading)
+        preview = preview_bone(config)
+    grid = preview.full_grid or preview.geometry.grid
+    measured = probe(grid.shape, config.run.precision, preview.loading_time)
     there = None
     if elsewhere:
-        there = outlook(elsewhere, config, grid.voxels, measured, seen.reading)
-    coming = plan(
+        there = forecast_elsewhere(elsewhere, config, grid.voxels, measured, preview.loading_memory)
+    planned = plan(
         config,
-        seen.geometry,
+        preview.geometry,
         measured,
-        whole=seen.whole,
-        reading=seen.reading,
-        outlook=there,
+        full_grid=preview.full_grid,
+        loading=preview.loading_memory,
+        forecast=there,
         folder=None if elsewhere else Path("runs/out") / config.name,
     )
-    print(f"{options.file}: {coming.outlook.verdict}")
-    for line in (*seen.geometry.log, *coming.lines()):
+    print(f"{options.file}: {planned.forecast.verdict}")
+    for line in (*preview.geometry.log, *planned.lines()):
         print(f"  {line}")
-    for warning in coming.warnings:
-        if coming.outlook.fits or warning != coming.outlook.warning:  # printed last
+    for warning in planned.warnings:
+        if planned.forecast.fits or warning != planned.forecast.warning:  # printed last
             print(f"  warning: {warning}")
     if picture:
         print(f"  picture: {picture}")
-    if not coming.outlook.fits:
+    if not planned.forecast.fits:
         sys.stdout.flush()
-        raise RunError(f"{options.file} {coming.outlook.verdict}; {coming.outlook.remedy}")
+        raise RunError(f"{options.file} {planned.forecast.verdict}; {planned.forecast.remedy}")
     return 0
 
 
@@ -96,8 +96,7 @@ def _drawn_geometry(config: "RunConfig", picture: Path) -> "tuple[Geometry, int]
         )
     if picture.suffix.lower() != ".png":
         raise InputError(f"--picture {picture}: the picture is a PNG; write --picture scan.png")
-    if not picture.parent.is_dir():
-        raise InputError(f"--picture {picture}: the folder {picture.parent} does not exist")
+    require_folder("--picture", picture)
     found = segment(settings, journal, allowed_memory())
     # drawn before the bone is checked further, as it shows why a run would be refused
     largest, pockets = settings.keep_largest, settings.close_pockets

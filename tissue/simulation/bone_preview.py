@@ -71,9 +71,7 @@ def preview_bone(config: RunConfig) -> BonePreview:
     return BonePreview(geometry, None, loading, memory)
 
 
-def _synthesized(
-    settings: SyntheticSettings, config: RunConfig, memory: int
-) -> BonePreview | None:
+def _synthesized(settings: SyntheticSettings, config: RunConfig, memory: int) -> BonePreview | None:
     """Bone of the same settings in a smaller box; None where the complete one is small enough."""
     part = part_of(settings)
     if voxels_synthesized(settings) <= MAX_SYNTHESIZED or part.shape == settings.shape:

@@ -13,7 +13,7 @@ from tissue.errors import InputError, RunError
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import resolved_toml
 from tissue.simulation.checkpoints import checkpoint_of, flattened
-from tissue.simulation.disk import KEPT_BITS, intervals_over
+from tissue.simulation.output_forecast import KEPT_BITS, complete_intervals
 from tissue.simulation.progress import Progress
 from tissue.simulation.simulation import Simulation
 from tissue.storage.checkpoint import write_checkpoint
@@ -150,7 +150,7 @@ class Schedule:
         self.keep = self._keep_every > 0  # the start, where branches may begin
 
     def _number(self, time: float) -> int:
-        return int(intervals_over(time, self._interval))
+        return int(complete_intervals(time, self._interval))
 
     def due(self, simulation: Simulation) -> bool:
         """Whether one is due after the step just taken; it always is at the end of a run."""

@@ -11,8 +11,8 @@ from typing import Any, Literal, NamedTuple, Self
 
 from tissue.machine.device import device_memory
 from tissue.machine.host import resident_memory
-from tissue.simulation.plan import duration, size
 from tissue.simulation.simulation import Record
+from tissue.simulation.text import duration, size
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from tissue.machine.device import device_summary, usable_memory
 from tissue.scenario.config import RunConfig, read_run_file
 from tissue.simulation import simulation
 from tissue.simulation.cost import Probe, expected_steps, run_memory
-from tissue.simulation.text import duration_text, size_text
+from tissue.simulation.text import duration, size
 
 MEASURED_EDGES = (64, 96)
 """Edges of the grids that are measured without a run file [voxels]."""
@@ -215,8 +215,8 @@ class Bench:
                 for s in self.speeds
             ),
             *(
-                f"estimate   {e.what}: about {duration_text(e.seconds)} for {e.steps} steps, "
-                f"{size_text(e.memory)}{'' if e.fits else ', more than is available'}"
+                f"estimate   {e.what}: about {duration(e.seconds)} for {e.steps} steps, "
+                f"{size(e.memory)}{'' if e.fits else ', more than is available'}"
                 for e in self.estimates
             ),
             *(f"note       {note}" for note in self.notes),

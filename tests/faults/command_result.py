@@ -1,4 +1,4 @@
-"""What a command answers in this process: a code, and one sentence where it refuses."""
+"""Result of a command that is called in this process: a code, and one sentence for a refusal."""
 
 import io
 import logging
@@ -11,19 +11,19 @@ from unicodedata import category
 
 from tissue.cli import main
 
-LONGEST = 3000
-"""Characters of a refusal: no sentence is longer, whatever it quotes."""
+MAX_REFUSAL = 3000
+"""Characters of the longest refusal, whatever it quotes."""
 
 
-class Told(NamedTuple):
-    """An answer of a command.
+class CommandResult(NamedTuple):
+    """Result of a command.
 
     Attributes:
         code: its exit code; -1 where it raised.
-        out: what it printed.
-        err: what it printed on the screen.
-        trouble: what no command should do: a traceback, a code without a sentence, several lines
-            for one refusal, a warning of a library, raw control characters; "" if it did not.
+        out: its standard output.
+        err: its standard error.
+        trouble: a defect: a traceback, a code without a sentence, several lines for one refusal, a
+            warning of a library, raw control characters; "" if there is none.
     """
 
     code: int
@@ -32,8 +32,8 @@ class Told(NamedTuple):
     trouble: str
 
 
-def called(*words: object) -> Told:
-    """Calls the command in this process."""
+def call_command(*words: object) -> CommandResult:
+    """Call a command of tissue in this process."""
     out, err = io.StringIO(), io.StringIO()
     logger = logging.getLogger("tissue")
     before = logger.level, list(logger.handlers), logger.propagate
@@ -44,17 +44,17 @@ def called(*words: object) -> Told:
         trouble = ""
     except SystemExit as error:
         code, trouble = -1, f"ends with {error.code}"
-    except BaseException:  # a traceback is what is looked for
+    except BaseException:  # a traceback is a defect
         code, trouble = -1, traceback.format_exc()
     finally:
         logger.level, logger.handlers[:], logger.propagate = before
     trouble = trouble or _trouble(code, out.getvalue(), err.getvalue())
-    return Told(code, out.getvalue(), err.getvalue(), trouble)
+    return CommandResult(code, out.getvalue(), err.getvalue(), trouble)
 
 
 def _trouble(code: int, out: str, err: str) -> str:
     for text in (out, err):
-        # names of files may hold bytes that are no letters; a real stream writes them out
+        # file names may contain bytes that are no letters; a real stream escapes them
         odd = sorted(letter for letter in set(text) - {"\n", "\r"} if category(letter) == "Cc")
         if odd:
             return f"raw control characters {odd!r}"
@@ -65,4 +65,4 @@ def _trouble(code: int, out: str, err: str) -> str:
         return ""
     if code not in (1, 2) or len(lines) != 1 or not err.startswith("tissue: "):
         return f"exit {code} with {err!r}"
-    return "" if len(err) < LONGEST else f"{len(err)} characters"
+    return "" if len(err) < MAX_REFUSAL else f"{len(err)} characters"

@@ -1,4 +1,4 @@
-"""A plan looks at a part of a large bone; what the memory does not hold is never begun."""
+"""A plan previews a part of a large bone; bone that exceeds the memory is never loaded."""
 
 from contextlib import nullcontext
 from dataclasses import replace
@@ -12,9 +12,10 @@ from tissue.geometry.image import Image
 from tissue.geometry.load import Geometry
 from tissue.geometry.settings import ImageSettings, SyntheticSettings
 from tissue.scenario.config import RunConfig
-from tissue.simulation import foresight
-from tissue.simulation.foresight import foresee
-from tissue.simulation.plan import memory, plan
+from tissue.simulation import bone_preview
+from tissue.simulation.bone_preview import preview_bone
+from tissue.simulation.cost import run_memory
+from tissue.simulation.plan import plan
 from tissue.simulation.simulation import load_geometry
 
 LARGE = SyntheticSettings((300, 200, 512), 10.0, bv_tv=0.2, thickness=60.0)
@@ -34,22 +35,22 @@ def of(config: RunConfig, settings: ImageSettings | SyntheticSettings) -> RunCon
     return config.changed({"geometry": settings})
 
 
-def test_a_small_bone_is_looked_at_as_a_whole(tiny: RunConfig, scan: ImageSettings) -> None:
+def test_a_small_bone_is_loaded_completely(tiny: RunConfig, scan: ImageSettings) -> None:
     for config in (tiny, of(tiny, scan)):
-        seen = foresee(config)
-        assert seen.whole is None
+        preview = preview_bone(config)
+        assert preview.full_grid is None
         whole = load_geometry(config).bone_volume_fraction
-        np.testing.assert_array_equal(seen.geometry.bone_volume_fraction, whole)
+        np.testing.assert_array_equal(preview.geometry.bone_volume_fraction, whole)
 
 
-def test_of_large_made_up_bone_a_box_is_made(tiny: RunConfig) -> None:
-    seen = foresee(of(tiny, LARGE))
-    assert seen.whole is not None
-    assert (seen.whole.shape, seen.whole.spacing) == ((300, 200, 512), 10.0)
-    assert seen.geometry.grid.shape == (96, 96, 96)
-    assert seen.geometry.bone_volume_fraction.mean() == pytest.approx(0.2, rel=0.05)
-    assert seen.geometry.log == (
-        "looked at 96 x 96 x 96 voxels of such bone; a run makes all of it",
+def test_of_large_synthetic_bone_a_smaller_box_is_synthesized(tiny: RunConfig) -> None:
+    preview = preview_bone(of(tiny, LARGE))
+    assert preview.full_grid is not None
+    assert (preview.full_grid.shape, preview.full_grid.spacing) == ((300, 200, 512), 10.0)
+    assert preview.geometry.grid.shape == (96, 96, 96)
+    assert preview.geometry.bone_volume_fraction.mean() == pytest.approx(0.2, rel=0.05)
+    assert preview.geometry.log == (
+        "synthesized 96 x 96 x 96 voxels of such bone; a run synthesizes all of it",
     )
 
 
@@ -60,15 +61,15 @@ def test_the_time_to_make_it_grows_with_its_voxels(
         return bone
 
     bone = load_geometry(tiny)
-    monkeypatch.setattr(foresight, "synthesize", made)
+    monkeypatch.setattr(bone_preview, "synthesize", made)
     monkeypatch.setattr("time.perf_counter", iter((10.0, 13.0)).__next__)
     # the part is made on a grid twice as fine, the whole is not
-    assert foresee(of(tiny, LARGE)).loading == pytest.approx(3 * 300 * 200 * 512 / 192**3)
+    assert preview_bone(of(tiny, LARGE)).loading_time == pytest.approx(3 * 300 * 200 * 512 / 192**3)
 
 
 def test_settings_that_make_no_bone_are_refused_at_any_size(tiny: RunConfig) -> None:
-    with pytest.raises(InputError, match=r"thickness: 15 um must lie between two voxels"):
-        foresee(of(tiny, replace(LARGE, thickness=15.0)))
+    with pytest.raises(InputError, match=r"thickness = 15 um must lie between two voxels"):
+        preview_bone(of(tiny, replace(LARGE, thickness=15.0)))
 
 
 @pytest.mark.parametrize("resample", [None, 20.0, 14.0])
@@ -77,16 +78,16 @@ def test_of_a_large_image_the_middle_is_read(
 ) -> None:
     config = of(tiny, replace(scan, resample=resample))
     whole = load_geometry(config)
-    monkeypatch.setattr(foresight, "READ", 0)
-    monkeypatch.setattr(foresight, "PART", 16)
-    seen = foresee(config)
-    assert seen.whole == whole.grid
+    monkeypatch.setattr(bone_preview, "MAX_READ", 0)
+    monkeypatch.setattr(bone_preview, "PART_EDGE", 16)
+    preview = preview_bone(config)
+    assert preview.full_grid == whole.grid
     middle = replace(scan, resample=resample, crop=((12, 28), (14, 30), (16, 32)))
     np.testing.assert_array_equal(
-        seen.geometry.bone_volume_fraction, load_geometry(of(tiny, middle)).bone_volume_fraction
+        preview.geometry.bone_volume_fraction, load_geometry(of(tiny, middle)).bone_volume_fraction
     )
-    assert seen.geometry.log[-1].startswith("looked at the middle of the 40 x 44 x 48 voxels only")
-    assert seen.reading >= 28 * 40 * 44 * 48  # of all of it
+    assert preview.geometry.log[-1].startswith("read only the middle of the 40 x 44 x 48 voxels")
+    assert preview.loading_memory >= 28 * 40 * 44 * 48  # of all of it
 
 
 @pytest.mark.parametrize("all_of_it", [True, False])
@@ -94,20 +95,28 @@ def test_what_a_run_cannot_read_does_not_fit(
     tiny: RunConfig, scan: ImageSettings, monkeypatch: pytest.MonkeyPatch, all_of_it: bool
 ) -> None:
     config = of(tiny, replace(scan, resample=40.0))
-    monkeypatch.setattr("tissue.simulation.plan.PROGRAM_MEMORY", 0)
+    monkeypatch.setattr("tissue.simulation.cost.PROGRAM_MEMORY", 0)
     if not all_of_it:
-        monkeypatch.setattr(foresight, "READ", 0)
-        monkeypatch.setattr(foresight, "PART", 32)
-    seen = foresee(config)
-    grid = seen.whole or seen.geometry.grid
-    assert (seen.whole is None, grid.shape) == (all_of_it, (10, 11, 12))
+        monkeypatch.setattr(bone_preview, "MAX_READ", 0)
+        monkeypatch.setattr(bone_preview, "PART_EDGE", 32)
+    preview = preview_bone(config)
+    grid = preview.full_grid or preview.geometry.grid
+    assert (preview.full_grid is None, grid.shape) == (all_of_it, (10, 11, 12))
     for room, ready in ((1_500_000, False), (2_700_000, True)):  # reading takes 2.37 MB
-        for place in ("plan.usable_memory", "plan.allowed_memory", "simulation.allowed_memory"):
+        for place in (
+            "machine_forecast.usable_memory",
+            "machine_forecast.allowed_memory",
+            "simulation.allowed_memory",
+        ):
             monkeypatch.setattr(f"tissue.simulation.{place}", lambda room=room: room)
-        assert memory(config, grid.voxels) < room
-        coming = plan(config, seen.geometry, whole=seen.whole, reading=seen.reading)
-        assert coming.outlook.fits == ready
-        assert coming.outlook.verdict.startswith("ready" if ready else "cannot run here: it needs")
+        assert run_memory(config, grid.voxels) < room
+        planned = plan(
+            config, preview.geometry, full_grid=preview.full_grid, loading=preview.loading_memory
+        )
+        assert planned.forecast.fits == ready
+        assert planned.forecast.verdict.startswith(
+            "ready" if ready else "cannot run here: it needs"
+        )
         if ready:
             load_geometry(config)
         else:
@@ -116,7 +125,7 @@ def test_what_a_run_cannot_read_does_not_fit(
 
 
 @pytest.mark.parametrize(
-    ("marked", "told"),
+    ("marked", "message"),
     [
         ((slice(2, 3), slice(2, 3), slice(2, 3)), ""),  # one voxel, far from the middle
         ((slice(0), slice(0), slice(0)), "marks no voxel of the bone"),
@@ -129,7 +138,7 @@ def test_a_pannus_on_a_part_is_judged_as_on_the_whole(
     scan: ImageSettings,
     monkeypatch: pytest.MonkeyPatch,
     marked: tuple[slice, slice, slice] | None,
-    told: str,
+    message: str,
 ) -> None:
     marks = np.zeros((40, 44, 48) if marked else (4, 4, 4), np.uint8)
     if marked:
@@ -139,29 +148,40 @@ def test_a_pannus_on_a_part_is_judged_as_on_the_whole(
     cut = replace(scan, crop=((2, 40), (0, 44), (0, 48)))
     config = of(tiny, cut).changed({"disease.pannus": {"mask": file}})
     whole = load_geometry(config)
-    monkeypatch.setattr(foresight, "READ", 0)
-    monkeypatch.setattr(foresight, "PART", 16)
-    seen = foresee(config)
-    assert seen.whole == whole.grid
-    if not told:
-        assert plan(config, whole).notes == plan(config, seen.geometry, whole=seen.whole).notes
+    monkeypatch.setattr(bone_preview, "MAX_READ", 0)
+    monkeypatch.setattr(bone_preview, "PART_EDGE", 16)
+    preview = preview_bone(config)
+    assert preview.full_grid == whole.grid
+    if not message:
+        assert (
+            plan(config, whole).notes
+            == plan(config, preview.geometry, full_grid=preview.full_grid).notes
+        )
     monkeypatch.setattr("tissue.geometry.load.partial_volumes", None)  # that takes the memory
-    with nullcontext() if not told else pytest.raises(InputError, match=f"pannus.mask: .*{told}"):
-        plan(config, seen.geometry, whole=seen.whole)
+    with (
+        nullcontext()
+        if not message
+        else pytest.raises(InputError, match=f"pannus.mask: .*{message}")
+    ):
+        plan(config, preview.geometry, full_grid=preview.full_grid)
     monkeypatch.undo()
-    with nullcontext() if not told else pytest.raises(InputError, match=f"pannus.mask: .*{told}"):
+    with (
+        nullcontext()
+        if not message
+        else pytest.raises(InputError, match=f"pannus.mask: .*{message}")
+    ):
         plan(config, whole)
 
 
 def test_a_crop_has_its_own_middle(
     tiny: RunConfig, scan: ImageSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(foresight, "READ", 0)
-    monkeypatch.setattr(foresight, "PART", 8)
-    seen = foresee(of(tiny, replace(scan, crop=((8, 28), (10, 30), (10, 31)))))
-    assert seen.whole is not None
-    assert seen.whole.shape == (20, 20, 21)
-    assert seen.geometry.grid.origin == pytest.approx((140, 160, 160))
+    monkeypatch.setattr(bone_preview, "MAX_READ", 0)
+    monkeypatch.setattr(bone_preview, "PART_EDGE", 8)
+    preview = preview_bone(of(tiny, replace(scan, crop=((8, 28), (10, 30), (10, 31)))))
+    assert preview.full_grid is not None
+    assert preview.full_grid.shape == (20, 20, 21)
+    assert preview.geometry.grid.origin == pytest.approx((140, 160, 160))
 
 
 def test_a_middle_without_bone_does_not_refuse_the_whole(
@@ -171,11 +191,11 @@ def test_a_middle_without_bone_does_not_refuse_the_whole(
     gray[12:28] = 10
     np.save(scan.file, gray)
     config = of(tiny, replace(scan, keep_largest=False))
-    monkeypatch.setattr(foresight, "READ", 0)
-    monkeypatch.setattr(foresight, "PART", 8)
-    seen = foresee(config)
-    assert seen.whole is None
-    assert seen.geometry.grid.shape == (40, 44, 48)
+    monkeypatch.setattr(bone_preview, "MAX_READ", 0)
+    monkeypatch.setattr(bone_preview, "PART_EDGE", 8)
+    preview = preview_bone(config)
+    assert preview.full_grid is None
+    assert preview.geometry.grid.shape == (40, 44, 48)
 
 
 def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,8 +210,10 @@ def test_an_image_that_does_not_fit_is_refused_before_it_is_read(
 
     no_memory(monkeypatch)
     monkeypatch.setattr(Image, "voxels", read)
-    told = r"reading 40 x 44 x 48 voxels \(z, y, x\) of scan.npy takes about 0.00237 GB of memory"
-    with pytest.raises(RunError, match=rf"{told} and there are 0.001 GB: read a part of it"):
+    message = (
+        r"reading 40 x 44 x 48 voxels \(z, y, x\) of scan.npy takes about 0.00237 GB of memory"
+    )
+    with pytest.raises(RunError, match=rf"{message} and there are 0.001 GB: read a part of it"):
         load_geometry(of(tiny, scan))
     with pytest.raises(RunError, match=r"give a coarser geometry.resample, read a part"):
         load_geometry(of(tiny, replace(scan, resample=7.0)))

@@ -1,4 +1,4 @@
-"""A process that answers questions, and whose crash or silence is an answer too."""
+"""Process that runs a function, and whose crash or time-out is a result too."""
 
 import multiprocessing
 import os
@@ -9,20 +9,20 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
-MEMORY = 8 << 30
-"""Address space of the process [bytes]: what files of some kilobytes never need."""
+ADDRESS_SPACE = 8 << 30
+"""Address space of the process [bytes], far more than files of some kilobytes need."""
 
-PATIENCE = 120.0
-"""Time that the process may take to start [s]."""
+START_TIMEOUT = 120.0
+"""Largest time for the process to start [s]."""
 
 
 class Answer(NamedTuple):
-    """What came of a question.
+    """Result of a call.
 
     Attributes:
-        value: what the function returned; None where it did not.
-        trouble: traceback of what it raised, or how the process failed; empty where it answered.
-        said: what was written to the screen meanwhile.
+        value: value that the function returned; None where it did not.
+        trouble: traceback, or the failure of the process; empty where the function returned.
+        said: output of the process during the call.
     """
 
     value: Any
@@ -30,8 +30,8 @@ class Answer(NamedTuple):
     said: str = ""
 
 
-class Watched:
-    """A function in a process of its own, started anew after a crash or a silence."""
+class WorkerProcess:
+    """Function in its own process, which restarts after a crash or a time-out."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
@@ -39,7 +39,7 @@ class Watched:
         self._line: Connection | None = None
 
     def ask(self, *given: object, seconds: float) -> Answer:
-        """What the function gives, within some seconds."""
+        """Call the function and wait for some seconds."""
         line = self._line or self._start()
         line.send(given)
         try:
@@ -68,7 +68,7 @@ class Watched:
         self._process.start()
         there.close()
         self._line = here
-        if not here.poll(PATIENCE):
+        if not here.poll(START_TIMEOUT):
             raise TimeoutError("the process does not start")
         here.recv()
         return here
@@ -78,7 +78,7 @@ def _serve(function: Callable[..., Any], line: Connection) -> None:
     with suppress(ImportError, ValueError, OSError):  # not on every system
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     with tempfile.TemporaryFile() as screen:
         os.dup2(screen.fileno(), 1)
         os.dup2(screen.fileno(), 2)

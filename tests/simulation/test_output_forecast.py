@@ -1,4 +1,4 @@
-"""Forecasts of the disk that a run takes hold within 20 %, its arrays apart from the rest."""
+"""Forecasts of the output are correct within 20 %, for arrays and for headers."""
 
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 from tissue.analysis.summary import write_summary
-from tissue.scenario.config import RunConfig, parse_run
-from tissue.simulation.disk import (
-    CHECKPOINT_FRAME,
-    FIELD_FRAME,
-    SNAPSHOT_FRAME,
-    checkpoints_left,
-    intervals_over,
-    shown,
-    typical,
-    written,
-)
+from tissue.scenario.config import RunConfig, read_run_file
+from tissue.simulation.cost import expected_steps
 from tissue.simulation.output import Schedule
-from tissue.simulation.plan import expected_steps
+from tissue.simulation.output_forecast import (
+    CHECKPOINT_HEADER,
+    FIELD_HEADER,
+    SNAPSHOT_HEADER,
+    checkpoints_left,
+    complete_intervals,
+    forecast_output,
+    snapshot_fields,
+    typical,
+)
 from tissue.simulation.run import run
 from tissue.simulation.simulation import Simulation, load_geometry
 
@@ -46,7 +46,7 @@ def bytes_of_arrays(path: Path) -> int:
 
 def configured(**tables: dict[str, Any]) -> RunConfig:
     bone = {"geometry": {"synthetic": BONE}, "disease": {"il1_excess": "3.5 pM"}}
-    return parse_run(bone | tables, Path(), "disk")
+    return read_run_file(bone | tables, name="disk")
 
 
 RUNS = {
@@ -77,30 +77,30 @@ RUNS = {
         for number, name in enumerate(RUNS)
     ],
 )
-def test_what_is_foretold_is_what_is_written(tmp_path: Path, name: str) -> None:
+def test_the_forecast_agrees_with_the_files(tmp_path: Path, name: str) -> None:
     config = RUNS[name]
     bone = load_geometry(config)
     steps = expected_steps(config)
-    foretold = written(
+    forecast = forecast_output(
         config, bone.bone_volume_fraction, bone.grid.voxels, bone.grid.spacing, steps
     )
     run(config, tmp_path, geometry=bone)
     write_summary(tmp_path, config.name)
     snapshots, checkpoints = (list(tmp_path.glob(f"{kind}_*")) for kind in ("snap", "ckpt"))
-    assert (foretold.snapshots, foretold.checkpoints) == (len(snapshots), len(checkpoints))
+    assert (forecast.snapshots, forecast.checkpoints) == (len(snapshots), len(checkpoints))
     # in so small a grid arrays take no more than what HDF5 puts around them
-    frame = SNAPSHOT_FRAME + FIELD_FRAME * len(shown(config))
-    for files, told, around in (
-        (snapshots, foretold.snapshot_bytes, frame),
-        (checkpoints, foretold.checkpoint_bytes, CHECKPOINT_FRAME),
+    frame = SNAPSHOT_HEADER + FIELD_HEADER * len(snapshot_fields(config))
+    for files, total, around in (
+        (snapshots, forecast.snapshot_bytes, frame),
+        (checkpoints, forecast.checkpoint_bytes, CHECKPOINT_HEADER),
     ):
         arrays = sum(map(bytes_of_arrays, files))
-        assert told - len(files) * around == pytest.approx(arrays, rel=0.2)
+        assert total - len(files) * around == pytest.approx(arrays, rel=0.2)
         rest = sum(file.stat().st_size for file in files) - arrays
         assert len(files) * around == pytest.approx(rest, rel=0.1)
     everything = sum(path.stat().st_size for path in tmp_path.iterdir())
-    assert foretold.bytes == pytest.approx(everything, rel=0.2)
-    assert foretold.most > foretold.bytes
+    assert forecast.bytes == pytest.approx(everything, rel=0.2)
+    assert forecast.peak_bytes > forecast.bytes
 
 
 class Now(NamedTuple):
@@ -147,10 +147,10 @@ def test_intervals_are_over_in_spite_of_rounding() -> None:
         np.full(30, 0.1)
     )  # 0.1 + 0.1 + 0.1 is more than 0.3, ten of them less than 1
     assert tenths[9] < 1
-    found = intervals_over(tenths, 0.5)
+    found = complete_intervals(tenths, 0.5)
     np.testing.assert_array_equal(found, np.arange(1, 31) // 5)
-    assert [int(intervals_over(time, 0.5)) for time in tenths] == found.tolist()
-    assert int(intervals_over(0.4999, 0.5)) == 0
+    assert [int(complete_intervals(time, 0.5)) for time in tenths] == found.tolist()
+    assert int(complete_intervals(0.4999, 0.5)) == 0
 
 
 def test_years_of_short_steps_are_counted_at_once() -> None:

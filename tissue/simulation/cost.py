@@ -1,0 +1,102 @@
+"""Cost of a run: memory, coupling steps and wall time, from measured constants."""
+
+import math
+from itertools import pairwise
+from typing import NamedTuple
+
+from tissue.scenario.config import RunConfig
+
+FIELDS_IN_MEMORY = 120
+"""Peak number of fields in memory: two thirds used by a step, the rest lost to gaps in the heap or
+to a checkpoint that is being written (`benchmarks/forecast.py`)."""
+
+SNAPSHOTS_IN_MEMORY = 2
+"""Snapshots in memory with a slow disk: one that is being written and one that waits."""
+
+PROGRAM_MEMORY = 950_000_000
+"""Memory of the program without its fields [bytes]."""
+
+MEMORY_MARGIN = 1.1
+"""Largest measured peak over the predicted memory [1]: 5.15 GB over 4.69 GB at 192^3
+(`benchmarks/forecast.py`)."""
+
+SWEEPS_PER_STEP, LARGE_GRID = 500.0, 128**3
+"""Time of a coupling step over that of a pass over its grid (`speed.probe`), up to LARGE_GRID
+voxels. Beyond, it rises with the cube root of their number: 740 passes at 192^3, 1000 at 256^3
+(`benchmarks/growth.py --fit`)."""
+
+COMPILATION_RATIO = 390.0
+"""Time to compile a run over that of the program of the probe [1]; a later run of the same shape
+finds its programs on disk and starts in a third of the time."""
+
+PICTURE_RATIO = 180.0
+"""Time to draw the picture of a finished run over that of the same compilation [1]."""
+
+SET_UP_STEPS = 3.0
+"""Time of the healthy set-up over that of a coupling step [1]."""
+
+TRANSIENT_STEPS, LATER_STEP, REFERENCE_ERROR = 14, {"mouse": 4.0, "human": 13.0}, 0.2
+"""Number of adaptive steps while a disease sets in, length of those that follow [day], and their
+accuracy [percentage points] (`benchmarks/time_step.py`)."""
+
+
+class Probe(NamedTuple):
+    """Quick measurement of the speed of this machine.
+
+    Attributes:
+        sweep: time of one pass `s - c u + sum T (u_neighbor - u)` [ns/voxel].
+        compilation: time to compile that program [s].
+        loading: time to read or synthesize the bone [s].
+    """
+
+    sweep: float
+    compilation: float
+    loading: float = 0.0
+
+
+class WallTime(NamedTuple):
+    """Wall time of a run.
+
+    Attributes:
+        start: until the first step is done [s].
+        step: of each step [s].
+        steps: their number.
+        end: of the picture [s].
+    """
+
+    start: float
+    step: float
+    steps: int
+    end: float
+
+    @property
+    def total(self) -> float:
+        """Time of the complete run [s]."""
+        return self.start + self.steps * self.step + self.end
+
+
+def expected_steps(config: RunConfig) -> int:
+    """Number of coupling steps of a run."""
+    times, step = config.snapshot_times, config.run.fixed_step
+    if step is None:
+        assert config.allowed_error
+        finer = (REFERENCE_ERROR / config.allowed_error) ** (1 / 3)
+        steps = (TRANSIENT_STEPS + config.run.duration / LATER_STEP[config.run.preset]) * finer
+        return max(round(steps), len(times))
+    gaps = (b - a for a, b in pairwise(times))
+    return sum(max(1, math.ceil(gap / step - 1e-9)) for gap in gaps)
+
+
+def run_memory(config: RunConfig, voxels: int) -> int:
+    """Estimated peak memory of a run on a grid [bytes]."""
+    item = 4 if config.run.precision == "float32" else 8
+    fields = FIELDS_IN_MEMORY + SNAPSHOTS_IN_MEMORY * len(config.output.fields)
+    return PROGRAM_MEMORY + fields * item * voxels
+
+
+def wall_time(config: RunConfig, voxels: int, probe: Probe) -> WallTime:
+    """Estimated wall time of a run on a grid."""
+    sweeps = SWEEPS_PER_STEP * max(1.0, voxels / LARGE_GRID) ** (1 / 3)
+    step = sweeps * probe.sweep * voxels / 1e9
+    start = probe.loading + COMPILATION_RATIO * probe.compilation + SET_UP_STEPS * step
+    return WallTime(start, step, expected_steps(config), PICTURE_RATIO * probe.compilation)

@@ -197,7 +197,7 @@ def test_errors_of_estimates_add() -> None:
 @pytest.mark.parametrize(("species", "surface"), [("mouse", 55), ("human", 18)])
 def test_bones_have_the_surface_of_the_species(species: str, surface: float) -> None:
     made = bone(species)
-    assert list(made.grid.shape) == BONES[species]["shape"]
+    assert made.grid.shape == BONES[species].shape
     share = made.bone_volume_fraction
     area = 1000 * float(specific_surface(jnp.asarray(share), made.grid.spacing).sum())
     assert area / share.sum() == pytest.approx(surface, rel=0.05)

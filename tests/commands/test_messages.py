@@ -1,4 +1,4 @@
-"""How a run is heard of: a bar on a terminal, lines in a batch log, JSON for programs."""
+"""Messages of a run: a bar on a terminal, lines in a batch log, JSON for programs."""
 
 import csv
 import errno
@@ -42,7 +42,7 @@ TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d"
 
 
 class Heard(NamedTuple):
-    """What a finished run has printed, and its folder."""
+    """Output of a finished run, and its folder."""
 
     folder: Path
     out: str

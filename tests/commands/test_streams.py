@@ -105,7 +105,7 @@ def test_the_streams_are_left_as_they_were() -> None:
 
 
 def test_no_file_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None:
-    """What a library writes to number 2 would land in it."""
+    """Output of a library to file descriptor 2 would land in it."""
     code = (
         "import os, sys; from tissue.commands.streams import guarded\n"
         "with guarded():\n"

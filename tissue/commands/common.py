@@ -2,9 +2,10 @@
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tissue.errors import RunError
+from tissue.errors import InputError, RunError
 
 if TYPE_CHECKING:
     from tissue.scenario.config import RunConfig
@@ -52,6 +53,12 @@ def config_of(options: argparse.Namespace) -> "RunConfig":
     from tissue.scenario.library import find
 
     return read_run_file(find(options.file), options.set)
+
+
+def require_folder(option: str, path: Path | None) -> None:
+    """Refuse the file of an option whose folder does not exist."""
+    if path and not path.parent.is_dir():
+        raise InputError(f"{option} {path}: the folder {path.parent} does not exist")
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

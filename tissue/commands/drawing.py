@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tissue.commands.common import Commands
+from tissue.commands.common import Commands, require_folder
 from tissue.errors import InputError
 
 if TYPE_CHECKING:
@@ -117,8 +117,7 @@ def _made(folder: Path) -> Path:
 def _report(options: argparse.Namespace) -> int:
     from tissue.analysis.report.page import write_report
 
-    if options.out and not options.out.parent.is_dir():
-        raise InputError(f"--out {options.out}: the folder {options.out.parent} does not exist")
+    require_folder("--out", options.out)
     _measure_ends(options.folders)
     print(write_report(options.folders, options.out, _parameters(options.folders)))
     return 0

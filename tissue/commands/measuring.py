@@ -4,7 +4,7 @@ import argparse
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from tissue.commands.common import Commands, print_table
 from tissue.errors import InputError, shown
@@ -142,24 +142,17 @@ def _image(options: argparse.Namespace) -> "ImageSettings":
     from tissue import units
     from tissue.geometry.settings import ImageSettings
 
+    given = {key: value for key in IMAGE_KEYS if (value := getattr(options, key))}
     try:
-        voxel_size = units.parse(options.voxel_size, "um") if options.voxel_size else None
+        if "voxel_size" in given:
+            given["voxel_size"] = units.parse(given["voxel_size"], "um")
     except units.UnitError as error:
         raise InputError(f"--voxel-size: {error}") from None
-    threshold: float | Literal["otsu"] = "otsu"
-    if options.threshold not in (None, "otsu"):
-        try:
-            threshold = float(options.threshold)
-        except ValueError:
-            threshold = math.nan
-        if not math.isfinite(threshold):
-            raise InputError(
-                f"--threshold {shown(options.threshold)} must be a finite number or otsu"
-            )
-    return ImageSettings(
-        options.path,
-        dataset=options.dataset,
-        voxel_size=voxel_size,
-        threshold=threshold,
-        series=options.series,
-    )
+    try:
+        if given.get("threshold", "otsu") != "otsu":
+            given["threshold"] = float(given["threshold"])
+    except ValueError:
+        raise InputError(
+            f"--threshold {shown(given['threshold'])} must be a number or otsu"
+        ) from None
+    return ImageSettings(options.path, **given)

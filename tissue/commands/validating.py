@@ -3,8 +3,7 @@
 import argparse
 from pathlib import Path
 
-from tissue.commands.common import RUN_FAILED, Commands
-from tissue.errors import InputError
+from tissue.commands.common import RUN_FAILED, Commands, require_folder
 
 
 def add(commands: Commands) -> None:
@@ -34,10 +33,7 @@ def _compare(options: argparse.Namespace) -> int:
     if options.suite == VERIFICATION.command:
         suite, other = other, suite
     findings = selected(suite, options.only, other)
-    if options.markdown and not options.markdown.parent.is_dir():
-        raise InputError(
-            f"--markdown {options.markdown}: the folder {options.markdown.parent} does not exist"
-        )
+    require_folder("--markdown", options.markdown)
     device.enable_compilation_cache()
     cache, results = SimulationCache(), []
     for result in compare(findings, cache, slow=options.full):

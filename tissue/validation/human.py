@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 
 from tissue.validation.culture import pannus_signal
-from tissue.validation.simulations import Estimate, Estimates, SimulationCache, Trajectory
+from tissue.validation.simulations import ONE, Estimate, Estimates, SimulationCache, Trajectory
 
 YEAR = 365.25
-ONE = Estimate(1.0)
 MENOPAUSE: dict[str, Any] = {"aging": True, "estrogen": {"loss": 1.0, "ramp": "2 year"}}
 TREATED = 1096.0
 """Start of treatment, three years after the onset of menopause [day]."""

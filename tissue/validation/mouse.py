@@ -16,9 +16,15 @@ from tissue.model.forcing import Forcing
 from tissue.model.parameters import Parameters, preset
 from tissue.model.precursors import SurfaceTurnover, implicit_step, osteoblast_precursors
 from tissue.model.signals import Environment, il1_signal
-from tissue.validation.simulations import Estimate, Estimates, SimulationCache, Trajectory, bone
+from tissue.validation.simulations import (
+    ONE,
+    Estimate,
+    Estimates,
+    SimulationCache,
+    Trajectory,
+    bone,
+)
 
-HEALTH = Estimate(1.0)
 OVARIECTOMY: dict[str, Any] = {"disease": {"estrogen": {}}}
 IL1RA = {"il1ra_excess": "300 pM"}
 TNF = {"tnf": "20 pM"}
@@ -77,7 +83,7 @@ def _prevented(cache: SimulationCache, il1ra: str | None, binding: bool) -> Esti
     disease = OVARIECTOMY["disease"] | ({"il1ra_excess": il1ra} if il1ra else {})
     drugs: dict[str, Any] = {"therapy": TNF_BINDING} if binding else {}
     treated = cache.run("mouse", 14, every=7, disease=disease, **drugs).change(14)
-    return HEALTH.minus(treated.over(ovariectomized(cache).change(14)))
+    return ONE.minus(treated.over(ovariectomized(cache).change(14)))
 
 
 def each_and_both(cache: SimulationCache) -> Estimates:
@@ -107,7 +113,7 @@ def tnf_osteoclasts(cache: SimulationCache) -> Estimates:
     """V08: osteoclasts that TNF adds without IL-1R1 over those with it."""
     normal = cache.run("mouse", 28, every=7, disease=TNF).fold_change("osteoclasts_per_mm2", 28)
     deficient = _without_receptor(cache, disease=TNF).fold_change("osteoclasts_per_mm2", 28)
-    return [deficient.minus(HEALTH).over(normal.minus(HEALTH))]
+    return [deficient.minus(ONE).over(normal.minus(ONE))]
 
 
 def il1_without_rankl(cache: SimulationCache) -> Estimates:
@@ -115,7 +121,7 @@ def il1_without_rankl(cache: SimulationCache) -> Estimates:
     run = cache.run("mouse", 56, disease={"il1_excess": "30 pM"}, knockout={"rankl": True})
     return [
         run.fold_change("osteoclasts_per_mm2", 56),
-        _il1(cache).fold_change("osteoclasts_per_mm2", 28).minus(HEALTH),
+        _il1(cache).fold_change("osteoclasts_per_mm2", 28).minus(ONE),
     ]
 
 
@@ -132,7 +138,7 @@ def focal_erosion(cache: SimulationCache) -> Estimates:
     pannus = {"pannus": {"faces": ["z_low"], "depth": "100 um"}}
     normal = cache.run("mouse", 28, every=7, disease=pannus)
     deficient = cache.run("mouse", 28, every=7, disease=pannus, knockout={"il1": True})
-    return [normal.eroded, HEALTH.minus(deficient.eroded.over(normal.eroded)).times(100)]
+    return [normal.eroded, ONE.minus(deficient.eroded.over(normal.eroded)).times(100)]
 
 
 def _infused(cache: SimulationCache, dose: int) -> Trajectory:
@@ -144,7 +150,7 @@ def burst(cache: SimulationCache) -> tuple[Trajectory, int, Estimate]:
     pulse = [{"from": "0 day", "to": "3 day", "value": "30 pM"}]
     run = cache.run("mouse", 93, every=7, disease={"il1_excess": pulse})
     lowest = int(np.argmin(run.columns["bv_tv_change_percent"]))
-    regained = HEALTH.minus(run.change(93).over(run.change(run.times[lowest])))
+    regained = ONE.minus(run.change(93).over(run.change(run.times[lowest])))
     return run, lowest, regained.times(100)
 
 
@@ -152,7 +158,7 @@ def three_days(cache: SimulationCache) -> Estimates:
     """V17: three days of IL-1."""
     run, lowest, regained = burst(cache)
     return [
-        _infused(cache, 30).fold_change("resorption_um_per_day", 1).minus(HEALTH),
+        _infused(cache, 30).fold_change("resorption_um_per_day", 1).minus(ONE),
         run.change(run.times[lowest]),
         Estimate(float(run.times[lowest])),
         regained,
@@ -163,7 +169,7 @@ def dose_response(cache: SimulationCache) -> Estimates:
     """V18: least rise of resorption from dose to dose, before new osteoclasts come."""
     doses = (1, 3, 10, 30, 100)
     runs = (_infused(cache, dose) for dose in doses)
-    levels = [HEALTH, *(run.fold_change("resorption_um_per_day", 3) for run in runs)]
+    levels = [ONE, *(run.fold_change("resorption_um_per_day", 3) for run in runs)]
     rises = [b.minus(a) for a, b in pairwise(levels)]
     return [min(rises, key=lambda rise: rise.value - 10 * rise.error)]
 
@@ -187,8 +193,8 @@ def uncoupling(cache: SimulationCache) -> Estimates:
     """V20: resorption and formation under IL-1 and under RANKL."""
     il1, rankl = _il1(cache), _rankl(cache, 1.5)
     return [
-        il1.fold_change("resorption_um_per_day", 28).minus(HEALTH),
-        HEALTH.minus(balance(il1, 28)),
+        il1.fold_change("resorption_um_per_day", 28).minus(ONE),
+        ONE.minus(balance(il1, 28)),
         balance(rankl, 56),
     ]
 
@@ -199,7 +205,7 @@ def mineral_apposition(cache: SimulationCache) -> Estimates:
     per_cell = run.fold_change("formation_um_per_day", 6).over(
         run.fold_change("osteoblasts_per_mm2", 6)
     )
-    return [per_cell.minus(HEALTH), run.change(6)]
+    return [per_cell.minus(ONE), run.change(6)]
 
 
 def rankl_and_opg(cache: SimulationCache) -> Estimates:
@@ -212,7 +218,7 @@ def osteocyte_rankl(cache: SimulationCache) -> Estimates:
     """V38: osteoclasts and bone without the RANKL of osteocytes, or of precursors."""
     none = cache.run("mouse", 28, every=14, knockout={"osteocyte_rankl": True})
     stroma = cache.run("mouse", 28, every=14, disease={"rankl_production": 0.6})
-    fewer = HEALTH.minus(none.fold_change("osteoclasts_per_mm2", 28))
+    fewer = ONE.minus(none.fold_change("osteoclasts_per_mm2", 28))
     return [fewer, none.change(28).minus(stroma.change(28))]
 
 
@@ -225,7 +231,7 @@ def coupling(cache: SimulationCache) -> Estimates:
     }
     coupled = cache.run("mouse", 56, every=14, **more)
     cut = cache.run("mouse", 56, every=14, parameters={"k_E": "0.0001 1/day"}, **more)
-    formed = [run.fold_change("formation_um_per_day", 56).minus(HEALTH) for run in (coupled, cut)]
+    formed = [run.fold_change("formation_um_per_day", 56).minus(ONE) for run in (coupled, cut)]
     return [formed[0], formed[1].over(formed[0]), cut.change(56).minus(coupled.change(56))]
 
 
@@ -236,7 +242,7 @@ def il4(cache: SimulationCache) -> Estimates:
     alone = cache.run("mouse", 28, every=7, disease=TNF).fold_change("osteoclasts_per_mm2", 28)
     with_drug = cache.run("mouse", 28, every=7, disease=TNF, therapy=drug)
     return [
-        alone.minus(HEALTH),
+        alone.minus(ONE),
         with_drug.fold_change("osteoclasts_per_mm2", 28),
     ]
 

@@ -1,7 +1,7 @@
 """Simulations for the findings; each is run once, however many findings use it."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, NamedTuple, TypeAlias
@@ -17,13 +17,11 @@ from tissue.simulation.simulation import Simulation
 from tissue.simulation.step_size import ControllerState
 
 BONES = {
-    "mouse": {"shape": [32, 32, 32], "spacing": "10 um", "bv_tv": 0.2, "thickness": "65 um"},
-    "human": {"shape": [32, 32, 32], "spacing": "20 um", "bv_tv": 0.2, "thickness": "200 um"},
+    species: SyntheticSettings((32, 32, 32), spacing, bv_tv=0.2, thickness=thickness, seed=2)
+    for species, spacing, thickness in (("mouse", 10.0, 65.0), ("human", 20.0, 200.0))
 }
 """Small synthetic bones whose surface per volume is that of the species, 55 and 18 per mm, within
 5 %. They share one shape, so that programs compile once."""
-
-SEED = 2
 
 ACCURACY = 0.0005
 """Allowed error of the steps in time over the bone at the start [1]."""
@@ -67,6 +65,8 @@ class Estimate(NamedTuple):
 
 
 Estimates: TypeAlias = Sequence[Estimate]
+
+ONE = Estimate(1.0)
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ class SimulationCache:
         timing = {"accuracy": f"{100 * accuracy} %"} if step is None else {"step": f"{step} day"}
         data: dict[str, Any] = {
             "run": {"preset": species, "duration": f"{days} day", **timing},
-            "geometry": {"synthetic": {**BONES[species], "seed": SEED}},
+            "geometry": {"synthetic": BONES[species]},
             "output": {"snapshots": f"{every or days} day"},
             **tables,
         }
@@ -227,9 +227,9 @@ class SimulationCache:
         if after:
             simulation.state = after.state
             simulation.controller_state = after.controller_state.after_a_jump()
-        for metrics, error in _steps(simulation):
-            rows.append(metrics)
-            error_used.append(error)
+        while not simulation.finished:
+            rows.append(simulation.advance().metrics)
+            error_used.append(simulation.controller_state.error_used)
         columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
         if after:
             columns = {
@@ -251,20 +251,4 @@ class SimulationCache:
 @cache
 def bone(species: str) -> Geometry:
     """The synthetic bone of a species."""
-    made = BONES[species]
-    return synthesize(
-        SyntheticSettings(
-            shape=(32, 32, 32),
-            spacing=float(str(made["spacing"]).split()[0]),
-            bv_tv=0.2,
-            thickness=float(str(made["thickness"]).split()[0]),
-            seed=SEED,
-        )
-    )
-
-
-def _steps(simulation: Simulation) -> Iterator[tuple[Mapping[str, float], float]]:
-    """Metrics and estimated error of each step in turn."""
-    while not simulation.finished:
-        record = simulation.advance()
-        yield record.metrics, simulation.controller_state.error_used
+    return synthesize(BONES[species])

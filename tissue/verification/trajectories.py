@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from tissue.validation.human import LAST_EFFECT, ONE, TREATED, YEAR, denosumab
+from tissue.validation.human import LAST_EFFECT, TREATED, YEAR, denosumab
 from tissue.validation.mouse import burst
-from tissue.validation.simulations import Estimate, Estimates, SimulationCache
+from tissue.validation.simulations import ONE, Estimate, Estimates, SimulationCache
 
 
 def burst_of_osteoclasts(cache: SimulationCache) -> Estimates:

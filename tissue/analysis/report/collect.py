@@ -26,7 +26,14 @@ LARGEST_EDGE = 64
 """Most voxels along an edge of a field in a page [1]; the bone has all its voxels."""
 
 BONE = "bone_volume_fraction"
-HEADLINES = ("bv_tv", "surface_density_per_mm", "osteoclasts_per_mm2", "osteoblasts_per_mm2")
+HEADLINES = {
+    "bv_tv": ("BV/TV", ""),
+    "surface_density_per_mm": ("BS/TV", "1/mm"),
+    "osteoclasts_per_mm2": ("N.Oc/BS", "1/mm\N{SUPERSCRIPT TWO}"),
+    "osteoblasts_per_mm2": ("N.Ob/BS", "1/mm\N{SUPERSCRIPT TWO}"),
+}
+"""Metrics at the top of a page, with symbol and unit."""
+
 Values = NDArray[np.floating[Any]]
 
 
@@ -110,17 +117,10 @@ def _text(path: Path) -> str:
 
 
 def _headlines(run: Run) -> list[dict[str, Any]]:
-    named = {
-        "bv_tv": ("BV/TV", ""),
-        "surface_density_per_mm": ("BS/TV", "1/mm"),
-        "osteoclasts_per_mm2": ("N.Oc/BS", "1/mm\N{SUPERSCRIPT TWO}"),
-        "osteoblasts_per_mm2": ("N.Ob/BS", "1/mm\N{SUPERSCRIPT TWO}"),
-    }
     found = []
-    for name in HEADLINES:
+    for name, (label, unit) in HEADLINES.items():
         start, end = (float(x) for x in run.metrics[name][[0, -1]])
         change = 100 * (end / start - 1) if start else None
-        label, unit = named[name]
         found.append({"label": label, "unit": unit, "start": start, "end": end, "change": change})
     return found
 

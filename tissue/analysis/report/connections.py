@@ -150,7 +150,7 @@ class Connections:
         self._most = max(2, min(MOST_CONNECTIONS, free))
 
     async def accept_from(self, listener: socket.socket) -> None:
-        """Serve until cancelled; then close all connections."""
+        """Serve until canceled; then close all connections."""
         loop = asyncio.get_running_loop()
         try:
             while True:

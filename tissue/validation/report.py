@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from tissue import __version__
 from tissue.validation.findings import Expected, Result, Suite
 from tissue.validation.simulations import TIGHTER, Estimate, SimulationCache
+from tissue.version import __version__
 
 HEADS = ("finding", "source", "use", "run on", "expected", "computed", "verdict")
 

@@ -105,7 +105,7 @@ def test_load_lowers_rankl_of_osteocytes_and_raises_formation(loaded: SimpleName
     assert_allclose(lowered, 0.5 * load.mean(), rtol=0.05)
     here = np.asarray(bone_geometry(state.bone_volume_fraction, SPACING, P).exchange.surface) > 0
     assert_allclose(formed / plain, 1 + 0.5 * load[here], rtol=1e-5)
-    assert signals.osteocyte_rankl(jnp.asarray(3.0), Forcing()) == 0
+    assert signals.osteocyte_rankl(jnp.asarray(3.0), Forcing(), P) == 0
 
 
 def test_bone_with_load_comes_back_faster(loaded: SimpleNamespace, tissue: SimpleNamespace) -> None:

@@ -40,7 +40,7 @@ S = excess(10.5)
 def test_no_loss_of_il1_turns_a_rate_negative() -> None:
     """The steepest slopes of their ranges, in marrow that loses a high healthy signal."""
     assert_allclose(signals.linear(3.0, jnp.asarray([-0.2, 0.0, 2.0])), [0.4, 1.0, 7.0], rtol=1e-6)
-    assert_allclose(signals.linear(3.0, jnp.asarray([-0.9])), signals.LEAST, rtol=1e-6)
+    assert_allclose(signals.linear(3.0, jnp.asarray([-0.9])), signals.MIN_RESPONSE, rtol=1e-6)
     steep = replace(P, a_R=jnp.asarray(50.0), a_O=jnp.asarray(50.0), a_s=jnp.asarray(50.0))
     lost = jnp.asarray(-0.4)
     for rate in (

@@ -133,8 +133,7 @@ def test_newly_opened_voxels_neither_ring_nor_empty(tissue: SimpleNamespace, ill
     factors = np.ones(geometry.shape)
     factors[::3, ::3, ::3], factors[1::3, 1::3, 1::3] = 0.01, 10.0
     factors[geometry > 0.9] = 1
-    rough = {"osteoclast_precursors": ill.osteoclast_precursors * factors}
-    state = replace(ill, **rough)
+    state = replace(ill, osteoclast_precursors=ill.osteoclast_precursors * factors)
     for _ in range(4):
         state, diagnostics = tissue.step(HIGH, 1.0, state, theta_min=THETA_MIN)
         assert float(jnp.min(state.osteoclast_precursors)) > 0

@@ -86,7 +86,7 @@ def production(
 ) -> Value:
     """Production of a solute that diffuses alone, by marrow and inflammatory cells [pM/day].
 
-    T: k_T (excess + omega_T l h) + q_FT F          I: S_I0 f_I + k_I excess + q_FI F
+    (production) production = k excess + q_F F + what marrow makes
 
     Args:
         solute: its entry.
@@ -107,7 +107,9 @@ def uncoupled_solutes(
 ) -> tuple[dict[str, UncoupledSolute], Environment]:
     """Solutes that diffuse alone, in balance, and the environment they make for cells in marrow.
 
-    0 = div(eps D grad c) - eps k c + eps production, one solute after the other
+    (T, I) 0 = div(eps D grad c) - eps k c + eps production
+
+    One solute after the other.
 
     Args:
         guess: first guess of each, by name [pM].
@@ -202,9 +204,10 @@ def rankl_source(
 ) -> Field:
     """RANKL made [pM/day]: by stromal precursors, by osteocytes, by inflammatory cells.
 
-    S_R = S_R0 [ eps (1 - w_Y) (P/P_0) f_R(s)  +  dep((eps/a)_0 w_Y f_Y f_R(see s)) ] + eps q_FR F
+    (S_R) S_R = S_R0 [eps (1 - w_Y) (P/P_0) f_R(s) + dep((eps/a)_0 w_Y f_Y f_R(see s))]
+    + eps q_FR F
 
-    And what comes through an open wall.
+    An open wall adds to it.
 
     Args:
         environment: of cells in the marrow.
@@ -215,7 +218,7 @@ def rankl_source(
     f, p, eps = context.forcing, context.parameters, geometry.solute_porosity
     here = surface_environment(environment, geometry)
     marrow = p.w_P * cells.stroma / p.P_0 * _rankl_induction(environment, f, p)
-    surface = p.w_Y * signals.osteocyte_rankl(cells.load, f) * _rankl_induction(here, f, p)
+    surface = p.w_Y * signals.osteocyte_rankl(cells.load, f, p) * _rankl_induction(here, f, p)
     per_volume = geometry.exchange.deposit(cells.marrow_per_surface * surface)
     released = _released(RANKL, environment.inflammatory_cells, p)
     made = p.S_R0 * (eps * marrow + per_volume) + eps * released
@@ -228,9 +231,9 @@ def opg_source(
 ) -> Field:
     """OPG made [pM/day]: by osteoblasts at the surface, by stroma in the marrow.
 
-    S_O = S_O0 [ eps (1 - v_B) (P/P_0) f_O(s)  +  dep((eps/a)_0 v_B (B/B_0) f_O(see s)) ]
+    (S_O) S_O = S_O0 [eps (1 - v_B) (P/P_0) f_O(s) + dep((eps/a)_0 v_B (B/B_0) f_O(see s))]
 
-    And what comes through an open wall.
+    An open wall adds to it.
 
     Args:
         environment: of cells in the marrow.
@@ -256,8 +259,7 @@ def rankl_opg(
 ) -> tuple[PairSolution, tuple[Field, Field], tuple[Value, Value]]:
     """Free RANKL and OPG in balance, each lost with the other one to one.
 
-    0 = div(eps D_R grad R) - eps k_R R - eps kappa R O + S_R
-    0 = div(eps D_O grad O) - eps k_O O - eps kappa R O + S_O
+    (R, O) 0 = div(eps D grad c) - eps k c - eps kappa R O + S, for RANKL and for OPG
 
     Args:
         guess: first guess of both, by name [pM].
@@ -294,7 +296,7 @@ def tgf_beta(
 ) -> Field:
     """Active TGF-beta [pM], freed from the matrix that osteoclasts resorb (Tang 2009).
 
-    0 = div(eps D_G grad G_T) - eps k_G G_T + dep(theta_G k_E E)
+    (G_T) 0 = div(eps D_G grad G_T) - eps k_G G_T + dep(theta_G k_E E)
     """
     loss, source = _tgf_beta_balance(geometry, coupling_store, p)
     return _in_balance(geometry, (loss, source), jnp.zeros_like(source), p.D_G, numerics)[0]

@@ -118,6 +118,23 @@ class DiseaseParameters:
         "value is an assumption",
         confidence="low",
     )
+    x_R: Scalar = quantity(
+        "IL-4 / IL-10 on osteoclastogenesis and RANKL production: over their effect on IL-1",
+        "1",
+        both=(0.5, 0.0, 2.0),
+        source="both are inhibited (Abu-Amer 2001, Wei 2002: abstracts read); the size is an "
+        "assumption",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    x_O: Scalar = quantity(
+        "IL-4 / IL-10 on OPG production: largest rise",
+        "1",
+        both=(0.5, 0.0, 2.0),
+        source="OPG rises (Moreno 2003, abstract read); size is an assumption",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
 
     # Estrogen and age
     omega_I: Scalar = quantity(
@@ -267,6 +284,22 @@ class DiseaseParameters:
         both=(200.0, 50.0, 500.0),
         source="assumption; a few trabeculae share a load",
         confidence="low",
+    )
+    u_B: Scalar = quantity(
+        "load on formation: x(1 + u_B u)",
+        "1",
+        both=(0.5, 0.0, 1.0),
+        source="assumption; with g_mech it is calibrated as one",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    u_Y: Scalar = quantity(
+        "load on RANKL of osteocytes: x(1 - u_Y u)",
+        "1",
+        both=(0.5, 0.0, 1.0),
+        source="assumption; with g_mech it is calibrated as one",
+        confidence="low",
+        allowed=NON_NEGATIVE,
     )
 
     # Matrix factors that steer osteoblast precursors

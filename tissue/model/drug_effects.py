@@ -18,8 +18,9 @@ STEADY, DOSES = 30, 40
 def anabolic_factors(effects: Mapping[str, float], p: Parameters) -> tuple[float, float]:
     """Factors of anabolic drugs on formation per resorption and on RANKL production [1].
 
-    b_a = product over targets of (1 + a e), and for RANKL of (1 + sign r e): a_P and r_P for PTH,
-    a_S and r_S for sclerostin.
+    (b_a) b_a = product over targets of (1 + a effect), and for RANKL of (1 + sign r effect)
+
+    The parameters a and r are a_P and r_P for PTH, a_S and r_S for sclerostin.
 
     Args:
         effects: effect e of the drugs of each target, see `anabolic_effect`.
@@ -72,7 +73,9 @@ def bone_bound_share(drug: str, amount: float, species: str) -> float:
 
 
 def bound_after_dose(bound: Value, dose: float) -> Value:
-    """q + min(dose, 1) (1 - q): a dose finds the sites that are still free.
+    """Bone-bound bisphosphonate after a dose [1], which finds the sites that are still free.
+
+    (dose) q after a dose = q + min(dose, 1) (1 - q)
 
     Args:
         bound: bone-bound bisphosphonate q before the dose [1].

@@ -6,7 +6,9 @@ from tissue.model.parameters import Parameters
 
 
 def estrogen_loss(time: float, loss: float, onset: float, ramp: float) -> float:
-    """l(t) = loss min(1, (t - onset) / ramp) from the onset on, 0 before.
+    """Share of estrogen that is lost [1].
+
+    (l) l = loss min(1, (time - onset) / ramp) from the onset on, 0 before
 
     Args:
         time: [day].
@@ -20,7 +22,9 @@ def estrogen_loss(time: float, loss: float, onset: float, ramp: float) -> float:
 
 
 def estrogen_relaxation(time: float, onset: float, p: Parameters) -> float:
-    """h(t) = exp(-max(t - onset - t_E, 0) / tau_E): IL-1 and TNF of estrogen loss still made [1].
+    """Share of the IL-1 and TNF of estrogen loss that is still made [1].
+
+    (h) h = exp(-max(time - onset - t_E, 0) / tau_E)
 
     Args:
         time: [day].
@@ -32,5 +36,8 @@ def estrogen_relaxation(time: float, onset: float, p: Parameters) -> float:
 
 
 def aging_factor(time: float, p: Parameters) -> float:
-    """exp(-r_age t), bone formed per bone resorbed over that at the start [1], at a time [day]."""
+    """Bone formed per bone resorbed over that at the start [1], at a time [day].
+
+    (age) b_a falls with age as exp(-r_age time)
+    """
     return math.exp(-float(p.r_age) * time)

@@ -111,7 +111,7 @@ class Forcing:
 
     def drug(self, target: str) -> Array:
         """Concentrations of all drugs of a target [pM], see `averaged`."""
-        # weakly typed where there is none, as a plain 0.0: no float64 is rounded, no float32 widened
+        # weakly typed where there is none, as a plain 0.0: no float64 rounds, no float32 widens
         none = jnp.broadcast_to(jnp.asarray(0.0), (1,))
         return self.exposure.get(target, none)
 

@@ -28,7 +28,10 @@ class StepValue(NamedTuple):
 
 
 def exponential_step(density: Field, gain: Field, loss: Array | float, dt: Scalar) -> StepValue:
-    """Exact solution of dn/dt = gain - loss n, with gain and loss constant over dt.
+    """Density at the end of a step of constant rates, and its mean.
+
+    (exponential) n(end) and its mean solve dn/dt = gain - loss n, with gain and loss constant over
+    dt
 
     Written in the small number loss dt, not around the level that n would settle at: where that is
     far away, its digits would swallow those of n.

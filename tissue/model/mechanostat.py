@@ -46,7 +46,7 @@ def local_density(
 def load_stimulus(bone_volume_fraction: Field, context: StepContext) -> Array | float:
     """Stimulus u of the mechanostat, -g_mech to g_mech; 0 without load or at healthy density.
 
-    u = g_mech tanh(n_U ln(phi_h/phi_m))
+    (u) u = g_mech tanh(n_U ln(phi_h/phi_m))
 
     References:
         Frost 2003, Anat Rec 275A:1081 (the mechanostat); the density proxy is an assumption.

@@ -78,7 +78,9 @@ class Parameters(DiseaseParameters, TissueParameters):  # lists those of the las
         return reach / (1 + reach)
 
     def potency(self, antagonist: Array | float) -> Array | float:
-        """Of IL-1 against an antagonist [pM]: signal over its rest to saturation [1/pM].
+        """IL-1 signal over its rest to saturation per IL-1 [1/pM], against an antagonist [pM].
+
+        (potency) y/I = (1 - alpha) / (EC50 (1 + A/K_A)) + alpha / (EC50_alpha (1 + A/K_A_alpha))
 
         The two forms of IL-1 bind the same receptor; each has its own half-effect level and its
         own resistance to the antagonist (Gaddum, with functional EC50s).

@@ -75,8 +75,8 @@ def osteoclast_precursors(
 ) -> Population:
     """Osteoclast precursors M, drawn up the gradient of RANK occupancy.
 
-    d(eps_c M)/dt = div[eps_c (D_M grad M - chi_R M grad rho)] + eps_c delta_M (M_0 - M)
-                    + n_f (delta_C C_0 d - m dep(delta_C C_0 [N + A_Q]))
+    (M) d(eps_c M)/dt = div[eps_c (D_M grad M - chi_R M grad rho)] + eps_c delta_M (M_0 - M)
+    + n_f (delta_C C_0 d - m dep(delta_C C_0 [N + A_Q]))
 
     Args:
         rankl: [pM].
@@ -104,8 +104,8 @@ def osteoblast_precursors(
 ) -> Population:
     """Osteoblast precursors P, slowed and repelled by IL-1; TGF-beta draws them where it is on.
 
-    d(eps_c P)/dt = div[eps_c mu (D_P grad P + chi_I P grad s)] + eps_c delta_P (P_0 - P)
-                    + (1/n_p) (delta_B B_0 d - p dep(delta_B/k_form k_E E g))
+    (P) d(eps_c P)/dt = div[eps_c mu (D_P grad P + chi_I P grad s)] + eps_c delta_P (P_0 - P)
+    + (1/n_p) (delta_B B_0 d - p dep(delta_B/k_form k_E E g))
 
     Args:
         environment: in the marrow.
@@ -130,7 +130,10 @@ def osteoblast_precursors(
 
 
 def tgf_beta_effect(tgf_beta: Field, half: Array) -> Field:
-    """Share of the largest pull of TGF-beta, G_T / (G_T + K_G); half is K_G [pM]."""
+    """Share of the largest pull of TGF-beta [1]; half is K_G [pM].
+
+    (K_G) drift gains -chi_G grad[G_T/(G_T + K_G)]
+    """
     return saturation(tgf_beta, half)
 
 
@@ -156,8 +159,10 @@ def step_precursors(
 ) -> PrecursorStep:
     """Precursors over one step of the theta method.
 
-    eps n = N(start) + theta (N(end) - N(start)), with one density n that acts throughout.
-    Six arguments: an initial value, its equation on a geometry, and the step.
+    (theta) eps n = N(start) + theta (N(end) - N(start))
+
+    One density n acts throughout. Six arguments: an initial value, its equation on a geometry, and
+    the step.
 
     Args:
         start: bone volume fraction and density [cells/mm^3 marrow] at the start.

@@ -43,7 +43,9 @@ class State:
 
     def __repr__(self) -> str:
         bone = self.bone_volume_fraction
-        return f"State: {jnp.dtype(bone.dtype)} fields {jnp.shape(bone)} of {', '.join(self.fields)}"
+        return (
+            f"State: {jnp.dtype(bone.dtype)} fields {jnp.shape(bone)} of {', '.join(self.fields)}"
+        )
 
     @property
     def fields(self) -> dict[str, Field]:

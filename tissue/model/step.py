@@ -316,7 +316,7 @@ class _Moved(NamedTuple):
 def _remodel(state: State, terms: StepTerms, context: StepContext, dt: Scalar) -> _Moved:
     """Motion of the bone at v_form - v_res; precursors and supply follow the pore space.
 
-    dphi/dt = |grad phi| (v_form - v_res)
+    (phi) dphi/dt = |grad phi| (v_form - v_res)
     """
     p, n = context.parameters, context.numerics
     bone = state.bone_volume_fraction

@@ -23,7 +23,7 @@ class Recruitment(NamedTuple):
     """Osteoclasts that the surface would make at the healthy density of their precursors.
 
     Attributes:
-        formed: osteoclasts [cells/mm^2/day]; J_C without see(m).
+        formed: osteoclasts [cells/mm^2/day], delta_C C_0 N.
         arrested: osteoclasts that do not form for want of RANKL and wait [cells/mm^2/day].
         fusion: rate at which those that wait form after all [1/day].
     """
@@ -38,7 +38,7 @@ def osteoclast_recruitment(
 ) -> Recruitment:
     """Osteoclasts formed and arrested.
 
-    N = (G/G_h) / (1 + x/2)         A_Q = sigma_Q max(1 - N, 0)
+    (N) N = (N_G/N_Gh) / (1 + x_R x), A_Q = sigma_Q max(1 - N, 0)
 
     References:
         McDonald 2021, Cell 184:1330 (osteomorphs wait where RANKL is blocked and fuse when it
@@ -86,8 +86,8 @@ def osteoclasts(
 ) -> OsteoclastTerms:
     """Osteoclasts C and osteomorphs Q over a step.
 
-    dC/dt = J_C - delta C + spread                  J_C = delta_C C_0 N see(m) + k_Q N Q
-    dQ/dt = delta_C C_0 A_Q see(m) - (k_Q N + delta_Q) Q
+    (C) dC/dt = delta_C C_0 N see(m) + k_Q N Q - delta C + spread
+    (Q) dQ/dt = delta_C C_0 A_Q see(m) - (k_Q N + delta_Q) Q
 
     Six arguments: the terms of the two equations.
 
@@ -132,8 +132,8 @@ def resorption(
 ) -> ResorptionTerms:
     """Resorption by osteoclasts, the matrix it releases and the bisphosphonate it frees.
 
-    v_res = k_res C lin(a_a, s_h) act
-    dE/dt = v_res - k_E E + spread
+    (v_res) v_res = k_res C act
+    (E) dE/dt = v_res - k_E E + spread
 
     Args:
         state: at the start.
@@ -156,7 +156,7 @@ def resorption(
 def bisphosphonate_release(bound: Field, velocity: Field, p: Parameters, dt: Scalar) -> StepValue:
     """Bone-bound bisphosphonate q: resorption frees it, or new bone buries it.
 
-    dq/dt = -(q / tau_q) sqrt(v_res / v_0), between doses
+    (q) dq/dt = -(q / tau_q) sqrt(v_res / v_0), between doses
     """
     turnover = jnp.sqrt(velocity / p.v_0) / p.tau_q
     left = jnp.exp(-turnover * dt)
@@ -168,7 +168,7 @@ def osteoblast_recruitment(
 ) -> Field:
     """Osteoblasts formed at healthy precursor density [cells/mm^2/day]; J_B without see(p).
 
-    J_B = (delta_B / k_form) k_E E g see(p)
+    (J_B) J_B = (delta_B / k_form) k_E E g see(p)
 
     The coupling store stands for the factors that resorption frees from the matrix: it is what
     ties formation to resorption, with the delay of the reversal phase.
@@ -180,7 +180,7 @@ def osteoblast_recruitment(
 def osteoblasts(density: Field, formed: Field, loss: Value, dt: Scalar) -> StepValue:
     """Osteoblasts B over a step [cells/mm^2].
 
-    dB/dt = J_B - delta_B (1 + omega_B l) B + spread
+    (B) dB/dt = J_B - delta_B (1 + omega_B l) B + spread
     """
     return exponential_step(density, formed, loss, dt)
 
@@ -189,6 +189,6 @@ def osteoblasts(density: Field, formed: Field, loss: Value, dt: Scalar) -> StepV
 def formation(osteoblast_mean: Field, at_surface: SurfaceConcentrations, p: Parameters) -> Field:
     """Velocity at which osteoblasts form bone [um/day].
 
-    v_form = k_form B / (1 + g_f s_+^2)
+    (v_form) v_form = k_form B / (1 + g_f s_+^2)
     """
     return p.k_form * osteoblast_mean * signals.matrix_formation(at_surface.excess, p)

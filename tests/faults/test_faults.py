@@ -21,7 +21,7 @@ from tissue.checksum import footer
 from tissue.errors import InputError, RunError
 from tissue.scenario.config import read_run_file
 from tissue.simulation.run import run
-from tissue.simulation.simulation import Record
+from tissue.simulation.step_report import Record
 from tissue.storage.checkpoint import list_checkpoints
 from tissue.storage.info import describe
 from tissue.storage.results import open_run

@@ -15,7 +15,7 @@ from faults.small_run import DAYS, same
 from tissue.errors import RunStopped
 from tissue.scenario.config import read_run_file
 from tissue.simulation.run import run
-from tissue.simulation.simulation import Record
+from tissue.simulation.step_report import Record
 
 
 def cut(path: Path) -> None:

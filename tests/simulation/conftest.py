@@ -6,7 +6,8 @@ from simulation.diseased_run import diseased
 from tissue.analysis import summary
 from tissue.scenario.config import RunConfig, read_run_file
 from tissue.simulation.run import run
-from tissue.simulation.simulation import Record, load_geometry
+from tissue.simulation.simulation import load_geometry
+from tissue.simulation.step_report import Record
 from tissue.storage.results import Run
 
 TINY = Path(__file__).parents[1] / "tiny.toml"

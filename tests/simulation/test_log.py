@@ -19,7 +19,7 @@ log = logging.getLogger("tissue.test")
 
 
 @pytest.fixture
-def log_to_look_into(monkeypatch: pytest.MonkeyPatch) -> None:
+def visible_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logging.getLogger("tissue"), "propagate", True)
 
 
@@ -30,38 +30,38 @@ class Full(io.StringIO):
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_what_was_held_back_comes_first(tmp_path: Path) -> None:
-    with RunLog() as kept:
+def test_messages_kept_in_memory_come_first(tmp_path: Path) -> None:
+    with RunLog() as run_log:
         log.info("one \N{MICRO SIGN}m")
-        kept.write_to(tmp_path / "run.log", going_on=False)
+        run_log.write_to(tmp_path / "run.log", append=False)
         log.info("two")
     lines = (tmp_path / "run.log").read_text(encoding="utf-8").splitlines()
     assert [line.partition(" INFO ")[2] for line in lines] == ["one \N{MICRO SIGN}m", "two"]
 
 
-@pytest.mark.usefixtures("log_to_look_into")
-def test_a_log_that_cannot_be_written_is_told_of_once(
+@pytest.mark.usefixtures("visible_log")
+def test_a_log_that_cannot_be_written_causes_one_warning(
     capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    with RunLog() as kept:
-        kept.write_to(tmp_path / "run.log", going_on=False)
-        handler: Any = kept._held.file
+    with RunLog() as run_log:
+        run_log.write_to(tmp_path / "run.log", append=False)
+        handler: Any = run_log._handler.file
         handler.setStream(Full()).close()
         log.info("one")
         log.info("two")
         assert "not complete" not in caplog.text
-    (told,) = [text for text in caplog.messages if "run.log" in text]
-    assert "is not complete: it could not be written to (No space left on device)" in told
+    (message,) = [text for text in caplog.messages if "run.log" in text]
+    assert "is not complete: it could not be written to (No space left on device)" in message
     assert capfd.readouterr().err == "", "no traceback of logging"
 
 
-@pytest.mark.parametrize("going_on", [True, False])
-def test_the_log_is_no_link(tmp_path: Path, going_on: bool) -> None:
+@pytest.mark.parametrize("append", [True, False])
+def test_the_log_is_no_link(tmp_path: Path, append: bool) -> None:
     outside, link = tmp_path / "precious", tmp_path / "run.log"
     outside.write_text("mine")
     link.symlink_to(outside)
-    with pytest.raises(InputError, match=r"run\.log is a link"), RunLog() as kept:
-        kept.write_to(link, going_on=going_on)
+    with pytest.raises(InputError, match=r"run\.log is a link"), RunLog() as run_log:
+        run_log.write_to(link, append=append)
     assert outside.read_text() == "mine"
 
 
@@ -89,8 +89,8 @@ def test_times_are_iso_with_their_zone(zone: str) -> None:
 
 
 def test_the_lines_of_the_log_have_such_times(tmp_path: Path) -> None:
-    with RunLog() as kept:
-        kept.write_to(tmp_path / "run.log", going_on=False)
+    with RunLog() as run_log:
+        run_log.write_to(tmp_path / "run.log", append=False)
         log.warning("look out")
     (line,) = (tmp_path / "run.log").read_text().splitlines()
     moment, level, text = line.split(" ", 2)
@@ -110,12 +110,12 @@ def test_nothing_is_lost_while_the_file_is_opened(tmp_path: Path) -> None:
             sent.append(f"{len(sent)}")
             log.info(sent[-1])
 
-    with RunLog() as kept:
+    with RunLog() as run_log:
         talking = threading.Thread(target=chatter)
         talking.start()
         while len(sent) < 100:
             time.sleep(0.001)
-        kept.write_to(tmp_path / "run.log", going_on=False)
+        run_log.write_to(tmp_path / "run.log", append=False)
         before = len(sent)
         while len(sent) < before + 100:
             time.sleep(0.001)

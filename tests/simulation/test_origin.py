@@ -66,7 +66,7 @@ def of_region(folder: Path, days: float = 1.0) -> RunConfig:
     return of_image(folder, days, geometry={**IMAGE_RUN["geometry"], "region": "region.npy"})
 
 
-def test_the_start_stays_what_it_was(scanned: Path, tmp_path: Path) -> None:
+def test_the_provenance_of_the_start_does_not_change(scanned: Path, tmp_path: Path) -> None:
     whole = run(of_region(scanned, 2.0), tmp_path / "whole")
     shutil.copytree(scanned, tmp_path / "moved")
     resumed = run(of_region(tmp_path / "moved", 2.0), tmp_path / "moved/out", resume="latest")
@@ -80,14 +80,14 @@ def test_the_start_stays_what_it_was(scanned: Path, tmp_path: Path) -> None:
     assert "WARNING" not in (resumed.folder / "run.log").read_text()
 
 
-def test_a_run_goes_on_without_its_image(scanned: Path, tmp_path: Path) -> None:
+def test_a_run_is_resumed_without_its_image(scanned: Path, tmp_path: Path) -> None:
     shutil.copytree(scanned / "out", tmp_path / "out")
     before = start_of(tmp_path / "out")
     run(of_region(tmp_path, 1.5), tmp_path / "out", resume="latest")
     assert start_of(tmp_path / "out") == before
     log = (tmp_path / "out/run.log").read_text()
     for name in ("scan.npy", "region.npy"):
-        gone = f"{tmp_path / name} cannot be read any more (No such file or directory)"
+        gone = f"{tmp_path / name} can no longer be read (No such file or directory)"
         assert f"INFO {gone} and is not needed: the bone is in the checkpoint" in log
     # nor does a branch, whose bone is that of its parent
     parent = read_checkpoint(list_checkpoints(tmp_path / "out")[-1])
@@ -95,13 +95,13 @@ def test_a_run_goes_on_without_its_image(scanned: Path, tmp_path: Path) -> None:
     origin = start_of(branch.folder)
     assert origin["input_sha256"] == before["input_sha256"]
     assert origin["bone_sha256"] != before["bone_sha256"]
-    told = read_provenance(branch.snapshots[0])["parent"]
+    left = read_provenance(branch.snapshots[0])["parent"]
     run(of_region(tmp_path, 2.5), branch.folder, resume="latest")
     assert start_of(branch.folder) == origin
-    assert read_provenance(list_snapshots(branch.folder)[-1])["parent"] == told
+    assert read_provenance(list_snapshots(branch.folder)[-1])["parent"] == left
 
 
-def test_an_image_that_has_changed_is_told_with_both_hashes(scanned: Path, tmp_path: Path) -> None:
+def test_a_changed_image_is_logged_with_both_hashes(scanned: Path, tmp_path: Path) -> None:
     folder = tmp_path / "changed"
     shutil.copytree(scanned, folder)
     np.save(folder / "scan.npy", plate(height=6))
@@ -111,14 +111,14 @@ def test_an_image_that_has_changed_is_told_with_both_hashes(scanned: Path, tmp_p
     assert line.endswith(
         f"{folder / 'scan.npy'} has changed since the run began (sha256 "
         f"{hashed(scanned / 'scan.npy')[:12]}... then, {hashed(folder / 'scan.npy')[:12]}... now): "
-        "the run goes on with the bone of the checkpoint, made of the old"
+        "the run continues with the bone of the checkpoint, from the old file"
     )
     assert start_of(folder / "out") == before
     # the bone is the old one, of 3/8 and not of 4/8
     assert longer.metrics["bv_tv"][-1] == pytest.approx(3 / 8, rel=0.02)
 
 
-def test_a_pannus_that_has_changed_is_told(
+def test_a_changed_pannus_is_logged(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     scanned: Path,
@@ -138,9 +138,9 @@ def test_a_pannus_that_has_changed_is_told(
     log_changes(config, checkpoint, branch=True)  # a branch may have another
     assert caplog.messages == []
     log_changes(config, checkpoint, branch=False)
-    (told,) = caplog.messages
-    assert f"{tmp_path / 'pannus.npy'} has changed since the run began" in told
-    assert told.endswith("goes on with the file as it is now")
+    (message,) = caplog.messages
+    assert f"{tmp_path / 'pannus.npy'} has changed since the run began" in message
+    assert message.endswith("continues with the present file")
     assert resumed_start(checkpoint) == {**resumed_start(made), **start}
 
 

@@ -1,4 +1,4 @@
-"""A run tells how far it is: every minute, at each file, and in its long silent phases."""
+"""A run logs its progress: every minute, at each file, and in long phases without steps."""
 
 import logging
 import threading
@@ -14,7 +14,7 @@ from tissue.machine.device import device_memory
 from tissue.machine.host import resident_memory
 from tissue.simulation import progress
 from tissue.simulation.progress import Progress
-from tissue.simulation.simulation import Record
+from tissue.simulation.step_report import Record
 
 SNAPSHOT, CHECKPOINT = Path("run/snap.hdf"), Path("run/ckpt.h5")
 KEYS = {
@@ -24,7 +24,7 @@ KEYS = {
 
 
 class Lines(logging.Handler):
-    """What is logged, in words and in numbers."""
+    """Log lines, as text and as numbers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,12 +48,12 @@ class Clock:
 
 @pytest.fixture
 def lines() -> Iterator[Lines]:
-    logger, told = logging.getLogger("tissue.simulation.progress"), Lines()
+    logger, lines = logging.getLogger("tissue.simulation.progress"), Lines()
     before = logger.level
-    logger.addHandler(told)
+    logger.addHandler(lines)
     logger.setLevel(logging.INFO)
-    yield told
-    logger.removeHandler(told)
+    yield lines
+    logger.removeHandler(lines)
     logger.setLevel(before)
 
 
@@ -67,35 +67,35 @@ def record(day: float, length: float = 1.0) -> Record:
     return Record(metrics, {}, {})
 
 
-def walk(told: Progress, clock: Clock, start: int, end: int, seconds: float) -> None:
+def walk(run_progress: Progress, clock: Clock, start: int, end: int, seconds: float) -> None:
     """Steps of a day from one to another."""
     for day in range(start + 1, end + 1):
         clock.now += seconds
-        told.step(record(float(day)), day)
+        run_progress.step(record(float(day)), day)
 
 
-def left(told: Progress, lines: Lines) -> float | None:
-    told.written("checkpoint", CHECKPOINT, 0.0)
+def left(run_progress: Progress, lines: Lines) -> float | None:
+    run_progress.written("checkpoint", CHECKPOINT, 0.0)
     return lines.numbers[-1]["seconds_left"]
 
 
-def told_of(lines: Lines, start: str) -> bool:
+def logged(lines: Lines, start: str) -> bool:
     return any(text.startswith(start) for text in lines.texts)
 
 
 def wait_for(lines: Lines, start: str) -> None:
     until = time.monotonic() + 20
-    while not told_of(lines, start):
+    while not logged(lines, start):
         assert time.monotonic() < until, lines.texts
         time.sleep(0.005)
 
 
-def test_a_file_is_told_with_the_numbers_of_its_own_step(lines: Lines, clock: Clock) -> None:
+def test_a_file_is_logged_with_the_numbers_of_its_own_step(lines: Lines, clock: Clock) -> None:
     """It is on the disk when the run is some steps further."""
-    told = Progress(clock)
-    told.begin(0.0, 100.0, 0)
-    walk(told, clock, 0, 9, 2.0)
-    told.written("snapshot", SNAPSHOT, 7.0)
+    run_progress = Progress(clock)
+    run_progress.begin(0.0, 100.0, 0)
+    walk(run_progress, clock, 0, 9, 2.0)
+    run_progress.written("snapshot", SNAPSHOT, 7.0)
     assert lines.texts[-1].startswith(
         "snapshot snap.hdf; day 7 of 100, step 7 of 1 day, BV/TV 0.2500 (-7.00 %), about "
     )
@@ -115,13 +115,13 @@ def test_a_file_is_told_with_the_numbers_of_its_own_step(lines: Lines, clock: Cl
     assert {key: numbers[key] for key in expected} == expected
 
 
-def test_a_resumed_run_tells_where_it_starts(lines: Lines, clock: Clock) -> None:
-    told = Progress(clock)
-    told.begin(40.0, 100.0, 123)
-    told.written("checkpoint", CHECKPOINT, 40.0)
-    told.written("checkpoint", CHECKPOINT, 39.0)
+def test_a_resumed_run_logs_its_start(lines: Lines, clock: Clock) -> None:
+    run_progress = Progress(clock)
+    run_progress.begin(40.0, 100.0, 123)
+    run_progress.written("checkpoint", CHECKPOINT, 40.0)
+    run_progress.written("checkpoint", CHECKPOINT, 39.0)
     clock.now += 90.0
-    told.step(record(40.25, 0.25), 124)
+    run_progress.step(record(40.25, 0.25), 124)
     start, here, before, first = lines.texts
     assert start.startswith("compiling the first step; day 40 of 100")
     assert here.startswith("checkpoint ckpt.h5; day 40 of 100")
@@ -134,62 +134,62 @@ def test_a_resumed_run_tells_where_it_starts(lines: Lines, clock: Clock) -> None
     assert lines.numbers[0]["bv_tv"] is None
 
 
-def test_the_time_left_follows_the_pace_of_the_last_minutes(lines: Lines, clock: Clock) -> None:
-    told = Progress(clock)
-    told.begin(0.0, 100.0, 0)
-    assert left(told, lines) is None
-    walk(told, clock, 0, 2, 300.0)  # these wait for the compiler
-    assert left(told, lines) is None
-    walk(told, clock, 2, 4, 2.0)
-    assert left(told, lines) is None, "two steps are no controller_state"
-    walk(told, clock, 4, 5, 2.0)
-    assert left(told, lines) == pytest.approx(95 * 2.0)
-    walk(told, clock, 5, 40, 20.0)
-    assert left(told, lines) == pytest.approx(60 * 20.0), "the fast steps are long ago"
+def test_the_time_left_follows_the_speed_of_the_last_minutes(lines: Lines, clock: Clock) -> None:
+    run_progress = Progress(clock)
+    run_progress.begin(0.0, 100.0, 0)
+    assert left(run_progress, lines) is None
+    walk(run_progress, clock, 0, 2, 300.0)  # these wait for the compiler
+    assert left(run_progress, lines) is None
+    walk(run_progress, clock, 2, 4, 2.0)
+    assert left(run_progress, lines) is None, "two steps are too few for a speed"
+    walk(run_progress, clock, 4, 5, 2.0)
+    assert left(run_progress, lines) == pytest.approx(95 * 2.0)
+    walk(run_progress, clock, 5, 40, 20.0)
+    assert left(run_progress, lines) == pytest.approx(60 * 20.0), "the fast steps are long ago"
     clock.now += 5.0
-    assert left(told, lines) == pytest.approx(60 * 20.0 - 5.0)
+    assert left(run_progress, lines) == pytest.approx(60 * 20.0 - 5.0)
     clock.now += 10_000.0
-    assert left(told, lines) == 0.0
-    walk(told, clock, 40, 100, 1000.0)
-    assert left(told, lines) == 0.0
+    assert left(run_progress, lines) == 0.0
+    walk(run_progress, clock, 40, 100, 1000.0)
+    assert left(run_progress, lines) == 0.0
     assert "left" not in lines.texts[-1]
 
 
-def test_slow_steps_have_a_pace_too(lines: Lines, clock: Clock) -> None:
+def test_slow_steps_have_a_speed_too(lines: Lines, clock: Clock) -> None:
     """None of them is shorter than the window."""
-    told = Progress(clock)
-    told.begin(0.0, 100.0, 0)
-    walk(told, clock, 0, 2, 3600.0)
-    walk(told, clock, 2, 10, 1800.0)
-    assert left(told, lines) == pytest.approx(90 * 1800.0)
+    run_progress = Progress(clock)
+    run_progress.begin(0.0, 100.0, 0)
+    walk(run_progress, clock, 0, 2, 3600.0)
+    walk(run_progress, clock, 2, 10, 1800.0)
+    assert left(run_progress, lines) == pytest.approx(90 * 1800.0)
     assert "about 45 h left" in lines.texts[-1]
 
 
 def test_many_steps_take_no_memory(lines: Lines, clock: Clock) -> None:
-    told = Progress(clock)
-    told.begin(0.0, 100.0, 0)
-    for number in range(1, 2 * progress.REMEMBERED):
+    run_progress = Progress(clock)
+    run_progress.begin(0.0, 100.0, 0)
+    for number in range(1, 2 * progress.MAX_STEPS):
         clock.now += 1e-3
-        told.step(record(number * 1e-3), number)
-    assert len(told._steps) == progress.REMEMBERED
-    assert left(told, lines) == pytest.approx(100 - 2e-3 * progress.REMEMBERED, abs=0.1)
+        run_progress.step(record(number * 1e-3), number)
+    assert len(run_progress._steps) == progress.MAX_STEPS
+    assert left(run_progress, lines) == pytest.approx(100 - 2e-3 * progress.MAX_STEPS, abs=0.1)
 
 
 def test_a_long_silence_is_broken(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     """Set-up, compiling, steps that follow each other, and one that takes long."""
-    monkeypatch.setattr(progress, "EVERY", 0.2)
-    with Progress() as told:
-        told.waiting("setting up the healthy tissue")
+    monkeypatch.setattr(progress, "LINE_INTERVAL", 0.2)
+    with Progress() as run_progress:
+        run_progress.waiting("setting up the healthy tissue")
         wait_for(lines, "setting up the healthy tissue, for 0.")
-        told.begin(0.0, 100.0, 0)
+        run_progress.begin(0.0, 100.0, 0)
         wait_for(lines, "compiling the first step, for 0.")
         number = 0
-        while not told_of(lines, "day "):
+        while not logged(lines, "day "):
             number += 1
-            told.step(record(float(number)), number)
+            run_progress.step(record(float(number)), number)
             time.sleep(0.01)
         wait_for(lines, "the next step has taken 0.")
-        told.finishing()
+        run_progress.finishing()
         wait_for(lines, "writing the last files, for 0.")
     first, *_, last = (each for each in lines.numbers if each["event"] != "waiting")
     assert (first["event"], first["step"]) == ("first_step", 1)
@@ -197,47 +197,47 @@ def test_a_long_silence_is_broken(lines: Lines, monkeypatch: pytest.MonkeyPatch)
     assert last["bv_tv_change_percent"] == -number
     count = len(lines.texts)
     time.sleep(0.5)
-    assert len(lines.texts) == count, "a run that is over tells nothing"
+    assert len(lines.texts) == count, "a finished run logs nothing"
     assert not any(each.name == "tissue-progress" for each in threading.enumerate())
 
 
-def test_preparations_are_told_when_they_are_not_short(
+def test_preparations_are_logged_unless_they_are_short(
     lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "GRACE", 0.3)
-    with Progress() as told:
-        told.preparing("reading the bone")
+    monkeypatch.setattr(progress, "PREPARATION_DELAY", 0.3)
+    with Progress() as run_progress:
+        run_progress.preparing("reading the bone")
         time.sleep(0.05)
-        told.preparing("setting up the healthy tissue")
+        run_progress.preparing("setting up the healthy tissue")
         wait_for(lines, "setting up the healthy tissue")
         time.sleep(0.5)
     assert len(lines.texts) == 1
 
 
-def test_no_line_a_minute_where_files_tell_enough(
+def test_no_line_a_minute_where_files_are_logged(
     lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "EVERY", 1.5)
-    with Progress() as told:
-        told.begin(0.0, 100.0, 0)
+    monkeypatch.setattr(progress, "LINE_INTERVAL", 1.5)
+    with Progress() as run_progress:
+        run_progress.begin(0.0, 100.0, 0)
         for _ in range(8):
             time.sleep(0.25)
-            told.written("checkpoint", CHECKPOINT, 0.0)
-    assert not told_of(lines, "compiling the first step, for")
+            run_progress.written("checkpoint", CHECKPOINT, 0.0)
+    assert not logged(lines, "compiling the first step, for")
     assert {each["event"] for each in lines.numbers} == {"waiting", "checkpoint"}
 
 
-def test_files_are_told_from_another_thread(lines: Lines, clock: Clock) -> None:
-    told = Progress(clock)
-    told.begin(0.0, 100.0, 0)
+def test_files_are_logged_from_another_thread(lines: Lines, clock: Clock) -> None:
+    run_progress = Progress(clock)
+    run_progress.begin(0.0, 100.0, 0)
 
     def write() -> None:
         for _ in range(300):
-            told.written("snapshot", SNAPSHOT, 3.0)
+            run_progress.written("snapshot", SNAPSHOT, 3.0)
 
     writing = threading.Thread(target=write)
     writing.start()
-    walk(told, clock, 0, 100, 1.0)
+    walk(run_progress, clock, 0, 100, 1.0)
     writing.join()
     assert sum(each["event"] == "snapshot" for each in lines.numbers) == 300
 
@@ -245,13 +245,13 @@ def test_files_are_told_from_another_thread(lines: Lines, clock: Clock) -> None:
 def test_memory_is_what_the_process_takes() -> None:
     before = resident_memory()
     if before is None:
-        pytest.skip("only Linux tells")
+        pytest.skip("only Linux reports it")
     status = Path("/proc/self/status").read_text(encoding="ascii")
-    told = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
-    assert before == pytest.approx(1024 * int(told.split()[1]), rel=0.02)
+    resident = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+    assert before == pytest.approx(1024 * int(resident.split()[1]), rel=0.02)
 
 
-def test_where_the_system_tells_no_memory_none_is_told(
+def test_unknown_memory_is_left_out(
     lines: Lines, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_file(path: Path, **_: str) -> str:
@@ -279,10 +279,10 @@ def test_memory_of_the_device_where_it_has_its_own(
 
     monkeypatch.setattr(jax, "devices", lambda: [Device()])
     assert device_memory() == memory
-    told = Progress(clock)
-    told.waiting("reading the bone")
+    run_progress = Progress(clock)
+    run_progress.waiting("reading the bone")
     assert lines.numbers[-1]["device_memory_bytes"] is None, "the backend is not started for it"
-    told.begin(0.0, 100.0, 0)
+    run_progress.begin(0.0, 100.0, 0)
     assert lines.numbers[-1]["device_memory_bytes"] == memory
     assert ("device memory 3.4 GB" in lines.texts[-1]) == (memory is not None)
 

@@ -27,7 +27,8 @@ from tissue.model import step
 from tissue.scenario.config import read_run_file
 from tissue.simulation import simulation as simulating
 from tissue.simulation.run import run
-from tissue.simulation.simulation import Record, Simulation
+from tissue.simulation.simulation import Simulation
+from tissue.simulation.step_report import Record
 from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
 from tissue.storage.index import indices_are_current, write_index
 from tissue.storage.results import Run

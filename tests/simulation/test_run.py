@@ -19,7 +19,8 @@ from tissue.simulation.folder import prepare_folder
 from tissue.simulation.ledger import BOUNDS, LEDGER
 from tissue.simulation.provenance import fresh_start, input_hash, provenance
 from tissue.simulation.run import run
-from tissue.simulation.simulation import Record, Simulation
+from tissue.simulation.simulation import Simulation
+from tissue.simulation.step_report import Record
 from tissue.storage.results import Run, open_run
 from tissue.storage.snapshot import read_snapshot
 

@@ -18,7 +18,7 @@ from tissue.simulation import run_start
 from tissue.simulation import simulation as simulating
 from tissue.simulation.run import run
 from tissue.simulation.signal_handling import SignalHandler
-from tissue.simulation.simulation import Record
+from tissue.simulation.step_report import Record
 from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
 from tissue.storage.results import Run
 

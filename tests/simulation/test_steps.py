@@ -10,7 +10,8 @@ import pytest
 from tissue.model import step
 from tissue.scenario.config import RunConfig
 from tissue.simulation import simulation as simulating
-from tissue.simulation.simulation import Record, Simulation
+from tissue.simulation.simulation import Simulation
+from tissue.simulation.step_report import Record
 from tissue.simulation.step_size import ControllerState, step_size_controller
 
 

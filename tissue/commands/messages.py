@@ -15,7 +15,7 @@ from tissue.errors import RunStopped
 
 if TYPE_CHECKING:
     from tissue.scenario.config import RunConfig
-    from tissue.simulation.simulation import Record
+    from tissue.simulation.step_report import Record
     from tissue.storage.results import Run
 
 log = logging.getLogger(__name__)

@@ -56,7 +56,7 @@ def bone_geometry(
 
 
 def may_move(bone_volume_fraction: Field, geometry: BoneGeometry) -> Field:
-    """Where a surface is or may soon come to be: the places that need a healthy reference."""
+    """Voxels where a surface is or may soon be, which need a healthy reference."""
     inward, outward = godunov_slopes(bone_volume_fraction, 1.0, geometry.periodic)
     return (inward > 0) | (outward > 0) | (geometry.exchange.smoothed_porosity > REACH)
 

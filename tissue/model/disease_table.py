@@ -23,7 +23,7 @@ PER_SECOND = 86400.0
 
 @dataclass(frozen=True, kw_only=True)
 class DiseaseParameters:
-    """What acts on the healthy tissue: IL-1 alpha, TNF, IL-4, estrogen, cells, load and drugs."""
+    """Parameters of disease and therapy: IL-1 alpha, TNF, IL-4, estrogen, cells, load and drugs."""
 
     # The two forms of IL-1
     alpha_share: Scalar = quantity(

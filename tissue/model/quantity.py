@@ -1,4 +1,4 @@
-"""What has to be known about a number before a model may use it."""
+"""Declaration of a parameter: name, unit, values with their ranges, source and confidence."""
 
 import dataclasses
 import math
@@ -54,7 +54,7 @@ ABOVE_MINUS_ONE = Allowed(-1.0, math.inf, "> -1")
 
 @dataclass(frozen=True)
 class Quantity:
-    """What is known about a parameter; kept in the metadata of its field."""
+    """Facts about a parameter, kept in the metadata of its field."""
 
     name: str
     unit: str

@@ -19,7 +19,8 @@ from tissue.scenario.config import RunConfig
 from tissue.simulation.output import rounded
 from tissue.simulation.own_forcing import OwnForcing
 from tissue.simulation.provenance import fresh_start, provenance
-from tissue.simulation.simulation import Record, Simulation
+from tissue.simulation.simulation import Simulation
+from tissue.simulation.step_report import Record
 from tissue.storage.results import Results
 from tissue.storage.tables import Columns
 

@@ -1,4 +1,4 @@
-"""Lines on how far a run is, for a log that someone looks into now and then."""
+"""Progress of a run, logged as lines for users and as numbers for programs."""
 
 import logging
 import threading
@@ -11,35 +11,35 @@ from typing import Any, Literal, NamedTuple, Self
 
 from tissue.machine.device import device_memory
 from tissue.machine.host import resident_memory
-from tissue.simulation.simulation import Record
+from tissue.simulation.step_report import Record
 from tissue.simulation.text import duration, size
 
 log = logging.getLogger(__name__)
 
-EVERY = 60.0
+LINE_INTERVAL = 60.0
 """Longest wall time without a line [s]."""
 
-GRACE = 1.0
-"""Time from which preparations are told [s]: a mistake that they find is told alone."""
+PREPARATION_DELAY = 1.0
+"""Time from which a phase of preparation is logged [s]: a mistake found before is logged alone."""
 
-WINDOW = 300.0
-"""Wall time that the pace is measured over [s]: long enough to even out the writing of files, short
-enough to follow steps that get longer or shorter."""
+SPEED_WINDOW = 300.0
+"""Wall time over which the speed is measured [s]: long enough to average over the writing of files,
+short enough to follow steps that get longer or shorter."""
 
-WARMING_STEPS = 2
-"""First steps of a process, which wait for the compiler and tell nothing of the pace."""
+COMPILING_STEPS = 2
+"""Number of the first steps of a process, which wait for the compiler."""
 
-LEAST_STEPS = 3
-"""Steps that the pace is measured over at least."""
+MIN_STEPS = 3
+"""Smallest number of steps over which the speed is measured."""
 
-REMEMBERED = 10_000
-"""Steps that are remembered: more than a run takes while the files of one are written."""
+MAX_STEPS = 10_000
+"""Number of steps in memory: more than a run takes while the files of one are written."""
 
 Kind = Literal["snapshot", "checkpoint"]
 
 
 class _Step(NamedTuple):
-    """Where a run is: what is known after a step."""
+    """Position of a run after a step."""
 
     number: int | None
     day: float | None
@@ -50,20 +50,20 @@ class _Step(NamedTuple):
 
 
 class Progress:
-    """Tells in the log how far a run is; use it as a context manager.
+    """Log of the progress of a run; use it as a context manager.
 
-    There is a line at each snapshot and checkpoint, when a long silent phase begins, after the
-    first step, and whenever nothing has been told for `EVERY`, also while one step takes longer
-    than that. A line is an ordinary message; its log record has the same as numbers in its
-    attribute `progress`, a dictionary with these keys, None where something is not known:
+    There is a line at each snapshot and checkpoint, at the start of a long phase without steps,
+    after the first step, and after each `LINE_INTERVAL` without another line, also during a step.
+    A line is an ordinary message; the attribute `progress` of its log record is a dictionary of
+    the same numbers, None where one is unknown:
 
     | key | meaning |
     |---|---|
     | event | waiting, first_step, progress, snapshot or checkpoint |
-    | day, days | simulated time, and that of the whole run [day] |
+    | day, days | simulated time, and that of the complete run [day] |
     | step, step_day | number of the last coupling step, and its length [day] |
     | bv_tv, bv_tv_change_percent | as in metrics.csv after that step |
-    | seconds_left | estimate of the wall time to the end, from the pace of the last minutes [s] |
+    | seconds_left | estimate of the wall time to the end, from the last minutes [s] |
     | host_memory_bytes, device_memory_bytes | of this process, and in use on the first device |
     | file | the snapshot or checkpoint |
     """
@@ -78,39 +78,39 @@ class Progress:
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="tissue-progress", daemon=True)
-        self._since = self._told = clock()
-        self._steps: deque[_Step] = deque(maxlen=REMEMBERED)
+        self._since = self._logged = clock()
+        self._steps: deque[_Step] = deque(maxlen=MAX_STEPS)
         self._counted = 0
         self._days: float | None = None
-        self._waits_for: str | None = "starting"
-        self._untold = False
+        self._phase: str | None = "starting"
+        self._unlogged = False
 
-    def preparing(self, what: str) -> None:
-        """Takes notice of a phase before the first step, and tells of one that is not short.
-
-        Args:
-            what: the phase, such as "reading the bone".
-        """
-        with self._lock:
-            self._waits_for, self._since, self._untold = what, self._clock(), True
-
-    def waiting(self, what: str) -> None:
-        """Tells that a phase begins in which nothing is heard of the run.
+    def preparing(self, phase: str) -> None:
+        """Notes a phase before the first step, which is logged unless it is short.
 
         Args:
-            what: the phase, such as "compiling the first step".
+            phase: its name, such as "reading the bone".
         """
         with self._lock:
-            self._waits_for, self._since, self._untold = what, self._clock(), False
-        self._tell("waiting", self._last(), what)
+            self._phase, self._since, self._unlogged = phase, self._clock(), True
+
+    def waiting(self, phase: str) -> None:
+        """Logs the start of a phase without steps.
+
+        Args:
+            phase: its name, such as "compiling the first step".
+        """
+        with self._lock:
+            self._phase, self._since, self._unlogged = phase, self._clock(), False
+        self._log("waiting", self._last(), phase)
 
     def begin(self, day: float, days: float, number: int) -> None:
-        """Tells where the steps start from; the first of them has to be compiled.
+        """Logs the start of the steps, the first of which is compiled.
 
         Args:
             day: simulated time [day].
-            days: that of the whole run [day].
-            number: of steps done before.
+            days: that of the complete run [day].
+            number: number of steps done before.
         """
         with self._lock:
             self._days = days
@@ -118,10 +118,10 @@ class Progress:
         self.waiting("compiling the first step")
 
     def step(self, record: Record, number: int) -> None:
-        """Takes notice of a coupling step.
+        """Notes a coupling step.
 
         Args:
-            record: what it reports.
+            record: its report.
             number: its number.
         """
         found = record.metrics
@@ -137,58 +137,61 @@ class Progress:
             )
             self._steps.append(done)
             self._counted += 1
-            taken, self._since, self._waits_for = now - self._since, now, None
+            taken, self._since, self._phase = now - self._since, now, None
             first = self._counted == 1
         if first:
-            self._tell("first_step", done, f"first step done after {duration(taken)}")
+            self._log("first_step", done, f"first step done after {duration(taken)}")
 
     def finishing(self) -> None:
-        """Takes notice that the steps are over and the last files are being written."""
+        """Notes that the steps are done and the last files are being written."""
         with self._lock:
-            self._waits_for, self._since = "writing the last files", self._clock()
+            self._phase, self._since = "writing the last files", self._clock()
 
     def written(self, kind: Kind, path: Path, day: float) -> None:
-        """Tells that a file is on the disk; may be called from any thread.
+        """Logs a file that is on the disk; any thread may call it.
 
         Args:
             kind: of file.
             path: the file.
-            day: simulated time of it [day].
+            day: its simulated time [day].
         """
         with self._lock:
             found = next((done for done in reversed(self._steps) if done.day == day), None)
-        self._tell(kind, found or _Step(None, day, 0.0), f"{kind} {path.name}", path)
+        self._log(kind, found or _Step(None, day, 0.0), f"{kind} {path.name}", path)
 
     def _watch(self) -> None:
-        """Tells how far the run is whenever nothing has been told for long."""
-        while not self._over.wait(min(EVERY, GRACE) / 2):
+        """Logs the progress after each long time without a line."""
+        while not self._over.wait(min(LINE_INTERVAL, PREPARATION_DELAY) / 2):
             last = self._last()
             with self._lock:
                 now = self._clock()
-                waits_for, spent = self._waits_for, now - self._since
-                begun, overdue = self._untold and spent >= GRACE, now >= self._told + EVERY
+                phase, spent = self._phase, now - self._since
+                begun, overdue = (
+                    self._unlogged and spent >= PREPARATION_DELAY,
+                    now >= self._logged + LINE_INTERVAL,
+                )
                 if begun:
-                    self._untold = False
+                    self._unlogged = False
             if begun:
-                self._tell("waiting", last, f"{waits_for}")
+                self._log("waiting", last, f"{phase}")
             elif not overdue:
                 continue
-            elif waits_for:
-                self._tell("waiting", last, f"{waits_for}, for {duration(spent)} so far")
-            elif spent < EVERY:
-                self._tell("progress", last)
+            elif phase:
+                self._log("waiting", last, f"{phase}, for {duration(spent)} so far")
+            elif spent < LINE_INTERVAL:
+                self._log("progress", last)
             else:
-                self._tell("progress", last, f"the next step has taken {duration(spent)} so far")
+                self._log("progress", last, f"the next step has taken {duration(spent)} so far")
 
     def _last(self) -> _Step:
         with self._lock:
             return self._steps[-1] if self._steps else _Step(None, None, 0.0)
 
-    def _tell(self, event: str, done: _Step, what: str = "", path: Path | None = None) -> None:
+    def _log(self, event: str, done: _Step, what: str = "", path: Path | None = None) -> None:
         with self._lock:
-            self._told = self._clock()
-            left, started = self._seconds_left(self._told), self._days is not None
-        told = {
+            self._logged = self._clock()
+            left, started = self._seconds_left(self._logged), self._days is not None
+        numbers = {
             "event": event,
             "day": done.day,
             "days": self._days,
@@ -198,22 +201,22 @@ class Progress:
             "bv_tv_change_percent": done.change,
             "seconds_left": left,
             "host_memory_bytes": resident_memory(),
-            # asking would start the backend
+            # reading it would start the backend
             "device_memory_bytes": device_memory() if started else None,
             "file": None if path is None else str(path),
         }
-        text = "; ".join(part for part in (what, _in_words(told)) if part)
-        log.info(text, extra={"progress": told})
+        text = "; ".join(part for part in (what, _text(numbers)) if part)
+        log.info(text, extra={"progress": numbers})
 
     def _seconds_left(self, now: float) -> float | None:
-        """Estimate of the wall time to the end [s], once there is a pace to tell it by."""
-        usable = min(self._counted - WARMING_STEPS, len(self._steps) - 1)
-        if usable < LEAST_STEPS:
+        """Estimate of the wall time to the end [s]; None until the speed is known."""
+        usable = min(self._counted - COMPILING_STEPS, len(self._steps) - 1)
+        if usable < MIN_STEPS:
             return None
         last = self._steps[-1]
         base = len(self._steps) - 1 - usable
-        latest = len(self._steps) - 1 - LEAST_STEPS
-        while base < latest and self._steps[base + 1].wall < now - WINDOW:
+        latest = len(self._steps) - 1 - MIN_STEPS
+        while base < latest and self._steps[base + 1].wall < now - SPEED_WINDOW:
             base += 1
         start = self._steps[base]
         if last.wall <= start.wall:
@@ -221,8 +224,8 @@ class Progress:
         assert self._days is not None
         assert last.day is not None
         assert start.day is not None
-        pace = (last.day - start.day) / (last.wall - start.wall)
-        return round(max((self._days - last.day) / pace - (now - last.wall), 0.0), 1)
+        speed = (last.day - start.day) / (last.wall - start.wall)
+        return round(max((self._days - last.day) / speed - (now - last.wall), 0.0), 1)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -238,17 +241,17 @@ class Progress:
         self._thread.join()
 
 
-def _in_words(told: Mapping[str, Any]) -> str:
+def _text(numbers: Mapping[str, Any]) -> str:
     parts = []
-    if told["day"] is not None:
-        parts.append(f"day {told['day']:g} of {told['days']:g}")
-    if told["step_day"] is not None:
-        parts.append(f"step {told['step']} of {told['step_day']:.3g} day")
-        parts.append(f"BV/TV {told['bv_tv']:.4f} ({told['bv_tv_change_percent']:+.2f} %)")
-    if told["seconds_left"]:
-        parts.append(f"about {duration(told['seconds_left'])} left")
-    if told["host_memory_bytes"] is not None:
-        parts.append(f"memory {size(told['host_memory_bytes'])}")
-    if told["device_memory_bytes"] is not None:
-        parts.append(f"device memory {size(told['device_memory_bytes'])}")
+    if numbers["day"] is not None:
+        parts.append(f"day {numbers['day']:g} of {numbers['days']:g}")
+    if numbers["step_day"] is not None:
+        parts.append(f"step {numbers['step']} of {numbers['step_day']:.3g} day")
+        parts.append(f"BV/TV {numbers['bv_tv']:.4f} ({numbers['bv_tv_change_percent']:+.2f} %)")
+    if numbers["seconds_left"]:
+        parts.append(f"about {duration(numbers['seconds_left'])} left")
+    if numbers["host_memory_bytes"] is not None:
+        parts.append(f"memory {size(numbers['host_memory_bytes'])}")
+    if numbers["device_memory_bytes"] is not None:
+        parts.append(f"device memory {size(numbers['device_memory_bytes'])}")
     return ", ".join(parts)

@@ -18,7 +18,7 @@ from tissue.simulation.folder import (
     RUN_FILE,
     RUN_LOG,
     clear_folder,
-    holds,
+    has_content,
     intact_output,
     prepare_folder,
     remove_unfinished,
@@ -30,7 +30,8 @@ from tissue.simulation.provenance import provenance
 from tissue.simulation.resume import Parent
 from tissue.simulation.run_start import COLUMNS, RunStart, checkpoint_rows, start_run
 from tissue.simulation.signal_handling import SignalHandler
-from tissue.simulation.simulation import Record, Simulation
+from tissue.simulation.simulation import Simulation
+from tissue.simulation.step_report import Record
 from tissue.simulation.superseded import set_aside
 from tissue.storage.atomic import write_atomically
 from tissue.storage.checkpoint import Checkpoint
@@ -237,7 +238,7 @@ def _complete(
         if source and count_rows(folder / name) > source.rows[name]:
             _table(folder, name, source).close()  # without later rows
     text = resolved_toml(config, folder).encode()
-    if not holds(folder / RUN_FILE, text):
+    if not has_content(folder / RUN_FILE, text):
         write_atomically(folder / RUN_FILE, text)
     if measure:
         run_job(folder, partial(measure, folder))

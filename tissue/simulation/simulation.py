@@ -1,7 +1,7 @@
-"""The tissue with a clock."""
+"""Simulation: the tissue, its forcing and its clock."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from tissue.kernels.elliptic import SolverStats
 from tissue.machine.device import keep_memory, release_memory, release_programs
 from tissue.machine.host import allowed_memory
 from tissue.model.bone import bone_geometry
-from tissue.model.conservation import Budget, StepRecord, budgets, swept
+from tissue.model.conservation import StepRecord
 from tissue.model.context import Numerics, StepContext
 from tissue.model.cytokines import marrow_environment, surface_concentrations
 from tissue.model.diagnostics import LocalError
@@ -38,7 +38,6 @@ from tissue.simulation.ledger import broken_budget, ledger_row
 from tissue.simulation.local_forcing import local_schedule
 from tissue.simulation.own_forcing import OwnForcing, checked
 from tissue.simulation.state_checks import (
-    bad_voxels,
     diagnosis,
     refuse_starved_marrow,
     refuse_unhealthy_start,
@@ -46,45 +45,22 @@ from tissue.simulation.state_checks import (
     warn_of_failure,
     warn_of_failures,
 )
+from tissue.simulation.step_report import Record, StepNumbers, step_numbers
 from tissue.simulation.step_size import ControllerState, TimeStep, same_time, step_size_controller
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
-"""Relative error of the solves of a step of fixed length, and the least of any."""
+"""Relative error of the solves of a step of fixed length, and the smallest of any [1]."""
 
 SOLVER_SHARE = 2.5e-3
 """Relative error of the solves of an adaptive step over the accuracy asked of the run [1/point]: at
 0.2 points 5e-4, which costs 0.004 points of 24 in a human year at +3 pM."""
 
-LARGEST_TOLERANCE = 3e-3
+MAX_TOLERANCE = 3e-3
 
 HEALTHY_TOLERANCE = {"float32": 5e-6, "float64": 1e-11}
-"""Of the healthy state, which stands still to this."""
+"""Relative error of the healthy state, which stands still to this [1]."""
 
 PRECURSORS = ("osteoclast_precursors", "osteoblast_precursors")
-
-
-@dataclass(frozen=True)
-class Record:
-    """Report of one step.
-
-    Attributes:
-        metrics, ledger: its rows of metrics.csv and ledger.csv.
-        iterations: of each solve, by its unknown.
-        rejected: steps tried in its place that were too long or failed.
-    """
-
-    metrics: Mapping[str, float]
-    ledger: Mapping[str, float]
-    iterations: Mapping[str, int]
-    rejected: int = 0
-
-    def __repr__(self) -> str:
-        found = self.metrics
-        return (
-            f"Record: day {found['time_day']:g}, step of {found['step_day']:.3g} day, BV/TV "
-            f"{found['bv_tv']:.4f} ({found['bv_tv_change_percent']:+.2f} %), "
-            f"{self.rejected} steps rejected before"
-        )
 
 
 class Start(NamedTuple):
@@ -103,49 +79,18 @@ class Start(NamedTuple):
     bone: float
 
 
-class _Examined(NamedTuple):
-    """Numbers of a step: metrics, budgets with their residuals, and bad voxels by field."""
-
-    metrics: Mapping[str, Any]
-    budgets: Mapping[str, Budget]
-    residuals: Mapping[str, Any]
-    swept: Mapping[str, Any]
-    bad: Mapping[str, Any]
-
-
 class _Tried(NamedTuple):
     """A step that has been computed but not accepted, and all that was found out about it."""
 
     step: TimeStep
     state: State
-    examined: _Examined
+    examined: StepNumbers
     solver_stats: Mapping[str, SolverStats]
     error: LocalError
 
     def bad_in(self, names: Iterable[str]) -> bool:
         """Whether one of some fields is unphysical."""
         return any(self.examined.bad[name] for name in names)
-
-
-@jax.jit
-def _examine(record: StepRecord, forcing: Forcing, time: float, start: Array) -> _Examined:
-    """Numbers of a step to a time [day], in a run that started with a BV/TV."""
-    terms, after = record.diagnostics.terms, record.after
-    observation = Observation(
-        time=time,
-        dt=record.dt,
-        state=after,
-        geometry=record.diagnostics.geometry,
-        at_surface=terms.at_surface,
-        resorption=terms.resorption,
-        formation=terms.formation,
-        forcing=forcing,
-        start_fraction=start,
-    )
-    found = budgets(record)
-    residuals = {name: budget.residual for name, budget in found.items()}
-    carried = swept(after, record.diagnostics)
-    return _Examined(observe(observation), found, residuals, carried, bad_voxels(after))
 
 
 @partial(jax.jit, static_argnames="names")
@@ -163,7 +108,7 @@ class Simulation(Displayed):
         geometry: the bone it started from.
         healthy: references that keep health still.
         state: the tissue now.
-        failed: what a step made that was not physical, for diagnosis.
+        failed: state of a step that was not physical, for diagnosis.
         controller_state: the clock, and what the choice of steps remembers; with the state and the
             healthy references all that the rest of the run depends on.
     """
@@ -197,8 +142,8 @@ class Simulation(Displayed):
         local = local_schedule(config, self.geometry, Journal())  # the plan reports on it
         self._schedule = ForcingSchedule(config, local)
         self._controller = step_size_controller(config, self._schedule.stop_times)
-        self._spacing = spacing = self.geometry.grid.spacing
-        self._numerics = Numerics(spacing, solver_tolerance(config), config.periodic_axes)
+        spacing, tolerance = self.geometry.grid.spacing, solver_tolerance(config)
+        self._numerics = Numerics(spacing, tolerance, config.periodic_axes)
         if start:
             self.state, self.healthy, self.controller_state, bone = start
             self._start_fraction = jnp.asarray(bone, jnp.float64)
@@ -244,12 +189,13 @@ class Simulation(Displayed):
         return self.time >= self.config.run.duration
 
     def __repr__(self) -> str:
-        nz, ny, nx = self.geometry.grid.shape
+        config, grid = self.config, self.geometry.grid
         bone = float(jnp.mean(self.state.bone_volume_fraction, dtype=jnp.float64))
+        change = 100 * (bone / float(self._start_fraction) - 1)
         return (
-            f"Simulation {self.config.name!r}: day {self.time:g} of {self.config.run.duration:g}, step "
-            f"{self.step}\n  {nz} x {ny} x {nx} voxels of {self._spacing:g} um, BV/TV {bone:.4f} "
-            f"({100 * (bone / float(self._start_fraction) - 1):+.2f} %)"
+            f"Simulation {config.name!r}: day {self.time:g} of {config.run.duration:g}, "
+            f"step {self.step}\n  {' x '.join(map(str, grid.shape))} voxels of {grid.spacing:g} um, "
+            f"BV/TV {bone:.4f} ({change:+.2f} %)"
         )
 
     def start_metrics(self) -> dict[str, float]:
@@ -311,7 +257,8 @@ class Simulation(Displayed):
         if self.finished:
             warn_of_failures(self.controller_state.failures)
         found = tried.examined
-        ledger = ledger_row(self.time, found.budgets, found.residuals, found.swept, self._spacing)
+        spacing = self.geometry.grid.spacing
+        ledger = ledger_row(self.time, found.budgets, found.residuals, found.swept, spacing)
         iterations = {name: int(stats.iterations) for name, stats in tried.solver_stats.items()}
         return Record(_numbers(found.metrics), ledger, iterations, rejected)
 
@@ -357,7 +304,7 @@ class Simulation(Displayed):
         context = StepContext(forcing, p, self._numerics, self.healthy)
         following, diagnostics = advance(start, context, dt, 1.0 if damped else THETA_MIN)
         record = StepRecord(self.state, following, diagnostics, p, dt)
-        found = _examine(record, forcing, step.end, self._start_fraction)
+        found = step_numbers(record, forcing, step.end, self._start_fraction)
         tried = _Tried(
             step,
             following,
@@ -390,11 +337,11 @@ def solver_tolerance(config: RunConfig) -> float:
     least = TOLERANCE[config.run.precision]
     if config.allowed_error is None:
         return least
-    return min(max(SOLVER_SHARE * config.allowed_error, least), LARGEST_TOLERANCE)
+    return min(max(SOLVER_SHARE * config.allowed_error, least), MAX_TOLERANCE)
 
 
 def load_geometry(config: RunConfig) -> Geometry:
-    """The bone a run names, from an image or made up.
+    """Bone of a run, from an image or synthetic.
 
     Raises:
         InputError: the image or a setting cannot be used.

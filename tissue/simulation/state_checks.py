@@ -19,16 +19,19 @@ from tissue.simulation.step_size import ControllerState, TimeStep
 
 log = logging.getLogger(__name__)
 
-FAILURES_TOLD = 3
-"""Failed steps that are told one by one; later ones only as their number passes a power of ten."""
+FAILURES_REPORTED = 3
+"""Failed steps that are reported one by one; later ones as their number passes a power of ten."""
 
-MIN_PRECURSOR_FRACTION = 0.05  # of the nominal precursor density that healthy marrow must keep
+MIN_PRECURSOR_FRACTION = 0.05
+"""Share of the nominal precursor density that healthy marrow must keep [1]."""
 
-SLACK = 10  # rounding may keep a solve from the last digit of its tolerance, not from the first
+CONVERGENCE_SLACK = 10
+"""Error of a solve over its tolerance that counts as converged [1]: rounding may keep it from the
+last digit, not from the first."""
 
 
 def _bad(name: str, values: Array) -> Array:
-    """Where a field is not finite, negative, or more bone than there is room for."""
+    """Voxels in which a field is not finite, negative, or a bone volume fraction above 1."""
     # compared voxel by voxel: max and min drop NaN on some CPU backends
     wrong = ~jnp.isfinite(values) | (values < 0)
     return wrong | (values > 1) if name == "bone_volume_fraction" else wrong
@@ -46,7 +49,7 @@ def unconverged(solver_stats: Mapping[str, SolverStats], tolerance: float) -> st
     The budgets cannot tell: every solve ends by closing its own.
     """
     for name, stats in solver_stats.items():
-        if not float(stats.relative_error) <= SLACK * tolerance:
+        if not float(stats.relative_error) <= CONVERGENCE_SLACK * tolerance:
             return (
                 f"the solve for {name} did not converge: relative error "
                 f"{float(stats.relative_error):.2g} "
@@ -114,7 +117,7 @@ def warn_of_failure(
     """
     number = shorter.failures
     failure = f"step {clock.steps + 1} of {step.length:g} day from day {clock.time:g}"
-    if number <= FAILURES_TOLD:
+    if number <= FAILURES_REPORTED:
         log.warning(
             f"{failure} failed: {wrong}; it is replaced by shorter ones, the first of at most "
             f"{shorter.length_limit:g} day, up to day {shorter.retry_until:g}"
@@ -128,5 +131,5 @@ def warn_of_failure(
 
 def warn_of_failures(number: int) -> None:
     """Sums up what `warn_of_failure` has not reported one by one."""
-    if number > FAILURES_TOLD:
+    if number > FAILURES_REPORTED:
         log.warning(f"{number} steps of this run failed and were replaced by shorter ones")

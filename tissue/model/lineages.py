@@ -1,0 +1,188 @@
+"""Lineages of osteoblasts and osteoclasts over one step: precursors in the marrow, cells on bone.
+
+The surface recruits precursors in proportion to their density near by. That is an implicit sink of
+the precursors in the marrow, and what they supply forms the cells.
+"""
+
+from typing import NamedTuple
+
+import jax
+
+from tissue.kernels.stencil import Field
+from tissue.model import cytokines, precursors, signals, surface_rates
+from tissue.model.bone import BoneGeometry
+from tissue.model.context import StepContext
+from tissue.model.cytokines import Fluid
+from tissue.model.diagnostics import Lineage
+from tissue.model.fields import PER_MM
+from tissue.model.forcing import Value
+from tissue.model.integrators import StepValue
+from tissue.model.parameters import Scalar
+from tissue.model.precursors import Population, SurfaceTurnover
+from tissue.model.predictor import Midpoint
+from tissue.model.signals import Environment, SurfaceConcentrations
+from tissue.model.state import State
+from tissue.model.surface_rates import OsteoclastTerms, OsteomorphTerms, Recruitment
+
+
+class RecruitmentSink(NamedTuple):
+    """Recruitment by the surface as a sink of precursors in the marrow.
+
+    Attributes:
+        recruitment: cells formed at healthy precursor density [cells/mm^2/day].
+        population: the precursors.
+        loss: rate of the cells recruited [1/day].
+    """
+
+    recruitment: Field
+    population: Population
+    loss: Value
+
+
+def osteoblast_lineage(
+    state: State,
+    predicted: tuple[Midpoint, Field],
+    environment: Environment,
+    context: StepContext,
+    dt: Scalar,
+    theta_min: Scalar,
+) -> Lineage:
+    """Osteoblast precursors P and osteoblasts B over the step.
+
+    Six arguments, as of every stage: the state, what the stages before found, and the step.
+
+    Args:
+        state: at the start.
+        predicted: midpoint, and the coupling store averaged over the step [um].
+        environment: of cells in the marrow.
+        context: of the step.
+        dt: [day].
+        theta_min: smallest theta.
+    """
+    midpoint, store = predicted
+    p, n, geometry = context.parameters, context.numerics, midpoint.geometry
+    tgf_beta = None
+    if context.healthy.tgf_beta is not None:
+        tgf_beta = cytokines.tgf_beta(geometry, store, p, n)
+    sink = _osteoblast_sink(midpoint, store, environment, tgf_beta, context)
+    start = state.bone_volume_fraction, state.osteoblast_precursors
+    found = precursors.step_precursors(start, sink.population, geometry, dt, n, theta_min)
+    formed, grown = _grow_osteoblasts(sink, found.mean, state.osteoblasts, geometry, context, dt)
+    return Lineage(found, sink.population.supply, formed, formed, sink.loss, grown)
+
+
+def osteoclast_lineage(
+    state: State,
+    midpoint: Midpoint,
+    solutes: tuple[Fluid, SurfaceConcentrations],
+    context: StepContext,
+    dt: Scalar,
+    theta_min: Scalar,
+) -> tuple[Lineage, OsteomorphTerms]:
+    """Osteoclast precursors M, osteoclasts C and osteomorphs Q over the step.
+
+    Args:
+        state: at the start.
+        midpoint: predicted.
+        solutes: in the marrow, and at the surface.
+        context: of the step.
+        dt: [day].
+        theta_min: smallest theta.
+    """
+    fluid, at_surface = solutes
+    geometry = midpoint.geometry
+    sink, recruitment = _osteoclast_sink(midpoint, fluid.pair.a, at_surface, context)
+    start = state.bone_volume_fraction, state.osteoclast_precursors
+    found = precursors.step_precursors(
+        start, sink.population, geometry, dt, context.numerics, theta_min
+    )
+    recruited, terms = _grow_osteoclasts(
+        state, (sink, recruitment), found.mean, geometry, context, dt
+    )
+    supply = sink.population.supply
+    lineage = Lineage(found, supply, recruited, terms.formed, sink.loss, terms.cells)
+    return lineage, terms.osteomorphs
+
+
+@jax.jit
+def _osteoblast_sink(
+    midpoint: Midpoint,
+    store: Field,
+    environment: Environment,
+    tgf_beta: Field | None,
+    context: StepContext,
+) -> RecruitmentSink:
+    f, p, geometry, healthy = (
+        context.forcing,
+        context.parameters,
+        midpoint.geometry,
+        context.healthy,
+    )
+    here = cytokines.surface_environment(environment, geometry)
+    excess = signals.excess_signal(signals.il1_signal(here, f, p), p)
+    recruitment = surface_rates.osteoblast_recruitment(store, excess, midpoint.load, f, p)
+    uptake = PER_MM * geometry.exchange.deposit(recruitment) / p.n_p
+    turnover = SurfaceTurnover(
+        p.delta_B * p.B_0 / p.n_p * PER_MM * midpoint.supply,
+        uptake / healthy.osteoblast_precursors,
+    )
+    pull = None
+    if tgf_beta is not None and healthy.tgf_beta is not None:
+        pull = precursors.tgf_beta_effect(tgf_beta, healthy.tgf_beta)
+    population = precursors.osteoblast_precursors(environment, pull, turnover, geometry, context)
+    return RecruitmentSink(recruitment, population, signals.osteoblast_loss(f, p))
+
+
+@jax.jit
+def _osteoclast_sink(
+    midpoint: Midpoint, rankl: Field, at_surface: SurfaceConcentrations, context: StepContext
+) -> tuple[RecruitmentSink, Recruitment]:
+    f, p, geometry, healthy = (
+        context.forcing,
+        context.parameters,
+        midpoint.geometry,
+        context.healthy,
+    )
+    recruitment = surface_rates.osteoclast_recruitment(at_surface, healthy.drive, f, p)
+    recruited = recruitment.formed + recruitment.arrested
+    uptake = p.n_f * (PER_MM * geometry.exchange.deposit(recruited))
+    turnover = SurfaceTurnover(
+        p.n_f * p.delta_C * p.C_0 * PER_MM * midpoint.supply,
+        uptake / healthy.osteoclast_precursors,
+    )
+    population = precursors.osteoclast_precursors(rankl, turnover, geometry, context)
+    loss = signals.osteoclast_loss(at_surface.excess, midpoint.bisphosphonate, f, p)
+    return RecruitmentSink(recruited, population, loss), recruitment
+
+
+@jax.jit
+def _grow_osteoblasts(
+    sink: RecruitmentSink,
+    precursor_mean: Field,
+    density: Field,
+    geometry: BoneGeometry,
+    context: StepContext,
+    dt: Scalar,
+) -> tuple[Field, StepValue]:
+    """Osteoblasts formed [cells/mm^2/day], and their density."""
+    relative_density = precursor_mean / context.healthy.osteoblast_precursors
+    formed = sink.recruitment * geometry.exchange.to_surface(relative_density)
+    return formed, surface_rates.osteoblasts(density, formed, sink.loss, dt)
+
+
+@jax.jit
+def _grow_osteoclasts(
+    state: State,
+    recruiting: tuple[RecruitmentSink, Recruitment],
+    precursor_mean: Field,
+    geometry: BoneGeometry,
+    context: StepContext,
+    dt: Scalar,
+) -> tuple[Field, OsteoclastTerms]:
+    """Osteoclasts recruited [cells/mm^2/day], and those formed and waiting."""
+    sink, recruitment = recruiting
+    relative_density = precursor_mean / context.healthy.osteoclast_precursors
+    available = geometry.exchange.to_surface(relative_density)
+    p = context.parameters
+    terms = surface_rates.osteoclasts(state, available, recruitment, sink.loss, p, dt)
+    return available * sink.recruitment, terms

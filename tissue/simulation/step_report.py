@@ -1,0 +1,68 @@
+"""Report of a step: metrics, budgets and checks of the state it made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+from jax import Array
+
+from tissue.model.conservation import Budget, StepRecord, budgets, swept
+from tissue.model.forcing import Forcing
+from tissue.model.observables import Observation, observe
+from tissue.simulation.state_checks import bad_voxels
+
+
+@dataclass(frozen=True)
+class Record:
+    """Report of one step.
+
+    Attributes:
+        metrics, ledger: its rows of metrics.csv and ledger.csv.
+        iterations: of each solve, by its unknown.
+        rejected: steps tried in its place that were too long or failed.
+    """
+
+    metrics: Mapping[str, float]
+    ledger: Mapping[str, float]
+    iterations: Mapping[str, int]
+    rejected: int = 0
+
+    def __repr__(self) -> str:
+        found = self.metrics
+        return (
+            f"Record: day {found['time_day']:g}, step of {found['step_day']:.3g} day, BV/TV "
+            f"{found['bv_tv']:.4f} ({found['bv_tv_change_percent']:+.2f} %), "
+            f"{self.rejected} steps rejected before"
+        )
+
+
+class StepNumbers(NamedTuple):
+    """Numbers of a step: metrics, budgets with their residuals, and bad voxels by field."""
+
+    metrics: Mapping[str, Any]
+    budgets: Mapping[str, Budget]
+    residuals: Mapping[str, Any]
+    swept: Mapping[str, Any]
+    bad: Mapping[str, Any]
+
+
+@jax.jit
+def step_numbers(record: StepRecord, forcing: Forcing, time: float, start: Array) -> StepNumbers:
+    """Numbers of a step to a time [day], in a run that started with a BV/TV."""
+    terms, after = record.diagnostics.terms, record.after
+    observation = Observation(
+        time=time,
+        dt=record.dt,
+        state=after,
+        geometry=record.diagnostics.geometry,
+        at_surface=terms.at_surface,
+        resorption=terms.resorption,
+        formation=terms.formation,
+        forcing=forcing,
+        start_fraction=start,
+    )
+    found = budgets(record)
+    residuals = {name: budget.residual for name, budget in found.items()}
+    carried = swept(after, record.diagnostics)
+    return StepNumbers(observe(observation), found, residuals, carried, bad_voxels(after))

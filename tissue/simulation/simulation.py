@@ -47,18 +47,7 @@ from tissue.simulation.state_checks import (
 )
 from tissue.simulation.step_report import Record, StepNumbers, step_numbers
 from tissue.simulation.step_size import ControllerState, TimeStep, same_time, step_size_controller
-
-TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
-"""Relative error of the solves of a step of fixed length, and the smallest of any [1]."""
-
-SOLVER_SHARE = 2.5e-3
-"""Relative error of the solves of an adaptive step over the accuracy asked of the run [1/point]: at
-0.2 points 5e-4, which costs 0.004 points of 24 in a human year at +3 pM."""
-
-MAX_TOLERANCE = 3e-3
-
-HEALTHY_TOLERANCE = {"float32": 5e-6, "float64": 1e-11}
-"""Relative error of the healthy state, which stands still to this [1]."""
+from tissue.simulation.tolerances import HEALTHY_TOLERANCE, solver_tolerance
 
 PRECURSORS = ("osteoclast_precursors", "osteoblast_precursors")
 
@@ -194,8 +183,8 @@ class Simulation(Displayed):
         change = 100 * (bone / float(self._start_fraction) - 1)
         return (
             f"Simulation {config.name!r}: day {self.time:g} of {config.run.duration:g}, "
-            f"step {self.step}\n  {' x '.join(map(str, grid.shape))} voxels of {grid.spacing:g} um, "
-            f"BV/TV {bone:.4f} ({change:+.2f} %)"
+            f"step {self.step}\n  {' x '.join(map(str, grid.shape))} voxels of {grid.spacing:g} "
+            f"um, BV/TV {bone:.4f} ({change:+.2f} %)"
         )
 
     def start_metrics(self) -> dict[str, float]:
@@ -330,14 +319,6 @@ class Simulation(Displayed):
         """The tissue as snapshots show it, by field name; not touched by later steps."""
         names = tuple(sorted({"bone_volume_fraction", *self.config.output.fields}))
         return _shown(self.state, self._numerics, self._p, names)
-
-
-def solver_tolerance(config: RunConfig) -> float:
-    """Relative error that the solves of a step may leave."""
-    least = TOLERANCE[config.run.precision]
-    if config.allowed_error is None:
-        return least
-    return min(max(SOLVER_SHARE * config.allowed_error, least), MAX_TOLERANCE)
 
 
 def load_geometry(config: RunConfig) -> Geometry:

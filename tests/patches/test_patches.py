@@ -131,3 +131,34 @@ def test_two_drugs_of_one_target_add_up(tmp_path: Path) -> None:
     assert signal["both"] < 0.9 * min(signal["one"], signal["other"])
     assert max(signal["one"], signal["other"]) < 0.5 * signal["none"]
     assert change["both"] > max(change["one"], change["other"]) > change["none"]
+
+
+COMPARE = """
+import numpy as np, tissue
+whole, resumed = map(tissue.open_run, ("whole", "resumed"))
+assert "il6" in whole.fields and whole.units["il6"] == "pM"
+for name in whole.fields:
+    np.testing.assert_array_equal(resumed.field(name), whole.field(name))
+"""
+
+
+@pytest.mark.slow
+def test_a_new_solute_is_known_everywhere(tmp_path: Path) -> None:
+    copy = applied("il6", tmp_path)
+    python(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/model/test_il6.py")
+    sets = ["disease.il6_excess=10 pM", 'output.fields=["bone_volume_fraction", "il6"]']
+    words = [word for each in sets for word in ("--set", each)]
+    run = ("-m", "tissue", "run", "tests/tiny.toml", "--quiet", *words)
+    assert "grid" in python(copy, "-m", "tissue", "check", "tests/tiny.toml", *words)
+    python(copy, *run, "--out", "whole")
+    python(copy, *run, "--out", "resumed", "--set", "run.duration=1 day")
+    python(copy, *run, "--out", "resumed", "--resume")
+    python(copy, "-c", COMPARE)
+    for name in ("metrics.csv", "ledger.csv"):
+        assert (copy / "resumed" / name).read_text() == (copy / "whole" / name).read_text()
+    assert table(copy / "whole/metrics.csv")["il6_marrow_pM"][-1] == pytest.approx(10, rel=1e-4)
+    assert max(table(copy / "whole/ledger.csv")["il6_residual"]) < 1e-5
+    python(copy, "docs/tables.py")
+    text = (copy / "docs/outputs.md").read_text(encoding="utf-8")
+    assert "| `il6_marrow_pM` | pM | IL-6 in marrow fluid |" in text
+    assert "| `il6_residual` | 1 | IL-6: " in text

@@ -64,7 +64,7 @@ def image_of(shape: tuple[int, ...] = (3, 4, 5), dtype: str = "u1", **facts: Any
         ),
         (
             image_of(parts=(Parts("pages", 24, 12, ("page 13", "page 14")),)),
-            r"only 12 of the 24 pages of a.tif make one volume \(page 13, page 14\); save",
+            r"a.tif holds one volume in only 12 of the 24 pages \(page 13, page 14\); save",
         ),
         (image_of(doubts=("has two slices at 3 mm; remove one",)), "a.tif has two slices at 3 mm;"),
     ],

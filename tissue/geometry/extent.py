@@ -1,7 +1,7 @@
 """Part of an image that becomes bone, known before its voxels are read."""
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,7 +30,8 @@ threshold is sought or its bone averaged; where gray values are interpolated, of
 fine voxels. Of 8, 16 or 32 bits at 200^3 and 256^3, within 10 %."""
 
 
-class Extent(NamedTuple):
+@dataclass(frozen=True)
+class Extent:
     """Part of an image that is read, and the grid that it is brought onto.
 
     Attributes:

@@ -8,8 +8,7 @@ from scipy import ndimage
 
 from tissue.errors import InputError
 from tissue.geometry.extent import Extent, extent, ranges, refuse_too_large
-from tissue.geometry.grid import Grid
-from tissue.geometry.image import Box, Image, VoxelSize
+from tissue.geometry.image import Image, VoxelSize
 from tissue.geometry.journal import Journal, by, in_um, span
 from tissue.geometry.padding import find_padding
 from tissue.geometry.place import Mask
@@ -19,40 +18,27 @@ from tissue.geometry.threshold import MANY_PADDED, automatic_threshold, bone_sha
 
 
 @dataclass(frozen=True)
-class Segmentation:
+class Segmentation(Extent):
     """Image with bone separated from marrow, before any cleaning.
 
     Attributes:
-        image: the file.
-        voxel_size: its voxel edges (z, y, x) [um].
-        box: voxels of the file that were read.
         gray: gray values of the box [z, y, x], smoothed where that was asked for.
         scanned: voxels of the box that count: inside the region of interest and no padding of the
             scanner; None for all.
         threshold: bone is above it [gray value].
         bone: binary volume on the voxels of `sampling.fine`.
-        sampling: how the volume gets onto its grid.
     """
 
-    image: Image
-    voxel_size: VoxelSize
-    box: Box
     gray: np.ndarray
     scanned: Mask | None
     threshold: float
     bone: np.ndarray
-    sampling: Sampling
 
     @property
     def bone_share(self) -> float:
         """BV/TV of the voxels that count."""
         counted = 1.0 if self.scanned is None else float(self.scanned.mean())
         return float(self.bone.mean()) / counted
-
-    @property
-    def grid(self) -> Grid:
-        """The voxels that the bone is brought onto."""
-        return Extent(self.image, self.voxel_size, self.box, None, self.sampling).grid
 
 
 def segment(
@@ -71,19 +57,21 @@ def segment(
     """
     part = extent(settings, journal)
     refuse_too_large(part, memory_limit)
-    image, voxel, box, inside, sampling = part
-    values = image.voxels(box)
+    image, voxel, inside = part.image, part.voxel_size, part.inside
+    values = image.voxels(part.box)
     journal.log[:0] = _read_lines(image, values)
     if settings.crop is not None:
-        journal.log.append(f"cropped to voxels {ranges(box)} (z, y, x): {by(values.shape)}")
+        journal.log.append(f"cropped to voxels {ranges(part.box)} (z, y, x): {by(values.shape)}")
     # gray values as floating point numbers that hold those of the file exactly
     gray = values.astype(np.result_type(values, np.float32), copy=False)
     threshold, scanned, gray = _threshold(gray, settings, image.unit, inside, voxel, journal)
     filled = gray
     if scanned is not None:
         filled = np.where(scanned, gray, min(gray[scanned].min(), threshold))
-    bone = _segmented(filled, threshold, voxel, sampling, journal)
-    found = Segmentation(image, voxel, box, gray, scanned, threshold, bone, sampling)
+    bone = _segmented(filled, threshold, voxel, part.sampling, journal)
+    found = Segmentation(
+        image, voxel, part.box, inside, part.sampling, gray, scanned, threshold, bone
+    )
     journal.warnings += filter(None, [bone_share_warning(found.bone_share)])
     return found
 

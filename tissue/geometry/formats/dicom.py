@@ -87,12 +87,13 @@ def _chosen(folder: Path, images: list[Header], wanted: str | None) -> tuple[Ser
     for header in images:
         found.setdefault(header.series, []).append(header)
     groups = list(found.values())
+    names = listed([_summary(group) for group in groups], most=10)
     if wanted is None:
         if len(groups) == 1:
             return groups[0], []
         raise refused(
             folder,
-            f"holds {len(groups)} DICOM series: {_list(groups)}; choose one with"
+            f"holds {len(groups)} DICOM series: {names}; choose one with"
             f' series = "{groups[0][0].series}"',
         )
     named = [group for group in groups if wanted == group[0].series]
@@ -101,14 +102,10 @@ def _chosen(folder: Path, images: list[Header], wanted: str | None) -> tuple[Ser
         several = "names several of" if named else "is not one of"
         raise InputError(
             f"= {shortened(wanted)!r} {several} the DICOM series of {folder.name}:"
-            f" {_list(groups)}; give the identifier or the number of one of them",
+            f" {names}; give the identifier or the number of one of them",
             key="geometry.series",
         )
     return named[0], [group for group in groups if group is not named[0]]
-
-
-def _list(groups: list[Series]) -> str:
-    return listed([_summary(group) for group in groups], most=10)
 
 
 def _summary(group: Series) -> str:

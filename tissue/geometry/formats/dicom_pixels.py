@@ -1,9 +1,6 @@
 """Voxels of DICOM slices: decompressed, and as gray values."""
 
-import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +11,7 @@ from pydicom.pixels import get_decoder, pixel_array
 from tissue.geometry.formats.dicom_elements import quiet
 from tissue.geometry.formats.dicom_headers import Header, Slice
 from tissue.geometry.formats.dicom_stored import Pixels
+from tissue.geometry.formats.tiff_codec import captured_messages
 from tissue.geometry.image import guarded, refused, unreadable
 
 PRECISE = 24
@@ -95,7 +93,7 @@ def _by_itk(header: Header, part: Slice, pixels: Pixels, syntax: pydicom.uid.UID
         reader.SetImageIO("GDCMImageIO")
         reader.SetFileName(str(file))
         try:
-            with _silenced():
+            with captured_messages():
                 return np.squeeze(sitk.GetArrayFromImage(reader.Execute()))
         except RuntimeError as error:
             raise refused(
@@ -103,25 +101,3 @@ def _by_itk(header: Header, part: Slice, pixels: Pixels, syntax: pydicom.uid.UID
                 f"is compressed as {syntax.name} and cannot be decompressed; it may be damaged, or"
                 " save it uncompressed",
             ) from error
-
-
-@contextmanager
-def _silenced() -> Iterator[None]:
-    """Suppress messages that ITK and its decoders write to standard error."""
-    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    try:
-        screen = os.dup(2)
-    except OSError:  # it is closed
-        screen = -1
-    try:
-        if screen >= 0:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, 2)
-            os.close(nowhere)
-        yield
-    finally:
-        if screen >= 0:
-            os.dup2(screen, 2)
-            os.close(screen)
-        sitk.ProcessObject.SetGlobalWarningDisplay(shown)

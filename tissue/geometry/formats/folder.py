@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tissue.errors import InputError
 from tissue.geometry.formats import dicom, skyscan, slices, tiff
-from tissue.geometry.formats.numbering import Stack, base_of, copies_in, is_minus_unclear, stacks_of
+from tissue.geometry.formats.numbering import COPY, Stack, base_of, is_minus_unclear, stacks_of
 from tissue.geometry.formats.slices import TOLERANCE, Slices
 from tissue.geometry.image import Image, Inventory, Parts, Spacing, guarded, listed, refused
 
@@ -173,11 +173,10 @@ def _chosen(
             f" ({first.files[0].name}, ...), in two orders; number them with whole numbers alone",
         )
     rest = [file for stack in stacks[1:] for file in stack.files]
-    if copies := copies_in(rest):
+    if copies := [file.name for file in rest if COPY.search(base_of(file))]:
         raise refused(
             entries.folder,
-            "holds copies of slices that a file manager made:"
-            f" {listed([file.name for file in copies])}; move them away",
+            f"holds copies of slices that a file manager made: {listed(copies)}; move them away",
         )
     few = len(rest) <= OVERVIEWS and len(rest) * SHARE <= len(first.files)
     if few and all(_is_overview(file, first) for file in rest):

@@ -25,6 +25,7 @@ NO_TEXT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|inf)", re.I | re.A)
 WHOLE = re.compile(r"[+-]?\d{1,18}", re.A)
+POSITIVE = re.compile(r"\+?(?!0+$)\d{1,18}", re.A)
 NUMBERED = re.compile(r"(?P<before>[^%]*)%(?P<width>0?\d{0,2})d(?P<after>[^%]*)", re.A)
 """Pattern of numbered file names, as in slice_%03d.raw."""
 
@@ -75,10 +76,7 @@ def numbers(file: Path, key: str, text: str, count: int) -> list[float]:
     Raises:
         InputError: they are not `count` numbers.
     """
-    words = words_of(text)
-    if len(words) != count or not all(NUMBER.fullmatch(word) for word in words):
-        raise _no_numbers(file, key, text, count, "numbers")
-    return [float(word) for word in words]
+    return [float(word) for word in _checked(file, key, text, count, NUMBER, "numbers")]
 
 
 def whole_numbers(file: Path, key: str, text: str, count: int) -> list[int]:
@@ -87,10 +85,7 @@ def whole_numbers(file: Path, key: str, text: str, count: int) -> list[int]:
     Raises:
         InputError: they are not `count` whole numbers.
     """
-    words = words_of(text)
-    if len(words) != count or not all(WHOLE.fullmatch(word) for word in words):
-        raise _no_numbers(file, key, text, count, "whole numbers")
-    return [int(word) for word in words]
+    return [int(word) for word in _checked(file, key, text, count, WHOLE, "whole numbers")]
 
 
 def sizes(file: Path, key: str, text: str, count: int) -> list[int]:
@@ -99,14 +94,18 @@ def sizes(file: Path, key: str, text: str, count: int) -> list[int]:
     Raises:
         InputError: they are not `count` numbers above 0.
     """
-    found = whole_numbers(file, key, text, count)
-    if min(found) < 1:
-        raise _no_numbers(file, key, text, count, "numbers above 0")
-    return found
+    return [
+        int(word) for word in _checked(file, key, text, count, POSITIVE, "whole numbers above 0")
+    ]
 
 
-def _no_numbers(file: Path, key: str, text: str, count: int, kind: str) -> Exception:
-    return refused(
+def _checked(
+    file: Path, key: str, text: str, count: int, pattern: re.Pattern[str], kind: str
+) -> list[str]:
+    words = words_of(text)
+    if len(words) == count and all(pattern.fullmatch(word) for word in words):
+        return words
+    raise refused(
         file,
         f'has the line "{key}: {shortened(text)}" in its header, where {count} {kind} are needed;'
         " correct it",

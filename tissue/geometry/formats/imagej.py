@@ -8,7 +8,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tissue.geometry.formats import tiff_tags as tag
 from tissue.geometry.formats.raw import Calibration
+from tissue.geometry.formats.tiff_tags import Directory
 from tissue.geometry.grid import Frame
 from tissue.geometry.image import MICROMETERS, Parts, Spacing, edges, shortened
 
@@ -23,21 +25,6 @@ NO_LENGTH = ("", " ", "pixel", "pixels", "voxel", "voxels", "gray value", "?")
 """Units that say that no length, or no unit of gray values, is known."""
 SIGNED_16 = 32768
 """ImageJ adds this to signed 16-bit numbers and keeps them as unsigned ones."""
-
-
-@dataclass(frozen=True)
-class Resolution:
-    """Tags of the first page that give the edges of pixels.
-
-    Attributes:
-        y: terms of YResolution, a fraction of pixels by unit; None where it is absent.
-        x: terms of XResolution.
-        unit: number of ResolutionUnit.
-    """
-
-    y: tuple[int, int] | None = None
-    x: tuple[int, int] | None = None
-    unit: int = 1
 
 
 @dataclass(frozen=True)
@@ -79,19 +66,19 @@ def is_imagej(description: str) -> bool:
     return description.startswith(SIGNS)
 
 
-def stack_facts(description: str, resolution: Resolution, stored: str, pages: int) -> StackFacts:
+def stack_facts(description: str, first: Directory, stored: str, pages: int) -> StackFacts:
     """Read a description of ImageJ.
 
     Args:
         description: text of the first page.
-        resolution: tags of the first page.
+        first: directory of the first page.
         stored: name of the numpy type of the stored numbers.
         pages: number of pages in the file, for a description that names no number of images.
     """
     keys = _keys(description)
     assumed: list[str] = []
     doubts: list[str] = []
-    spacing, units = _spacing(keys, resolution, assumed)
+    spacing, units = _spacing(keys, first, assumed)
     if not description.startswith("ImageJ"):
         spacing, units = (None, None, None), ""
     line = _line(keys, stored, doubts)
@@ -153,15 +140,15 @@ def _axes(keys: Mapping[str, str], pages: int, doubts: list[str]) -> tuple[tuple
     return ("t", frames), ("z", slices), ("c", channels)
 
 
-def _spacing(
-    keys: Mapping[str, str], resolution: Resolution, assumed: list[str]
-) -> tuple[Spacing, str]:
+def _spacing(keys: Mapping[str, str], first: Directory, assumed: list[str]) -> tuple[Spacing, str]:
     unit = keys.get("unit", "")
     names = (keys.get("zunit", unit), keys.get("yunit", unit), unit)
-    lengths = (_number(keys, "spacing"), _edge(resolution.y), _edge(resolution.x))
+    y, x = (first.numbers.get(axis, ()) for axis in (tag.Y_RESOLUTION, tag.X_RESOLUTION))
+    resolution = first.number(tag.RESOLUTION_UNIT, 1)
+    lengths = (_number(keys, "spacing"), _edge(y), _edge(x))
     # ImageJ turns edges in cm into um where the tag says cm and the description um
-    shrunk = 1e4 if unit == "um" and resolution.unit == CENTIMETER else 1.0
-    if _is_stand_in(resolution, lengths[0]):
+    shrunk = 1e4 if unit == "um" and resolution == CENTIMETER else 1.0
+    if _is_stand_in(y, x, resolution, lengths[0]):
         lengths = (lengths[0], None, None)
         shrunk = 1.0
     found: list[float | None] = []
@@ -174,20 +161,22 @@ def _spacing(
     return edges(found), " and ".join(dict.fromkeys(name for name in names if _micrometers(name)))
 
 
-def _edge(terms: tuple[int, int] | None) -> float | None:
-    return None if terms is None or not terms[0] else terms[1] / terms[0]
+def _edge(terms: tuple[int, ...]) -> float | None:
+    return terms[1] / terms[0] if len(terms) > 1 and terms[0] else None
 
 
-def _is_stand_in(resolution: Resolution, depth: float | None) -> bool:
-    """Whether the pixel edges are those that writers put where nobody gave any.
+def _is_stand_in(
+    y: tuple[int, ...], x: tuple[int, ...], resolution: int, depth: float | None
+) -> bool:
+    """Whether the pixel edges are defaults of writers without a known edge.
 
     These are 1/1 of tifffile, where ImageJ itself writes millionths, unless the depth of a slice
     is given as 1, too; and 72 pixels an inch, which ImageJ leaves out of account.
     """
-    if resolution.x == resolution.y == (1, 1):
+    if x == y == (1, 1):
         return depth != 1
-    edge = _edge(resolution.x)
-    return resolution.unit == INCH and edge is not None and math.isclose(edge, 1 / 72)
+    edge = _edge(x)
+    return resolution == INCH and edge is not None and math.isclose(edge, 1 / 72)
 
 
 def _micrometers(unit: str) -> float | None:

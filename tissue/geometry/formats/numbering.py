@@ -20,6 +20,9 @@ COPY = re.compile(
 )
 """Names that file managers give to copies, in English, German, French, Italian and Spanish."""
 
+Members = list[tuple[tuple[Fraction, ...], Path]]
+"""Files, each with the numbers in its name."""
+
 LONGEST = 30
 """Digits of a number in a name; longer ones are identifiers and number no slices."""
 
@@ -90,11 +93,6 @@ def stacks_of(files: Sequence[Path]) -> tuple[Stack, ...]:
     return min(readings, key=len)
 
 
-def copies_in(files: Sequence[Path]) -> list[Path]:
-    """Files whose names are those of copies that a file manager made."""
-    return [file for file in files if COPY.search(base_of(file))]
-
-
 def is_minus_unclear(stack: Stack) -> bool:
     """Whether the minus signs may merely separate words, unlike those of positions.
 
@@ -112,7 +110,7 @@ def base_of(file: Path) -> str:
 
 def _read(files: Sequence[Path], pattern: re.Pattern[str]) -> tuple[Stack, ...]:
     """Stacks of files whose names are alike but for their numbers."""
-    alike: dict[tuple[str, ...], list[tuple[tuple[Fraction, ...], Path]]] = {}
+    alike: dict[tuple[str, ...], Members] = {}
     for file in files:
         pieces = pattern.split(base_of(file))
         words, numbers = pieces[::2], pieces[1::2]
@@ -127,9 +125,7 @@ def _read(files: Sequence[Path], pattern: re.Pattern[str]) -> tuple[Stack, ...]:
     return tuple(sorted(stacks, key=lambda stack: (-len(stack.files), stack.stem)))
 
 
-def _apart(
-    members: list[tuple[tuple[Fraction, ...], Path]], pattern: re.Pattern[str]
-) -> list[Stack]:
+def _apart(members: Members, pattern: re.Pattern[str]) -> list[Stack]:
     """Stacks among files with the same words in their names."""
     width = len(members[0][0])
     varying = [slot for slot in range(width) if len({values[slot] for values, _ in members}) > 1]
@@ -141,16 +137,14 @@ def _apart(
     else:
         slot = max(varying, key=lambda each: (len({values[each] for values, _ in members}), each))
         rest = [each for each in varying if each != slot]
-        parts: dict[tuple[Fraction, ...], list[tuple[tuple[Fraction, ...], Path]]] = {}
+        parts: dict[tuple[Fraction, ...], Members] = {}
         for values, file in members:
             parts.setdefault(tuple(values[each] for each in rest), []).append((values, file))
         return [_ordered(part, slot, pattern) for part in parts.values()]
     return [_ordered(members, slot, pattern)]
 
 
-def _ordered(
-    members: list[tuple[tuple[Fraction, ...], Path]], slot: int, pattern: re.Pattern[str]
-) -> Stack:
+def _ordered(members: Members, slot: int, pattern: re.Pattern[str]) -> Stack:
     if slot < 0:
         files = tuple(sorted(file for _, file in members))
         return Stack(base_of(files[0]), files)
@@ -167,7 +161,7 @@ def _ordered(
     )
 
 
-def _together(members: list[tuple[tuple[Fraction, ...], Path]], varying: list[int]) -> bool:
+def _together(members: Members, varying: list[int]) -> bool:
     """Whether numbers rise together, so that each of them gives the same order."""
     rows = sorted(tuple(values[slot] for slot in varying) for values, _ in members)
     return all(
@@ -176,6 +170,6 @@ def _together(members: list[tuple[tuple[Fraction, ...], Path]], varying: list[in
     )
 
 
-def _is_even(members: list[tuple[tuple[Fraction, ...], Path]], slot: int) -> bool:
+def _is_even(members: Members, slot: int) -> bool:
     numbers = sorted(values[slot] for values, _ in members)
     return len({b - a for a, b in itertools.pairwise(numbers)}) <= 1

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
+from tissue.geometry.formats.imagej import StackFacts
 from tissue.geometry.image import MICROMETERS, Spacing, edges, shortened
 
 Element = ElementTree.Element
@@ -60,30 +61,20 @@ class Described:
     """Facts of an image that the XML states.
 
     Attributes:
-        uuid: identifier of the file that holds the XML.
         images: names of the images in it; the first one is described.
-        axes: letters and lengths of the axes over the planes, the slowest first.
         rows: rows of a plane.
         columns: columns of a plane.
         stored: name of the numpy type of the stored numbers; empty where it is not known.
-        spacing: voxel edges (z, y, x) [um]; None where they are not written.
-        spacing_unit: unit of length as written.
         planes: places of the planes in the order of the axes; None where one is not named.
-        assumed: sentences on what is not said.
-        doubts: clauses on what is ambiguous, with their remedy.
+        facts: axes, voxel edges, assumptions and doubts.
     """
 
-    uuid: str
     images: tuple[str, ...]
-    axes: tuple[tuple[str, int], ...]
     rows: int
     columns: int
     stored: str
-    spacing: Spacing
-    spacing_unit: str
     planes: tuple[Plane | None, ...]
-    assumed: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
+    facts: StackFacts
 
 
 def is_ome(description: str) -> bool:
@@ -150,17 +141,12 @@ def described(root: Element, pages: int) -> Described:
         assumed = (*assumed, "the positions of its planes are those of a stage, and give no place")
     kind = pixels.get("Type") or pixels.get("PixelType") or ""
     return Described(
-        uuid=uuid_of(root),
         images=tuple(node.get("Name") or node.get("ID") or "unnamed" for node in images),
-        axes=axes,
         rows=sizes["Y"],
         columns=sizes["X"],
         stored=TYPES.get(kind, ""),
-        spacing=spacing,
-        spacing_unit=units,
         planes=_planes(pixels, sizes, order, pages),
-        assumed=assumed,
-        doubts=tuple(doubts),
+        facts=StackFacts(axes, spacing, units, assumed=assumed, doubts=tuple(doubts)),
     )
 
 

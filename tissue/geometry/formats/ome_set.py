@@ -1,10 +1,11 @@
 """Sets of OME-TIFF files: each file describes the whole image and names the others."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tissue.geometry.formats import ome
+from tissue.geometry.formats.imagej import StackFacts
 from tissue.geometry.formats.tiff_pages import Page
 from tissue.geometry.formats.tiff_stack import Contents, contents_of
 from tissue.geometry.formats.tiff_tags import is_tiff
@@ -16,20 +17,14 @@ class Gathered:
     """An image that one or several files of OME-TIFF hold.
 
     Attributes:
-        described: what the XML says.
         planes: the pages in the order of the axes.
         files: the files in which these pages are.
-        parts: images, files and pages that were found and used.
-        ignored: smaller copies of pages.
-        doubts: clauses on what is ambiguous, with their remedy.
+        facts: facts that the XML and the files state.
     """
 
-    described: ome.Described
     planes: tuple[Page, ...]
     files: tuple[Path, ...]
-    parts: tuple[Parts, ...]
-    ignored: tuple[str, ...]
-    doubts: tuple[str, ...]
+    facts: StackFacts
 
 
 def gathered(contents: Contents, description: str) -> Gathered:
@@ -52,7 +47,7 @@ def gathered(contents: Contents, description: str) -> Gathered:
         described = ome.described(root, len(pages))
     except ome.Damaged as error:
         raise refused(file, str(error)) from None
-    doubts = list(described.doubts)
+    doubts = list(described.facts.doubts)
     known: dict[Path, Sequence[Page]] = {file: pages}
     names = {plane.file for plane in described.planes if plane is not None}
     planes = []
@@ -79,10 +74,8 @@ def gathered(contents: Contents, description: str) -> Gathered:
     rest = [page for page in rest if (page.file, page.number) not in used]
     unused = tuple(page.name for page in rest if not page.reduced)
     files = {page.file: None for page in planes}
-    return Gathered(
-        described=described,
-        planes=tuple(planes),
-        files=tuple(files),
+    facts = replace(
+        described.facts,
         parts=(
             Parts("images", len(described.images), 1, described.images[1:]),
             Parts("files", len(files), len(files)),
@@ -91,6 +84,7 @@ def gathered(contents: Contents, description: str) -> Gathered:
         ignored=tuple(f"{page.name}, a smaller copy" for page in rest if page.reduced),
         doubts=tuple(doubts),
     )
+    return Gathered(tuple(planes), tuple(files), facts)
 
 
 def _holder(file: Path, plane: ome.Plane, own: str, alone: bool) -> Path:

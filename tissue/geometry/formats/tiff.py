@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tissue.geometry.formats import imagej, ome_set, tiff_shape, tiff_tags
-from tissue.geometry.formats.imagej import Resolution, StackFacts
+from tissue.geometry.formats.imagej import StackFacts
 from tissue.geometry.formats.ome import is_ome
 from tissue.geometry.formats.tiff_layout import WHITE_IS_ZERO
 from tissue.geometry.formats.tiff_pages import Page, following
@@ -35,7 +35,8 @@ def read(file: Path) -> Image:
     contents = contents_of(file)
     for description in contents.descriptions:
         if is_ome(description):
-            return _of_set(contents, description)
+            found = ome_set.gathered(contents, description)
+            return image_of(contents, "OME-TIFF", found.planes, found.facts)
         if imagej.is_imagej(description):
             return _of_imagej(contents, description)
     return _of_pages(contents)
@@ -55,30 +56,10 @@ def files_of(file: Path) -> tuple[Path, ...]:
     return (file,)
 
 
-def _of_set(contents: Contents, description: str) -> Image:
-    found = ome_set.gathered(contents, description)
-    facts = StackFacts(
-        axes=found.described.axes,
-        spacing=found.described.spacing,
-        spacing_unit=found.described.spacing_unit,
-        assumed=found.described.assumed,
-        doubts=found.doubts,
-        parts=found.parts,
-        ignored=found.ignored,
-    )
-    return image_of(contents, "OME-TIFF", found.planes, facts)
-
-
 def _of_imagej(contents: Contents, description: str) -> Image:
     pages = contents.main
-    tags = contents.first.numbers
-    resolution = Resolution(
-        y=_pair(tags.get(tiff_tags.Y_RESOLUTION)),
-        x=_pair(tags.get(tiff_tags.X_RESOLUTION)),
-        unit=contents.first.number(tiff_tags.RESOLUTION_UNIT, 1),
-    )
     stored = str(pages[0].layout.coding.dtype)
-    facts = imagej.stack_facts(description, resolution, stored, len(pages))
+    facts = imagej.stack_facts(description, contents.first, stored, len(pages))
     doubts = list(facts.doubts)
     if len(pages) == 1 and facts.planes > 1:
         # in files above 4 GB ImageJ describes the first slice only
@@ -132,7 +113,3 @@ def _of_pages(contents: Contents) -> Image:
             )
     facts = StackFacts(axes=axes, ignored=contents.copies, assumed=assumed, doubts=doubts)
     return image_of(contents, "TIFF", stack, facts)
-
-
-def _pair(terms: tuple[int, ...] | None) -> tuple[int, int] | None:
-    return None if terms is None or len(terms) < 2 else (terms[0], terms[1])

@@ -155,7 +155,7 @@ def _by_libtiff(stored: bytes, coding: Coding, rows: int, columns: int) -> bytes
     if coding.tables:
         header += struct.pack("<HHII", 347, UNDEFINED, len(coding.tables), start)
     file = io.BytesIO(header + bytes(4) + coding.tables + bytes(stored))
-    with _captured_messages() as messages, TiffImagePlugin.TiffImageFile(file) as image:
+    with captured_messages() as messages, TiffImagePlugin.TiffImageFile(file) as image:
         data = image.tobytes()
     if messages and coding.compression in (*CCITT, JPEG):
         # libtiff continues after damage to these and reports it on standard error alone
@@ -164,8 +164,8 @@ def _by_libtiff(stored: bytes, coding: Coding, rows: int, columns: int) -> bytes
 
 
 @contextlib.contextmanager
-def _captured_messages() -> Iterator[list[str]]:
-    """Collect the messages that libtiff writes to standard error, line by line."""
+def captured_messages() -> Iterator[list[str]]:
+    """Collect the messages that decoders write to standard error themselves, line by line."""
     lines: list[str] = []
     try:
         screen = os.dup(2)

@@ -3,7 +3,7 @@
 import mmap
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -192,29 +192,31 @@ def _reader(
 ) -> Callable[[Box], np.ndarray]:
     def box_of(box: Box) -> np.ndarray:
         planes, rows, columns = box
-        shape = tuple(along.stop - along.start for along in box)
-        values = np.empty(shape, dtype)
-        source = None
-        for into, page in zip(values, stack[planes], strict=True):
-            if source is None or source.file != page.file:
-                source = Bytes(page.file)
-            into[...] = convert(pixels(source, page, rows, columns))
-            if FORGET is not None:  # else all that was read counts as memory until the end
-                source.data.madvise(FORGET)
+        values = np.empty([along.stop - along.start for along in box], dtype)
+        for into, stored in zip(values, _stored(stack[planes], rows, columns), strict=True):
+            into[...] = convert(stored)
         return values
 
     return box_of
 
 
-def _is_mask(stack: Sequence[Page]) -> bool:
-    """Whether pages hold no more values than a mask does; stops at the first that shows more."""
-    seen: set[int] = set()
+def _stored(stack: Sequence[Page], rows: slice, columns: slice) -> Iterator[np.ndarray]:
+    """Yield stored numbers of a part of each page; a file is opened once for all its pages."""
     source = None
     for page in stack:
         if source is None or source.file != page.file:
             source = Bytes(page.file)
-        rows, columns = slice(0, page.layout.rows), slice(0, page.layout.columns)
-        seen.update(np.unique(pixels(source, page, rows, columns)).tolist())
+        yield pixels(source, page, rows, columns)
+        if FORGET is not None:  # else all that was read counts as memory until the end
+            source.data.madvise(FORGET)
+
+
+def _is_mask(stack: Sequence[Page]) -> bool:
+    """Whether pages hold no more values than a mask does; stops at the first that shows more."""
+    seen: set[int] = set()
+    layout = stack[0].layout
+    for stored in _stored(stack, slice(0, layout.rows), slice(0, layout.columns)):
+        seen.update(np.unique(stored).tolist())
         if len(seen) > MASK_VALUES:
             return False
     return True

@@ -82,7 +82,7 @@ def length(piece: Piece, packing: Packing, dtype: np.dtype, share: int) -> int:
     if packing == "raw":
         return max(piece.file.stat().st_size - piece.start - piece.after, 0)
     if packing == "text":
-        return len(_read(piece).split()) * dtype.itemsize
+        return len(b"".join(_blocks(piece)).split()) * dtype.itemsize
     if packing == "hex":
         return len(_from_hex(piece))
     found = -piece.skip
@@ -142,10 +142,6 @@ def _blocks(piece: Piece) -> Iterator[bytes]:
             yield block
 
 
-def _read(piece: Piece) -> bytes:
-    return b"".join(_blocks(piece))
-
-
 def _unpacked(piece: Piece, packing: Packing) -> Iterator[bytes]:
     return _unpacked_bzip2(piece) if packing == "bzip2" else _unpacked_zlib(piece)
 
@@ -193,7 +189,7 @@ def _unpacked_bzip2(piece: Piece) -> Iterator[bytes]:
 
 
 def _from_hex(piece: Piece) -> bytes:
-    digits = b"".join(_read(piece).split())
+    digits = b"".join(b"".join(_blocks(piece)).split())
     try:
         return bytes.fromhex(digits[: len(digits) // 2 * 2].decode("ascii"))
     except ValueError as error:
@@ -201,7 +197,7 @@ def _from_hex(piece: Piece) -> bytes:
 
 
 def _from_text(piece: Piece, dtype: np.dtype) -> bytes:
-    words = _read(piece).split()
+    words = b"".join(_blocks(piece)).split()
     if dtype.kind == "f":
         return np.array([float(word) for word in words], dtype).tobytes()
     numbers = [_whole(word) for word in words]

@@ -21,11 +21,11 @@ from tissue.errors import InputError, RunError
 from tissue.model import step
 from tissue.model.state import State
 from tissue.scenario.config import RunConfig
-from tissue.simulation import beginning, output
+from tissue.simulation import output, run_start
 from tissue.simulation import simulation as simulating
 from tissue.simulation.run import run
 from tissue.simulation.simulation import Simulation
-from tissue.simulation.state_checks import FAILURES_TOLD, tell_failure, tell_failures
+from tissue.simulation.state_checks import FAILURES_REPORTED, warn_of_failure, warn_of_failures
 from tissue.simulation.step_size import ControllerState, TimeStep
 from tissue.storage.checkpoint import list_checkpoints
 from tissue.storage.index import write_indices
@@ -39,7 +39,12 @@ STEP = 3
 
 def put(name: str, value: float) -> Callable[[State], State]:
     """A change of one voxel of a field."""
-    return lambda state: replace(state, **{name: getattr(state, name).at[VOXEL].set(value)})
+
+    def changed(state: State) -> State:
+        field = state.fields[name].at[VOXEL].set(value)
+        return State.of_fields({**state.fields, name: field})
+
+    return changed
 
 
 def shrink(state: State) -> State:
@@ -140,11 +145,11 @@ def test_a_failed_step_is_taken_in_shorter_ones(
 
 def test_many_failures_are_summed_up(caplog: pytest.LogCaptureFixture) -> None:
     for number in range(1, 1001):
-        tell_failure(
+        warn_of_failure(
             ControllerState(time=1.0), TimeStep(0.5, 1.5), "wrong", ControllerState(failures=number)
         )
-    tell_failures(1000)
-    assert len(caplog.messages) == FAILURES_TOLD + 3 + 1
+    warn_of_failures(1000)
+    assert len(caplog.messages) == FAILURES_REPORTED + 3 + 1
     assert caplog.messages[-2].startswith("1000 steps so far failed")
     assert caplog.messages[-1] == "1000 steps of this run failed and were replaced by shorter ones"
 
@@ -170,13 +175,13 @@ def test_solves_go_on_from_where_they_gave_up(
     advance, guesses = step.advance, []
 
     def gives_up_once(*arguments: Any) -> Any:
-        guesses.append(arguments[0].rankl)
+        guesses.append(arguments[0].solutes["rankl"])
         following, diagnostics = advance(*arguments)
         if len(guesses) == 1:
             fluid = diagnostics.terms.fluid
             stats = fluid.pair.stats._replace(relative_error=jnp.asarray(1.0))
             fluid = fluid._replace(pair=fluid.pair._replace(stats=stats))
-            diagnostics = diagnostics._replace(activity=diagnostics.terms._replace(fluid=fluid))
+            diagnostics = diagnostics._replace(terms=diagnostics.terms._replace(fluid=fluid))
             guesses.append(following.solutes["rankl"])
         return following, diagnostics
 
@@ -198,7 +203,7 @@ def test_the_command_tells_it_in_one_line(
     *warnings, last = err.splitlines()
     assert last.startswith("tissue: stopped in step 3: rankl is nan")
     assert all("step 3 of " in line for line in warnings)
-    assert len(warnings) <= FAILURES_TOLD
+    assert len(warnings) <= FAILURES_REPORTED
 
 
 def test_a_full_disk_is_told(
@@ -341,10 +346,10 @@ def test_too_little_memory_is_told(
     monkeypatch: pytest.MonkeyPatch, tiny: RunConfig, tmp_path: Path
 ) -> None:
     for error in (MemoryError(), JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")):
-        monkeypatch.setattr(beginning, "Simulation", raising(error))
+        monkeypatch.setattr(run_start, "Simulation", raising(error))
         with pytest.raises(RunError, match="memory is too small for this grid; use coarser"):
             run(tiny, tmp_path)
-    monkeypatch.setattr(beginning, "Simulation", raising(JaxRuntimeError("INTERNAL: a bug")))
+    monkeypatch.setattr(run_start, "Simulation", raising(JaxRuntimeError("INTERNAL: a bug")))
     with pytest.raises(JaxRuntimeError, match="INTERNAL"):
         run(tiny, tmp_path)
 

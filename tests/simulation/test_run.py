@@ -47,7 +47,7 @@ def test_snapshots_are_taken_when_due(finished: Run, tiny: RunConfig) -> None:
 
 
 def test_tables_have_a_row_for_every_step(finished: Run) -> None:
-    assert tuple(finished.metrics) == METRICS
+    assert tuple(finished.metrics) == tuple(METRICS)
     assert tuple(finished.ledger) == LEDGER
     assert tuple(finished.metrics["time_day"]) == TIMES
     assert tuple(finished.ledger["time_day"]) == TIMES[1:]

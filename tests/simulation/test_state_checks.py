@@ -1,6 +1,6 @@
 """The health check sees one bad voxel among many; jnp.max would not."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import jax
 import jax.numpy as jnp
@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 
 from tissue.kernels.elliptic import SolverStats
+from tissue.model.species import SOLUTES
 from tissue.model.state import State
-from tissue.simulation.state_checks import FIELDS, bad_voxels, diagnosis, unconverged
+from tissue.simulation.state_checks import bad_voxels, diagnosis, unconverged
 
 SHAPE = (60, 61, 62)
 VOXEL = (41, 7, 59)
+FIELDS = (*(field.name for field in fields(State) if field.name != "solutes"), *SOLUTES)
 
 
 @pytest.fixture(scope="module")
 def healthy() -> State:
-    fields = dict.fromkeys(FIELDS, jnp.ones(SHAPE, jnp.float32))
-    return State(**fields)
+    return State.of_fields(dict.fromkeys(FIELDS, jnp.ones(SHAPE, jnp.float32)))
 
 
 def examined(state: State) -> str | None:
@@ -32,7 +33,8 @@ def test_a_healthy_state_has_no_diagnosis(healthy: State) -> None:
 @pytest.mark.parametrize("name", FIELDS)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -1e-30])
 def test_one_bad_voxel_is_found(healthy: State, name: str, value: float) -> None:
-    state = replace(healthy, **{name: getattr(healthy, name).at[VOXEL].set(value)})
+    spoiled = healthy.fields[name].at[VOXEL].set(value)
+    state = State.of_fields({**healthy.fields, name: spoiled})
     found = examined(state)
     assert found is not None
     assert found.startswith(f"{name} is {np.float32(value):g} in voxel [41, 7, 59] (1 of ")
@@ -43,12 +45,15 @@ def test_more_bone_than_room_is_found(healthy: State) -> None:
     assert "bone_volume_fraction is 1 in voxel [41, 7, 59]" in str(
         examined(replace(healthy, bone_volume_fraction=bone))
     )
-    assert examined(replace(healthy, il1=healthy.il1 * 5)) is None
+    much = {**healthy.solutes, "il1": healthy.solutes["il1"] * 5}
+    assert examined(replace(healthy, solutes=much)) is None
 
 
 def test_the_first_wrong_field_is_told_with_its_extent(healthy: State) -> None:
     nothing = jnp.full(SHAPE, jnp.nan, jnp.float32)
-    found = examined(replace(healthy, rankl=nothing, opg=nothing))
+    found = examined(
+        replace(healthy, solutes={**healthy.solutes, "rankl": nothing, "opg": nothing})
+    )
     assert (
         found
         == f"rankl is nan in voxel [0, 0, 0] ({np.prod(SHAPE)} of {np.prod(SHAPE)} voxels wrong)"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tissue.model import step
+from tissue.model.integrators import THETA_MIN
 from tissue.scenario.config import RunConfig
 from tissue.simulation import simulation as simulating
 from tissue.simulation.simulation import Simulation
@@ -121,15 +122,15 @@ def test_a_crowd_that_vanishes_is_stepped_with_damping(
 
     def overshooting(*arguments: Any) -> Any:
         following, diagnostics = advance(*arguments)
-        shares.append(arguments[6])
-        if arguments[6] < 1:
+        shares.append(arguments[3])
+        if arguments[3] < 1:
             few = -following.osteoclast_precursors
             following = replace(following, osteoclast_precursors=few)
         return following, diagnostics
 
     monkeypatch.setattr(simulating, "advance", overshooting)
     simulation.advance()
-    assert shares == [step.THETA_MIN, 1.0]
+    assert shares == [THETA_MIN, 1.0]
     assert float(simulation.state.osteoclast_precursors.min()) > 0
 
 
@@ -137,7 +138,7 @@ def test_the_first_step_is_damped(monkeypatch: pytest.MonkeyPatch, tiny: RunConf
     advance, shares = step.advance, []
 
     def watched(*arguments: Any) -> Any:
-        shares.append(arguments[6])
+        shares.append(arguments[3])
         return advance(*arguments)
 
     monkeypatch.setattr(simulating, "advance", watched)
@@ -146,7 +147,7 @@ def test_the_first_step_is_damped(monkeypatch: pytest.MonkeyPatch, tiny: RunConf
     simulation.advance()
     simulation.controller_state = simulation.controller_state.after_a_jump()
     simulation.advance()
-    assert shares == [1.0, step.THETA_MIN, 1.0]
+    assert shares == [1.0, THETA_MIN, 1.0]
 
 
 def test_times_that_differ_by_rounding_are_one_stop_time(adaptive: RunConfig) -> None:

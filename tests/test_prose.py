@@ -17,8 +17,8 @@ OPENERS = (
 """First words of a docstring that leave its subject unnamed."""
 
 UK = re.compile(
-    r"grey|colour|favour|neighbour|behaviour|honour|labour|tumour|vapour|harbour|centre|fibre|"
-    r"metre(?!x)|litre|calibre|theatre|ageing|oestr|haemo|haema|anaem|oedem|paediat|"
+    r"grey(?! 20\d\d)|colour|favour|neighbour|behaviour|honour|labour|tumour|vapour|harbour|"
+    r"centre|fibre|metre(?!x)|litre|calibre|theatre|ageing|oestr|haemo|haema|anaem|oedem|paediat|"
     r"foet|leukaem|orthopaed|sulph|aluminium|artefact|catalogue|analogue|defence|licence|"
     r"practise|mould|sceptic|whilst|amongst|judgement|acknowledgement|fulfil\b|enrol\b|"
     r"programme\b|programmes\b|learnt|spelt|"

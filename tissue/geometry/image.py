@@ -17,29 +17,17 @@ from tissue.errors import InputError, printable
 from tissue.geometry.grid import Frame
 
 MICROMETERS = {
-    "nm": 1e-3,
-    "nanometer": 1e-3,
-    "um": 1.0,
-    "µm": 1.0,  # micro sign
-    "μm": 1.0,  # Greek mu
-    "micron": 1.0,
-    "microns": 1.0,
-    "micrometer": 1.0,
-    "micrometers": 1.0,
-    "micrometre": 1.0,
-    "micrometres": 1.0,
-    "mm": 1e3,
-    "millimeter": 1e3,
-    "millimeters": 1e3,
-    "millimetre": 1e3,
-    "millimetres": 1e3,
-    "cm": 1e4,
-    "centimeter": 1e4,
-    "centimetre": 1e4,
-    "m": 1e6,
-    "meter": 1e6,
-    "metre": 1e6,
-    "inch": 25400.0,
+    name: size
+    for size, names in (
+        (1e-3, "nm nanometer"),
+        (1.0, "um \N{MICRO SIGN}m \N{GREEK SMALL LETTER MU}m micron microns"),
+        (1.0, "micrometer micrometers micrometre micrometres"),
+        (1e3, "mm millimeter millimeters millimetre millimetres"),
+        (1e4, "cm centimeter centimetre"),
+        (1e6, "m meter metre"),
+        (25400.0, "inch"),
+    )
+    for name in names.split()
 }
 """Length units as headers write them [um]."""
 

@@ -65,7 +65,9 @@ def formats() -> tuple[Format, ...]:
         nifti,
         nrrd,
         numpy_array,
-        scanco,
+        scanco_aim,
+        scanco_header,
+        scanco_isq,
         tiff,
     )
 
@@ -78,7 +80,8 @@ def formats() -> tuple[Format, ...]:
         Format("HDF5", hdf5_names, hdf5.is_hdf5, hdf5.read, "dataset"),
         Format("netCDF", (".nc",), classic, netcdf.read, "dataset"),
         Format("DICOM", (".dcm", ".dicom", ".ima"), dicom.is_dicom, dicom.read_file),
-        Format("Scanco", (".aim", ".isq"), scanco.is_scanco, scanco.read),
+        Format("Scanco", (".aim", ".isq"), _starts(*scanco_header.SIGNS), scanco_aim.read),
+        Format("Scanco", (".aim", ".isq"), _starts(scanco_isq.SIGN), scanco_isq.read),
         Format("NIfTI", (".nii", ".nii.gz", ".hdr"), nifti.is_nifti, nifti.read),
         Format("MetaImage", (".mha", ".mhd"), metaimage.is_metaimage, metaimage.read),
     )

@@ -18,10 +18,9 @@ from geometry.formats.scanco_made import (
 )
 
 from tissue.errors import InputError
-from tissue.geometry.formats import scanco
-from tissue.geometry.gate import admit
 from tissue.geometry.grid import UPRIGHT
 from tissue.geometry.image import Image
+from tissue.geometry.images import read_image
 
 GRAY = (np.arange(4 * 5 * 6, dtype="i2").reshape(4, 5, 6) - 40) * 100
 DENSITY = GRAY / 8192 * 1600 - 390
@@ -35,8 +34,7 @@ CHAR, SHORT, INT, VAX, TWO, VALUES, BITS = (
 
 
 def read(file: Path) -> Image:
-    assert scanco.is_scanco(file.read_bytes()[:512])
-    return admit(scanco.read(file))
+    return read_image(file)
 
 
 def assert_as_aimio(image: Image, file: Path, density: bool = False) -> None:
@@ -346,7 +344,7 @@ def check_changed(folder: Path, seed: int) -> None:
     file = aim(folder / "scan.aim", values, kind, data)
     file.write_bytes(changed(file.read_bytes(), seed))
     try:
-        image = admit(scanco.read(file))
+        image = read_image(file)
         found: Any = image.values
     except InputError:
         pass
@@ -366,7 +364,7 @@ def check_changed(folder: Path, seed: int) -> None:
     file = isq(folder / "scan.isq", GRAY, 1600, -390)
     file.write_bytes(changed(file.read_bytes(), seed))
     try:
-        image = admit(scanco.read(file))
+        image = read_image(file)
         found = image.values
     except InputError:
         return

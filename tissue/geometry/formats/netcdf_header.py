@@ -12,19 +12,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-TYPES = {
-    1: ">i1",
-    2: "S1",
-    3: ">i2",
-    4: ">i4",
-    5: ">f4",
-    6: ">f8",
-    7: ">u1",
-    8: ">u2",
-    9: ">u4",
-    10: ">i8",
-    11: ">u8",
-}
+TYPES = dict(
+    enumerate([">i1", "S1", ">i2", ">i4", ">f4", ">f8", ">u1", ">u2", ">u4", ">i8", ">u8"], start=1)
+)
 """Types by their number; those above 6 are of CDF-5 only."""
 
 DIMENSIONS, VARIABLES, ATTRIBUTES = 10, 11, 12

@@ -14,17 +14,8 @@ UNITS = {**MICROMETERS, "pm": 1e-6, "å": 1e-4, "km": 1e9, "in": 25400.0, "ft": 
 """Length units of the OME model [um]; "in" and "ft" are exactly 25.4 and 304.8 mm."""
 NO_LENGTH = ("pixel", "reference frame")
 """Units of the OME model that are no lengths."""
-TYPES = {
-    "bit": "bool",
-    "int8": "int8",
-    "int16": "int16",
-    "int32": "int32",
-    "uint8": "uint8",
-    "uint16": "uint16",
-    "uint32": "uint32",
-    "float": "float32",
-    "double": "float64",
-}
+TYPES = {name: name for name in ("int8", "int16", "int32", "uint8", "uint16", "uint32")}
+TYPES |= {"bit": "bool", "float": "float32", "double": "float64"}
 """numpy types of the pixel types of the OME model."""
 PLACES = {"PositionX", "PositionY", "PositionZ"}
 """Attributes of a plane that give the position of the stage of a microscope."""

@@ -120,8 +120,10 @@ def test_a_source_spreads_by_the_diffusion_length() -> None:
     length = np.sqrt(p.D_I / p.k_I)
     outside = np.sinh(edge / length) * np.cosh((height - z) / length) / np.sinh(height / length)
     inside = 1 - np.sinh((height - edge) / length) * np.cosh(z / length) / np.sinh(height / length)
-    expected = rate / p.k_I * np.where(z < edge, inside, outside)
-    np.testing.assert_allclose(raised - plain, expected, rtol=0.02, atol=0.002 * expected.max())
+    expected = np.asarray(rate / p.k_I * np.where(z < edge, inside, outside))
+    np.testing.assert_allclose(
+        raised - plain, expected, rtol=0.02, atol=0.002 * float(expected.max())
+    )
 
 
 def test_a_source_may_change_in_time(tiny: RunConfig) -> None:

@@ -166,8 +166,8 @@ def test_an_interruption_loses_no_snapshot_that_was_due(
     assert no_writer_is_left()
 
 
-@pytest.mark.parametrize(("fails_from", "left"), [(0, "no snapshot in"), (2, "up to snap_day0000")])
-def test_a_failing_disk_stops_the_run_and_names_what_is_whole(
+@pytest.mark.parametrize(("fails_from", "left"), [(0, "has no complete snapshot"), (2, "up to snap_day0000")])
+def test_a_failing_disk_stops_the_run_and_names_intact_output(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     tmp_path: Path,

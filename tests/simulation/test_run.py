@@ -187,7 +187,7 @@ def test_an_earlier_run_is_replaced_only_on_demand(
 ) -> None:
     short = tiny.changed({"run.duration": "0.5 day", "run.step": "0.5 day"})
     run(tiny, tmp_path)
-    with pytest.raises(InputError, match=r"already holds a run \(run.toml\); .* --overwrite"):
+    with pytest.raises(InputError, match=r"already contains a run \(run.toml\); .* --overwrite"):
         run(short, tmp_path)
     assert len(open_run(tmp_path).snapshots) == len(STEPS)
     (tmp_path / "notes.txt").touch()
@@ -207,13 +207,13 @@ def test_an_earlier_run_is_replaced_only_on_demand(
 @pytest.mark.parametrize("name", ["metrics.csv", "snap_day0003.000.hdf", "summary.png"])
 def test_no_file_of_a_user_is_replaced_unasked(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("precious")
-    with pytest.raises(InputError, match="already holds a run"):
+    with pytest.raises(InputError, match="already contains a run"):
         prepare_folder(tmp_path, overwrite=False)
     prepare_folder(tmp_path, overwrite=True)
     assert (tmp_path / name).read_text() == "precious"
 
 
-def test_bad_input_leaves_an_earlier_run_whole(tiny: RunConfig, tmp_path: Path) -> None:
+def test_bad_input_leaves_an_earlier_run_intact(tiny: RunConfig, tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text("precious")
     bad = tiny.changed({"geometry": ImageSettings(tmp_path / "gone.nrrd")})
     with pytest.raises(InputError, match=r"there is no .*gone\.nrrd"):

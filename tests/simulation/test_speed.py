@@ -1,4 +1,4 @@
-"""What tissue bench measures and foretells; no test asks how fast this machine is."""
+"""Measurements and estimates of tissue bench; no test depends on the speed of this machine."""
 
 import json
 from dataclasses import replace
@@ -26,11 +26,11 @@ def large(edge: int = 100) -> Geometry:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speed, "STEP_SECONDS", 0.0)
-    monkeypatch.setattr(speed, "TRIAD", 1000)
+    monkeypatch.setattr(speed, "STEPS_TIME", 0.0)
+    monkeypatch.setattr(speed, "TRIAD_SIZE", 1000)
 
 
-def test_a_run_is_measured_and_foretold(quick: None, tiny: RunConfig) -> None:
+def test_a_run_is_measured_and_estimated(quick: None, tiny: RunConfig) -> None:
     done = bench(tiny)
     (measured,), (whole,) = done.speeds, done.estimates
     assert (measured.shape, measured.steps) == ((8, 8, 8), 2)
@@ -42,20 +42,20 @@ def test_a_run_is_measured_and_foretold(quick: None, tiny: RunConfig) -> None:
     assert not any("middle" in note for note in done.notes)
 
 
-def test_it_is_told_in_words_and_to_programs(quick: None, tiny: RunConfig) -> None:
+def test_numbers_are_given_as_text_and_to_programs(quick: None, tiny: RunConfig) -> None:
     done = bench(tiny)
     heads = [line.split()[0] for line in done.lines()]
     assert heads == ["device", "memory", "step", "estimate", "note"]
     assert "8 x 8 x 8: " in done.lines()[2]
     assert "run tiny: about " in done.lines()[3]
     assert "for 4 steps" in done.lines()[3]
-    told = json.loads(json.dumps(done.as_dict()))
-    assert told["speeds"][0]["ns_per_voxel_and_step"] == done.speeds[0].rate
-    assert told["estimates"][0]["steps"] == 4
+    numbers = json.loads(json.dumps(done.as_dict()))
+    assert numbers["speeds"][0]["ns_per_voxel_and_step"] == done.speeds[0].rate
+    assert numbers["estimates"][0]["steps"] == 4
 
 
-def test_without_a_run_a_year_is_foretold(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speed, "EDGES", (16,))
+def test_without_a_run_a_year_is_estimated(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "MEASURED_EDGES", (16,))
     monkeypatch.setattr(speed, "measure", lambda config, bone: replace(STEP, shape=bone.grid.shape))
     done = bench()
     assert [s.shape for s in done.speeds] == [(16, 16, 16)]
@@ -65,9 +65,9 @@ def test_without_a_run_a_year_is_foretold(quick: None, monkeypatch: pytest.Monke
     assert (big.seconds - 5) / (small.seconds - 5) == pytest.approx(8)
 
 
-def test_the_impatient_get_fewer_grids(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speed, "EDGES", (16, 18))
-    monkeypatch.setattr(speed, "PATIENCE", 0.0)
+def test_a_slow_machine_measures_fewer_grids(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "MEASURED_EDGES", (16, 18))
+    monkeypatch.setattr(speed, "NEXT_GRID_LIMIT", 0.0)
     monkeypatch.setattr(speed, "measure", lambda config, bone: STEP)
     monkeypatch.setattr(speed, "bandwidth", lambda: 10.0)
     assert len(bench().speeds) == 1
@@ -106,12 +106,12 @@ def test_a_large_bone_is_measured_in_the_middle(
 def test_a_middle_without_bone_is_refused() -> None:
     whole = large(200)
     whole.bone_volume_fraction[:150] = 0
-    with pytest.raises(InputError, match="middle 96 x 20 x 96 voxels of this bone hold no surface"):
+    with pytest.raises(InputError, match="middle 96 x 20 x 96 voxels of this bone contain no surface"):
         middle(whole)
 
 
 def test_mirrored_bone_has_the_same_surface(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speed, "TILE", 16)
+    monkeypatch.setattr(speed, "TILE_EDGE", 16)
     settings = SyntheticSettings((32, 16, 20), 10.0, 0.3, 60.0, 1)
     bone = mirrored(settings).bone_volume_fraction
     assert bone.shape == (32, 16, 20)
@@ -120,9 +120,9 @@ def test_mirrored_bone_has_the_same_surface(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
-def test_a_probe_tells_what_a_plan_wants(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speed, "PROBE_SECONDS", 0.0)
-    monkeypatch.setattr(speed, "PROBED", 8)
+def test_a_probe_measures_the_speed_of_a_plan(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "PROBE_TIME", 0.0)
+    monkeypatch.setattr(speed, "PROBE_EDGE", 8)
     found = probe((4, 9, 30), precision, loading=3.0)
     assert found.sweep > 0
     assert found.compilation >= 0

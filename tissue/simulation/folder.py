@@ -1,4 +1,4 @@
-"""The folder of a run: made, cleared and looked through; an earlier run is never lost unasked."""
+"""Folder of a run: created, cleared and listed; an earlier run is removed only on request."""
 
 import os
 import tempfile
@@ -22,12 +22,12 @@ METRICS_TABLE, LEDGER_TABLE, RUN_LOG, RUN_FILE = "metrics.csv", "ledger.csv", "r
 TABLES = (METRICS_TABLE, LEDGER_TABLE)
 """Tables with a row for each step."""
 
-_WRITTEN_ON = (*TABLES, RUN_LOG)
-"""Files that a resumed run goes on with; others are replaced as a whole."""
+_APPENDED = (*TABLES, RUN_LOG)
+"""Files that a resumed run appends to; it replaces all others."""
 
-_MADE = (
+_FILES = (
     RUN_FILE,
-    *_WRITTEN_ON,
+    *_APPENDED,
     "summary.png",
     "morphometry.csv",
     INDEX,
@@ -37,17 +37,17 @@ _MADE = (
 
 
 def prepare_folder(folder: Path, overwrite: bool) -> None:
-    """Makes the folder of a run; an earlier run in it stays until `clear_folder`.
+    """Creates the folder of a run; an earlier run in it stays until `clear_folder`.
 
     Raises:
-        InputError: it cannot be written to, or holds a run that may not be replaced.
+        InputError: it cannot be written to, or contains a run that may not be replaced.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        made = _made(folder)
-        if made and not overwrite:
+        files = _files(folder)
+        if files and not overwrite:
             raise InputError(
-                f"{folder} already holds a run ({made[0].name}); go on with it with --resume, "
+                f"{folder} already contains a run ({files[0].name}); continue it with --resume, "
                 "choose another folder with --out, or replace it with --overwrite"
             )
         probe = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
@@ -56,73 +56,73 @@ def prepare_folder(folder: Path, overwrite: bool) -> None:
             f"the output folder {folder} cannot be written to ({error.strerror}); "
             "choose another with --out"
         ) from None
-    with suppress(OSError):  # it holds nothing that could be lost
+    with suppress(OSError):  # it is empty
         probe.close()
 
 
 def refuse_to_delete_inputs(
     config: RunConfig, folder: Path, parent: Checkpoint | None = None
 ) -> None:
-    """Refuses to replace an earlier run that the new one reads.
+    """Refuses to replace files of an earlier run that the new one reads.
 
-    The run file that a run has written is no such thing: the new one writes the same again.
+    The run file of an earlier run is an exception where the new one writes the same content.
     """
     own = resolved_toml(config, folder).encode()
-    read = [] if holds(folder / RUN_FILE, own) else [config.source]
+    read = [] if has_content(folder / RUN_FILE, own) else [config.source]
     if isinstance(config.geometry, ImageSettings):
         read.append(config.geometry.file)
     if parent and parent.path:
         read.append(parent.path)
-    for made in _made(folder):
-        # a link that leads nowhere is nothing that is read
-        if made.exists() and any(path.exists() and made.samefile(path) for path in read):
+    for file in _files(folder):
+        # a dangling link cannot be read
+        if file.exists() and any(path.exists() and file.samefile(path) for path in read):
             raise InputError(
-                f"the run reads {made}, which would be replaced; choose another folder with --out"
+                f"the run reads {file}, which would be replaced; choose another folder with --out"
             )
 
 
-def holds(path: Path, content: bytes) -> bool:
-    """Whether a file is there and holds just that."""
+def has_content(path: Path, content: bytes) -> bool:
+    """Whether a file exists with exactly this content."""
     with suppress(OSError):
         return path.read_bytes() == content
     return False
 
 
 def refuse_links(folder: Path) -> None:
-    """Refuses to go on with a run whose files lie elsewhere, before any of them is changed."""
-    for name in _WRITTEN_ON:
+    """Refuses to resume a run whose files are links, before any of them is changed."""
+    for name in _APPENDED:
         refuse_link(folder / name)
 
 
 def clear_folder(folder: Path) -> None:
-    """Takes an earlier run out of its folder, and nothing else."""
+    """Removes an earlier run from its folder, and no other file."""
     remove_unfinished(folder)
-    for old in _made(folder):
-        if old.name != RUN_FILE:  # the new one takes its place in one piece
+    for old in _files(folder):
+        if old.name != RUN_FILE:  # replaced atomically by the new one
             old.unlink()
     remove_superseded(folder)
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Removes what a killed run was writing; other commands may be writing now what they write."""
+    """Removes the temporary files of a killed run, but not those of other active commands."""
     snapshot_files.remove_unfinished(folder)
     checkpoint_files.remove_unfinished(folder)
-    for name in _MADE:
+    for name in _FILES:
         remove_temporary(folder, name, older=ABANDONED_AGE)
 
 
-def _made(folder: Path) -> list[Path]:
-    files = (folder / name for name in _MADE)
+def _files(folder: Path) -> list[Path]:
+    files = (folder / name for name in _FILES)
     found = [file for file in files if os.path.lexists(file)]
     return [*found, *list_snapshots(folder), *list_checkpoints(folder), *folder.glob("failed_*.h5")]
 
 
 def intact_output(folder: Path) -> str:
-    """What a run that had to stop leaves; to be asked once its last snapshot is written."""
+    """Sentence about the intact output of a run that had to stop, after its last snapshot."""
     snapshots, checkpoints = list_snapshots(folder), list_checkpoints(folder)
     if not snapshots:
-        return f"no snapshot in {folder} is finished"
-    whole = f"results up to {snapshots[-1].name} in {folder} are whole"
+        return f"{folder} has no complete snapshot"
+    text = f"results up to {snapshots[-1].name} in {folder} are intact"
     if checkpoints:
-        whole += f", and {checkpoints[-1].name} is the last good checkpoint (--resume)"
-    return whole
+        text += f", and {checkpoints[-1].name} is the last good checkpoint (--resume)"
+    return text

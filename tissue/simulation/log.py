@@ -1,4 +1,4 @@
-"""What a run logs, in its folder."""
+"""Log file of a run in its folder."""
 
 import io
 import logging
@@ -11,7 +11,7 @@ from tissue.storage.atomic import open_no_follow
 
 
 def iso_time(seconds: float) -> str:
-    """A time of this machine in ISO 8601 with its offset from UTC.
+    """Time of this machine in ISO 8601 with its offset from UTC.
 
     Args:
         seconds: since 1970 in UTC [s].
@@ -22,22 +22,22 @@ def iso_time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).astimezone().isoformat(timespec="seconds")
 
 
-class _Timed(logging.Formatter):
-    """Time, level and message."""
+class _TimeFormatter(logging.Formatter):
+    """Formatter of lines with time, level and message."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(message)s")
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
-        """The time of a message."""
+        """Time of a message."""
         return iso_time(record.created)
 
 
 class _LogFile(logging.FileHandler):
-    """A log in a file of the run; a run goes on without it where it cannot be written.
+    """Log in a file of the run, which continues where the file cannot be written.
 
     Attributes:
-        failed: why something is missing in it.
+        failed: error that has made the file incomplete.
     """
 
     failed: OSError | None = None
@@ -49,7 +49,7 @@ class _LogFile(logging.FileHandler):
         return cast("io.TextIOWrapper", opened)
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Remembers what the system answered; anything else is a bug."""
+        """Keeps an error of the system; any other one is a bug."""
         error = sys.exc_info()[1]
         if isinstance(error, OSError):
             self.failed = error
@@ -64,14 +64,14 @@ class _LogFile(logging.FileHandler):
             self.failed = error
 
 
-class _Held(logging.Handler):
-    """Keeps messages until there is a file for them, and hands on those that come later.
+class _BufferedHandler(logging.Handler):
+    """Handler that keeps messages until there is a file, and passes later ones on.
 
-    One handler from the first message to the last: other threads log while the file is opened, and
-    none of their messages may fall between two handlers.
+    It stays the same from the first message to the last: other threads log while the file is
+    opened, and none of their messages may be lost between two handlers.
 
     Attributes:
-        file: where messages go; None until there is one.
+        file: file of the messages; None until it is open.
     """
 
     def __init__(self) -> None:
@@ -80,14 +80,14 @@ class _Held(logging.Handler):
         self._records: list[logging.LogRecord] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Takes a message."""
+        """Handles a message."""
         if self.file:
             self.file.handle(record)
         else:
             self._records.append(record)
 
-    def hand_over(self, file: _LogFile) -> None:
-        """Writes what is kept, and from now on everything at once."""
+    def write_to(self, file: _LogFile) -> None:
+        """Writes the kept messages, and later ones immediately."""
         self.acquire()
         try:
             for record in self._records:
@@ -99,30 +99,35 @@ class _Held(logging.Handler):
 
 
 class RunLog:
-    """What a run logs, held back until its folder is free of the run before."""
+    """Log of a run, kept in memory until the files of an earlier run are removed."""
 
     def __init__(self) -> None:
         self._logger = logging.getLogger("tissue")
         self._level = self._logger.level
-        self._held = _Held()
+        self._handler = _BufferedHandler()
 
     def __enter__(self) -> Self:
-        self._logger.addHandler(self._held)
+        self._logger.addHandler(self._handler)
         if not self._logger.isEnabledFor(logging.INFO):
             self._logger.setLevel(logging.INFO)
         return self
 
     def write_to(self, path: Path, *, append: bool) -> None:
-        """Writes what has been held back, and from now on everything at once."""
+        """Writes the messages so far, and later ones immediately.
+
+        Args:
+            path: the file.
+            append: continue a file that is there.
+        """
         file = _LogFile(path, "a" if append else "w", encoding="utf-8", errors="backslashreplace")
-        file.setFormatter(_Timed())
-        self._held.hand_over(file)
+        file.setFormatter(_TimeFormatter())
+        self._handler.write_to(file)
 
     def __exit__(self, kind: type[BaseException] | None, error: object, _: object) -> None:
-        self._logger.removeHandler(self._held)
-        file = self._held.file
+        self._logger.removeHandler(self._handler)
+        file = self._handler.file
         if file:
-            if kind:  # for the file alone: whoever called is told by the exception
+            if kind:  # for the file only: the caller gets the exception
                 text = f"{error}" or kind.__name__
                 file.handle(self._logger.makeRecord(__name__, logging.ERROR, "", 0, text, (), None))
             file.close()

@@ -1,9 +1,7 @@
 """A run in memory: the same results as those of a folder, and no file."""
 
 import logging
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jax
@@ -18,9 +16,9 @@ from tissue.model.state import State
 from tissue.scenario.config import RunConfig
 from tissue.simulation.output import rounded
 from tissue.simulation.own_forcing import OwnForcing
+from tissue.simulation.progress_bar import progress_bar
 from tissue.simulation.provenance import fresh_start, provenance
 from tissue.simulation.simulation import Simulation
-from tissue.simulation.step_report import Record
 from tissue.storage.results import Results
 from tissue.storage.tables import Columns
 
@@ -149,33 +147,6 @@ def simulate(
         simulation.state,
         provenance(config, config.source.parent, origin),
     )
-
-
-@contextmanager
-def progress_bar(duration: float, shown: bool | None) -> Iterator[Callable[[Record], None]]:
-    """Bar over simulated time, in the form that a terminal or a notebook can draw.
-
-    Args:
-        duration: of the run [day].
-        shown: whether there is a bar; None for interactive sessions only.
-
-    Yields:
-        Function that takes notice of a step.
-    """
-    if shown is None:
-        shown = hasattr(sys, "ps1")
-    if not shown:
-        yield lambda record: None
-        return
-    from tqdm.auto import tqdm
-
-    with tqdm(total=duration, unit="day", unit_scale=True) as bar:
-
-        def step_done(record: Record) -> None:
-            bar.set_postfix_str(f"BV/TV {record.metrics['bv_tv_change_percent']:+.2f} %", False)
-            bar.update(record.metrics["time_day"] - bar.n)
-
-        yield step_done
 
 
 def _snapshot(simulation: Simulation) -> MemorySnapshot:

@@ -166,10 +166,8 @@ class Progress:
             with self._lock:
                 now = self._clock()
                 phase, spent = self._phase, now - self._since
-                begun, overdue = (
-                    self._unlogged and spent >= PREPARATION_DELAY,
-                    now >= self._logged + LINE_INTERVAL,
-                )
+                begun = self._unlogged and spent >= PREPARATION_DELAY
+                overdue = now >= self._logged + LINE_INTERVAL
                 if begun:
                     self._unlogged = False
             if begun:

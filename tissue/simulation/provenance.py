@@ -1,4 +1,4 @@
-"""Provenance of a result: versions, device, inputs; and what of that has changed since."""
+"""Provenance of results: versions, device and inputs, and their changes since a checkpoint."""
 
 import hashlib
 import logging
@@ -21,22 +21,22 @@ from tissue.version import __version__
 log = logging.getLogger(__name__)
 
 GIVEN = "geometry"
-"""In the provenance of a run whose bone was an array."""
+"""Key in the provenance of a run whose bone was an array."""
 
 BONE, IMAGE, REGION, PANNUS = "bone_sha256", "input_sha256", "region_sha256", "pannus_mask_sha256"
 """Keys of the hashes of the bone at the start, and of the image files that a run reads."""
 
-OF_BONE = (IMAGE, REGION, GIVEN)
-"""Keys about the origin of the bone; a branch has them from its parent."""
+BONE_KEYS = (IMAGE, REGION, GIVEN)
+"""Keys about the origin of the bone, which a branch takes from its parent."""
 
 PARENT_TIME = "parent_time"
 """Key of the time at which a branch left its parent."""
 
-OF_START = (*OF_BONE, BONE, PANNUS, "parent", "parent_config_sha256", PARENT_TIME)
-"""Keys about the start of a run, which stay when the run is resumed."""
+START_KEYS = (*BONE_KEYS, BONE, PANNUS, "parent", "parent_config_sha256", PARENT_TIME)
+"""Keys about the start of a run, which do not change when it is resumed."""
 
-DIGITS = 12
-"""Hash, to tell two files apart in a message."""
+HASH_DIGITS = 12
+"""Number of digits of a hash in a message."""
 
 
 def provenance(config: RunConfig, folder: Path, start: Mapping[str, str]) -> dict[str, str]:
@@ -68,10 +68,10 @@ def fresh_start(config: RunConfig, bone: np.ndarray, *, given: bool) -> dict[str
     Args:
         config: the run.
         bone: bone volume fraction it starts from [z, y, x].
-        given: the bone came as an array, not from where the configuration says.
+        given: the bone was given as an array instead of that of the configuration.
     """
     read = images(config).items()
-    start = {key: input_hash(file) for key, file in read if not (given and key in OF_BONE)}
+    start = {key: input_hash(file) for key, file in read if not (given and key in BONE_KEYS)}
     start |= _hash(bone)
     if given:
         start[GIVEN] = "given as an array; [geometry] of the configuration was not used"
@@ -79,13 +79,13 @@ def fresh_start(config: RunConfig, bone: np.ndarray, *, given: bool) -> dict[str
 
 
 def resumed_start(checkpoint: Checkpoint) -> dict[str, str]:
-    """Provenance of the start of a resumed run: as it was, whatever is there now."""
-    return {key: value for key, value in checkpoint.provenance.items() if key in OF_START}
+    """Provenance of the start of a resumed run, as its checkpoint has it."""
+    return {key: value for key, value in checkpoint.provenance.items() if key in START_KEYS}
 
 
 def branched_start(config: RunConfig, bone: np.ndarray, parent: Checkpoint) -> dict[str, str]:
-    """Provenance of the start of a branch, whose bone is that of its parent at that time."""
-    kept = {key: value for key, value in parent.provenance.items() if key in OF_BONE}
+    """Provenance of the start of a branch, which has the bone of its parent at that time."""
+    kept = {key: value for key, value in parent.provenance.items() if key in BONE_KEYS}
     read = images(config)
     pannus = {PANNUS: input_hash(read[PANNUS])} if PANNUS in read else {}
     return {
@@ -109,7 +109,7 @@ def computed_by() -> dict[str, str]:
 
 
 def images(config: RunConfig) -> dict[str, Path]:
-    """The image files that a run reads, by the key of their hash."""
+    """Image files that a run reads, by the key of their hash."""
     files: dict[str, Path | None] = {}
     if isinstance(config.geometry, ImageSettings):
         files = {IMAGE: config.geometry.file, REGION: config.geometry.region}
@@ -119,10 +119,10 @@ def images(config: RunConfig) -> dict[str, Path]:
 
 
 def log_changes(config: RunConfig, checkpoint: Checkpoint, *, branch: bool) -> None:
-    """Logs what has changed since a checkpoint was made: software, device and images.
+    """Logs changes of software, device and images since a checkpoint was written.
 
     Args:
-        config: the run that goes on from the checkpoint.
+        config: the run that continues from the checkpoint.
         checkpoint: of that run, or of the parent of a branch.
         branch: the run is a branch, which may have another pannus.
     """
@@ -134,8 +134,8 @@ def log_changes(config: RunConfig, checkpoint: Checkpoint, *, branch: bool) -> N
     ]
     if changed:
         log.warning(
-            f"the checkpoint was made with other software or hardware ({'; '.join(changed)}): the "
-            "last digits of the results may differ from those of a run that was never left"
+            f"the checkpoint was written with other software or hardware ({'; '.join(changed)}): "
+            "the last digits of the results may differ from those of an uninterrupted run"
         )
     for key, file in images(config).items():
         if key in before and not (branch and key == PANNUS):
@@ -143,31 +143,31 @@ def log_changes(config: RunConfig, checkpoint: Checkpoint, *, branch: bool) -> N
 
 
 def _log_change(file: Path, before: str, *, used: bool) -> None:
-    """Logs that an image is not the one of the start, or is gone.
+    """Logs that an image is not the one of the start, or is missing.
 
     Args:
         file: the image.
         before: its hash at the start.
-        used: it is read again when a run goes on; the checkpoint holds what others gave.
+        used: whether a resumed run reads it again; the checkpoint contains the bone of others.
     """
     try:
         now = input_hash(file)
     except OSError as error:
         log.info(
-            f"{file} cannot be read any more ({error.strerror}) and is not needed: the bone is in "
+            f"{file} can no longer be read ({error.strerror}) and is not needed: the bone is in "
             "the checkpoint"
         )
         return
     if now != before:
         log.warning(
-            f"{file} has changed since the run began (sha256 {before[:DIGITS]}... then, "
-            f"{now[:DIGITS]}... now): the run goes on with "
-            + ("the file as it is now" if used else "the bone of the checkpoint, made of the old")
+            f"{file} has changed since the run began (sha256 {before[:HASH_DIGITS]}... then, "
+            f"{now[:HASH_DIGITS]}... now): the run continues with "
+            + ("the present file" if used else "the bone of the checkpoint, from the old file")
         )
 
 
 def input_hash(image: Path) -> str:
-    """SHA-256 of an image file, or of the files in a folder one after the other."""
+    """SHA-256 of an image file, or of all files in a folder."""
     slices = (path for path in image.glob("*") if path.is_file())
     digest = hashlib.sha256()
     for path in sorted(slices) if image.is_dir() else [image]:
@@ -177,7 +177,7 @@ def input_hash(image: Path) -> str:
 
 
 def _commit() -> str | None:
-    """The commit of a checkout of this project, if the code runs from one."""
+    """Commit of this project, if the code runs from a checkout."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None

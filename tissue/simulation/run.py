@@ -26,6 +26,7 @@ from tissue.simulation.folder import (
 from tissue.simulation.log import RunLog
 from tissue.simulation.output import Output, run_job
 from tissue.simulation.progress import Progress
+from tissue.simulation.progress_bar import progress_bar
 from tissue.simulation.provenance import provenance
 from tissue.simulation.resume import Parent
 from tissue.simulation.run_start import COLUMNS, RunStart, checkpoint_rows, start_run
@@ -61,6 +62,7 @@ def run(
     parent: Checkpoint | Parent | None = None,
     measure: Callable[[Path], object] | None = None,
     signals: SignalHandler | None = None,
+    progress: bool | None = None,
 ) -> Run:
     """Runs a simulation to its end and writes snapshots, tables and checkpoints as it goes.
 
@@ -76,6 +78,7 @@ def run(
         parent: checkpoint of another run to branch off from, or where to find it.
         measure: called with the folder after each snapshot while the next steps run.
         signals: handlers that are installed already; by default this installs its own.
+        progress: show a bar; by default in an interactive session only.
 
     Raises:
         InputError: the folder or the bone cannot be used; an earlier run there is untouched.
@@ -83,12 +86,21 @@ def run(
         RunStopped: a signal has stopped it; it can be resumed.
     """
     folder = Path(folder)
-    with nullcontext(signals) if signals else SignalHandler() as handler:
+    with (
+        nullcontext(signals) if signals else SignalHandler() as handler,
+        progress_bar(config.run.duration, progress) as step_done,
+    ):
+
+        def after_step(record: Record) -> None:
+            step_done(record)
+            if watch:
+                watch(record)
+
         prepare_folder(folder, overwrite or resume is not None)
         # the log must have a warning about the lock
-        with RunLog() as run_log, Progress() as progress, locked(folder), _out_of_memory_named():
+        with RunLog() as run_log, Progress() as messages, locked(folder), _out_of_memory_named():
             with handler.raising_on_stop("before the first step: nothing was written"):
-                start = start_run(config, folder, geometry, resume, parent, progress)
+                start = start_run(config, folder, geometry, resume, parent, messages)
                 if start.simulation:
                     config = start.simulation.config
                     origin = provenance(config, folder, start.provenance)
@@ -96,9 +108,9 @@ def run(
                 _clear(folder, start.source)
                 run_log.write_to(folder / RUN_LOG, append=start.source is not None)
                 if start.simulation:
-                    _fill(folder, start, origin, handler, progress, watch, measure)
+                    _fill(folder, start, origin, handler, messages, after_step, measure)
                 else:
-                    progress.finishing()
+                    messages.finishing()
                     _complete(folder, config, start.source, measure)
     return open_run(folder)
 

@@ -1,4 +1,4 @@
-"""What a run has written after the moment it goes on from, moved out of the way of what comes."""
+"""Superseded output: files later than the checkpoint a run is resumed from, set aside."""
 
 import logging
 from contextlib import suppress
@@ -14,27 +14,27 @@ from tissue.storage.tables import rows_until
 
 log = logging.getLogger(__name__)
 
-FOLDER = "superseded_"
-"""Beginning of the names of the folders that take up what is moved."""
+FOLDER_PREFIX = "superseded_"
+"""Start of the names of the folders for superseded files."""
 
 MORPHOMETRY = "morphometry.csv"
 
 COPIED = ("metrics.csv", "ledger.csv", MORPHOMETRY)
-"""Tables, whose later rows are cut off: of the first two by the run that goes on."""
+"""Tables, whose later rows are removed: of the first two by the resumed run."""
 
 
 def set_aside(folder: Path, time: float) -> Path | None:
-    """Moves snapshots and checkpoints later than a time into a folder of their own.
+    """Moves snapshots and checkpoints later than a time to a new folder.
 
-    Checkpoints go first, the newest before the others, and the tables are copied before: wherever
-    this is interrupted, the newest checkpoint that is left has its snapshots and its rows.
+    The tables are copied first, then the checkpoints are moved, newest first: after an interruption
+    anywhere, the newest checkpoint that is left has its snapshots and its rows.
 
     Args:
         folder: of the run.
-        time: of the checkpoint that the run goes on from [day].
+        time: of the checkpoint that the run is resumed from [day].
 
     Returns:
-        Where they are now; None where nothing is later.
+        The new folder; None where no file is later.
 
     Raises:
         OSError: the folder cannot be written to.
@@ -50,41 +50,41 @@ def set_aside(folder: Path, time: float) -> Path | None:
     for path in later:
         path.rename(aside / path.name)
     sync_folder(aside)
-    # they would show what is no longer there
+    # the indices refer to files that are no longer here
     for name in (INDEX, XDMF):
         (folder / name).unlink(missing_ok=True)
     write_series(folder, list_snapshots(folder))
     if (aside / MORPHOMETRY).exists():
         write_atomically(folder / MORPHOMETRY, rows_until(folder / MORPHOMETRY, time).encode())
     log.info(
-        f"{len(later)} files later than day {time:g} and copies of the tables are in {aside} now, "
+        f"moved {len(later)} files later than day {time:g}, and copied the tables, to {aside}, "
         "which may be deleted"
     )
     return aside
 
 
 def remove_superseded(folder: Path) -> None:
-    """Removes what earlier runs have set aside; other files and folders stay."""
-    for aside in folder.glob(f"{FOLDER}*"):
+    """Removes the superseded files of earlier runs; other files and folders stay."""
+    for aside in folder.glob(f"{FOLDER_PREFIX}*"):
         if aside.is_symlink() or not aside.is_dir():
             continue
         for path in (*list_checkpoints(aside), *list_snapshots(aside)):
             path.unlink()
         for name in COPIED:
             (aside / name).unlink(missing_ok=True)
-        with suppress(OSError):  # somebody keeps something in it
+        with suppress(OSError):  # it has other files
             aside.rmdir()
 
 
 def _is_later(path: Path, time: float) -> bool:
     found = time_of(path)
-    # one that does not tell its time is damaged
+    # without a readable time it is damaged
     return found is None or found > time + 1e-9 * max(abs(time), 1.0)
 
 
 def _new_folder(folder: Path) -> Path:
     for number in count(1):
-        aside = folder / f"{FOLDER}{number}"
+        aside = folder / f"{FOLDER_PREFIX}{number}"
         with suppress(FileExistsError):
             aside.mkdir()
             return aside

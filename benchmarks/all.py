@@ -1,4 +1,4 @@
-"""Runs every suite, one after another, and says what each took.
+"""Run of every suite, one after another, with the time of each.
 
 The suites share compiled programs on disk, in runs/out/bench/cache; those that measure compilation
 or memory do without.
@@ -13,8 +13,8 @@ from harness import HERE, OUT, README, machine, publish, quietly, table
 
 SUITES = ("kernels", "solver", "pair", "step", "growth", "compile", "year")
 FULL_ONLY = {"forecast": ("--full",), "time_step": ()}
-LATER = {"output": (("64", "3"), ())}
-"""Suites with a command line of their own: their arguments in short and in full."""
+OWN_ARGUMENTS = {"output": (("64", "3"), ())}
+"""Suites with a command line of their own: arguments for a short and for a full run."""
 
 SHARED = {
     "JAX_COMPILATION_CACHE_DIR": str(OUT / "cache"),
@@ -25,12 +25,12 @@ SHARED = {
 def main() -> int:
     full = "--full" in sys.argv[1:]
     wanted: dict[str, tuple[str, ...]] = dict.fromkeys(SUITES, ("--full",) if full else ())
-    wanted |= {suite: forms[full] for suite, forms in LATER.items()}
+    wanted |= {suite: forms[full] for suite, forms in OWN_ARGUMENTS.items()}
     if full:
         wanted |= FULL_ONLY
     about = machine()
     publish("machine", table(("what", "value"), about.items()))
-    failed, spent = [], {}
+    failed, seconds = [], {}
     for suite, arguments in wanted.items():
         script = HERE / f"{suite}.py"
         if not script.is_file():
@@ -38,8 +38,8 @@ def main() -> int:
         start = time.perf_counter()
         if quietly(script.name, *arguments, environment=SHARED).returncode:
             failed.append(suite)
-        spent[suite] = time.perf_counter() - start
-    rows = [*spent.items(), ("together", sum(spent.values()))]
+        seconds[suite] = time.perf_counter() - start
+    rows = [*seconds.items(), ("together", sum(seconds.values()))]
     print(f"\n{table(('suite', 's'), rows)}\n\ntables: {README}")
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)

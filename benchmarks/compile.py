@@ -1,4 +1,4 @@
-"""How long until the first step is done, with nothing compiled and with everything on disk?
+"""Time to the first step, with nothing compiled and with everything compiled on disk.
 
 Both in a fresh process: the first with an empty cache of compiled programs, the second with the
 cache that the first has left.
@@ -19,7 +19,7 @@ from harness import chosen, isolated, machine, measured_on, options, publish, re
 from tissue.machine import device
 from tissue.simulation.simulation import Simulation
 
-COLD, WARM = 25, 3
+GOALS = {"cold": 25, "warm cache": 3}  # [s]
 CACHE = "jax_compilation_cache_dir"
 
 
@@ -31,16 +31,15 @@ def main() -> None:
         print(json.dumps(one(asked.edge)))
         return
     machine()
-    goals = {"cold": COLD, "warm cache": WARM}
     found = {}
     with tempfile.TemporaryDirectory() as folder:
-        places = {
+        environment = {
             "XDG_CACHE_HOME": folder,
             "JAX_COMPILATION_CACHE_DIR": "",
         }
-        for name in goals:
+        for name in GOALS:
             start = time.perf_counter()
-            found[name] = isolated("compile.py", asked.edge, "--one", **places)
+            found[name] = isolated("compile.py", asked.edge, "--one", **environment)
             found[name]["process_s"] = time.perf_counter() - start
     rows = [
         (
@@ -51,7 +50,7 @@ def main() -> None:
             f["cpu_s"],
             f["second_s"],
             f["process_s"],
-            goals[name],
+            GOALS[name],
         )
         for name, f in found.items()
     ]
@@ -69,14 +68,14 @@ def main() -> None:
     publish(
         "compile",
         f"{asked.edge}^3, float32; the goals are for the healthy set-up and the first step; the "
-        f"whole process imports, makes the bone and takes a second step besides. The cache of "
+        f"whole process also imports, makes the bone and takes a second step. The cache of "
         f"compiled programs: {own}.\n\n{table(heads, rows)}\n\n{measured_on()}",
     )
     record("compile", [{"edge": asked.edge, "programs": name, **f} for name, f in found.items()])
 
 
 def one(edge: int) -> dict[str, Any]:
-    """Seconds of this process to its first steps."""
+    """Times of this process to its first steps [s]."""
     device.enable_compilation_cache()
     kept = bool(jax.config.values[CACHE])
     if not kept:

@@ -1,7 +1,7 @@
-"""Fair measuring, and one place for what was measured.
+"""Measurement of times, and publication of results.
 
-Everything is warmed up, repeats are interleaved, and medians stand with their spread. Every suite
-keeps its raw numbers as JSON lines in runs/out/bench and its tables in benchmarks/README.md.
+Everything is warmed up, repeats are interleaved, and medians are given with their range. Every
+suite keeps its raw numbers as JSON lines in runs/out/bench, its tables in benchmarks/README.md.
 """
 
 import argparse
@@ -35,7 +35,7 @@ class Timing:
     """Time of one task.
 
     Attributes:
-        name: of the task.
+        name: name of the task.
         median, low, high: wall time of the repeats [ms].
         cpu: median CPU time of all threads of the process [ms].
     """
@@ -52,7 +52,7 @@ class Timing:
         return f"{number(self.low)} .. {number(self.high)}"
 
     def shared_by(self, times: int) -> "Timing":
-        """The time of one of so many equal parts."""
+        """Time of one of `times` equal parts."""
         parts = (t / times for t in (self.median, self.low, self.high, self.cpu))
         return Timing(self.name, *parts)
 
@@ -60,7 +60,7 @@ class Timing:
 def timed(
     tasks: Mapping[str, Callable[[], object]], repeats: int = 7, warm_up: int = 1
 ) -> dict[str, Timing]:
-    """Times every task, one repeat of each in turn, so that a busy moment hits all alike."""
+    """Times of every task, one repeat of each in turn, so that a busy moment hits all alike."""
     for _ in range(warm_up):
         for task in tasks.values():
             jax.block_until_ready(task())
@@ -68,19 +68,19 @@ def timed(
     for _ in range(repeats):
         for name, task in tasks.items():
             clocks[name].append(clocked(task)[1:])
-    return {name: _timing(name, spent) for name, spent in clocks.items()}
+    return {name: _timing(name, seconds) for name, seconds in clocks.items()}
 
 
 def clocked(task: Callable[[], Any]) -> tuple[Any, float, float]:
-    """The result of a task, and its wall and CPU time [s]."""
+    """Result of a task, and its wall and CPU time [s]."""
     wall, cpu = time.perf_counter(), time.process_time()
     result = jax.block_until_ready(task())
     return result, time.perf_counter() - wall, time.process_time() - cpu
 
 
-def _timing(name: str, spent: Sequence[tuple[float, float]]) -> Timing:
-    wall = [1e3 * w for w, _ in spent]
-    return Timing(name, median(wall), min(wall), max(wall), 1e3 * median(c for _, c in spent))
+def _timing(name: str, seconds: Sequence[tuple[float, float]]) -> Timing:
+    wall = [1e3 * w for w, _ in seconds]
+    return Timing(name, median(wall), min(wall), max(wall), 1e3 * median(c for _, c in seconds))
 
 
 @cache
@@ -91,7 +91,7 @@ def bandwidth() -> Bandwidth:
 
 @cache
 def machine() -> dict[str, Any]:
-    """What the numbers are measured on; call it before measuring, for the load of others."""
+    """Description of this machine; call it before measuring, for the load of other work."""
     busy = _busy()
     stream = bandwidth()
     return {
@@ -107,11 +107,11 @@ def machine() -> dict[str, Any]:
 
 
 def _busy(seconds: float = 0.5) -> int | None:
-    """Share of the processor that others use while this process sleeps [%], where told."""
+    """Share of the processor that other work uses [%], where the system reports it."""
 
     def ticks() -> tuple[int, int]:
-        spent = [int(n) for n in Path("/proc/stat").read_text().split("\n")[0].split()[1:]]
-        return sum(spent[3:5]), sum(spent)
+        counts = [int(n) for n in Path("/proc/stat").read_text().split("\n")[0].split()[1:]]
+        return sum(counts[3:5]), sum(counts)
 
     try:
         idle, every = ticks()
@@ -132,7 +132,7 @@ def _processor() -> str:
 
 
 def options(what: str | None, edge: int, full_edge: int) -> argparse.ArgumentParser:
-    """The command line of a suite; `chosen` reads it."""
+    """Command line of a suite; `chosen` reads it."""
     parser = argparse.ArgumentParser(
         description=what, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -142,25 +142,25 @@ def options(what: str | None, edge: int, full_edge: int) -> argparse.ArgumentPar
         nargs="?",
         help=f"edge of the grid in voxels (default {edge}, or {full_edge} with --full)",
     )
-    parser.add_argument("--full", action="store_true", help="measure all there is, at leisure")
+    parser.add_argument("--full", action="store_true", help="measure all cases, which takes long")
     parser.set_defaults(edges=(edge, full_edge))
     return parser
 
 
 def chosen(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """The command line as read, with the edge filled in."""
+    """Parsed command line, with the default edge filled in."""
     asked = parser.parse_args()
     asked.edge = asked.edge or asked.edges[asked.full]
     return asked
 
 
 def number(value: float) -> str:
-    """Three significant digits, without an exponent."""
+    """Number with three significant digits, without an exponent."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table; numbers get three digits, None shows as a dash."""
+    """Markdown table; numbers get three digits, None shows as a dash."""
 
     def shown(value: object) -> str:
         if value is None:
@@ -172,7 +172,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def publish(section: str, markdown: str) -> None:
-    """Puts text between `<!-- section -->` and `<!-- /section -->` of benchmarks/README.md.
+    """Write text between `<!-- section -->` and `<!-- /section -->` of benchmarks/README.md.
 
     Raises:
         ValueError: there is no such section.
@@ -190,7 +190,7 @@ def publish(section: str, markdown: str) -> None:
 
 
 def record(suite: str, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Adds rows to runs/out/bench/SUITE.jsonl, each with when and on what it was measured."""
+    """Append rows to runs/out/bench/SUITE.jsonl, each with its time and machine."""
     OUT.mkdir(parents=True, exist_ok=True)
     about = {"time": time.strftime("%Y-%m-%dT%H:%M:%S"), "machine": machine()}
     with (OUT / f"{suite}.jsonl").open("a", encoding="utf-8") as file:
@@ -199,7 +199,7 @@ def record(suite: str, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def measured_on() -> str:
-    """A line below a table: the machine in short."""
+    """Line below a table: the machine in short."""
     about = machine()
     return (
         f"Measured {about['date']} on {about['cores']} cores of {about['processor']}, "
@@ -209,9 +209,9 @@ def measured_on() -> str:
 
 
 def isolated(script: str, *arguments: object, **environment: str) -> dict[str, Any]:
-    """The last line that a script of this folder prints, a JSON object, from a process of its own.
+    """Last line that a script of this folder prints, a JSON object, from a process of its own.
 
-    For peaks of memory and for what only a fresh process shows.
+    Peaks of memory and compilation need a fresh process.
 
     Raises:
         RuntimeError: it failed.
@@ -225,7 +225,7 @@ def isolated(script: str, *arguments: object, **environment: str) -> dict[str, A
 def quietly(
     script: str, *arguments: object, environment: Mapping[str, str], stdout: int | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """Runs a script of this folder; what it logs is shown if it fails.
+    """Run a script of this folder; its log is shown if it fails.
 
     Loading compiled programs from a cache logs false alarms of missing machine features.
     """
@@ -246,5 +246,5 @@ def quietly(
 
 
 def peak_bytes() -> int:
-    """Largest memory of this process so far [bytes]."""
+    """Peak memory of this process so far [bytes]."""
     return int(host.peak_memory() * 1e9)

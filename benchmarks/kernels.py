@@ -1,4 +1,4 @@
-"""What does each operator cost alone, against the memory bandwidth of this machine?
+"""Time of each operator alone, against the memory bandwidth of this machine.
 
 Bytes are those of every array an operator must read or write, once each; an operator with several
 passes counts each. Above 100 % means that the cache holds part of them.
@@ -28,11 +28,18 @@ from tissue.kernels import explicit, multigrid, stencil, surface
 
 DECAY = 30.0  # decay length in voxels
 WORD = 4  # bytes of a float32
-EXPLICIT = 10  # steps in one program
+EXPLICIT_STEPS = 10  # in one program
 
 
 class Task(NamedTuple):
-    """An operator, its arrays, the words it moves a voxel, its fields, and how often it is done."""
+    """Operator with its arguments.
+
+    Attributes:
+        run, arguments: function and arguments.
+        words: float32 numbers read and written a voxel.
+        fields: fields that it updates.
+        times: repeats in one call.
+    """
 
     run: Callable[..., Any]
     arguments: tuple[Any, ...]
@@ -42,7 +49,7 @@ class Task(NamedTuple):
 
 
 def tasks(edge: int) -> dict[str, Task]:
-    """Every operator on made-up bone."""
+    """Every operator on synthetic bone."""
     phi = jnp.asarray(tiled(config(edge)).bone_volume_fraction, jnp.float32)
     eps, shape = jnp.maximum(1 - phi, 0.02), phi.shape
     capacity = eps / DECAY**2
@@ -51,10 +58,10 @@ def tasks(edge: int) -> dict[str, Task]:
     two = operators.levels_of(eps, matrix)
     faces = stencil.to_padded_rows(stencil.harmonic_faces(eps))
     single, pair = (stencil.to_padded_rows(jnp.stack([eps] * n)) for n in (1, 2))
-    laid_capacity, laid_matrix = stencil.to_padded_rows((capacity[None, None], matrix))
+    row_capacity, row_matrix = stencil.to_padded_rows((capacity[None, None], matrix))
     bind = stencil.to_padded_rows(capacity)
     area = surface.specific_surface(phi, SPACING)
-    traffic = jax.jit(surface.exchange)(eps, area)
+    ex = jax.jit(surface.exchange)(eps, area)
     eroding, growing = 0.3 * jnp.ones_like(phi), 0.1 * jnp.ones_like(phi)
     return {
         "residual sweep": Task(multigrid.residual, (one[0], single, single), 7),
@@ -63,10 +70,10 @@ def tasks(edge: int) -> dict[str, Task]:
         "face conductances": Task(stencil.harmonic_faces, (eps,), 4),
         "Scharfetter-Gummel faces": Task(operators.fitted_faces, (eps, phi), 5),
         "hierarchy build": Task(
-            lambda f, c: multigrid.hierarchy(f, c, shape), (faces, laid_capacity), 12.5 * 8 / 7
+            lambda f, c: multigrid.hierarchy(f, c, shape), (faces, row_capacity), 12.5 * 8 / 7
         ),
         "hierarchy build, pair": Task(
-            lambda f, c: multigrid.hierarchy(f, c, shape), (faces, laid_matrix), 19 * 8 / 7, 2
+            lambda f, c: multigrid.hierarchy(f, c, shape), (faces, row_matrix), 19 * 8 / 7, 2
         ),
         "restriction": Task(operators.restriction(one, shape), (single,), 1.5),
         "prolongation": Task(
@@ -76,44 +83,44 @@ def tasks(edge: int) -> dict[str, Task]:
         "V-cycle, pair": Task(multigrid.v_cycle, (two, pair), 45.25 * 8 / 7, 2),
         "Newton residual, pair": Task(operators.newton_residual, (two[0], bind, pair, pair), 12, 2),
         "exchange": Task(surface.exchange, (eps, area), 6),
-        "see": Task(lambda e, f: e.to_surface(f), (traffic, eps), 8),
-        "deposit": Task(lambda e, f: e.deposit(f), (traffic, eps), 9),
+        "to surface": Task(lambda e, f: e.to_surface(f), (ex, eps), 8),
+        "deposit": Task(lambda e, f: e.deposit(f), (ex, eps), 9),
         "specific surface": Task(surface.specific_surface, (phi, SPACING), 2),
         "Godunov slopes": Task(surface.godunov_slopes, (phi, SPACING), 3),
         "move, one sub-step": Task(surface.move, (phi, eroding, growing, SPACING, 0.5), 7),
-        "spread along, 3 fields": Task(spread, (jnp.stack([phi + 1] * 3), area), 0, 3),
-        "explicit step, 3 species": Task(explicit_steps, (eps, phi < 0.5), 7.25, 3, EXPLICIT),
+        "diffusion along surface, 3 fields": Task(
+            along_surface, (jnp.stack([phi + 1] * 3), area), 0, 3
+        ),
+        "explicit step, 3 solutes": Task(explicit_steps, (eps, phi < 0.5), 7.25, 3, EXPLICIT_STEPS),
     }
 
 
 def coupled(capacity: jax.Array) -> jax.Array:
-    """A 2 x 2 capacity that couples as R and O do."""
+    """2 x 2 capacity that couples as RANKL and OPG do."""
     return jnp.stack(
         [jnp.stack([2 * capacity, -capacity]), jnp.stack([-0.5 * capacity, 2 * capacity])]
     )
 
 
-def spread(densities: jax.Array, area: jax.Array) -> Any:
-    """Half a day of diffusion along the surface."""
-    reach = jnp.asarray([100.0, 100.0, 100.0])
-    return surface.diffuse_along_surface(densities, area, reach, SPACING, 0.5, tolerance=1e-4)
+def along_surface(densities: jax.Array, area: jax.Array) -> Any:
+    """Densities after half a day of diffusion along the surface."""
+    diffusivities = jnp.asarray([100.0, 100.0, 100.0])
+    return surface.diffuse_along_surface(
+        densities, area, diffusivities, SPACING, 0.5, tolerance=1e-4
+    )
 
 
-def explicit_steps(u: jax.Array, pores: jax.Array) -> explicit.Species:
-    """Steps of three species with a shared source, two of which bind each other."""
+def explicit_steps(u: jax.Array, pores: jax.Array) -> explicit.Concentrations:
+    """Concentrations of three solutes with a shared source, two of which bind each other."""
     rates = jnp.asarray([3.0, 2.0, 1.0], u.dtype)
     return explicit.steps(
         (u, u, u),
         pores,
         u,
-        diffusivity=rates,
-        loss=0.1 * rates,
-        production=rates,
+        explicit.Coefficients(rates, 0.1 * rates, rates, pair=(1, 2), binding=1.0),
         spacing=1.0,
         dt=0.02,
-        n=EXPLICIT,
-        pair=explicit.Pair(1, 2),
-        binding=1.0,
+        n=EXPLICIT_STEPS,
     )
 
 
@@ -127,9 +134,9 @@ def main() -> None:
     )
     sweep, voxels = times["residual sweep"], asked.edge**3
     rows, raw = [], []
-    for name, whole in times.items():
+    for name, call in times.items():
         task = found[name][1]
-        t = whole.shared_by(task.times)
+        t = call.shared_by(task.times)
         rate = task.words * WORD * voxels / t.median / 1e6  # GB/s
         share = 100 * rate / bandwidth().triad if task.words else None
         rows.append(

@@ -1,4 +1,4 @@
-"""How many iterations and how long to a TRUE error of 1e-3, cold and warm?
+"""Iterations and time to a TRUE error of 1e-3, from a cold and a warm start.
 
 One field with sources on the bone surface, decay lengths of 5, 20 and 100 voxels, on thresholded
 noise, a gyroid and real bone. The true error is relative L2 against a tight solve in float64. A
@@ -23,11 +23,11 @@ GOAL, COLD, WARM = 1e-3, 6, 3
 DECAY = (5, 20, 100)  # lengths in voxels
 TOLERANCES = (*(10 ** (-0.25 * i) for i in range(2, 21)),)
 TIGHT = 1e-11
-FLOOR = 0.02  # of the porosity of solutes
+MIN_POROSITY = 0.02  # of solutes
 
 
 class System(NamedTuple):
-    """-div(eps grad u) + loss u = s, in voxels."""
+    """Problem -div(eps grad u) + loss u = s, in voxels."""
 
     porosity: jax.Array
     loss: jax.Array
@@ -89,22 +89,22 @@ def main() -> None:
 
 
 def moved(bone: Geometry) -> tuple[jax.Array, jax.Array, Mapping[str, int]]:
-    """The bone before and after one step of a running simulation, and the step's iterations."""
+    """Bone before and after one step of a running simulation, and the iterations of the step."""
     simulation = running(config(bone.grid.shape[0]), bone)
     before = jnp.array(simulation.state.bone_volume_fraction, copy=True)
-    cycles = simulation.advance().iterations
-    return before, simulation.state.bone_volume_fraction, cycles
+    iterations = simulation.advance().iterations
+    return before, simulation.state.bone_volume_fraction, iterations
 
 
 def system(phi: jax.Array, length: float) -> System:
-    """Sources on the surface of a bone, decaying over `length` voxels."""
-    eps = jnp.maximum(1 - phi, FLOOR)
-    traffic = surface.exchange(jnp.maximum(1 - phi, 1e-3), surface.specific_surface(phi, 1.0))
-    return System(eps, eps / length**2, traffic.deposit(jnp.ones_like(phi)))
+    """Problem with sources on the surface of a bone, which decay over `length` voxels."""
+    eps = jnp.maximum(1 - phi, MIN_POROSITY)
+    ex = surface.exchange(jnp.maximum(1 - phi, 1e-3), surface.specific_surface(phi, 1.0))
+    return System(eps, eps / length**2, ex.deposit(jnp.ones_like(phi)))
 
 
 def solve(s: System, start: jax.Array, tolerance: float) -> elliptic.Solution:
-    """The field, and the stats it took."""
+    """Solution and the stats of the solve."""
     return elliptic.screened_diffusion(*s, start, diffusivity=1.0, spacing=1.0, tolerance=tolerance)
 
 
@@ -114,15 +114,15 @@ def solved(before: jax.Array, after: jax.Array, length: float) -> dict[str, Any]
     now, old = build(after, length), build(before, length)
     exact = tight(now)
     start = jnp.asarray(tight(old), jnp.float32)
-    nothing = jnp.zeros_like(after)
-    cold_tolerance, cold, cold_error = reached(now, nothing, exact)
+    zero = jnp.zeros_like(after)
+    cold_tolerance, cold, cold_error = reached(now, zero, exact)
     warm_tolerance, warm, warm_error = reached(now, start, exact)
     levels = operators.levels_of(now.porosity, now.loss[None, None])
     cycle, sweep = jax.jit(multigrid.v_cycle), jax.jit(multigrid.residual)
     s = stencil.to_padded_rows(now.source[None])
     times = timed(
         {
-            "cold": lambda: solve(now, nothing, cold_tolerance),
+            "cold": lambda: solve(now, zero, cold_tolerance),
             "warm": lambda: solve(now, start, warm_tolerance),
             "cycle": lambda: cycle(levels, s),
             "sweep": lambda: sweep(levels[0], s, s),
@@ -138,14 +138,14 @@ def solved(before: jax.Array, after: jax.Array, length: float) -> dict[str, Any]
 
 
 def tight(s: System) -> np.ndarray:
-    """The solution in float64."""
+    """Solution in float64."""
     wide = System(*jax.tree.map(lambda a: a.astype(jnp.float64), tuple(s)))
     u, _ = solve(wide, jnp.zeros_like(wide.source), TIGHT)
     return np.asarray(u)
 
 
 def reached(s: System, start: jax.Array, exact: np.ndarray) -> tuple[float, int, float]:
-    """The first tolerance that keeps the true error below the goal, its iterations and error."""
+    """Largest tolerance that keeps the true error below the goal, its iterations and error."""
     for tolerance in TOLERANCES:
         u, stats = solve(s, start, tolerance)
         error = relative(u, exact)

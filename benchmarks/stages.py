@@ -1,7 +1,7 @@
-"""Watches the stages of a coupling step from outside, with the inputs they truly get.
+"""Times and inputs of the stages of a coupling step.
 
 A stage is a function of the package that a step calls between reads of the host. It is replaced by
-one that waits for its inputs and results and notes the time between.
+one that waits for its inputs and results and measures the time between.
 """
 
 import inspect
@@ -15,19 +15,20 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from tissue.model import balance, cells, cytokines, step
+from tissue.model import cytokines, precursors, step, surface_rates
 from tissue.simulation import simulation as running
 
 PARTS = {
-    "solve_alone": "IL-1 and TNF",
+    "uncoupled_solutes": "IL-1 and TNF",
     "rankl_opg": "RANKL and OPG",
     "step_precursors": "precursors",
-    "surface_concentrations": "see the solutes",
-    "expect": "the middle of the step",
-    "local_error": "the middle of the step",
+    "marrow_environment": "solutes at the surface",
+    "surface_concentrations": "solutes at the surface",
+    "predict_midpoint": "predicted midpoint",
+    "local_error": "predicted midpoint",
     "_spread": "diffusion along the surface",
-    "_move_surface": "bone motion",
-    "pores": "pores",
+    "_remodel": "bone motion",
+    "bone_geometry": "bone geometry",
     "_examine": "diagnostics, examine, metrics",
     "bad_voxels": "diagnostics, examine, metrics",
     "diagnosis": "diagnostics, examine, metrics",
@@ -35,20 +36,20 @@ PARTS = {
     "broken_budget": "diagnostics, examine, metrics",
     "ledger_row": "diagnostics, examine, metrics",
 }
-"""Stages by name, and the part of a step each belongs to; every other stage is one of OTHER."""
+"""Part of a step by the name of the stage; every other stage belongs to OTHER."""
 
-OTHER = "sources, demand, growth"
-MODULES = (running, step, balance, cytokines, cells)
+OTHER = "sources, recruitment, growth"
+MODULES = (running, step, cytokines, precursors, surface_rates)
 Around = Callable[[str, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 
 
 @contextmanager
 def watched(around: Around) -> Iterator[None]:
-    """While it lasts, `around(name, function, arguments, keywords)` stands for every stage."""
+    """Context in which `around(name, function, arguments, keywords)` replaces every stage."""
     before = [(m, n, f) for m in MODULES for n, f in vars(m).items() if _is_stage(n, f)]
     inside = [False]
     for module, name, function in before:
-        setattr(module, name, _stood_for(name, function, around, inside))
+        setattr(module, name, _replaced(name, function, around, inside))
     try:
         yield
     finally:
@@ -61,11 +62,11 @@ def _is_stage(name: str, function: Any) -> bool:
     return ours and (name in PARTS or hasattr(function, "lower"))
 
 
-def _stood_for(
+def _replaced(
     name: str, function: Callable[..., Any], around: Around, inside: list[bool]
 ) -> Callable[..., Any]:
     @wraps(function)
-    def stand_in(*arguments: Any, **keywords: Any) -> Any:
+    def replacement(*arguments: Any, **keywords: Any) -> Any:
         leaves = jax.tree.leaves((arguments, keywords))
         if inside[0] or any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
             return function(*arguments, **keywords)
@@ -76,12 +77,12 @@ def _stood_for(
         finally:
             inside[0] = False
 
-    return stand_in
+    return replacement
 
 
 def step_parts(advance: Callable[[], object]) -> dict[str, float]:
     """Wall time of every part of one step [ms]."""
-    spent: dict[str, float] = defaultdict(float)
+    times: dict[str, float] = defaultdict(float)
 
     def clocked(name: str, function: Callable[..., Any], a: Any, k: Any) -> Any:
         start = time.perf_counter()
@@ -89,25 +90,25 @@ def step_parts(advance: Callable[[], object]) -> dict[str, float]:
         part = PARTS.get(name, OTHER)
         if name == "step_precursors":
             part = _lineage([*a, *k.values()])
-        spent[part] += 1e3 * (time.perf_counter() - start)
+        times[part] += 1e3 * (time.perf_counter() - start)
         return result
 
     with watched(clocked):
         advance()
-    return dict(spent)
+    return dict(times)
 
 
 def _lineage(arguments: list[Any]) -> str:
-    """Whose precursors: IL-1 slows those of osteoblasts from place to place."""
+    """Precursors of osteoblasts, which IL-1 slows, so their mobility is a field, or of osteoclasts."""
     mobility = next(a.mobility for a in arguments if hasattr(a, "mobility"))
     return f"{'osteoblast' if jnp.ndim(mobility) else 'osteoclast'} precursors"
 
 
 def inputs(advance: Callable[[], object], wanted: str) -> tuple[Callable[..., Any], dict[str, Any]]:
-    """A stage and copies of its arguments, by name, the last time that a step calls it.
+    """Stage and copies of its arguments, by name, from the last call in a step.
 
     Raises:
-        LookupError: no step calls it.
+        LookupError: the step does not call it.
     """
     found: list[tuple[Callable[..., Any], dict[str, Any]]] = []
 
@@ -129,29 +130,29 @@ def _copy(leaf: Any) -> Any:
 
 
 def diffusion_along_surface(advance: Callable[[], object]) -> Callable[[], object] | None:
-    """The diffusion along the surface of a step alone, compiled, with its true inputs.
+    """Diffusion along the surface alone, compiled, with the inputs of a step.
 
-    It is part of a longer program: the stage that holds it is run once operation by operation.
+    It is part of a longer program: the stage that contains it is run once operation by operation.
     """
     stages = ((n, f) for n, f in vars(step).items() if _is_stage(n, f))
     holder = next((n for n, f in stages if _calls(f, "diffuse_along_surface")), None)
     if holder is None:
         return None
     stage, arguments = inputs(advance, holder)
-    whole = step.diffuse_along_surface  # type: ignore[attr-defined]
-    taken: list[tuple[Any, Any]] = []
+    original = step.diffuse_along_surface  # type: ignore[attr-defined]
+    calls: list[tuple[Any, Any]] = []
 
     def noted(*a: Any, **k: Any) -> Any:
-        taken.append((a, k))
-        return whole(*a, **k)
+        calls.append((a, k))
+        return original(*a, **k)
 
     step.diffuse_along_surface = noted  # type: ignore[attr-defined]
     try:
         stage.__wrapped__(**arguments)  # type: ignore[attr-defined]
     finally:
-        step.diffuse_along_surface = whole  # type: ignore[attr-defined]
-    a, k = taken[-1]
-    compiled = jax.jit(whole)
+        step.diffuse_along_surface = original  # type: ignore[attr-defined]
+    a, k = calls[-1]
+    compiled = jax.jit(original)
     return lambda: compiled(*a, **k)
 
 

@@ -1,6 +1,6 @@
-"""Where does the time of one coupling step go, in a running simulation?
+"""Time of the parts of one coupling step, in a running simulation.
 
-Every stage is timed by itself with the inputs it truly gets; what the host adds is the undisturbed
+Every stage is timed by itself with the inputs of that step; what the host adds is the undisturbed
 step less the sum of its stages.
 """
 
@@ -17,8 +17,9 @@ from stages import diffusion_along_surface, step_parts
 from tissue.kernels import multigrid, stencil
 from tissue.simulation.simulation import Simulation
 
+# names of parts in the table
 SURFACE, MOTION, HOST = "diffusion along the surface", "bone motion", "Python (rest of the wall)"
-CYCLES = {
+SOLVE = {
     "IL-1": "il1",
     "RANKL and OPG": "rankl and opg",
     "osteoclast precursors": "osteoclast precursors",
@@ -32,21 +33,21 @@ def main() -> None:
     machine()
     simulation = running(config(asked.edge))
     steps = 15 if asked.full else 6
-    parts, walls, cycles = measured(simulation, steps)
+    parts, walls, iterations = measured(simulation, steps)
     alone = diffusion_along_surface(simulation.advance)
     if alone:
-        spread = timed({SURFACE: alone}, repeats=5)[SURFACE].median
-        parts[SURFACE] = spread
-        parts[MOTION] = max(0.0, parts.get(MOTION, 0.0) - spread)
+        along = timed({SURFACE: alone}, repeats=5)[SURFACE].median
+        parts[SURFACE] = along
+        parts[MOTION] = max(0.0, parts.get(MOTION, 0.0) - along)
     wall = median(walls)
     parts[HOST] = wall - sum(parts.values())
     sweep = residual_sweep(simulation)
     rows = [
-        (name, ms, 100 * ms / wall, ms / sweep, cycles.get(CYCLES.get(name, "")))
+        (name, ms, 100 * ms / wall, ms / sweep, iterations.get(SOLVE.get(name, "")))
         for name, ms in sorted(parts.items(), key=lambda item: -item[1])
     ]
     rows.append(("whole step", wall, 100.0, wall / sweep, None))
-    heads = ("part", "ms", "% of the step", "residual sweeps", "cycles")
+    heads = ("part", "ms", "% of the step", "residual sweeps", "iterations")
     voxels = asked.edge**3
     publish(
         "step",
@@ -57,7 +58,7 @@ def main() -> None:
         f"{table(heads, rows)}\n\n{measured_on()}",
     )
     raw = [
-        {"edge": asked.edge, "part": part, "ms": ms, "cycles": count}
+        {"edge": asked.edge, "part": part, "ms": ms, "iterations": count}
         for part, ms, *_, count in rows
     ]
     record("step", raw)
@@ -66,21 +67,21 @@ def main() -> None:
 def measured(
     simulation: Simulation, steps: int
 ) -> tuple[dict[str, float], list[float], dict[str, float]]:
-    """Median of every part [ms], wall time of undisturbed steps between [ms], mean cycles."""
-    watched, walls, spent = [], [], []
+    """Median of every part [ms], wall time of undisturbed steps between [ms], mean iterations."""
+    watched, walls, counts = [], [], []
     for _ in range(steps):
         watched.append(step_parts(simulation.advance))
         start = time.perf_counter()
-        spent.append(simulation.advance().iterations)
+        counts.append(simulation.advance().iterations)
         walls.append(1e3 * (time.perf_counter() - start))
     names = {name for parts in watched for name in parts}
     parts = {name: median(p.get(name, 0.0) for p in watched) for name in names}
-    cycles = {name: sum(s[name] for s in spent) / len(spent) for name in spent[0]}
-    return parts, walls, cycles
+    iterations = {name: sum(s[name] for s in counts) / len(counts) for name in counts[0]}
+    return parts, walls, iterations
 
 
 def residual_sweep(simulation: Simulation) -> float:
-    """Time of one on this bone [ms]."""
+    """Time of a residual sweep on this bone [ms]."""
     eps = jnp.maximum(1 - simulation.state.bone_volume_fraction, 0.02)
     level = operators.levels_of(eps, (eps / 900)[None, None])[0]
     u = stencil.to_padded_rows(eps[None])

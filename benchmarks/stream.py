@@ -1,4 +1,4 @@
-"""Memory bandwidth, the yardstick of every kernel: a triad in C, or in JAX where gcc is missing."""
+"""Memory bandwidth, the reference of every kernel: a triad in C, or in JAX where gcc is missing."""
 
 import json
 import os
@@ -67,9 +67,9 @@ def _in_c(gcc: str, folder: Path) -> Bandwidth | None:
     done = subprocess.run([program], capture_output=True, text=True, check=False)
     if done.returncode:
         return None
-    told = json.loads(done.stdout)
-    how = f"STREAM triad in C, gcc, {told['threads']} threads"
-    return Bandwidth(12 * ELEMENTS / told["seconds"] / 1e9, how)
+    result = json.loads(done.stdout)
+    how = f"STREAM triad in C, gcc, {result['threads']} threads"
+    return Bandwidth(12 * ELEMENTS / result["seconds"] / 1e9, how)
 
 
 def _in_jax() -> Bandwidth:

@@ -1,4 +1,4 @@
-"""Compilation for a GPU that is not here.
+"""Compilation for a GPU that this machine lacks.
 
 Needs XLA_FLAGS with --xla_dump_to, so that the PTX can be read; `gate.py` starts it so.
 """
@@ -21,13 +21,13 @@ WORD = 4  # bytes of a float32
 
 @dataclass(frozen=True)
 class Built:
-    """A compiled program.
+    """Compiled program.
 
     Attributes:
-        name: of the program.
+        name: name of the program.
         voxels: of the grid.
         module: its scheduled HLO.
-        ptx: files it left.
+        ptx: files of its PTX.
         thunks: kernels and copies that the runtime will issue, loops counted once; None if the
             compiler left no list.
         graphs: CUDA graphs the runtime captures them into.
@@ -46,7 +46,7 @@ class Built:
 
 
 def dump_folder() -> Path:
-    """Where XLA leaves what it compiled."""
+    """Folder into which XLA writes what it compiled."""
     found = re.search(r"--xla_dump_to=(\S+)", os.environ.get("XLA_FLAGS", ""))
     if not found:
         raise RuntimeError("XLA_FLAGS has no --xla_dump_to: run gate.py, which sets it")
@@ -54,16 +54,16 @@ def dump_folder() -> Path:
 
 
 class Target:
-    """One device to compile for."""
+    """Device to compile for."""
 
     def __init__(self, device: Device) -> None:
-        """Makes it known to JAX.
+        """Describe the device to JAX.
 
         Raises:
-            RuntimeError: JAX holds another device than a GPU for it, or others dump here too.
+            RuntimeError: JAX takes it for another device than a GPU, or the dump folder is in use.
         """
         if any(dump_folder().glob("*")):
-            raise RuntimeError("the dump folder must be empty: it tells whose PTX is whose")
+            raise RuntimeError("the dump folder must be empty, so that each PTX has its program")
         topology: Any = topologies.get_topology_desc(
             platform="cuda", target_config=device.target, topology="1x1x1"
         )
@@ -73,7 +73,7 @@ class Target:
         self.sharding: Sharding = SingleDeviceSharding(gpu)
 
     def placed(self, tree: Any) -> Any:
-        """Shapes on this device, from shapes, arrays and numbers."""
+        """Shapes on this device of shapes, arrays and numbers."""
 
         def place(leaf: Any) -> jax.ShapeDtypeStruct:
             if isinstance(leaf, int | float):
@@ -87,7 +87,7 @@ class Target:
         return jax.tree.map(place, tree)
 
     def built(self, name: str, voxels: int, function: Any, *arguments: Any) -> Built:
-        """A jitted function compiled for this device.
+        """Jitted function compiled for this device.
 
         Args:
             name: for the reports.
@@ -100,7 +100,7 @@ class Target:
 
 
 def compiled(name: str, voxels: int, compile_it: Any, start: float) -> Built:
-    """What a compilation leaves, in memory and on disk."""
+    """Results of a compilation, in memory and on disk."""
     folder = dump_folder()
     before = set(folder.glob("*"))
     program = compile_it()
@@ -120,7 +120,7 @@ def compiled(name: str, voxels: int, compile_it: Any, start: float) -> Built:
 
 
 def _listed(files: list[Path], ending: str, kinds: str) -> int | None:
-    """Lines of the list of thunks that begin with one of the kinds."""
+    """Number of lines in the list of thunks that begin with one of the kinds."""
     for path in files:
         if path.name.endswith(f".{ending}"):
             text = path.read_text(encoding="utf-8")

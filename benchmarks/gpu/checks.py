@@ -1,8 +1,8 @@
-"""What a compiled program must keep to, and why.
+"""Limits of a compiled program, and their reasons.
 
-The limits are what the compiler made of the code when they were written and a few per cent: they
-catch a change for the worse, and whoever makes one better lowers them. They differ between grids,
-because XLA fuses by its estimate of time. docs/gpu.md tells what would be best.
+The limits are what the compiler made of the code when they were written, plus a few per cent: they
+catch a change for the worse, and after an improvement they are lowered. They differ between grids,
+because XLA fuses by its estimate of time. docs/gpu.md has the least that is possible.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from counts import MOVES, SOLVES, SPREADS
 
 
 class Limit(NamedTuple):
-    """Of one pass, at most: kernels and copies, and bytes moved a voxel."""
+    """Most kernels and copies of one pass, and most bytes moved a voxel."""
 
     launches: int
     bytes: float
@@ -20,20 +20,20 @@ class Limit(NamedTuple):
 
 STEPS_A_TURN = 2  # explicit steps in a turn of their loop
 EXPLICIT_BYTES = 29.5
-EXPLICIT_WHY = "24 B of three species read and written, 4 of the source, 1 of the mask"
+EXPLICIT_WHY = "24 B of three solutes read and written, 4 of the source, 1 of the mask"
 
 LIMITS = {
     # 71 B if nothing between its stages went to memory
     "V-cycle, 1": {128: Limit(31, 124), 256: Limit(39, 124)},
     # two fields, and of every voxel the 2 x 2 matrices of loss and smoother
     "V-cycle, 2": {128: Limit(38, 289), 256: Limit(47, 288)},
-    # outside the loop: fields laid out as rows, the hierarchy, the first residual, the finish
+    # outside the loop: padded rows of the fields, the hierarchy, the first residual, the finish
     "solve": {128: Limit(35, 152), 256: Limit(41, 150)},
-    # outside the loops: the middle expected, sources, surface and geometry before and after, the
+    # outside the loops: predicted midpoint, sources, surface and geometry before and after, the
     # hierarchies of three solves, the balance of the pair, the estimate of the error
     "coupling step": {128: Limit(310, 2130), 256: Limit(365, 2180)},
-    # sums over every field for budgets and metrics, each one kernel and a little one after it
-    "books of a step": {128: Limit(166, 353), 256: Limit(160, 343)},
+    # sums over every field for budgets and metrics, each one kernel and a small one after it
+    "diagnostics of a step": {128: Limit(166, 353), 256: Limit(160, 343)},
 }
 
 TURNS = {
@@ -63,19 +63,19 @@ TEMPORARY = {  # B/voxel
     "V-cycle, 2": 13,
     "solve": 32,
     "coupling step": 131,
-    "books of a step": 9,
+    "diagnostics of a step": 9,
 }
 
 SPILLED = 64  # bytes in all kernels of a program: some on the coarsest grids spill a word or two
 # bytes in kernels on whole fields, none in all others: many sums share the reads of a field, and
 # on an A100 at 256^3 one kernel of the coupling step spills two words
-SPILLED_WHOLE = {"books of a step": 16, "coupling step": 16}
+SPILLED_WHOLE = {"diagnostics of a step": 16, "coupling step": 16}
 
 PLUMBING = {"convert", "reduce", "slice", "pad", "broadcast", "transpose", "concatenate", "copy"}
 
 
 def failures(row: Mapping[str, Any]) -> list[str]:
-    """Everything a program does that it must not, in words.
+    """Failures of a program, in words.
 
     Args:
         row: from measure.py.
@@ -85,7 +85,7 @@ def failures(row: Mapping[str, Any]) -> list[str]:
 
 
 def _explicit(row: Mapping[str, Any]) -> list[str]:
-    """One kernel a step and no copies, in a loop or alone."""
+    """Failures of an explicit step: one kernel a step and no copies, in a loop or alone."""
     steps, work = 1, row
     if row["loops"]:
         steps, (work,) = STEPS_A_TURN, row["loops"]
@@ -144,7 +144,7 @@ def _sane(row: Mapping[str, Any]) -> list[str]:
     if surprising:
         found.append(f"float64 fields made by {', '.join(sorted(surprising))}")
     if not row["ptx_kernels"] or not row["registers"]:
-        found.append("no kernels in its PTX: nothing is known")
+        found.append("no kernels in its PTX: nothing can be checked")
     if row["thunks"] is None:
         found.append("no list of thunks: the launches are not confirmed")
     elif row["thunks"] != row["launches_listed"]:

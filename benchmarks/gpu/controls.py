@@ -1,4 +1,4 @@
-"""Programs that the gate must refuse: each does what once went wrong unnoticed.
+"""Programs that the gate must refuse: each has a fault that once went unnoticed.
 
 `stand_in` is an explicit step in a good form, from which the bad ones differ in one thing.
 """
@@ -28,7 +28,7 @@ GOOD = "the step without a fault"
 
 
 def stand_in(u: Array, pore: Array) -> Array:
-    """One explicit step of species u [n, z, y, x] that diffuse and decay where pore is 1.
+    """One explicit step of solutes u [n, z, y, x] that diffuse and decay where pore is 1.
 
     Both neighbors are gathered: with fluxes, one axis of which is shifted back, XLA makes two
     kernels of it at 256^3 and one at 128^3.
@@ -41,7 +41,7 @@ def stand_in(u: Array, pore: Array) -> Array:
 
 
 def _edge_padded(u: Array, pore: Array) -> Array:
-    """The same step, with neighbors by jnp.pad(mode="edge")."""
+    """Step of `stand_in` with neighbors by jnp.pad(mode="edge")."""
     wide = jnp.pad(u, ((0, 0), (1, 1), (1, 1), (1, 1)), mode="edge")
     solid = jnp.pad(pore, 1, mode="edge")
     change = jnp.zeros_like(u)
@@ -76,13 +76,13 @@ def bad_steps(target: Target, edge: int) -> dict[str, Built]:
 
 
 def _for_the_cpu(edge: int, *shapes: jax.ShapeDtypeStruct) -> Built:
-    """What `lowering_platforms` compiles: for the device at hand, whatever it names."""
+    """Program that `lowering_platforms` compiles: for this device, whatever it names."""
     lowered = jax.jit(stand_in).trace(*shapes).lower(lowering_platforms=("cuda",))
     return compiled("cpu", edge**3, lowered.compile, time.perf_counter())
 
 
 def barred_cycle(target: Target, edge: int) -> Built:
-    """A V-cycle with the branches that hold XLA's CPU backend back from fusing."""
+    """V-cycle with the branches that keep XLA's CPU backend from fusing."""
 
     def for_the_cpu(*arguments: Any, cpu: Callable[..., Any], default: object) -> Any:
         return cpu(*arguments)
@@ -94,7 +94,7 @@ def barred_cycle(target: Target, edge: int) -> Built:
 
 
 def missing_data(good: Built, ptxas: Path, silent: Path) -> dict[str, Callable[[], object]]:
-    """Ways to be left without data; each must raise NoData or ValueError.
+    """Cases of missing data; each must raise NoData or ValueError.
 
     Args:
         good: a program that passes.
@@ -110,7 +110,7 @@ def missing_data(good: Built, ptxas: Path, silent: Path) -> dict[str, Callable[[
 
 
 def spilling(good: Built, ptxas: Path, folder: Path) -> tuple[Kernel, ...]:
-    """The kernels of a good program held to fewer registers than they need.
+    """Kernels of a good program limited to fewer registers than they need.
 
     Args:
         good: a program that passes.

@@ -1,4 +1,4 @@
-"""What a pass of each program asks of a GPU, and the time that makes: a prediction.
+"""Predicted time of each program on a GPU.
 
 Nothing here was measured on a GPU. Launches and bytes are counted in what XLA compiled, turns of
 loops in a run on the CPU; the times of a launch and of a turn are assumptions, named below.
@@ -11,21 +11,21 @@ from typing import Any
 from checks import STEPS_A_TURN
 from devices import Device
 
-LAUNCH = 2.5e-6  # s: a kernel or copy with next to nothing to do, as a node of a CUDA graph
+LAUNCH = 2.5e-6  # s: a kernel or copy with next to no work, as a node of a CUDA graph
 SLOW_LAUNCH = 5e-6  # s: launched one by one; 4 to 6 us are reported (docs/gpu.md)
 TURN = 10e-6  # s: a turn of a loop, whose condition the host reads and answers
-BOOKS = 1  # results of a step that the host waits for: its ledger
+READ_BACKS = 1  # results of a step that the host waits for: its ledger
 GOALS = {128: 10.0, 256: 40.0}  # s: a simulated year on an H100, by the edge of the grid
 
-AROUND = {"pair, inner": "pair, Newton", "pair, Newton": "pair, Jacobian"}  # the loop they are in
-STEP = "coupling step, its books included"
+OUTER = {"pair, inner": "pair, Newton", "pair, Newton": "pair, Jacobian"}  # loop around each
+STEP = "coupling step, diagnostics included"
 
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one pass asks for.
+    """Cost of one pass.
 
     Attributes:
         launches: kernels and copies.
@@ -48,24 +48,24 @@ class Cost:
 
 
 def plain(row: Row) -> Cost:
-    """A program without loops, or what stands outside them."""
+    """Cost of a program without loops, or of what is outside them."""
     return Cost(row["kernels"] + row["copies"], 0, row["bytes_per_voxel"])
 
 
 def explicit(row: Row) -> Cost:
-    """One explicit step: a part of a turn of its loop, of which the host reads no condition."""
+    """Cost of one explicit step: a part of a turn of its loop, whose condition no host reads."""
     (loop,) = row["loops"]
     return Cost(loop["launches"] / STEPS_A_TURN, 0, loop["bytes_per_voxel"] / STEPS_A_TURN)
 
 
 def turn(row: Row, loop: str | None = None) -> Cost:
-    """One turn of a loop of a program, of the only one if none is named."""
+    """Cost of one turn of a loop of a program, of the only one if none is named."""
     (found,) = (x for x in row["loops"] if loop in (None, x["loop"]))
     return Cost(found["launches"], 1, found["bytes_per_voxel"])
 
 
-def whole(row: Row, turns: Mapping[str, float]) -> Cost:
-    """A program with its loops.
+def with_loops(row: Row, turns: Mapping[str, float]) -> Cost:
+    """Cost of a program with its loops.
 
     Args:
         row: what the gate found.
@@ -79,23 +79,23 @@ def whole(row: Row, turns: Mapping[str, float]) -> Cost:
         moved += times * loop["bytes_per_voxel"]
         read += times
         # the condition that ends a loop is read too, once each time the loop is entered
-        around = AROUND.get(loop["loop"])
-        entries = turns[around] if around else 1
+        outer = OUTER.get(loop["loop"])
+        entries = turns[outer] if outer else 1
         launches, read = launches + entries, read + entries
     return Cost(launches, read, moved)
 
 
 def counted(rows: Iterable[Row]) -> Row:
-    """What counts.py found: steps of a year, and turns of the loops in one."""
+    """Row of counts.py: steps of a year, and turns of the loops in one."""
     return next(row for row in rows if "turns" in row)
 
 
 def daily_step(rows: Iterable[Row], device: str, edge: int) -> Cost:
-    """The cost of a coupling step of one day."""
+    """Cost of a coupling step of one day."""
     kept = list(rows)
     programs = _programs(kept, device, edge)
     turns = counted(kept)["daily"]["turns"]
-    return whole(programs["coupling step"], turns) + _books(programs)
+    return with_loops(programs["coupling step"], turns) + _diagnostics(programs)
 
 
 def _programs(rows: Iterable[Row], device: str, edge: int) -> dict[str, Row]:
@@ -106,12 +106,12 @@ def _programs(rows: Iterable[Row], device: str, edge: int) -> dict[str, Row]:
     }
 
 
-def _books(programs: Mapping[str, Row]) -> Cost:
-    return plain(programs["books of a step"]) + Cost(0, BOOKS, 0)
+def _diagnostics(programs: Mapping[str, Row]) -> Cost:
+    return plain(programs["diagnostics of a step"]) + Cost(0, READ_BACKS, 0)
 
 
 def costs(rows: Iterable[Row], device: str, edge: int) -> dict[str, Cost]:
-    """The cost of everything that is predicted.
+    """Cost of each program that is predicted.
 
     Args:
         rows: of one run of the gate.
@@ -120,11 +120,11 @@ def costs(rows: Iterable[Row], device: str, edge: int) -> dict[str, Cost]:
     """
     kept = list(rows)
     by_name = _programs(kept, device, edge)
-    step = whole(by_name["coupling step"], counted(kept)["turns"])
+    step = with_loops(by_name["coupling step"], counted(kept)["turns"])
     return {
-        "explicit step, 3 species": explicit(by_name["explicit step"]),
+        "explicit step, 3 solutes": explicit(by_name["explicit step"]),
         "V-cycle, 1 field": plain(by_name["V-cycle, 1"]),
         "V-cycle, 2 fields": plain(by_name["V-cycle, 2"]),
         "CG iteration, V-cycle included": turn(by_name["solve"]),
-        STEP: step + _books(by_name),
+        STEP: step + _diagnostics(by_name),
     }

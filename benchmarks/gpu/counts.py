@@ -1,10 +1,10 @@
-"""How often each loop of a coupling step turns, counted on the CPU in a running simulation.
+"""Turns of each loop of a coupling step, counted on the CPU in a running simulation.
 
 usage: python benchmarks/gpu/counts.py [edge in voxels, default 64]
 
-The last line is a JSON object: the coupling steps of a year of human bone under IL-1, those tried
-in vain included, and the mean turns of every loop in one of them, by the names of `LOOPS`; and the
-same of steps of one day, of which a few are computed. Iterations do not grow from 64^3 to 128^3, so
+The last line is a JSON object: the coupling steps of a year of human bone under IL-1, rejected ones
+included, and the mean turns of every loop in one of them, by the names of `LOOPS`; and the same of
+steps of one day, of which a few are computed. Iterations do not grow from 64^3 to 128^3, so
 the counts stand for the larger grids.
 """
 
@@ -24,16 +24,16 @@ from tissue.simulation import simulation
 from tissue.simulation.simulation import Simulation
 
 YEAR = 365.0  # day
-EXCESS = 3.0  # pM of IL-1
+EXCESS = 3.0  # IL-1 above health [pM]
 DAILY = "1 day"
 DAILY_STEPS = 24
-LEFT_BEHIND = 4  # first steps of a day, which start from poorer guesses than all later ones
+TRANSIENT_STEPS = 4  # first steps of a day, which start from poorer guesses than later ones
 
 SOLVES = ("il1", "osteoblast precursors", "osteoclast precursors")
 SPREADS = ("osteoclasts along", "osteoblasts along", "coupling store along")
-MOVES = ("sub-steps to the predictor", "sub-steps of the surface")
+MOVES = ("sub-steps of the predictor", "sub-steps of the surface")
 
-# a loop is of the first of these functions that is around it; those of one stand in this order
+# functions that contain loops, innermost first, and names of their loops in order of execution
 LOOPS = {
     "_newton_step": ("pair, inner",),
     "with_new_jacobian": ("pair, Newton",),
@@ -44,23 +44,23 @@ LOOPS = {
 }
 
 _turns: Counter[str] = Counter()
-_place = ""  # where in a step it is being traced
+_label = ""  # of the part of a step that is being traced
 
 
 def counted(module: Any, function: str, name: str = "") -> None:
-    """Makes a function count its executions, in loops too, under a name or that of the place."""
+    """Count the executions of a function, in loops too, under a name or the present label."""
     original: Callable[..., Any] = getattr(module, function)
 
     def wrapper(*arguments: Any, **named: Any) -> Any:
-        what = name or _place
+        what = name or _label
         jax.debug.callback(lambda: _turns.update([what]))
         return original(*arguments, **named)
 
     setattr(module, function, wrapper)
 
 
-def placed(module: Any, function: str, name: str) -> None:
-    """Gives the place where a function is called a name."""
+def labeled(module: Any, function: str, name: str) -> None:
+    """Label what is traced within a function."""
     original: Callable[..., Any] = getattr(module, function)
 
     def wrapper(*arguments: Any, **named: Any) -> Any:
@@ -72,34 +72,34 @@ def placed(module: Any, function: str, name: str) -> None:
 
 @contextmanager
 def _at(name: str) -> Iterator[None]:
-    global _place
-    before, _place = _place, name
+    global _label
+    before, _label = _label, name
     try:
         yield
     finally:
-        _place = before
+        _label = before
 
 
 def watched() -> None:
-    """Has every step counted that is computed from here on, whether a run takes it or not."""
+    """Count every step that is computed from now on, accepted or not."""
     counted(binding, "hierarchy", "pair, Jacobian")  # built once a turn
     counted(binding, "_newton_step", "pair, Newton")
     counted(surface, "godunov_slopes")  # once before the sub-steps and twice in each
     for module, name in zip((predictor, step), MOVES, strict=True):
-        placed(module, "remodel", name)
+        labeled(module, "move", name)
     spread, advance = step._spread, simulation.advance
     spreads: list[Any] = []
 
     def spread_watched(*arguments: Any) -> Any:
         found = spread(*arguments)
-        spreads.append(found[1].cycles)
+        spreads.append(found[1].iterations)
         return found
 
     def advance_watched(*arguments: Any) -> Any:
         following, diagnostics = advance(*arguments)
         solver_stats = diagnostics.solver_stats
-        _turns.update({name: int(solver_stats[name].cycles) for name in SOLVES})
-        _turns.update({"steps": 1, "pair, inner": int(solver_stats["rankl and opg"].cycles)})
+        _turns.update({name: int(solver_stats[name].iterations) for name in SOLVES})
+        _turns.update({"steps": 1, "pair, inner": int(solver_stats["rankl and opg"].iterations)})
         _turns.update(dict(zip(SPREADS, map(int, spreads), strict=True)))
         spreads.clear()
         return following, diagnostics
@@ -109,7 +109,7 @@ def watched() -> None:
 
 
 def means() -> dict[str, float]:
-    """Mean turns a step of every loop, since they were last cleared."""
+    """Mean turns of every loop a step, since the counts were cleared."""
     jax.effects_barrier()
     steps = _turns["steps"]
     slopes = {name: (_turns[name] / steps - 1) / 2 for name in MOVES}
@@ -118,7 +118,7 @@ def means() -> dict[str, float]:
 
 
 def year(edge: int) -> dict[str, Any]:
-    """Of the steps that a year takes."""
+    """Counts of the steps that a year takes."""
     run = Simulation(read_run_file(example(edge), name="counts"))
     _turns.clear()
     while not run.finished:
@@ -127,9 +127,9 @@ def year(edge: int) -> dict[str, Any]:
 
 
 def daily(edge: int) -> dict[str, Any]:
-    """Of steps of one day."""
+    """Counts of steps of one day."""
     run = Simulation(read_run_file(example(edge, DAILY), name="counts"))
-    for _ in range(LEFT_BEHIND):
+    for _ in range(TRANSIENT_STEPS):
         run.advance()
     jax.effects_barrier()
     _turns.clear()
@@ -139,7 +139,7 @@ def daily(edge: int) -> dict[str, Any]:
 
 
 def example(edge: int, step: str = "adaptive") -> dict[str, Any]:
-    """A year of made-up human bone under IL-1, as `benchmarks/year.py` has it."""
+    """Run file of a year of synthetic human bone under IL-1, as in `benchmarks/year.py`."""
     bone = {"shape": [edge] * 3, "spacing": "20 um", "bv_tv": 0.2, "thickness": "150 um"}
     return {
         "run": {"preset": "human", "duration": f"{YEAR:g} day", "step": step},

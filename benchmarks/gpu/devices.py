@@ -1,6 +1,6 @@
-"""The GPUs that the gate compiles for and the predictions speak of.
+"""GPUs that the gate compiles for and that predictions are made for.
 
-The target configurations beside this file hold what XLA reads from a real device; their numbers
+The target configurations in this folder hold what XLA reads from a real device; their numbers
 agree with the specifications that XLA ships for its own tests (h100_sxm, a100_sxm_80).
 """
 
@@ -12,11 +12,11 @@ HERE = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class Device:
-    """A GPU.
+    """GPU of the predictions.
 
     Attributes:
         key: name of its target configuration.
-        name: as people say it.
+        name: common name.
         bandwidth: peak of its memory [B/s].
         share: of the peak that good stencil codes reach [1]; FluidX3D, measured by its author.
         stands_for: key of the device whose programs are taken for this one's.
@@ -30,7 +30,7 @@ class Device:
 
     @property
     def target(self) -> str:
-        """The text of its target configuration."""
+        """Text of its target configuration."""
         return (HERE / f"{self.key}.textproto").read_text(encoding="utf-8")
 
 

@@ -1,10 +1,10 @@
-"""Is the GPU path still sound? Compiles it for GPUs that are not here and judges what comes out.
+"""Gate of the GPU path: compiles it for GPUs that this machine lacks and checks the programs.
 
 usage: python benchmarks/gpu/gate.py [--quick]
 
 Needs the environment that `make gpu-gate` makes, and no GPU. Prints a table, adds JSON lines to
 runs/out/bench/gpu.jsonl and exits with 1 if a check fails, if a negative control is not caught, or
-if there is nothing to judge by. --quick compiles for one GPU and one grid only.
+if data for a check are missing. --quick compiles for one GPU and one grid only.
 """
 
 import json
@@ -26,7 +26,7 @@ from devices import COMPILED, EDGES, H100
 HERE = Path(__file__).resolve().parent
 OUT = HERE.parents[1] / "runs" / "out" / "bench" / "gpu.jsonl"
 PACKAGES = ("jax", "jaxlib", "jax-cuda12-plugin", "jax-cuda12-pjrt", "nvidia-cuda-nvcc-cu12")
-CONTROLS = 11  # as many must be reported, and each caught
+CONTROLS = 11  # negative controls that must be reported, and each caught
 PROGRAMS = 6
 COUNTED_EDGE = 64
 
@@ -36,13 +36,13 @@ Row = dict[str, Any]
 
 
 def started(script: str, *arguments: object, dump: Path | None = None) -> subprocess.Popen[str]:
-    """A script of this folder in a process of its own, on the CPU, with what XLA must be told."""
+    """Process of a script of this folder, on the CPU, with the flags of XLA."""
     flags = f"--xla_gpu_autotune_level=0 --xla_dump_to={dump}" if dump else ""
-    told = {"JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3", "XLA_FLAGS": flags}
+    settings = {"JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3", "XLA_FLAGS": flags}
     command = [sys.executable, str(HERE / script), *map(str, arguments)]
     return subprocess.Popen(
         command,
-        env=os.environ | told,
+        env=os.environ | settings,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -50,7 +50,7 @@ def started(script: str, *arguments: object, dump: Path | None = None) -> subpro
 
 
 def finished(process: subprocess.Popen[str]) -> tuple[list[Row], list[str]]:
-    """The JSON lines a process printed, and what went wrong with it."""
+    """JSON lines that a process printed, and its failure."""
     out, err = process.communicate()
     rows = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
     if process.returncode:
@@ -60,7 +60,7 @@ def finished(process: subprocess.Popen[str]) -> tuple[list[Row], list[str]]:
 
 
 def gathered(cases: Sequence[tuple[str, int]]) -> tuple[list[Row], list[str]]:
-    """Everything that is measured, and the failures of measuring it."""
+    """Rows of all measurements, and their failures."""
     counting = started("counts.py", COUNTED_EDGE)
     rows: list[Row] = []
     wrong: list[str] = []
@@ -84,7 +84,7 @@ def gathered(cases: Sequence[tuple[str, int]]) -> tuple[list[Row], list[str]]:
 
 
 def judged(rows: Iterable[Row]) -> list[str]:
-    """Every check that fails, in words."""
+    """Failed checks, in words."""
     wrong, controls = [], [row for row in rows if "control" in row]
     for row in rows:
         if "program" in row:
@@ -96,7 +96,7 @@ def judged(rows: Iterable[Row]) -> list[str]:
 
 
 def late(rows: Sequence[Row], cases: Iterable[tuple[str, int]]) -> list[str]:
-    """The goals for a simulated year that are predicted to be missed."""
+    """Goals for a simulated year that are predicted to be missed."""
     wrong = []
     for device, edge in cases:
         if device == H100.key:
@@ -108,7 +108,7 @@ def late(rows: Sequence[Row], cases: Iterable[tuple[str, int]]) -> list[str]:
 
 
 def shown(rows: Sequence[Row]) -> None:
-    """The table."""
+    """Print the table."""
     line = "{:8} {:>4} {:38} {:>8} {:>6} {:>8} {:>9} {:>8} {:>6} {:>7}"
     heads = "GPU", "edge", "program", "launches", "copies", "B/voxel", "temporary", "register"
     print("\n" + line.format(*heads, "spills", "graphs"))
@@ -127,13 +127,13 @@ def shown(rows: Sequence[Row]) -> None:
             print(line.format("", "", f"  {name}", *counts, *("",) * 4))
     for row in rows:
         if "control" in row:
-            told = "caught" if row["caught"] else "NOT CAUGHT"
-            print(f"control {row['control']:32} {told}: {'; '.join(row['reasons'])[:90]}")
+            verdict = "caught" if row["caught"] else "NOT CAUGHT"
+            print(f"control {row['control']:32} {verdict}: {'; '.join(row['reasons'])[:90]}")
     print()
 
 
-def whole_steps(rows: Sequence[Row], cases: Iterable[tuple[str, int]]) -> list[Row]:
-    """Rows of a coupling step with its loops turned as often as counted."""
+def coupling_steps(rows: Sequence[Row], cases: Iterable[tuple[str, int]]) -> list[Row]:
+    """Rows of a coupling step with its loops, turned as often as counted."""
     made = []
     for device, edge in cases:
         cost: Cost = costs(rows, device, edge)[STEP]
@@ -145,12 +145,12 @@ def whole_steps(rows: Sequence[Row], cases: Iterable[tuple[str, int]]) -> list[R
             f"{cost.turns:.0f} turns, {cost.bytes:.0f} B/voxel; predicted {1e3 * total:.1f} ms, "
             f"{share:.0%} of it launches"
         )
-        made.append({"whole_step": vars(cost), "device": device, "edge": edge})
+        made.append({"coupling_step": vars(cost), "device": device, "edge": edge})
     return made
 
 
 def kept(rows: Iterable[Mapping[str, Any]]) -> None:
-    """Adds the rows to the file of raw numbers."""
+    """Append the rows to the file of raw numbers."""
     about = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%S"),
         "versions": {name: version(name) for name in PACKAGES},
@@ -168,13 +168,13 @@ def main(quick: bool) -> int:
     shown(rows)
     wrong += judged(rows)
     try:
-        rows += whole_steps(rows, cases)
+        rows += coupling_steps(rows, cases)
         wrong += late(rows, cases)
     except (KeyError, StopIteration) as error:
         wrong.append(f"a coupling step cannot be added up: {error!r} is missing")
     kept(rows)
     checked = sum("program" in row for row in rows) + sum("control" in row for row in rows)
-    print(f"\n{time.perf_counter() - start:.0f} s to compile and judge")
+    print(f"\n{time.perf_counter() - start:.0f} s to compile and check")
     for text in wrong:
         print(f"FAILED {text}")
     print(f"gpu gate: {checked} programs and controls, {len(wrong)} failures")

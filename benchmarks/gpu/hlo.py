@@ -1,4 +1,4 @@
-"""What a compiled program does on a GPU, read from its scheduled HLO text.
+"""Kernels, copies and loops of a compiled program, read from its scheduled HLO text.
 
 After scheduling, every fusion and every library call of the entry computation and of the bodies of
 its loops is one kernel, which reads its operands from memory and writes its results there. Operands
@@ -39,7 +39,7 @@ _ARRAY = re.compile(r"\b(pred|[a-z]+\d+)\[([\d,]*)\]")
 
 @dataclass(frozen=True)
 class Instruction:
-    """One line of a computation.
+    """Line of a computation.
 
     Attributes:
         name: unique in the module.
@@ -56,13 +56,13 @@ class Instruction:
     rest: str
 
     def attribute(self, key: str) -> str:
-        """The name that stands behind key=, or nothing."""
+        """Name after key=, or an empty string."""
         found = re.search(rf"\b{key}=%?([\w.\-]+)", self.rest)
         return found[1] if found else ""
 
     @property
     def transfers(self) -> bool:
-        """Whether it moves data between host and device, or calls back to Python."""
+        """True if it moves data between host and device, or calls back to Python."""
         calls_host = self.opcode == "custom-call" and "callback" in self.rest
         return self.opcode in TRANSFERS or calls_host or bool(HOST_MEMORY.search(self.kind))
 
@@ -80,7 +80,7 @@ def size(kind: str) -> int:
 
 @dataclass(frozen=True)
 class Work:
-    """What one pass over a computation costs, its loops apart.
+    """Cost of one pass over a computation without its loops.
 
     Attributes:
         kernels: launches of a kernel.
@@ -102,7 +102,7 @@ class Work:
 
     @property
     def launches(self) -> int:
-        """Nodes the GPU is given: kernels and copies."""
+        """Number of kernels and copies."""
         return self.kernels + self.copies
 
     def __add__(self, other: "Work") -> "Work":
@@ -115,7 +115,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Loop:
-    """A while loop: where it stands, by the functions around it, and one pass of it."""
+    """While loop, with the functions around it and the computations of one pass."""
 
     name: str
     chain: tuple[str, ...]
@@ -125,10 +125,10 @@ class Loop:
 
 
 class Module:
-    """A compiled program."""
+    """Compiled program."""
 
     def __init__(self, text: str) -> None:
-        """Reads it.
+        """Parse the text of a program.
 
         Args:
             text: `compiled.as_text()`.
@@ -149,7 +149,7 @@ class Module:
             elif current is not None and (found := _LINE.match(line)):
                 current.append(_instruction(found[1], found[2]))
         if "is_scheduled=true" not in text or not self.computations.get(self.entry):
-            raise ValueError("no scheduled HLO: nothing can be said of this program")
+            raise ValueError("no scheduled HLO: this program cannot be checked")
 
     @cached_property
     def _frames(self) -> dict[str, tuple[str, ...]]:
@@ -179,7 +179,7 @@ class Module:
         return found[1] if found else ""
 
     def work(self, computation: str | None = None, field: int = 2**62) -> Work:
-        """One pass over a computation (the entry if none is named) without its loops.
+        """Cost of one pass over a computation (the entry if none is named) without its loops.
 
         Args:
             computation: its name.
@@ -195,7 +195,7 @@ class Module:
     def cost(
         self, line: Instruction, known: Mapping[str, str] = MappingProxyType({}), field: int = 2**62
     ) -> Work:
-        """What one instruction costs; `known` holds the types of its operands."""
+        """Cost of one instruction; `known` holds the types of its operands."""
         if line.opcode in FREE | WAITS or line.opcode == "while":
             return Work()
         if line.opcode in ("call", "async-start"):
@@ -220,7 +220,7 @@ class Module:
 
     @cached_property
     def loops(self) -> tuple[Loop, ...]:
-        """Every while loop, in the order of execution, an inner one after the one around it."""
+        """While loops in the order of execution, an inner one after the one around it."""
         return tuple(self._loops_in(self.entry))
 
     def _loops_in(self, computation: str) -> Iterator[Loop]:
@@ -233,7 +233,7 @@ class Module:
                 yield from self._loops_in(body)
 
     def executed(self) -> Iterator[Instruction]:
-        """Every instruction of the entry and of the loops."""
+        """Instructions of the entry and of the loops."""
         names = [self.entry, *(n for loop in self.loops for n in (loop.body, loop.condition))]
         for name in names:
             yield from self.computations[name]
@@ -255,7 +255,7 @@ class Module:
         return found
 
     def doubles(self, elements: int) -> set[str]:
-        """Opcodes that make float64 arrays of at least so many elements, in or out of kernels."""
+        """Opcodes that make float64 arrays of that many elements or more, in or out of kernels."""
         lines: Iterable[Instruction] = (x for c in self.computations.values() for x in c)
         return {
             line.opcode
@@ -273,7 +273,7 @@ def _instruction(name: str, rest: str) -> Instruction:
 
 
 def _type(rest: str) -> tuple[str, str]:
-    """The type at the head of an instruction, and what follows."""
+    """Type at the head of an instruction, and the rest."""
     if not rest.startswith("("):
         kind, _, tail = rest.partition(" ")
         return kind, tail

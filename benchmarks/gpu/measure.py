@@ -1,4 +1,4 @@
-"""Compiles the programs for one GPU and one grid, and prints what each does as JSON lines.
+"""Measures of the programs for one GPU and one grid, printed as JSON lines.
 
 usage: python benchmarks/gpu/measure.py DEVICE EDGE [--controls]
 
@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 
 def row(built: Built, kernels: tuple[ptx.Kernel, ...]) -> Row:
-    """Everything that is known of a program, without its device and grid."""
+    """Measures of a program, without its device and grid."""
     module, voxels = built.module, built.voxels
     field = WORD * voxels
     straight = module.work(field=field)
@@ -73,7 +73,7 @@ def row(built: Built, kernels: tuple[ptx.Kernel, ...]) -> Row:
 
 
 def named(loops: tuple[Loop, ...]) -> list[str]:
-    """Names of the loops as `counts.py` counts them, or the functions around one it lacks."""
+    """Names of the loops as in `counts.py`, or the functions around one that it lacks."""
     names: list[str] = []
     left = {function: iter(of_one) for function, of_one in LOOPS.items()}
     for loop in loops:
@@ -95,16 +95,16 @@ def levels(built: Built) -> list[int]:
 
 
 def measured(built: Built, ptxas: Path) -> Row:
-    """The row of a program.
+    """Measures of a program.
 
     Raises:
-        NoData: there is nothing to judge it by.
+        NoData: data for its checks are missing.
     """
     return row(built, ptx.assembled(built.ptx, ptxas))
 
 
 def caught(target: Target, good: Built, edge: int, ptxas: Path) -> list[Row]:
-    """What became of every negative control: the reasons for which it was refused."""
+    """Rows of the negative controls: the reasons for which each was refused."""
     rows: list[Row] = []
 
     def report(name: str, reasons: list[str]) -> None:

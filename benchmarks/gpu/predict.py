@@ -1,4 +1,4 @@
-"""Writes the predicted times in docs/gpu.md from what the gate found last.
+"""Predicted times for docs/gpu.md from the last run of the gate.
 
 usage: python benchmarks/gpu/predict.py [FILE, default runs/out/bench/gpu.jsonl]
 """
@@ -20,7 +20,7 @@ START, END = "<!-- predictions -->", "<!-- /predictions -->"
 
 
 def latest(path: Path) -> list[dict[str, Any]]:
-    """The rows of the last run of the gate.
+    """Rows of the last run of the gate.
 
     Raises:
         ValueError: that run was not complete.
@@ -34,7 +34,7 @@ def latest(path: Path) -> list[dict[str, Any]]:
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
-    """The predictions and their arithmetic."""
+    """Predictions and their arithmetic, in Markdown."""
     found = {
         (device, edge): costs(rows, device.stands_for, edge)
         for device in PREDICTED
@@ -47,7 +47,7 @@ def markdown(rows: list[dict[str, Any]]) -> str:
 
 
 def summary(rows: list[dict[str, Any]]) -> str:
-    """The predictions in short, for benchmarks/README.md."""
+    """Predictions in short, for benchmarks/README.md."""
     found = {(H100, edge): costs(rows, H100.key, edge) for edge in EDGES}
     steps = counted(rows)["steps"]
     lines = [
@@ -85,9 +85,9 @@ def _inputs(rows: list[dict[str, Any]]) -> Iterator[str]:
             f"- {device.name}: {device.bandwidth / 1e9:,.0f} GB/s, of which a stencil code "
             f"reaches {device.share:.0%}{stand}"
         )
-    tried = found["steps"] - found["taken"]
+    rejected = found["steps"] - found["taken"]
     yield (
-        f"- {found['steps']} coupling steps a year, {tried} of them tried in vain: as measured in "
+        f"- {found['steps']} coupling steps a year, {rejected} of them rejected: as measured in "
         f"a run of human bone at {EXCESS:g} pM of IL-1 above health, {found['edge']}^3 voxels of "
         "20 um, adaptive steps at the default accuracy, on the CPU"
     )
@@ -174,7 +174,7 @@ def _long(seconds: float) -> str:
 
 
 def published(text: str) -> None:
-    """Puts text between the marks of docs/gpu.md.
+    """Write text between the marks of docs/gpu.md.
 
     Raises:
         ValueError: the marks are gone.

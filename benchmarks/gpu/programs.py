@@ -1,4 +1,4 @@
-"""The programs that the gate compiles, as a run uses them."""
+"""Programs that the gate compiles, as a run uses them."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -11,8 +11,9 @@ from counts import EXCESS, example
 from jax import Array
 
 from tissue.kernels import elliptic, multigrid
-from tissue.kernels.explicit import steps
-from tissue.model.context import Numerics
+from tissue.kernels.explicit import Coefficients, steps
+from tissue.model.conservation import StepRecord
+from tissue.model.context import Numerics, StepContext
 from tissue.model.forcing import Forcing
 from tissue.model.homeostasis import healthy_state
 from tissue.model.integrators import THETA_MIN
@@ -26,57 +27,50 @@ EXPLICIT_STEP, EXPLICIT_STEPS = 1e-5, 100  # day, in one program
 
 
 def field(edge: int, *lead: int) -> jax.ShapeDtypeStruct:
-    """The shape of a float32 field."""
+    """Shape of a float32 field."""
     return jax.ShapeDtypeStruct((*lead, edge, edge, edge), jnp.float32)
 
 
 def every(target: Target, edge: int) -> Iterator[Built]:
-    """All programs on a grid of edge^3 voxels."""
+    """All programs, compiled for a grid of edge^3 voxels."""
     voxels = edge**3
     yield explicit(target, edge)
     for n in (1, 2):
         cycle = jax.jit(multigrid.v_cycle)
         yield target.built(f"V-cycle, {n}", voxels, cycle, hierarchy(edge, n), row(edge, n))
-    one = jax.ShapeDtypeStruct((edge + 2, edge, edge), jnp.float32)  # between empty planes
-    yield target.built("solve", voxels, elliptic.solve, (one,) * 3, one, one, one, TOLERANCE)
+    one = jax.ShapeDtypeStruct((edge + 2, edge, edge), jnp.float32)  # padded
+    system = elliptic.LinearSystem((one,) * 3, one, one, one)
+    yield target.built("solve", voxels, elliptic.solve, system, TOLERANCE)
     arguments = coupling_arguments(edge)
     yield target.built("coupling step", voxels, jax.jit(advance), *arguments)
-    before, _, _, parameters, *_ = arguments
+    before, context, *_ = arguments
     after, diagnostics = jax.eval_shape(advance, *arguments)
     start = jax.ShapeDtypeStruct((), jnp.float64)
-    examined = before, after, diagnostics, parameters, STEP, start
-    yield target.built("books of a step", voxels, _examine, *examined)
+    record = StepRecord(before, after, diagnostics, context.parameters, STEP)
+    examined = record, context.forcing, STEP, start
+    yield target.built("diagnostics of a step", voxels, _examine, *examined)
 
 
 def row(edge: int, *lead: int) -> jax.ShapeDtypeStruct:
-    """The shape of a float32 field laid out as a row."""
+    """Shape of a float32 field as a padded row."""
     return jax.ShapeDtypeStruct((*lead, (edge + 2) * edge * edge), jnp.float32)
 
 
 def hierarchy(edge: int, n: int) -> Any:
-    """The shapes of all levels for n fields."""
-    made = partial(multigrid.hierarchy, shape=(edge,) * 3)
-    return jax.eval_shape(made, (row(edge),) * 3, row(edge, n, n))
+    """Shapes of all levels for n fields."""
+    build = partial(multigrid.hierarchy, shape=(edge,) * 3)
+    return jax.eval_shape(build, (row(edge),) * 3, row(edge, n, n))
 
 
 def explicit(target: Target, edge: int) -> Built:
-    """A loop of explicit steps of three species that share a source."""
+    """Loop of explicit steps of three solutes that share a source, compiled."""
 
     def stepped(
-        species: Any, pores: Array, source: Array, rates: tuple[Array, Array, Array]
+        solutes: Any, pores: Array, source: Array, rates: tuple[Array, Array, Array]
     ) -> Any:
-        spread, lost, made = rates
-        return steps(
-            species,
-            pores,
-            source,
-            diffusivity=spread,
-            loss=lost,
-            production=made,
-            spacing=SPACING,
-            dt=EXPLICIT_STEP,
-            n=EXPLICIT_STEPS,
-        )
+        equations = Coefficients(*rates)
+        numerics = {"spacing": SPACING, "dt": EXPLICIT_STEP}
+        return steps(solutes, pores, source, equations, **numerics, n=EXPLICIT_STEPS)
 
     pores = jax.ShapeDtypeStruct((edge, edge, edge), jnp.bool_)
     rates = (jax.ShapeDtypeStruct((3,), jnp.float32),) * 3
@@ -86,8 +80,10 @@ def explicit(target: Target, edge: int) -> Built:
 
 
 def coupling_arguments(edge: int) -> tuple[Any, ...]:
-    """What a coupling step is called with, as shapes."""
+    """Arguments of a coupling step, as shapes."""
     config = read_run_file(example(edge), name="gate")
     numerics = Numerics(SPACING, TOLERANCE)
     state, healthy, _ = jax.eval_shape(healthy_state, field(edge), config.parameters, numerics)
-    return state, healthy, Forcing(EXCESS), config.parameters, STEP, numerics, THETA_MIN
+    forcing = Forcing(excess={"il1": EXCESS})
+    context = StepContext(forcing, config.parameters, numerics, healthy)
+    return state, context, STEP, THETA_MIN

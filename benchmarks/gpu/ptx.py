@@ -17,12 +17,12 @@ _REGISTERS = re.compile(r"Used (\d+) registers")
 
 
 class NoData(RuntimeError):
-    """There is nothing to judge by, so nothing passes."""
+    """Data of a check are missing, so the check fails."""
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """One kernel: registers a thread, and bytes spilled by one."""
+    """Kernel with its registers and spilled bytes a thread."""
 
     name: str
     registers: int
@@ -30,7 +30,7 @@ class Kernel:
 
 
 def assembler() -> Path:
-    """The ptxas of the package nvidia-cuda-nvcc-cu12 in this environment.
+    """Path of ptxas of the package nvidia-cuda-nvcc-cu12 in this environment.
 
     Raises:
         NoData: it is not installed.
@@ -44,14 +44,14 @@ def assembler() -> Path:
 
 
 def assembled(files: Iterable[Path], ptxas: Path) -> tuple[Kernel, ...]:
-    """Every kernel of the files.
+    """Kernels of the files.
 
     Args:
         files: PTX, as XLA dumps it.
         ptxas: the assembler.
 
     Raises:
-        NoData: no PTX, or the assembler does not tell of each of its kernels.
+        NoData: no PTX, or the assembler does not report each of its kernels.
     """
     paths = list(files)
     if not paths:
@@ -68,17 +68,17 @@ def _kernels(path: Path, ptxas: Path) -> list[Kernel]:
         raise NoData(f"{path.name} names no target")
     command = [str(ptxas), "-v", f"-arch={target[1]}", str(path), "-o", "/dev/null"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    told = done.stdout + done.stderr
+    output = done.stdout + done.stderr
     if done.returncode:
-        raise NoData(f"ptxas failed on {path.name}: {told.strip()[:200]}")
-    # it tells of functions in the order it compiles them, each with spills before registers
-    parts = _COMPILED.split(told)[1:]
+        raise NoData(f"ptxas failed on {path.name}: {output.strip()[:200]}")
+    # it reports functions in the order it compiles them, each with spills before registers
+    parts = _COMPILED.split(output)[1:]
     kernels = []
     for name, about in zip(parts[::2], parts[1::2], strict=True):
         spills, registers = _SPILLS.search(about), _REGISTERS.search(about)
         if not (spills and registers):
-            raise NoData(f"ptxas tells no registers or spills of {name}")
+            raise NoData(f"ptxas reports no registers or spills of {name}")
         kernels.append(Kernel(name, int(registers[1]), int(spills[1]) + int(spills[2])))
     if sorted(kernel.name for kernel in kernels) != sorted(entries):
-        raise NoData(f"ptxas told of {len(kernels)} of {len(entries)} kernels of {path.name}")
+        raise NoData(f"ptxas reports {len(kernels)} of {len(entries)} kernels of {path.name}")
     return kernels

@@ -20,7 +20,7 @@ ETANERCEPT = {"drug": "etanercept", "dose": "50 mg", "every": "7 day", "start": 
 
 
 def schedule(*therapies: dict[str, Any], disease: Any = None, **run: Any) -> ForcingSchedule:
-    data = {
+    data: dict[str, Any] = {
         "run": {"duration": "28 day"} | run,
         "geometry": {"synthetic": {}},
         "disease": disease or {},

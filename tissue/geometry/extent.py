@@ -9,7 +9,7 @@ from tissue.errors import InputError, RunError
 from tissue.geometry.grid import Frame, Grid
 from tissue.geometry.image import DIGITS, Box, Image, Spacing, VoxelSize
 from tissue.geometry.images import read_image
-from tissue.geometry.journal import Journal, by, in_um
+from tissue.geometry.journal import Journal, dims, in_um
 from tissue.geometry.masks import Scan, marked_part, read_mask
 from tissue.geometry.place import Mask
 from tissue.geometry.resample import Sampling, Shape, choose_sampling, grid_shape
@@ -88,7 +88,7 @@ def refuse_too_large(part: Extent, memory_limit: float) -> None:
     if part.memory > memory_limit:
         finer = "give a coarser geometry.resample, " if part.sampling.interpolate else ""
         raise RunError(
-            f"reading {by(part.shape)} voxels (z, y, x) of {part.image.name} takes about"
+            f"reading {dims(part.shape)} voxels (z, y, x) of {part.image.name} takes about"
             f" {part.memory / 1e9:.3g} GB of memory and there are {memory_limit / 1e9:.3g} GB:"
             f" {finer}read a part of it (geometry.crop) or use a machine with more memory"
         )
@@ -165,7 +165,7 @@ def _box(crop: Crop | None, shape: tuple[int, ...]) -> Box:
     if any(not 0 <= a < b <= size for (a, b), size in zip(crop, shape, strict=True)):
         raise InputError(
             f"= {[list(pair) for pair in crop]} does not fit the image of"
-            f" {by(shape)} voxels (z, y, x);"
+            f" {dims(shape)} voxels (z, y, x);"
             " give [start, stop) for each axis with 0 <= start < stop <= size",
             key="geometry.crop",
         )
@@ -234,13 +234,13 @@ def _sampling(target: float | None, shape: Shape, voxel: VoxelSize, journal: Jou
     extents = in_um(tuple(size * edge for size, edge in zip(shape, voxel, strict=True)))
     if min(shape) < 2:
         raise InputError(
-            f"it leaves {by(shape)} voxels (z, y, x), alone or with the region;"
+            f"it leaves {dims(shape)} voxels (z, y, x), alone or with the region;"
             " leave at least two along each axis",
             key="geometry.crop",
         )
     if min(coarse) < 2:
         raise InputError(
-            f"{sampling.spacing:g} um leaves {by(coarse)} voxels of a box of"
+            f"{sampling.spacing:g} um leaves {dims(coarse)} voxels of a box of"
             f" {extents} um; give an edge of which at least two fit",
             key="geometry.resample",
         )

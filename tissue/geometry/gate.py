@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tissue.geometry.image import Image, listed, refused
-from tissue.geometry.journal import by
+from tissue.geometry.journal import dims
 
 SHORTEST, LONGEST = 1e-3, 1e5
 """Voxel edges that scanners have [um]: from a nanometer to ten centimeters."""
@@ -31,8 +31,8 @@ def _faults(image: Image) -> Iterator[str]:
         )
     if axes != "zyx":
         yield (
-            f"has the axes {axes.upper()} with {by(image.shape)} entries; a volume has the axes Z,"
-            " Y, X: save one volume alone, or correct the axes in its header"
+            f"has the axes {axes.upper()} with {dims(image.shape)} entries; a volume has the axes"
+            " Z, Y, X: save one volume alone, or correct the axes in its header"
         )
     if len(image.shape) != 3 or min(image.shape) < 2:
         yield (

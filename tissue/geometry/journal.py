@@ -18,7 +18,7 @@ class Journal:
     warnings: list[str] = field(default_factory=list)
 
 
-def by(shape: tuple[int, ...]) -> str:
+def dims(shape: tuple[int, ...]) -> str:
     """Numbers of voxels: "24 x 28 x 32"."""
     return " x ".join(str(size) for size in shape)
 
@@ -28,6 +28,6 @@ def in_um(lengths: tuple[float | None, ...]) -> str:
     return " x ".join("?" if length is None else f"{length:.6g}" for length in lengths)
 
 
-def span(values: np.ndarray) -> str:
+def value_range(values: np.ndarray) -> str:
     """Least and largest value: "0 to 255"."""
     return f"{float(values.min()):g} to {float(values.max()):g}"

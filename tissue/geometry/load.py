@@ -13,7 +13,7 @@ from tissue.geometry.extent import chosen_voxel_size
 from tissue.geometry.grid import Axes, Frame, Grid
 from tissue.geometry.image import VoxelSize
 from tissue.geometry.images import read_image
-from tissue.geometry.journal import Journal, by
+from tissue.geometry.journal import Journal, dims
 from tissue.geometry.masks import Scan, marked_part, read_mask
 from tissue.geometry.place import Lattice, Mask, nearest_of
 from tissue.geometry.preparation import cleaned, partial_volumes, warn_if_thin
@@ -51,7 +51,7 @@ class Geometry(Displayed):
 
     def __repr__(self) -> str:
         """Describe the bone in one line."""
-        voxels = f"{by(self.grid.shape)} voxels (z, y, x) of {self.grid.spacing:g} um"
+        voxels = f"{dims(self.grid.shape)} voxels (z, y, x) of {self.grid.spacing:g} um"
         return f"<Geometry: {voxels}, BV/TV {self.bv_tv:.4f}>"
 
     def __post_init__(self) -> None:
@@ -228,7 +228,7 @@ def _placed(
         scan = Scan(image.name, image.shape, voxel, image.spacing, image.frame)
     box, marked = marked_part(mask, scan, key, journal)
     # from here on along the axes of the scan, from its first voxel
-    source = Lattice(scan.shape, scan.voxel_size, Frame()).part(box)
+    source = Lattice(scan.lattice.shape, scan.voxel_size, Frame()).part(box)
     factor = _samples(grid.spacing, scan.voxel_size)
     fine = grid.spacing / factor
     nz, ny, nx = (size * factor for size in grid.shape)

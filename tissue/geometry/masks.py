@@ -1,5 +1,6 @@
 """Masks on the voxels of a scan: a region of interest, or the place of a pannus."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,39 +9,37 @@ from tissue.errors import InputError
 from tissue.geometry.grid import Frame
 from tissue.geometry.image import Box, Image, Spacing, VoxelSize
 from tissue.geometry.images import named_after, read_image
-from tissue.geometry.journal import Journal, by, in_um
+from tissue.geometry.journal import Journal, dims, in_um
 from tissue.geometry.place import Lattice, Mask, lattice_of, nearest, overlap
 
 EDGE_RTOL = 0.01
 """Relative difference up to which two voxel edges count as equal."""
 
 
+@dataclass(frozen=True)
 class Scan:
-    """The voxels that masks are brought onto: those of a scan, or of a synthetic bone."""
+    """Voxels of a scan, or of a synthetic bone, that masks are resampled onto.
 
-    def __init__(
-        self,
-        name: str,
-        shape: tuple[int, ...],
-        voxel_size: VoxelSize,
-        spacing: Spacing,
-        frame: Frame | None,
-    ) -> None:
-        """Keeps where the voxels of a scan lie.
+    Attributes:
+        name: name of the scan in messages.
+        shape: number of voxels (z, y, x).
+        voxel_size: voxel edges that the run uses (z, y, x) [um].
+        spacing: voxel edges that the file states (z, y, x) [um].
+        frame: place that the file states.
+    """
 
-        Args:
-            name: name of the scan in messages.
-            shape: number of voxels (z, y, x).
-            voxel_size: voxel edges that the run uses (z, y, x) [um].
-            spacing: voxel edges that the file writes (z, y, x) [um].
-            frame: place that the file writes.
-        """
-        nz, ny, nx = shape
-        self.name, self.spacing, self.frame = name, spacing, frame
-        self.shape, self.voxel_size = (nz, ny, nx), voxel_size
-        # masks were drawn on the scan with the edges of its own header, right or wrong
-        z, y, x = (own or used for own, used in zip(spacing, voxel_size, strict=True))
-        self.lattice = Lattice(self.shape, (z, y, x), frame or Frame())
+    name: str
+    shape: tuple[int, ...]
+    voxel_size: VoxelSize
+    spacing: Spacing
+    frame: Frame | None
+
+    @property
+    def lattice(self) -> Lattice:
+        """Voxels in space, with the edges of the file: masks were drawn on these."""
+        nz, ny, nx = self.shape
+        z, y, x = (own or used for own, used in zip(self.spacing, self.voxel_size, strict=True))
+        return Lattice((nz, ny, nx), (z, y, x), self.frame or Frame())
 
 
 def read_mask(file: Path, key: str) -> Image:
@@ -79,7 +78,7 @@ def marked_part(mask: Image, scan: Scan, key: str, journal: Journal) -> tuple[Bo
     source = lattice_of(mask)
     if source is None or scan.frame is None:
         _refuse_other_voxels(mask, scan, key)
-        source = Lattice(scan.shape, scan.lattice.edges, scan.lattice.frame)
+        source = scan.lattice
         if mask.frame != scan.frame:
             which = scan.name if scan.frame is None else mask.name
             journal.log.append(
@@ -102,15 +101,10 @@ def marked_part(mask: Image, scan: Scan, key: str, journal: Journal) -> tuple[Bo
             f"{key}: {beyond:.1%} of the voxels of {mask.name} lie beyond {scan.name} and are left"
             " out; look whether it is the mask of this scan"
         )
-    same = (source.shape, source.edges, source.frame) == (
-        scan.shape,
-        scan.lattice.edges,
-        scan.lattice.frame,
-    )
-    if not same:
+    if source != scan.lattice:
         share = _voxels(box) / np.prod(scan.shape)
         journal.log.append(
-            f"{mask.name}: its {by(source.shape)} voxels of {in_um(source.edges)} um were"
+            f"{mask.name}: its {dims(source.shape)} voxels of {in_um(source.edges)} um were"
             f" brought onto the voxels of {scan.name} (nearest), {share:.1%} of which it reaches"
         )
     return box, part
@@ -120,7 +114,7 @@ def _refuse_other_voxels(mask: Image, scan: Scan, key: str) -> None:
     """Refuses a mask that cannot be placed and does not have the voxels of the scan."""
     if mask.shape != scan.shape:
         raise InputError(
-            f"{mask.name} has {by(mask.shape)} voxels and {scan.name} {by(scan.shape)},"
+            f"{mask.name} has {dims(mask.shape)} voxels and {scan.name} {dims(scan.shape)},"
             " and they do not both say where they lie; give a mask of the same voxels, or save both"
             " with their origin (NRRD, NIfTI or MetaImage)",
             key=key,

@@ -4,7 +4,7 @@ import numpy as np
 
 from tissue.errors import InputError
 from tissue.geometry.grid import Axes
-from tissue.geometry.journal import Journal, by
+from tissue.geometry.journal import Journal, dims
 from tissue.geometry.resample import Sampling, binomial_pass, block_means
 from tissue.geometry.segmentation import closed_pockets, components, mean_thickness
 
@@ -66,8 +66,8 @@ def partial_volumes(
         how = f"averaged blocks of {factor}^3 voxels to {spacing:g} um"
         beyond = tuple(size % factor for size in bone.shape)
         if any(beyond):
-            how += f", cut {by(beyond)} voxels (z, y, x) that fill no block"
-    journal.log.append(f"{how}: {by(fraction.shape)} voxels, BV/TV {fraction.mean():.4f}")
+            how += f", cut {dims(beyond)} voxels (z, y, x) that fill no block"
+    journal.log.append(f"{how}: {dims(fraction.shape)} voxels, BV/TV {fraction.mean():.4f}")
     return fraction
 
 

@@ -9,7 +9,7 @@ from scipy import ndimage
 from tissue.errors import InputError
 from tissue.geometry.extent import Extent, extent, ranges, refuse_too_large
 from tissue.geometry.image import Image, VoxelSize
-from tissue.geometry.journal import Journal, by, in_um, span
+from tissue.geometry.journal import Journal, dims, in_um, value_range
 from tissue.geometry.padding import find_padding
 from tissue.geometry.place import Mask
 from tissue.geometry.resample import Sampling, grid_shape, interpolated_bone
@@ -61,7 +61,7 @@ def segment(
     values = image.voxels(part.box)
     journal.log[:0] = _read_lines(image, values)
     if settings.crop is not None:
-        journal.log.append(f"cropped to voxels {ranges(part.box)} (z, y, x): {by(values.shape)}")
+        journal.log.append(f"cropped to voxels {ranges(part.box)} (z, y, x): {dims(values.shape)}")
     # gray values as floating point numbers that hold those of the file exactly
     gray = values.astype(np.result_type(values, np.float32), copy=False)
     threshold, scanned, gray = _threshold(gray, settings, image.unit, inside, voxel, journal)
@@ -80,8 +80,8 @@ def _read_lines(image: Image, values: np.ndarray) -> list[str]:
     unit = f" {image.unit}" if image.unit else ""
     kind = " labels" if image.labels else ""
     read = (
-        f"read {image.name}: {by(image.shape)} voxels (z, y, x), {values.dtype}{kind}, values"
-        f" {span(values)}{unit}"
+        f"read {image.name}: {dims(image.shape)} voxels (z, y, x), {values.dtype}{kind}, values"
+        f" {value_range(values)}{unit}"
     )
     return [read, *image.inventory.lines()]
 
@@ -166,7 +166,7 @@ def _segmented(
         fz, fy, fx = (size * sampling.factor for size in coarse)
         bone = interpolated_bone(gray, voxel, sampling.fine, (fz, fy, fx), threshold)
         journal.log.append(
-            f"interpolated gray values to {by(bone.shape)} cubes of {sampling.fine:g} um"
+            f"interpolated gray values to {dims(bone.shape)} cubes of {sampling.fine:g} um"
         )
     else:
         bone = gray > threshold
@@ -174,7 +174,7 @@ def _segmented(
         raise InputError(
             f"above {threshold:g} there is"
             f" {'nothing but bone' if bone.any() else 'no bone'};"
-            f" the image holds values {span(gray)}, give a threshold between them",
+            f" the image holds values {value_range(gray)}, give a threshold between them",
             key="geometry.threshold",
         )
     journal.log.append(f"BV/TV {bone.mean():.4f} above the threshold")

@@ -17,7 +17,7 @@ from scipy import fft, ndimage
 
 from tissue.errors import InputError, RunError
 from tissue.geometry.grid import Axes, Grid
-from tissue.geometry.journal import Journal, by
+from tissue.geometry.journal import Journal, dims
 from tissue.geometry.load import Geometry
 from tissue.geometry.preparation import partial_volumes
 from tissue.geometry.segmentation import closed_pockets, components, mean_thickness
@@ -104,7 +104,7 @@ def synthesize(
     need = BYTES_PER_VOXEL * voxels_synthesized(settings)
     if need > memory_limit:
         raise RunError(
-            f"synthesizing bone of {by(settings.shape)} voxels (z, y, x) takes about"
+            f"synthesizing bone of {dims(settings.shape)} voxels (z, y, x) takes about"
             f" {need / 1e9:.3g} GB of memory and there are {memory_limit / 1e9:.3g} GB: give a"
             " smaller geometry.synthetic.shape, or use a machine with more memory"
         )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tissue.errors import InputError
 from tissue.geometry.extent import Extent, extent
 from tissue.geometry.grid import Grid
-from tissue.geometry.journal import Journal, shape_text
+from tissue.geometry.journal import Journal, dims
 from tissue.geometry.load import Geometry, load_image
 from tissue.geometry.settings import Crop, ImageSettings, SyntheticSettings
 from tissue.geometry.synthetic import (
@@ -78,9 +78,7 @@ def _synthesized(settings: SyntheticSettings, config: RunConfig, memory: int) ->
         return None
     with suppress(InputError):  # of the part
         bone, loading = _timed(lambda: synthesize(part, config.periodic_axes))
-        note = (
-            f"synthesized {shape_text(part.shape)} voxels of such bone; a run synthesizes all of it"
-        )
+        note = f"synthesized {dims(part.shape)} voxels of such bone; a run synthesizes all of it"
         share = voxels_synthesized(settings) / voxels_synthesized(part)
         return BonePreview(
             replace(bone, log=(note,), warnings=()),
@@ -101,7 +99,7 @@ def _read(settings: ImageSettings, scan: Extent, config: RunConfig) -> BonePrevi
             lambda: load_image(replace(settings, crop=crop), config.periodic_axes)
         )
         note = (
-            f"read only the middle of the {shape_text(scan.shape)} voxels: the numbers of the bone are "
+            f"read only the middle of the {dims(scan.shape)} voxels: the numbers of the bone are "
             "approximate; a run reads all of it"
         )
         share = math.prod(scan.shape) / math.prod(stop - start for start, stop in crop)

@@ -98,16 +98,16 @@ def test_a_new_metric_is_written_and_described(tmp_path: Path) -> None:
 
 
 DRUGS = """
-import dataclasses, json, tissue
+import json, tomllib, tissue
 from tissue.model.signals import tnf_signal
 from tissue.simulation.forcing_schedule import ForcingSchedule
 
-COURSE = '{{drug="{}", dose="10 mg/kg", start="0 day", stop="2 day", every="1 day"}}'
-found = {}
+with open("tests/tiny.toml", "rb") as file:
+    tables = tomllib.load(file) | {"disease": {"tnf": "20 pM"}}
+DOSE, found = {"dose": "10 mg/kg", "start": "0 day", "every": "1 day"}, {}
 for name, drugs in {"none": (), "one": ("adalimumab",), "other": ("etanercept",),
                     "both": ("adalimumab", "etanercept")}.items():
-    changes = ["disease.tnf=20 pM", f"therapy=[{','.join(map(COURSE.format, drugs))}]"]
-    config = tissue.read_run_file("tests/tiny.toml", changes)
+    config = tissue.read_run_file(tables | {"therapy": [{"drug": each, **DOSE} for each in drugs]})
     forcing = ForcingSchedule(config).forcing(1.0, 0.5, "float64")
     run = tissue.simulate(config)
     found[name] = (

@@ -123,6 +123,6 @@ class Forcing:
         """Whether nothing makes or takes a solute in a part of the box only."""
         return self.local is None and jnp.ndim(self.source.get(solute, 0.0)) == 0
 
-    def with_source(self, solute: str, production: Value) -> "Forcing":
+    def with_source(self, solute: str, production: Value | np.ndarray) -> "Forcing":
         """The same with further production of a solute, a number or a field [pM/day]."""
-        return replace(self, source={**self.source, solute: production})
+        return replace(self, source={**self.source, solute: jnp.asarray(production)})

@@ -10,7 +10,7 @@ from tissue.errors import printable, shown
 from tissue.keys import FILE_ERROR
 from tissue.scenario.json_schema import keys
 
-Place = tuple[str | int, ...]
+Location = tuple[str | int, ...]
 Tables = Mapping[tuple[str, ...], Mapping[str, str]]
 
 _RANK = {
@@ -31,67 +31,67 @@ def explain(error: ValidationError, data: Mapping[str, Any], model: type[BaseMod
         model: its tables.
     """
     tables = keys(model)
-    # An unknown key comes first: a misspelt required key is then not called missing. A missing
+    # An unknown key comes first: a misspelled required key is then not called missing. A missing
     # one comes last.
     found = error.errors(include_url=False, include_input=False)
     problems = sorted(found, key=lambda problem: _RANK.get(problem["type"], 1))
-    place = _place(problems[0]["loc"], tables)
-    key = _key(place)
+    location = _location(problems[0]["loc"], tables)
+    key = _key(location)
     if not _RANK.get(problems[0]["type"], 1):
-        return _unknown(key, _name(place), tables)
+        return _unknown(key, _name(location), tables)
     # Of the alternatives of one key, the deepest complaint is about the one that was meant.
     problem = max(
-        (problem for problem in problems if _place(problem["loc"], tables) == place),
+        (problem for problem in problems if _location(problem["loc"], tables) == location),
         key=lambda problem: len(problem["loc"]),
     )
-    name, allowed = _name(place), tables[key[:-1]][key[-1]]
-    if problem["type"] == "missing" and not _given(data, place):
+    name, allowed = _name(location), tables[key[:-1]][key[-1]]
+    if problem["type"] == "missing" and not _given(data, location):
         return f"{name} is missing: it must be {allowed}"
     if problem["type"] == FILE_ERROR:
         return f"{name} = {problem['ctx']['problem']}"
     if problem["type"] == "value_error":
         return f"{name}: {problem['ctx']['error']} (it must be {allowed})"
-    return f"{name} = {shown(_value(data, place))} must be {allowed}"
+    return f"{name} = {shown(_value(data, location))} must be {allowed}"
 
 
-def _place(location: Sequence[str | int], tables: Tables) -> Place:
+def _location(loc: Sequence[str | int], tables: Tables) -> Location:
     """The key a complaint is about, with its positions in lists of tables; not in other lists."""
     path: tuple[str, ...] = ()
-    place: Place = ()
-    for part in location:
+    location: Location = ()
+    for part in loc:
         if isinstance(part, str) and part.startswith("["):
             continue  # one of the forms that a key may have
-        place = (*place, part)
+        location = (*location, part)
         if isinstance(part, int):
             continue
         path = (*path, part)
         if path not in tables:
             break
-    return place
+    return location
 
 
-def _key(place: Place) -> tuple[str, ...]:
-    """The key of a place, without positions in lists."""
-    return tuple(part for part in place if isinstance(part, str))
+def _key(location: Location) -> tuple[str, ...]:
+    """The key of a location, without positions in lists."""
+    return tuple(part for part in location if isinstance(part, str))
 
 
-def _name(place: Place) -> str:
-    """A place as people write it; lists count from 1."""
+def _name(location: Location) -> str:
+    """A location as people write it; lists count from 1."""
     name = ""
-    for part in place:
+    for part in location:
         name += f"[{part + 1}]" if isinstance(part, int) else f".{printable(part)}"
     return name.removeprefix(".")
 
 
-def _value(data: Any, place: Place) -> Any:
-    for part in place:
+def _value(data: Any, location: Location) -> Any:
+    for part in location:
         data = data[part]
     return data
 
 
-def _given(data: Any, place: Place) -> bool:
+def _given(data: Any, location: Location) -> bool:
     """Whether a key is there, be its value complete or not."""
-    for part in place:
+    for part in location:
         if isinstance(part, str) and (not isinstance(data, Mapping) or part not in data):
             return False
         data = data[part]
@@ -102,8 +102,8 @@ def _unknown(key: tuple[str, ...], name: str, tables: Tables) -> str:
     near = _nearest(key, tables)
     if near:
         return f"{name} is not a known key, did you mean {near}?"
-    place = f"in [{'.'.join(key[:-1])}]" if key[:-1] else "at the top"
-    return f"{name} is not a known key; known {place} are {', '.join(tables[key[:-1]])}"
+    location = f"in [{'.'.join(key[:-1])}]" if key[:-1] else "at the top"
+    return f"{name} is not a known key; known {location} are {', '.join(tables[key[:-1]])}"
 
 
 def _nearest(key: tuple[str, ...], tables: Tables) -> str | None:

@@ -157,7 +157,7 @@ def test_an_interruption_loses_no_snapshot_that_was_due(
     monkeypatch.setattr(output, "write_snapshot", slow)
     monkeypatch.setattr(Simulation, "advance", stopping(2, KeyboardInterrupt()))
     assert main(["run", str(TINY), "--out", str(tmp_path), "--quiet"]) == 130
-    assert "interrupted; what is on disk is whole" in capfd.readouterr().err
+    assert "interrupted; all files on disk are complete" in capfd.readouterr().err
     assert [path.name[5:-4] for path in open_run(tmp_path).snapshots] == [
         "day0000.000",
         "day0001.000",
@@ -166,7 +166,9 @@ def test_an_interruption_loses_no_snapshot_that_was_due(
     assert no_writer_is_left()
 
 
-@pytest.mark.parametrize(("fails_from", "left"), [(0, "has no complete snapshot"), (2, "up to snap_day0000")])
+@pytest.mark.parametrize(
+    ("fails_from", "left"), [(0, "has no complete snapshot"), (2, "up to snap_day0000")]
+)
 def test_a_failing_disk_stops_the_run_and_names_intact_output(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],

@@ -13,7 +13,6 @@ import numpy as np
 from tissue import units
 from tissue.errors import InputError, shown
 from tissue.geometry.load import Geometry
-from tissue.model.species import SOLUTES
 from tissue.model.state import HealthyReference, State
 from tissue.scenario.config import RunConfig
 from tissue.simulation.folder import METRICS_TABLE
@@ -46,8 +45,8 @@ def checkpoint_of(simulation: Simulation, **more: Any) -> Checkpoint:
         "grid": simulation.geometry.grid,
         "step": simulation.step,
         "time": simulation.time,
-        "state": flattened(state),
-        "healthy": flattened(healthy),
+        "state": state.fields,
+        "healthy": {name: value for name, value in vars(healthy).items() if value is not None},
         "controller": {**numbers, "start_bv_tv": bone},
     }
     return Checkpoint(**content | more)
@@ -65,25 +64,16 @@ def restored(config: RunConfig, checkpoint: Checkpoint) -> Simulation:
     typed = {name: type(getattr(before, name))(value) for name, value in numbers.items()}
     fraction = np.asarray(checkpoint.state["bone_volume_fraction"], np.float64)
     start = Start(
-        unflattened(checkpoint.state),
-        HealthyReference(**{name: jnp.asarray(v) for name, v in checkpoint.healthy.items()}),
+        State.of_fields(_on_device(checkpoint.state)),
+        HealthyReference(**_on_device(checkpoint.healthy)),
         ControllerState(**typed),
         bone,
     )
     return Simulation(config, Geometry(checkpoint.grid, fraction, (), ()), start)
 
 
-def flattened(group: State | HealthyReference) -> dict[str, jax.Array]:
-    """Arrays of a group by name, the solutes under their own names."""
-    named = {field.name: getattr(group, field.name) for field in dataclasses.fields(group)}
-    named |= named.pop("solutes", {})
-    return {name: value for name, value in named.items() if value is not None}
-
-
-def unflattened(arrays: Mapping[str, Any]) -> State:
-    """State of the arrays that `flattened` returned."""
-    found = {name: jnp.asarray(values) for name, values in arrays.items()}
-    return State(solutes={name: found.pop(name) for name in SOLUTES}, **found)
+def _on_device(arrays: Mapping[str, Any]) -> dict[str, jax.Array]:
+    return {name: jnp.asarray(values) for name, values in arrays.items()}
 
 
 def find(folder: Path, where: str) -> Checkpoint | None:

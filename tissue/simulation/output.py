@@ -12,7 +12,7 @@ from jax import Array, lax
 from tissue.errors import InputError, RunError
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import resolved_toml
-from tissue.simulation.checkpoints import checkpoint_of, flattened
+from tissue.simulation.checkpoints import checkpoint_of
 from tissue.simulation.output_forecast import KEPT_BITS, complete_intervals
 from tissue.simulation.progress import Progress
 from tissue.simulation.simulation import Simulation
@@ -119,7 +119,7 @@ class Output:
         assert self._simulation.failed
         checkpoint = checkpoint_of(
             self._simulation,
-            state=flattened(self._simulation.failed),
+            state=self._simulation.failed.fields,
             config=self._config,
             provenance=self._origin,
         )

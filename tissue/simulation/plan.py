@@ -142,8 +142,8 @@ def _full_disk(output: OutputForecast, folder: Path | None) -> Iterator[str]:
     if free is not None and output.peak_bytes > free:
         yield (
             f"the run writes about {size(output.peak_bytes)} and {folder} has {size(free)} free: "
-            "free disk space, choose another folder with --out, or write less often (output.snapshots, "
-            "output.keep_every) or fewer fields (output.fields)"
+            "free disk space, choose another folder with --out, or write less often "
+            "(output.snapshots, output.keep_every) or fewer fields (output.fields)"
         )
 
 

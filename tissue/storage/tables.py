@@ -1,7 +1,7 @@
 """Tables of numbers as CSV with one row per time, readable during the run."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,7 +131,7 @@ class Table:
                 self.close()
 
 
-def checkpoint_lines(path: Path, columns: Sequence[str], checkpoint: CheckpointRows) -> list[str]:
+def checkpoint_lines(path: Path, columns: Collection[str], checkpoint: CheckpointRows) -> list[str]:
     """Lines of a table that belong to a checkpoint, checked to be intact.
 
     Args:

@@ -33,7 +33,7 @@ class CommandResult(NamedTuple):
 
 
 def call_command(*words: object) -> CommandResult:
-    """Call a command of tissue in this process."""
+    """Calls a command of tissue in this process."""
     out, err = io.StringIO(), io.StringIO()
     logger = logging.getLogger("tissue")
     before = logger.level, list(logger.handlers), logger.propagate

@@ -73,10 +73,10 @@ def tried(run: Played, points: list[Stage]) -> int:
     for point in points:
         with no_longer_than(LONGEST):
             run.begin(point)
-            told = run.ends_well()
-        if told:
+            reported = run.ends_well()
+        if reported:
             wrong += 1
-            print(f"{point.name}: {told}", flush=True)
+            print(f"{point.name}: {reported}", flush=True)
     return wrong
 
 

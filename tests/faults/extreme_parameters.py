@@ -96,12 +96,12 @@ class Outcome(NamedTuple):
 
     Attributes:
         kind: finished, stopped or refused.
-        told: the sentence of a run that did not finish.
+        reported: the sentence of a run that did not finish.
         retried: steps that were tried again shorter.
     """
 
     kind: str
-    told: str = ""
+    reported: str = ""
     retried: int = 0
 
 
@@ -151,9 +151,9 @@ def main() -> None:
     for number, found in chosen:
         counts[found.kind] += 1
         retried += found.retried > 0
-        print(f"draw {number}: {found.kind} {found.told}", flush=True)
-    told = ", ".join(f"{number} {kind}" for kind, number in sorted(counts.items()))
-    print(f"{told}; {retried} with a step tried again; {time.perf_counter() - begin:.0f} s")
+        print(f"draw {number}: {found.kind} {found.reported}", flush=True)
+    reported = ", ".join(f"{number} {kind}" for kind, number in sorted(counts.items()))
+    print(f"{reported}; {retried} with a step tried again; {time.perf_counter() - begin:.0f} s")
 
 
 if __name__ == "__main__":

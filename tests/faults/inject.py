@@ -77,12 +77,12 @@ def met(run: Played, fault: Fault) -> tuple[str, str]:
     run.begin(fault.stage)
     run.interposer.watch(run.at)
     run.interposer.fail(fault.kind, fault.number, fault.code, fault.on)
-    told = run.run(fault.stage.resume)
+    reported = run.run(fault.stage.resume)
     hit = run.interposer.stop()
     if not hit:
         return "untouched", ""
-    wrong = told.trouble or run.ends_well()
-    return hit if wrong else ("stopped" if told.code in FAILED else "finished"), wrong
+    wrong = reported.trouble or run.ends_well()
+    return hit if wrong else ("stopped" if reported.code in FAILED else "finished"), wrong
 
 
 def inject(run: Played, sample: int | None, seed: int) -> int:
@@ -102,9 +102,9 @@ def inject(run: Played, sample: int | None, seed: int) -> int:
         answers["wrong" if wrong else answer] += 1
         if wrong:
             print(f"{fault} ({answer}): {wrong}", flush=True)
-    told = ", ".join(f"{number} {answer}" for answer, number in sorted(answers.items()))
+    reported = ", ".join(f"{number} {answer}" for answer, number in sorted(answers.items()))
     took = time.perf_counter() - start
-    print(f"{len(chosen)} of {len(known)} faults in {took:.0f} s: {told}")
+    print(f"{len(chosen)} of {len(known)} faults in {took:.0f} s: {reported}")
     return answers["wrong"]
 
 

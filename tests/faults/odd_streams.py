@@ -83,13 +83,13 @@ def trouble(name: str, whole: Path, folder: Path) -> str:
     folder.mkdir()
     folder.chmod(0o777)  # the user may be another
     if name == DEAD_TERMINAL:
-        code, told = _in_a_terminal_that_dies(folder)
+        code, reported = _in_a_terminal_that_dies(folder)
     else:
-        code, told = _in_a_shell(CASES[name], folder)
+        code, reported = _in_a_shell(CASES[name], folder)
     if code:
-        return f"exit {code}: {told}"
-    if "Traceback" in told:
-        return told
+        return f"exit {code}: {reported}"
+    if "Traceback" in reported:
+        return reported
     for table in ("metrics.csv", "ledger.csv"):
         if (folder / table).read_bytes() != (whole / table).read_bytes():
             return f"another {table}"

@@ -144,11 +144,11 @@ def stage_of(folder: Path) -> str:
 def finished(process: "subprocess.Popen[str]") -> int:
     """Waits for a process; gives its exit code."""
     try:
-        _, told = process.communicate(timeout=LONGEST)
+        _, reported = process.communicate(timeout=LONGEST)
     except subprocess.TimeoutExpired:
         process.kill()
         raise
-    assert process.returncode <= 0 or told.count("\n") == 1, told
+    assert process.returncode <= 0 or reported.count("\n") == 1, reported
     return process.returncode
 
 

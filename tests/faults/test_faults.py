@@ -30,7 +30,9 @@ from tissue.storage.snapshot import list_snapshots
 TIMEOUT = 300
 
 
-def test_a_full_disk_stops_the_run_and_room_lets_it_go_on(small: Small, tmp_path: Path) -> None:
+def test_a_run_stops_on_a_full_disk_and_continues_with_free_space(
+    small: Small, tmp_path: Path
+) -> None:
     folder, config = tmp_path / "full", read_run_file(small.file)
     smallest = min(path.stat().st_size for path in list_checkpoints(small.whole))
     least, most = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -144,7 +146,7 @@ def test_a_viewer_may_read_while_the_run_writes(small: Small, tmp_path: Path) ->
         assert viewer.wait(60) == 0
 
 
-def test_files_of_other_versions_are_told_apart(small: Small, tmp_path: Path) -> None:
+def test_files_of_other_versions_are_distinguished(small: Small, tmp_path: Path) -> None:
     for path in (list_snapshots(small.whole)[0], list_checkpoints(small.whole)[0]):
         newer = tmp_path / path.name
         shutil.copy(path, newer)

@@ -19,7 +19,7 @@ GRID = Grid((5, 4, 3), 8.0, (16.0, 8.0, 0.0), Frame((100.0, 200.0, 300.0)))
 BONE = np.linspace(0, 1, 60, dtype="f4").reshape(GRID.shape)
 POINTS = "VTKHDF/PointData"
 
-Told = pytest.CaptureFixture[str]
+Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_no_command_takes_numbers_from_elsewhere(
     secret: Path,
     way: Callable[[h5py.Group, Path], None],
     command: str,
-    capfd: Told,
+    capfd: Capture,
 ) -> None:
     (path,) = run.glob("snap_*.hdf")
     with h5py.File(path, "r+") as file:
@@ -85,29 +85,29 @@ def test_no_command_takes_numbers_from_elsewhere(
     }[command]
     before = {each.name for each in run.iterdir()}
     code = main(words)
-    out, told = capfd.readouterr()
-    assert "Traceback" not in told
+    out, reported = capfd.readouterr()
+    assert "Traceback" not in reported
     if command == "info run":
         assert f"damaged: {path.name}" in out
     else:
         assert code == 2
-        assert "has only a link to another place for 'il1'" in told
+        assert "has only a link to another place for 'il1'" in reported
         assert {each.name for each in run.iterdir()} - before <= {"export", "morphometry.csv"}
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_no_image_takes_voxels_from_elsewhere(
-    tmp_path: Path, secret: Path, way: Callable[[h5py.Group, Path], None], capfd: Told
+    tmp_path: Path, secret: Path, way: Callable[[h5py.Group, Path], None], capfd: Capture
 ) -> None:
     folder = tmp_path / "scans"
     folder.mkdir()
     with h5py.File(folder / "scan.h5", "w") as file:
         way(file, secret)
     code = main(["metrics", str(folder / "scan.h5"), "--voxel-size", "8 um", "--dataset", "il1"])
-    told = capfd.readouterr().err
+    reported = capfd.readouterr().err
     assert code == 2
-    assert "secret.h5" in told
-    assert "not followed" in told
+    assert "secret.h5" in reported
+    assert "not followed" in reported
 
 
 def test_a_snapshot_of_any_name_is_the_image_of_its_bone(run: Path, tmp_path: Path) -> None:

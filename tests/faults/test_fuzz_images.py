@@ -117,25 +117,25 @@ def outcome(tissue: WorkerProcess, file: Path) -> Read:
     return read
 
 
-def differs(read: Read, told: Told) -> str:
+def differs(read: Read, given: Told) -> str:
     """In what an image differs from what another program reads; empty where it does not."""
     assert read.values is not None
-    if read.values.shape != told.values.shape:
-        return f"shape {read.values.shape} and {told.values.shape}"
-    if not np.allclose(read.values, told.values, rtol=1e-5, atol=1e-3):
+    if read.values.shape != given.values.shape:
+        return f"shape {read.values.shape} and {given.values.shape}"
+    if not np.allclose(read.values, given.values, rtol=1e-5, atol=1e-3):
         return "values"
-    if told.edges is not None:
-        pairs = list(zip(read.spacing, np.abs(told.edges), strict=True))
+    if given.edges is not None:
+        pairs = list(zip(read.spacing, np.abs(given.edges), strict=True))
         if any(own is not None and abs(own - other) > 1e-5 * own for own, other in pairs):
             return f"edges {pairs}"
-    if read.frame is None or told.origin is None or told.direction is None:
+    if read.frame is None or given.origin is None or given.direction is None:
         return ""
-    away = np.abs(np.array(read.frame.origin) - told.origin)
-    if (away > 1e-3 + 1e-5 * np.abs(told.origin)).any():
-        return f"origin {read.frame.origin} and {told.origin}"
+    away = np.abs(np.array(read.frame.origin) - given.origin)
+    if (away > 1e-3 + 1e-5 * np.abs(given.origin)).any():
+        return f"origin {read.frame.origin} and {given.origin}"
     # a matrix beside a rotation may be off by half a voxel, see test_nifti.py
-    if np.abs(np.array(read.frame.direction) - told.direction).max() > 0.05:
-        return f"direction {read.frame.direction} and {told.direction}"
+    if np.abs(np.array(read.frame.direction) - given.direction).max() > 0.05:
+        return f"direction {read.frame.direction} and {given.direction}"
     return ""
 
 
@@ -153,9 +153,9 @@ def check(row: Row, scan: Scan, folder: Path, programs: Programs, seeds: range) 
         if read.refused:
             continue
         line = scan.line if read.calibrated or not row.name.startswith(TELLS) else None
-        told = other.ask(row.name, hurt, replace(scan, line=line), seconds=SLOWEST * busy()).value
+        given = other.ask(row.name, hurt, replace(scan, line=line), seconds=SLOWEST * busy()).value
         # where no other program takes it, nothing that counts may have changed
-        reasons = [differs(read, each) for each in told or [kept]]
+        reasons = [differs(read, each) for each in given or [kept]]
         assert "" in reasons, f"seed {seed}: {reasons}"
 
 

@@ -51,7 +51,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*odd_streams.CASES, odd_streams.DEAD_TERMINAL])
-def test_a_run_goes_on_without_a_screen_or_a_home(plain: Path, name: str) -> None:
+def test_a_run_continues_without_a_screen_or_a_home(plain: Path, name: str) -> None:
     if not odd_streams.can_be_made(name):
         pytest.skip("only root can become a user without a name")
     # not in tmp_path, which is closed to other users

@@ -39,7 +39,7 @@ class WorkerProcess:
         self._line: Connection | None = None
 
     def ask(self, *given: object, seconds: float) -> Answer:
-        """Call the function and wait for some seconds."""
+        """Calls the function and wait for some seconds."""
         line = self._line or self._start()
         line.send(given)
         try:

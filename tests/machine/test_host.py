@@ -68,11 +68,11 @@ def test_the_room_of_a_folder_that_does_not_exist_yet(tmp_path: Path) -> None:
     assert host.free_disk(tmp_path / "runs" / "out") == pytest.approx(room, rel=0.05)
 
 
-def test_a_system_that_tells_no_load_is_not_called_busy(monkeypatch: pytest.MonkeyPatch) -> None:
-    def untold() -> tuple[float, float, float]:
+def test_a_system_without_a_load_is_not_called_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> tuple[float, float, float]:
         raise OSError("the load is not known")
 
-    monkeypatch.setattr("os.getloadavg", untold)
+    monkeypatch.setattr("os.getloadavg", unknown)
     assert host.load_note() == ""
     monkeypatch.setattr("os.getloadavg", lambda: (1e4, 0.0, 0.0))
     assert "other work keeps the processor busy (load 10000" in host.load_note()

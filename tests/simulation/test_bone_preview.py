@@ -133,7 +133,7 @@ def test_what_a_run_cannot_read_does_not_fit(
         (None, "has 4 x 4 x 4 voxels and scan.npy 40 x 44 x 48"),
     ],
 )
-def test_a_pannus_on_a_part_is_judged_as_on_the_whole(
+def test_a_pannus_is_checked_on_a_part_as_on_all(
     tiny: RunConfig,
     scan: ImageSettings,
     monkeypatch: pytest.MonkeyPatch,
@@ -184,7 +184,7 @@ def test_a_crop_has_its_own_middle(
     assert preview.geometry.grid.origin == pytest.approx((140, 160, 160))
 
 
-def test_a_middle_without_bone_does_not_refuse_the_whole(
+def test_a_middle_without_bone_does_not_refuse_the_bone(
     tiny: RunConfig, scan: ImageSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gray = np.load(scan.file)

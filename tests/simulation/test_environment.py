@@ -144,7 +144,7 @@ def test_a_dangling_link_counts_as_a_file_of_a_run(tiny: RunConfig, tmp_path: Pa
     folder.mkdir()
     for name in ("run.lock", "run.toml"):
         (folder / name).symlink_to(outside)
-    with pytest.raises(InputError, match=r"already contains a run \(run.toml\)"):
+    with pytest.raises(InputError, match=r"already holds a run \(run.toml\)"):
         run(tiny, folder)
     with pytest.raises(InputError, match=r"run\.lock is a link, .* replace the link"):
         run(tiny, folder, overwrite=True)

@@ -94,9 +94,9 @@ def test_the_lines_of_the_log_have_such_times(tmp_path: Path) -> None:
         log.warning("look out")
     (line,) = (tmp_path / "run.log").read_text().splitlines()
     moment, level, text = line.split(" ", 2)
-    told = datetime.fromisoformat(moment)
-    assert told.tzinfo is not None
-    assert abs(datetime.now(UTC) - told) < timedelta(seconds=60)
+    reported = datetime.fromisoformat(moment)
+    assert reported.tzinfo is not None
+    assert abs(datetime.now(UTC) - reported) < timedelta(seconds=60)
     assert (level, text) == ("WARNING", "look out")
 
 

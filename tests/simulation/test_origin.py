@@ -157,7 +157,7 @@ def test_a_bone_that_was_an_array_stays_one(tmp_path: Path) -> None:
     assert made["bone_sha256"] == hashlib.sha256(bone.bone_volume_fraction.tobytes()).hexdigest()
 
 
-def test_other_software_than_that_of_the_checkpoint_is_told_in_one_line(
+def test_other_software_than_that_of_the_checkpoint_is_reported_in_one_line(
     monkeypatch: pytest.MonkeyPatch, scanned: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "later"

@@ -183,10 +183,10 @@ def test_a_failing_disk_stops_the_run_and_names_intact_output(
 
     monkeypatch.setattr(output, "write_snapshot", full)
     assert main(["run", str(TINY), "--out", str(tmp_path), "--quiet"]) == 1
-    told = capfd.readouterr().err
-    assert f"{tmp_path} cannot be written to (No space left on device); " in told
-    assert left in told
-    assert told.count("\n") == 1
+    reported = capfd.readouterr().err
+    assert f"{tmp_path} cannot be written to (No space left on device); " in reported
+    assert left in reported
+    assert reported.count("\n") == 1
     assert no_writer_is_left()
 
 

@@ -165,7 +165,7 @@ def test_years_of_short_steps_are_counted_at_once() -> None:
     assert checkpoints_left(config, 73_000_000) == (7_300_001, 7_300_001)
 
 
-def test_a_part_has_the_surface_of_the_whole() -> None:
+def test_a_part_has_the_surface_density_of_all() -> None:
     plates = np.zeros((64, 64, 192))
     plates[..., 5:8] = 0.5  # 3 of 64 in the first part, 12 in the second, 6 in the third
     plates[..., 70:82] = 0.5

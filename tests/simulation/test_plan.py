@@ -81,7 +81,7 @@ def test_the_plan_in_words(tiny: RunConfig) -> None:
     assert "3 checkpoints, 2 kept by output.keep_every = 2 and 1 as the newest (about" in writes
 
 
-def test_of_a_large_bone_a_part_tells(tiny: RunConfig) -> None:
+def test_a_large_bone_is_planned_from_a_part(tiny: RunConfig) -> None:
     full = Grid((100, 200, 300), 10.0)
     part = trabeculae()
     small, large = plan(tiny, part), plan(tiny, part, full_grid=full)
@@ -107,7 +107,7 @@ def test_a_disk_that_will_be_full_is_warned_of(
     assert plan(tiny, geometry()).warnings == ()
 
 
-def test_the_plan_tells_the_time_where_the_machine_was_probed(tiny: RunConfig) -> None:
+def test_the_plan_has_a_time_where_the_machine_was_probed(tiny: RunConfig) -> None:
     assert plan(tiny, geometry()).wall_time is None
     assert len(plan(tiny, geometry()).lines()) == 4
     probe = Probe(2.0, 0.1, loading=100.0)
@@ -145,7 +145,7 @@ def test_the_time_follows_machine_and_grid(tiny: RunConfig) -> None:
         (10**6, "12 days"),
     ],
 )
-def test_a_time_is_told_in_its_unit(seconds: float, text: str) -> None:
+def test_a_duration_has_a_suitable_unit(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
@@ -247,7 +247,7 @@ def test_warnings_of_geometry_and_parameters_are_passed_on(tiny: RunConfig) -> N
     assert plan(config, geometry(10.0, "thin")).warnings == ("thin", "odd parameter")
 
 
-def test_bone_that_does_not_go_on_at_the_other_end_is_told(tiny: RunConfig) -> None:
+def test_bone_that_does_not_continue_across_a_face_is_reported(tiny: RunConfig) -> None:
     # bone fills the first quarter of y: alike along z and x, cut along y
     box = tiny.changed({"boundary.periodic": ("z", "y", "x")})
     (warning,) = plan(box, geometry()).warnings

@@ -171,9 +171,9 @@ def test_provenance_names_the_image(tmp_path: Path) -> None:
     assert given["bone_sha256"] != made["bone_sha256"]
     assert "input_sha256" not in given
     assert made["input_sha256"] == hashlib.sha256(image.read_bytes()).hexdigest()
-    told = provenance(config, tmp_path, made)
-    assert told["config"] == resolved_toml(config, tmp_path)
-    assert made.items() <= told.items()
+    reported = provenance(config, tmp_path, made)
+    assert reported["config"] == resolved_toml(config, tmp_path)
+    assert made.items() <= reported.items()
 
 
 def test_a_folder_of_slices_has_a_hash(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_an_earlier_run_is_replaced_only_on_demand(
 ) -> None:
     short = tiny.changed({"run.duration": "0.5 day", "run.step": "0.5 day"})
     run(tiny, tmp_path)
-    with pytest.raises(InputError, match=r"already contains a run \(run.toml\); .* --overwrite"):
+    with pytest.raises(InputError, match=r"already holds a run \(run.toml\); .* --overwrite"):
         run(short, tmp_path)
     assert len(open_run(tmp_path).snapshots) == len(STEPS)
     (tmp_path / "notes.txt").touch()
@@ -207,7 +207,7 @@ def test_an_earlier_run_is_replaced_only_on_demand(
 @pytest.mark.parametrize("name", ["metrics.csv", "snap_day0003.000.hdf", "summary.png"])
 def test_no_file_of_a_user_is_replaced_unasked(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("precious")
-    with pytest.raises(InputError, match="already contains a run"):
+    with pytest.raises(InputError, match="already holds a run"):
         prepare_folder(tmp_path, overwrite=False)
     prepare_folder(tmp_path, overwrite=True)
     assert (tmp_path / name).read_text() == "precious"

@@ -49,7 +49,7 @@ def test_more_bone_than_room_is_found(healthy: State) -> None:
     assert examined(replace(healthy, solutes=much)) is None
 
 
-def test_the_first_wrong_field_is_told_with_its_extent(healthy: State) -> None:
+def test_the_first_wrong_field_is_reported_with_its_extent(healthy: State) -> None:
     nothing = jnp.full(SHAPE, jnp.nan, jnp.float32)
     found = examined(
         replace(healthy, solutes={**healthy.solutes, "rankl": nothing, "opg": nothing})
@@ -60,7 +60,7 @@ def test_the_first_wrong_field_is_told_with_its_extent(healthy: State) -> None:
     )
 
 
-def test_an_unconverged_solve_is_told() -> None:
+def test_an_unconverged_solve_is_reported() -> None:
     good = SolverStats(jnp.asarray(5), jnp.asarray(3e-5))
     lost = SolverStats(jnp.asarray(200), jnp.asarray(4e-2))
     assert unconverged({"il1": good}, 1e-4) is None

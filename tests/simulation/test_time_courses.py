@@ -24,7 +24,7 @@ def test_a_pulse_begins_and_ends_with_a_step(tiny: RunConfig, step: str) -> None
     assert outside == pytest.approx([0.0] * len(outside), abs=1e-6)
 
 
-def test_a_pulse_over_the_whole_run_is_a_constant(tiny: RunConfig) -> None:
+def test_a_pulse_over_all_of_a_run_is_a_constant(tiny: RunConfig) -> None:
     always = [{"from": "0 day", "to": "2 day", "value": "3.5 pM"}]
     pieces, constant = Simulation(tiny.changed({"disease.il1_excess": always})), Simulation(tiny)
     while not constant.finished:

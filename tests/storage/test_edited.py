@@ -87,10 +87,10 @@ def edited(folder: Path, edit: Edit) -> Path:
 
 
 def sentence(call: Callable[[], object]) -> str:
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as reported:
         call()
-    assert "\n" not in str(told.value)
-    return str(told.value)
+    assert "\n" not in str(reported.value)
+    return str(reported.value)
 
 
 @pytest.mark.parametrize("name", HEADERS)
@@ -125,7 +125,7 @@ def test_a_field_that_cannot_be_is_refused_by_name(folder: Path, name: str) -> N
     )
 
 
-def test_unknown_names_are_told_and_never_paths(folder: Path, tmp_path: Path) -> None:
+def test_unknown_names_are_reported_and_never_paths(folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "elsewhere" / "x"
     target.parent.mkdir()
 

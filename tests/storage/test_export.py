@@ -75,16 +75,16 @@ def with_nibabel(path: Path, grid: Grid) -> np.ndarray:
 
 def with_tifffile(path: Path, grid: Grid) -> np.ndarray:
     with tifffile.TiffFile(path) as file:
-        told = file.imagej_metadata
-        assert told is not None
-        assert told["unit"] == "um"
-        np.testing.assert_allclose(told["spacing"], grid.spacing, rtol=1e-6)
+        reported = file.imagej_metadata
+        assert reported is not None
+        assert reported["unit"] == "um"
+        np.testing.assert_allclose(reported["spacing"], grid.spacing, rtol=1e-6)
         for tag in ("XResolution", "YResolution"):
             voxels, units = file.pages[0].tags[tag].value
             np.testing.assert_allclose(units / voxels, grid.spacing, rtol=1e-6)
         assert file.series[0].axes == "ZYX"
         x, y, z = np.array(grid.first[::-1]) / 1e3
-        for place in (told["Info"], told["place"]):
+        for place in (reported["Info"], reported["place"]):
             assert f"first voxel at ({x:.9g}, {y:.9g}, {z:.9g}) mm" in place
         return np.asarray(file.asarray())
 
@@ -243,7 +243,7 @@ def test_a_link_in_the_folder_is_replaced_and_not_followed(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("kind", "packer"), [*((kind, GzipFile) for kind in KINDS), ("nifti", Gzip), ("nrrd", Gzip)]
 )
-def test_a_full_disk_is_told_and_leaves_no_part_of_an_image(
+def test_a_full_disk_is_reported_and_leaves_no_part_of_an_image(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     kind: str,
@@ -271,7 +271,7 @@ def test_a_full_disk_is_told_and_leaves_no_part_of_an_image(
     capfd.readouterr()  # what libraries say of it themselves
 
 
-def test_what_a_disk_refuses_at_last_is_told(
+def test_a_late_error_of_a_disk_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = snapshot(tmp_path, GRID, {"il1": np.ones(GRID.shape)})
@@ -295,10 +295,10 @@ def test_the_command_exports_what_is_asked_for(
 ) -> None:
     asked = ["export", str(folder), "--to", "npy", "--times", "7,21", "--fields", "il1"]
     assert main(asked) == 0
-    told = capfd.readouterr()
-    made = [Path(line) for line in told.out.splitlines()]
+    reported = capfd.readouterr()
+    made = [Path(line) for line in reported.out.splitlines()]
     assert [path.name for path in made] == ["il1_day0007.000.npy", "il1_day0021.000.npy"]
-    assert told.err == (
+    assert reported.err == (
         "note: npy holds neither the voxel edge nor the position in the scan: voxel edge 8 um,"
         " center of the first voxel at (0.004, 0.02, 0.1) mm (x, y, z; LPS),"
         " axes x (1, 0, 0), y (0, 1, 0), z (0, 0, 1)\n"
@@ -312,22 +312,22 @@ def test_the_command_exports_what_is_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reported"),
     [
         (["--to", "jpeg"], "'jpeg' is not a known format; it must be one of nifti, mha"),
         (["--to", "npy", "--fields", "il2"], "has no field 'il2'; it has bone_volume_fraction"),
         (["--to", "npy", "--times", "8"], "there is no snapshot of day 8; there are 0, 7, 21"),
     ],
 )
-def test_what_cannot_be_exported_is_told(
-    folder: Path, capfd: pytest.CaptureFixture[str], words: list[str], told: str
+def test_fields_that_cannot_be_exported_are_reported(
+    folder: Path, capfd: pytest.CaptureFixture[str], words: list[str], reported: str
 ) -> None:
     assert main(["export", str(folder), *words]) == 2
-    assert told in capfd.readouterr().err
+    assert reported in capfd.readouterr().err
     assert not (folder / "export").exists()
 
 
-def test_a_folder_without_snapshots_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_snapshots_is_refused(tmp_path: Path) -> None:
     assert main(["export", str(tmp_path), "--to", "npy"]) == 2
     with pytest.raises(InputError, match="does not exist"):
         export(tmp_path / "snap_0.hdf", tmp_path, (), "npy")

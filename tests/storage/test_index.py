@@ -82,7 +82,7 @@ def test_a_single_snapshot_gets_no_index_over_time(folder: Path) -> None:
     assert {path.name for path in write_indices(folder)} == {SERIES, XDMF}
 
 
-def test_snapshots_of_another_run_are_told(folder: Path) -> None:
+def test_snapshots_of_another_run_are_reported(folder: Path) -> None:
     other = {"bone_volume_fraction": np.zeros((2, 2, 2))}
     write_snapshot(
         folder, grid=type(GRID)((2, 2, 2), 8.0), step=99, time=30, fields=other, provenance={}

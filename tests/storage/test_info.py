@@ -1,4 +1,4 @@
-"""What a file is and whether it is whole, told in a few lines."""
+"""Description of a file in a few lines, and whether it is intact."""
 
 from pathlib import Path
 
@@ -13,38 +13,38 @@ from tissue.storage.info import describe
 from tissue.storage.snapshot import list_snapshots, write_snapshot
 
 
-def told(path: Path) -> str:
+def reported(path: Path) -> str:
     return "\n".join(describe(path))
 
 
 def test_a_snapshot_is_described(folder: Path) -> None:
-    text = told(list_snapshots(folder)[1])
+    text = reported(list_snapshots(folder)[1])
     assert "snapshot    of day 7, step 10" in text
     assert "grid        5 x 4 x 3 voxels [z, y, x] of 8 um" in text
     assert "il1                      1000 .. 1060 pM" in text
     assert "config_sha256            abc" in text
 
 
-def test_time_and_step_are_told_as_they_are(tmp_path: Path) -> None:
+def test_time_and_step_are_shown_exactly(tmp_path: Path) -> None:
     fields = {"bone_volume_fraction": np.ones(GRID.shape)}
     path = write_snapshot(
         tmp_path, grid=GRID, step=52_560, time=3650.13157894, fields=fields, provenance={}
     )
     assert path.name == "snap_day3650.13157894.hdf"
-    assert "snapshot    of day 3650.13157894, step 52560" in told(path)
+    assert "snapshot    of day 3650.13157894, step 52560" in reported(path)
 
 
 def test_an_index_names_what_is_missing(folder: Path) -> None:
-    assert "index       of 3 snapshots, day 0 to 21\nmissing     none" in told(folder / INDEX)
+    assert "index       of 3 snapshots, day 0 to 21\nmissing     none" in reported(folder / INDEX)
     list_snapshots(folder)[2].unlink()
-    assert "missing     ./snap_day0021.000.hdf" in told(folder / INDEX)
+    assert "missing     ./snap_day0021.000.hdf" in reported(folder / INDEX)
 
 
 def test_a_run_names_what_is_damaged(folder: Path) -> None:
-    assert "reached     day 21, BV/TV -3.00 %\nsnapshots   3, all intact" in told(folder)
+    assert "reached     day 21, BV/TV -3.00 %\nsnapshots   3, all intact" in reported(folder)
     path = list_snapshots(folder)[1]
     path.write_bytes(path.read_bytes()[:2000])
-    assert f"snapshots   3, damaged: {path.name}" in told(folder)
+    assert f"snapshots   3, damaged: {path.name}" in reported(folder)
 
 
 def test_damage_inside_the_data_is_found(folder: Path) -> None:
@@ -54,10 +54,10 @@ def test_damage_inside_the_data_is_found(folder: Path) -> None:
     content = bytearray(path.read_bytes())
     content[chunk.byte_offset + chunk.size // 2] ^= 255
     path.write_bytes(content)
-    assert path.name in told(folder)
+    assert path.name in reported(folder)
 
 
-def test_what_is_not_ours_is_told(tmp_path: Path) -> None:
+def test_foreign_content_is_reported(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["x"] = 1
     (tmp_path / "b.h5").write_text("hello")
@@ -67,4 +67,4 @@ def test_what_is_not_ours_is_told(tmp_path: Path) -> None:
         ("c.h5", "does not exist"),
     ):
         with pytest.raises(InputError, match=message):
-            told(tmp_path / name)
+            reported(tmp_path / name)

@@ -34,12 +34,12 @@ def without_locks(monkeypatch: pytest.MonkeyPatch, number: int = errno.ENOLCK) -
     monkeypatch.setattr(fcntl, "flock", refuse)
 
 
-def test_a_second_run_is_told_who_holds_the_folder(tmp_path: Path) -> None:
+def test_a_second_run_is_refused_with_the_process_of_the_first(tmp_path: Path) -> None:
     with locked(tmp_path):
         holder = f"process {os.getpid()} on {platform.node()}"
-        told = rf"another run is writing to {tmp_path} \({holder}\); wait for it"
+        reported = rf"another run is writing to {tmp_path} \({holder}\); wait for it"
         for _ in range(2):  # the refused one leaves the lock as it is
-            with pytest.raises(InputError, match=told), locked(tmp_path):
+            with pytest.raises(InputError, match=reported), locked(tmp_path):
                 pass
     assert list(tmp_path.iterdir()) == []
     with locked(tmp_path):
@@ -47,13 +47,13 @@ def test_a_second_run_is_told_who_holds_the_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", WITHOUT, ids=errno.errorcode.__getitem__)
-def test_without_locks_a_run_goes_on_with_a_warning(
+def test_without_locks_a_run_continues_with_a_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path, number: int
 ) -> None:
     without_locks(monkeypatch, number)
     with locked(tmp_path):
-        (told,) = caplog.messages
-        assert f"has no locks ({os.strerror(number)}): a second run in this folder" in told
+        (reported,) = caplog.messages
+        assert f"has no locks ({os.strerror(number)}): a second run in this folder" in reported
         assert json.loads((tmp_path / LOCK).read_text())["process"] == os.getpid()
     assert list(tmp_path.iterdir()) == []
 
@@ -92,7 +92,7 @@ def of_another_machine() -> dict[str, Any]:
         of_another_machine,
     ],
 )
-def test_a_lock_that_a_killed_run_left_is_in_nobodys_way(
+def test_a_lock_that_a_killed_run_left_blocks_no_run(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     tmp_path: Path,
@@ -104,11 +104,13 @@ def test_a_lock_that_a_killed_run_left_is_in_nobodys_way(
     with locked(tmp_path):
         assert json.loads((tmp_path / LOCK).read_text()) == lock._process(os.getpid())
     assert list(tmp_path.iterdir()) == []
-    told = f"run.lock names process {left['process']} on node17: if that run is still active, stop"
-    assert (told in caplog.text) == (left["host"] == "node17")
+    reported = (
+        f"run.lock names process {left['process']} on node17: if that run is still active, stop"
+    )
+    assert (reported in caplog.text) == (left["host"] == "node17")
 
 
-def test_a_process_of_which_no_start_is_told_is_in_nobodys_way(
+def test_a_process_without_a_known_start_blocks_no_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The number of a run that was killed may be that of any program by now."""

@@ -109,16 +109,18 @@ def test_xdmf_lies_on_the_scan_or_says_where_it_lies(
     reader.SetFileName(str(tmp_path / XDMF))
     reader.Update()
     image = reader.GetOutputDataObject(0)
-    told = ElementTree.parse(tmp_path / XDMF).getroot().find(".//Information")
-    assert told is not None
+    position = ElementTree.parse(tmp_path / XDMF).getroot().find(".//Information")
+    assert position is not None
     if direction == "upright":
         assert_on_scan(image, direction)
-        assert told.attrib["Value"].startswith("in the space of the scanner")
+        assert position.attrib["Value"].startswith("in the space of the scanner")
     else:
         assert image.GetOrigin() == pytest.approx(grid.origin[::-1])
-        assert told.attrib["Value"].startswith("along the axes of the scan, from its first voxel")
+        assert position.attrib["Value"].startswith(
+            "along the axes of the scan, from its first voxel"
+        )
     x, y, z = scan(direction).center(START, SPACING, (0, 0, 0))
-    assert f"first voxel at ({x:.9g}, {y:.9g}, {z:.9g}) mm" in told.attrib["Value"]
+    assert f"first voxel at ({x:.9g}, {y:.9g}, {z:.9g}) mm" in position.attrib["Value"]
 
 
 def test_itk_shows_a_snapshot_on_the_scan(tmp_path: Path, placed: tuple[str, Grid]) -> None:

@@ -20,7 +20,7 @@ def test_rows_are_there_while_the_table_is_open(tmp_path: Path) -> None:
     assert path.read_text().splitlines()[0] == "time_day,bv_tv"
 
 
-def test_resuming_keeps_whole_rows_only(tmp_path: Path) -> None:
+def test_resuming_keeps_complete_rows_only(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
     path.write_text("a,b\n1,2\n3,")
     np.testing.assert_array_equal(read_table(path)["a"], [1])

@@ -1,1 +1,1 @@
-"""The machine that a run computes on: memory, cores, disks, devices, and a test of its results."""
+"""Machine that a run computes on: memory, cores, disks, devices, and a test of its results."""

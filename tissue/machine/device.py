@@ -30,7 +30,7 @@ PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "h5py", "SimpleITK")
 
 
 def start_backend() -> None:
-    """Start the device that JAX computes on.
+    """Starts the device that JAX computes on.
 
     Raises:
         RunError: there is none, or it does not compute.
@@ -55,7 +55,7 @@ def start_backend() -> None:
 
 
 def enable_compilation_cache() -> None:
-    """Keep compiled programs on disk between runs, unless the user has set another folder.
+    """Keeps compiled programs on disk between runs, unless the user has set another folder.
 
     There is one folder for each kind of processor: a home folder may be shared by machines that
     cannot run each other's programs. Without a folder to write to, none are kept.
@@ -126,7 +126,7 @@ def device_memory() -> int | None:
 
 
 def keep_memory() -> None:
-    """Keep freed memory in the process for reuse, where glibc allows it.
+    """Keeps freed memory in the process for reuse, where glibc allows it.
 
     A step frees and allocates dozens of fields. The system would clear each one page by page: a
     quarter of the time of a step on CPU, and more on large grids.
@@ -138,14 +138,14 @@ def keep_memory() -> None:
 
 
 def release_memory() -> None:
-    """Return to the system what compilation has left allocated, half a gigabyte."""
+    """Returns to the system what compilation has left allocated, half a gigabyte."""
     libc = _libc()
     if libc:
         libc.malloc_trim(0)
 
 
 def release_programs() -> None:
-    """Drop compiled programs before they exceed what a process may hold.
+    """Drops compiled programs before they exceed what a process may hold.
 
     On CPU a program takes dozens of memory maps: about 3000 for one shape of grid and one kind of
     run, so that the twentieth bone of a process would exceed the limit of Linux (65,530) and end

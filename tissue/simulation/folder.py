@@ -47,7 +47,7 @@ def prepare_folder(folder: Path, overwrite: bool) -> None:
         files = _files(folder)
         if files and not overwrite:
             raise InputError(
-                f"{folder} already contains a run ({files[0].name}); continue it with --resume, "
+                f"{folder} already holds a run ({files[0].name}); continue it with --resume, "
                 "choose another folder with --out, or replace it with --overwrite"
             )
         probe = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115

@@ -98,7 +98,7 @@ class MachineForecast(NamedTuple):
 
 @dataclass(frozen=True)
 class Device:
-    """A GPU.
+    """GPU with the numbers of its data sheet.
 
     Attributes:
         name: name with its article.

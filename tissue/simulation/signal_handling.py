@@ -34,7 +34,7 @@ class SignalHandler:
     """
 
     def __init__(self, *, ends_program: bool = False) -> None:
-        """Prepare the handlers.
+        """Prepares the handlers.
 
         Args:
             ends_program: the program ends with the block: a later signal has nothing to stop and
@@ -50,7 +50,7 @@ class SignalHandler:
 
     @contextmanager
     def raising_on_stop(self, outcome: str) -> Iterator[None]:
-        """Stop the run within a block, instead of after the current step.
+        """Stops the run within a block, instead of after the current step.
 
         Args:
             outcome: what the stopped run has done, as a part of a sentence.

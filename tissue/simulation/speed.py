@@ -193,7 +193,7 @@ class Bench:
         device: the devices that compute.
         bandwidth: of its memory [GB/s].
         speeds: of the grids measured.
-        estimates: for whole runs.
+        estimates: for complete runs.
         notes: conditions of the measurement.
     """
 

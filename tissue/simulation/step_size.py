@@ -154,7 +154,7 @@ class StepSizeController:
     def evaluate(
         self, state: ControllerState, step: TimeStep, bone: float, cells: float
     ) -> tuple[bool, ControllerState]:
-        """Decide whether a step was short enough.
+        """Decides whether a step was short enough.
 
         Args:
             state: before the step.

@@ -1,1 +1,1 @@
-"""What a run leaves on disk: snapshots and tables."""
+"""Files of runs: snapshots, checkpoints, tables, indices and exports."""

@@ -33,7 +33,7 @@ NEWEST_KEPT = 2
 
 
 class OldCheckpointError(InputError):
-    """A checkpoint of an older version of the layout, which cannot be resumed."""
+    """Checkpoint of an older version of the layout, which cannot be resumed."""
 
 
 @dataclass(frozen=True, kw_only=True)

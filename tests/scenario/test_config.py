@@ -124,6 +124,8 @@ def test_synthetic_bone_takes_the_seed_of_the_run() -> None:
         ({"diseases": {}}, "diseases is not a known key, did you mean disease"),
         ({"disease__qqq": 1}, r"known in \[disease\] are tnf, il1_excess"),
         ({"geometry__synthetic__shap": 1}, "did you mean geometry.synthetic.shape"),
+        ({"run__[image]": 1}, "is not a known key"),
+        ({"[image]": 1}, r"\[image\] is not a known key"),
         ({"run": {}}, "run.duration is missing: it must be a time"),
         ({"run": 3}, "run = 3 must be a table"),
         ({"run__duration": 28}, "run.duration: '28' has no unit: a time is needed"),

@@ -21,6 +21,9 @@ _RANK = {
 }
 """Order in which types of errors are reported, 1 for all others: unknown keys first."""
 
+FORMS = ("[image]", "[constant]", "[pieces]")
+"""Names that pydantic gives to the forms that a key may have."""
+
 
 def explain(error: ValidationError, data: Mapping[str, Any], model: type[BaseModel]) -> str:
     """A sentence about the first mistake: the key, its value, and what is allowed or meant.
@@ -55,12 +58,12 @@ def explain(error: ValidationError, data: Mapping[str, Any], model: type[BaseMod
 
 
 def _location(loc: Sequence[str | int], tables: Tables) -> Location:
-    """The key a complaint is about, with its positions in lists of tables; not in other lists."""
+    """The key an error is about, with its positions in lists of tables; not in other lists."""
     path: tuple[str, ...] = ()
     location: Location = ()
     for part in loc:
-        if isinstance(part, str) and part.startswith("["):
-            continue  # one of the forms that a key may have
+        if part in FORMS and path:
+            continue
         location = (*location, part)
         if isinstance(part, int):
             continue

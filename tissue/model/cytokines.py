@@ -1,4 +1,4 @@
-"""Solutes, in balance with their sources within hours, so steady fields.
+"""Solutes in balance with their sources within hours, so steady fields; all but RANKL and OPG.
 
 Sources and losses carry the porosity: a uniform concentration in the marrow stays uniform.
 """
@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from tissue.kernels.binding import PairSolution, Reactant, binding_pair
+from tissue.kernels.binding import PairSolution
 from tissue.kernels.elliptic import Solution, SolverStats, screened_diffusion
 from tissue.kernels.stencil import Field
 from tissue.model import signals
@@ -61,22 +61,6 @@ class Fluid(NamedTuple):
         return alone | {RANKL.name: self.pair.a, OPG.name: self.pair.b}
 
 
-class RanklOpgSources(NamedTuple):
-    """Cells that make RANKL and OPG, and the load on them.
-
-    Attributes:
-        stroma: osteoblast precursors [cells/mm^3 marrow].
-        osteoblasts: [cells/mm^2].
-        load: stimulus of the mechanostat [1].
-        marrow_per_surface: marrow volume over bone surface in health [um].
-    """
-
-    stroma: Field
-    osteoblasts: Field
-    load: Value
-    marrow_per_surface: Array
-
-
 def production(
     solute: Solute,
     environment: Environment,
@@ -98,7 +82,7 @@ def production(
     name = solute.name
     made = PRODUCTION[name](environment, bisphosphonate, f, p)
     made = made + getattr(p, solute.clearance) * f.excess.get(name, 0.0)
-    made = made + _released(solute, environment.inflammatory_cells, p)
+    made = made + released(solute, environment.inflammatory_cells, p)
     return f.production.get(name, 1.0) * made + f.source.get(name, 0.0)
 
 
@@ -198,99 +182,6 @@ def surface_concentrations(
     )
 
 
-@jax.jit
-def rankl_source(
-    environment: Environment, cells: RanklOpgSources, geometry: BoneGeometry, context: StepContext
-) -> Field:
-    """RANKL made [pM/day]: by stromal precursors, by osteocytes, by inflammatory cells.
-
-    (S_R) S_R = S_R0 [eps (1 - w_Y) (P/P_0) f_R(s) + dep((eps/a)_0 w_Y f_Y f_R(see s))]
-    + eps q_FR F
-
-    An open wall adds to it.
-
-    Args:
-        environment: of cells in the marrow.
-        cells: that make it.
-        geometry: pore space.
-        context: of the step.
-    """
-    f, p, eps = context.forcing, context.parameters, geometry.solute_porosity
-    here = surface_environment(environment, geometry)
-    marrow = p.w_P * cells.stroma / p.P_0 * _rankl_induction(environment, f, p)
-    surface = p.w_Y * signals.osteocyte_rankl(cells.load, f, p) * _rankl_induction(here, f, p)
-    per_volume = geometry.exchange.deposit(cells.marrow_per_surface * surface)
-    released = _released(RANKL, environment.inflammatory_cells, p)
-    made = p.S_R0 * (eps * marrow + per_volume) + eps * released
-    return _with_inflow(made, RANKL, geometry, f)
-
-
-@jax.jit
-def opg_source(
-    environment: Environment, cells: RanklOpgSources, geometry: BoneGeometry, context: StepContext
-) -> Field:
-    """OPG made [pM/day]: by osteoblasts at the surface, by stroma in the marrow.
-
-    (S_O) S_O = S_O0 [eps (1 - v_B) (P/P_0) f_O(s) + dep((eps/a)_0 v_B (B/B_0) f_O(see s))]
-
-    An open wall adds to it.
-
-    Args:
-        environment: of cells in the marrow.
-        cells: that make it.
-        geometry: pore space.
-        context: of the step.
-    """
-    f, p = context.forcing, context.parameters
-    here = surface_environment(environment, geometry)
-    marrow = p.v_P * cells.stroma / p.P_0 * _opg_suppression(environment, f, p)
-    by_osteoblasts = p.v_B * cells.osteoblasts / p.B_0 * _opg_suppression(here, f, p)
-    per_volume = geometry.exchange.deposit(cells.marrow_per_surface * by_osteoblasts)
-    made = p.S_O0 * (geometry.solute_porosity * marrow + per_volume)
-    return _with_inflow(made, OPG, geometry, f)
-
-
-def rankl_opg(
-    guess: Mapping[str, Field],
-    environment: Environment,
-    cells: RanklOpgSources,
-    geometry: BoneGeometry,
-    context: StepContext,
-) -> tuple[PairSolution, tuple[Field, Field], tuple[Value, Value]]:
-    """Free RANKL and OPG in balance, each lost with the other one to one.
-
-    (R, O) 0 = div(eps D grad c) - eps k c - eps kappa R O + S, for RANKL and for OPG
-
-    Args:
-        guess: first guess of both, by name [pM].
-        environment: of cells in the marrow.
-        cells: that make them.
-        geometry: pore space.
-        context: of the step.
-
-    Returns:
-        Both [pM], their sources [pM/day] and rates of loss [1/day].
-    """
-    f, p, n = context.forcing, context.parameters, context.numerics
-    sources = (
-        rankl_source(environment, cells, geometry, context),
-        opg_source(environment, cells, geometry, context),
-    )
-    rankl_rate, opg_rate = (
-        _through(getattr(p, solute.clearance), 0.0, f.wall(solute.name))[0] for solute in PAIR
-    )
-    pair = binding_pair(
-        geometry.solute_porosity,
-        Reactant(p.D_R, rankl_rate, sources[0], guess[RANKL.name]),
-        Reactant(p.D_O, opg_rate, sources[1], guess[OPG.name]),
-        p.kappa,
-        spacing=n.spacing,
-        tolerance=n.tolerance,
-        periodic=geometry.periodic,
-    )
-    return pair, sources, (rankl_rate, opg_rate)
-
-
 def tgf_beta(
     geometry: BoneGeometry, coupling_store: Field, p: Parameters, numerics: Numerics
 ) -> Field:
@@ -321,7 +212,7 @@ def _balance(
     """Loss [1/day] and source [pM/day] per volume of tissue, and the level without diffusion."""
     f, p = context.forcing, context.parameters
     made = production(solute, environment, bisphosphonate, f, p)
-    rate, made = _through(getattr(p, solute.clearance), made, f.wall(solute.name))
+    rate, made = through_wall(getattr(p, solute.clearance), made, f.wall(solute.name))
     level = jnp.asarray(made / rate, geometry.solute_porosity.dtype)
     return geometry.solute_porosity * rate, geometry.solute_porosity * made, level
 
@@ -354,31 +245,14 @@ def _same_everywhere(solute: Solute, f: Forcing) -> bool:
     return solute.uniform and f.is_uniform(solute.name)
 
 
-def _released(solute: Solute, cells: Value, p: Parameters) -> Value:
+def released(solute: Solute, cells: Value, p: Parameters) -> Value:
     """Release [pM/day] by inflammatory cells [cells/mm^3]."""
     if solute.inflammatory_cells is None:
         return 0.0
     return PM_PER_MM3 * getattr(p, solute.inflammatory_cells) * cells
 
 
-def _rankl_induction(environment: Environment, f: Forcing, p: Parameters) -> Array:
-    excess = signals.excess_signal(signals.il1_signal(environment, f, p), p)
-    return signals.rankl_induction(excess, environment, f, p)
-
-
-def _opg_suppression(environment: Environment, f: Forcing, p: Parameters) -> Array:
-    excess = signals.excess_signal(signals.il1_signal(environment, f, p), p)
-    return signals.opg_suppression(excess, f, p)
-
-
-def _with_inflow(made: Field, solute: Solute, geometry: BoneGeometry, f: Forcing) -> Field:
-    """Production [pM/day] under disease and therapy, with what comes from elsewhere."""
-    name = solute.name
-    _, inflow = _through(0.0, f.source.get(name, 0.0), f.wall(name))
-    return f.production.get(name, 1.0) * made + geometry.solute_porosity * inflow
-
-
-def _through(rate: Value, made: Value, wall: Wall | None) -> tuple[Value, Value]:
+def through_wall(rate: Value, made: Value, wall: Wall | None) -> tuple[Value, Value]:
     """Rate of loss [1/day] and source [pM/day] with an open wall."""
     if wall is None:
         return rate, made

@@ -19,11 +19,12 @@ from tissue.kernels.stencil import Field, total
 from tissue.model import cytokines, precursors, signals
 from tissue.model.bone import BoneGeometry, bone_geometry, may_move, surface_mean
 from tissue.model.context import Numerics, StepContext
-from tissue.model.cytokines import Fluid, RanklOpgSources
+from tissue.model.cytokines import Fluid
 from tissue.model.forcing import Forcing
 from tissue.model.mechanostat import local_density
 from tissue.model.parameters import Parameters
 from tissue.model.precursors import Population, SurfaceTurnover
+from tissue.model.rankl_opg import RanklOpgSources, solve_rankl_opg
 from tissue.model.signals import Environment
 from tissue.model.species import SOLUTES
 from tissue.model.state import HealthyReference, State
@@ -95,7 +96,7 @@ def healthy_state(
             state, environment, geometry, context
         )
     sources = RanklOpgSources(stroma, state.osteoblasts, 0.0, ratio)
-    pair = cytokines.rankl_opg(state.solutes, environment, sources, geometry, context)
+    pair = solve_rankl_opg(state.solutes, environment, sources, geometry, context)
     fluid = Fluid(uncoupled, *pair)
     solutes = fluid.concentrations
     at_surface = cytokines.surface_concentrations(environment, solutes, geometry, context)

@@ -4,7 +4,7 @@ State, balance, walls, conservation budgets, metrics, snapshot fields, the keys 
 the forecasts are made for every entry. This module needs no JAX: readers of files use it too.
 
 What marrow makes of a solute stands under its name in `signals.PRODUCTION`; RANKL and OPG are made
-by cells as `cytokines.rankl_source` and `opg_source` have it.
+by cells, as `rankl_opg.rankl_source` and `opg_source` have it.
 """
 
 from dataclasses import dataclass

@@ -20,12 +20,13 @@ from tissue.kernels.surface import Motion, diffuse_along_surface, move
 from tissue.model import cytokines, precursors, surface_rates
 from tissue.model.bone import BoneGeometry, bone_geometry
 from tissue.model.context import Numerics, StepContext
-from tissue.model.cytokines import Fluid, RanklOpgSources
+from tissue.model.cytokines import Fluid
 from tissue.model.diagnostics import Lineage, StepDiagnostics, StepTerms
 from tissue.model.integrators import THETA_MIN
 from tissue.model.lineages import osteoblast_lineage, osteoclast_lineage
 from tissue.model.parameters import Scalar
 from tissue.model.predictor import Midpoint, local_error, predict_midpoint
+from tissue.model.rankl_opg import RanklOpgSources, solve_rankl_opg
 from tissue.model.signals import Environment, SurfaceConcentrations
 from tissue.model.state import State
 
@@ -127,7 +128,7 @@ def _coupled_solutes(
         midpoint.load,
         context.healthy.marrow_per_surface,
     )
-    pair = cytokines.rankl_opg(state.solutes, environment, cells, geometry, context)
+    pair = solve_rankl_opg(state.solutes, environment, cells, geometry, context)
     fluid = Fluid(uncoupled, *pair)
     bound = fluid.concentrations
     return fluid, cytokines.surface_concentrations(environment, bound, geometry, context)

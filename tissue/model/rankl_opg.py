@@ -1,0 +1,144 @@
+"""RANKL and OPG, which bind each other one to one: their sources and their balance."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import jax
+from jax import Array
+
+from tissue.kernels.binding import PairSolution, Reactant, binding_pair
+from tissue.kernels.stencil import Field
+from tissue.model import signals
+from tissue.model.bone import BoneGeometry
+from tissue.model.context import StepContext
+from tissue.model.cytokines import released, surface_environment, through_wall
+from tissue.model.forcing import Forcing, Value
+from tissue.model.parameters import Parameters
+from tissue.model.signals import Environment
+from tissue.model.species import OPG, PAIR, RANKL, Solute
+
+
+class RanklOpgSources(NamedTuple):
+    """Cells that make RANKL and OPG, and the load on them.
+
+    Attributes:
+        stroma: osteoblast precursors [cells/mm^3 marrow].
+        osteoblasts: [cells/mm^2].
+        load: stimulus of the mechanostat [1].
+        marrow_per_surface: marrow volume over bone surface in health [um].
+    """
+
+    stroma: Field
+    osteoblasts: Field
+    load: Value
+    marrow_per_surface: Array
+
+
+@jax.jit
+def rankl_source(
+    environment: Environment, cells: RanklOpgSources, geometry: BoneGeometry, context: StepContext
+) -> Field:
+    """RANKL made [pM/day]: by stromal precursors, by osteocytes, by inflammatory cells.
+
+    (S_R) S_R = S_R0 [eps (1 - w_Y) (P/P_0) f_R(s) + dep((eps/a)_0 w_Y f_Y f_R(see s))]
+    + eps q_FR F
+
+    An open wall adds to it.
+
+    Args:
+        environment: of cells in the marrow.
+        cells: that make it.
+        geometry: pore space.
+        context: of the step.
+    """
+    f, p, eps = context.forcing, context.parameters, geometry.solute_porosity
+    here = surface_environment(environment, geometry)
+    marrow = p.w_P * cells.stroma / p.P_0 * _rankl_induction(environment, f, p)
+    surface = p.w_Y * signals.osteocyte_rankl(cells.load, f, p) * _rankl_induction(here, f, p)
+    per_volume = geometry.exchange.deposit(cells.marrow_per_surface * surface)
+    by_cells = eps * released(RANKL, environment.inflammatory_cells, p)
+    made = p.S_R0 * (eps * marrow + per_volume) + by_cells
+    return _with_inflow(made, RANKL, geometry, f)
+
+
+@jax.jit
+def opg_source(
+    environment: Environment, cells: RanklOpgSources, geometry: BoneGeometry, context: StepContext
+) -> Field:
+    """OPG made [pM/day]: by osteoblasts at the surface, by stroma in the marrow.
+
+    (S_O) S_O = S_O0 [eps (1 - v_B) (P/P_0) f_O(s) + dep((eps/a)_0 v_B (B/B_0) f_O(see s))]
+
+    An open wall adds to it.
+
+    Args:
+        environment: of cells in the marrow.
+        cells: that make it.
+        geometry: pore space.
+        context: of the step.
+    """
+    f, p = context.forcing, context.parameters
+    here = surface_environment(environment, geometry)
+    marrow = p.v_P * cells.stroma / p.P_0 * _opg_suppression(environment, f, p)
+    by_osteoblasts = p.v_B * cells.osteoblasts / p.B_0 * _opg_suppression(here, f, p)
+    per_volume = geometry.exchange.deposit(cells.marrow_per_surface * by_osteoblasts)
+    made = p.S_O0 * (geometry.solute_porosity * marrow + per_volume)
+    return _with_inflow(made, OPG, geometry, f)
+
+
+def solve_rankl_opg(
+    guess: Mapping[str, Field],
+    environment: Environment,
+    cells: RanklOpgSources,
+    geometry: BoneGeometry,
+    context: StepContext,
+) -> tuple[PairSolution, tuple[Field, Field], tuple[Value, Value]]:
+    """Free RANKL and OPG in balance, each lost with the other one to one.
+
+    (R, O) 0 = div(eps D grad c) - eps k c - eps kappa R O + S, for RANKL and for OPG
+
+    Args:
+        guess: first guess of both, by name [pM].
+        environment: of cells in the marrow.
+        cells: that make them.
+        geometry: pore space.
+        context: of the step.
+
+    Returns:
+        Both [pM], their sources [pM/day] and rates of loss [1/day].
+    """
+    f, p, n = context.forcing, context.parameters, context.numerics
+    sources = (
+        rankl_source(environment, cells, geometry, context),
+        opg_source(environment, cells, geometry, context),
+    )
+    rankl_rate, opg_rate = (
+        through_wall(getattr(p, solute.clearance), 0.0, f.wall(solute.name))[0] for solute in PAIR
+    )
+    pair = binding_pair(
+        geometry.solute_porosity,
+        Reactant(p.D_R, rankl_rate, sources[0], guess[RANKL.name]),
+        Reactant(p.D_O, opg_rate, sources[1], guess[OPG.name]),
+        p.kappa,
+        spacing=n.spacing,
+        tolerance=n.tolerance,
+        periodic=geometry.periodic,
+    )
+    return pair, sources, (rankl_rate, opg_rate)
+
+
+def _rankl_induction(environment: Environment, f: Forcing, p: Parameters) -> Array:
+    excess = signals.excess_signal(signals.il1_signal(environment, f, p), p)
+    return signals.rankl_induction(excess, environment, f, p)
+
+
+def _opg_suppression(environment: Environment, f: Forcing, p: Parameters) -> Array:
+    excess = signals.excess_signal(signals.il1_signal(environment, f, p), p)
+    return signals.opg_suppression(excess, f, p)
+
+
+def _with_inflow(made: Field, solute: Solute, geometry: BoneGeometry, f: Forcing) -> Field:
+    """Production [pM/day] under disease and therapy, with what comes from elsewhere."""
+    name = solute.name
+    _, inflow = through_wall(0.0, f.source.get(name, 0.0), f.wall(name))
+    return f.production.get(name, 1.0) * made + geometry.solute_porosity * inflow

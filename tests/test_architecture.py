@@ -27,10 +27,11 @@ MAY_IMPORT = {
     "checksum": set(),
     "numerals": {"errors"},
     "units": {"numerals", "errors"},
+    "keys": {"units", "numerals", "errors"},
     "machine": {"kernels", "errors", "version"},
-    "geometry": {"checksum", "display", "errors"},
+    "geometry": {"keys", "checksum", "display", "errors"},
     "model": {"kernels", "units", "errors"},
-    "scenario": {"geometry", "model", "units", "errors"},
+    "scenario": {"geometry", "model", "keys", "units", "errors"},
     "storage": {
         *("geometry.grid", "model.fields", "model.species", "checksum", "display", "errors"),
     },
@@ -74,6 +75,7 @@ NAMED_OTHERWISE = {
     "vtkmodules": "vtk",
     "skimage": "scikit-image",
     "PIL": "pillow",
+    "pydantic_core": "pydantic",
 }
 """Packages that are imported by another name than they are installed by."""
 

@@ -17,7 +17,7 @@ OwnForcing = Callable[[Forcing, float, float], Forcing]
 
 
 def checked(given: Any, shape: tuple[int, ...], precision: str) -> Forcing:
-    """What the function of a user returned, with its arrays in the precision of the run.
+    """Forcing that the function of a user returned, its arrays in the precision of the run.
 
     Args:
         given: the returned value.
@@ -25,7 +25,7 @@ def checked(given: Any, shape: tuple[int, ...], precision: str) -> Forcing:
         precision: "float32" or "float64".
 
     Raises:
-        InputError: it is no forcing, names an unknown solute, or holds a value of another shape.
+        InputError: it is not a forcing, names an unknown solute, or has a value of another shape.
     """
     if not isinstance(given, Forcing):
         raise InputError(

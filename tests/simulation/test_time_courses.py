@@ -1,8 +1,14 @@
 """Sources that vary in time: steps land on the corners, and nothing acts outside the pieces."""
 
+from pathlib import Path
+
 import pytest
 
+from tissue.errors import InputError
 from tissue.scenario.config import RunConfig
+from tissue.simulation.checkpoints import newest
+from tissue.simulation.resume import BRANCH_KEYS, RESUME_KEYS, refuse_differences
+from tissue.simulation.run import run
 from tissue.simulation.simulation import Simulation
 
 PULSE = [{"from": "0.3 day", "to": "1.2 day", "value": "5 pM"}]
@@ -30,3 +36,18 @@ def test_a_pulse_over_all_of_a_run_is_a_constant(tiny: RunConfig) -> None:
     while not constant.finished:
         assert pieces.advance().metrics == constant.advance().metrics
     assert pieces.finished
+
+
+def test_a_pulse_is_a_key_of_the_run_that_a_branch_may_change(
+    tiny: RunConfig, tmp_path: Path
+) -> None:
+    config = tiny.changed({"disease.tnf": PULSE, "run.duration": "0.5 day"})
+    run(config, tmp_path / "parent")
+    checkpoint = newest(tmp_path / "parent")
+    assert checkpoint
+    refuse_differences(config, checkpoint, RESUME_KEYS)
+    other = config.changed({"disease.tnf": [PULSE[0] | {"to": "1.3 day"}]})
+    with pytest.raises(InputError, match=r'disease\.tnf\[1\]\.to \("1.2 day" there, "1.3 day"'):
+        refuse_differences(other, checkpoint, RESUME_KEYS)
+    refuse_differences(other, checkpoint, BRANCH_KEYS)
+    refuse_differences(config.changed({"disease.tnf": "1 pM"}), checkpoint, BRANCH_KEYS)

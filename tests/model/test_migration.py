@@ -1,4 +1,4 @@
-"""How cells move: precursors in the marrow, cells along the surface, supply with the bone."""
+"""Motion of cells: precursors in the marrow, cells along the surface, supply with the bone."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -147,7 +147,7 @@ def _differing(parameters: Parameters, species: str) -> tuple[str, dict[str, Sca
 
 
 def describe(name: str) -> tuple[ParameterInfo, ...]:
-    """Tell everything about the parameters of a preset, in the units of their sources.
+    """List everything about the parameters of a preset, in the units of their sources.
 
     Args:
         name: "mouse" or "human".

@@ -176,9 +176,9 @@ def tnf_production(_: Environment, bisphosphonate: Value, f: Forcing, p: Paramet
 
 Production = Callable[[Environment, Value, Forcing, Parameters], Value]
 PRODUCTION: Mapping[str, Production] = {"tnf": tnf_production, "il1": il1_production}
-"""What marrow makes of each solute that diffuses alone [pM/day], by name.
+"""Production by marrow of each solute that diffuses alone [pM/day], by name.
 
-From the solutes before it in `species.UNCOUPLED`, and the bone-bound bisphosphonate.
+It depends on the solutes before it in `species.UNCOUPLED`, and on bone-bound bisphosphonate.
 """
 
 

@@ -46,7 +46,7 @@ def bad_voxels(state: State) -> dict[str, Array]:
 def unconverged(solver_stats: Mapping[str, SolverStats], tolerance: float) -> str | None:
     """A sentence about the first solve that ended far from its tolerance, if there is one.
 
-    The budgets cannot tell: every solve ends by closing its own.
+    The budgets do not show it: every solve ends by closing its own.
     """
     for name, stats in solver_stats.items():
         if not float(stats.relative_error) <= CONVERGENCE_SLACK * tolerance:

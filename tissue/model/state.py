@@ -24,8 +24,8 @@ class State:
         osteoclasts, osteoblasts: C and B [cells/mm^2 bone surface], defined in every voxel.
         coupling_store: E, resorbed matrix not yet answered by formation [um], in every voxel.
         osteomorphs: Q, osteoclasts that wait for RANKL to fuse [cells/mm^2 bone surface].
-        bisphosphonate: q, what is bound to the bone surface, 1 after a full dose.
-        endosteal_supply: where the precursors that the healthy surface takes come back
+        bisphosphonate: q, bound to the bone surface over that of a full dose [1].
+        endosteal_supply: d, return of the precursors that the healthy surface takes
             [1/um]; on the healthy geometry the deposit of one per area of surface, afterwards
             in proportion to the volume of all marrow.
     """
@@ -65,12 +65,12 @@ class State:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, kw_only=True)
 class HealthyReference:
-    """LocalForcing references of the healthy tissue, which make it stand still on any geometry.
+    """Local references of the healthy tissue, which make it stand still on any geometry.
 
     Attributes:
         osteoclast_precursors, osteoblast_precursors: M_h and P_h [cells/mm^3 marrow].
-        rank_occupancy: rho as the surface sees it, in every voxel a surface may reach [1].
-        drive: osteoclastogenic drive G there [1].
+        rank_occupancy: rho at the surface, in every voxel that a surface may reach [1].
+        drive: osteoclastogenic drive N_G there [1].
         marrow_per_surface: mean porosity over mean specific surface [um]: turns a rate per
             volume of marrow into one per area of bone surface.
         local_density: bone volume fraction near by, from which load is inferred; None without load.

@@ -99,7 +99,7 @@ def step_parts(advance: Callable[[], object]) -> dict[str, float]:
 
 
 def _lineage(arguments: list[Any]) -> str:
-    """Precursors of osteoblasts, which IL-1 slows, so their mobility is a field, or of osteoclasts."""
+    """Precursors of osteoblasts, whose mobility is a field (IL-1 slows them), or of osteoclasts."""
     mobility = next(a.mobility for a in arguments if hasattr(a, "mobility"))
     return f"{'osteoblast' if jnp.ndim(mobility) else 'osteoclast'} precursors"
 

@@ -47,12 +47,7 @@ MIN_KEPT_FRACTION = 0.1  # of a concentration that is left after a Newton step
 
 
 class PairSolution(NamedTuple):
-    """Concentrations of both partners, and the stats in V-cycles of the coupled pair.
-
-    Attributes:
-        a, b: concentrations [z, y, x].
-        stats: iterations and relative error.
-    """
+    """Concentrations of both partners [z, y, x], and the stats in V-cycles of the pair."""
 
     a: Field
     b: Field

@@ -205,4 +205,6 @@ def _scaled_system(  # six arguments, so that one program writes all fields of t
     """System of `screened_diffusion` times scale = h^2 / D."""
     scale = jnp.asarray(scale, porosity.dtype)
     fields = harmonic_faces(porosity), loss * scale, source * scale, start
-    return LinearSystem(*jax.tree.map(pad_z, fields), harmonic_periodic_faces(porosity, periodic))
+    faces, capacity, source, start = jax.tree.map(pad_z, fields)
+    periodic_faces = harmonic_periodic_faces(porosity, periodic)
+    return LinearSystem(faces, capacity, source, start, periodic_faces)

@@ -21,20 +21,3 @@ def hill_activation(signal: Values, half: Scalar, exponent: Scalar) -> Values:
 def hill_repression(signal: Values, strength: Scalar, exponent: Scalar) -> Values:
     """Factor 1 / (1 + strength signal^exponent): 1 without the signal, falling with it."""
     return 1 / (1 + strength * signal**exponent)
-
-
-def antagonized(
-    agonist: Values, half: Scalar, antagonist: Values | float, affinity: Scalar
-) -> Values:
-    """Gaddum occupancy: the antagonist multiplies the agonist's half-effect level.
-
-    Args:
-        agonist: concentration.
-        half: concentration of half effect without antagonist.
-        antagonist: concentration.
-        affinity: concentration of antagonist that doubles the agonist needed.
-
-    References:
-        Gaddum 1937, J Physiol 89:7P; Arunlakshana & Schild 1959, Br J Pharmacol 14:48.
-    """
-    return saturation(agonist, half * (1 + antagonist / affinity))

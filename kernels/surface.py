@@ -57,7 +57,8 @@ def specific_surface(phi: Field, spacing: Scalar, periodic: Axes = ()) -> Field:
         after, before = (shift_replicate(phi, axis, step, periodic) for step in (1, -1))
         return 0.5 * (after - before)
 
-    slope = _root(sum(difference(axis) ** 2 for axis in AXES))
+    in_z, in_y, in_x = (difference(axis) for axis in AXES)
+    slope = _root(in_z**2 + in_y**2 + in_x**2)
     return jnp.where(slope > MIN_SLOPE, slope / spacing, 0)
 
 

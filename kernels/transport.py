@@ -122,7 +122,8 @@ def _symmetrized(  # eight arguments, so that one program writes all fields of t
     boltzmann = materialize(lambda psi: jnp.exp(-psi), psi)
     faces, periodic_faces = _fitted_faces(porosity * mobility, psi, boltzmann, periodic)
     fields = faces, loss * boltzmann * scale, source * scale, start / boltzmann
-    return boltzmann, LinearSystem(*jax.tree.map(pad_z, fields), periodic_faces)
+    padded_faces, capacity, source, start = jax.tree.map(pad_z, fields)
+    return boltzmann, LinearSystem(padded_faces, capacity, source, start, periodic_faces)
 
 
 @jax.jit

@@ -26,34 +26,26 @@ def stepping(contest: worker.Contest) -> worker.Explicit:
         marrow = np.ones_like(marrow)
     pores, source, t = jnp.asarray(marrow), jnp.asarray(shell), tasks.STEP
     start = tasks.initial(contest.n, contest.masked)
+    d, k, made = (jnp.asarray(rates) for rates in (t.diffusivity, t.decay, t.production))
+    equations = explicit.Coefficients(d, k, made, (1, 2), t.binding)
     state: dict[str, tuple[jax.Array, ...]] = {}
 
     def steps(n: int) -> None:
         after = explicit.steps(
-            state["species"],
-            pores,
-            source,
-            diffusivity=jnp.asarray(t.diffusivity),
-            loss=jnp.asarray(t.decay),
-            production=jnp.asarray(t.production),
-            spacing=tasks.SPACING,
-            dt=t.dt,
-            n=n,
-            pair=explicit.Pair(1, 2),
-            binding=t.binding,
+            state["solutes"], pores, source, equations, spacing=tasks.SPACING, dt=t.dt, n=n
         )
-        state["species"] = jax.block_until_ready(after)
+        state["solutes"] = jax.block_until_ready(after)
 
     def reset() -> None:
-        state["species"] = jax.block_until_ready(tuple(jnp.asarray(u) for u in start))
+        state["solutes"] = jax.block_until_ready(tuple(jnp.asarray(u) for u in start))
 
-    return worker.Explicit(steps, reset, lambda: np.stack(state["species"]))
+    return worker.Explicit(steps, reset, lambda: np.stack(state["solutes"]))
 
 
 def steady(contest: worker.Contest) -> worker.Steady:
     case = tasks.rest(contest.task, contest.n)
     pores = jnp.asarray(case.marrow, jnp.float32)
-    shell, nothing = jnp.asarray(case.shell), jnp.zeros_like(pores)
+    shell, zero = jnp.asarray(case.shell), jnp.zeros_like(pores)
     losses = [pores * np.float32(k) for k in case.decay]
     sources = [shell * np.float32(s) for s in case.production]
 
@@ -63,7 +55,7 @@ def steady(contest: worker.Contest) -> worker.Steady:
                 pores,
                 loss,
                 source,
-                nothing,
+                zero,
                 diffusivity=float(d),
                 spacing=tasks.SPACING,
                 tolerance=tolerance,

@@ -1,8 +1,8 @@
-"""tissue against what else a user could take: the same task, error, clock and run.
+"""Comparison of tissue with other packages: the same task, error, clock and run.
 
-Every contestant is a process of its own that has done everything but repeat; each round asks each
-of them, in turn, for one repeat, so that a busy moment hits all alike. What follows from a measured
-step is marked. Results are added to runs/out/bench/peers.jsonl, tables to benchmarks/README.md.
+Every contestant is a process of its own that is ready to repeat; each round asks each of them, in
+turn, for one repeat, so that a busy moment hits all alike. Times extrapolated from a measured step
+are marked. Results are added to runs/out/bench/peers.jsonl, tables to benchmarks/README.md.
 
 usage: python benchmarks/peers/run.py [--quick] [--only TASK ...] (--help: more)
 """
@@ -30,7 +30,7 @@ OURS = "ours"
 
 
 class Entry(NamedTuple):
-    """A way to do a task.
+    """One way to do a task.
 
     Attributes:
         peer: whose, and the name of its script and environment.
@@ -57,7 +57,7 @@ DEVITO = Entry("devito", "", "Devito")
 EVOXELS = Entry("evoxels", "", "evoxels (JAX)", large=False)
 PYPDE = Entry("pypde", "", "py-pde (numba)", quick=False, large=False)
 REST = Entry("devito", "rest", "Devito, explicit until at rest (extrapolated)")
-DAY = Entry("devito", "day", "Devito, a whole day explicitly (extrapolated)")
+DAY = Entry("devito", "day", "Devito, one day explicitly (extrapolated)")
 SPARSE = (
     Entry("pyamg", "sa", "pyamg, smoothed aggregation + CG, float64", quick=False, most=3),
     Entry("pyamg", "rs", "pyamg, Ruge-Stüben + CG, float64", quick=False, most=3),
@@ -72,7 +72,7 @@ ENTRIES = {
     "T3": (US_STEADY, NUMBA_CG, REST, SPARSE[0]),
 }
 TITLES = {
-    "T1": "explicit step of three coupled species, open box",
+    "T1": "explicit step of three coupled solutes, open box",
     "T2": "the same among impermeable bone",
     "T3-one": "one cytokine at rest among bone, decay length 19 voxels",
     "T3": "IL-1, RANKL and OPG at rest, each with its own D and k",
@@ -81,7 +81,7 @@ TITLES = {
 
 @dataclass
 class Contestant:
-    """An entry, its process and what it said."""
+    """Entry, its process and its answers."""
 
     entry: Entry
     process: subprocess.Popen[str]
@@ -90,8 +90,8 @@ class Contestant:
     repeats: list[dict[str, float]] = field(default_factory=list)
     failure: str = ""
 
-    def hear(self) -> dict[str, Any]:
-        """Its next line; on a failure the reason is kept and the line is empty."""
+    def read(self) -> dict[str, Any]:
+        """Next answer of the process; empty after a failure, whose reason is kept."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if line:
@@ -102,25 +102,25 @@ class Contestant:
         return {}
 
     def ask(self) -> None:
-        """Has it do one repeat."""
+        """Let the process do one repeat."""
         assert self.process.stdin is not None
         if not self.failure:
             print("go", file=self.process.stdin, flush=True)
-            if heard := self.hear():
-                self.repeats.append(heard)
+            if answer := self.read():
+                self.repeats.append(answer)
 
     def end(self) -> None:
-        """Has it tell its error and its memory."""
+        """End the process after it has reported its error and its memory."""
         assert self.process.stdin is not None
         if not self.failure:
             self.process.stdin.close()
-            self.about |= self.hear()
+            self.about |= self.read()
         self.process.wait()
 
 
 @dataclass
 class Contest:
-    """A task on a grid, at an error."""
+    """Task on a grid, at an error."""
 
     task: str
     n: int
@@ -134,7 +134,7 @@ class Contest:
         return f"{self.task}, {self.n}^3{target}"
 
     def started(self, entry: Entry) -> Contestant | str:
-        """The process of an entry, ready to repeat; or why there is none."""
+        """Process of an entry, ready to repeat; or the reason why there is none."""
         python = interpreter(entry.peer)
         failed = python.parents[1] / "failed.txt"
         if failed.exists():
@@ -142,8 +142,8 @@ class Contest:
         if not python.exists():
             return "not installed; make peers does"
         command = [str(python), str(HERE / f"peer_{entry.peer}.py"), self.task]
-        told = {"method": entry.method, "n": self.n, "steps": self.steps, "target": self.target}
-        command += [f"--{k}={v}" for k, v in told.items() if v] + [f"--threads={self.threads}"]
+        options = {"method": entry.method, "n": self.n, "steps": self.steps, "target": self.target}
+        command += [f"--{k}={v}" for k, v in options.items() if v] + [f"--threads={self.threads}"]
         log = tasks.CACHE / f"{entry.peer}.log"
         with log.open("w", encoding="utf-8") as errors:
             process = subprocess.Popen(
@@ -155,11 +155,11 @@ class Contest:
                 env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
             )
         contestant = Contestant(entry, process, log)
-        contestant.about = contestant.hear()
+        contestant.about = contestant.read()
         return contestant
 
     def held(self, entries: Iterable[Entry], rounds: int) -> list[dict[str, Any]]:
-        """One row an entry."""
+        """Results of all entries, a row each."""
         tasks.prepare(self.task, self.n)
         everyone: list[tuple[Entry, Contestant | str]] = []
         for entry in entries:
@@ -188,19 +188,19 @@ class Contest:
         if isinstance(contestant, str) or row["failure"]:
             return row
         for clock in ("wall", "cpu"):
-            # explicit tasks by the step, steady ones whole
+            # explicit tasks by the step, steady ones by the solve
             per = self.steps if self.task in ("T1", "T2") else 1
             times = [r[clock] / per for r in contestant.repeats]
             row |= {clock: median(times), f"{clock}_low": min(times), f"{clock}_high": max(times)}
         return row | {"repeats": contestant.repeats, "about": contestant.about}
 
     def wrong(self, row: dict[str, Any]) -> bool:
-        """Whether the answer misses the error that was asked."""
+        """True if the answer misses the required error."""
         error = row["about"].get("error")
         return error is not None and error > (self.target or tasks.EXPLICIT_ERROR)
 
     def table(self, rows: list[dict[str, Any]], clock: str) -> str:
-        """The rows by speed; the ratio is a contestant's time over ours."""
+        """Table of the rows by speed; the ratio is a contestant's time over ours."""
         sound = [r for r in rows if not r["failure"]]
         ours = next((r for r in sound if r["peer"] == OURS), None)
         lines = []
@@ -228,7 +228,7 @@ class Contest:
         return text + "".join(f"\nNot run: {line}\n" for line in failed)
 
     def verdict(self, rows: list[dict[str, Any]], clock: str) -> str:
-        """Who is ahead."""
+        """Sentence on the fastest contestant."""
         ours = next((r for r in rows if r["peer"] == OURS), None)
         others = [r for r in rows if r["peer"] != OURS and not self.wrong(r)]
         if ours is None or not others:
@@ -255,7 +255,7 @@ def iterations(about: dict[str, Any]) -> str:
 
 
 def contests(quick: bool, threads: int) -> Iterable[Contest]:
-    """All of them, in the order of the tables."""
+    """Contests in the order of the tables."""
     steps = 50
     for task, targets in tasks.TARGETS.items():
         for target in targets[:1] if quick and task == "T3" else targets:
@@ -286,7 +286,7 @@ def main() -> int:
         everything += rows
         texts.append(contest.table(rows, a.clock))
         print(f"\n{texts[-1]}", flush=True)
-    spent = f"{(time.perf_counter() - start) / 60:.1f} min"
+    duration = f"{(time.perf_counter() - start) / 60:.1f} min"
     foot = f"{a.threads} threads each, float32 unless said otherwise; ratios of {a.clock} time; "
     foot += f"memory beyond the imports. {measured_on()} Versions: {versions(everything)}."
     record("peers", everything)
@@ -294,7 +294,7 @@ def main() -> int:
         print(foot)
     else:
         publish("peers", "\n".join([*texts, foot]))
-    print(f"\n{spent}")
+    print(f"\n{duration}")
     return 0
 
 

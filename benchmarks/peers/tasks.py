@@ -1,4 +1,4 @@
-"""What every contestant computes: the same bone, the same equations, the same reference answers.
+"""Tasks of every contestant: the same bone, the same equations, the same reference answers.
 
 T1      forward Euler steps of IL-1, RANKL and OPG in an open box: diffusion with the 7-point
         stencil and closed walls, decay, a source, and the binding of RANKL and OPG.
@@ -47,12 +47,12 @@ STEP = Step()
 
 @dataclass(frozen=True)
 class Rest:
-    """A steady task: every field solves 0 = D lap u - k u + production * shell.
+    """Steady task: every field solves 0 = D lap u - k u + production * shell.
 
     Attributes:
         diffusivity, decay, production: one number a field.
         marrow: True where something diffuses.
-        shell: 1 where it is made.
+        shell: 1 where it is produced.
         answers: float64 references, relative residual 1e-10.
     """
 
@@ -71,7 +71,7 @@ class Rest:
     def seconds_to_rest(self, target: float) -> float:
         """Time after which a field that was zero is within `target` of rest [s].
 
-        What is missing decays as exp(-k t) or faster, and its largest part is uniform.
+        The difference decays as exp(-k t) or faster, and its largest part is uniform.
         """
         return float(np.log(1 / target) / self.decay.min())
 
@@ -110,7 +110,7 @@ def after_checked_steps(task: str, n: int) -> np.ndarray:
 
 
 def prepare(task: str, n: int) -> None:
-    """Makes the case and its reference where they are missing; needs scipy, and minutes."""
+    """Make the case and its reference if they are missing; needs scipy, and minutes."""
     CACHE.mkdir(parents=True, exist_ok=True)
     if not (CACHE / f"bone_{n}.npz").exists():
         _save(CACHE / f"bone_{n}.npz", **_bone(n))
@@ -122,7 +122,7 @@ def prepare(task: str, n: int) -> None:
 
 
 def _save(path: Path, *array: np.ndarray, **arrays: np.ndarray) -> None:
-    """Whole files only, so that a case cut short is made again."""
+    """Write a file in one move, so that an interrupted case is made again."""
     fresh = path.with_suffix(f".{os.getpid()}{path.suffix}")
     if arrays:
         np.savez(fresh, **arrays)

@@ -1,7 +1,7 @@
-"""A contestant in a process of its own, which times one repeat whenever it is asked to.
+"""Contestant in a process of its own, which times one repeat at each request.
 
-`serve` builds the contestant, warms it up, brings its tolerance to the error that is asked, and
-says so in a line of JSON. Every line on standard input then makes it do one repeat and print its
+`serve` builds the contestant, warms it up, brings its tolerance to the required error, and reports
+it in a line of JSON. Every line on standard input then makes it do one repeat and print its
 time; at the end of the input it prints the error of the last repeat and the memory it took.
 Run by hand, `python peer_numba.py T3-one --target 2e-3 --repeats 3` needs no input.
 """
@@ -23,11 +23,11 @@ import tasks
 
 @dataclass
 class Contest:
-    """What a contestant is asked for.
+    """Request to a contestant.
 
     Attributes:
         task: T1, T2, T3-one or T3.
-        method: which of the ways that the peer offers.
+        method: one of the ways that the peer offers.
         n: edge of the grid [voxels].
         steps: explicit steps a repeat.
         target: relative error of a steady answer; 0 where there is none.
@@ -52,13 +52,13 @@ class Contest:
 
 @dataclass
 class Explicit:
-    """A contestant of T1 and T2.
+    """Contestant of T1 and T2.
 
     Attributes:
         steps: advances the state that `reset` makes by so many steps.
         reset: takes the state back to the start; not timed.
         state: the fields, [3, z, y, x].
-        about: what else to tell.
+        about: further results to report.
     """
 
     steps: Callable[[int], Any]
@@ -69,11 +69,11 @@ class Explicit:
 
 @dataclass
 class Steady:
-    """A contestant of T3.
+    """Contestant of T3.
 
     Attributes:
         solve: the fields at a tolerance, and the iterations they took.
-        about: what else to tell.
+        about: further results to report.
         tolerances: those to try, falling.
     """
 
@@ -84,7 +84,7 @@ class Steady:
 
 @dataclass
 class Extrapolated:
-    """A contestant of T3 whose time follows from a measured step.
+    """Contestant of T3 whose time follows from a measured step.
 
     Attributes:
         explicit: what is measured.
@@ -105,7 +105,7 @@ Build = Callable[[Contest], Explicit | Steady | Extrapolated]
 
 
 def arguments() -> tuple[Contest, int | None]:
-    """The contest as the command line has it; sets the threads before anything is imported."""
+    """Contest of the command line; sets the threads before anything is imported."""
     parser = argparse.ArgumentParser()
     parser.add_argument("task", choices=["T1", "T2", "T3-one", "T3"])
     parser.add_argument("--method", default="")
@@ -113,7 +113,7 @@ def arguments() -> tuple[Contest, int | None]:
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--target", type=float, default=0.0)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeats", type=int, help="do so many and stop, without standard input")
+    parser.add_argument("--repeats", type=int, help="number of repeats without standard input")
     a = parser.parse_args()
     for name in ("OMP", "NUMBA", "MKL", "OPENBLAS"):
         os.environ[f"{name}_NUM_THREADS"] = str(a.threads)
@@ -123,12 +123,12 @@ def arguments() -> tuple[Contest, int | None]:
 
 
 def serve(build: Build, contest: Contest, repeats: int | None, *packages: str) -> None:
-    """Runs a contestant to the end of standard input, or through `repeats`."""
+    """Run a contestant to the end of standard input, or through `repeats`."""
     before = _memory("VmRSS")
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever a package prints must not mix with the answers
+    os.dup2(2, 1)  # output of a package must not mix with the answers
 
-    def tell(**what: Any) -> None:
+    def report(**what: Any) -> None:
         print(json.dumps(what), file=answers, flush=True)
 
     start = time.perf_counter()
@@ -136,12 +136,12 @@ def serve(build: Build, contest: Contest, repeats: int | None, *packages: str) -
     about = dict(contestant.about)
     repeat, check = _prepared(contestant, contest, about)
     about["versions"] = {p: version(p) for p in packages} | {"python": platform.python_version()}
-    tell(ready_s=time.perf_counter() - start, **about)
+    report(ready_s=time.perf_counter() - start, **about)
     asked = sys.stdin if repeats is None else range(repeats)
     for _ in asked:
-        tell(**repeat())
+        report(**repeat())
     peak = _memory("VmHWM")
-    tell(error=check(), peak_mb=peak / 2**20, net_mb=(peak - before) / 2**20)
+    report(error=check(), peak_mb=peak / 2**20, net_mb=(peak - before) / 2**20)
 
 
 def clocked(task: Callable[[], Any]) -> dict[str, float]:

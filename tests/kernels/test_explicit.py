@@ -28,6 +28,16 @@ def source(pores: npt.NDArray[np.bool_]) -> Volume:
     return np.where(pores, np.random.default_rng(1).random(pores.shape), 0)
 
 
+def coefficients(
+    diffusivity: Volume = D,
+    loss: Volume = K,
+    production: Volume = MADE,
+    pair: tuple[int, int] | None = None,
+) -> Coefficients:
+    d, k, made = (jnp.asarray(rates) for rates in (diffusivity, loss, production))
+    return Coefficients(d, k, made, pair, KAPPA if pair else 0.0)
+
+
 def advanced(
     start: npt.NDArray[Any],
     pores: npt.NDArray[np.bool_],
@@ -48,7 +58,7 @@ def advanced(
         tuple(jnp.asarray(s) for s in source)
         if isinstance(source, list)
         else jnp.asarray(source, start.dtype),
-        Coefficients(*map(jnp.asarray, (diffusivity, loss, production)), pair, KAPPA),
+        coefficients(diffusivity, loss, production, pair),
         spacing=spacing,
         dt=dt,
         n=n,
@@ -100,7 +110,7 @@ def test_second_order_in_space() -> None:
 def test_converges_to_the_result_of_the_steady_solver(
     pores: npt.NDArray[np.bool_], source: Volume
 ) -> None:
-    dt = float(largest_step(Coefficients(*map(jnp.asarray, (D, K, MADE))), 1.0))
+    dt = float(largest_step(coefficients(), 1.0))
     resting = advanced(np.zeros((3, *pores.shape)), pores, source, n=3000, dt=dt)
     for i, found in enumerate(resting):
         eps = jnp.asarray(pores, jnp.float64)
@@ -163,14 +173,12 @@ def test_bone_stays_empty(pores: npt.NDArray[np.bool_], source: Volume) -> None:
 def test_positive_up_to_the_largest_step_and_no_further() -> None:
     spike = np.zeros((3, 5, 5, 5))
     spike[:, 2, 2, 2] = 2.0
-    bound = Coefficients(*map(jnp.asarray, (D, K, MADE)), PAIR, KAPPA)
-    dt = float(largest_step(bound, 1.0, largest_partner=2.0))
+    dt = float(largest_step(coefficients(pair=PAIR), 1.0, largest_partner=2.0))
     everywhere, no_source = np.ones((5, 5, 5), bool), np.zeros((5, 5, 5))
     within = advanced(spike, everywhere, no_source, n=20, dt=dt, pair=PAIR)
     assert within.min() >= 0
     # of a single solute without a partner the limit is exact
-    single = Coefficients(*(jnp.asarray(rates[:1]) for rates in (D, K, MADE)))
-    alone = float(largest_step(single, 1.0))
+    alone = float(largest_step(coefficients(D[:1], K[:1], MADE[:1]), 1.0))
     for factor, sign in ((1.0, 0), (1.01, -1)):
         found = advanced(
             spike[:1],

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from analysis.made import made
 
+from tissue.analysis.labels import unique_labels
 from tissue.analysis.report.collect import chosen
 from tissue.analysis.report.page import digits, write_report
 from tissue.cli import main
 from tissue.errors import InputError
-from tissue.storage.results import unique_labels
 
 
 def test_the_page_is_whole_and_small(tmp_path: Path) -> None:

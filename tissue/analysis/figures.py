@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tissue.analysis.labels import unique_labels
 from tissue.analysis.panels import (
     FAINT,
     FORMED,
@@ -28,7 +29,7 @@ from tissue.analysis.render import picture_of_bone, picture_of_sites, pictures_o
 from tissue.errors import InputError
 from tissue.model.fields import FIELDS
 from tissue.storage.atomic import write_atomically
-from tissue.storage.results import Run, unique_labels
+from tissue.storage.results import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

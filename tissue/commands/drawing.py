@@ -80,7 +80,7 @@ def _plot(options: argparse.Namespace) -> int:
 
 def _drawn(runs: list["Run"], kinds: Sequence[str], options: argparse.Namespace) -> Iterator[Path]:
     from tissue.analysis import figures
-    from tissue.storage.results import unique_labels
+    from tissue.analysis.labels import unique_labels
 
     suffix = f".{options.format}"
     with figures.styled():

@@ -174,16 +174,6 @@ class Run(Results):
         return read_provenance(self.snapshots[0]) if self.snapshots else {}
 
 
-def unique_labels(folders: Sequence[Path]) -> list[str]:
-    """Names of the folders of runs, with as many of the parent folders as make them unique."""
-    parts = [folder.resolve().parts[1:] for folder in folders]
-    for depth in range(1, max([1, *map(len, parts)]) + 1):
-        names = ["/".join(each[-depth:]) for each in parts]
-        if len(set(names)) == len(set(parts)):
-            break
-    return names
-
-
 def open_run(folder: Path | str) -> Run:
     """Opens a run with all that it has written so far.
 

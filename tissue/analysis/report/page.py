@@ -8,10 +8,10 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from tissue.analysis.labels import unique_labels
 from tissue.analysis.morphometry import MEASURES
 from tissue.analysis.report.collect import LARGEST_EDGE, MOST_TIMES, collected, differences
 from tissue.storage.atomic import write_atomically
-from tissue.storage.results import unique_labels
 
 REPORT = "report.html"
 

@@ -44,10 +44,10 @@ MISTAKES = {
     "geometry.file=flat.npy": r"flat\.npy has the shape \(8, 8\)",
     "geometry.file=nan.nrrd": r"nan\.nrrd holds 320 NaN",
     "geometry.file=complex.npy": "values of type complex128",
-    "geometry.file=two.h5": "which 3-D dataset to read; it holds: one, other",
+    "geometry.file=two.h5": "geometry.dataset: two.h5 holds several 3-D datasets; name one of",
     "geometry.file=bone.npy": "voxel_size: it is missing",
     "geometry.dataset=one": r"bone\.nrrd is not an HDF5 or netCDF file",
-    "geometry.crop=[[0, 8], [0, 8], [0, 9]]": r"crop: .* does not fit the image of 8 x 8 x 8",
+    "geometry.crop=[[0, 8], [0, 8], [0, 9]]": r"geometry.crop = .* does not fit the image of 8 x 8",
     "geometry.threshold=201": "threshold: above 201 there is no bone",
     "geometry.threshold=-1": "threshold: above -1 there is nothing but bone",
     "geometry.threshold='128'": "geometry.threshold = '128' must be a finite number or 'otsu'",
@@ -61,7 +61,7 @@ MISTAKES = {
     "therapies.drug=il4": "therapies is not a known key, did you mean therapy",
     "qqq.anakinra=1 pM": "qqq is not a known key; known at the top are run",
     "parameters.a_Q=1": "parameters.a_Q is not a known parameter, did you mean",
-    "geometry.synthetic.seed=1": "exactly one of the two is needed, both",
+    "geometry.synthetic.seed=1": "geometry.file is for an image file and does not go with",
     # units and values
     "run.duration=28 pM": "run.duration: '28 pM' is a concentration",
     "run.duration=28": "run.duration: '28' has no unit",
@@ -95,7 +95,7 @@ MISTAKES = {
     "run." + "x" * 9000 + "=1": r"run.xxx.*\.\.\..*xxx is not a known key",
     "output.snapshots=0 day": "output.snapshots = '0 day' must be a time between",
     "output.snapshots=-1 day": "output.snapshots = '-1 day' must be",
-    "output.fields=['bone']": "output.fields = .* among bone_volume_fraction",
+    "output.fields=['bone']": "output.fields: 'bone' is not a known field .* among bone_vol",
     "parameters.k_I=0 1/day": "parameters.k_I = '0 1/day' must be > 0",
     "parameters.k_I=-1 1/day": "parameters.k_I = '-1 1/day' must be > 0",
     "parameters.k_I=24 um": "parameters.k_I: '24 um' is a length",
@@ -113,7 +113,7 @@ MISTAKES = {
     "disease.estrogen.onset=-1 day": "onset = '-1 day' must be a time >= 0",
     # where disease acts
     "disease.pannus.faces=['top']": r"faces = .*top.* must be .* among z_low",
-    "disease.pannus.depth=3 um": "disease.pannus.faces or disease.pannus.mask must say where",
+    "disease.pannus.depth=3 um": "must be a table whose faces or mask say where the pannus is",
     "disease.pannus.mask=gone.nrrd": r"disease\.pannus\.mask: there is no .*gone\.nrrd",
     "disease.pannus.mask=garbage.nrrd": r"disease\.pannus\.mask: .*garbage\.nrrd cannot be read",
     "boundary.il1.z_low.value=3": "z_low.value: '3' has no unit",
@@ -143,7 +143,7 @@ THERAPIES = {
     "drug='aspirin', dose='1 mg'": r"therapy\[1\].drug: 'aspirin' is not a known drug .*one of",
     "drug='anakinra'": r"therapy\[1\].dose is missing",
     "drug='anakinra', dose='1 pM'": r"therapy\[1\].dose: '1 pM' is a concentration",
-    "drug='anakinra', dose='-1 mg'": r"therapy\[1\].dose: '-1 mg' is no dose",
+    "drug='anakinra', dose='-1 mg'": r"therapy\[1\].dose: '-1 mg' is not a dose",
     "drug='il4', dose='1 mg', every='0 day'": r"therapy\[1\].every = '0 day' must be",
     "drug='il4', dose='1 mg', start='9 day'": r"therapy\[1\] has a dose at 9 day, after the end",
     "drug='il4', dose='1 mg', every='1e-9 day'": r"every = '1e-9 day' must be a time between 0.001",
@@ -193,27 +193,21 @@ def test_a_mistake_in_synthetic_bone_is_refused(
     assert re.search(SYNTHETIC_MISTAKES[change], printed), printed
 
 
-def test_a_key_in_brackets_is_one_of_the_run_file() -> None:
-    """Messages name keys as `[table] key` or `table.key`; each must be there."""
+def test_a_named_key_is_one_of_the_run_file() -> None:
+    """Keys in errors and warnings about a bone; each must be there."""
     from tissue.scenario.config import RunConfig
-    from tissue.scenario.json_schema import keys as known
+    from tissue.scenario.json_schema import keys
 
-    keys = {(".".join(path), key) for path, table in known(RunConfig).items() for key in table}
-    folder = Path(tissue.__file__).parent / "geometry"
+    known = {".".join((*path, key)) for path, table in keys(RunConfig).items() for key in table}
+    root = Path(tissue.__file__).parent
+    files = [*(root / "geometry").rglob("*.py"), root / "simulation/run_warnings.py"]
     named = {
         found
-        for file in folder.rglob("*.py")
-        for found in re.findall(r"\[(geometry[a-z.]*)\] (\w+)", file.read_text(encoding="utf-8"))
+        for file in files
+        for found in re.findall(r"\"(geometry\.[a-z_.]+)\"", file.read_text(encoding="utf-8"))
     }
-    assert {("geometry", "file"), ("geometry.synthetic", "shape")} <= named
-    assert named <= keys
-    file = Path(tissue.__file__).parent / "simulation/run_warnings.py"
-    source = file.read_text(encoding="utf-8")
-    named = {
-        tuple(found) for found in re.findall(r"(geometry(?:\.synthetic)?)\.([a-z]+)\"", source)
-    }
-    assert named
-    assert named <= keys
+    assert {"geometry.file", "geometry.resample", "geometry.synthetic.shape"} <= named
+    assert named <= known
 
 
 def test_a_mistake_in_toml_is_reported_with_its_line(capfd: Capture, run_file: Path) -> None:
@@ -233,12 +227,12 @@ def test_a_folder_that_cannot_be_made_is_refused(
 
 COMMANDS = {
     "run tiny --resume 4": r"--resume '4': give latest, a time such as '7 day', or the path of a",
-    "run tiny --resume 4_day": "holds no checkpoint of day 4; there are those of days none",
+    "run tiny --resume 4_day": "has no checkpoint of day 4, only those of days none",
     "run tiny --resume gone.h5": r"gone\.h5 does not exist; give a checkpoint",
-    "run tiny --resume garbage.h5": r"garbage\.h5 is truncated, damaged or no checkpoint",
-    "run tiny --resume two.h5": r"two\.h5 is truncated, damaged or no checkpoint",
+    "run tiny --resume garbage.h5": r"garbage\.h5 is truncated, damaged or not a checkpoint",
+    "run tiny --resume two.h5": r"two\.h5 is HDF5 but not a checkpoint",
     "run tiny --resume slices": "slices",
-    "branch gone tiny --at 1_day": "gone holds no checkpoint of day 1; there are",
+    "branch gone tiny --at 1_day": "gone has no checkpoint of day 1, only",
     "branch gone tiny --at 1": "--at: '1' has no unit",
     "branch gone tiny --at 1,5_day": "--at: '1,5 day' has a decimal comma: write '1.5 day'",
     "branch gone tiny --at 1_pM": "--at: '1 pM' is a concentration",

@@ -68,10 +68,10 @@ def test_a_scan_that_cannot_be_read_is_not_ready(
         monkeypatch.setattr(name, lambda: 700_000)
     monkeypatch.setattr(f"{loading}.allowed_memory", lambda: 700_000)
     lines, err = checked(capfd, run_file, *scan, code=RUN_FAILED)  # 28 bytes a voxel of 32^3
-    printed = "cannot run here: it needs about 918 kB of memory and there are 700 kB"
+    printed = "cannot run here: it needs about 918 kB of memory and 700 kB are available"
     assert lines[0] == f"{run_file}: {printed}"
     assert err.startswith(f"tissue: {run_file} {printed}; load less bone (geometry.crop")
-    assert any("looked at the middle of the 32 x 32 x 32 voxels" in line for line in lines)
+    assert any("read only the middle of the 32 x 32 x 32 voxels" in line for line in lines)
     lines, _ = checked(capfd, run_file, *scan, "--device", "cpu:4")
     assert any(line.startswith("  memory     prediction: about 918 kB; ") for line in lines)
     # a picture needs all of it, and 16 voxels an edge fit
@@ -100,11 +100,9 @@ def test_another_machine_is_asked_for(
     monkeypatch.delenv(FRACTION_VARIABLE, raising=False)
     lines, err = checked(capfd, synthetic_bone, "--device", "h100")
     assert (lines[0], err) == (f"{synthetic_bone}: ready to run on an H100 SXM (prediction)", "")
-    assert any(line.startswith("  time       prediction, nothing measured: ") for line in lines)
+    assert any(line.startswith("  time       prediction, not measured: ") for line in lines)
     lines, _ = checked(capfd, synthetic_bone, "--device", "cpu:8")
-    assert lines[0].startswith(
-        f"{synthetic_bone}: ready to run on 8 cores (prediction), if there are"
-    )
+    assert lines[0].startswith(f"{synthetic_bone}: ready to run on 8 cores (prediction), if it has")
     lines, err = checked(capfd, synthetic_bone, *LARGE, "--device", "a100", code=RUN_FAILED)
     assert "cannot run on an A100 SXM 80 GB (prediction): it needs about 70" in lines[0]
     assert f"JAX takes 75% of its 80 GB there: set {FRACTION_VARIABLE}=0.95 there, or use" in err
@@ -119,9 +117,9 @@ def test_a_picture_shows_all_of_a_large_scan(
     monkeypatch.setattr(bone_preview, "MAX_READ", 0)
     monkeypatch.setattr(bone_preview, "PART_EDGE", 6)
     lines, _ = checked(capfd, run_file)
-    assert any("looked at the middle of the 8 x 8 x 8 voxels" in line for line in lines)
+    assert any("read only the middle of the 8 x 8 x 8 voxels" in line for line in lines)
     lines, _ = checked(capfd, run_file, "--picture", run_file.parent / "scan.png")
-    assert not any("looked at" in line for line in lines)
+    assert not any("read only" in line for line in lines)
     assert (run_file.parent / "scan.png").is_file()
 
 
@@ -131,9 +129,9 @@ def test_too_full_a_disk_is_warned_of(
     full = shutil.disk_usage("/")._replace(free=10_000_000)
     monkeypatch.setattr("shutil.disk_usage", lambda folder: full)
     lines, _ = checked(capfd, synthetic_bone)
-    assert any("runs/out/made has room for 10 MB: make room" in line for line in lines)
+    assert any("runs/out/made has 10 MB free: free disk space" in line for line in lines)
     lines, _ = checked(capfd, synthetic_bone, "--device", "h100")  # it has another disk
-    assert not any("has room for" in line for line in lines)
+    assert not any("free disk space" in line for line in lines)
 
 
 @pytest.mark.slow

@@ -152,11 +152,11 @@ def test_check_foretells_the_time(capfd: Capture, run_file: Path) -> None:
 
 
 def test_bench_measures_a_run(capfd: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speed, "STEP_SECONDS", 0.0)
+    monkeypatch.setattr(speed, "STEPS_TIME", 0.0)
     assert main(["bench", str(TINY)]) == 0
     out, err = capfd.readouterr()
     assert err == ""
-    assert re.search(r"^step +8 x 8 x 8: \d+ ns a voxel, [\d.]+ million voxels/s", out, re.M)
+    assert re.search(r"^step +8 x 8 x 8: \d+ ns/voxel, [\d.]+ million voxels/s", out, re.M)
     assert re.search(r"^estimate +run tiny: about .* for 4 steps, \d+ MB$", out, re.M)
     assert re.search(r"^peak +[\d.]+ GB", out, re.M)
     assert main(["bench", str(TINY), "--json", "--set", "run.duration=1 day"]) == 0

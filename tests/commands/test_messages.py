@@ -176,8 +176,8 @@ def test_the_log_of_the_run_holds_the_same_with_times(heard: Heard) -> None:
 def test_a_batch_log_has_lines(
     capfd: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "EVERY", 0.02)
-    monkeypatch.setattr(progress, "GRACE", 0.002)
+    monkeypatch.setattr(progress, "LINE_INTERVAL", 0.02)
+    monkeypatch.setattr(progress, "PREPARATION_DELAY", 0.002)
     assert main([*SHORT, "--out", str(tmp_path)]) == 0
     out, err = capfd.readouterr()
     for phase in ("reading the bone", "setting up the healthy tissue", "compiling the first step"):
@@ -200,7 +200,7 @@ def test_a_terminal_has_a_bar_that_says_what_it_waits_for(
     capfd: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
     """Also one that does not tell how large it is."""
-    monkeypatch.setattr(progress, "GRACE", 0.002)
+    monkeypatch.setattr(progress, "PREPARATION_DELAY", 0.002)
     with terminal(monkeypatch, size) as seen:
         assert main([*SHORT, "--out", str(tmp_path)]) == 0
     bars = [bar for bar in re.split(r"[\r\n]+", seen[0]) if "%|" in bar or "% |" in bar]

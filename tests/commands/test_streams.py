@@ -225,17 +225,14 @@ def test_a_bound_on_threads_is_one_sentence(
 ) -> None:
     bound = RuntimeError("can't start new thread")
     assert main_that_raises(monkeypatch, bound) == RUN_FAILED
-    assert (
-        "tissue: the system lets this program start no more threads; raise"
-        in capfd.readouterr().err
-    )
+    assert "tissue: the system allows this program no more threads; raise" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("platform", ["cuda", "nonsense"])
 def test_a_device_that_is_not_there_is_one_sentence(platform: str) -> None:
     done = ended("$T doctor >/dev/null", JAX_PLATFORMS=platform)
     assert done.returncode == RUN_FAILED
-    assert done.stderr.startswith(f"tissue: JAX_PLATFORMS = '{platform}' asks for a device on")
+    assert done.stderr.startswith(f"tissue: JAX_PLATFORMS = '{platform}' selects a device on which")
     assert done.stderr.endswith("; unset it, or set it to cpu\n")
     assert done.stderr.count("\n") == 1
 

@@ -1,4 +1,4 @@
-"""Each mechanism of disease, at_surface in the step: every test fails without its term.
+"""Each mechanism of disease, seen in the step: every test fails without its term.
 
 Uniform disease gives the same signals everywhere, so factors are compared exactly.
 """

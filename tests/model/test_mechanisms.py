@@ -1,4 +1,4 @@
-"""Each mechanism of the core model, at_surface in the step: every test fails without its term.
+"""Each mechanism of the core model, seen in the step: every test fails without its term.
 
 Factors are compared exactly where the model states them exactly: the uniform IL-1 of these runs
 gives the same signal everywhere.

@@ -1,4 +1,4 @@
-"""Each mechanism of therapy, at_surface in the step: every test fails without its term."""
+"""Each mechanism of therapy, seen in the step: every test fails without its term."""
 
 from dataclasses import replace
 from types import SimpleNamespace

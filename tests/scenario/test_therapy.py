@@ -16,6 +16,7 @@ from tissue.errors import InputError
 from tissue.model.drugs import DRUGS, standard_dose
 from tissue.scenario.config import RunConfig, read_run_file
 from tissue.scenario.library import examples
+from tissue.scenario.resolved import resolved_toml
 from tissue.scenario.therapy import Therapy, dosing
 from tissue.scenario.values import MOST_DOSES
 
@@ -97,6 +98,18 @@ def test_courses_of_a_drug_may_follow_each_other() -> None:
     assert np.all(np.diff(doses.times) > 0)
     assert_allclose(doses.amounts, [1] * 100 + [3] * 2)
     assert dosing((), "anakinra") is None
+
+
+def test_doses_of_a_branch_follow_those_of_its_parent(tmp_path: Path) -> None:
+    weekly = DOSE | {"every": "7 day"}
+    parent = parsed(weekly)
+    own = parsed(weekly | {"start": "10 day"}).therapy
+    kept = parent.therapy[0].at_times((0.0, 7.0))
+    branch = parent.model_copy(update={"therapy": (kept, *own)})
+    (tmp_path / "run.toml").write_text(resolved_toml(branch), encoding="utf-8")
+    assert read_run_file(tmp_path / "run.toml").therapy == branch.therapy
+    with pytest.raises(InputError, match="both give anakinra from day 5 on"):
+        parsed(DOSE | {"times": ["0 day", "10 day"]}, DOSE | {"times": ["5 day"]})
 
 
 def test_different_drugs_may_be_given_together() -> None:

@@ -93,7 +93,12 @@ def written_out(therapies: Sequence[Therapy], run: RunTable) -> tuple[Therapy, .
     for i, table in enumerate(therapies, start=1):
         found.append(_written_out(table, f"therapy[{i}]", run, MOST_DOSES - number))
         number += len(found[-1].times)
-    _refuse_together(found, TIME_RTOL * run.duration)
+    # a list of times is complete: the regimens of a branch begin where its parent's are cut
+    ends = [
+        new.times[-1] if table.times else new.until
+        for table, new in zip(therapies, found, strict=True)
+    ]
+    _refuse_together(found, ends, TIME_RTOL * run.duration)
     return tuple(found)
 
 
@@ -168,7 +173,7 @@ def _times(table: Therapy, key: str, duration: float, most: int) -> tuple[float,
     return tuple((start + np.arange(max(count, 1)) * table.every).tolist())
 
 
-def _refuse_together(therapies: Sequence[Therapy], rounding: float) -> None:
+def _refuse_together(therapies: Sequence[Therapy], ends: Sequence[float], rounding: float) -> None:
     """Refuse two regimens of one drug at the same time."""
     last: dict[str, int] = {}
     for i in sorted(range(len(therapies)), key=lambda i: therapies[i].times[0]):
@@ -176,12 +181,12 @@ def _refuse_together(therapies: Sequence[Therapy], rounding: float) -> None:
         j = last.get(second.drug, i)
         first = therapies[j]
         # in order of their start, and those before do not overlap: one is left to check
-        if j != i and min(first.until - second.times[0], second.until - first.times[0]) > rounding:
+        if j != i and min(ends[j] - second.times[0], ends[i] - first.times[0]) > rounding:
             one, other = sorted((i + 1, j + 1))
             raise InputError(
                 f"therapy[{one}] and therapy[{other}] both give {first.drug} from day "
                 f"{second.times[0]:g} on: let one stop before the other starts, or put their "
                 "doses into one table with times"
             )
-        if second.until >= first.until:
+        if ends[i] >= ends[j]:
             last[second.drug] = i

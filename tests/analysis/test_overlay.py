@@ -98,7 +98,7 @@ def test_the_command_draws_it(tmp_path: Path, capfd: pytest.CaptureFixture[str])
     for words, reason in (
         ([str(run), "--picture", str(tmp_path / "no" / "a.png")], "does not exist"),
         ([str(run), "--picture", str(tmp_path / "a.jpg")], "the picture is a PNG"),
-        (["healthy", "--set", "geometry.synthetic.shape=[16,16,16]"], "exactly one of the two"),
+        (["healthy", "--set", "geometry.synthetic.shape=[16,16,16]"], "does not go with"),
     ):
         assert main(["check", *words]) == 2
         assert reason in capfd.readouterr()[1]

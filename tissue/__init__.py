@@ -66,7 +66,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """The public names, so that tab completion lists them before their first use."""
-    return sorted({*globals(), *__all__})
+    return __all__
 
 
 def _card(thing: Any) -> str:

@@ -1,7 +1,7 @@
-"""How well does `tissue check` foretell the memory, the wall time and the disk of a run?
+"""Accuracy of the memory, wall time and disk that `tissue check` predicts for a run.
 
-Both commands as a user gives them the first time, with no compiled programs on disk, each in a
-process of its own, on bone that is made up anew.
+Both commands are run as for the first time, with no compiled programs on disk, each in a process of
+its own, on newly synthesized bone.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
-        print(json.dumps(foretold(asked.one)))
+        print(json.dumps(predicted(asked.one)))
         return
     machine()
     found = []
@@ -52,13 +52,13 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "forecast.toml"
             file.write_text(RUN.format(edge=edge, days=DAYS.get(edge, 7)), encoding="utf-8")
-            found.append({"edge": edge} | isolated("forecast.py", "--one", file) | took(file))
-    publish("forecast", told(found))
+            found.append({"edge": edge} | isolated("forecast.py", "--one", file) | measured(file))
+    publish("forecast", forecast_table(found))
     record("forecast", found)
 
 
-def foretold(file: Path) -> dict[str, Any]:
-    """What `tissue check` says."""
+def predicted(file: Path) -> dict[str, Any]:
+    """Prediction of `tissue check`."""
     config = read_run_file(file)
     preview = preview_bone(config)
     shape = (preview.full_grid or preview.geometry.grid).shape
@@ -72,18 +72,18 @@ def foretold(file: Path) -> dict[str, Any]:
     )
     assert planned.wall_time is not None
     return {
-        "foretold_bytes": planned.memory,
-        "foretold_s": planned.wall_time.total,
+        "predicted_bytes": planned.memory,
+        "predicted_s": planned.wall_time.total,
         "steps": planned.wall_time.steps,
         "sweep_ns": probe.sweep,
         "compile_s": probe.compilation,
         "loading_s": preview.loading_time,
-        "foretold_disk": planned.output.bytes,
+        "predicted_disk": planned.output.bytes,
     }
 
 
-def took(file: Path) -> dict[str, Any]:
-    """What `tissue run` takes."""
+def measured(file: Path) -> dict[str, Any]:
+    """Memory [bytes], wall time [s] and disk [bytes] of `tissue run`."""
     command = [sys.executable, "-m", "tissue", "run", str(file), "--quiet", "--out"]
     start = time.perf_counter()
     environment = os.environ | {"XDG_CACHE_HOME": str(file.parent / "cache")}
@@ -98,12 +98,12 @@ def took(file: Path) -> dict[str, Any]:
     return {"bytes": used.ru_maxrss * scale, "wall_s": wall, "disk": disk}
 
 
-def told(found: list[dict[str, Any]]) -> str:
-    """Both, side by side."""
+def forecast_table(found: list[dict[str, Any]]) -> str:
+    """Table of predictions and measurements."""
     rows = []
     for f in found:
-        memory, seconds = f["foretold_bytes"] / f["bytes"], f["foretold_s"] / f["wall_s"]
-        disk = f["foretold_disk"] / f["disk"]
+        memory, seconds = f["predicted_bytes"] / f["bytes"], f["predicted_s"] / f["wall_s"]
+        disk = f["predicted_disk"] / f["disk"]
         ratios = (GOAL_MEMORY, memory), (GOAL_TIME, seconds), (GOAL_DISK, disk)
         good = all(1 / most <= ratio <= most for most, ratio in ratios)
         good &= memory >= 1 / cost.MEMORY_MARGIN  # or "ready" is said of a run that does not fit
@@ -111,13 +111,13 @@ def told(found: list[dict[str, Any]]) -> str:
             (
                 f"{f['edge']}^3",
                 f["steps"],
-                f["foretold_bytes"] / 1e9,
+                f["predicted_bytes"] / 1e9,
                 f["bytes"] / 1e9,
                 memory,
-                f["foretold_s"],
+                f["predicted_s"],
                 f["wall_s"],
                 seconds,
-                f["foretold_disk"] / 1e6,
+                f["predicted_disk"] / 1e6,
                 f["disk"] / 1e6,
                 disk,
                 "yes" if good else "no",
@@ -126,13 +126,13 @@ def told(found: list[dict[str, Any]]) -> str:
     heads = (
         "grid",
         "steps",
-        "memory foretold GB",
+        "memory predicted GB",
         "measured GB",
         "ratio",
-        "time foretold s",
+        "time predicted s",
         "measured s",
         "ratio",
-        "disk foretold MB",
+        "disk predicted MB",
         "measured MB",
         "ratio",
         f"within {GOAL_MEMORY:g}, {GOAL_TIME:g} and {GOAL_DISK:g}",

@@ -1,7 +1,7 @@
 """Growth of time and memory of a coupling step with the grid.
 
 Every size runs in a process of its own, on bone mirrored from one block, so that only the size
-differs. `--fit` prints the constants of tissue/simulation/cost.py that fit what was measured.
+differs. `--fit` prints the constants of tissue/simulation/cost.py that fit the measurements.
 """
 
 import argparse

@@ -3,7 +3,7 @@
 After scheduling, every fusion and every library call of the entry computation and of the bodies of
 its loops is one kernel, which reads its operands from memory and writes its results there. Operands
 and results are counted once each and in full: what a stencil reads twice is taken to come from the
-cache, and an operand of which a kernel reads a part counts whole.
+cache, and an operand of which a kernel reads a part counts in full.
 """
 
 import re

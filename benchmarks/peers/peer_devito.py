@@ -1,7 +1,7 @@
 """Devito, C with OpenMP: explicit steps (T1, T2) and, from their measured time, steady states.
 
 It offers no implicit step, so a steady state takes it steps of the stability limit until what is
-missing is smaller than the target ("rest"), or the whole of a simulated day ("day").
+missing is smaller than the target ("rest"), or for a simulated day ("day").
 """
 
 import os

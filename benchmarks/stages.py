@@ -29,12 +29,12 @@ PARTS = {
     "_spread": "diffusion along the surface",
     "_remodel": "bone motion",
     "bone_geometry": "bone geometry",
-    "_examine": "diagnostics, examine, metrics",
-    "bad_voxels": "diagnostics, examine, metrics",
-    "diagnosis": "diagnostics, examine, metrics",
-    "unconverged": "diagnostics, examine, metrics",
-    "broken_budget": "diagnostics, examine, metrics",
-    "ledger_row": "diagnostics, examine, metrics",
+    "step_numbers": "diagnostics and metrics",
+    "bad_voxels": "diagnostics and metrics",
+    "diagnosis": "diagnostics and metrics",
+    "unconverged": "diagnostics and metrics",
+    "broken_budget": "diagnostics and metrics",
+    "ledger_row": "diagnostics and metrics",
 }
 """Part of a step by the name of the stage; every other stage belongs to OTHER."""
 

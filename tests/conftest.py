@@ -16,8 +16,7 @@ os.environ["XDG_CACHE_HOME"] = str(Path(__file__).resolve().parents[1] / ".pytes
 install_import_hook(["tissue.kernels"], "beartype.beartype")
 
 # what these import is annotated too
-from tissue.machine.device import enable_compilation_cache  # noqa: E402
-from tissue.machine.device import release_programs  # noqa: E402
+from tissue.machine.device import enable_compilation_cache, release_programs  # noqa: E402
 
 enable_compilation_cache()
 

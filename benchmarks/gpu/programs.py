@@ -19,7 +19,7 @@ from tissue.model.homeostasis import healthy_state
 from tissue.model.integrators import THETA_MIN
 from tissue.model.step import advance
 from tissue.scenario.config import read_run_file
-from tissue.simulation.simulation import _examine
+from tissue.simulation.step_report import step_numbers
 
 SPACING, TOLERANCE = 20.0, 1e-3  # um, relative
 STEP = 8.0  # day
@@ -48,7 +48,7 @@ def every(target: Target, edge: int) -> Iterator[Built]:
     start = jax.ShapeDtypeStruct((), jnp.float64)
     record = StepRecord(before, after, diagnostics, context.parameters, STEP)
     examined = record, context.forcing, STEP, start
-    yield target.built("diagnostics of a step", voxels, _examine, *examined)
+    yield target.built("diagnostics of a step", voxels, step_numbers, *examined)
 
 
 def row(edge: int, *lead: int) -> jax.ShapeDtypeStruct:

@@ -75,7 +75,7 @@ def test_lost_rows_are_noticed_and_nothing_is_changed(
     result = call_command(*command)
     assert (result.code, result.trouble) == (2, ""), result
     assert f"{folder / name} " in result.err
-    assert "put the file back" in result.err
+    assert "restore the file from a copy" in result.err
     assert "--overwrite" in result.err
     assert contents(folder) == before
     # the remedy helps

@@ -25,7 +25,7 @@ FEW = 50
 """A sample smaller than this is one of kills during a start: all points take a minute to make."""
 
 NESTED, WITHIN = 10, 3
-"""Of so many points one is stopped again as the run goes on from it, at this many points."""
+"""Number of points of which one is stopped again as the run resumes from it, and of its stops."""
 
 
 def points_of(run: Played, stage: Stage, ends: tuple[str, ...]) -> list[Stage]:

@@ -32,7 +32,7 @@ SPACINGS = (5, 10, 20, 50)
 WITHOUT: tuple[tuple[str, ...], ...] = ((), (), ("rankl",), ("opg",), ("rankl", "opg"))
 FACTORS = (0.0, 1.0, 1.0, 100.0)
 AT_ENDS = (2, 4, 4, 8, 16, 90)
-"""How many parameters stand at an end; 90 are all."""
+"""Number of parameters at an end of their range; 90 are all."""
 
 COURSES: tuple[tuple[tuple[str, str], ...], ...] = (
     (),
@@ -92,7 +92,7 @@ def _quantity(value: float, unit: str) -> str | float:
 
 
 class Outcome(NamedTuple):
-    """What became of a draw.
+    """Outcome of a draw.
 
     Attributes:
         kind: finished, stopped or refused.

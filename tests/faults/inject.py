@@ -30,11 +30,11 @@ ANSWERS = {
     "flock": ("ENOLCK", "ENOSYS", "EIO", "EINTR"),
     "close": ("EIO", "EINTR", "EDQUOT"),
 }
-"""What these calls may answer, by open(2) and so on: a disk that fails or is full, a file system
+"""Errors that these calls may answer, by open(2) and so on: a disk that fails or is full, a file system
 that became read-only, a network file system that answers late, a signal."""
 
 ONCE_ONLY = ("EINTR",)
-"""What no call answers forever."""
+"""Errors that no call answers forever."""
 
 LONGEST = 120.0
 """Time after which a run hangs [s]."""
@@ -73,7 +73,7 @@ def faults(stage: Stage, counts: dict[str, int]) -> Iterator[Fault]:
 
 
 def met(run: Played, fault: Fault) -> tuple[str, str]:
-    """What comes of a fault (the file it hits if it goes wrong), and what is wrong with that."""
+    """Result of a fault (the file it hits if it goes wrong), and the trouble with it."""
     run.begin(fault.stage)
     run.interposer.watch(run.at)
     run.interposer.fail(fault.kind, fault.number, fault.code, fault.on)

@@ -86,7 +86,7 @@ def one_by_one(names: tuple[str, ...]) -> Iterator[Case]:
 
 
 def trouble(case: Case, start: Path, folder: Path) -> str:
-    """What is wrong with what a command leaves; "" if nothing is.
+    """Trouble with the files that a command leaves; "" if there is none.
 
     Args:
         case: the command and the links.

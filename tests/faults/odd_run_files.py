@@ -233,7 +233,7 @@ def limited(seconds: float) -> Iterator[None]:
 
 
 def trouble(case: Case, folder: Path) -> str:
-    """What is wrong with the answer of `tissue check` to a run file; "" if nothing is.
+    """Trouble with the answer of `tissue check` to a run file; "" if there is none.
 
     Args:
         case: the run file.

@@ -73,7 +73,7 @@ def plain(folder: Path) -> Path:
 
 
 def trouble(name: str, whole: Path, folder: Path) -> str:
-    """What is wrong with a run in odd surroundings; "" if nothing is.
+    """Trouble with a run in odd surroundings; "" if there is none.
 
     Args:
         name: of CASES, or DEAD_TERMINAL.

@@ -32,7 +32,7 @@ AGAIN = 75
 """Exit code of a run that was asked to stop (EX_TEMPFAIL of sysexits.h)."""
 
 WAYS = ("TERM", "KILL", "HUP", "INT", "limit")
-"""How a run is killed: by a signal, or by a time limit, which is SIGTERM and soon SIGKILL."""
+"""Ways to kill a run: by a signal, or by a time limit, which is SIGTERM and soon SIGKILL."""
 
 LONGEST_GRACE = 2.0
 """Between SIGTERM and SIGKILL at a time limit [s]; queues leave half a minute to large runs."""
@@ -48,7 +48,7 @@ BLANK = (
 
 
 class Queue(NamedTuple):
-    """What a queue starts, in a folder of its own.
+    """Runs that a queue starts, in a folder of its own.
 
     Attributes:
         room: folder for the run file and the runs.
@@ -135,7 +135,7 @@ def kill(process: "subprocess.Popen[str]", chance: random.Random) -> str:
 
 
 def stage_of(folder: Path) -> str:
-    """How far a run has come."""
+    """Progress of a run, in words."""
     if not list_checkpoints(folder):
         return "before a checkpoint"
     return "at its end" if (folder / "run.hdf").exists() else "in its steps"

@@ -27,7 +27,7 @@ FAILED = (1, 2)
 
 
 class Stage(NamedTuple):
-    """What is played.
+    """Part of a run that is played.
 
     Attributes:
         name: of it.

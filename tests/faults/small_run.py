@@ -59,7 +59,7 @@ def nothing_drawn(*_: object) -> "Figure":
 
 
 def everything_opens(folder: Path) -> None:
-    """Every file under its final name is whole."""
+    """Asserts that every file under its final name is intact."""
     for path in list_snapshots(folder):
         snapshot = read_snapshot(path)
         for name in snapshot.fields:

@@ -48,7 +48,7 @@ NEAR = {"run": {"duration": "9 day"}, "geometry": {"synthetic": {}}}
 
 
 def sentence(read: Callable[..., object], *given: object) -> str:
-    """What a reader says of what it was given, if anything."""
+    """Sentence of a reader about its input, if it refuses it."""
     try:
         read(*given)
     except InputError as error:

@@ -33,7 +33,7 @@ TELLS = ("Scanco",)
 
 
 class Read(NamedTuple):
-    """What tissue makes of an image; `refused` is the sentence, and then there is no more."""
+    """Answer of tissue to an image; `refused` is the sentence, and then there is no more."""
 
     refused: str
     values: np.ndarray | None = None
@@ -101,12 +101,12 @@ PACKED = [
 
 
 def busy() -> float:
-    """How many processes share a processor: so many times longer does everything take."""
+    """Number of processes that share a processor: everything takes so many times longer."""
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def outcome(tissue: WorkerProcess, file: Path) -> Read:
-    """What tissue makes of a damaged image: in time, without a crash, a word or a traceback."""
+    """Answer of tissue to a damaged image: in time, without a crash, a word or a traceback."""
     answer: Answer = tissue.ask(file, False, seconds=USUAL)
     if answer.trouble:
         answer = tissue.ask(file, True, seconds=SLOWEST * busy())

@@ -1,4 +1,4 @@
-"""What a run file says is wrong: read, refused, and written out again."""
+"""Disease in a run file: read, refused, and written out again."""
 
 from dataclasses import replace
 from pathlib import Path

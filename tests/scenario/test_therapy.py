@@ -224,7 +224,7 @@ def test_therapy_must_be_a_list_of_tables() -> None:
 
 
 def seconds(*therapies: dict[str, Any], **run: Any) -> float:
-    """How long it takes to check a run [s]."""
+    """Time to check a run [s]."""
     start = time.perf_counter()
     with contextlib.suppress(InputError):
         parsed(*therapies, **run)

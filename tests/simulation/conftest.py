@@ -26,7 +26,7 @@ def tiny() -> RunConfig:
 
 @pytest.fixture(scope="session")
 def records() -> list[Record]:
-    """What the watcher of `finished` saw."""
+    """Records that the watcher of `finished` received."""
     return []
 
 

@@ -46,7 +46,7 @@ def hashed(path: Path) -> str:
 
 
 def start_of(run_or_folder: Path) -> dict[str, str]:
-    """What the newest snapshot tells of the start."""
+    """Provenance of the start in the newest snapshot."""
     made = read_provenance(list_snapshots(run_or_folder)[-1])
     keys = ("input_sha256", "bone_sha256", "region_sha256", "pannus_mask_sha256")
     return {key: made[key] for key in keys if key in made}

@@ -9,7 +9,7 @@ from tissue.storage.snapshot import write_snapshot
 from tissue.storage.tables import Table
 
 GRID = Grid((5, 4, 3), 8.0, (100.0, 20.0, 4.0))
-"""Of three different lengths and away from the origin, so that no mix-up of axes goes unseen."""
+"""Grid of three different lengths away from the origin, so that a mix-up of axes is seen."""
 
 TIMES = (0.0, 7.0, 21.0)
 

@@ -1,4 +1,4 @@
-"""What is compressed outside HDF5 is what HDF5 would have made, to the byte once decoded."""
+"""Data compressed outside HDF5 are those that HDF5 would have made, to the byte once decoded."""
 
 import importlib.util
 import zlib

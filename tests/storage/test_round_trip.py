@@ -28,7 +28,7 @@ LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 @dataclass(frozen=True)
 class Case:
-    """How a scan is stored, cropped and resampled.
+    """Storage, crop and resampling of a scan.
 
     Attributes:
         suffix: of the file.

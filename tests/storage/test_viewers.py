@@ -1,4 +1,4 @@
-"""What docs/viewers.md shows is true of the files."""
+"""Statements of docs/viewers.md are true of the files."""
 
 import re
 from pathlib import Path

@@ -67,7 +67,7 @@ def _group_limits(root: Path) -> Iterator[int]:
         # a container may see its own group only, as the top one
         inner = PurePosixPath(path.lstrip("/"))
         for group in (inner, *inner.parents):
-            with suppress(OSError, ValueError):  # "max" is no number and no limit
+            with suppress(OSError, ValueError):  # "max" is not a number and means no limit
                 yield int((top / group / name).read_text(encoding="ascii"))
 
 

@@ -1,1 +1,1 @@
-"""What happens to the patient: the run file, read and checked."""
+"""Run file: read, checked and written out."""

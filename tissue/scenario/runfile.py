@@ -30,7 +30,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         path: a TOML file.
 
     Raises:
-        InputError: it is missing, is no file, cannot be read or is not TOML.
+        InputError: it is missing, not a file, cannot be read or is not TOML.
     """
     text = _text(path)
     name = _quoted(path)

@@ -130,7 +130,7 @@ def run_job(folder: Path, job: Job) -> None:
     """Does a job that reads files which a run has written.
 
     Raises:
-        RunError: one of them cannot be read again, which is no mistake in the input.
+        RunError: one of them cannot be read again, which is not a mistake in the input.
     """
     try:
         job()

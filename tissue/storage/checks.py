@@ -32,7 +32,7 @@ def shape_of(path: Path, dataset: h5py.Group | h5py.Dataset, name: str) -> Shape
     """Number of voxels along z, y and x.
 
     Raises:
-        InputError: the object of this name is no volume of real numbers.
+        InputError: the object of this name is not a volume of real numbers.
     """
     numbers = isinstance(dataset, h5py.Dataset) and dataset.dtype.kind in "fiu"
     if not numbers or dataset.shape is None:

@@ -59,7 +59,7 @@ def export(snapshot: Path, folder: Path, fields: tuple[str, ...], kind: str) -> 
         found.refuse_unknown(name)
     if found.ignored and not fields:
         raise InputError(
-            f"{snapshot} has {printable(found.ignored[0])!r}, which is no field of this program;"
+            f"{snapshot} has {printable(found.ignored[0])!r}, which is not a field of this program;"
             f" export the others by name: --fields {','.join(found.fields)}"
         )
     folder.mkdir(parents=True, exist_ok=True)

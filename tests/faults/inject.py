@@ -30,8 +30,8 @@ ANSWERS = {
     "flock": ("ENOLCK", "ENOSYS", "EIO", "EINTR"),
     "close": ("EIO", "EINTR", "EDQUOT"),
 }
-"""Errors that these calls may answer, by open(2) and so on: a disk that fails or is full, a file system
-that became read-only, a network file system that answers late, a signal."""
+"""Errors that these calls may answer, by open(2) and so on: a disk that fails or is full, a file
+system that became read-only, a network file system that answers late, a signal."""
 
 ONCE_ONLY = ("EINTR",)
 """Errors that no call answers forever."""

@@ -153,7 +153,9 @@ def test_files_of_other_versions_are_distinguished(small: Small, tmp_path: Path)
         with h5py.File(newer, "r+") as file:
             file.attrs["format_version"] = "9.0"
         newer.write_bytes(newer.read_bytes() + footer(newer.read_bytes()))
-        with pytest.raises(InputError, match=r"format (version )?9\.0.*; install (a newer tissue|the version)"):
+        with pytest.raises(
+            InputError, match=r"format (version )?9\.0.*; install (a newer tissue|the version)"
+        ):
             list(describe(newer))
 
 

@@ -112,7 +112,7 @@ def test_without_locks_and_fsync_a_run_is_the_same(
 def test_readers_that_write_beside_a_run_do_not_stop_it(
     tiny: RunConfig, finished: Run, tmp_path: Path
 ) -> None:
-    """Reading of snapshots, as by `tissue metrics` and `tissue index`, while the run measures itself."""
+    """Reading of snapshots by `tissue metrics` and `tissue index` while a run measures itself."""
     over, failed = threading.Event(), list[BaseException]()
 
     def read() -> None:

@@ -43,7 +43,7 @@ def test_a_branch_follows_another_protocol(complete: Run, tmp_path: Path) -> Non
     worse = diseased(disease={"il1_excess": "30 pM"}, therapy=[])
     branch = run(worse, tmp_path / "worse", parent=parent)
     assert branch.metrics["bv_tv"][-1] < complete.metrics["bv_tv"][-1]
-    assert branch.metrics["il1ra_drug_pM"][0] > 0  # earlier doses still act
+    assert branch.metrics["il1_receptor_drug_pM"][0] > 0  # earlier doses still act
     early = diseased(therapy=[{"drug": "denosumab", "dose": "1 mg/kg", "start": "0.5 day"}])
     with pytest.raises(InputError, match="before the branch at 1 day"):
         run(early, tmp_path / "early", parent=parent)
@@ -71,7 +71,7 @@ def test_a_branch_is_resumed(complete: Run, tmp_path: Path, own: bool) -> None:
     worse = diseased(therapy=[{"drug": "denosumab", "dose": "1 mg/kg", "start": "2 day"}])
     branch = run(worse, tmp_path / "out", parent=parent, resume="latest")
     again = run(worse, branch.folder, parent=parent, resume="latest")
-    assert again.metrics["il1ra_drug_pM"][0] > 0  # earlier doses still act
+    assert again.metrics["il1_receptor_drug_pM"][0] > 0  # earlier doses still act
     for number in (0, 2):
         folder = cut_after(branch.folder, tmp_path / f"{number}", number)
         run(read_run_file(folder / "run.toml") if own else worse, folder, resume="latest")

@@ -49,7 +49,7 @@ def test_a_branch_follows_another_protocol(complete: Run, tmp_path: Path) -> Non
         run(early, tmp_path / "early", parent=parent)
     with pytest.raises(InputError, match=r"differs in parameters.a_R"):
         run(diseased(parameters={"a_R": 4}), tmp_path / "other", parent=parent)
-    with pytest.raises(InputError, match=r"differs in boundary.periodic \(absent there, \[\"z\"\]"):
+    with pytest.raises(InputError, match=r"differs in boundary.periodic \(\[\] there, \[\"z\"\]"):
         run(diseased(boundary={"periodic": ["z"]}), tmp_path / "other", parent=parent)
 
 

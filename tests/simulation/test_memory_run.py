@@ -153,7 +153,7 @@ def test_a_source_may_change_in_time(tiny: RunConfig) -> None:
         ),
         (
             lambda f: f.with_source("il7", 1.0),
-            r"source\['il7'\] names no solute: they are tnf, il1",
+            r"source\['il7'\] does not name a solute: they are tnf, il1",
         ),
         (lambda f: f.with_source("il1", float("nan")), "values that are not finite"),
         (

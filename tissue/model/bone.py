@@ -1,4 +1,4 @@
-"""The bone: the geometry space and the surface of a bone volume fraction, and how it moves."""
+"""Geometry of bone: the pore space and the surface of a bone volume fraction."""
 
 from functools import partial
 from typing import NamedTuple
@@ -19,7 +19,9 @@ from tissue.model.parameters import Parameters, Scalar
 CELL_POROSITY_FLOOR = 1e-3
 """Smallest porosity in cell terms [1]; 1e-4 to 1e-2 changes the loss of bone by 0.01 points."""
 
-REACH = 0.1  # geometry space near by that keeps a healthy reference in a voxel
+MIN_NEARBY_PORES = 0.1
+"""Porosity near by from which a voxel keeps a healthy reference [1]: a surface may come there in a
+few steps (assumption)."""
 
 
 class BoneGeometry(NamedTuple):
@@ -48,7 +50,7 @@ def cell_porosity(bone_volume_fraction: Field) -> Field:
 def bone_geometry(
     bone_volume_fraction: Field, spacing: Scalar, p: Parameters, periodic: Axes = ()
 ) -> BoneGeometry:
-    """The geometry space and the surface of a bone volume fraction."""
+    """Pore space and surface of a bone volume fraction."""
     porosity = 1 - bone_volume_fraction
     surface = specific_surface(bone_volume_fraction, spacing, periodic)
     cells = cell_porosity(bone_volume_fraction)
@@ -58,7 +60,7 @@ def bone_geometry(
 def may_move(bone_volume_fraction: Field, geometry: BoneGeometry) -> Field:
     """Voxels where a surface is or may soon be, which need a healthy reference."""
     inward, outward = godunov_slopes(bone_volume_fraction, 1.0, geometry.periodic)
-    return (inward > 0) | (outward > 0) | (geometry.exchange.smoothed_porosity > REACH)
+    return (inward > 0) | (outward > 0) | (geometry.exchange.smoothed_porosity > MIN_NEARBY_PORES)
 
 
 def surface_mean(geometry: BoneGeometry, field: Field) -> Array:

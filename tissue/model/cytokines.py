@@ -1,4 +1,4 @@
-"""Solutes in balance with their sources within hours, so steady fields; all but RANKL and OPG.
+"""Steady fields of the solutes that diffuse alone: they reach balance within hours.
 
 Sources and losses carry the porosity: a uniform concentration in the marrow stays uniform.
 """
@@ -109,7 +109,7 @@ def uncoupled_solutes(
         name, diffusivity = solute.name, getattr(p, solute.diffusivity)
         loss, source, level = _balance(solute, geometry, environment, bound, context)
         if _same_everywhere(solute, f):
-            found[name] = UncoupledSolute(source / loss, _no_solve(), source, source)
+            found[name] = _at_level(loss, source)
         else:
             level, stats = _in_balance(
                 geometry, (loss, source), guess[name], diffusivity, context.numerics
@@ -259,5 +259,8 @@ def through_wall(rate: Value, made: Value, wall: Wall | None) -> tuple[Value, Va
     return rate + wall.rate, made + wall.rate * wall.beyond
 
 
-def _no_solve() -> SolverStats:
-    return SolverStats(jnp.zeros((), jnp.int32), jnp.zeros(()))
+@jax.jit
+def _at_level(loss: Field, source: Field) -> UncoupledSolute:
+    """A solute that is the same everywhere: its level needs no solve."""
+    level, none = source / loss, SolverStats(jnp.zeros((), jnp.int32), jnp.zeros(()))
+    return UncoupledSolute(level, none, source, loss * level)

@@ -75,7 +75,7 @@ class DiseaseParameters:
         confidence="low",
     )
     a_TI: Scalar = quantity(
-        "TNF effect on IL-1 production, x(1 + a_TI t)",
+        "TNF effect on IL-1 production, x(1 + a_TI tau_T)",
         "1",
         both=(4.0, 2.0, 30.0),
         source=f"Wei 2005: TNF induces stromal IL-1 (read abstract); {CALIBRATED}",
@@ -92,7 +92,7 @@ class DiseaseParameters:
         allowed=NON_NEGATIVE,
     )
     a_TR: Scalar = quantity(
-        "TNF effect on RANKL production without IL-1, x(1 + a_TR t)",
+        "TNF effect on RANKL production without IL-1, x(1 + a_TR tau_T)",
         "1",
         both=(0.0, 0.0, 2.0),
         source="0: TNF-induced stromal RANKL is abolished by IL-1Ra (Wei 2005, read abstract)",
@@ -271,7 +271,7 @@ class DiseaseParameters:
         allowed=NON_NEGATIVE,
     )
     n_U: Scalar = quantity(
-        "exponent of strain energy over local bone density, U ~ (phi_0/phi)^n",
+        "exponent of strain energy over local bone density, (phi_h/phi_m)^n_U",
         "1",
         mouse=(3.0, 1.0, 4.0),
         human=(2.0, 1.0, 4.0),

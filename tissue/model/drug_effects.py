@@ -18,7 +18,7 @@ STEADY, DOSES = 30, 40
 def anabolic_factors(effects: Mapping[str, float], p: Parameters) -> tuple[float, float]:
     """Factors of anabolic drugs on formation per resorption and on RANKL production [1].
 
-    (b_a) b_a = product over targets of (1 + a effect), and for RANKL of (1 + sign r effect)
+    (b_a) b_a = product over targets of (1 + a e), and b_R of (1 + sign r e)
 
     The parameters a and r are a_P and r_P for PTH, a_S and r_S for sclerostin.
 

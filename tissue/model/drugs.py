@@ -19,6 +19,11 @@ DOUBTED_RATIO = 10.0
 [1]: the doses of one study rarely span more to either side (assumption)."""
 
 
+FAST_NODES, SLOW_NODES = 8, 4
+"""Nodes of the quadrature over a step [1]: for a drug with a half-life of less than a day, which
+comes and goes within a step, and for one that lasts."""
+
+
 class Regimen(NamedTuple):
     """A dose [mg] for a person and the interval between two doses [day]."""
 
@@ -61,11 +66,17 @@ class Drug(NamedTuple):
     source: str
     confidence: str
     vmax: float = 0.0
-    km: float = 1.0
+    km: float | None = None
     relative_potency: float = 1.0
     half_effect: float | None = None
     full_dose: Mapping[str, float] | None = None
     mouse_dose: float | None = None
+
+    @property
+    def nodes(self) -> int:
+        """Number of concentrations that stand for a step, see `forcing.averaged`."""
+        slowest = min(self.absorption or math.inf, self.elimination)
+        return FAST_NODES if math.log(2) / slowest < 1 else SLOW_NODES
 
 
 DRUGS = {

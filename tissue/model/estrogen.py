@@ -38,6 +38,6 @@ def estrogen_relaxation(time: float, onset: float, p: Parameters) -> float:
 def aging_factor(time: float, p: Parameters) -> float:
     """Bone formed per bone resorbed over that at the start [1], at a time [day].
 
-    (age) b_a falls with age as exp(-r_age time)
+    (age) factor of age on b_a = exp(-r_age time)
     """
     return math.exp(-float(p.r_age) * time)

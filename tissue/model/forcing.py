@@ -33,7 +33,8 @@ def averaged(response: Callable[[Array], Values], concentrations: Array) -> Valu
 
     Args:
         response: to one concentration.
-        concentrations: exceeded in all but `quantiles` of the step.
+        concentrations: at the `quantiles` of the step: the k-th is exceeded during the share
+            1 - quantiles[k] of it.
     """
     weights = np.polynomial.legendre.leggauss(concentrations.shape[0])[1]
     return sum(  # type: ignore[return-value]

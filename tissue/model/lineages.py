@@ -31,7 +31,7 @@ class RecruitmentSink(NamedTuple):
     Attributes:
         recruitment: cells formed at healthy precursor density [cells/mm^2/day].
         population: the precursors.
-        loss: rate of the cells recruited [1/day].
+        loss: death rate of the cells on the surface [1/day].
     """
 
     recruitment: Field
@@ -48,8 +48,6 @@ def osteoblast_lineage(
     theta_min: Scalar,
 ) -> Lineage:
     """Osteoblast precursors P and osteoblasts B over the step.
-
-    Six arguments, as of every stage: the state, what the stages before found, and the step.
 
     Args:
         state: at the start.

@@ -19,7 +19,7 @@ from tissue.model.targets import TARGETS, Concentration
 
 CORE, CORE_RADIUS = 0.9, 2
 """Bone volume fraction of a solid voxel [1], and the distance within which a strut has one
-[voxels]."""
+[voxels] (assumption)."""
 
 
 class Observation(NamedTuple):

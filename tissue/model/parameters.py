@@ -73,14 +73,15 @@ class Parameters(DiseaseParameters, TissueParameters):  # lists those of the las
 
     @property
     def s_0(self) -> Scalar:
-        """HealthyReference IL-1 signal, at I_0 and A_0 [1]."""
+        """Healthy IL-1 signal, at I_0 and A_0 [1]."""
         reach = self.I_0 * self.potency(self.A_0)
         return reach / (1 + reach)
 
     def potency(self, antagonist: Array | float) -> Array | float:
-        """IL-1 signal over its rest to saturation per IL-1 [1/pM], against an antagonist [pM].
+        """Ratio s / (1 - s) per pM of IL-1 [1/pM], against an antagonist [pM].
 
-        (potency) y/I = (1 - alpha) / (EC50 (1 + A/K_A)) + alpha / (EC50_alpha (1 + A/K_A_alpha))
+        (potency) potency(A) = (1 - alpha) / (EC50 (1 + A/K_A))
+        + alpha / (EC50_alpha (1 + A/K_A_alpha))
 
         The two forms of IL-1 bind the same receptor; each has its own half-effect level and its
         own resistance to the antagonist (Gaddum, with functional EC50s).
@@ -101,17 +102,17 @@ class Parameters(DiseaseParameters, TissueParameters):  # lists those of the las
 
     @property
     def S_I0(self) -> Scalar:
-        """HealthyReference IL-1 production per marrow volume [pM/day]."""
+        """Healthy IL-1 production per marrow volume [pM/day]."""
         return self.k_I * self.I_0
 
     @property
     def S_R0(self) -> Scalar:
-        """HealthyReference RANKL production per marrow volume [pM/day]."""
+        """Healthy RANKL production per marrow volume [pM/day]."""
         return self.R_0 * (self.k_R + self.kappa * self.O_0)
 
     @property
     def S_O0(self) -> Scalar:
-        """HealthyReference OPG production per marrow volume [pM/day]."""
+        """Healthy OPG production per marrow volume [pM/day]."""
         return self.O_0 * (self.k_O + self.kappa * self.R_0)
 
 

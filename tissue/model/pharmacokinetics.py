@@ -80,16 +80,17 @@ class Exposure:
         """Adds the drugs, each with its weight w."""
         self._drugs = drugs
         self._doses = np.sort(np.concatenate([kinetics.dosing.times for _, kinetics in drugs]))
+        self.nodes = max(kinetics.drug.nodes for _, kinetics in drugs)
 
     def at(self, times: Times) -> Times:
         """Exposure at some times [day]: [pM], or [1] over half effects."""
         parts = [weight * kinetics.concentration(times) for weight, kinetics in self._drugs]
         return np.asarray(sum(parts))
 
-    def at_nodes(self, start: float, length: float, nodes: int) -> Times:
+    def at_nodes(self, start: float, length: float) -> Times:
         """Exposures that represent a step in the mean of any response to them [pM].
 
-        They exceed all but the `quantiles` of the step: a response that follows the drugs from
+        The k-th exceeds the share quantiles[k] of the step: a response that follows the drugs from
         peak to trough is averaged as it is, whatever its shape.
         """
         found, weights = self._samples(start, length)
@@ -97,7 +98,7 @@ class Exposure:
         rank = np.cumsum(weights[order]) - 0.5 * weights[order]
         least = 1e-12 * max(found.max(), 1e-300)
         logarithm = np.log(np.maximum(found[order], least))
-        return np.asarray(np.exp(np.interp(quantiles(nodes), rank, logarithm)))
+        return np.asarray(np.exp(np.interp(quantiles(self.nodes), rank, logarithm)))
 
     def mean_share(self, start: float, length: float) -> float:
         """Mean of u / (1 + u) during a step: the share of the largest effect.
@@ -165,10 +166,11 @@ def _saturable(drug: Drug, dosing: Dosing, end: float) -> tuple[Times, Times]:
     dc/dt = k_a w / V - k_e c - v_max / V c / (k_m + c), with w the dose under the skin [mg/kg].
     """
     assert drug.absorption
-    gain = drug.absorption
+    assert drug.km
+    gain, km = drug.absorption, drug.km
 
     def change(waiting: float, plasma: float) -> float:
-        saturable = drug.vmax / drug.volume * plasma / (drug.km + plasma)
+        saturable = drug.vmax / drug.volume * plasma / (km + plasma)
         return gain * waiting / drug.volume - drug.elimination * plasma - saturable
 
     def both(_: float, held: Sequence[float]) -> list[float]:

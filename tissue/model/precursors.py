@@ -132,7 +132,7 @@ def osteoblast_precursors(
 def tgf_beta_effect(tgf_beta: Field, half: Array) -> Field:
     """Share of the largest pull of TGF-beta [1]; half is K_G [pM].
 
-    (K_G) drift gains -chi_G grad[G_T/(G_T + K_G)]
+    (g_T) g_T = G_T/(G_T + K_G)
     """
     return saturation(tgf_beta, half)
 
@@ -159,10 +159,9 @@ def step_precursors(
 ) -> PrecursorStep:
     """Precursors over one step of the theta method.
 
-    (theta) eps n = N(start) + theta (N(end) - N(start))
+    (theta) eps_c n = N_start + theta (N_end - N_start)
 
-    One density n acts throughout. Six arguments: an initial value, its equation on a geometry, and
-    the step.
+    One density n acts throughout, with the porosity eps_c of the midpoint.
 
     Args:
         start: bone volume fraction and density [cells/mm^3 marrow] at the start.
@@ -184,7 +183,7 @@ def implicit_step(
     time: Field | Scalar,
     numerics: Numerics,
 ) -> Solution:
-    """Precursors `time` days later by an implicit step; for inf in balance.
+    """Precursors `time` days later by an implicit step; time = inf gives the steady state.
 
     Args:
         start: number at the start [cells/mm^3 tissue], and a guess of the density.

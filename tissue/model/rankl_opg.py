@@ -40,8 +40,7 @@ def rankl_source(
 ) -> Field:
     """RANKL made [pM/day]: by stromal precursors, by osteocytes, by inflammatory cells.
 
-    (S_R) S_R = S_R0 [eps (1 - w_Y) (P/P_0) f_R(s) + dep((eps/a)_0 w_Y f_Y f_R(see s))]
-    + eps q_FR F
+    (S_R) S_R = S_R0 [eps (1 - w_Y) (P/P_0) f_R + dep((eps_c/a)_h w_Y f_Y f_R(see))] + eps q_FR F
 
     An open wall adds to it.
 
@@ -67,7 +66,7 @@ def opg_source(
 ) -> Field:
     """OPG made [pM/day]: by osteoblasts at the surface, by stroma in the marrow.
 
-    (S_O) S_O = S_O0 [eps (1 - v_B) (P/P_0) f_O(s) + dep((eps/a)_0 v_B (B/B_0) f_O(see s))]
+    (S_O) S_O = S_O0 [eps (1 - v_B) (P/P_0) f_O + dep((eps_c/a)_h v_B (B/B_0) f_O(see))]
 
     An open wall adds to it.
 

@@ -243,7 +243,7 @@ def osteoclastogenic_drive(
 def resorption_activity(
     rankl: Value, signal: Array, healthy_occupancy: Array, f: Forcing, p: Parameters
 ) -> Array:
-    """Resorption per osteoclast over the healthy one [1]: raised by IL-1, lost without RANKL.
+    """Resorption per osteoclast over the healthy one [1]: raised by RANKL and IL-1, lost without.
 
     (act) act = lin(a_a, s_h) (1 + chi_act) w / (w + chi_act),
     w = (rho + a_d max(s - s_0, 0)) / rho_h

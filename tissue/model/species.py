@@ -26,7 +26,8 @@ class Solute:
         inflammatory_cells: symbol of what an inflammatory cell releases [molecules/cell/day];
             None for one that they do not make.
         excess_key: key under `[disease]` of a uniform excess; None where a run file gives none.
-        uniform: without a local source its concentration is the same everywhere and needs no solve.
+        uniform: without a local source its concentration is the same everywhere and needs no solve:
+            only where nothing that varies in space makes it.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Solute:
     healthy: str | None = None
     inflammatory_cells: str | None
     excess_key: str | None = None
-    uniform: bool = True
+    uniform: bool = False
 
 
 UNCOUPLED = (
@@ -53,6 +54,7 @@ UNCOUPLED = (
         clearance="k_T",
         inflammatory_cells="q_FT",
         excess_key="tnf",
+        uniform=True,  # its production depends on the forcing alone
     ),
     Solute(
         name="il1",
@@ -66,7 +68,6 @@ UNCOUPLED = (
         healthy="I_0",
         inflammatory_cells="q_FI",
         excess_key="il1_excess",
-        uniform=False,  # osteoblast precursors move along the gradient of its signal
     ),
 )
 """Solutes that diffuse alone, in the order of their solves: one may depend on those before it."""
@@ -82,7 +83,6 @@ RANKL = Solute(
     clearance="k_R",
     healthy="R_0",
     inflammatory_cells="q_FR",
-    uniform=False,
 )
 OPG = Solute(
     name="opg",
@@ -95,7 +95,6 @@ OPG = Solute(
     clearance="k_O",
     healthy="O_0",
     inflammatory_cells=None,
-    uniform=False,
 )
 PAIR = (RANKL, OPG)
 """Solutes that bind and consume each other one to one, at the rate kappa; solved together."""

@@ -41,7 +41,7 @@ def advance(
         context: forcing, parameters, numerics and healthy reference.
         dt: [day].
         theta_min: THETA_MIN, or 1 for the first step after a change of the forcing, whose jump
-            would ring, and where a density falls by half within a step.
+            would ring, and for a step whose density would fall below zero.
     """
     with _stage("predict the midpoint"):
         midpoint, store = _midpoint(state, context, dt)
@@ -130,8 +130,8 @@ def _coupled_solutes(
     )
     pair = solve_rankl_opg(state.solutes, environment, cells, geometry, context)
     fluid = Fluid(uncoupled, *pair)
-    bound = fluid.concentrations
-    return fluid, cytokines.surface_concentrations(environment, bound, geometry, context)
+    solutes = fluid.concentrations
+    return fluid, cytokines.surface_concentrations(environment, solutes, geometry, context)
 
 
 _resorption = jax.jit(surface_rates.resorption)

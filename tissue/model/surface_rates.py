@@ -89,8 +89,6 @@ def osteoclasts(
     (C) dC/dt = delta_C C_0 N see(m) + k_Q N Q - delta C + spread
     (Q) dQ/dt = delta_C C_0 A_Q see(m) - (k_Q N + delta_Q) Q
 
-    Six arguments: the terms of the two equations.
-
     Args:
         state: at the start.
         available: see(m), precursors at the surface over the healthy ones [1].

@@ -6,21 +6,12 @@ an effect is named here. This module needs no JAX.
 
 from typing import NamedTuple
 
-FAST, SLOW = 8, 4
-"""Nodes of the quadrature over a step [1]: for targets of drugs that come and go within a day, and
-of those that last for weeks."""
-
 
 class Concentration(NamedTuple):
     """Action through the concentration in marrow: responses are averaged over that of a step.
 
     Concentrations of several drugs add up, each times its relative potency.
-
-    Attributes:
-        nodes: number of concentrations that stand for a step, see `forcing.averaged`.
     """
-
-    nodes: int
 
 
 class AnabolicEffect(NamedTuple):
@@ -62,10 +53,10 @@ class Target(NamedTuple):
 
 
 TARGETS = {
-    "il1_receptor": Target("IL-1 receptor, blocked", Concentration(FAST)),
-    "rankl": Target("RANKL, neutralized", Concentration(SLOW)),
-    "tnf": Target("TNF, neutralized", Concentration(SLOW)),
-    "il4_receptor": Target("receptor of IL-4 and IL-10, activated", Concentration(FAST)),
+    "il1_receptor": Target("IL-1 receptor, blocked", Concentration()),
+    "rankl": Target("RANKL, neutralized", Concentration()),
+    "tnf": Target("TNF, neutralized", Concentration()),
+    "il4_receptor": Target("receptor of IL-4 and IL-10, activated", Concentration()),
     "pth_receptor": Target(
         "PTH receptor, activated",
         AnabolicEffect(formation="a_P", rankl="r_P", rankl_sign=1, reference="teriparatide"),

@@ -136,7 +136,7 @@ class TissueParameters:
         confidence="low",
     )
     a_R: Scalar = quantity(
-        "IL-1 effect on RANKL production, x(1 + a_R s)",
+        "IL-1 effect on RANKL production, x(1 + a_R s_h)",
         "1",
         both=(3.0, 1.0, 9.0),
         source=f"fold 2-10 in vitro (remembered); {CALIBRATED}",
@@ -144,7 +144,7 @@ class TissueParameters:
         allowed=NON_NEGATIVE,
     )
     a_O: Scalar = quantity(
-        "IL-1 effect on OPG production, /(1 + a_O s)",
+        "IL-1 effect on OPG production, /(1 + a_O s_h)",
         "1",
         both=(1.0, -0.5, 3.0),
         source="reviews say OPG falls; Hofbauer 1998-99 report that IL-1 raises OPG mRNA in human "
@@ -178,7 +178,7 @@ class TissueParameters:
         allowed=NON_NEGATIVE,
     )
     a_s: Scalar = quantity(
-        "IL-1 effect on osteoclast lifespan, x(1 + a_s s)",
+        "IL-1 effect on osteoclast lifespan, x(1 + a_s s_h)",
         "1",
         both=(1.2, 0.5, 4.0),
         source=f"Jimi 1998 (existence, read abstract); {CALIBRATED}",
@@ -186,7 +186,7 @@ class TissueParameters:
         allowed=NON_NEGATIVE,
     )
     a_a: Scalar = quantity(
-        "IL-1 effect on osteoclast activity, x(1 + a_a s)",
+        "IL-1 effect on osteoclast activity, x(1 + a_a s_h)",
         "1",
         both=(0.5, 0.0, 2.0),
         source=CALIBRATED,
@@ -194,7 +194,7 @@ class TissueParameters:
         allowed=NON_NEGATIVE,
     )
     g_d: Scalar = quantity(
-        "IL-1 effect on osteoblast differentiation, /(1 + g_d s^2)",
+        "IL-1 effect on osteoblast differentiation, /(1 + g_d s_+^2)",
         "1",
         both=(2.5, 0.5, 10.0),
         source=f"Stashenko 1987 (potent); {CALIBRATED}",
@@ -202,7 +202,7 @@ class TissueParameters:
         allowed=NON_NEGATIVE,
     )
     g_f: Scalar = quantity(
-        "IL-1 effect on matrix formation per osteoblast, /(1 + g_f s^2)",
+        "IL-1 effect on matrix formation per osteoblast, /(1 + g_f s_+^2)",
         "1",
         both=(0.6, 0.0, 3.0),
         source="Stashenko 1987/1991; MAR falls in IL-1-infused mice",
@@ -210,7 +210,7 @@ class TissueParameters:
         allowed=NON_NEGATIVE,
     )
     g_m: Scalar = quantity(
-        "IL-1 effect on osteoblast-lineage motility, /(1 + g_m s^2)",
+        "IL-1 effect on osteoblast-lineage motility, /(1 + g_m s_+^2)",
         "1",
         both=(0.5, 0.0, 5.0),
         source="Hengartner 2013: migration inhibited, gradient stronger; 0.5 is the part that a "

@@ -123,8 +123,7 @@ class ForcingSchedule:
         for target, exposure in self._exposures.items():
             action = TARGETS[target].action
             if isinstance(action, Concentration):
-                nodes = exposure.at_nodes(time, length, action.nodes)
-                at_nodes[target] = jnp.asarray(nodes)
+                at_nodes[target] = jnp.asarray(exposure.at_nodes(time, length))
             else:
                 effects[target] = anabolic_effect(target, exposure, time, length)
         return at_nodes, *anabolic_factors(effects, self._config.acting)

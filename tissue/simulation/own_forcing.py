@@ -9,7 +9,8 @@ import numpy as np
 
 from tissue.errors import InputError
 from tissue.model.forcing import Forcing, Value
-from tissue.model.species import SOLUTES
+from tissue.model.species import PAIR, SOLUTES
+from tissue.model.targets import TARGETS
 
 OwnForcing = Callable[[Forcing, float, float], Forcing]
 """Function of the forcing of the run file, the time at which a step starts [day] and its length
@@ -32,6 +33,18 @@ def checked(given: Any, shape: tuple[int, ...], precision: str) -> Forcing:
             f"forcing must return a tissue.Forcing, not {type(given).__name__}: change the one "
             "that it gets, such as forcing.with_source('il1', field)"
         )
+    for target in given.exposure:
+        if target not in TARGETS:
+            raise InputError(
+                f"forcing.exposure[{target!r}] does not name a target of drugs: they are "
+                f"{', '.join(TARGETS)}"
+            )
+    for solute in PAIR:
+        if solute.name in given.excess:
+            raise InputError(
+                f"forcing.excess[{solute.name!r}] cannot be given: RANKL and OPG bind each other; "
+                f"use a source, forcing.with_source({solute.name!r}, pM_per_day)"
+            )
     return replace(
         given,
         excess=_values("excess", given.excess, (), precision),
@@ -48,7 +61,7 @@ def _values(
     for name, value in values.items():
         where = f"forcing.{key}[{name!r}]"
         if name not in SOLUTES:
-            raise InputError(f"{where} names no solute: they are {', '.join(SOLUTES)}")
+            raise InputError(f"{where} does not name a solute: they are {', '.join(SOLUTES)}")
         if np.shape(value) not in {(), shape}:
             raise InputError(f"{where} has the shape {np.shape(value)} and must be {allowed}")
         if not np.all(np.isfinite(value)):

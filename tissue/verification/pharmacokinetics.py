@@ -44,6 +44,6 @@ def one_day_step(_: SimulationCache) -> Estimates:
     reach = il1 * np.asarray(p.potency(jnp.asarray(float(p.A_0) + levels)))
     mean = float(np.mean(reach / (1 + reach)))
     at_mean = signal(il1, drug(float(levels.mean())), p)
-    found = jnp.asarray(Exposure([(1.0, kinetics)]).at_nodes(9.0, 1.0, 8))
+    found = jnp.asarray(Exposure([(1.0, kinetics)]).at_nodes(9.0, 1.0))
     step = averaged(lambda a: jnp.asarray(signal(il1, drug(float(a)), p)), found)
     return [Estimate(mean / at_mean), Estimate(float(step) / mean)]

@@ -51,7 +51,7 @@ def test_binomial_pass() -> None:
     assert (binomial_pass(np.ones((3, 4, 5), dtype=bool)) == 1).all()
 
 
-def test_binomial_pass_knows_of_no_seam() -> None:
+def test_binomial_pass_crosses_periodic_faces() -> None:
     bone = np.random.default_rng(0).random((5, 6, 7)) < 0.3
     moved = np.roll(bone, (2, 3), (0, 2))
     expected = np.roll(binomial_pass(bone, (-3, -1)), (2, 3), (0, 2))

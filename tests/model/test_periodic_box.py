@@ -1,4 +1,4 @@
-"""Tissue that goes on where its box ends: bone, cells and solutes know of no seam."""
+"""Tissue in a periodic box: bone, cells and solutes continue at its other end."""
 
 from types import SimpleNamespace
 
@@ -79,7 +79,7 @@ def moved(state: State) -> State:
     return jax.tree.map(lambda field: jnp.roll(field, ROUND, (0, 1, 2)), state)
 
 
-def test_tissue_knows_of_no_seam(phi: np.ndarray, ill: SimpleNamespace) -> None:
+def test_tissue_is_the_same_wherever_its_box_begins(phi: np.ndarray, ill: SimpleNamespace) -> None:
     """Bone that is moved round its box does the same, moved round."""
     other = ran(np.roll(phi, ROUND, (0, 1, 2)), 10.0)
     off = differences(moved(ill.after), other.after)
@@ -106,7 +106,7 @@ def test_health_stands_still_in_a_periodic_box(phi: np.ndarray) -> None:
         assert np.ptp(on_bone) < 1e-8 * on_bone.max()
 
 
-def test_bone_may_be_resorbed_from_across_the_seam() -> None:
+def test_bone_may_be_resorbed_across_a_periodic_face() -> None:
     bone = np.ones((4, 4, 12))
     bone[..., -2:] = 0
     for periodic, expected in (((-1,), True), ((), False)):
@@ -119,7 +119,7 @@ def test_budgets_close_in_a_periodic_box(ill: SimpleNamespace) -> None:
         assert abs(float(budget.residual)) < 1e-9, name
 
 
-def test_load_is_shared_across_the_seam() -> None:
+def test_load_is_shared_across_a_periodic_face() -> None:
     bone = jnp.zeros((8, 9, 40)).at[..., 0].set(1.0)
     density = np.asarray(local_density(bone, SPACING, P, (-1,)))[4, 4]
     assert_allclose(density[1:], density[:0:-1], rtol=1e-9)

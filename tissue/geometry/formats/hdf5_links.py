@@ -39,7 +39,7 @@ class Tree:
     Attributes:
         folder: folder that linked files must lie in or below; that of the file by default.
         root: the file.
-        watchers: called at every file and every link, a sign that HDF5 goes on.
+        watchers: called at every file and every link, a sign that HDF5 proceeds.
         broken: links that could not be followed, each with the reason; filled by `datasets`.
     """
 

@@ -1,6 +1,6 @@
 """Directories of a TIFF file: the chain of its pages and the entries (tags) of each.
 
-Damage is refused here and never passed over: a reader that goes on after it leaves pages out or
+Damage is refused here and never passed over: a reader that continues after it leaves pages out or
 fills them with zeros.
 """
 

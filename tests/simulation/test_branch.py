@@ -71,6 +71,9 @@ def test_a_branch_is_resumed(complete: Run, tmp_path: Path, own: bool) -> None:
     worse = diseased(therapy=[{"drug": "denosumab", "dose": "1 mg/kg", "start": "2 day"}])
     branch = run(worse, tmp_path / "out", parent=parent, resume="latest")
     again = run(worse, branch.folder, parent=parent, resume="latest")
+    run(worse, branch.folder, resume="latest")
+    drugs = [therapy.drug for therapy in read_run_file(branch.folder / "run.toml").therapy]
+    assert drugs == ["anakinra", "denosumab"]  # the first is from the parent
     assert again.metrics["il1_receptor_drug_pM"][0] > 0  # earlier doses still act
     for number in (0, 2):
         folder = cut_after(branch.folder, tmp_path / f"{number}", number)

@@ -102,8 +102,7 @@ def run(
             with handler.raising_on_stop("before the first step: nothing was written"):
                 start = start_run(config, folder, geometry, resume, parent, messages)
                 if start.simulation:
-                    config = start.simulation.config
-                    origin = provenance(config, folder, start.provenance)
+                    origin = provenance(start.config, folder, start.provenance)
             with _folder_failure_named(folder, start.simulation):
                 _clear(folder, start.source)
                 run_log.write_to(folder / RUN_LOG, append=start.source is not None)
@@ -111,7 +110,7 @@ def run(
                     _fill(folder, start, origin, handler, messages, after_step, measure)
                 else:
                     messages.finishing()
-                    _complete(folder, config, start.source, measure)
+                    _complete(folder, start.config, start.source, measure)
     return open_run(folder)
 
 

@@ -34,11 +34,13 @@ class RunStart(NamedTuple):
     """Start of a run.
 
     Attributes:
+        config: the run, with the doses that a branch has from its parent.
         simulation: the simulation; None where all steps are done.
         provenance: origin of the state it starts from.
         source: checkpoint that it is resumed from; None for a new run or a branch.
     """
 
+    config: RunConfig
     simulation: Simulation | None
     provenance: dict[str, str]
     source: Checkpoint | None = None
@@ -83,10 +85,10 @@ def start_run(
         log.info(f"branched off from {parent.path} at day {simulation.time:g}")
         log_changes(config, parent, branch=True)
         bone = simulation.geometry.bone_volume_fraction
-        return RunStart(simulation, branched_start(config, bone, parent))
+        return RunStart(simulation.config, simulation, branched_start(config, bone, parent))
     simulation = _set_up(config, folder, geometry, progress)
     bone = simulation.geometry.bone_volume_fraction
-    return RunStart(simulation, fresh_start(config, bone, given=geometry is not None))
+    return RunStart(config, simulation, fresh_start(config, bone, given=geometry is not None))
 
 
 def _resumed(config: RunConfig, folder: Path, source: Checkpoint) -> RunStart:
@@ -96,11 +98,11 @@ def _resumed(config: RunConfig, folder: Path, source: Checkpoint) -> RunStart:
     start = resumed_start(source)
     if same_time(source.time, config.run.duration):
         log.info(f"the run is finished: {source.path} is at its end, day {source.time:g}")
-        return RunStart(None, start, source)
+        return RunStart(config, None, start, source)
     log_changes(config, source, branch=False)
     simulation = restored(config, source)
     log.info(f"resumed at step {simulation.step}, day {simulation.time:g}")
-    return RunStart(simulation, start, source)
+    return RunStart(config, simulation, start, source)
 
 
 def checkpoint_rows(name: str, source: Checkpoint) -> CheckpointRows:

@@ -16,6 +16,7 @@ from tissue.geometry.synthetic import synthesize
 from tissue.model.bone import bone_geometry
 from tissue.model.homeostasis import min_precursor_fraction
 from tissue.model.parameters import preset
+from tissue.model.species import UNCOUPLED, Solute
 from tissue.scenario.config import read_run_file
 from tissue.simulation.simulation import Simulation
 
@@ -37,6 +38,14 @@ def test_references_make_every_response_one(tissue: SimpleNamespace) -> None:
 def test_osteoblast_precursors_are_uniform_in_health(tissue: SimpleNamespace) -> None:
     after, _ = tissue.step()
     assert_allclose(after.osteoblast_precursors, 2000, rtol=1e-7)
+
+
+@pytest.mark.parametrize("solute", UNCOUPLED, ids=lambda each: each.name)
+def test_a_solute_rests_at_its_healthy_concentration(
+    tissue: SimpleNamespace, solute: Solute
+) -> None:
+    expected = getattr(tissue.parameters, solute.healthy) if solute.healthy else 0.0
+    assert_allclose(tissue.state.solutes[solute.name], expected, rtol=1e-9, atol=1e-12)
 
 
 def test_surface_sees_about_the_nominal_concentrations(tissue: SimpleNamespace) -> None:

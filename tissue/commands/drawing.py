@@ -1,18 +1,22 @@
 """Commands that draw runs: figures, a report page, and the page of a run in progress."""
 
 import argparse
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tissue.commands.common import Commands, require_folder
-from tissue.errors import InputError
+from tissue.errors import InputError, printable
 
 if TYPE_CHECKING:
     from tissue.storage.results import Run
 
 LARGEST_MEASURED = 130**3
 """Voxels up to which a report computes missing morphometry, in half a minute [1]."""
+
+LONGEST_REASON = 2000
+"""Characters of the reason why a page lacks a table [1]."""
 
 KINDS = ("curves", "slices", "ratio", "sites", "loss", "animation")
 
@@ -153,13 +157,18 @@ def _parameters(folders: Sequence[Path]) -> list[list[dict[str, str]]]:
 
 
 def _rows(file: Path) -> list[dict[str, str]]:
-    """The parameters of a run file; none where it is gone."""
+    """The parameters of a run file; none where it is gone, or of another version of tissue."""
     from tissue.model.parameters import describe
     from tissue.scenario.config import read_run_file
 
     if not file.is_file():
         return []
-    config = read_run_file(file)
+    try:
+        config = read_run_file(file)
+    except InputError as error:
+        reason = printable(f"{file}: {error}", LONGEST_REASON)
+        print(f"note: the table of parameters is left out ({reason})", file=sys.stderr)
+        return []
     return [
         {
             "symbol": each.symbol,

@@ -433,28 +433,3 @@ def test_files_count_by_their_names_alone() -> None:
     assert resolved_keys(here) == resolved_keys(there)
     assert resolved_keys(here)["disease.pannus.mask"] == '"mask.nrrd"'
     assert config_hash(here) != config_hash(ill(".", "other.nrrd"))
-
-
-def test_tables_are_read_without_a_file(tmp_path: Path) -> None:
-    config = read_run_file(MINIMAL, ["run.seed=3"], folder=tmp_path, name="mine")
-    assert (config.run.seed, config.name) == (3, "mine")
-    assert config.geometry == ImageSettings(tmp_path.resolve() / "bone.nrrd")
-    assert MINIMAL["run"] == {"duration": "28 day"}
-    assert read_run_file(str(written(tmp_path))).name == "arthritis"
-
-
-def test_a_run_is_changed_by_its_keys() -> None:
-    config = parsed(parameters__a_R=12, therapy=[{"drug": "il4", "dose": "1 ug/kg"}])
-    longer = config.changed({"run.duration": "56 day", "disease.tnf": "3 pM"})
-    assert (longer.run.duration, longer.output.snapshots) == (56, 7)  # as the run had them
-    assert longer.disease.tnf == TimeCourse.of(3.0)
-    assert (longer.parameters, longer.therapy) == (config.parameters, config.therapy)
-    assert (longer.source, longer.warnings) == (config.source, config.warnings)
-    assert (config.run.duration, config.disease.tnf) == (28, HEALTH)
-    fixed = config.changed({"run.step": "1 day"})
-    assert (fixed.run.fixed_step, fixed.allowed_error) == (1, None)
-    assert config.changed({}) == config
-    bone = SyntheticSettings((8, 8, 8))
-    assert config.changed({"geometry": bone}).geometry == bone
-    with pytest.raises(InputError, match=r"run.durtion is not a known key"):
-        config.changed({"run.durtion": "1 day"})

@@ -2,10 +2,9 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -21,7 +20,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from tissue.errors import InputError, printable
+from tissue.errors import InputError, printable, shown
 from tissue.keys import Context, as_tuple
 from tissue.model import parameters as model_parameters
 from tissue.model.mechanisms import MECHANISMS
@@ -29,7 +28,7 @@ from tissue.model.parameters import QUANTITIES, Parameters
 from tissue.scenario.dose_doubts import doubtful_doses
 from tissue.scenario.messages import explain
 from tissue.scenario.renamed import refuse_old_keys
-from tissue.scenario.runfile import put, read_toml, refuse_depth, with_override
+from tissue.scenario.runfile import plain, put, read_toml, with_override
 from tissue.scenario.schema import (
     BoundaryTable,
     DiseaseTable,
@@ -113,6 +112,7 @@ class RunConfig(Table):
     output: OutputTable = Field(default={}, validate_default=True, description="a table")
 
     _source: Path = PrivateAttr()
+    _given: dict[str, Any] = PrivateAttr()
     _warnings: tuple[str, ...] = PrivateAttr(())
 
     def __repr__(self) -> str:
@@ -168,8 +168,12 @@ class RunConfig(Table):
         disease = self.disease
         return bool(disease.pannus or self.boundary.walls or disease.inflammatory_cells)
 
+    def __eq__(self, other: object) -> bool:
+        """Whether two runs have the same tables, be their files and warnings what they may."""
+        return isinstance(other, RunConfig) and dict(self) == dict(other)
+
     def changed(self, changes: Mapping[str, Any]) -> "RunConfig":
-        """A run with other values of some keys.
+        """A run with other values of some keys, and the defaults that follow from these.
 
         Args:
             changes: values by dotted key, as a run file gives them: ``{"run.duration": "56 day"}``.
@@ -177,12 +181,20 @@ class RunConfig(Table):
         Raises:
             InputError: a key is unknown, or a value cannot be used.
         """
-        data = self.model_dump(mode="json", by_alias=True, exclude_none=True)
-        if "run.step" in changes:
-            data["run"].pop("accuracy", None)  # it is for adaptive steps
+        data = plain(self._given)
+        if changes.get("run.step", "adaptive") != "adaptive":
+            data["run"].pop("accuracy", None)
         for key, value in changes.items():
             put(data, key.split("."), value)
         return _validated(data, self.source)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy; tables in `update` also replace those that were given."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy._given = self._given | copy.model_dump(
+            mode="json", by_alias=True, exclude_none=True, include=set(update or ())
+        )
+        return copy
 
     def model_post_init(self, context: Any) -> None:
         """Keeps what was noted while the file was read."""
@@ -197,7 +209,7 @@ class RunConfig(Table):
 
 def read_run_file(
     source: Path | str | Mapping[str, Any],
-    overrides: Sequence[str] = (),
+    overrides: Sequence[str] | str = (),
     *,
     folder: Path | str = ".",
     name: str = "run",
@@ -206,32 +218,34 @@ def read_run_file(
 
     Args:
         source: the run file (TOML), or its tables as nested dicts.
-        overrides: changes such as ``"run.duration=56 day"`` or ``"parameters.a_R=2"``; the value
-            is read as TOML where it is that, and as a string otherwise.
+        overrides: one or more changes such as ``"run.duration=56 day"``; the value is read as TOML
+            where it is that, and as a string otherwise.
         folder: folder that paths inside are relative to, for tables; that of the file otherwise.
         name: name of the run, for tables; that of the file otherwise.
 
     Raises:
         InputError: the file cannot be read, or something in it is wrong.
     """
+    if not isinstance(source, Mapping | str | Path):
+        raise InputError(f"a run file or a dictionary of its tables is needed, not {shown(source)}")
     if isinstance(source, Mapping):
-        data, path = dict(source), Path(folder).resolve() / f"{name}.toml"
+        data, path = plain(source), Path(folder).resolve() / f"{name}.toml"
     else:
         data, path = read_toml(Path(source)), Path(source)
         path = path.parent.resolve() / f"{path.stem}.toml"
-    for text in overrides:
+    for text in [overrides] if isinstance(overrides, str) else overrides:
         data = with_override(data, text)
     return _validated(data, path)
 
 
 def _validated(data: Mapping[str, Any], source: Path) -> RunConfig:
-    refuse_depth(data)
-    refuse_old_keys(data)
+    given = plain(data)
+    refuse_old_keys(given)
     try:
-        config = RunConfig.model_validate(deepcopy(dict(data)), context=Context(source.parent))
+        config = RunConfig.model_validate(plain(given), context=Context(source.parent))
     except ValidationError as error:
         raise InputError(explain(error, data, RunConfig)) from None
-    config._source = source
+    config._source, config._given = source, given
     return config
 
 

@@ -4,9 +4,10 @@ import re
 import stat
 import tomllib
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from tissue.errors import InputError, printable, shown
 from tissue.keys import LONGEST_PATH
@@ -69,7 +70,7 @@ def with_override(data: Mapping[str, Any], text: str) -> dict[str, Any]:
         raise InputError(f"the override {shown(text)} must look like section.key=value")
     if len(path) >= DEEPEST:
         raise InputError(f"the override {shown(text)} cannot be set: {_too_deep()}")
-    copy = deepcopy(dict(data))
+    copy = plain(data)
     try:
         put(copy, (*path, last), _value(value.strip(), text))
     except InputError as error:
@@ -93,6 +94,31 @@ def put(data: dict[str, Any], path: Sequence[str], value: Any) -> None:
         if not isinstance(data, dict):
             raise InputError(f"{printable(part)} is not a table")
     data[path[-1]] = value
+
+
+def plain(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of tables, with the numbers and lists of Python for those of NumPy.
+
+    Args:
+        data: tables of keys and values.
+
+    Raises:
+        InputError: a key is not text, or they are deeper than any run file.
+    """
+    refuse_depth(data)
+    found: dict[str, Any] = _plain(data)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise InputError(f"the key {shown(key)} is not text, as keys of a run file are")
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
 def refuse_depth(data: object) -> None:

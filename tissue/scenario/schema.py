@@ -52,7 +52,8 @@ def _varying(kind: Any, what: str) -> Any:
 
 def _table(name: str, base: type[values.Table], fields: Mapping[str, Any]) -> Any:
     """A table with keys from a registry: each a type and its field."""
-    return create_model(name, __base__=base, **fields)
+    table = globals()[name] = create_model(name, __base__=base, **fields)  # pickle looks it up
+    return table
 
 
 class RunTable(values.Table):
@@ -278,9 +279,11 @@ def _faces(solute: Solute) -> tuple[Any, Any]:
     """The table [boundary.SOLUTE]; a face that is not named is closed."""
     key = f"boundary.{solute.name}"
     level = concentration(key, solute) | None, Field(default=None, description=CONCENTRATION)
-    wall = _table(f"{solute.name}_wall", WallTable, {"value": level, "blood": level})
+    wall = _table(f"{solute.name.capitalize()}Wall", WallTable, {"value": level, "blood": level})
     face = wall | None, Field(default=None, description=_WALL)
-    faces = _table(f"{solute.name}_faces", values.Table, dict.fromkeys(get_args(values.Face), face))
+    faces = _table(
+        f"{solute.name.capitalize()}Faces", values.Table, dict.fromkeys(get_args(values.Face), face)
+    )
     return faces, Field(default=faces(), description=_TABLE)
 
 

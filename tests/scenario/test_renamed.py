@@ -50,3 +50,15 @@ def test_an_old_key_with_a_value_of_no_use_is_refused_too() -> None:
     message = "knockout.repulsion = 3 has a new name: write mechanisms.il1_repulsion, true or false"
     with pytest.raises(InputError, match=message):
         read_run_file({**BONE, "knockout": {"repulsion": 3}})
+
+
+def test_all_old_keys_of_a_file_are_named_in_one_sentence() -> None:
+    old = {"tnf_direct": False, "mechanostat": True, "repulsion": False}
+    with pytest.raises(InputError) as raised:
+        read_run_file({**BONE, "knockout": old, "disease": {"ageing": False}})
+    assert str(raised.value) == (
+        "knockout.mechanostat = true has a new name: write mechanisms.mechanostat = false, which "
+        "means the same; 3 more have new names, and true means on in [mechanisms]: "
+        "knockout.repulsion (mechanisms.il1_repulsion), "
+        "knockout.tnf_direct (mechanisms.tnf_osteoclastogenesis), disease.ageing (disease.aging)"
+    )

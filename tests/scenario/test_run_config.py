@@ -112,3 +112,9 @@ def test_numbers_of_numpy_are_read() -> None:
 def test_what_is_no_table_is_refused(tables: Any) -> None:
     with pytest.raises(InputError, match=r"^the key 1 is not text|^a run file or .*not (None|5)$"):
         read_run_file(tables)
+
+
+def test_control_characters_in_a_name_are_written_out(tmp_path: Path) -> None:
+    config = read(geometry={"file": "a\x7fb\x01.h5", "dataset": "c\x7f"})
+    (tmp_path / "run.toml").write_text(resolved_toml(config, tmp_path), encoding="utf-8")
+    assert read_run_file(tmp_path / "run.toml") == config

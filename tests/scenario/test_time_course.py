@@ -67,6 +67,10 @@ def test_estrogen_is_lost_in_pieces_without_onset_and_ramp(tmp_path: Path) -> No
     assert estrogen
     assert (estrogen.start, estrogen.corners) == (2, (2, 5))
     assert [estrogen.loss.at(day) for day in (1, 2, 5)] == [0, 0.5, 0]
+    spared = [piece("0 day", "1 day", 0), piece("3 day", "4 day", 1), piece("5 day", "6 day", 0.2)]
+    late = ill(estrogen={"loss": spared}).disease.estrogen
+    assert late
+    assert (late.start, late.corners) == (3, (0, 1, 3, 4, 5, 6))
     surgery = ill(estrogen={"onset": "4 day", "ramp": "6 day"}).disease.estrogen
     assert surgery
     assert (surgery.start, surgery.corners) == (4, (4, 10))

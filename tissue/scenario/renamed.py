@@ -46,18 +46,28 @@ def refuse_old_keys(data: Mapping[str, Any]) -> None:
         data: tables of a run file, right or wrong.
 
     Raises:
-        InputError: there is one; the sentence names the new key and the value of the same meaning.
+        InputError: there is one; the sentence names the new key and the value of the same meaning,
+            and the other old keys.
     """
-    for old, (new, inverted) in RENAMED.items():
-        table, key = old.split(".")
-        values = data.get(table)
-        if not isinstance(values, Mapping) or key not in values:
-            continue
-        value = values[key]
-        if not isinstance(value, bool):
-            raise InputError(f"{old} = {shown(value)} has a new name: write {new}, true or false")
-        same = json.dumps(value != inverted)
-        raise InputError(
-            f"{old} = {json.dumps(value)} has a new name: write {new} = {same}, which means the "
-            "same"
-        )
+    first, *others = [old for old in RENAMED if _value(data, old) is not None] or [""]
+    if not first:
+        return
+    value, (new, inverted) = _value(data, first), RENAMED[first]
+    if isinstance(value, bool):
+        same = f" = {json.dumps(value != inverted)}, which means the same"
+        value = json.dumps(value)
+    else:
+        same, value = ", true or false", shown(value)
+    names = ", ".join(f"{old} ({RENAMED[old].key})" for old in others)
+    more = (
+        f"; {len(others)} more have new names, and true means on in [mechanisms]: {names}"
+        if others
+        else ""
+    )
+    raise InputError(f"{first} = {value} has a new name: write {new}{same}{more}")
+
+
+def _value(data: Mapping[str, Any], key: str) -> Any:
+    table, name = key.split(".")
+    values = data.get(table)
+    return values.get(name) if isinstance(values, Mapping) else None

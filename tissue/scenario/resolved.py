@@ -78,7 +78,7 @@ def _is_list(value: Any) -> bool:
 
 
 def _value(value: Any) -> str:
-    """Write a value; what JSON writes for these kinds is TOML too."""
+    """Write a value; what JSON writes for these kinds is TOML too, but for the character DEL."""
     if isinstance(value, float) and value == int(value) and abs(value) < 1e15:
         return str(int(value))
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -149,7 +149,9 @@ class EstrogenTable(values.Table):
     @property
     def start(self) -> float:
         """Start of the loss [day]."""
-        return float(self.loss.corners[0] if self.loss.corners else self.onset)
+        if self.loss.constant is not None:
+            return self.onset
+        return next((piece.start for piece in self.loss.pieces if piece.value > 0), 0.0)
 
     @property
     def corners(self) -> tuple[float, ...]:

@@ -1,6 +1,7 @@
 """Description of a file in a few lines, and whether it is intact."""
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 from storage.conftest import GRID
 
 from tissue.errors import InputError
+from tissue.storage import checkpoint
+from tissue.storage.checkpoint import Checkpoint, write_checkpoint
 from tissue.storage.index import INDEX
 from tissue.storage.info import describe
 from tissue.storage.snapshot import list_snapshots, write_snapshot
@@ -45,6 +48,26 @@ def test_a_run_names_what_is_damaged(folder: Path) -> None:
     path = list_snapshots(folder)[1]
     path.write_bytes(path.read_bytes()[:2000])
     assert f"snapshots   3, damaged: {path.name}" in reported(folder)
+
+
+def test_an_intact_checkpoint_of_an_older_version_is_not_damaged(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts: dict[str, Any] = {"grid": GRID, "state": {}, "healthy": {}, "controller": {}}
+    monkeypatch.setattr(checkpoint, "FORMAT_VERSION", "1.2")
+    old = write_checkpoint(folder, Checkpoint(step=1, time=1.0, **parts))
+    assert f"checkpoints 1, of tissue 0.1.0 (format 1.x): {old.name}" in reported(folder)
+    assert reported(old) == (
+        "checkpoint  of tissue 0.1.0 (format 1.x), which this version cannot resume"
+    )
+    broken = write_checkpoint(folder, Checkpoint(step=2, time=2.0, **parts))
+    monkeypatch.undo()
+    content = bytearray(broken.read_bytes())
+    content[len(content) // 2] ^= 255
+    broken.write_bytes(content)
+    assert reported(folder).endswith(
+        f"checkpoints 2, of tissue 0.1.0 (format 1.x): {old.name}; damaged: {broken.name}"
+    )
 
 
 def test_damage_inside_the_data_is_found(folder: Path) -> None:

@@ -7,7 +7,7 @@ import h5py
 
 from tissue.errors import InputError, printable
 from tissue.storage import checkpoint, snapshot
-from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
+from tissue.storage.checkpoint import OldCheckpointError, list_checkpoints, read_checkpoint
 from tissue.storage.checks import number_of, text_of
 from tissue.storage.index import FORMAT as INDEX_FORMAT
 from tissue.storage.links import own_member
@@ -17,6 +17,9 @@ from tissue.storage.tables import read_table
 
 MAX_UNKNOWN_FIELDS = 5
 """Number of unknown fields whose names are shown."""
+
+OLD = "of tissue 0.1.0 (format 1.x)"
+"""Origin of a checkpoint that cannot be resumed."""
 
 
 def describe(path: Path) -> Iterator[str]:
@@ -59,14 +62,16 @@ def _run(folder: Path) -> Iterator[str]:
         ("checkpoints", checkpoints, read_checkpoint),
     )
     for name, paths, read in readers:
-        damaged = []
+        found: dict[str, list[str]] = {}
         for each in paths:
             try:
                 read(each)
+            except OldCheckpointError:
+                found.setdefault(OLD, []).append(each.name)
             except InputError:
-                damaged.append(each.name)
-        state = f"damaged: {', '.join(damaged)}" if damaged else "all intact"
-        yield f"{name:11s} {len(paths)}, {state if paths else 'none'}"
+                found.setdefault("damaged", []).append(each.name)
+        state = "; ".join(f"{what}: {', '.join(names)}" for what, names in found.items())
+        yield f"{name:11s} {len(paths)}, {(state or 'all intact') if paths else 'none'}"
 
 
 def _read_completely(path: Path) -> None:
@@ -92,7 +97,11 @@ def _snapshot(path: Path) -> Iterator[str]:
 
 
 def _checkpoint(path: Path) -> Iterator[str]:
-    found = read_checkpoint(path)
+    try:
+        found = read_checkpoint(path)
+    except OldCheckpointError:
+        yield f"checkpoint  {OLD}, which this version cannot resume"
+        return
     nz, ny, nx = found.grid.shape
     yield f"checkpoint  of day {found.time:.15g}, step {found.step}, intact"
     yield f"grid        {nz} x {ny} x {nx} voxels [z, y, x] of {found.grid.spacing:g} um"

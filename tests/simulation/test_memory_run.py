@@ -1,9 +1,6 @@
 """A run in memory has the numbers of a run on disk, and takes a forcing of the user."""
 
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -141,30 +138,3 @@ def test_a_source_may_change_in_time(tiny: RunConfig) -> None:
     assert seen == [(0.0, 0.5), (0.5, 0.5), (1.0, 0.5), (1.5, 0.5)]
     assert min(found[:2]) > 2 * max(found[2:])
     assert found[3] == pytest.approx(config.parameters.I_0, rel=0.05)
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        (lambda f: None, "must return a tissue.Forcing, not NoneType"),
-        (
-            lambda f: f.with_source("il1", np.zeros((8, 8))),
-            r"forcing.source\['il1'\] has the shape \(8, 8\) and must be a number or an array",
-        ),
-        (
-            lambda f: f.with_source("il7", 1.0),
-            r"source\['il7'\] does not name a solute: they are tnf, il1",
-        ),
-        (lambda f: f.with_source("il1", float("nan")), "values that are not finite"),
-        (
-            lambda f: replace(f, excess={"il1": np.ones((8, 8, 8))}),
-            r"forcing.excess\['il1'\] has the shape \(8, 8, 8\) and must be a number",
-        ),
-    ],
-)
-def test_a_forcing_that_cannot_be_used_is_refused(
-    change: Callable[[Forcing], Any], sentence: str, tiny: RunConfig
-) -> None:
-    simulation = Simulation(tiny, load_geometry(tiny), forcing=lambda f, *_: change(f))
-    with pytest.raises(InputError, match=sentence):
-        simulation.advance()

@@ -5,8 +5,8 @@ mean of the response over the concentrations that it holds, never the response t
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -126,4 +126,40 @@ class Forcing:
 
     def with_source(self, solute: str, production: Value | np.ndarray) -> "Forcing":
         """The same with further production of a solute, a number or a field [pM/day]."""
-        return replace(self, source={**self.source, solute: jnp.asarray(production)})
+        source: dict[str, Any] = {**self.source, solute: production}
+        return replace(self, source=source)
+
+    def __repr__(self) -> str:
+        """All that differs from health, in one line, and of arrays only their axes."""
+        parts = []
+        for each in fields(self):
+            value, named = getattr(self, each.name), each.name in NAMED_HEALTH
+            health = NAMED_HEALTH[each.name] if named else each.default
+            if named and isinstance(value, Mapping):
+                texts = {name: _text(given, health) for name, given in value.items()}
+                inside = ", ".join(f"{name}: {text}" for name, text in texts.items() if text)
+                parts += [f"{each.name}={{{inside}}}"] if inside else []
+            elif text := _text(value, health):
+                parts.append(f"{each.name}={text}")
+        return f"Forcing({', '.join(parts) or 'health'})"
+
+
+NAMED_HEALTH = {"excess": 0.0, "production": 1.0, "source": 0.0, "exposure": 0.0}
+"""Values in health of what `Forcing` has by solute or target."""
+
+
+def _text(value: Any, health: Any) -> str:
+    """A value in a few characters; nothing where it is that of health."""
+    if value is None:
+        return ""
+    if isinstance(value, LocalForcing):
+        return "fields [z, y, x]"
+    if getattr(value, "ndim", 0) == 3:
+        return "field [z, y, x]"
+    try:
+        low, high = float(np.min(value)), float(np.max(value))
+    except (TypeError, ValueError):  # traced by JAX, or not a number
+        return type(value).__name__
+    if low == high == health:
+        return ""
+    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"

@@ -284,7 +284,7 @@ class Simulation(Displayed):
         if self._own_forcing is None:
             return forcing
         given = self._own_forcing(forcing, self.time, step.length)
-        return checked(given, self.geometry.grid.shape, precision)
+        return checked(given, forcing, self.geometry.grid.shape, precision)
 
     def _try(self, step: TimeStep, *, damped: bool, guess: State | None = None) -> _Tried:
         """A step that may yet be rejected; `guess` is where its solves begin, if not at `state`."""

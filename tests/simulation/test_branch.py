@@ -1,5 +1,6 @@
 """A branch continues the state of its parent under another protocol."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -47,10 +48,32 @@ def test_a_branch_follows_another_protocol(complete: Run, tmp_path: Path) -> Non
     early = diseased(therapy=[{"drug": "denosumab", "dose": "1 mg/kg", "start": "0.5 day"}])
     with pytest.raises(InputError, match="before the branch at 1 day"):
         run(early, tmp_path / "early", parent=parent)
-    with pytest.raises(InputError, match=r"differs in parameters.a_R"):
-        run(diseased(parameters={"a_R": 4}), tmp_path / "other", parent=parent)
-    with pytest.raises(InputError, match=r"differs in boundary.periodic \(\[\] there, \[\"z\"\]"):
-        run(diseased(boundary={"periodic": ["z"]}), tmp_path / "other", parent=parent)
+    assert not (tmp_path / "early").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        ({"parameters": {"a_R": 4}}, "parameters.a_R (3 there, 4 here)"),
+        ({"boundary": {"periodic": ["z"]}}, 'boundary.periodic ([] there, ["z"] here)'),
+        ({"mechanisms": {"il1_repulsion": False}}, "mechanisms.il1_repulsion (true there, false"),
+        ({"knockout": {"opg": True}}, "knockout.opg (false there, true here)"),
+    ],
+)
+def test_a_branch_of_another_tissue_is_refused_with_the_keys_that_may_change(
+    complete: Run, tmp_path: Path, change: dict[str, Any], difference: str
+) -> None:
+    parent = read_checkpoint(list_checkpoints(complete.folder)[2])
+    (tmp_path / "there").mkdir()
+    for folder in (tmp_path / "new" / "other", tmp_path / "there" / "other"):
+        with pytest.raises(InputError, match=re.escape(f"it differs in {difference}")) as refused:
+            run(diseased(**change), folder, parent=parent)
+        assert str(refused.value).endswith(
+            "; a branch may change only run.duration, output, run.step, run.accuracy, disease, "
+            "therapy, boundary.tnf, boundary.il1, boundary.rankl, boundary.opg"
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+    assert not list((tmp_path / "there").iterdir())
 
 
 def test_a_branch_by_the_command(complete: Run, tmp_path: Path, capfd: Any) -> None:

@@ -309,4 +309,4 @@ def test_no_branch_leaves_a_checkpoint_of_an_older_version(
     words = ["branch", str(old), str(old / "run.toml"), "--at", "1 day", "--quiet"]
     assert main([*words, "--out", str(tmp_path / "branch"), "--resume"]) == 2
     assert "ckpt_day0001.000.h5 has the checkpoint format 1.2" in capfd.readouterr().err
-    assert not list((tmp_path / "branch").glob("*"))
+    assert not (tmp_path / "branch").exists()

@@ -7,7 +7,7 @@ import pytest
 from tissue.errors import InputError
 from tissue.scenario.config import RunConfig
 from tissue.simulation.checkpoints import newest
-from tissue.simulation.resume import BRANCH_KEYS, RESUME_KEYS, refuse_differences
+from tissue.simulation.resume import refuse_differences
 from tissue.simulation.run import run
 from tissue.simulation.simulation import Simulation
 
@@ -45,9 +45,9 @@ def test_a_pulse_is_a_key_of_the_run_that_a_branch_may_change(
     run(config, tmp_path / "parent")
     checkpoint = newest(tmp_path / "parent")
     assert checkpoint
-    refuse_differences(config, checkpoint, RESUME_KEYS)
+    refuse_differences(config, checkpoint)
     other = config.changed({"disease.tnf": [PULSE[0] | {"to": "1.3 day"}]})
     with pytest.raises(InputError, match=r'disease\.tnf\[1\]\.to \("1.2 day" there, "1.3 day"'):
-        refuse_differences(other, checkpoint, RESUME_KEYS)
-    refuse_differences(other, checkpoint, BRANCH_KEYS)
-    refuse_differences(config.changed({"disease.tnf": "1 pM"}), checkpoint, BRANCH_KEYS)
+        refuse_differences(other, checkpoint)
+    refuse_differences(other, checkpoint, branch=True)
+    refuse_differences(config.changed({"disease.tnf": "1 pM"}), checkpoint, branch=True)

@@ -42,13 +42,13 @@ def continued(config: RunConfig, checkpoint: Checkpoint) -> RunConfig:
         InputError: the run file is of another run, or ends before the checkpoint.
     """
     try:
-        refuse_differences(config, checkpoint, RESUME_KEYS)
+        refuse_differences(config, checkpoint)
     except InputError:
         start = branch_time(checkpoint)
         if start is None:
             raise
         config = _with_doses_before(config, parent_config(config, checkpoint), start)
-        refuse_differences(config, checkpoint, RESUME_KEYS)
+        refuse_differences(config, checkpoint)
     end = config.run.duration
     if checkpoint.time > end and not same_time(checkpoint.time, end):
         raise InputError(
@@ -68,7 +68,7 @@ def branched(config: RunConfig, checkpoint: Checkpoint) -> Simulation:
         InputError: the run file differs in more than disease, therapy and time, or gives a drug
             before the branch.
     """
-    refuse_differences(config, checkpoint, BRANCH_KEYS)
+    refuse_differences(config, checkpoint, branch=True)
     time, parent = checkpoint.time, parent_config(config, checkpoint)
     for number, therapy in enumerate(config.therapy, start=1):
         if therapy.times[0] < time:
@@ -188,8 +188,13 @@ def parent_config(config: RunConfig, checkpoint: Checkpoint) -> RunConfig:
     return read_run_file(tomllib.loads(checkpoint.config), folder=folder, name=config.name)
 
 
-def refuse_differences(config: RunConfig, checkpoint: Checkpoint, allowed: Sequence[str]) -> None:
-    """Refuses a run file that differs from that of a checkpoint in keys that are not allowed.
+def refuse_differences(config: RunConfig, checkpoint: Checkpoint, *, branch: bool = False) -> None:
+    """Refuses a run file that differs from that of a checkpoint in keys that may not change.
+
+    Args:
+        config: the run file.
+        checkpoint: of the run, or of the parent of a branch.
+        branch: whether the run branches off, and more keys may change.
 
     Raises:
         InputError: with the differing keys.
@@ -198,6 +203,7 @@ def refuse_differences(config: RunConfig, checkpoint: Checkpoint, allowed: Seque
     # an extended run has more doses of a schedule without a stop
     together = min(parent.run.duration, config.run.duration)
     old, new = (resolved_keys(_until(together, each)) for each in (parent, config))
+    allowed = BRANCH_KEYS if branch else RESUME_KEYS
     if GIVEN in checkpoint.provenance:  # the bone was an array, not that of [geometry]
         allowed = (*allowed, "geometry")
     differing = [
@@ -206,10 +212,13 @@ def refuse_differences(config: RunConfig, checkpoint: Checkpoint, allowed: Seque
         if old.get(key) != new.get(key) and not key.startswith(tuple(allowed))
     ]
     if differing:
+        remedy = "use the same file, or tissue branch"
+        if branch:
+            keys = ", ".join(key.removesuffix(".") for key in BRANCH_KEYS)
+            remedy = f"a branch may change only {keys}"
         raise InputError(
             f"the run file is not that of {checkpoint.path}: it differs in "
-            f"{'; '.join(differing[:3])}{' and others' if len(differing) > 3 else ''}; use the "
-            "same file, or tissue branch"
+            f"{'; '.join(differing[:3])}{' and others' if len(differing) > 3 else ''}; {remedy}"
         )
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 
@@ -96,9 +96,14 @@ def run(
             if watch:
                 watch(record)
 
-        prepare_folder(folder, overwrite or resume is not None)
         # the log must have a warning about the lock
-        with RunLog() as run_log, Progress() as messages, locked(folder), _out_of_memory_named():
+        with (
+            _prepared(folder, overwrite or resume is not None),
+            RunLog() as run_log,
+            Progress() as messages,
+            locked(folder),
+            _out_of_memory_named(),
+        ):
             with handler.raising_on_stop("before the first step: nothing was written"):
                 start = start_run(config, folder, geometry, resume, parent, messages)
                 if start.simulation:
@@ -112,6 +117,20 @@ def run(
                     messages.finishing()
                     _complete(folder, start.config, start.source, measure)
     return open_run(folder)
+
+
+@contextmanager
+def _prepared(folder: Path, overwrite: bool) -> Iterator[None]:
+    """Prepares the folder of a run; a run that is refused leaves no new empty folder."""
+    new = [each for each in (folder, *folder.parents) if not each.exists()]
+    prepare_folder(folder, overwrite)
+    try:
+        yield
+    except InputError:
+        with suppress(OSError):  # it is not empty
+            for each in new:
+                each.rmdir()
+        raise
 
 
 class _WatcherError(Exception):

@@ -1,5 +1,7 @@
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -224,3 +226,43 @@ def test_voxels_coarser_than_bone_are_doubted(tmp_path: Path) -> None:
     settings = ImageSettings(tmp_path / "a.mha")
     assert warned(load_image(settings), "10000 x 10000 x 10000 um (z, y, x), coarser than any")
     assert not warned(load_image(replace(settings, voxel_size=10.0)), "coarser than any")
+
+
+def test_settings_by_name_are_read_as_those_of_a_run_file(slab: ImageSettings) -> None:
+    settings: dict[str, Any] = {"threshold": 100, "crop": np.array([[4, 20], [0, 10], [0, 10]])}
+    found = load_image(slab.file, voxel_size="0.01 mm", resample=20, **settings)
+    expected = replace(
+        slab, threshold=100.0, crop=((4, 20), (0, 10), (0, 10)), voxel_size=10.0, resample=20.0
+    )
+    same = load_image(expected)
+    assert found.grid == same.grid
+    assert found.grid.spacing == 20
+    np.testing.assert_array_equal(found.bone_volume_fraction, same.bone_volume_fraction)
+    edges = load_image(slab.file, voxel_size=(20, "10 um", np.float32(10)), threshold=100)
+    assert edges.grid == load_image(replace(slab, voxel_size=(20.0, 10.0, 10.0))).grid
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"threshold": "li"}, "geometry.threshold = 'li' must be a finite number or 'otsu'"),
+        ({"voxel_size": "4 kg"}, "geometry.voxel_size = '4 kg' must be a length > 0, from 0.001"),
+        ({"voxel_size": (4, 4)}, "geometry.voxel_size = (4, 4) must be a length > 0"),
+        ({"crop": [[0, 5], [0, 5]]}, "geometry.crop = [[0, 5], [0, 5]] must be three ranges"),
+        ({"smooth": True}, "geometry.smooth = True must be a length >= 0"),
+        ({"region": 3}, "geometry.region = 3 must be the path of a mask image"),
+        ({"treshold": 3}, "geometry.treshold: no such setting, did you mean threshold?"),
+    ],
+)
+def test_a_wrong_setting_by_name_is_refused(
+    settings: dict[str, Any], sentence: str, slab: ImageSettings
+) -> None:
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        load_image(slab.file, **settings)
+
+
+def test_an_array_or_settings_given_twice_are_no_image(slab: ImageSettings) -> None:
+    with pytest.raises(InputError, match=r"bone in an array is a tissue\.Geometry"):
+        load_image(np.ones((8, 8, 8)))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="threshold cannot be given beside ImageSettings"):
+        load_image(slab, threshold=3)

@@ -1,4 +1,6 @@
+import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,3 +85,29 @@ def test_settings_may_be_given_by_name() -> None:
     same = synthesize(SyntheticSettings((24, 24, 24), 10.0, 0.3, 60.0, seed=2))
     np.testing.assert_array_equal(bone.bone_volume_fraction, same.bone_volume_fraction)
     assert bone.bv_tv == pytest.approx(0.3, rel=0.02)
+
+
+def test_lengths_may_be_text_and_numbers_those_of_numpy() -> None:
+    named = synthesize(
+        shape=np.array([12, 12, 12]), spacing="10 um", thickness="0.03 mm", bv_tv=0.3
+    )
+    plain = synthesize(SyntheticSettings((12, 12, 12), 10.0, 0.3, 30.0))
+    assert named.grid == plain.grid
+    np.testing.assert_array_equal(named.bone_volume_fraction, plain.bone_volume_fraction)
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"spacing": "20 kg"}, "geometry.synthetic.spacing = '20 kg' must be a length > 0, from"),
+        ({"shape": (12, 12)}, "geometry.synthetic.shape = (12, 12) must be three whole numbers"),
+        ({"shape": 12}, "geometry.synthetic.shape = 12 must be three whole numbers [z, y, x]"),
+        ({"bvtv": 0.2}, "geometry.synthetic.bvtv: no such setting, did you mean bv_tv?"),
+        ({"pores": 1}, "geometry.synthetic.pores: no such setting, known are shape, spacing"),
+        ({"settings": (8, 8, 8)}, "settings = (8, 8, 8) must be SyntheticSettings"),
+        ({"settings": MOUSE, "seed": 1}, "must be SyntheticSettings with nothing beside them"),
+    ],
+)
+def test_a_wrong_setting_by_name_is_refused(values: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        synthesize(**values)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tissue.display import Displayed
-from tissue.errors import InputError
+from tissue.errors import InputError, shown
 from tissue.geometry.extent import chosen_voxel_size
 from tissue.geometry.grid import Axes, Frame, Grid
 from tissue.geometry.image import VoxelSize
@@ -19,7 +19,7 @@ from tissue.geometry.place import Lattice, Mask, nearest_of
 from tissue.geometry.preparation import cleaned, partial_volumes, warn_if_thin
 from tissue.geometry.resample import block_means, choose_sampling
 from tissue.geometry.segment import Segmentation, segment
-from tissue.geometry.settings import ImageSettings
+from tissue.geometry.settings import ImageSettings, settings_by_name
 
 ROUNDING = 1e-6
 """Share of bone beyond 0 and 1 that float32 may leave."""
@@ -93,7 +93,7 @@ def load_image(
         periodic: axes along which the box repeats, -3 to -1 for z, y, x.
         memory_limit: memory that may be used [bytes].
         **settings: fields of `ImageSettings` for a file, such as `threshold=200` or `resample=20`
-            [um]; see there for the others.
+            [um] or "20 um"; see there for the others.
 
     Returns:
         The bone as partial volumes on cubic voxels, with the log and warnings of each step.
@@ -103,9 +103,17 @@ def load_image(
         RunError: the memory is too small.
     """
     if not isinstance(image, ImageSettings):
-        if settings.get("region"):
-            settings["region"] = Path(settings["region"])
-        image = ImageSettings(Path(image), **settings)
+        if not isinstance(image, str | Path):
+            raise InputError(
+                f"image = {shown(image)} must be the path of an image; bone in an array is a "
+                "tissue.Geometry(grid, bone)"
+            )
+        image = settings_by_name(ImageSettings, "geometry", {"file": image, **settings})
+    elif settings:
+        raise InputError(
+            f"{', '.join(settings)} cannot be given beside ImageSettings: change the settings, or "
+            "give a file"
+        )
     journal = Journal()
     return simulated_bone(segment(image, journal, memory_limit), image, journal, periodic)
 

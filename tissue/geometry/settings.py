@@ -1,14 +1,18 @@
 """Choices of how a bone is read from an image or synthesized: the tables under [geometry].
 
-Annotations say what a run file may give; in Python, lengths are plain numbers in um.
+Annotations say what a run file may give; in Python, lengths are numbers in um.
 """
 
+import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from numbers import Real
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from tissue import keys
+from tissue.errors import InputError, printable, shown
 
 Crop = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
@@ -100,3 +104,46 @@ class SyntheticSettings:
     ] = 0.2
     thickness: Annotated[keys.Length, Field(description=f"{keys.LENGTH}, e.g. '150 um'")] = 150.0
     seed: Annotated[keys.Seed, Field(description=keys.SEED)] = 0
+
+
+LENGTHS = ("voxel_size", "smooth", "resample", "spacing", "thickness")
+"""Settings that are lengths."""
+
+Settings = TypeVar("Settings", ImageSettings, SyntheticSettings)
+
+
+def settings_by_name(kind: type[Settings], table: str, values: Mapping[str, Any]) -> Settings:
+    """Settings from keywords of Python: lengths as numbers in um, or as text with a unit.
+
+    Args:
+        kind: class of the settings.
+        table: its table in a run file, for messages.
+        values: settings by name.
+
+    Raises:
+        InputError: a name is unknown, or a value cannot be used.
+    """
+    plain = {name: _plain(value, name in LENGTHS) for name, value in values.items()}
+    adapter = TypeAdapter(kind)
+    try:
+        return adapter.validate_python(plain)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+    known = adapter.json_schema()["properties"]
+    for name in sorted(values.keys() - known.keys()):
+        near = difflib.get_close_matches(name.lower(), known, n=1)
+        other = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+        raise InputError(f"no such setting, {other}", key=f"{table}.{printable(name)}")
+    name = f"{found[0]['loc'][0]}"
+    if found[0]["type"] == keys.FILE_ERROR:
+        raise InputError(f"= {found[0]['ctx']['problem']}", key=f"{table}.{name}")
+    allowed = known[name]["description"]
+    raise InputError(f"= {shown(values[name])} must be {allowed}", key=f"{table}.{name}")
+
+
+def _plain(value: Any, length: bool) -> Any:
+    """A value without types of NumPy, and a length as text with its unit."""
+    value = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, list | tuple):
+        return [_plain(each, length) for each in value]
+    return f"{value!r} um" if length and isinstance(value, Real) else value

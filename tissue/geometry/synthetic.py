@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from scipy import fft, ndimage
 
-from tissue.errors import InputError, RunError
+from tissue.errors import InputError, RunError, shown
 from tissue.geometry.grid import Axes, Grid
 from tissue.geometry.journal import Journal, dims
 from tissue.geometry.load import Geometry
 from tissue.geometry.preparation import partial_volumes
 from tissue.geometry.segmentation import closed_pockets, components, mean_thickness
-from tissue.geometry.settings import SyntheticSettings
+from tissue.geometry.settings import SyntheticSettings, settings_by_name
 
 BANDWIDTH = 0.2
 """Width of the ring of wave numbers, as a share of its radius."""
@@ -89,7 +89,7 @@ def synthesize(
         periodic: axes along which it repeats, -3 to -1 for z, y, x.
         memory_limit: memory that may be used [bytes].
         **values: fields of `SyntheticSettings` where `settings` is not given: shape [voxels],
-            spacing and thickness [um], bv_tv and seed.
+            spacing and thickness [um] or as text such as "20 um", bv_tv and seed.
 
     Raises:
         InputError: no such bone fits on this grid.
@@ -98,7 +98,13 @@ def synthesize(
     References:
         Quiblier, J. Colloid Interface Sci. 98, 84 (1984): cut Gaussian fields as porous media.
     """
-    settings = settings or SyntheticSettings(**values)
+    if settings is None:
+        settings = settings_by_name(SyntheticSettings, "geometry.synthetic", values)
+    elif values or not isinstance(settings, SyntheticSettings):
+        raise InputError(
+            f"settings = {shown(settings)} must be SyntheticSettings with nothing beside them: "
+            "give shape, spacing, bv_tv, thickness and seed by name instead"
+        )
     refuse_unmakeable(settings)
     factor = _factor(settings)
     need = BYTES_PER_VOXEL * voxels_synthesized(settings)

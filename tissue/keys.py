@@ -97,8 +97,17 @@ class Unit:
         )
 
     def __get_pydantic_json_schema__(self, *_: Any) -> dict[str, Any]:
-        unit = self.shown or self.name
-        return {"type": "string", "examples": [f"10 {unit}"], "unit": unit}
+        return quantity_schema(self.shown or self.name)
+
+
+def quantity_schema(unit: str) -> dict[str, Any]:
+    """JSON schema of a quantity in a unit; only one without dimension may be a number."""
+    number = r"^\s*[+\-−]?\.?[0-9]"
+    if unit in ("1", "%"):
+        form: dict[str, Any] = {"type": ["string", "number"], "pattern": number}
+    else:  # every other unit has a letter that no number has
+        form = {"type": "string", "pattern": number + ".*[A-DF-Za-df-zµμ]"}
+    return form | {"examples": [f"10 {unit}".removesuffix(" 1")], "unit": unit}
 
 
 def written(value: object, what: str) -> str:
@@ -118,6 +127,10 @@ def written(value: object, what: str) -> str:
 def as_tuple(value: object) -> object:
     """A list of TOML as a tuple."""
     return tuple(value) if isinstance(value, list) else value
+
+
+DISTINCT: Final[dict[str, Any]] = {"uniqueItems": True}
+"""JSON schema of lists of names of which none stands twice."""
 
 
 def distinct(value: tuple[str, ...]) -> tuple[str, ...]:

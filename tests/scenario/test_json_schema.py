@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tissue.cli import main
+from tissue.errors import InputError
 from tissue.model.drugs import DRUGS
 from tissue.model.fields import FIELDS
 from tissue.model.mechanisms import MECHANISMS
@@ -106,6 +107,63 @@ def test_all_forms_of_keys_are_valid() -> None:
 def test_mistakes_are_found(old: str, new: str, where: str) -> None:
     assert FULL.count(old) == 1
     assert errors(FULL.replace(old, new)) == [where]
+
+
+BONE = {"run": {"duration": "28 day"}, "geometry": {"synthetic": {}}}
+PIECE = {"from": "0 day", "to": "1 day", "value": "1 pM"}
+DOSE = {"drug": "il4", "dose": "1 ug/kg"}
+VALID: list[dict[str, Any]] = [
+    {"run": {"duration": "28 day", "accuracy": 0.002}},
+    {"run": {"duration": "1/3 week", "step": ".5 d"}},
+    {"disease": {"tnf": "1e1 pM"}},
+    {"disease": {"il1_excess": [PIECE]}},
+    {"disease": {"pannus": {"faces": ["z_low", "z_high"]}}},
+    {"disease": {"pannus": {"faces": [], "mask": "mask.nrrd"}}},
+    {"boundary": {"tnf": {"x_low": {"permeability": "9 um/day", "blood": "1 pM"}}}},
+    {"parameters": {"a_R": 12, "D_I": "30 \N{MICRO SIGN}m\N{SUPERSCRIPT TWO}/s"}},
+    {"therapy": [DOSE | {"every": "1 day", "start": "1 day", "stop": "9 day"}]},
+]
+INVALID: list[dict[str, Any]] = [
+    {"run": {"duration": "28"}},
+    {"run": {"duration": "1e3"}},
+    {"run": {"duration": "long"}},
+    {"run": {"duration": "28 day", "accuracy": True}},
+    {"disease": {"tnf": "12e0"}},
+    {"disease": {"il1_excess": []}},
+    {"disease": {"il1_excess": PIECE}},
+    {"disease": {"pannus": {}}},
+    {"disease": {"pannus": {"faces": []}}},
+    {"disease": {"pannus": {"faces": ["z_low", "z_low"]}}},
+    {"boundary": {"periodic": ["z", "z"]}},
+    {"output": {"fields": ["il1", "il1"]}},
+    {"output": {"fields": []}},
+    {"boundary": {"tnf": {"x_low": {}}}},
+    {"boundary": {"tnf": {"x_low": {"blood": "1 pM"}}}},
+    {"boundary": {"tnf": {"x_low": {"value": "1 pM", "blood": "1 pM"}}}},
+    {"parameters": {"D_I": 30}},
+    {"parameters": {"D_I": "30"}},
+    {"therapy": [DOSE | {"times": ["1"]}]},
+    {"therapy": [DOSE | {"times": ["1 day"], "every": "1 day"}]},
+    {"therapy": [DOSE | {"stop": "9 day"}]},
+]
+
+
+@pytest.mark.parametrize("tables", VALID)
+def test_what_the_program_reads_is_valid(tables: dict[str, Any]) -> None:
+    read_run_file(BONE | tables)
+    assert [error.message for error in VALIDATOR.iter_errors(BONE | tables)] == []
+
+
+@pytest.mark.parametrize("tables", INVALID)
+def test_what_the_program_refuses_is_not_valid(tables: dict[str, Any]) -> None:
+    with pytest.raises(InputError):
+        read_run_file(BONE | tables)
+    assert list(VALIDATOR.iter_errors(BONE | tables))
+
+
+def test_tables_have_plain_names() -> None:
+    assert all(name.isidentifier() and "__" not in name for name in SCHEMA["$defs"])
+    assert {"TnfWall", "Il1Faces", "Il1ExcessPiece", "EstrogenLossPiece"} <= SCHEMA["$defs"].keys()
 
 
 def test_keys_come_from_the_registries_with_units_and_defaults() -> None:

@@ -107,7 +107,7 @@ def test_local_disease_knows_a_course_of_cells() -> None:
         (
             {"tnf": [piece("2 day", "3 day"), piece("1 day", "2 day")]},
             r"disease.tnf: piece 2 starts at 1 day, before piece 1 ends at 3 day: give the pieces "
-            r"in order, without overlap \(it must be",
+            r"in order, without overlap$",
         ),
         (
             {"tnf": [piece("0 day", "2 day"), piece("1 day", "3 day")]},
@@ -115,14 +115,44 @@ def test_local_disease_knows_a_course_of_cells() -> None:
         ),
         (
             {"tnf": [piece("2 day", "1 day")]},
-            "disease.tnf: piece 1 is from 2 to 1 day: a piece, and a gap between two, must last "
-            "at least 0.001 day",
+            "^disease.tnf: piece 1 ends at 1 day, before it starts at 2 day$",
+        ),
+        ({"tnf": [piece("2 day", "2 day")]}, "^disease.tnf: piece 1 starts and ends at 2 day$"),
+        (
+            {"tnf": [piece("1 day", "1.0001 day")]},
+            "disease.tnf: piece 1 is from 1 to 1.0001 day: a piece, and a gap between two, must "
+            "last at least 0.001 day$",
         ),
         (
             {"tnf": [piece("0 day", "1 day"), piece("1.0001 day", "2 day")]},
             "disease.tnf: piece 2 is from 1.0001 to 2 day: a piece, and a gap",
         ),
-        ({"tnf": []}, "disease.tnf: an empty list has no value"),
+        (
+            {"tnf": []},
+            r"disease.tnf = \[\] must be a concentration >= 0 .*, or pieces \[\[disease.tnf\]\] "
+            "with from, to and value$",
+        ),
+        (
+            {"tnf": [{"start": "0 day", "to": "1 day", "value": "1 pM"}]},
+            r"disease.tnf\[1\].start is not a known key, did you mean disease.tnf.from\?",
+        ),
+        (
+            {"estrogen": {"loss": [{"from": "0 day", "end": "1 day", "value": 1}]}},
+            r"loss\[1\].end is not a known key, did you mean disease.estrogen.loss.to\?",
+        ),
+        (
+            {"tnf": [piece("0 day", "1e9 day")]},
+            r"disease.tnf\[1\].to = '1e9 day' must be a time after from and at most 73050 day",
+        ),
+        (
+            {"estrogen": {"loss": 2}},
+            r"= 2 must be a number from 0 .*, or pieces \[\[disease.estrogen.loss\]\] with from",
+        ),
+        (
+            {"inflammatory_cells": piece("0 day", "1 day")},
+            r"^disease.inflammatory_cells: write \[\[disease.inflammatory_cells\]\] in double "
+            "brackets, a single piece too$",
+        ),
         ({"tnf": [piece("0 day", "1 day", 3)]}, r"disease.tnf\[1\].value: '3' has no unit"),
         ({"tnf": [piece("0 day", "1 day", "-1 pM")]}, r"tnf\[1\].value = '-1 pM' must be a conc"),
         ({"tnf": [piece("0 day", 1)]}, r"disease.tnf\[1\].to: '1' has no unit: a time is needed"),
@@ -132,7 +162,7 @@ def test_local_disease_knows_a_course_of_cells() -> None:
             r"disease.tnf\[1\].until is not a known key; known in \[disease.tnf\] are from, to, v",
         ),
         ({"tnf": [piece("0 day", "1 day"), 3]}, r"disease.tnf\[2\] = 3 must be a"),
-        ({"tnf": {"from": "0 day"}}, "disease.tnf: {'from': '0 day'} is not a quantity"),
+        ({"tnf": {"from": "0 day"}}, r"^disease.tnf: write \[\[disease.tnf\]\] in double"),
         (
             {"estrogen": {"loss": [piece("0 day", "1 day", 2)]}},
             r"disease.estrogen.loss\[1\].value = 2 must be a number from 0",
@@ -153,3 +183,13 @@ def test_a_mistake_is_reported_in_one_sentence(disease: dict[str, Any], message:
         ill(**disease)
     assert "\n" not in str(raised.value)
     assert raised.value.__cause__ is None
+
+
+def test_a_piece_after_the_run_is_doubted() -> None:
+    loss = [piece("0 day", "28 day", 1), piece("28 day", "40 day", 0.5)]
+    found = ill(tnf=[piece("30 day", "31 day")], il1_excess="3 pM", estrogen={"loss": loss})
+    end = "and the run ends at 28 day: the piece does nothing"
+    assert found.warnings == (
+        f"disease.tnf: piece 1 starts at 30 day, {end}",
+        f"disease.estrogen.loss: piece 2 starts at 28 day, {end}",
+    )

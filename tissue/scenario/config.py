@@ -21,16 +21,16 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from tissue.errors import InputError, printable, shown
-from tissue.keys import Context, as_tuple
+from tissue.keys import Context, as_tuple, quantity_schema
 from tissue.model import parameters as model_parameters
 from tissue.model.mechanisms import MECHANISMS
 from tissue.model.parameters import QUANTITIES, Parameters
+from tissue.scenario.boundary import BoundaryTable
 from tissue.scenario.dose_doubts import doubtful_doses
 from tissue.scenario.messages import explain
 from tissue.scenario.renamed import refuse_old_keys
 from tissue.scenario.runfile import plain, put, read_toml, with_override
 from tissue.scenario.schema import (
-    BoundaryTable,
     DiseaseTable,
     GeometryKey,
     KnockoutTable,
@@ -81,11 +81,24 @@ def _read_therapies(
     return found
 
 
+def _note_late_pieces(disease: DiseaseTable, info: ValidationInfo[Any]) -> DiseaseTable:
+    run, estrogen = info.context.run, disease.estrogen
+    values = dict(disease) | ({"estrogen.loss": estrogen.loss} if estrogen else {})
+    for key, course in values.items():
+        for number, piece in enumerate(getattr(course, "pieces", ()), start=1):
+            if run and piece.start >= run.duration:
+                info.context.notes.append(
+                    f"disease.{key}: piece {number} starts at {piece.start:g} day, and the run "
+                    f"ends at {run.duration:g} day: the piece does nothing"
+                )
+    return disease
+
+
 _PARAMETERS = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
-        symbol: {"type": ["string", "number"], "description": about.name, "unit": about.shown}
+        symbol: {**quantity_schema(about.shown), "description": about.name}
         for symbol, about in QUANTITIES.items()
     },
 }
@@ -96,7 +109,9 @@ class RunConfig(Table):
 
     run: Annotated[RunTable, AfterValidator(remembered)] = Field(description="a table")
     geometry: GeometryKey = Field(description="a table")
-    disease: DiseaseTable = Field(default=DiseaseTable(), description="a table")
+    disease: Annotated[DiseaseTable, AfterValidator(_note_late_pieces)] = Field(
+        default=DiseaseTable(), description="a table"
+    )
     mechanisms: MechanismsTable = Field(default=MechanismsTable(), description="a table")
     knockout: KnockoutTable = Field(default=KnockoutTable(), description="a table")
     boundary: BoundaryTable = Field(default=BoundaryTable(), description="a table")

@@ -68,10 +68,10 @@ def _collect(
     found: dict[tuple[str, ...], dict[str, str]],
 ) -> None:
     node = definitions[node["$ref"].rpartition("/")[2]] if "$ref" in node else node
+    for key, about in node.get("properties", {}).items():
+        found.setdefault(path, {}).setdefault(key, about.get("description", "a table"))
+        _collect((*path, key), about, definitions, found)
     for form in (*node.get("oneOf", ()), *node.get("anyOf", ())):
         _collect(path, form, definitions, found)
     if isinstance(node.get("items"), dict):
         _collect(path, node["items"], definitions, found)
-    for key, about in node.get("properties", {}).items():
-        found.setdefault(path, {}).setdefault(key, about.get("description", "a table"))
-        _collect((*path, key), about, definitions, found)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from tissue.errors import printable, shown
 from tissue.keys import FILE_ERROR
 from tissue.scenario.json_schema import keys
+from tissue.scenario.time_course import PIECES_ERROR
 
 Location = tuple[str | int, ...]
 Tables = Mapping[tuple[str, ...], Mapping[str, str]]
@@ -20,6 +21,9 @@ _RANK = {
     "default_factory_not_called": 3,
 }
 """Order in which types of errors are reported, 1 for all others: unknown keys first."""
+
+_SYNONYMS = {"start": "from", "end": "to", "stop": "to"}
+"""Names that people give to keys of pieces of time."""
 
 FORMS = ("[image]", "[constant]", "[pieces]")
 """Names that pydantic gives to the forms that a key may have."""
@@ -52,6 +56,8 @@ def explain(error: ValidationError, data: Mapping[str, Any], model: type[BaseMod
         return f"{name} is missing: it must be {allowed}"
     if problem["type"] == FILE_ERROR:
         return f"{name} = {problem['ctx']['problem']}"
+    if problem["type"] == PIECES_ERROR:
+        return f"{name}: {problem['ctx']['problem']}"
     if problem["type"] == "value_error":
         return f"{name}: {problem['ctx']['error']} (it must be {allowed})"
     return f"{name} = {shown(_value(data, location))} must be {allowed}"
@@ -111,7 +117,8 @@ def _unknown(key: tuple[str, ...], name: str, tables: Tables) -> str:
 
 def _nearest(key: tuple[str, ...], tables: Tables) -> str | None:
     """The known key most like an unknown one, in its own table before the others."""
-    found = difflib.get_close_matches(key[-1].lower(), tables[key[:-1]], n=1, cutoff=0.6)
+    wanted = _SYNONYMS.get(key[-1], key[-1].lower())
+    found = difflib.get_close_matches(wanted, tables[key[:-1]], n=1, cutoff=0.6)
     if found:
         return ".".join((*key[:-1], found[0]))
     everywhere = {

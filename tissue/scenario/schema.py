@@ -18,7 +18,6 @@ from pydantic import (
     ValidationInfo,
     WrapSerializer,
     WrapValidator,
-    create_model,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -28,7 +27,7 @@ from tissue.errors import InputError
 from tissue.geometry.settings import ImageSettings, SyntheticSettings
 from tissue.model.fields import FIELDS
 from tissue.model.mechanisms import MECHANISMS, Mechanism
-from tissue.model.species import SOLUTES, Solute
+from tissue.model.species import SOLUTES
 from tissue.scenario import values
 from tissue.scenario.solutes import CONCENTRATION, IL1RA, concentration
 from tissue.scenario.time_course import TimeCourse, Varying
@@ -46,14 +45,11 @@ _TABLE = "a table"
 _HEALTH = TimeCourse.of(0.0)
 
 
-def _varying(kind: Any, what: str) -> Any:
-    return Annotated[TimeCourse, Varying(kind, what)]
-
-
-def _table(name: str, base: type[values.Table], fields: Mapping[str, Any]) -> Any:
-    """A table with keys from a registry: each a type and its field."""
-    table = globals()[name] = create_model(name, __base__=base, **fields)  # pickle looks it up
-    return table
+def _varying(key: str, kind: Any, what: str, default: TimeCourse = _HEALTH) -> tuple[Any, Any]:
+    """Type and field of a constant or pieces of time."""
+    allowed = f"{what}, or pieces [[{key}]] with from, to and value"
+    field = Field(default=default, description=allowed)
+    return Annotated[TimeCourse, Varying(key, kind, what)], field
 
 
 class RunTable(values.Table):
@@ -132,10 +128,16 @@ GeometryKey = Annotated[
 ]
 
 
-class EstrogenTable(values.Table):
+_Loss = values.registry_table(
+    "_Loss",
+    values.Table,
+    {"loss": _varying("disease.estrogen.loss", values.Fraction, _LOSS, TimeCourse.of(1.0))},
+)
+
+
+class EstrogenTable(_Loss):  # type: ignore[misc, valid-type]
     """[disease.estrogen]."""
 
-    loss: _varying(values.Fraction, _LOSS) = Field(default=TimeCourse.of(1.0), description=_LOSS)  # type: ignore[valid-type]
     onset: values.Moment = Field(
         default=0.0,
         description=f"a time >= 0 and at most {values.LONGEST_TIME:g} day, e.g. '0 day'",
@@ -162,6 +164,15 @@ class EstrogenTable(values.Table):
 class PannusTable(values.Table):
     """[disease.pannus]."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["mask"]},
+                {"required": ["faces"], "properties": {"faces": {"minItems": 1}}},
+            ]
+        }
+    )
+
     faces: values.Faces = Field(
         default=(),
         description="a list of different faces among " + ", ".join(get_args(values.Face)),
@@ -182,11 +193,10 @@ class PannusTable(values.Table):
 
 
 def _excess(key: str, molecule: Any) -> tuple[Any, Any]:
-    kind = _varying(concentration(f"disease.{key}", molecule), CONCENTRATION)
-    return kind, Field(default=_HEALTH, description=CONCENTRATION)
+    return _varying(f"disease.{key}", concentration(f"disease.{key}", molecule), CONCENTRATION)
 
 
-_Excess = _table(
+_Excess = values.registry_table(
     "_Excess",
     values.Table,
     {
@@ -194,16 +204,20 @@ _Excess = _table(
         for each in SOLUTES.values()
         if each.excess_key
     }
-    | {"il1ra_excess": _excess("il1ra_excess", IL1RA)},
+    | {
+        "il1ra_excess": _excess("il1ra_excess", IL1RA),
+        "inflammatory_cells": _varying(
+            "disease.inflammatory_cells",
+            values.Density,
+            f"{_DENSITY} everywhere in marrow, e.g. '100 cells/mm^3'",
+        ),
+    },
 )
 
 
 class DiseaseTable(_Excess):  # type: ignore[misc, valid-type]
     """[disease]."""
 
-    inflammatory_cells: _varying(values.Density, _DENSITY) = Field(  # type: ignore[valid-type]
-        default=_HEALTH, description=f"{_DENSITY} everywhere in marrow, e.g. '100 cells/mm^3'"
-    )
     rankl_production: values.Factor = Field(default=1.0, description=_FACTOR)
     opg_production: values.Factor = Field(default=1.0, description=_FACTOR)
     aging: bool = Field(default=False, description=keys.SWITCH)
@@ -224,7 +238,7 @@ def _mechanism(about: Mechanism) -> tuple[type, Any]:
     return bool, Field(default=about.default, description=f"{keys.SWITCH}: {about.long_name}")
 
 
-_Mechanisms = _table(
+_Mechanisms = values.registry_table(
     "_Mechanisms", values.Table, {name: _mechanism(about) for name, about in MECHANISMS.items()}
 )
 
@@ -236,7 +250,7 @@ class MechanismsTable(_Mechanisms):  # type: ignore[misc, valid-type]
 _GENE = bool, Field(default=False, description=keys.SWITCH)
 
 
-class KnockoutTable(_table("_Solutes", values.Table, dict.fromkeys(SOLUTES, _GENE))):  # type: ignore[misc]
+class KnockoutTable(values.registry_table("_Solutes", values.Table, dict.fromkeys(SOLUTES, _GENE))):  # type: ignore[misc]
     """[knockout] of genes."""
 
     il1_receptor: bool = Field(default=False, description=keys.SWITCH)
@@ -247,66 +261,6 @@ class KnockoutTable(_table("_Solutes", values.Table, dict.fromkeys(SOLUTES, _GEN
     def genes(self) -> frozenset[str]:
         """Names of the genes that are knocked out."""
         return frozenset(name for name, out in self if out)
-
-
-class WallTable(values.Table):
-    """[boundary.SOLUTE.FACE]: a value held on the face, or exchange with blood."""
-
-    permeability: values.Permeability | None = Field(
-        default=None,
-        description=f"a velocity > 0 and at most {values.HIGHEST_PERMEABILITY:g} um/day, e.g. "
-        "'100 um/day'",
-    )
-
-    @property
-    def concentration(self) -> float:
-        """Concentration behind the face [pM]."""
-        return float(getattr(self, "value" if self.permeability is None else "blood"))
-
-    @model_validator(mode="after")
-    def _complete(self) -> "WallTable":
-        given = {name for name, value in self if value is not None}
-        if given not in ({"value"}, {"permeability", "blood"}):
-            raise PydanticCustomError("incomplete", "neither or both")
-        return self
-
-
-_WALL = (
-    "a table with either value, which is held there, or permeability and blood for exchange with "
-    "blood"
-)
-
-
-def _faces(solute: Solute) -> tuple[Any, Any]:
-    """The table [boundary.SOLUTE]; a face that is not named is closed."""
-    key = f"boundary.{solute.name}"
-    level = concentration(key, solute) | None, Field(default=None, description=CONCENTRATION)
-    wall = _table(f"{solute.name.capitalize()}Wall", WallTable, {"value": level, "blood": level})
-    face = wall | None, Field(default=None, description=_WALL)
-    faces = _table(
-        f"{solute.name.capitalize()}Faces", values.Table, dict.fromkeys(get_args(values.Face), face)
-    )
-    return faces, Field(default=faces(), description=_TABLE)
-
-
-class BoundaryTable(
-    _table("_Faces", values.Table, {name: _faces(each) for name, each in SOLUTES.items()})  # type: ignore[misc]
-):
-    """[boundary]."""
-
-    periodic: values.AxisNames = Field(
-        default=(),
-        description="a list of different axes among " + ", ".join(get_args(values.AxisName)),
-    )
-
-    @property
-    def walls(self) -> dict[str, dict[str, WallTable]]:
-        """Open faces of the box, by solute and face."""
-        found = {
-            name: {face: wall for face, wall in getattr(self, name) if wall is not None}
-            for name in SOLUTES
-        }
-        return {name: walls for name, walls in found.items() if walls}
 
 
 class OutputTable(values.Table):
@@ -338,6 +292,7 @@ class OutputTable(values.Table):
     ] = Field(
         default=("bone_volume_fraction", "il1", "rankl", "opg", "osteoclasts", "osteoblasts"),
         min_length=1,
+        json_schema_extra=keys.DISTINCT,
         description="a list of different names among " + ", ".join(_FIELDS),
     )
 

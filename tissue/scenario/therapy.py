@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from tissue.errors import InputError
 from tissue.model.drugs import BODY_WEIGHT, DRUGS
@@ -30,6 +30,10 @@ BODY_DOSE = 1e6
 """A dose as heavy as the body [mg/kg]."""
 
 
+SCHEDULE = ("every", "start", "stop")
+"""Keys that do not go with times."""
+
+
 class Therapy(Table):
     """[[therapy]], a regimen of one drug; once it is read, its schedule is written out as times.
 
@@ -37,6 +41,15 @@ class Therapy(Table):
         dose: every dose [mg/kg].
         times: times of the doses [day]; empty until a schedule is written out.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "dependentRequired": {"stop": ["every"]},
+            "dependentSchemas": {
+                "times": {"not": {"anyOf": [{"required": [key]} for key in SCHEDULE]}}
+            },
+        }
+    )
 
     drug: one_of(DRUGS, "drug") = Field(  # type: ignore[valid-type]
         description="one of " + ", ".join(DRUGS)
@@ -142,7 +155,7 @@ def _refuse_outside(key: str, time: float, duration: float) -> None:
 
 def _times(table: Therapy, key: str, duration: float, most: int) -> tuple[float, ...]:
     if table.times:
-        for other in ("every", "start", "stop"):
+        for other in SCHEDULE:
             if getattr(table, other) is not None:
                 raise InputError(
                     f"{key}.{other} contradicts {key}.times: give either times or a schedule of "

@@ -1,9 +1,10 @@
 """Values that a run file gives as a constant or as pieces of time."""
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import (
     BeforeValidator,
@@ -14,10 +15,13 @@ from pydantic import (
     TypeAdapter,
     create_model,
 )
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from tissue.keys import as_tuple
 from tissue.scenario.values import LONGEST_TIME, SHORTEST_STEP, Moment, Table
+
+PIECES_ERROR: Final = "pieces_error"
+"""Type of the errors of pieces, whose text says what is allowed."""
 
 
 class Piece(NamedTuple):
@@ -68,7 +72,9 @@ class PieceTable(Table):
     start: Moment = Field(
         alias="from", description=f"a time >= 0 and at most {LONGEST_TIME:g} day, e.g. '0 day'"
     )
-    end: Moment = Field(alias="to", description="a time after from, e.g. '3 day'")
+    end: Moment = Field(
+        alias="to", description=f"a time after from and at most {LONGEST_TIME:g} day, e.g. '3 day'"
+    )
 
 
 @dataclass(frozen=True)
@@ -76,21 +82,28 @@ class Varying:
     """Annotation of a time course whose values have a type of their own.
 
     Attributes:
+        key: dotted key.
         value: annotated type of a value, with its unit and limits.
         what: description of a value.
     """
 
+    key: str
     value: Any
     what: str
 
     def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        piece: Any = create_model(
-            "Piece", __base__=PieceTable, value=(self.value, Field(description=self.what))
-        )
+        name = "".join(part.capitalize() for part in re.split("[._]", self.key)[1:])
+        value = self.value, Field(description=self.what)
+        piece: Any = create_model(f"{name}Piece", __base__=PieceTable, value=value)
         number = TypeAdapter(self.value)
         forms: Any = Annotated[
             Annotated[self.value, Tag("[constant]")]
-            | Annotated[tuple[piece, ...], BeforeValidator(as_tuple), Tag("[pieces]")],
+            | Annotated[
+                tuple[piece, ...],
+                Field(json_schema_extra={"minItems": 1}),
+                BeforeValidator(as_tuple),
+                Tag("[pieces]"),
+            ],
             Discriminator(lambda value: f"[{'pieces' if isinstance(value, list) else 'constant'}]"),
         ]
 
@@ -107,8 +120,13 @@ class Varying:
                 for start, end, value in course.pieces
             ]
 
+        def read(given: Any, inner: Any) -> TimeCourse:
+            if isinstance(given, Mapping):
+                raise _refused(f"write [[{self.key}]] in double brackets, a single piece too")
+            return _read(given, inner)
+
         return core_schema.no_info_wrap_validator_function(
-            _read,
+            read,
             handler.generate_schema(forms),
             serialization=core_schema.plain_serializer_function_ser_schema(write, info_arg=True),
         )
@@ -124,29 +142,38 @@ def _day(time: float) -> Any:
 def _read(given: Any, read: Any) -> TimeCourse:
     if isinstance(given, TimeCourse):
         return given
-    found = read(list(given) if isinstance(given, tuple) else given)
+    found = read(given)
     if not isinstance(found, tuple):
         return TimeCourse.of(found)
     return TimeCourse(_in_order([Piece(each.start, each.end, each.value) for each in found]))
+
+
+def _refused(problem: str) -> PydanticCustomError:
+    return PydanticCustomError(PIECES_ERROR, "{problem}", {"problem": problem})
 
 
 def _in_order(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
     """The pieces, if each comes after the one before.
 
     Raises:
-        ValueError: they are empty, overlap or are shorter than any step.
+        PydanticCustomError: there are none, they overlap, or one ends before it starts or is
+            shorter than any step.
     """
     if not pieces:
-        raise ValueError("an empty list has no value")
+        raise PydanticCustomError("empty", "no pieces")
     end = 0.0
     for number, piece in enumerate(pieces, start=1):
+        if piece.end <= piece.start:
+            ends = f"ends at {piece.end:g} day, before it starts at {piece.start:g} day"
+            same = f"starts and ends at {piece.start:g} day"
+            raise _refused(f"piece {number} {same if piece.end == piece.start else ends}")
         if piece.start < end:
-            raise ValueError(
+            raise _refused(
                 f"piece {number} starts at {piece.start:g} day, before piece {number - 1} ends at "
                 f"{end:g} day: give the pieces in order, without overlap"
             )
         if piece.end < piece.start + SHORTEST_STEP or end < piece.start < end + SHORTEST_STEP:
-            raise ValueError(
+            raise _refused(
                 f"piece {number} is from {piece.start:g} to {piece.end:g} day: a piece, and a gap "
                 f"between two, must last at least {SHORTEST_STEP} day"
             )

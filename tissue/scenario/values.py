@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -14,11 +14,12 @@ from pydantic import (
     PlainSerializer,
     ValidationInfo,
     WithJsonSchema,
+    create_model,
 )
 
 from tissue import units
 from tissue.errors import shown
-from tissue.keys import Unit, as_tuple, distinct, written
+from tissue.keys import DISTINCT, Unit, as_tuple, distinct, quantity_schema, written
 from tissue.model.drugs import BODY_WEIGHT
 
 Face = Literal["z_low", "z_high", "y_low", "y_high", "x_low", "x_high"]
@@ -58,6 +59,12 @@ class Table(BaseModel):
     """A table of the run file; a key it does not know is an error."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def registry_table(name: str, base: type[Table], fields: Mapping[str, Any]) -> Any:
+    """A table with keys from a registry, each a type and its field; pickle finds it by its name."""
+    table = globals()[name] = create_model(name, __base__=base, __module__=__name__, **fields)
+    return table
 
 
 def _read_times(value: object) -> object:
@@ -145,18 +152,22 @@ WallTime = Annotated[float, Unit("s"), Field(gt=0, le=LONGEST_TIME * 86400)]
 Factor = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Dose = Annotated[float, _PerWeight("mg/kg")]
-Faces = Annotated[tuple[Face, ...], BeforeValidator(as_tuple), AfterValidator(distinct)]
+Faces = Annotated[
+    tuple[Face, ...],
+    BeforeValidator(as_tuple),
+    AfterValidator(distinct),
+    Field(json_schema_extra=DISTINCT),
+]
 AxisNames = Annotated[
     tuple[AxisName, ...],
     BeforeValidator(as_tuple),
     AfterValidator(distinct),
     AfterValidator(_in_order),
+    Field(json_schema_extra=DISTINCT),
 ]
 Times = Annotated[
     tuple[float, ...],
     BeforeValidator(_read_times),
     PlainSerializer(_write_times, when_used="json"),
-    WithJsonSchema(
-        {"type": "array", "items": {"type": "string", "examples": ["7 day"]}, "minItems": 1}
-    ),
+    WithJsonSchema({"type": "array", "items": quantity_schema("day"), "minItems": 1}),
 ]

@@ -13,8 +13,8 @@ from tissue.kernels.stencil import Field
 from tissue.model.forcing import LocalForcing, Wall
 from tissue.model.species import SOLUTES, Solute
 from tissue.model.walls import blood_exchange, held_exchange
+from tissue.scenario.boundary import WallTable
 from tissue.scenario.config import RunConfig
-from tissue.scenario.schema import WallTable
 from tissue.scenario.values import AXES
 
 MASK_KEY = "disease.pannus.mask"

@@ -19,8 +19,8 @@ def old_run(tmp_path: Path) -> Path:
     assert main(["run", str(TINY), "--quiet", "--out", str(folder)]) == 0
     file = folder / "run.toml"
     text = file.read_text(encoding="utf-8")
-    assert text.count("\naging = ") == 1
-    file.write_text(text.replace("\naging = ", "\nageing = "), encoding="utf-8")
+    assert text.count("\nil1_repulsion = ") == 1
+    file.write_text(text.replace("\nil1_repulsion = ", "\nrepulsion = "), encoding="utf-8")
     return folder
 
 
@@ -30,7 +30,7 @@ def test_a_report_of_an_old_run_has_no_table_of_parameters(capfd: Capture, old_r
     assert main(["report", str(old_run), str(new_run)]) == 0
     out, err = capfd.readouterr()
     assert out == f"{old_run / 'report.html'}\n"
-    assert err.startswith(f"{LEFT_OUT} ({old_run / 'run.toml'}: disease.ageing")
+    assert err.startswith(f"{LEFT_OUT} ({old_run / 'run.toml'}: mechanisms.repulsion")
     assert err.count("\n") == 1
     page = (old_run / "report.html").read_text(encoding="utf-8")
     assert "Parameters with their sources: new" in page

@@ -140,7 +140,8 @@ def test_unknown_names_are_reported_and_never_paths(folder: Path, tmp_path: Path
     text = "\n".join(describe(path))
     assert "mineral" in text
     assert "no fields of this program" in text
-    assert "not a field of this program" in sentence(lambda: export(path, folder / "out", (), "npy"))
+    answer = sentence(lambda: export(path, folder / "out", (), "npy"))
+    assert "not a field of this program" in answer
     export(path, folder / "out", ("il1",), "npy")
     assert {each.name for each in (folder / "out").iterdir()} == {"il1_day0007.000.npy"}
     assert list(target.parent.iterdir()) == []

@@ -1,6 +1,11 @@
 """A run in memory has the numbers of a run on disk, and takes a forcing of the user."""
 
+import re
+import tomllib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +16,7 @@ from tissue.geometry.load import Geometry
 from tissue.model.forcing import Forcing
 from tissue.scenario.config import RunConfig, read_run_file
 from tissue.simulation.memory_run import MemoryRun, simulate
+from tissue.simulation.run import run
 from tissue.simulation.simulation import Simulation, load_geometry
 from tissue.storage.results import Run
 
@@ -24,8 +30,8 @@ def in_memory(tiny: RunConfig) -> MemoryRun:
 
 
 def test_its_numbers_are_those_on_disk(in_memory: MemoryRun, finished: Run) -> None:
-    assert in_memory.metrics.keys() == finished.metrics.keys()
-    assert in_memory.ledger.keys() == finished.ledger.keys()
+    assert list(in_memory.metrics) == list(finished.metrics)
+    assert list(in_memory.ledger) == list(finished.ledger)
     for name, values in finished.metrics.items():
         np.testing.assert_allclose(in_memory.metrics[name], values, rtol=1e-8, err_msg=name)
     np.testing.assert_array_equal(in_memory.times, finished.times)
@@ -47,6 +53,55 @@ def test_it_keeps_fields_as_float32_and_the_final_state(in_memory: MemoryRun) ->
         in_memory.field("il7")
 
 
+def test_an_unknown_column_is_refused_with_the_nearest(in_memory: MemoryRun) -> None:
+    with pytest.raises(InputError, match=r"metrics has no column 'bvtv', did you mean 'bv_tv'\?"):
+        in_memory.metrics["bvtv"]
+    with pytest.raises(InputError, match=r"ledger has no column 'zzz', did you mean '\w+'\?"):
+        in_memory.ledger["zzz"]
+
+
+def test_a_run_may_be_given_as_its_file_or_its_tables(
+    tiny: RunConfig, in_memory: MemoryRun
+) -> None:
+    of_file = simulate(str(TINY))
+    assert of_file.config.source == tiny.source
+    np.testing.assert_array_equal(of_file.metrics["bv_tv"], in_memory.metrics["bv_tv"])
+    tables = tomllib.loads(TINY.read_text())
+    assert Simulation(tables).config.model_dump() == tiny.model_dump()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"config": 3}, "config = 3 must be a run: give tissue.read_run_file(path), the path"),
+        ({"geometry": np.zeros((8, 8, 8))}, "geometry must be a tissue.Geometry, not ndarray"),
+        ({"forcing": 2.0}, "forcing = 2.0 must be a function or None"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(
+    arguments: dict[str, Any], sentence: str, tiny: RunConfig, tmp_path: Path
+) -> None:
+    starts: list[Callable[..., object]] = [simulate, Simulation]
+    if "forcing" not in arguments:  # a run on disk takes none
+        starts.append(partial(run, folder=tmp_path / "run"))
+    for start in starts:
+        with pytest.raises(InputError, match=re.escape(sentence)):
+            start(**{"config": tiny, **arguments})
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_on_disk_may_be_given_as_its_file(finished: Run, tmp_path: Path) -> None:
+    found = run(TINY, tmp_path / "run")
+    np.testing.assert_array_equal(found.metrics["bv_tv"], finished.metrics["bv_tv"])
+
+
+def test_the_provenance_names_a_forcing_of_the_user(tiny: RunConfig, in_memory: MemoryRun) -> None:
+    own = simulate(tiny, forcing=lambda forcing, time, length: forcing)
+    assert own.provenance["forcing"] == "function of the user"
+    assert "forcing" not in in_memory.provenance
+    np.testing.assert_array_equal(own.metrics["bv_tv"], in_memory.metrics["bv_tv"])
+
+
 def test_it_writes_nothing(
     tiny: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,6 +112,7 @@ def test_it_writes_nothing(
 
 def test_it_converts_to_a_dataset(in_memory: MemoryRun) -> None:
     pytest.importorskip("xarray")
+    assert list(in_memory.to_xarray("il1")) == ["il1"]
     data = in_memory.to_xarray()
     np.testing.assert_array_equal(data["il1"].values[-1], in_memory.field("il1"))
     assert data["il1"].attrs["units"] == "pM"

@@ -1,7 +1,7 @@
 """A run in memory: the same results as those of a folder, and no file."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import jax
@@ -12,8 +12,11 @@ from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry
 from tissue.model.fields import FIELDS
+from tissue.model.observables import METRICS
 from tissue.model.state import State
 from tissue.scenario.config import RunConfig
+from tissue.simulation.given import GivenRun, given_config
+from tissue.simulation.ledger import LEDGER
 from tissue.simulation.output import rounded
 from tissue.simulation.own_forcing import OwnForcing
 from tissue.simulation.progress_bar import progress_bar
@@ -23,6 +26,9 @@ from tissue.storage.results import Results
 from tissue.storage.tables import Columns
 
 log = logging.getLogger(__name__)
+
+OWN_FORCING = "forcing"
+"""Key in the provenance of a run with a forcing of the user."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -101,7 +107,7 @@ class MemoryRun(Results):
 
 
 def simulate(
-    config: RunConfig,
+    config: GivenRun,
     geometry: Geometry | None = None,
     forcing: OwnForcing | None = None,
     *,
@@ -110,7 +116,7 @@ def simulate(
     """Runs a simulation to its end without any file.
 
     Args:
-        config: the run.
+        config: the run, its run file or the tables of that.
         geometry: bone to use instead of the one the run names.
         forcing: function that may change what acts during each step, see `Simulation`.
         progress: show a bar; by default in an interactive session only.
@@ -123,6 +129,7 @@ def simulate(
         InputError: the bone or the forcing cannot be used.
         RunError: a step failed, however short it was.
     """
+    config = given_config(config)
     simulation = Simulation(config, geometry, forcing=forcing)
     for warning in (*config.warnings, *simulation.geometry.warnings):
         log.warning(warning)
@@ -139,10 +146,12 @@ def simulate(
             step_done(record)
     bone = np.asarray(simulation.geometry.bone_volume_fraction)
     origin = fresh_start(config, bone, given=geometry is not None)
+    if forcing:
+        origin[OWN_FORCING] = "function of the user"
     return MemoryRun(
         config,
-        _columns("metrics", rows),
-        _columns("ledger", budgets),
+        _columns("metrics", METRICS, rows),
+        _columns("ledger", LEDGER, budgets),
         tuple(snapshots),
         simulation.state,
         provenance(config, config.source.parent, origin),
@@ -155,6 +164,5 @@ def _snapshot(simulation: Simulation) -> MemorySnapshot:
     return MemorySnapshot(simulation.geometry.grid, simulation.step, simulation.time, values)
 
 
-def _columns(name: str, rows: list[dict[str, float]]) -> Columns:
-    names = rows[0] if rows else ()
+def _columns(name: str, names: Iterable[str], rows: list[dict[str, float]]) -> Columns:
     return Columns(name, {each: np.array([row[each] for row in rows]) for each in names})

@@ -23,6 +23,7 @@ from tissue.simulation.folder import (
     prepare_folder,
     remove_unfinished,
 )
+from tissue.simulation.given import GivenRun, given_config, refuse_no_geometry
 from tissue.simulation.log import RunLog
 from tissue.simulation.output import Output, run_job
 from tissue.simulation.progress import Progress
@@ -52,7 +53,7 @@ LARGEST_ERROR = 0.05
 
 
 def run(
-    config: RunConfig,
+    config: GivenRun,
     folder: Path | str,
     *,
     overwrite: bool = False,
@@ -67,7 +68,7 @@ def run(
     """Runs a simulation to its end and writes snapshots, tables and checkpoints as it goes.
 
     Args:
-        config: the run.
+        config: the run, its run file or the tables of that.
         folder: where results go; made if absent.
         overwrite: replace an existing run.
         geometry: bone to use instead of the one of the run file.
@@ -85,7 +86,8 @@ def run(
         RunError: the run had to stop; the files on disk are intact.
         RunStopped: a signal has stopped it; it can be resumed.
     """
-    folder = Path(folder)
+    config, folder = given_config(config), Path(folder)
+    refuse_no_geometry(geometry)
     with (
         nullcontext(signals) if signals else SignalHandler() as handler,
         progress_bar(config.run.duration, progress) as step_done,

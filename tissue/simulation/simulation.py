@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from tissue.display import Displayed
-from tissue.errors import RunError
+from tissue.errors import InputError, RunError, shown
 from tissue.geometry.journal import Journal
 from tissue.geometry.load import Geometry, load_image
 from tissue.geometry.settings import SyntheticSettings
@@ -34,6 +34,7 @@ from tissue.model.state import HealthyReference, State
 from tissue.model.step import advance
 from tissue.scenario.config import RunConfig
 from tissue.simulation.forcing_schedule import ForcingSchedule
+from tissue.simulation.given import GivenRun, given_config, refuse_no_geometry
 from tissue.simulation.ledger import broken_budget, ledger_row
 from tissue.simulation.local_forcing import local_schedule
 from tissue.simulation.own_forcing import OwnForcing, checked
@@ -104,7 +105,7 @@ class Simulation(Displayed):
 
     def __init__(
         self,
-        config: RunConfig,
+        config: GivenRun,
         geometry: Geometry | None = None,
         start: Start | None = None,
         forcing: OwnForcing | None = None,
@@ -112,15 +113,19 @@ class Simulation(Displayed):
         """Sets up the healthy tissue, or resumes a run where it was left.
 
         Args:
-            config: the run.
+            config: the run, its run file or the tables of that.
             geometry: bone to use instead of the one the run names.
             start: state to resume from, with a geometry that has its grid.
             forcing: function of the forcing of the run file, the time at which a step starts and
                 its length [day]; it returns what acts on the tissue during that step.
 
         Raises:
-            InputError: the bone cannot be read, or has no healthy state.
+            InputError: an argument cannot be used, or the bone has no healthy state.
         """
+        config = given_config(config)
+        refuse_no_geometry(geometry)
+        if forcing is not None and not callable(forcing):
+            raise InputError(f"forcing = {shown(forcing)} must be a function or None")
         keep_memory()
         release_programs()
         self.failed: State | None = None

@@ -102,11 +102,11 @@ class Results(Displayed):
         """A field [z, y, x] of the snapshot at `index`, the last by default."""
         return self.opened[index].field(name)
 
-    def to_xarray(self, names: Sequence[str] = ()) -> "xarray.Dataset":
+    def to_xarray(self, names: str | Sequence[str] = ()) -> "xarray.Dataset":
         """Fields over time as a labeled dataset, each read from disk when its values are used.
 
         Args:
-            names: of the fields; all by default.
+            names: of the fields, or the name of one; all by default.
 
         Raises:
             InputError: xarray is not installed, or there is no such field.
@@ -117,7 +117,7 @@ class Results(Displayed):
             raise InputError("to_xarray needs the package xarray: pip install xarray") from None
         from tissue.storage.dataset import dataset
 
-        return dataset(self, tuple(names) or self.fields)
+        return dataset(self, (names,) if isinstance(names, str) else tuple(names) or self.fields)
 
     @property
     def _first(self) -> Fields:

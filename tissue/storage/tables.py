@@ -1,5 +1,6 @@
 """Tables of numbers as CSV with one row per time, readable during the run."""
 
+import difflib
 import math
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tissue.errors import InputError
+from tissue.errors import InputError, shown
 from tissue.storage.atomic import close_synced, open_no_follow, refuse_link, sync
 
 if TYPE_CHECKING:
@@ -188,7 +189,8 @@ class Columns(dict[str, NDArray[np.float64]]):
     """Columns of a table by name, the first one the time [day].
 
     Raises:
-        InputError: from `[...]`, for a column that the table does not have; it names the file.
+        InputError: from `[...]`, for a column that the table does not have; it names the
+            file, or the nearest column of a table in memory.
     """
 
     def __init__(self, path: Path | str, columns: Mapping[str, NDArray[np.float64]]) -> None:
@@ -213,6 +215,10 @@ class Columns(dict[str, NDArray[np.float64]]):
         return f"{self._path}: {rows} rows of {', '.join(names[:REPR_COLUMNS])}{more}"
 
     def __missing__(self, name: str) -> NDArray[np.float64]:
+        if not isinstance(self._path, Path):
+            near = difflib.get_close_matches(f"{name}", self, n=1, cutoff=0.0)
+            other = f", did you mean {near[0]!r}?" if near else ""
+            raise InputError(f"{self._path} has no column {shown(name)}{other}")
         raise InputError(
             f"{self._path} has no column {name}, which every run writes; use the file as the run "
             "wrote it"

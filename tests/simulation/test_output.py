@@ -133,7 +133,7 @@ def test_little_is_held_for_a_slow_disk(
 
     monkeypatch.setattr(Simulation, "fields", counted)
     monkeypatch.setattr(output, "write_snapshot", noted)
-    run(tiny.changed({"output.snapshots": "0.5 day"}), tmp_path)
+    run(tiny.changed({"output.snapshots": "0.5 day", "output.checkpoints": "1 day"}), tmp_path)
     assert made == written == [0, 1, 2, 3, 4]
     assert max(held) == 2  # one that is written and one that waits
 

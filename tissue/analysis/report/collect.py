@@ -134,10 +134,14 @@ def _morphometry(folder: Path) -> dict[str, list[float | None]]:
 
 
 def _therapy(text: str) -> list[dict[str, Any]]:
+    """Doses of a run file; none where the file is damaged, which the command reports."""
     found = []
-    for each in tomllib.loads(text).get("therapy", []):
-        times = [units.parse(str(time), "day") for time in each["times"]]
-        found.append({"drug": each["drug"], "dose": each["dose"], "times": times})
+    try:
+        for each in tomllib.loads(text).get("therapy", []):
+            times = [units.parse(str(time), "day") for time in each["times"]]
+            found.append({"drug": each["drug"], "dose": each["dose"], "times": times})
+    except (ValueError, RecursionError, KeyError, TypeError, units.UnitError):
+        return []
     return found
 
 

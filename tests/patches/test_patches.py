@@ -86,6 +86,7 @@ def test_a_patch_changes_few_files_and_fits_the_code(name: str) -> None:
     assert not [each["file"] for each in added if (ROOT / each["file"]).exists()]
 
 
+@pytest.mark.slow
 def test_a_new_metric_is_written_and_described(tmp_path: Path) -> None:
     copy = applied("metric", tmp_path)
     python(copy, "-m", "tissue", "run", "tests/tiny.toml", "--out", "out", "--quiet")

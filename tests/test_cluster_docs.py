@@ -332,7 +332,7 @@ def test_the_install_without_a_network_works_as_it_stands(tmp_path: Path) -> Non
         assert done.returncode == 0, f"{block}\n{done.stderr}"
         printed.append(done.stdout)
     assert "grid       57 x 57 x 57 voxels" in printed[0]
-    assert "the backend computes rightly" in printed[1]
+    assert "the backend computes correctly" in printed[1]
     events = [json.loads(line) for line in printed[2].splitlines()]
     assert events[-1]["event"] == "finished"
     sentence = re.search(r"Every object has (.*?):\n", TEXT, re.DOTALL)

@@ -65,7 +65,7 @@ def test_the_wheel_holds_nothing_else(wheel: Path) -> None:
     names = contents(wheel)
     info = f"tissue_sim-{tissue.__version__}.dist-info"
     assert {name.split("/")[0] for name in names} == {"tissue", info}
-    assert not [name for name in names if "test" in name or "/out/" in name or "/." in name]
+    assert not [name for name in names if "/test_" in name or "/out/" in name or "/." in name]
     assert {f"{info}/licenses/LICENSE", f"{info}/licenses/runs/data/NOTICE"} <= names
 
 

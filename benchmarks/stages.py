@@ -15,12 +15,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from tissue.model import cytokines, precursors, step, surface_rates
+from tissue.model import cytokines, lineages, precursors, step, surface_rates
 from tissue.simulation import simulation as running
 
 PARTS = {
     "uncoupled_solutes": "IL-1 and TNF",
-    "rankl_opg": "RANKL and OPG",
+    "solve_rankl_opg": "RANKL and OPG",
     "step_precursors": "precursors",
     "marrow_environment": "solutes at the surface",
     "surface_concentrations": "solutes at the surface",
@@ -39,7 +39,7 @@ PARTS = {
 """Part of a step by the name of the stage; every other stage belongs to OTHER."""
 
 OTHER = "sources, recruitment, growth"
-MODULES = (running, step, cytokines, precursors, surface_rates)
+MODULES = (running, step, lineages, cytokines, precursors, surface_rates)
 Around = Callable[[str, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 
 

@@ -141,7 +141,7 @@ def test_an_unknown_preset_is_refused(capfd: Capture) -> None:
     assert "must be 'mouse' or 'human'" in refused(capfd, "parameters", "rat")
 
 
-def test_check_foretells_the_time(capfd: Capture, run_file: Path) -> None:
+def test_check_predicts_the_time(capfd: Capture, run_file: Path) -> None:
     assert main(["check", str(run_file)]) == 0
     assert re.search(
         r"^  time +about \d.* s here and now: .* to start the first time, about \d+ steps of .* s, "

@@ -176,7 +176,7 @@ def test_ready_is_said_only_beyond_the_error_of_the_forecast(
     tiny: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     need = plan(tiny, geometry()).memory
-    assert 5.15 / 4.69 < MEMORY_MARGIN < 1.25  # measured over foretold at 192^3, and the goal
+    assert 5.15 / 4.69 < MEMORY_MARGIN < 1.25  # measured over predicted at 192^3, and the goal
     sure = round(MEMORY_MARGIN * need)
     for room, text in (
         (sure, "ready to run here"),

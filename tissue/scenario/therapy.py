@@ -15,6 +15,7 @@ from tissue.scenario.schema import INTERVAL, RunTable
 from tissue.scenario.values import (
     MOST_DOSES,
     SHORTEST_STEP,
+    TIME_RTOL,
     Dose,
     Interval,
     Table,
@@ -22,9 +23,6 @@ from tissue.scenario.values import (
     Times,
     one_of,
 )
-
-TIME_RTOL = 1e-9
-"""Rounding of times [1], relative."""
 
 BODY_DOSE = 1e6
 """A dose as heavy as the body [mg/kg]."""

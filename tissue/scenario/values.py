@@ -30,6 +30,9 @@ AXES: dict[str, int] = {name: axis for axis, name in enumerate(get_args(AxisName
 SHORTEST_STEP = 0.001
 """Shortest step of a run [day]."""
 
+TIME_RTOL = 1e-9
+"""Rounding of times and of step lengths, relative [1]."""
+
 LONGEST_STEP = 14.0
 """Longest step [day]: osteoclasts, which live one to two weeks, must be seen to come and go."""
 

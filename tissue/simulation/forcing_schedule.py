@@ -20,8 +20,8 @@ from tissue.model.species import PAIR, SOLUTES
 from tissue.model.targets import TARGETS, Concentration
 from tissue.scenario.config import RunConfig
 from tissue.scenario.therapy import dosing
+from tissue.scenario.values import TIME_RTOL
 from tissue.simulation.local_forcing import LocalSchedule
-from tissue.simulation.step_size import TIME_RTOL
 
 FREQUENT = 7.0
 """Longest interval between doses [day] that form one exposure, of which only the start and the end

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from tissue.scenario.config import RunConfig
-from tissue.scenario.values import LONGEST_STEP, SHORTEST_STEP
+from tissue.scenario.values import LONGEST_STEP, SHORTEST_STEP, TIME_RTOL
 
 TRANSIENT_TIME = 1.0
 """Time added to the time since the forcing changed before its logarithm is taken [day]: the
@@ -51,7 +51,6 @@ RETRY_FACTOR = 0.25  # length of the steps that replace a failed one, over its l
 RECOVERY_FACTOR = 2.0  # growth of their length after each step that does not fail [1]
 RESERVED_ALLOWANCE = 0.01  # part of the allowance that steps may use once it is spent [1]
 ERROR_RATIO_MAX = 1e6  # bound of error over tolerance, also where it is not finite [1]
-TIME_RTOL = 1e-9  # rounding of times and of step lengths, relative [1]
 
 
 class TimeStep(NamedTuple):

@@ -10,7 +10,7 @@ from tissue.model import drugs, mechanisms, species
 species.SOLUTES["il6"] = replace(
     species.SOLUTES["tnf"], name="il6", long_name="IL-6", molar_mass=21e3, excess_key="il6"
 )
-drugs.DRUGS["etanercept"] = drugs.DRUGS["adalimumab"]
+drugs.DRUGS["golimumab"] = drugs.DRUGS["adalimumab"]
 mechanisms.MECHANISMS["il6_induction"] = mechanisms.Mechanism("IL-6 does something", ("a_R",))
 
 from tissue.scenario.config import read_run_file
@@ -23,7 +23,7 @@ config = read_run_file({
     "boundary": {"il6": {"z_low": {"value": "3 pM"}}},
     "knockout": {"il6": True},
     "mechanisms": {"il6_induction": False},
-    "therapy": [{"drug": "etanercept", "dose": "1 mg/kg"}],
+    "therapy": [{"drug": "golimumab", "dose": "1 mg/kg"}],
     "output": {"fields": ["il6"]},
 })
 assert config.disease.excess["il6"].at(1) == 1

@@ -140,8 +140,8 @@ def test_different_drugs_may_be_given_together() -> None:
         ([DOSE | {"dose": "1 mg/KG"}], r"'KG' in 'mg/KG' is not a known unit; did you mean 'kg'"),
         (
             [DOSE | {"dose": "100 kg"}],
-            r"therapy\[1\].dose is 100 kg for a mouse of 0.025 kg: check its unit; 19 mg/kg in a "
-            r"mouse is usual \(people get 100 mg every 1 day\)",
+            r"therapy\[1\].dose is 100 kg for a mouse of 0.025 kg: check its unit; 25 mg/kg "
+            r"every 1 day is usual in a mouse \(people get 100 mg every 1 day\)",
         ),
         ([DOSE | {"dose": "1e302 kg"}], r"therapy\[1\].dose is inf kg for a mouse of 0.025 kg"),
         ([DOSE | {"dose": "1e308 kg"}], r"therapy\[1\].dose: '1e308 kg' is not a finite number"),
@@ -150,7 +150,7 @@ def test_different_drugs_may_be_given_together() -> None:
         (
             [DOSE, {"drug": "Denosumb", "dose": "60 mg"}],
             r"therapy\[2\].drug: 'Denosumb' is not a known drug, did you mean denosumab\? \(it "
-            "must be one of anakinra, denosumab",
+            "must be one of anakinra, canakinumab",
         ),
         ([DOSE | {"drug": "aspirin"}], r"'aspirin' is not a known drug \(it must be one of"),
         ([DOSE | {"drug": 3}], r"therapy\[1\].drug = 3 must be one of anakinra"),
@@ -302,8 +302,8 @@ def test_courses_overlap_where_two_of_them_do(
 
 @pytest.mark.parametrize("drug", DRUGS)
 def test_a_human_dose_in_a_mouse_is_doubted(drug: str) -> None:
-    dose, _ = DRUGS[drug].standard_regimen
-    table = {"drug": drug, "dose": f"{dose} mg"}
+    dose = DRUGS[drug].regimen["human"].dose * 65
+    table = {"drug": drug, "dose": f"{dose:.6g} mg"}
     assert parsed(table, preset="human").warnings == ()
     (warning,) = parsed(table).warnings
     assert warning.startswith(
@@ -313,15 +313,15 @@ def test_a_human_dose_in_a_mouse_is_doubted(drug: str) -> None:
     assert f"people get {dose:g} mg every" in warning
 
 
-def test_the_standard_dose_of_mice_is_that_of_their_surface() -> None:
-    # 100 mg in 65 kg, times 37 / 3 by body surface
-    assert_allclose(standard_dose("anakinra", "mouse"), 100 / 65 * 37 / 3, rtol=1e-12)
+def test_the_standard_dose_of_mice_is_their_own() -> None:
+    assert standard_dose("anakinra", "mouse") == 25
     assert_allclose(standard_dose("anakinra", "human"), 100 / 65, rtol=1e-12)
     assert standard_dose("teriparatide", "mouse") == 0.04
     (warning,) = parsed(DOSE | {"dose": "100 mg"}).warnings
     assert warning == (
         "therapy[1].dose is 4000 mg/kg of anakinra, or 100 mg in a mouse of 0.025 kg: check its "
-        "unit and run.preset; 19 mg/kg in a mouse is usual (people get 100 mg every 1 day)"
+        "unit and run.preset; 25 mg/kg every 1 day is usual in a mouse (people get 100 mg every 1 "
+        "day)"
     )
 
 
@@ -334,6 +334,12 @@ def test_the_standard_dose_of_mice_is_that_of_their_surface() -> None:
         ("teriparatide", ["10 ug/kg", "20 ug/kg", "40 ug/kg", "80 ug/kg", "160 ug/kg"]),
         ("romosozumab", ["3 mg/kg", "25 mg/kg", "100 mg/kg"]),
         ("adalimumab", ["1 mg/kg", "10 mg/kg"]),
+        ("etanercept", ["1 mg/kg", "10 mg/kg"]),
+        ("infliximab", ["3 mg/kg", "10 mg/kg"]),
+        ("tocilizumab", ["8 mg/kg", "20 mg/kg", "80 mg/kg"]),
+        ("alendronate", ["0.1 mg/kg", "1 mg/kg"]),
+        ("prednisolone", ["2 mg/kg", "5 mg/kg", "10 mg/kg"]),
+        ("il10", ["8 ug/kg", "40 ug/kg"]),
         ("il4", ["5 ug/kg", "50 ug/kg"]),
     ],
 )

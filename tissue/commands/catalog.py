@@ -42,12 +42,13 @@ def _parameters(options: argparse.Namespace) -> int:
 
 
 def _drugs(_: argparse.Namespace) -> int:
-    from tissue.model.drugs import DRUGS
+    from tissue.model.drugs import BODY_WEIGHT, DRUGS
     from tissue.model.targets import TARGETS
 
     heads = (
         "drug",
         "target",
+        "species",
         "standard regimen",
         "absorption 1/day",
         "elimination 1/day",
@@ -57,21 +58,24 @@ def _drugs(_: argparse.Namespace) -> int:
         "confidence",
         "action; source of the numbers",
     )
-    rows = [
-        (
-            name,
-            TARGETS[d.target].long_name,
-            f"{d.standard_regimen.dose:g} mg every {d.standard_regimen.interval:g} day",
-            "-" if d.absorption is None else f"{d.absorption:.3g}",
-            f"{d.elimination:.3g}" + (" and saturable" if d.vmax else ""),
-            f"{d.volume:.3g}",
-            f"{d.bioavailability:g}",
-            f"{d.marrow_plasma_ratio:g}",
-            d.confidence,
-            f"{d.about}; {d.source}",
-        )
-        for name, d in DRUGS.items()
-    ]
+    rows = []
+    for name, d in DRUGS.items():
+        for species in BODY_WEIGHT:
+            k, (dose, interval) = d.kinetics[species], d.regimen[species]
+            row = (
+                name,
+                TARGETS[d.target].long_name,
+                species,
+                f"{dose:.3g} mg/kg every {interval:g} day, {k.route}",
+                "-" if k.absorption is None else f"{k.absorption:.3g}",
+                f"{k.elimination:.3g}" + (" and saturable" if k.vmax else ""),
+                f"{k.volume:.3g}",
+                f"{k.bioavailability:g}",
+                f"{d.marrow_plasma_ratio:g}",
+                d.confidence,
+                f"{d.about}; {d.source}; kinetics: {k.source}",
+            )
+            rows.append(row)
     print_table(heads, rows)
     return 0
 

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from tissue.model.drugs import BODY_WEIGHT, DRUGS
+from tissue.model.drugs import DRUGS
 from tissue.model.forcing import Value
 from tissue.model.parameters import Parameters
 from tissue.model.pharmacokinetics import Dosing, Exposure, exposures
@@ -13,6 +13,10 @@ from tissue.model.targets import TARGETS, AnabolicEffect, BoneBinding
 
 STEADY, DOSES = 30, 40
 """Standard doses after which an effect is steady, and number of those that are computed [1]."""
+
+HALF_EFFECT_SHARE = 1.0
+"""Share of the largest effect of a drug at its receptor at which bone answers by half, over that
+share under the standard regimen of the species [1] (assumption)."""
 
 
 def anabolic_factors(effects: Mapping[str, float], p: Parameters) -> tuple[float, float]:
@@ -35,28 +39,37 @@ def anabolic_factors(effects: Mapping[str, float], p: Parameters) -> tuple[float
     return formation, rankl
 
 
-def anabolic_effect(target: str, exposure: Exposure, start: float, length: float) -> float:
-    """e, the mean share of the largest effect in a step over that of the reference [1].
+def anabolic_effect(
+    target: str, exposure: Exposure, start: float, length: float, species: str
+) -> float:
+    """e, the effect of a target in a step: 1 under the standard regimen of its reference [1].
+
+    (effect) e = (1 + h) x / (x + h), with x the mean share of the largest effect over that of the
+    reference: bone answers a dose that is many times the usual one little more. Without a
+    reference e is the mean share.
 
     Args:
         target: its name in `targets.TARGETS`.
         exposure: drugs of the target.
         start: start of the step [day].
         length: length of the step [day].
+        species: species whose standard regimen is the reference, "mouse" or "human".
     """
     action = TARGETS[target].action
     assert isinstance(action, AnabolicEffect)
     share = exposure.mean_share(start, length)
-    return share / _steady_share(action.reference) if action.reference else share
+    if action.reference is None:
+        return share
+    over = share / _steady_share(action.reference, species)
+    return (1 + HALF_EFFECT_SHARE) * over / (over + HALF_EFFECT_SHARE)
 
 
 @cache
-def _steady_share(drug: str) -> float:
+def _steady_share(drug: str, species: str) -> float:
     """Mean share of the largest effect under the standard regimen, long after its start [1]."""
-    dose, interval = DRUGS[drug].standard_regimen
-    amounts = np.full(DOSES, dose / BODY_WEIGHT["human"])
-    doses = {drug: Dosing(interval * np.arange(float(DOSES)), amounts)}
-    (exposure,) = exposures(doses, DOSES * interval).values()
+    dose, interval = DRUGS[drug].regimen[species]
+    doses = {drug: Dosing(interval * np.arange(float(DOSES)), np.full(DOSES, dose))}
+    (exposure,) = exposures(doses, DOSES * interval, species).values()
     return exposure.mean_share(STEADY * interval, interval)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
-from tissue.model.drugs import DRUGS, Drug
+from tissue.model.drugs import DRUGS, Drug, Kinetics
 from tissue.model.forcing import quantiles
 from tissue.model.targets import TARGETS, AnabolicEffect, BoneBinding
 
@@ -50,23 +50,28 @@ class OneCompartmentPK:
     """One-compartment pharmacokinetics: absorption from under the skin, elimination in part
     saturable (Michaelis-Menten)."""
 
-    def __init__(self, drug: Drug, dosing: Dosing, end: float) -> None:
+    def __init__(self, drug: Drug, species: str, dosing: Dosing, end: float) -> None:
         """Prepares the concentration from the first dose to the end of a run [day]."""
-        self.drug, self.dosing = drug, dosing
+        self.kinetics, self.dosing = drug.kinetics[species], dosing
         self._to_pm = 1e9 * drug.marrow_plasma_ratio / drug.molar_mass  # of mg/l
-        self._curve = _saturable(drug, dosing, end) if drug.vmax else None
-        self._decays = [] if drug.vmax else _decays(drug, dosing)
+        saturable = self.kinetics.vmax > 0
+        self._curve = _saturable(self.kinetics, dosing, end) if saturable else None
+        self._decays = [] if saturable else _decays(self.kinetics, dosing)
 
     def concentration(self, times: Times) -> Times:
         """Concentration in marrow fluid [pM]; a dose counts from its time on."""
+        return np.asarray(self._to_pm * self.plasma(times))
+
+    def plasma(self, times: Times) -> Times:
+        """Concentration in plasma [mg/l]; a dose counts from its time on."""
         if self._curve is not None:
-            return np.asarray(self._to_pm * np.interp(times, *self._curve, left=0.0))
+            return np.asarray(np.interp(times, *self._curve, left=0.0))
         last = np.searchsorted(self.dosing.times, times, side="right") - 1
         since = np.where(last >= 0, times - self.dosing.times[last], 0.0)
         plasma = np.zeros(len(times))
         for rate, after in self._decays:
             plasma += np.where(last >= 0, after[last] * np.exp(-rate * since), 0.0)
-        return np.asarray(self._to_pm * plasma)
+        return plasma
 
 
 class Exposure:
@@ -79,12 +84,12 @@ class Exposure:
     def __init__(self, drugs: Sequence[tuple[float, OneCompartmentPK]]) -> None:
         """Adds the drugs, each with its weight w."""
         self._drugs = drugs
-        self._doses = np.sort(np.concatenate([kinetics.dosing.times for _, kinetics in drugs]))
-        self.nodes = max(kinetics.drug.nodes for _, kinetics in drugs)
+        self._doses = np.sort(np.concatenate([each.dosing.times for _, each in drugs]))
+        self.nodes = max(each.kinetics.nodes for _, each in drugs)
 
     def at(self, times: Times) -> Times:
         """Exposure at some times [day]: [pM], or [1] over half effects."""
-        parts = [weight * kinetics.concentration(times) for weight, kinetics in self._drugs]
+        parts = [weight * each.concentration(times) for weight, each in self._drugs]
         return np.asarray(sum(parts))
 
     def at_nodes(self, start: float, length: float) -> Times:
@@ -121,12 +126,13 @@ class Exposure:
         return self.at(times), weights / weights.sum()
 
 
-def exposures(doses: Mapping[str, Dosing], end: float) -> dict[str, Exposure]:
+def exposures(doses: Mapping[str, Dosing], end: float, species: str) -> dict[str, Exposure]:
     """Exposure of every target that acts through a concentration in marrow, by target.
 
     Args:
         doses: doses of each drug that is given.
         end: end of the run [day].
+        species: species whose kinetics hold, "mouse" or "human".
     """
     found: dict[str, list[tuple[float, OneCompartmentPK]]] = {}
     for name, dosing in doses.items():
@@ -137,18 +143,19 @@ def exposures(doses: Mapping[str, Dosing], end: float) -> dict[str, Exposure]:
         if isinstance(action, AnabolicEffect):
             assert drug.half_effect
             weight = 1 / drug.half_effect
-        found.setdefault(drug.target, []).append((weight, OneCompartmentPK(drug, dosing, end)))
+        given = OneCompartmentPK(drug, species, dosing, end)
+        found.setdefault(drug.target, []).append((weight, given))
     return {target: Exposure(drugs) for target, drugs in found.items()}
 
 
-def _decays(drug: Drug, dosing: Dosing) -> list[tuple[float, Times]]:
+def _decays(kinetics: Kinetics, dosing: Dosing) -> list[tuple[float, Times]]:
     """Plasma concentration as a sum of decays: the rate of each [1/day], and its amplitude after
     each dose [mg/l]. Two make Bateman's function, one an infusion."""
-    initial = drug.bioavailability * dosing.amounts / drug.volume
-    if drug.absorption is None:
-        parts = [(drug.elimination, initial)]
+    initial = kinetics.bioavailability * dosing.amounts / kinetics.volume
+    if kinetics.absorption is None:
+        parts = [(kinetics.elimination, initial)]
     else:
-        gain, loss = drug.absorption, drug.elimination
+        gain, loss = kinetics.absorption, kinetics.elimination
         factor = gain / (gain - loss)
         parts = [(loss, factor * initial), (gain, -factor * initial)]
     found = []
@@ -160,18 +167,18 @@ def _decays(drug: Drug, dosing: Dosing) -> list[tuple[float, Times]]:
     return found
 
 
-def _saturable(drug: Drug, dosing: Dosing, end: float) -> tuple[Times, Times]:
+def _saturable(kinetics: Kinetics, dosing: Dosing, end: float) -> tuple[Times, Times]:
     """Times [day] and plasma concentrations c [mg/l] with saturable elimination.
 
-    dc/dt = k_a w / V - k_e c - v_max / V c / (k_m + c), with w the dose under the skin [mg/kg].
+    dc/dt = k_a w / V - k_e c - v_max / V c / (k_m + c), with w the dose under the skin [mg/kg]; an
+    infusion raises c at once.
     """
-    assert drug.absorption
-    assert drug.km
-    gain, km = drug.absorption, drug.km
+    assert kinetics.km
+    gain, km = kinetics.absorption or 0.0, kinetics.km
 
     def change(waiting: float, plasma: float) -> float:
-        saturable = drug.vmax / drug.volume * plasma / (km + plasma)
-        return gain * waiting / drug.volume - drug.elimination * plasma - saturable
+        saturable = kinetics.vmax / kinetics.volume * plasma / (km + plasma)
+        return gain * waiting / kinetics.volume - kinetics.elimination * plasma - saturable
 
     def both(_: float, held: Sequence[float]) -> list[float]:
         return [-gain * held[0], change(*held)]
@@ -194,7 +201,10 @@ def _saturable(drug: Drug, dosing: Dosing, end: float) -> tuple[Times, Times]:
     edges = [*dosing.times.tolist(), max(end, dosing.times[-1] + 1)]
     amounts = dosing.amounts.tolist()
     for start, stop, amount in zip(edges[:-1], edges[1:], amounts, strict=True):
-        waiting += drug.bioavailability * amount
+        if kinetics.absorption is None:
+            level += kinetics.bioavailability * amount / kinetics.volume
+        else:
+            waiting += kinetics.bioavailability * amount
         if stop <= start:
             continue
         number = max(2, int(SAMPLES_PER_DAY * (stop - start)))

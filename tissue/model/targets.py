@@ -15,7 +15,7 @@ class Concentration(NamedTuple):
 
 
 class AnabolicEffect(NamedTuple):
-    """Action on bone formation and RANKL, in proportion to a share of the largest effect.
+    """Action on bone formation and RANKL, in proportion to an effect e.
 
     Concentrations of several drugs add up, each over its half effect.
 
@@ -23,8 +23,8 @@ class AnabolicEffect(NamedTuple):
         formation: symbol of the parameter that formation rises by, x(1 + a e).
         rankl: symbol of the parameter that RANKL production changes by, x(1 + sign r e).
         rankl_sign: sign of that change, 1 or -1.
-        reference: drug whose standard regimen has the effect e = 1; None where e = 1 is the
-            largest effect.
+        reference: drug whose standard regimen in the species has the effect e = 1, and larger
+            doses less than in proportion; None where e = 1 is the largest effect.
     """
 
     formation: str
@@ -54,9 +54,13 @@ class Target(NamedTuple):
 
 TARGETS = {
     "il1_receptor": Target("IL-1 receptor, blocked", Concentration()),
+    "il1_beta": Target("IL-1 beta, neutralized", Concentration()),
+    "il1": Target("IL-1 of both forms, neutralized", Concentration()),
     "rankl": Target("RANKL, neutralized", Concentration()),
     "tnf": Target("TNF, neutralized", Concentration()),
+    "il6_receptor": Target("IL-6 receptor, blocked", Concentration()),
     "il4_receptor": Target("receptor of IL-4 and IL-10, activated", Concentration()),
+    "glucocorticoid_receptor": Target("glucocorticoid receptor, activated", Concentration()),
     "pth_receptor": Target(
         "PTH receptor, activated",
         AnabolicEffect(formation="a_P", rankl="r_P", rankl_sign=1, reference="teriparatide"),

@@ -31,7 +31,7 @@ def doubtful_doses(therapies: "Sequence[Therapy]", species: str) -> tuple[str, .
 
 
 def _doubts(therapy: "Therapy", key: str, species: str) -> Iterator[str]:
-    every = DRUGS[therapy.drug].standard_regimen.interval
+    every = DRUGS[therapy.drug].regimen[species].interval
     usual = standard_dose(therapy.drug, species)
     low, high = plausible_doses(therapy.drug, species)
     # small doses in quick succession are as good as the usual one
@@ -51,9 +51,12 @@ def _doubts(therapy: "Therapy", key: str, species: str) -> Iterator[str]:
 
 def standard_regimen(drug: str, species: str) -> str:
     """The standard dose of a drug in words."""
-    amount, every = DRUGS[drug].standard_regimen
-    own = f"{_three(standard_dose(drug, species))} mg/kg in a {species}"
-    return f"{own} is usual (people get {amount:g} mg every {every:g} day)"
+    (own, every), people = (DRUGS[drug].regimen[name] for name in (species, "human"))
+    amount = _three(people.dose * BODY_WEIGHT["human"])
+    return (
+        f"{_three(own)} mg/kg every {_three(every)} day is usual in a {species} (people get "
+        f"{amount} mg every {_three(people.interval)} day)"
+    )
 
 
 def _three(number: float) -> str:

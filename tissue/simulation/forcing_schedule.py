@@ -50,7 +50,7 @@ class ForcingSchedule:
         self._config, self._local = config, local
         drugs = sorted({each.drug for each in config.therapy})
         doses = {drug: found for drug in drugs if (found := dosing(config.therapy, drug))}
-        self._exposures = exposures(doses, config.run.duration)
+        self._exposures = exposures(doses, config.run.duration, config.run.preset)
         self._bone_bound = {drug: found for drug, found in doses.items() if binds_to_bone(drug)}
         self.stop_times = self._stop_times()
 
@@ -125,5 +125,6 @@ class ForcingSchedule:
             if isinstance(action, Concentration):
                 at_nodes[target] = jnp.asarray(exposure.at_nodes(time, length))
             else:
-                effects[target] = anabolic_effect(target, exposure, time, length)
+                species = self._config.run.preset
+                effects[target] = anabolic_effect(target, exposure, time, length, species)
         return at_nodes, *anabolic_factors(effects, self._config.acting)

@@ -15,7 +15,7 @@ def _anakinra(times: np.ndarray) -> OneCompartmentPK:
     amounts = np.full(len(times), 100 / BODY_WEIGHT["human"])
     # with the marrow-plasma ratio that these ranges were computed with
     plain = DRUGS["anakinra"]._replace(marrow_plasma_ratio=0.3)
-    return OneCompartmentPK(plain, Dosing(times, amounts), float(times[-1]) + 10)
+    return OneCompartmentPK(plain, "human", Dosing(times, amounts), float(times[-1]) + 10)
 
 
 def anakinra_kinetics(_: SimulationCache) -> Estimates:
@@ -26,9 +26,9 @@ def anakinra_kinetics(_: SimulationCache) -> Estimates:
     peak = int(np.argmax(level))
     late = (hours > 24) & (hours < 36)
     slope = np.polyfit(hours[late], np.log(level[late]), 1)[0]
-    area = np.trapezoid(one.concentration(np.linspace(0, 10, 100001)), dx=1e-4)
-    given = 1e9 * one.drug.marrow_plasma_ratio / one.drug.molar_mass * 100 / BODY_WEIGHT["human"]
-    cleared = area * one.drug.volume * one.drug.elimination
+    area = np.trapezoid(one.plasma(np.linspace(0, 10, 100001)), dx=1e-4)
+    given = 100 / BODY_WEIGHT["human"]
+    cleared = area * one.kinetics.volume * one.kinetics.elimination
     return [
         Estimate(float(np.log(2) / -slope)),
         Estimate(float(hours[peak])),

@@ -166,6 +166,11 @@ def _osteomorphs(record: StepRecord) -> Budget:
     return budget._replace(stored=budget.stored + OSTEOMORPH_FLOOR * osteoclasts)
 
 
+def _lining_cells(record: StepRecord) -> Budget:
+    lining = record.diagnostics.terms.lining_cells
+    return _on_surface(record, "lining_cells", lining.gained, lining.lost)
+
+
 def _on_surface(record: StepRecord, name: str, made: Field, lost: Field) -> Budget:
     surface = record.diagnostics.terms.geometry.exchange.surface
     start, end = getattr(record.before, name), getattr(record.after, name)
@@ -207,6 +212,7 @@ BUDGETS: Mapping[str, BudgetEntry] = {
     ),
     "osteoclasts": BudgetEntry("cells", AREA, "osteoclasts", _osteoclasts, on_surface=True),
     "osteoblasts": BudgetEntry("cells", AREA, "osteoblasts", _osteoblasts, on_surface=True),
+    "lining_cells": BudgetEntry("cells", AREA, "lining cells", _lining_cells, on_surface=True),
     "coupling_store": BudgetEntry(
         "mm3", VOLUME, "resorbed matrix awaiting formation", _coupling_store, on_surface=True
     ),

@@ -17,9 +17,10 @@ from tissue.kernels.stencil import Field
 from tissue.model import signals
 from tissue.model.bone import BoneGeometry, surface_mean
 from tissue.model.context import Numerics, StepContext
-from tissue.model.forcing import PM_PER_MM3, Forcing, Value, Wall
+from tissue.model.forcing import Forcing, Value, Wall
 from tissue.model.parameters import Parameters, Scalar
-from tissue.model.signals import PRODUCTION, Environment, SurfaceConcentrations
+from tissue.model.production import PRODUCTION, released
+from tissue.model.signals import Environment, SurfaceConcentrations
 from tissue.model.species import OPG, PAIR, RANKL, UNCOUPLED, Solute
 
 
@@ -70,7 +71,7 @@ def production(
 ) -> Value:
     """Production of a solute that diffuses alone, by marrow and inflammatory cells [pM/day].
 
-    (production) production = k excess + q_F F + what marrow makes
+    (production) production = k excess + release + what marrow makes
 
     Args:
         solute: its entry.
@@ -82,7 +83,7 @@ def production(
     name = solute.name
     made = PRODUCTION[name](environment, bisphosphonate, f, p)
     made = made + getattr(p, solute.clearance) * f.excess.get(name, 0.0)
-    made = made + released(solute, environment.inflammatory_cells, p)
+    made = made + released(solute, environment, f, p)
     return f.production.get(name, 1.0) * made + f.source.get(name, 0.0)
 
 
@@ -91,7 +92,7 @@ def uncoupled_solutes(
 ) -> tuple[dict[str, UncoupledSolute], Environment]:
     """Solutes that diffuse alone, in balance, and the environment they make for cells in marrow.
 
-    (T, I) 0 = div(eps D grad c) - eps k c + eps production
+    (T, I, J) 0 = div(eps D grad c) - eps k c + eps production
 
     One solute after the other.
 
@@ -178,7 +179,10 @@ def surface_concentrations(
     bound = {solute.name: geometry.exchange.to_surface(pair[solute.name]) for solute in PAIR}
     signal = signals.il1_signal(here, f, p)
     return SurfaceConcentrations(
-        {**here.solutes, **bound}, signal, signals.excess_signal(signal, p)
+        {**here.solutes, **bound},
+        signal,
+        signals.excess_signal(signal, p),
+        signals.sensitive_excess(here, f, p),
     )
 
 
@@ -243,13 +247,6 @@ def _mean_over_surface(geometry: BoneGeometry, field: Field) -> Array:
 
 def _same_everywhere(solute: Solute, f: Forcing) -> bool:
     return solute.uniform and f.is_uniform(solute.name)
-
-
-def released(solute: Solute, cells: Value, p: Parameters) -> Value:
-    """Release [pM/day] by inflammatory cells [cells/mm^3]."""
-    if solute.inflammatory_cells is None:
-        return 0.0
-    return PM_PER_MM3 * getattr(p, solute.inflammatory_cells) * cells
 
 
 def through_wall(rate: Value, made: Value, wall: Wall | None) -> tuple[Value, Value]:

@@ -13,7 +13,7 @@ from tissue.model.forcing import Value
 from tissue.model.integrators import StepValue
 from tissue.model.precursors import PrecursorStep
 from tissue.model.signals import SurfaceConcentrations
-from tissue.model.surface_rates import OsteomorphTerms
+from tissue.model.surface_rates import LiningCellTerms, OsteomorphTerms
 
 
 class Lineage(NamedTuple):
@@ -24,7 +24,8 @@ class Lineage(NamedTuple):
         supply: precursors that arrived [cells/mm^3/day].
         recruited: cells that the surface made of them [cells/mm^2/day].
         formed: cells formed on the surface [cells/mm^2/day]; of osteoclasts also those that
-            osteomorphs make, and not those that become osteomorphs.
+            osteomorphs make, and not those that become osteomorphs; of osteoblasts also those that
+            lining cells become.
         loss: their death rate [1/day].
         cells: on the surface [cells/mm^2].
     """
@@ -46,6 +47,7 @@ class StepTerms(NamedTuple):
         at_surface: the solutes there.
         osteoclasts, osteoblasts: the two lineages.
         osteomorphs: osteoclasts that wait.
+        lining_cells: of quiescent surface.
         store: the coupling store [um].
         resorption, formation: gross velocities of the bone surface [um/day].
     """
@@ -56,6 +58,7 @@ class StepTerms(NamedTuple):
     osteoclasts: Lineage
     osteoblasts: Lineage
     osteomorphs: OsteomorphTerms
+    lining_cells: LiningCellTerms
     store: StepValue
     resorption: Field
     formation: Field

@@ -1,7 +1,8 @@
-"""Effects of drugs on formation, RANKL and the bone surface, from their exposure."""
+"""Effects of drugs on osteoblasts, RANKL and the bone surface, from their exposure."""
 
 from collections.abc import Mapping
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,24 +20,47 @@ HALF_EFFECT_SHARE = 1.0
 share under the standard regimen of the species [1] (assumption)."""
 
 
-def anabolic_factors(effects: Mapping[str, float], p: Parameters) -> tuple[float, float]:
-    """Factors of anabolic drugs on formation per resorption and on RANKL production [1].
+class AnabolicActions(NamedTuple):
+    """Actions of anabolic drugs.
 
-    (b_a) b_a = product over targets of (1 + a e), and b_R of (1 + sign r e)
+    Attributes:
+        recruitment: factor on osteoblasts per resorption [1].
+        activation: rate at which they activate lining cells [1/day].
+        osteoblast_rankl: RANKL that osteoblasts express, over all RANKL in health [1].
+        rankl: factor on all production of RANKL [1].
+    """
 
-    The parameters a and r are a_P and r_P for PTH, a_S and r_S for sclerostin.
+    recruitment: float = 1.0
+    activation: float = 0.0
+    osteoblast_rankl: float = 0.0
+    rankl: float = 1.0
+
+
+def anabolic_actions(effects: Mapping[str, float], p: Parameters) -> AnabolicActions:
+    """Actions of anabolic drugs in a step.
+
+    (k_A) k_A = k_P e_P + k_S e_S, b_a = 1 + a_P e_P, r_A = r_P e_P, b_R = 1 - r_S e_S
 
     Args:
-        effects: effect e of the drugs of each target, see `anabolic_effect`.
+        effects: effect e of the drugs of each target, see `anabolic_effect`: e_P at the PTH
+            receptor, e_S on sclerostin.
         p: parameters.
     """
-    formation, rankl = 1.0, 1.0
+    found = AnabolicActions()
     for target, effect in effects.items():
         action = TARGETS[target].action
         assert isinstance(action, AnabolicEffect)
-        formation *= 1 + float(getattr(p, action.formation)) * effect
-        rankl *= 1 + action.rankl_sign * float(getattr(p, action.rankl)) * effect
-    return formation, rankl
+
+        def size(symbol: str | None, effect: float = effect) -> float:
+            return float(getattr(p, symbol)) * effect if symbol else 0.0
+
+        found = AnabolicActions(
+            found.recruitment * (1 + size(action.recruitment)),
+            found.activation + size(action.activation),
+            found.osteoblast_rankl + size(action.osteoblast_rankl),
+            found.rankl * (1 - size(action.rankl_reduction)),
+        )
+    return found
 
 
 def anabolic_effect(

@@ -54,6 +54,11 @@ FIELDS: Mapping[str, SnapshotField] = {
         "osteoblasts per tissue volume",
         lambda state, geometry: PER_MM * geometry.exchange.surface * state.osteoblasts,
     ),
+    "lining_cells": SnapshotField(
+        "1/mm^3",
+        "lining cells per tissue volume",
+        lambda state, geometry: PER_MM * geometry.exchange.surface * state.lining_cells,
+    ),
     "osteoclast_precursors": SnapshotField(
         "1/mm^3",
         "osteoclast precursors per tissue volume",

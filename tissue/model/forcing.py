@@ -87,7 +87,9 @@ class Forcing:
         il1ra_excess: uniform IL-1Ra above the healthy level [pM].
         estrogen_loss: 0 before, 1 after ovariectomy or menopause.
         estrogen_relaxation: share of the IL-1 and TNF of estrogen loss that is still made [1].
-        anabolic: factor on formation per resorption [1].
+        anabolic: factor on osteoblasts per resorption [1].
+        lining_activation: rate at which drugs activate lining cells [1/day].
+        osteoblast_rankl: RANKL that a drug makes osteoblasts express, over all RANKL in health [1].
         exposure: drug concentrations of the step, by target, see `averaged` [pM].
         local: what acts in a part of the box only.
     """
@@ -102,6 +104,8 @@ class Forcing:
     estrogen_loss: Value = 0.0
     estrogen_relaxation: Value = 1.0
     anabolic: Value = 1.0
+    lining_activation: Value = 0.0
+    osteoblast_rankl: Value = 0.0
     exposure: Mapping[str, Array] = field(default_factory=dict)
     local: LocalForcing | None = None
 

@@ -16,7 +16,7 @@ from jax import Array
 from tissue.kernels.elliptic import Solution, SolverStats
 from tissue.kernels.loop import repeat
 from tissue.kernels.stencil import Field, total
-from tissue.model import cytokines, precursors, signals
+from tissue.model import cytokines, osteoclast_responses, precursors, signals
 from tissue.model.bone import BoneGeometry, bone_geometry, may_move, surface_mean
 from tissue.model.context import Numerics, StepContext
 from tissue.model.cytokines import Fluid
@@ -80,6 +80,7 @@ def healthy_state(
         osteoblast_precursors=p.P_0 * uniform,
         osteoclasts=p.C_0 * uniform,
         osteoblasts=p.B_0 * uniform,
+        lining_cells=p.L_0 * uniform,
         coupling_store=p.E_0 * uniform,
         endosteal_supply=geometry.exchange.deposit(uniform),
         osteomorphs=0 * uniform,
@@ -102,10 +103,12 @@ def healthy_state(
     solutes = fluid.concentrations
     at_surface = cytokines.surface_concentrations(environment, solutes, geometry, context)
     monocytes, solver_stats["osteoclast precursors"] = _drawn_by_rankl(
-        state, solutes["rankl"], geometry, context
+        state, (solutes["rankl"], environment), geometry, context
     )
     rankl, f = at_surface["rankl"], context.forcing
-    drive = signals.osteoclastogenic_drive(rankl, at_surface.signal, at_surface["tnf"], f, p)
+    drive = osteoclast_responses.osteoclastogenic_drive(
+        rankl, at_surface.signal, at_surface["tnf"], f, p
+    )
     reference = HealthyReference(
         osteoclast_precursors=monocytes,
         osteoblast_precursors=stroma,
@@ -139,11 +142,14 @@ def _drawn_by_tgf_beta(
 
 
 def _drawn_by_rankl(
-    state: State, rankl: Field, geometry: BoneGeometry, context: StepContext
+    state: State,
+    surroundings: tuple[Field, Environment],
+    geometry: BoneGeometry,
+    context: StepContext,
 ) -> Solution:
     """Osteoclast precursors where RANKL has drawn them; what the surface takes is returned."""
     none = _no_turnover(geometry)
-    population = precursors.osteoclast_precursors(rankl, none, geometry, context)
+    population = precursors.osteoclast_precursors(*surroundings, none, geometry, context)
     return _at_rest(state.osteoclast_precursors, population, geometry, context.numerics)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax
 
 from tissue.kernels.stencil import Field
-from tissue.model import cytokines, precursors, signals, surface_rates
+from tissue.model import cytokines, osteoclast_responses, precursors, signals, surface_rates
 from tissue.model.bone import BoneGeometry
 from tissue.model.context import StepContext
 from tissue.model.cytokines import Fluid
@@ -22,7 +22,13 @@ from tissue.model.precursors import Population, SurfaceTurnover
 from tissue.model.predictor import Midpoint
 from tissue.model.signals import Environment, SurfaceConcentrations
 from tissue.model.state import State
-from tissue.model.surface_rates import OsteoclastTerms, OsteomorphTerms, Recruitment
+from tissue.model.surface_rates import (
+    LiningCellTerms,
+    OsteoblastRecruitment,
+    OsteoclastTerms,
+    OsteomorphTerms,
+    Recruitment,
+)
 
 
 class RecruitmentSink(NamedTuple):
@@ -46,8 +52,8 @@ def osteoblast_lineage(
     context: StepContext,
     dt: Scalar,
     theta_min: Scalar,
-) -> Lineage:
-    """Osteoblast precursors P and osteoblasts B over the step.
+) -> tuple[Lineage, LiningCellTerms]:
+    """Osteoblast precursors P, osteoblasts B and lining cells L over the step.
 
     Args:
         state: at the start.
@@ -62,17 +68,20 @@ def osteoblast_lineage(
     tgf_beta = None
     if context.healthy.tgf_beta is not None:
         tgf_beta = cytokines.tgf_beta(geometry, store, p, n)
-    sink = _osteoblast_sink(midpoint, store, environment, tgf_beta, context)
+    population, sources = _osteoblast_sink(midpoint, store, environment, tgf_beta, context)
     start = state.bone_volume_fraction, state.osteoblast_precursors
-    found = precursors.step_precursors(start, sink.population, geometry, dt, n, theta_min)
-    formed, grown = _grow_osteoblasts(sink, found.mean, state.osteoblasts, geometry, context, dt)
-    return Lineage(found, sink.population.supply, formed, formed, sink.loss, grown)
+    found = precursors.step_precursors(start, population, geometry, dt, n, theta_min)
+    recruited, lining, grown = _grow_osteoblasts(
+        state, (midpoint, sources), found.mean, context, dt
+    )
+    formed = recruited + lining.activated
+    return Lineage(found, population.supply, recruited, formed, sources.loss, grown), lining
 
 
 def osteoclast_lineage(
     state: State,
     midpoint: Midpoint,
-    solutes: tuple[Fluid, SurfaceConcentrations],
+    solutes: tuple[Fluid, Environment, SurfaceConcentrations],
     context: StepContext,
     dt: Scalar,
     theta_min: Scalar,
@@ -82,14 +91,15 @@ def osteoclast_lineage(
     Args:
         state: at the start.
         midpoint: predicted.
-        solutes: in the marrow, and at the surface.
+        solutes: in the marrow, for cells there, and at the surface.
         context: of the step.
         dt: [day].
         theta_min: smallest theta.
     """
-    fluid, at_surface = solutes
+    fluid, environment, at_surface = solutes
     geometry = midpoint.geometry
-    sink, recruitment = _osteoclast_sink(midpoint, fluid.pair.a, at_surface, context)
+    rankl = fluid.pair.a
+    sink, recruitment = _osteoclast_sink(midpoint, rankl, environment, at_surface, context)
     start = state.bone_volume_fraction, state.osteoclast_precursors
     found = precursors.step_precursors(
         start, sink.population, geometry, dt, context.numerics, theta_min
@@ -109,7 +119,7 @@ def _osteoblast_sink(
     environment: Environment,
     tgf_beta: Field | None,
     context: StepContext,
-) -> RecruitmentSink:
+) -> tuple[Population, OsteoblastRecruitment]:
     f, p, geometry, healthy = (
         context.forcing,
         context.parameters,
@@ -117,23 +127,28 @@ def _osteoblast_sink(
         context.healthy,
     )
     here = cytokines.surface_environment(environment, geometry)
-    excess = signals.excess_signal(signals.il1_signal(here, f, p), p)
-    recruitment = surface_rates.osteoblast_recruitment(store, excess, midpoint.load, f, p)
-    uptake = PER_MM * geometry.exchange.deposit(recruitment) / p.n_p
+    sources = surface_rates.osteoblast_recruitment(
+        store, signals.sensitive_excess(here, f, p), here["tnf"], midpoint.load, context
+    )
+    uptake = PER_MM * geometry.exchange.deposit(sources.coupled) / p.n_p
     turnover = SurfaceTurnover(
-        p.delta_B * p.B_0 / p.n_p * PER_MM * midpoint.supply,
+        (1 - p.w_L) * p.delta_B * p.B_0 / p.n_p * PER_MM * midpoint.supply,
         uptake / healthy.osteoblast_precursors,
     )
     pull = None
     if tgf_beta is not None and healthy.tgf_beta is not None:
         pull = precursors.tgf_beta_effect(tgf_beta, healthy.tgf_beta)
     population = precursors.osteoblast_precursors(environment, pull, turnover, geometry, context)
-    return RecruitmentSink(recruitment, population, signals.osteoblast_loss(f, p))
+    return population, sources
 
 
 @jax.jit
 def _osteoclast_sink(
-    midpoint: Midpoint, rankl: Field, at_surface: SurfaceConcentrations, context: StepContext
+    midpoint: Midpoint,
+    rankl: Field,
+    environment: Environment,
+    at_surface: SurfaceConcentrations,
+    context: StepContext,
 ) -> tuple[RecruitmentSink, Recruitment]:
     f, p, geometry, healthy = (
         context.forcing,
@@ -148,24 +163,28 @@ def _osteoclast_sink(
         p.n_f * p.delta_C * p.C_0 * PER_MM * midpoint.supply,
         uptake / healthy.osteoclast_precursors,
     )
-    population = precursors.osteoclast_precursors(rankl, turnover, geometry, context)
-    loss = signals.osteoclast_loss(at_surface.excess, midpoint.bisphosphonate, f, p)
+    population = precursors.osteoclast_precursors(rankl, environment, turnover, geometry, context)
+    loss = osteoclast_responses.osteoclast_loss(at_surface.excess, midpoint.bisphosphonate, f, p)
     return RecruitmentSink(recruited, population, loss), recruitment
 
 
 @jax.jit
 def _grow_osteoblasts(
-    sink: RecruitmentSink,
+    state: State,
+    recruiting: tuple[Midpoint, OsteoblastRecruitment],
     precursor_mean: Field,
-    density: Field,
-    geometry: BoneGeometry,
     context: StepContext,
     dt: Scalar,
-) -> tuple[Field, StepValue]:
-    """Osteoblasts formed [cells/mm^2/day], and their density."""
+) -> tuple[Field, LiningCellTerms, StepValue]:
+    """Osteoblasts made of precursors [cells/mm^2/day], lining cells, and all osteoblasts."""
+    midpoint, sources = recruiting
     relative_density = precursor_mean / context.healthy.osteoblast_precursors
-    formed = sink.recruitment * geometry.exchange.to_surface(relative_density)
-    return formed, surface_rates.osteoblasts(density, formed, sink.loss, dt)
+    recruited = sources.coupled * midpoint.geometry.exchange.to_surface(relative_density)
+    lining = surface_rates.lining_cells(
+        state.lining_cells, midpoint.osteoblasts, sources, context.parameters, dt
+    )
+    formed = recruited + lining.activated
+    return recruited, lining, surface_rates.osteoblasts(state.osteoblasts, formed, sources.loss, dt)
 
 
 @jax.jit

@@ -29,6 +29,15 @@ MECHANISMS = {
     "migration_inhibition": Mechanism("IL-1 slows motion of the osteoblast lineage", ("g_m",)),
     "il1_repulsion": Mechanism("the osteoblast lineage moves away from IL-1", ("chi_I",)),
     "osteoclast_chemotaxis": Mechanism("osteoclast precursors move toward RANKL", ("chi_R",)),
+    "lining_cells": Mechanism(
+        "lining cells become osteoblasts without resorption", ("w_L", "k_P", "k_S")
+    ),
+    "precursor_supply": Mechanism(
+        "IL-1 and TNF raise the supply of osteoclast precursors", ("a_M", "a_MT")
+    ),
+    "il6_rankl_induction": Mechanism("IL-6 raises RANKL production", ("a_R6",)),
+    "tnf_osteoblast_inhibition": Mechanism("TNF inhibits the osteoblast lineage", ("g_T",)),
+    "tnf_driven_release": Mechanism("TNF drives what inflammatory cells release", ("w_FT",)),
     "tnf_il1_induction": Mechanism("TNF raises IL-1 production", ("a_TI",)),
     "tnf_osteoclastogenesis": Mechanism("TNF forms osteoclasts with little RANKL", ("a_dT",)),
     "tnf_sensitization": Mechanism("TNF raises the sensitivity to IL-1", ("a_RT",)),

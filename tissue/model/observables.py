@@ -156,6 +156,11 @@ METRICS: Mapping[str, Metric] = {
         "osteomorphs (osteoclasts that wait for RANKL) per bone surface",
         partial(_density_at_surface, "osteomorphs"),
     ),
+    "lining_cells_per_mm2": Metric(
+        "1/mm^2",
+        "lining cells of quiescent bone surface",
+        partial(_density_at_surface, "lining_cells"),
+    ),
     "bisphosphonate": Metric(
         "1",
         "bisphosphonate bound to the bone surface over that of a full dose",
@@ -174,7 +179,7 @@ METRICS: Mapping[str, Metric] = {
         if isinstance(target.action, Concentration)
     },
     "anabolic": Metric(
-        "1", "factor of drugs and age on formation per resorption", lambda o: o.forcing.anabolic
+        "1", "factor of drugs and age on osteoblasts per resorption", lambda o: o.forcing.anabolic
     ),
     "step_day": Metric("day", "length of the coupling step", lambda o: o.dt),
 }

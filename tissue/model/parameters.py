@@ -77,16 +77,26 @@ class Parameters(DiseaseParameters, TissueParameters):  # lists those of the las
         reach = self.I_0 * self.potency(self.A_0)
         return reach / (1 + reach)
 
-    def potency(self, antagonist: Array | float) -> Array | float:
+    @property
+    def s_B0(self) -> Scalar:
+        """Healthy IL-1 signal of sensitive cells, at I_0 and A_0 [1]."""
+        reach = self.I_0 * self.potency(self.A_0) * self.EC50 / self.EC50_B
+        return reach / (1 + reach)
+
+    def potency(self, antagonist: Array | float, beta: Array | float = 1.0) -> Array | float:
         """Ratio s / (1 - s) per pM of IL-1 [1/pM], against an antagonist [pM].
 
-        (potency) potency(A) = (1 - alpha) / (EC50 (1 + A/K_A))
+        (potency) potency(A, v) = v (1 - alpha) / (EC50 (1 + A/K_A))
         + alpha / (EC50_alpha (1 + A/K_A_alpha))
 
         The two forms of IL-1 bind the same receptor; each has its own half-effect level and its
         own resistance to the antagonist (Gaddum, with functional EC50s).
+
+        Args:
+            antagonist: IL-1Ra A [pM].
+            beta: share v of IL-1 beta that an antibody leaves free [1].
         """
-        beta = (1 - self.alpha_share) / (self.EC50 * (1 + antagonist / self.K_A))
+        beta = beta * (1 - self.alpha_share) / (self.EC50 * (1 + antagonist / self.K_A))
         alpha = self.alpha_share / (self.EC50_alpha * (1 + antagonist / self.K_A_alpha))
         return alpha + beta
 
@@ -99,6 +109,16 @@ class Parameters(DiseaseParameters, TissueParameters):  # lists those of the las
     def v_P(self) -> Scalar:
         """Share of the OPG source from osteoblast precursors, the stroma [1]."""
         return 1 - self.v_B
+
+    @property
+    def k_L0(self) -> Scalar:
+        """Healthy activation of lining cells [1/day]."""
+        return self.w_L * self.delta_B * self.B_0 / self.L_0
+
+    @property
+    def f_L(self) -> Scalar:
+        """Share of retiring osteoblasts that become lining cells, which keeps these at L_0 [1]."""
+        return self.w_L + self.delta_L * self.L_0 / (self.delta_B * self.B_0)
 
     @property
     def S_I0(self) -> Scalar:

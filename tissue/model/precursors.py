@@ -15,7 +15,7 @@ from tissue.kernels.elliptic import Solution, SolverStats
 from tissue.kernels.response import saturation
 from tissue.kernels.stencil import Field, total
 from tissue.kernels.transport import drift_diffusion
-from tissue.model import signals
+from tissue.model import osteoblast_responses, osteoclast_responses, signals
 from tissue.model.bone import BoneGeometry, cell_porosity
 from tissue.model.context import Numerics, StepContext
 from tissue.model.forcing import Value
@@ -71,15 +71,20 @@ class SurfaceTurnover(NamedTuple):
 
 
 def osteoclast_precursors(
-    rankl: Field, surface: SurfaceTurnover, geometry: BoneGeometry, context: StepContext
+    rankl: Field,
+    environment: Environment,
+    surface: SurfaceTurnover,
+    geometry: BoneGeometry,
+    context: StepContext,
 ) -> Population:
     """Osteoclast precursors M, drawn up the gradient of RANK occupancy.
 
-    (M) d(eps_c M)/dt = div[eps_c (D_M grad M - chi_R M grad rho)] + eps_c delta_M (M_0 - M)
-    + n_f (delta_C C_0 d - m dep(delta_C C_0 [N + A_Q]))
+    (M) d(eps_c M)/dt = div[eps_c (D_M grad M - chi_R M grad rho)] - eps_c delta_M M
+    + f_M (eps_c delta_M M_0 + n_f delta_C C_0 d) - m n_f dep(delta_C C_0 [N + A_Q])
 
     Args:
         rankl: [pM].
+        environment: in the marrow.
         surface: supply n_f delta_C C_0 d, and uptake.
         geometry: pore space.
         context: of the step.
@@ -90,7 +95,8 @@ def osteoclast_precursors(
         drift=-p.chi_R / p.D_M * signals.rank_occupancy(rankl, f, p),
         mobility=1.0,
         turnover=p.delta_M,
-        supply=geometry.exchange.porosity * p.delta_M * p.M_0 + surface.returned,
+        supply=(geometry.exchange.porosity * p.delta_M * p.M_0 + surface.returned)
+        * osteoclast_responses.precursor_supply(environment, f, p),
         uptake=surface.uptake,
     )
 
@@ -105,12 +111,12 @@ def osteoblast_precursors(
     """Osteoblast precursors P, slowed and repelled by IL-1; TGF-beta draws them where it is on.
 
     (P) d(eps_c P)/dt = div[eps_c mu (D_P grad P + chi_I P grad s)] + eps_c delta_P (P_0 - P)
-    + (1/n_p) (delta_B B_0 d - p dep(delta_B/k_form k_E E g))
+    + (1 - w_L) (delta_B B_0/n_p) (d - p dep(h_E g))
 
     Args:
         environment: in the marrow.
         tgf_beta: share of its largest pull [1]; None where it does not steer them.
-        surface: supply delta_B B_0 d / n_p, and uptake.
+        surface: supply (1 - w_L) delta_B B_0 d / n_p, and uptake.
         geometry: pore space.
         context: of the step.
     """
@@ -122,7 +128,9 @@ def osteoblast_precursors(
     return Population(
         diffusivity=p.D_P,
         drift=drift,
-        mobility=signals.osteoblast_motility(signals.excess_signal(signal, p), p),
+        mobility=osteoblast_responses.osteoblast_motility(
+            signals.sensitive_excess(environment, f, p), p
+        ),
         turnover=p.delta_P,
         supply=geometry.exchange.porosity * p.delta_P * p.P_0 + surface.returned,
         uptake=surface.uptake,

@@ -12,7 +12,7 @@ from jax import Array
 
 from tissue.kernels.stencil import Field, total
 from tissue.kernels.surface import move
-from tissue.model import signals, surface_rates
+from tissue.model import osteoclast_responses, surface_rates
 from tissue.model.bone import BoneGeometry, bone_geometry
 from tissue.model.context import StepContext
 from tissue.model.diagnostics import LocalError, StepTerms
@@ -33,6 +33,7 @@ class Midpoint(NamedTuple):
         resorption, formation: gross velocities, averaged over the step [um/day].
         load: stimulus of the mechanostat [1].
         bisphosphonate: bound to the surface, averaged over the step [1].
+        osteoblasts: B, averaged over the step [cells/mm^2].
     """
 
     geometry: BoneGeometry
@@ -41,6 +42,7 @@ class Midpoint(NamedTuple):
     formation: Field
     load: Value
     bisphosphonate: Field
+    osteoblasts: Field
 
 
 @jax.jit
@@ -67,23 +69,25 @@ def predict_midpoint(
     exchange = geometry.exchange
     available = exchange.to_surface(state.osteoclast_precursors / healthy.osteoclast_precursors)
     recruitment = surface_rates.osteoclast_recruitment(at_surface, healthy.drive, f, p)
-    loss = signals.osteoclast_loss(at_surface.excess, state.bisphosphonate, f, p)
+    loss = osteoclast_responses.osteoclast_loss(at_surface.excess, state.bisphosphonate, f, p)
     osteoclasts = surface_rates.osteoclasts(state, available, recruitment, loss, p, dt).cells.mean
     resorbed = surface_rates.resorption(state, osteoclasts, at_surface, context, dt)
     store = resorbed.store.mean
     available = exchange.to_surface(state.osteoblast_precursors / healthy.osteoblast_precursors)
 
-    def formation(load: Value) -> Field:
-        made = surface_rates.osteoblast_recruitment(store, at_surface.excess, load, f, p)
-        loss = signals.osteoblast_loss(f, p)
-        osteoblasts = surface_rates.osteoblasts(state.osteoblasts, available * made, loss, dt)
-        return surface_rates.formation(osteoblasts.mean, at_surface, p)
+    def osteoblasts(load: Value) -> Field:
+        sources = surface_rates.osteoblast_recruitment(
+            store, at_surface.sensitive, at_surface["tnf"], load, context
+        )
+        lining = surface_rates.lining_cells(state.lining_cells, state.osteoblasts, sources, p, dt)
+        formed = available * sources.coupled + lining.activated
+        return surface_rates.osteoblasts(state.osteoblasts, formed, sources.loss, dt).mean
 
     load = load_stimulus(state.bone_volume_fraction, context)
     moved = move(
         state.bone_volume_fraction,
         resorbed.velocity,
-        formation(load),
+        surface_rates.formation(osteoblasts(load), at_surface, context),
         n.spacing,
         0.5 * dt,
         n.periodic,
@@ -91,8 +95,17 @@ def predict_midpoint(
     middle = bone_geometry(moved.phi, n.spacing, p, n.periodic)
     supply = moved_supply(state.endosteal_supply, geometry, middle)
     load = load_stimulus(moved.phi, context)
-    bound = resorbed.bisphosphonate.mean
-    return Midpoint(middle, supply, resorbed.velocity, formation(load), load, bound), store
+    osteoblast_mean = osteoblasts(load)
+    midpoint = Midpoint(
+        middle,
+        supply,
+        resorbed.velocity,
+        surface_rates.formation(osteoblast_mean, at_surface, context),
+        load,
+        resorbed.bisphosphonate.mean,
+        osteoblast_mean,
+    )
+    return midpoint, store
 
 
 @jax.jit

@@ -8,12 +8,12 @@ from jax import Array
 
 from tissue.kernels.binding import PairSolution, Reactant, binding_pair
 from tissue.kernels.stencil import Field
-from tissue.model import signals
+from tissue.model import osteoclast_responses as responses
 from tissue.model.bone import BoneGeometry
 from tissue.model.context import StepContext
-from tissue.model.cytokines import released, surface_environment, through_wall
+from tissue.model.cytokines import surface_environment, through_wall
 from tissue.model.forcing import Forcing, Value
-from tissue.model.parameters import Parameters
+from tissue.model.production import released
 from tissue.model.signals import Environment
 from tissue.model.species import OPG, PAIR, RANKL, Solute
 
@@ -40,9 +40,10 @@ def rankl_source(
 ) -> Field:
     """RANKL made [pM/day]: by stromal precursors, by osteocytes, by inflammatory cells.
 
-    (S_R) S_R = S_R0 [eps (1 - w_Y) (P/P_0) f_R + dep((eps_c/a)_h w_Y f_Y f_R(see))] + eps q_FR F
+    (S_R) S_R = S_R0 [eps (1 - w_Y) (P/P_0) f_R f_E + dep((eps_c/a)_h (w_Y f_Y f_R(see)
+    + r_A B/B_0))] + eps release
 
-    An open wall adds to it.
+    Teriparatide makes osteoblasts express some (r_A). An open wall adds to it.
 
     Args:
         environment: of cells in the marrow.
@@ -52,10 +53,13 @@ def rankl_source(
     """
     f, p, eps = context.forcing, context.parameters, geometry.solute_porosity
     here = surface_environment(environment, geometry)
-    marrow = p.w_P * cells.stroma / p.P_0 * _rankl_induction(environment, f, p)
-    surface = p.w_Y * signals.osteocyte_rankl(cells.load, f, p) * _rankl_induction(here, f, p)
+    per_cell = responses.rankl_induction(environment, f, p) * responses.stromal_rankl(f, p)
+    marrow = p.w_P * cells.stroma / p.P_0 * per_cell
+    by_osteocytes = responses.osteocyte_rankl(cells.load, f, p)
+    surface = p.w_Y * by_osteocytes * responses.rankl_induction(here, f, p)
+    surface = surface + f.osteoblast_rankl * cells.osteoblasts / p.B_0
     per_volume = geometry.exchange.deposit(cells.marrow_per_surface * surface)
-    by_cells = eps * released(RANKL, environment.inflammatory_cells, p)
+    by_cells = eps * released(RANKL, environment, f, p)
     made = p.S_R0 * (eps * marrow + per_volume) + by_cells
     return _with_inflow(made, RANKL, geometry, f)
 
@@ -78,8 +82,9 @@ def opg_source(
     """
     f, p = context.forcing, context.parameters
     here = surface_environment(environment, geometry)
-    marrow = p.v_P * cells.stroma / p.P_0 * _opg_suppression(environment, f, p)
-    by_osteoblasts = p.v_B * cells.osteoblasts / p.B_0 * _opg_suppression(here, f, p)
+    marrow = p.v_P * cells.stroma / p.P_0 * responses.opg_production(environment, f, p)
+    per_osteoblast = responses.opg_production(here, f, p)
+    by_osteoblasts = p.v_B * cells.osteoblasts / p.B_0 * per_osteoblast
     per_volume = geometry.exchange.deposit(cells.marrow_per_surface * by_osteoblasts)
     made = p.S_O0 * (geometry.solute_porosity * marrow + per_volume)
     return _with_inflow(made, OPG, geometry, f)
@@ -124,16 +129,6 @@ def solve_rankl_opg(
         periodic=geometry.periodic,
     )
     return pair, sources, (rankl_rate, opg_rate)
-
-
-def _rankl_induction(environment: Environment, f: Forcing, p: Parameters) -> Array:
-    excess = signals.excess_signal(signals.il1_signal(environment, f, p), p)
-    return signals.rankl_induction(excess, environment, f, p)
-
-
-def _opg_suppression(environment: Environment, f: Forcing, p: Parameters) -> Array:
-    excess = signals.excess_signal(signals.il1_signal(environment, f, p), p)
-    return signals.opg_suppression(excess, f, p)
 
 
 def _with_inflow(made: Field, solute: Solute, geometry: BoneGeometry, f: Forcing) -> Field:

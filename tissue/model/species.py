@@ -3,7 +3,7 @@
 State, balance, walls, conservation budgets, metrics, snapshot fields, the keys of a run file and
 the forecasts are made for every entry. This module needs no JAX: readers of files use it too.
 
-What marrow makes of a solute stands under its name in `signals.PRODUCTION`; RANKL and OPG are made
+What marrow makes of a solute stands under its name in `production.PRODUCTION`; RANKL and OPG are made
 by cells, as `rankl_opg.rankl_source` and `opg_source` have it.
 """
 
@@ -26,6 +26,7 @@ class Solute:
         inflammatory_cells: symbol of what an inflammatory cell releases [molecules/cell/day];
             None for one that they do not make.
         excess_key: key under `[disease]` of a uniform excess; None where a run file gives none.
+        drives_release: inflammatory cells release the other solutes in answer to it.
         uniform: without a local source its concentration is the same everywhere and needs no solve:
             only where nothing that varies in space makes it.
     """
@@ -40,6 +41,7 @@ class Solute:
     healthy: str | None = None
     inflammatory_cells: str | None
     excess_key: str | None = None
+    drives_release: bool = False
     uniform: bool = False
 
 
@@ -54,6 +56,7 @@ UNCOUPLED = (
         clearance="k_T",
         inflammatory_cells="q_FT",
         excess_key="tnf",
+        drives_release=True,
         uniform=True,  # its production depends on the forcing alone
     ),
     Solute(
@@ -68,6 +71,18 @@ UNCOUPLED = (
         healthy="I_0",
         inflammatory_cells="q_FI",
         excess_key="il1_excess",
+    ),
+    Solute(
+        name="il6",
+        long_name="IL-6",
+        form="IL-6 without sugars",
+        molar_mass=21_000.0,
+        source="184 residues: 20 800 (remembered); with its sugars up to 28 000",
+        diffusivity="D_I6",
+        clearance="k_I6",
+        healthy="I6_0",
+        inflammatory_cells="q_FI6",
+        excess_key="il6_excess",
     ),
 )
 """Solutes that diffuse alone, in the order of their solves: one may depend on those before it."""

@@ -22,6 +22,7 @@ class State:
         solutes: concentration in marrow fluid, by name [pM]; RANKL is what OPG leaves free.
         osteoclast_precursors, osteoblast_precursors: M and P [cells/mm^3 marrow].
         osteoclasts, osteoblasts: C and B [cells/mm^2 bone surface], defined in every voxel.
+        lining_cells: L, of quiescent surface [cells/mm^2 bone surface], in every voxel.
         coupling_store: E, resorbed matrix not yet answered by formation [um], in every voxel.
         osteomorphs: Q, osteoclasts that wait for RANKL to fuse [cells/mm^2 bone surface].
         bisphosphonate: q, bound to the bone surface over that of a full dose [1].
@@ -36,6 +37,7 @@ class State:
     osteoblast_precursors: Field
     osteoclasts: Field
     osteoblasts: Field
+    lining_cells: Field
     coupling_store: Field
     endosteal_supply: Field
     osteomorphs: Field

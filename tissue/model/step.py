@@ -50,7 +50,7 @@ def advance(
         uncoupled, environment = cytokines.uncoupled_solutes(
             state.solutes, midpoint.bisphosphonate, geometry, context
         )
-        osteoblasts = osteoblast_lineage(
+        osteoblasts, lining_cells = osteoblast_lineage(
             state, (midpoint, store), environment, context, dt, theta_min
         )
         del store  # every field let go is memory for the solves
@@ -60,11 +60,11 @@ def advance(
         )
     with _stage("osteoclast lineage"):
         osteoclasts, osteomorphs = osteoclast_lineage(
-            state, midpoint, (fluid, at_surface), context, dt, theta_min
+            state, midpoint, (fluid, environment, at_surface), context, dt, theta_min
         )
     with _stage("remodel"):
         resorbed = _resorption(state, osteoclasts.cells.mean, at_surface, context, dt)
-        formation = surface_rates.formation(osteoblasts.cells.mean, at_surface, context.parameters)
+        formation = surface_rates.formation(osteoblasts.cells.mean, at_surface, context)
         terms = StepTerms(
             geometry=geometry,
             fluid=fluid,
@@ -72,6 +72,7 @@ def advance(
             osteoclasts=osteoclasts,
             osteoblasts=osteoblasts,
             osteomorphs=osteomorphs,
+            lining_cells=lining_cells,
             store=resorbed.store,
             resorption=resorbed.velocity,
             formation=formation,
@@ -87,6 +88,7 @@ def advance(
         osteoblast_precursors=moved.osteoblast_precursors,
         osteoclasts=spread["osteoclasts"],
         osteoblasts=spread["osteoblasts"],
+        lining_cells=lining_cells.cells.end,
         coupling_store=spread["coupling_store"],
         endosteal_supply=moved.supply,
         osteomorphs=osteomorphs.cells.end,

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from tissue.kernels.stencil import Field
-from tissue.model import signals
+from tissue.model import osteoblast_responses, osteoclast_responses
 from tissue.model.context import StepContext
 from tissue.model.forcing import Forcing, Value
 from tissue.model.integrators import StepValue, exponential_step
@@ -44,10 +44,10 @@ def osteoclast_recruitment(
         McDonald 2021, Cell 184:1330 (osteomorphs wait where RANKL is blocked and fuse when it
         returns).
     """
-    drive = signals.osteoclastogenic_drive(
+    drive = osteoclast_responses.osteoclastogenic_drive(
         at_surface["rankl"], at_surface.signal, at_surface["tnf"], f, p
     )
-    relative = drive / healthy_drive * signals.osteoclast_inhibition(f, p)
+    relative = drive / healthy_drive * osteoclast_responses.osteoclast_inhibition(f, p)
     healthy = p.delta_C * p.C_0
     arrested = p.sigma_Q * jnp.maximum(1 - relative, 0)
     return Recruitment(healthy * relative, healthy * arrested, p.k_Q * relative)
@@ -142,7 +142,9 @@ def resorption(
     """
     p = context.parameters
     occupancy, f = context.healthy.rank_occupancy, context.forcing
-    activity = signals.resorption_activity(at_surface["rankl"], at_surface.signal, occupancy, f, p)
+    activity = osteoclast_responses.resorption_activity(
+        at_surface["rankl"], at_surface.signal, occupancy, f, p
+    )
     velocity = p.k_res * osteoclast_mean * activity
     return ResorptionTerms(
         velocity,
@@ -161,32 +163,109 @@ def bisphosphonate_release(bound: Field, velocity: Field, p: Parameters, dt: Sca
     return StepValue(bound * left, bound * 0.5 * (1 + left))
 
 
-def osteoblast_recruitment(
-    coupling_store: Field, excess: Field, load: Value, f: Forcing, p: Parameters
-) -> Field:
-    """Osteoblasts formed at healthy precursor density [cells/mm^2/day]; J_B without see(p).
+class OsteoblastRecruitment(NamedTuple):
+    """Sources of osteoblasts.
 
-    (J_B) J_B = (delta_B / k_form) k_E E g see(p)
+    Attributes:
+        coupled: osteoblasts that resorption calls for, at the healthy density of their precursors
+            [cells/mm^2/day].
+        activation: rate at which lining cells become osteoblasts [1/day].
+        loss: rate at which osteoblasts die or retire [1/day].
+    """
+
+    coupled: Field
+    activation: Field
+    loss: Value
+
+
+def osteoblast_recruitment(
+    coupling_store: Field, sensitive: Field, tnf: Value, load: Value, context: StepContext
+) -> OsteoblastRecruitment:
+    """Osteoblasts formed; coupled ones are J_B without see(p).
+
+    (J_B) J_B = (1 - w_L) delta_B B_0 h_E g see(p)
 
     The coupling store stands for the factors that resorption frees from the matrix: it is what
     ties formation to resorption, with the delay of the reversal phase.
+
+    Args:
+        coupling_store: E [um].
+        sensitive: excess IL-1 signal of the osteoblast lineage [1].
+        tnf: [pM].
+        load: stimulus of the mechanostat [1].
+        context: of the step.
     """
-    released = p.k_E * coupling_store
-    return p.delta_B / p.k_form * released * signals.osteoblast_differentiation(excess, load, f, p)
+    f, p = context.forcing, context.parameters
+    inhibition = osteoblast_responses.lineage_inhibition(sensitive, tnf, f, p)
+    called_for = osteoblast_responses.coupling_response(coupling_store, p)
+    made = osteoblast_responses.osteoblast_differentiation(inhibition, load, f, p)
+    return OsteoblastRecruitment(
+        (1 - p.w_L) * p.delta_B * p.B_0 * called_for * made,
+        osteoblast_responses.lining_cell_activation(inhibition, load, f, p),
+        osteoblast_responses.osteoblast_loss(f, p),
+    )
+
+
+class LiningCellTerms(NamedTuple):
+    """Lining cells over a step.
+
+    Attributes:
+        cells: L [cells/mm^2].
+        gained: osteoblasts that retired to the surface [cells/mm^2/day].
+        lost: cells that became osteoblasts or died [cells/mm^2/day].
+        activated: cells that became osteoblasts [cells/mm^2/day].
+    """
+
+    cells: StepValue
+    gained: Field
+    lost: Field
+    activated: Field
+
+
+def lining_cells(
+    density: Field,
+    osteoblast_mean: Field,
+    recruitment: OsteoblastRecruitment,
+    p: Parameters,
+    dt: Scalar,
+) -> LiningCellTerms:
+    """Lining cells L of quiescent surface over a step.
+
+    (L) dL/dt = f_L delta_B (1 + omega_B l) B - (delta_L + k_L) L
+
+    Args:
+        density: at the start [cells/mm^2].
+        osteoblast_mean: B, averaged over the step [cells/mm^2].
+        recruitment: sources of osteoblasts.
+        p: parameters.
+        dt: [day].
+
+    References:
+        Dobnig & Turner 1995, Endocrinology 136:3632; Kim 2017, JBMR 32:892 (lining cells become
+        osteoblasts again).
+    """
+    gained = p.f_L * recruitment.loss * osteoblast_mean
+    rate = p.delta_L + recruitment.activation
+    cells = exponential_step(density, gained, rate, dt)
+    return LiningCellTerms(cells, gained, rate * cells.mean, recruitment.activation * cells.mean)
 
 
 def osteoblasts(density: Field, formed: Field, loss: Value, dt: Scalar) -> StepValue:
     """Osteoblasts B over a step [cells/mm^2].
 
-    (B) dB/dt = J_B - delta_B (1 + omega_B l) B + spread
+    (B) dB/dt = J_B + k_L L - delta_B (1 + omega_B l) B + spread
     """
     return exponential_step(density, formed, loss, dt)
 
 
 @jax.jit
-def formation(osteoblast_mean: Field, at_surface: SurfaceConcentrations, p: Parameters) -> Field:
+def formation(
+    osteoblast_mean: Field, at_surface: SurfaceConcentrations, context: StepContext
+) -> Field:
     """Velocity at which osteoblasts form bone [um/day].
 
-    (v_form) v_form = k_form B / (1 + g_f s_+^2)
+    (v_form) v_form = k_form B f_B
     """
-    return p.k_form * osteoblast_mean * signals.matrix_formation(at_surface.excess, p)
+    f, p = context.forcing, context.parameters
+    made = osteoblast_responses.matrix_formation(at_surface.sensitive, f, p)
+    return p.k_form * osteoblast_mean * made

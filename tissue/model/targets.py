@@ -15,21 +15,24 @@ class Concentration(NamedTuple):
 
 
 class AnabolicEffect(NamedTuple):
-    """Action on bone formation and RANKL, in proportion to an effect e.
+    """Action on lining cells, osteoblasts and RANKL, in proportion to an effect e.
 
-    Concentrations of several drugs add up, each over its half effect.
+    Concentrations of several drugs add up, each over its half effect. Every symbol is that of a
+    parameter; None where a target does not act so.
 
     Attributes:
-        formation: symbol of the parameter that formation rises by, x(1 + a e).
-        rankl: symbol of the parameter that RANKL production changes by, x(1 + sign r e).
-        rankl_sign: sign of that change, 1 or -1.
+        activation: activates lining cells, + k e [1/day].
+        recruitment: osteoblasts per resorption, x(1 + a e).
+        osteoblast_rankl: RANKL of osteoblasts over all in health, + r e.
+        rankl_reduction: all production of RANKL, x(1 - r e).
         reference: drug whose standard regimen in the species has the effect e = 1, and larger
             doses less than in proportion; None where e = 1 is the largest effect.
     """
 
-    formation: str
-    rankl: str
-    rankl_sign: int
+    activation: str
+    recruitment: str | None = None
+    osteoblast_rankl: str | None = None
+    rankl_reduction: str | None = None
     reference: str | None = None
 
 
@@ -63,10 +66,8 @@ TARGETS = {
     "glucocorticoid_receptor": Target("glucocorticoid receptor, activated", Concentration()),
     "pth_receptor": Target(
         "PTH receptor, activated",
-        AnabolicEffect(formation="a_P", rankl="r_P", rankl_sign=1, reference="teriparatide"),
+        AnabolicEffect("k_P", "a_P", osteoblast_rankl="r_P", reference="teriparatide"),
     ),
-    "sclerostin": Target(
-        "sclerostin, neutralized", AnabolicEffect(formation="a_S", rankl="r_S", rankl_sign=-1)
-    ),
+    "sclerostin": Target("sclerostin, neutralized", AnabolicEffect("k_S", rankl_reduction="r_S")),
     "bone_mineral": Target("bone mineral, bound by a bisphosphonate", BoneBinding()),
 }

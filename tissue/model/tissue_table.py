@@ -13,6 +13,7 @@ from tissue.model.quantity import (
     CALIBRATED,
     FRACTION,
     NON_NEGATIVE,
+    PORTION,
     SHARE,
     UM2_PER_S,
     Scalar,
@@ -99,18 +100,31 @@ class TissueParameters:
         "read abstract); IL-1alpha resorption 183 pM; 10 pM ~ geometric mean",
         confidence="medium",
     )
+    EC50_B: Scalar = quantity(
+        "IL-1 functional half-maximal concentration on the osteoblast lineage and on the makers of "
+        "osteoclast precursors and IL-6",
+        "pM",
+        both=(2.4, 0.75, 10.0),
+        source="half inhibition of bone nodules at 0.75 pM against 38 pM on resorption (Stashenko "
+        "1987 JBMR 2:559, read abstract): with g_d, half of the inhibition comes at 1.2 pM; stroma "
+        "makes IL-6 from 0.1 to 10 pM on (Littlewood 1991, read abstract); that of precursors is "
+        "an assumption",
+        confidence="low",
+    )
     K_A: Scalar = quantity(
         "IL-1Ra (anakinra) true affinity for IL-1R1",
         "pM",
         both=(150.0, 50.0, 500.0),
-        source="remembered (~100-200 pM)",
-        confidence="medium",
+        source="150 pM on EL4 cells (Dripps 1991 J Biol Chem 266:10331, read abstract)",
+        confidence="high",
     )
     A_0: Scalar = quantity(
         "endogenous IL-1Ra in marrow",
         "pM",
-        both=(50.0, 10.0, 500.0),
-        source="RA synovial fluid mean 17.1 ng/ml ~ 1 nM; healthy lower (assumption)",
+        both=(300.0, 10.0, 500.0),
+        source="calibrated: without it bone must be lost, as marrow then holds more osteoclast "
+        "precursors (Ascone 2020) and children have osteolysis; plasma holds 20 to 27 pM (Fischer "
+        "1992), synovial fluid 1 nM (abstracts read)",
         confidence="low",
         allowed=NON_NEGATIVE,
     )
@@ -193,29 +207,38 @@ class TissueParameters:
         confidence="low",
         allowed=NON_NEGATIVE,
     )
-    g_d: Scalar = quantity(
-        "IL-1 effect on osteoblast differentiation, /(1 + g_d s_+^2)",
+    a_M: Scalar = quantity(
+        "IL-1 effect on the supply of osteoclast precursors, x(1 + a_M s_Bh)",
         "1",
-        both=(2.5, 0.5, 10.0),
+        both=(1.6, 0.0, 10.0),
+        source="marrow without IL-1Ra holds twice as many (Ascone 2020 IJMS 21:3774, read "
+        "abstract: long bones and jaw, not vertebrae); calibrated with the loss after "
+        "ovariectomy, which leaves a part of that",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    g_d: Scalar = quantity(
+        "IL-1 effect on osteoblast differentiation, /(1 + g_d s_B+)",
+        "1",
+        both=(1.4, 0.2, 10.0),
         source=f"Stashenko 1987 (potent); {CALIBRATED}",
         confidence="low",
         allowed=NON_NEGATIVE,
     )
     g_f: Scalar = quantity(
-        "IL-1 effect on matrix formation per osteoblast, /(1 + g_f s_+^2)",
+        "IL-1 effect on matrix formation per osteoblast, /(1 + g_f s_B+)",
         "1",
-        both=(0.6, 0.0, 3.0),
+        both=(0.15, 0.0, 3.0),
         source="Stashenko 1987/1991; MAR falls in IL-1-infused mice",
         confidence="low",
         allowed=NON_NEGATIVE,
     )
     g_m: Scalar = quantity(
-        "IL-1 effect on osteoblast-lineage motility, /(1 + g_m s_+^2)",
+        "IL-1 effect on osteoblast-lineage motility, /(1 + g_m s_B+)",
         "1",
-        both=(0.5, 0.0, 5.0),
-        source="Hengartner 2013: migration inhibited, gradient stronger; 0.5 is the part that a "
-        "uniform IL-1 has (assumption), as chi_I carries the gradient: a well-mixed model needs "
-        "1.5 as a surrogate of all migration effects",
+        both=(0.3, 0.0, 5.0),
+        source="Hengartner 2013 (read abstract): migration inhibited, a gradient does more; 0.3 is "
+        "the part of a uniform IL-1 (assumption), as chi_I carries the gradient",
         confidence="low",
         allowed=NON_NEGATIVE,
     )
@@ -285,6 +308,63 @@ class TissueParameters:
         source="Pivonka: active osteoblasts (read in code: bone-models 0.1.0)",
         confidence="low",
         allowed=SHARE,
+    )
+
+    # A second source of osteoblasts: lining cells
+    L_0: Scalar = quantity(
+        "lining cells on the bone surface",
+        "cells/mm^2",
+        mouse=(2000.0, 500.0, 6000.0),
+        human=(700.0, 200.0, 2000.0),
+        source="calibrated: human on the rise of P1NP under romosozumab, mouse on the gain under "
+        "teriparatide; most of the surface is lined (remembered)",
+        confidence="low",
+    )
+    w_L: Scalar = quantity(
+        "share of healthy osteoblasts that lining cells become, without resorption",
+        "1",
+        both=(0.05, 0.0, 0.2),
+        source="3.8 % of the cancellous surface of untreated women forms bone without resorption "
+        "(biopsies of FRAME, Eriksen 2022, read abstract); mice: assumption",
+        confidence="medium",
+        allowed=PORTION,
+    )
+    delta_L: Scalar = quantity(
+        "death rate of lining cells, which retiring osteoblasts replace",
+        "1/day",
+        mouse=(0.01, 0.001, 0.05),
+        human=(0.0013, 0.0003, 0.01),
+        source="calibrated: lining cells are replaced so slowly that formation falls below its "
+        "start within a year of romosozumab (label, read); mouse: assumption",
+        confidence="low",
+    )
+    k_P: Scalar = quantity(
+        "teriparatide at its usual dose: activation of lining cells",
+        "1/day",
+        mouse=(0.05, 0.005, 0.5),
+        human=(0.02, 0.002, 0.2),
+        source="lining cells become osteoblasts within a week without dividing (Dobnig & Turner "
+        "1995, read abstract); calibrated on P1NP and the gain of the spine",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    k_S: Scalar = quantity(
+        "full sclerostin blockade: activation of lining cells",
+        "1/day",
+        mouse=(0.1, 0.005, 0.5),
+        human=(0.11, 0.01, 0.5),
+        source="lining cells are reactivated within a week (Kim 2017, read abstract); calibrated "
+        "on P1NP, +145 % after two weeks of romosozumab (label, read)",
+        confidence="low",
+        allowed=NON_NEGATIVE,
+    )
+    kappa_E: Scalar = quantity(
+        "coupling store of half the largest recruitment of osteoblasts, over the healthy store",
+        "1",
+        both=(11.0, 2.0, 100.0),
+        source="calibrated: formation under IL-1 falls in absolute terms (Nguyen 1991), and "
+        "follows resorption by RANKL within 10 % (PTH there, read abstract)",
+        confidence="low",
     )
 
     # The healthy state and its rates, by species

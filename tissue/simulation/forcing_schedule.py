@@ -8,8 +8,9 @@ import numpy as np
 from jax import Array
 
 from tissue.model.drug_effects import (
+    AnabolicActions,
+    anabolic_actions,
     anabolic_effect,
-    anabolic_factors,
     binds_to_bone,
     bone_bound_share,
 )
@@ -87,15 +88,14 @@ class ForcingSchedule:
         """
         disease, p, out = self._config.disease, self._config.acting, self._config.knockout.genes
         middle, estrogen = time + 0.5 * length, disease.estrogen
-        exposure, formation, rankl = self._drugs(time, length)
-        if disease.aging:
-            formation *= aging_factor(middle, p)
+        exposure, anabolic = self._drugs(time, length)
+        aging = aging_factor(middle, p) if disease.aging else 1.0
         lost, relaxed = 0.0, 1.0
         if estrogen:
             lost = estrogen_loss(middle, estrogen.loss.at(middle), estrogen.onset, estrogen.ramp)
             relaxed = estrogen_relaxation(middle, estrogen.start, p)
         production = dict.fromkeys(SOLUTES, 1.0)
-        production["rankl"] = rankl * disease.rankl_production
+        production["rankl"] = anabolic.rankl * disease.rankl_production
         production["opg"] = disease.opg_production
         production |= dict.fromkeys(production.keys() & out, 0.0)
         for solute in PAIR:
@@ -111,14 +111,16 @@ class ForcingSchedule:
             il1ra_excess=disease.il1ra_excess.at(middle),
             estrogen_loss=lost,
             estrogen_relaxation=relaxed,
-            anabolic=formation,
+            anabolic=anabolic.recruitment * aging,
+            lining_activation=anabolic.activation,
+            osteoblast_rankl=anabolic.osteoblast_rankl,
             exposure=exposure,
             local=self._local.at(middle) if self._local else None,
         )
         return jax.tree.map(partial(jnp.asarray, dtype=precision), forcing)
 
-    def _drugs(self, time: float, length: float) -> tuple[dict[str, Array], float, float]:
-        """Exposures of a step by target, and factors of drugs on formation and RANKL."""
+    def _drugs(self, time: float, length: float) -> tuple[dict[str, Array], AnabolicActions]:
+        """Exposures of a step by target, and the actions of anabolic drugs."""
         at_nodes, effects = {}, {}
         for target, exposure in self._exposures.items():
             action = TARGETS[target].action
@@ -127,4 +129,4 @@ class ForcingSchedule:
             else:
                 species = self._config.run.preset
                 effects[target] = anabolic_effect(target, exposure, time, length, species)
-        return at_nodes, *anabolic_factors(effects, self._config.acting)
+        return at_nodes, anabolic_actions(effects, self._config.acting)

@@ -32,7 +32,7 @@ def test_a_branch_without_changes_is_the_parent(complete: Run, tmp_path: Path) -
     assert branch.metrics["time_day"][0] == 1.5
     # the branch begins with a damped step: what acts may have changed
     np.testing.assert_allclose(
-        branch.metrics["bv_tv"][-1], complete.metrics["bv_tv"][-1], rtol=1e-4
+        branch.metrics["bv_tv"][-1], complete.metrics["bv_tv"][-1], rtol=2e-4
     )
     origin = read_checkpoint(list_checkpoints(branch.folder)[-1]).provenance
     assert origin["parent"] == str(parent.path)

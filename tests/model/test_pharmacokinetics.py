@@ -10,8 +10,8 @@ from numpy.testing import assert_allclose
 from scipy.integrate import solve_ivp
 
 from tissue.model.drug_effects import (
+    anabolic_actions,
     anabolic_effect,
-    anabolic_factors,
     bone_bound_share,
     bound_after_dose,
 )
@@ -264,9 +264,10 @@ def test_anabolic_drugs_of_one_target_add_up_over_their_half_effects(
     effect = anabolic_effect("sclerostin", exposure, 20.0, 10.0, "human")
     assert_allclose(effect, (over / (1 + over)).mean(), rtol=1e-4)
     p = preset("human")
-    assert_allclose(
-        anabolic_factors({"sclerostin": effect}, p), (1 + 0.5 * effect, 1 - 0.2 * effect)
-    )
+    actions = anabolic_actions({"sclerostin": effect}, p)
+    assert_allclose(actions.activation, p.k_S * effect)
+    assert_allclose(actions.rankl, 1 - p.r_S * effect)
+    assert (actions.recruitment, actions.osteoblast_rankl) == (1, 0)
 
 
 def test_cells_respond_to_a_pulse_over_a_day() -> None:
@@ -386,7 +387,12 @@ def test_every_row_holds_what_its_target_needs(name: str) -> None:
         # Bateman's function divides by the difference
         assert kinetics.absorption != kinetics.elimination
     if isinstance(action, AnabolicEffect):
-        assert getattr(p, action.formation) >= 0
-        assert getattr(p, action.rankl) >= 0
+        symbols = (
+            action.activation,
+            action.recruitment,
+            action.osteoblast_rankl,
+            action.rankl_reduction,
+        )
+        assert all(getattr(p, symbol) >= 0 for symbol in symbols if symbol)
         assert action.reference in (None, *DRUGS)
         assert action.reference is None or DRUGS[action.reference].target == drug.target

@@ -66,13 +66,17 @@ class SurfaceConcentrations:
 
 
 def _of_free_tnf(
-    response: Callable[[Value], Value], tnf: Value, f: Forcing, p: Parameters
-) -> Value:
+    response: Callable[[Array], Array], tnf: Value, f: Forcing, p: Parameters
+) -> Array:
     """Mean over the step of a response to the TNF that a blocker leaves free.
 
     (T') T' = T / (1 + W/K_W)
     """
-    return averaged(lambda blocker: response(tnf / (1 + blocker / p.K_W)), f.drug("tnf"))
+
+    def of_free(blocker: Array) -> Array:
+        return response(jnp.asarray(tnf / (1 + blocker / p.K_W)))
+
+    return averaged(of_free, f.drug("tnf"))
 
 
 def tnf_signal(tnf: Value, f: Forcing, p: Parameters) -> Value:
@@ -207,7 +211,7 @@ def il4_signal(f: Forcing, p: Parameters) -> Array:
 
 
 def il1_inhibition(f: Forcing, p: Parameters) -> Value:
-    """Factor of IL-4 and IL-10 on the production of IL-1, and on what inflammatory cells release."""
+    """Factor of IL-4 and IL-10 on production of IL-1 and IL-6 and on inflammatory cells."""
     return averaged(lambda x: 1 / (1 + x), il4_signal(f, p))
 
 

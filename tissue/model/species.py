@@ -3,8 +3,8 @@
 State, balance, walls, conservation budgets, metrics, snapshot fields, the keys of a run file and
 the forecasts are made for every entry. This module needs no JAX: readers of files use it too.
 
-What marrow makes of a solute stands under its name in `production.PRODUCTION`; RANKL and OPG are made
-by cells, as `rankl_opg.rankl_source` and `opg_source` have it.
+What marrow makes of a solute stands under its name in `production.PRODUCTION`; RANKL and OPG are
+made by cells, as `rankl_opg.rankl_source` and `opg_source` have it.
 """
 
 from dataclasses import dataclass

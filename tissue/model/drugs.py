@@ -388,13 +388,14 @@ DRUGS = {
             "human": Kinetics(
                 bioavailability=0.61,
                 absorption=LN2 / 2.7,
-                elimination=0.0115,
-                volume=0.0779,
-                vmax=2.672e-3,
+                elimination=0.022,
+                volume=0.07,
+                vmax=6.9e-4,
                 km=0.411,
                 source="bioavailability 61 % and half-life of absorption 2.7 d (PMID 22420579, "
-                "read abstract); volume and elimination: bone-models 0.1.0, Martinez-Reina (read "
-                "in code)",
+                "read abstract); half-effect of the saturable part: bone-models 0.1.0, "
+                "Martinez-Reina (read in code); volume, elimination and the size of the saturable "
+                "part: fitted here to peak, area and half-lives below",
             ),
             "mouse": ANTIBODY_IN_MICE,
         },

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LABEL = re.compile(r"^ *\(([A-Za-z_'+]+(?:, [A-Z])?)\) (.+)$")
+LABEL = re.compile(r"^ *\(([A-Za-z_0-9'+]+(?:, [A-Z])*)\) (.+)$")
 FUNCTION = re.compile(r"^[a-z_]+\.[\w.]+$")
 
 

@@ -68,8 +68,10 @@ def anabolic_effect(
 ) -> float:
     """e, the effect of a target in a step: 1 under the standard regimen of its reference [1].
 
-    (effect) e = (1 + h) x / (x + h), with x the mean share of the largest effect over that of the
-    reference: bone answers a dose that is many times the usual one little more. Without a
+    (effect) e = (1 + e_half) e_share / (e_share + e_half)
+
+    e_share is the mean share of the largest effect over that of the reference, e_half
+    HALF_EFFECT_SHARE: bone answers a dose that is many times the usual one little more. Without a
     reference e is the mean share.
 
     Args:

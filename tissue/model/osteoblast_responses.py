@@ -58,7 +58,7 @@ def osteoblast_differentiation(inhibition: Array, load: Value, f: Forcing, p: Pa
 def coupling_response(store: Array, p: Parameters) -> Array:
     """Recruitment of osteoblasts by the coupling store over the healthy one [1]; it saturates.
 
-    (h_E) h_E = (1 + kappa_E) e / (e + kappa_E), e = E/E_0
+    (h_E) h_E = (1 + kappa_E) E / (E + kappa_E E_0)
 
     Args:
         store: E [um].

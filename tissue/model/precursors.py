@@ -140,7 +140,7 @@ def osteoblast_precursors(
 def tgf_beta_effect(tgf_beta: Field, half: Array) -> Field:
     """Share of the largest pull of TGF-beta [1]; half is K_G [pM].
 
-    (g_T) g_T = G_T/(G_T + K_G)
+    (g_G) g_G = G_T/(G_T + K_G)
     """
     return saturation(tgf_beta, half)
 

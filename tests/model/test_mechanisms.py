@@ -10,10 +10,21 @@ from types import SimpleNamespace
 
 import jax.numpy as jnp
 import numpy as np
+from model.by_hand import (
+    INSTANT,
+    excess,
+    on_surface,
+    osteoblasts_recruited,
+    osteoclasts_formed,
+    rankl_expression,
+    sensitive,
+    signal,
+)
 from numpy.testing import assert_allclose
 
 from tissue.kernels.stencil import total
-from tissue.model import signals
+from tissue.model import osteoclast_responses as responses
+from tissue.model import production, signals
 from tissue.model.bone import bone_geometry, surface_mean
 from tissue.model.context import StepContext
 from tissue.model.forcing import Forcing
@@ -24,62 +35,87 @@ from tissue.model.signals import Environment
 P = preset("mouse")
 HEALTH = Forcing()
 HIGH = 10.0  # pM of excess IL-1
-INSTANT = 1e-6  # day, in which no cell has changed
+IL1 = P.I_0 + HIGH
+S = excess(IL1, P)
+S_B = sensitive(IL1, P)
 
 
-def excess(il1: float, p: Parameters = P) -> float:
-    """s_h of a uniform IL-1 concentration, by hand."""
-    half = float(p.EC50) * (1 + float(p.A_0) / float(p.K_A))
-    signal, health = il1 / (il1 + half), float(p.I_0) / (float(p.I_0) + half)
-    return (signal - health) / (1 - health)
-
-
-S = excess(10.5)
+def uniform(il1: float, tnf: float = 0.0, il6: float | None = None) -> Environment:
+    level = P.I6_0 if il6 is None else il6
+    return Environment({"il1": jnp.asarray(il1), "tnf": tnf, "il6": level})
 
 
 def test_no_loss_of_il1_turns_a_rate_negative() -> None:
     """The steepest slopes of their ranges, in marrow that loses a high healthy signal."""
     assert_allclose(signals.linear(3.0, jnp.asarray([-0.2, 0.0, 2.0])), [0.4, 1.0, 7.0], rtol=1e-6)
     assert_allclose(signals.linear(3.0, jnp.asarray([-0.9])), signals.MIN_RESPONSE, rtol=1e-6)
-    steep = replace(P, a_R=jnp.asarray(50.0), a_O=jnp.asarray(50.0), a_s=jnp.asarray(50.0))
-    lost = jnp.asarray(-0.4)
+    steepest = dict.fromkeys(("a_R", "a_O", "a_s", "a_M", "a_I6", "a_R6"), jnp.asarray(50.0))
+    steep = replace(P, A_0=0.0, I_0=5.0, I6_0=50.0, **steepest)
+    none = uniform(0.0, il6=0.0)
+    lost = signals.excess_signal(signals.il1_signal(none, HEALTH, steep), steep)
+    assert lost < -0.4
     for rate in (
-        signals.rankl_induction(lost, Environment({"tnf": 0.0}), HEALTH, steep),
-        signals.opg_suppression(lost, HEALTH, steep),
-        signals.osteoclast_loss(lost, 0.0, HEALTH, steep),
+        responses.rankl_induction(none, HEALTH, steep),
+        responses.opg_production(none, HEALTH, steep),
+        responses.osteoclast_loss(lost, 0.0, HEALTH, steep),
+        responses.precursor_supply(none, HEALTH, steep),
+        production.il6_production(none, 0.0, HEALTH, steep),
     ):
         assert float(rate) > 0
 
 
 def test_il1_signal_is_the_gaddum_form() -> None:
-    signal = signals.il1_signal(Environment({"il1": jnp.asarray(10.5), "tnf": 0.0}), HEALTH, P)
-    assert_allclose(signal, 10.5 / (10.5 + 10 * (1 + 50 / 150)))
+    stimulus = 10.5 / (P.EC50 * (1 + P.A_0 / P.K_A))
+    found = signals.il1_signal(uniform(10.5), HEALTH, P)
+    assert_allclose(found, stimulus / (1 + stimulus), rtol=1e-12)
+    assert_allclose(signals.il1_signal(uniform(P.I_0), HEALTH, P), P.s_0, rtol=1e-12)
+
+
+def test_the_osteoblast_lineage_answers_to_less_il1(tissue: SimpleNamespace) -> None:
+    stimulus = 10.5 / (P.EC50_B * (1 + P.A_0 / P.K_A))
+    found = signals.sensitive_il1_signal(uniform(10.5), HEALTH, P)
+    assert_allclose(found, stimulus / (1 + stimulus), rtol=1e-12)
+    assert found > signals.il1_signal(uniform(10.5), HEALTH, P)
+    assert_allclose(signals.sensitive_excess(uniform(P.I_0), HEALTH, P), 0, atol=1e-12)
+    assert_allclose(signals.sensitive_excess(uniform(10.5), HEALTH, P), S_B, rtol=1e-12)
+    # with the EC50 of all other cells it is their signal
+    same = signals.sensitive_excess(uniform(10.5), HEALTH, replace(P, EC50_B=P.EC50))
+    assert_allclose(same, S, rtol=1e-12)
+    at_surface = tissue.step(HIGH, INSTANT)[1].terms.at_surface
+    assert_allclose(at_surface.excess, S, rtol=1e-6)
+    assert_allclose(at_surface.sensitive, S_B, rtol=1e-6)
 
 
 def test_antagonist_shifts_the_dose_response_in_parallel() -> None:
     # Schild: the dose ratio between drug D and none is 1 + D / (K_A + A_0)
     drug = 300.0
-    ratio = 1 + drug / (150 + 50)
+    ratio = 1 + drug / (P.K_A + P.A_0)
     treated = Forcing(exposure={"il1_receptor": jnp.array([drug])})
     assert_allclose(
-        signals.il1_signal(Environment({"il1": jnp.asarray(7.0 * ratio), "tnf": 0.0}), treated, P),
-        signals.il1_signal(Environment({"il1": jnp.asarray(7.0), "tnf": 0.0}), HEALTH, P),
+        signals.il1_signal(uniform(7.0 * ratio), treated, P),
+        signals.il1_signal(uniform(7.0), HEALTH, P),
+        rtol=1e-12,
     )
 
 
 def test_uniform_il1_excess_gives_uniform_il1(tissue: SimpleNamespace) -> None:
     after, _ = tissue.step(HIGH)
-    assert_allclose(after.solutes["il1"], 10.5, rtol=1e-7)
+    assert_allclose(after.solutes["il1"], IL1, rtol=1e-7)
 
 
 def test_il1_raises_rankl_expression(tissue: SimpleNamespace) -> None:
     made = [total(tissue.step(i, INSTANT)[1].terms.fluid.sources[0]) for i in (0.0, HIGH)]
-    assert_allclose(made[1] / made[0], 1 + 3 * S, rtol=1e-6)
+    assert_allclose(made[1] / made[0], rankl_expression(IL1, P), rtol=1e-6)
+    without = [
+        total(tissue.step(HIGH, INSTANT, a_R=a, a_R6=0.0)[1].terms.fluid.sources[0])
+        for a in (P.a_R, 0.0)
+    ]
+    assert_allclose(without[0] / without[1], 1 + P.a_R * S, rtol=1e-6)
 
 
 def test_il1_lowers_opg_expression(tissue: SimpleNamespace) -> None:
     made = [total(tissue.step(i, INSTANT)[1].terms.fluid.sources[1]) for i in (0.0, HIGH)]
-    assert_allclose(made[1] / made[0], 1 / (1 + S), rtol=1e-6)
+    assert_allclose(made[1] / made[0], 1 / (1 + P.a_O * S), rtol=1e-6)
 
 
 def test_opg_may_rise_where_the_sign_is_reversed(tissue: SimpleNamespace) -> None:
@@ -93,7 +129,7 @@ def test_rankl_over_opg_rises_more_than_the_rankl_source(tissue: SimpleNamespace
         float(jnp.mean(s.solutes["rankl"]) / jnp.mean(s.solutes["opg"]))
         for s in (tissue.state, after)
     ]
-    assert ratios[1] / ratios[0] > 1.5 * (1 + 3 * S)
+    assert ratios[1] / ratios[0] > 1.5 * rankl_expression(IL1, P)
 
 
 def test_rankl_and_opg_bind_one_to_one(tissue: SimpleNamespace) -> None:
@@ -108,7 +144,7 @@ def test_rankl_and_opg_bind_one_to_one(tissue: SimpleNamespace) -> None:
 def test_each_partner_lowers_the_other(tissue: SimpleNamespace) -> None:
     fluid = tissue.step()[1].terms.fluid
     geometry = bone_geometry(tissue.state.bone_volume_fraction, tissue.numerics.spacing, P)
-    environment = Environment({"il1": fluid.uncoupled["il1"].field, "tnf": 0.0})
+    environment = Environment({name: each.field for name, each in fluid.uncoupled.items()})
     state, ratio = tissue.state, tissue.healthy.marrow_per_surface
     cells = RanklOpgSources(state.osteoblast_precursors, state.osteoblasts, 0.0, ratio)
 
@@ -130,49 +166,39 @@ def test_osteocytes_make_rankl_at_the_surface(make_tissue: Callable[..., SimpleN
 
 
 def test_direct_osteoclastogenesis_needs_permissive_rankl() -> None:
-    some, none, signal = jnp.asarray(20.0), jnp.asarray(0.0), jnp.asarray(0.5)
+    some, none, half = jnp.asarray(2.0), jnp.asarray(0.0), jnp.asarray(0.5)
 
     def drive(rankl: jnp.ndarray, p: Parameters = P) -> jnp.ndarray:
-        return signals.osteoclastogenic_drive(rankl, signal, 0.0, HEALTH, p)
+        return responses.osteoclastogenic_drive(rankl, half, 0.0, HEALTH, p)
 
-    gate = 20**2 / (20**2 + 0.5**2)
-    assert_allclose(drive(some), 20 / 80 + 0.2 * 0.5 * gate, rtol=1e-12)
+    gate = 2**P.n_perm / (2**P.n_perm + P.R_perm**P.n_perm)
+    assert_allclose(drive(some), 2 / (2 + P.K_R) + P.a_d * 0.5 * gate, rtol=1e-12)
     assert drive(none) == 0
     assert_allclose(drive(none, replace(P, leak=0.1)), 0.1)
 
 
 def test_direct_osteoclastogenesis_raises_recruitment(tissue: SimpleNamespace) -> None:
     def drive(a_d: float) -> np.ndarray:
-        done = tissue.step(HIGH, a_d=a_d)[1].terms
-        reference = tissue.healthy.osteoclast_precursors
-        at_surface = done.geometry.exchange.to_surface(done.osteoclasts.precursors.mean / reference)
-        on_surface = np.asarray(done.geometry.exchange.surface) > 0
-        found = done.osteoclasts.formed / at_surface / 12.5 * tissue.healthy.drive
-        return np.asarray(found)[on_surface]
+        diagnostics = tissue.step(HIGH, a_d=a_d)[1]
+        formed = osteoclasts_formed(tissue, diagnostics)
+        return formed * on_surface(diagnostics, tissue.healthy.drive)
 
     # of the permissive RANKL there is plenty
-    signal = S * (1 - P.s_0) + P.s_0
-    assert_allclose(drive(0.2) - drive(0.0), 0.2 * signal, rtol=1e-3)
+    assert_allclose(drive(P.a_d) - drive(0.0), P.a_d * signal(IL1, P), rtol=1e-3)
 
 
 def test_rankl_drives_recruitment(tissue: SimpleNamespace) -> None:
     # RANK binds tighter than in health, so RANKL does more; IL-1 stays at its healthy level
     _, diagnostics = tissue.step(K_R=40.0)
-    done = diagnostics.terms
-    rho = done.at_surface["rankl"] / (done.at_surface["rankl"] + 40)
-    drive = rho + 0.2 * P.s_0 * done.at_surface["rankl"] ** 2 / (
-        done.at_surface["rankl"] ** 2 + 0.25
-    )
-    at_surface = done.geometry.exchange.to_surface(
-        done.osteoclasts.precursors.mean / tissue.healthy.osteoclast_precursors
-    )
-    on_surface = np.asarray(done.geometry.exchange.surface) > 0
-    wanted = 12.5 * drive / tissue.healthy.drive * at_surface
-    assert_allclose(done.osteoclasts.formed[on_surface], wanted[on_surface], rtol=1e-9)
+    rankl = on_surface(diagnostics, diagnostics.terms.at_surface["rankl"])
+    gate = rankl**P.n_perm / (rankl**P.n_perm + P.R_perm**P.n_perm)
+    drive = rankl / (rankl + 40) + P.a_d * P.s_0 * gate
+    wanted = drive / on_surface(diagnostics, tissue.healthy.drive)
+    assert_allclose(osteoclasts_formed(tissue, diagnostics), wanted, rtol=1e-9)
 
 
 def test_il1_prolongs_osteoclast_life(tissue: SimpleNamespace) -> None:
-    # without recruitment (no precursors, none arriving) osteoclasts die at delta_C / (1 + a_s s)
+    # without recruitment (no precursors, none arriving) osteoclasts die at delta_C / (1 + a_s s_h)
     empty = replace(
         tissue.state,
         osteoclast_precursors=0 * tissue.state.solutes["il1"],
@@ -180,57 +206,65 @@ def test_il1_prolongs_osteoclast_life(tissue: SimpleNamespace) -> None:
     )
     dying = {"delta_M": 1e-9, "D_sC": 1e-9}
     after, diagnostics = tissue.step(HIGH, state=empty, **dying)
-    on_surface = np.asarray(diagnostics.terms.geometry.exchange.surface) > 0
-    wanted = 100 * np.exp(-0.125 / (1 + 1.2 * S) * 0.5)
-    assert_allclose(after.osteoclasts[on_surface], wanted, rtol=1e-6)
+    wanted = P.C_0 * np.exp(-P.delta_C / (1 + P.a_s * S) * 0.5)
+    assert_allclose(on_surface(diagnostics, after.osteoclasts), wanted, rtol=1e-6)
 
 
 def test_il1_makes_osteoclasts_resorb_harder(tissue: SimpleNamespace) -> None:
-    # the factor 1 + a_a s stands alone: nothing upstream of it depends on a_a
+    # the factor 1 + a_a s_h stands alone: nothing upstream of it depends on a_a
     raised, plain = (tissue.step(HIGH, a_a=a)[1].terms.resorption for a in (0.5, 0.0))
     assert_allclose(raised / plain, 1 + 0.5 * S, rtol=1e-9)
 
 
+def activity(rankl: float, il1: float, p: Parameters = P) -> float:
+    """act of osteoclasts that saw 10 pM of RANKL in health."""
+    occupancy = signals.rank_occupancy(jnp.asarray(10.0), HEALTH, P)
+    return float(
+        responses.resorption_activity(
+            jnp.asarray(rankl), jnp.asarray(signal(il1, p)), occupancy, HEALTH, p
+        )
+    )
+
+
 def test_mature_osteoclasts_need_some_rankl() -> None:
-    rho, signal = signals.rank_occupancy(jnp.asarray(10.0), HEALTH, P), jnp.asarray(P.s_0)
-    health = signals.resorption_activity(jnp.asarray(10.0), signal, rho, HEALTH, P)
-    starved = signals.resorption_activity(jnp.asarray(0.05), signal, rho, HEALTH, P)
-    assert_allclose(health, 1, rtol=1e-12)
-    assert starved < 0.1
+    assert_allclose(activity(10.0, P.I_0), 1, rtol=1e-12)
+    assert activity(0.05, P.I_0) < 0.1
+    for rankl, il1 in ((5.0, P.I_0), (0.3, IL1), (20.0, 100.0)):
+        gate = rankl**P.n_perm / (rankl**P.n_perm + P.R_perm**P.n_perm)
+        occupied = rankl / (rankl + P.K_R) + P.a_d * (signal(il1, P) - P.s_0) * gate
+        w = occupied / (10 / (10 + P.K_R))
+        wanted = (1 + P.a_a * excess(il1, P)) * (1 + P.chi_act) * w / (w + P.chi_act)
+        assert_allclose(activity(rankl, il1), wanted, rtol=1e-9)
+    # where no RANKL permits it, IL-1 lets none of them resorb
+    assert activity(0.0, 1000.0) == 0
+    assert activity(0.02, 1000.0) < 0.2 < activity(0.5, 1000.0)
 
 
 def test_resorption_is_velocity_per_cell_times_cells(tissue: SimpleNamespace) -> None:
     _, diagnostics = tissue.step()
-    on_surface = np.asarray(diagnostics.terms.geometry.exchange.surface) > 0
-    assert_allclose(diagnostics.terms.resorption[on_surface], 0.2, rtol=1e-6)
+    assert_allclose(on_surface(diagnostics, diagnostics.terms.resorption), P.v_0, rtol=1e-6)
     more = replace(tissue.state, osteoclasts=2 * tissue.state.osteoclasts)
-    _, doubled = tissue.step(state=more, dt=1e-6)
-    assert_allclose(doubled.terms.resorption[on_surface], 0.4, rtol=1e-6)
+    _, doubled = tissue.step(state=more, dt=INSTANT)
+    assert_allclose(on_surface(doubled, doubled.terms.resorption), 2 * P.v_0, rtol=1e-5)
 
 
 def test_il1_lowers_osteoblast_differentiation(tissue: SimpleNamespace) -> None:
-    def formed_per_precursor(**changes: float) -> np.ndarray:
-        done = tissue.step(HIGH, **changes)[1].terms
-        reference = tissue.healthy.osteoblast_precursors
-        at_surface = done.geometry.exchange.to_surface(done.osteoblasts.precursors.mean / reference)
-        on_surface = np.asarray(done.geometry.exchange.surface) > 0
-        return np.asarray(done.osteoblasts.formed / at_surface)[on_surface]
-
-    assert_allclose(
-        formed_per_precursor() / formed_per_precursor(g_d=0.0), 1 / (1 + 2.5 * S**2), rtol=1e-9
+    # in proportion to its signal, not to the square
+    full, no_g_d, no_g_m = (
+        osteoblasts_recruited(tissue, tissue.step(HIGH, **changes)[1])
+        for changes in ({}, {"g_d": 0.0}, {"g_m": 0.0})
     )
-    assert_allclose(
-        formed_per_precursor() / formed_per_precursor(g_m=0.0), 1 / (1 + 0.5 * S**2), rtol=1e-9
-    )
+    assert_allclose(full / no_g_d, 1 / (1 + P.g_d * S_B), rtol=1e-8)
+    assert_allclose(full / no_g_m, 1 / (1 + P.g_m * S_B), rtol=1e-8)
 
 
 def test_il1_lowers_matrix_formation_per_osteoblast(tissue: SimpleNamespace) -> None:
     lowered, plain = (tissue.step(HIGH, g_f=g)[1].terms.formation for g in (0.6, 0.0))
-    assert_allclose(lowered / plain, 1 / (1 + 0.6 * S**2), rtol=1e-9)
+    assert_allclose(lowered / plain, 1 / (1 + 0.6 * S_B), rtol=1e-8)
 
 
 def test_recruitment_uses_up_precursors(tissue: SimpleNamespace) -> None:
-    after, diagnostics = tissue.step(HIGH)
+    after, diagnostics = tissue.step(HIGH, a_M=0.0)
     used = total(diagnostics.geometry.exchange.porosity * after.osteoclast_precursors)
     assert used < 0.99 * total(
         diagnostics.geometry.exchange.porosity * tissue.state.osteoclast_precursors

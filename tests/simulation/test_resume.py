@@ -279,13 +279,13 @@ def test_a_snapshot_is_no_checkpoint(complete: Run) -> None:
 
 @pytest.fixture
 def old(complete: Run, tmp_path: Path) -> Path:
-    """Folder of a run whose checkpoints have the format of tissue 0.1.0."""
+    """Folder of a run whose checkpoints have the format of tissue 0.2.0."""
     folder = tmp_path / "old"
     shutil.copytree(complete.folder, folder)
     for path in list_checkpoints(folder):
         with h5py.File(path, "r+") as file:
-            file.attrs["format_version"] = "1.2"
-            file.move("controller", "clock")
+            file.attrs["format_version"] = "2.0"
+            del file["state/lining_cells"]
         path.write_bytes(path.read_bytes() + footer(path.read_bytes()))
     return folder
 
@@ -298,8 +298,8 @@ def test_checkpoints_of_an_older_version_are_refused_in_one_sentence(
     words = ["run", str(old / "run.toml"), "--out", str(old), "--quiet", f"--resume={where}"]
     assert main(words) == 2
     (refusal,) = capfd.readouterr().err.splitlines()
-    assert "has the checkpoint format 1.2 of tissue 0.1.0, which this version cannot" in refusal
-    assert "finish the run with tissue 0.1.0, or start it again" in refusal
+    assert "has the checkpoint format 2.0 of tissue 0.2.0, which this version cannot" in refusal
+    assert "finish the run with tissue 0.2.0, or start it again" in refusal
     assert contents(old) == before
 
 
@@ -308,5 +308,5 @@ def test_no_branch_leaves_a_checkpoint_of_an_older_version(
 ) -> None:
     words = ["branch", str(old), str(old / "run.toml"), "--at", "1 day", "--quiet"]
     assert main([*words, "--out", str(tmp_path / "branch"), "--resume"]) == 2
-    assert "ckpt_day0001.000.h5 has the checkpoint format 1.2" in capfd.readouterr().err
+    assert "ckpt_day0001.000.h5 has the checkpoint format 2.0" in capfd.readouterr().err
     assert not (tmp_path / "branch").exists()

@@ -50,15 +50,16 @@ def test_a_run_names_what_is_damaged(folder: Path) -> None:
     assert f"snapshots   3, damaged: {path.name}" in reported(folder)
 
 
+@pytest.mark.parametrize(("layout", "writer"), [("1.2", "0.1.0"), ("2.0", "0.2.0")])
 def test_an_intact_checkpoint_of_an_older_version_is_not_damaged(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch, layout: str, writer: str
 ) -> None:
     parts: dict[str, Any] = {"grid": GRID, "state": {}, "healthy": {}, "controller": {}}
-    monkeypatch.setattr(checkpoint, "FORMAT_VERSION", "1.2")
+    monkeypatch.setattr(checkpoint, "FORMAT_VERSION", layout)
     old = write_checkpoint(folder, Checkpoint(step=1, time=1.0, **parts))
-    assert f"checkpoints 1, of tissue 0.1.0 (format 1.x): {old.name}" in reported(folder)
+    assert f"checkpoints 1, of tissue {writer} (format {layout}): {old.name}" in reported(folder)
     assert reported(old) == (
-        "checkpoint  of tissue 0.1.0 (format 1.x), which this version cannot resume"
+        f"checkpoint  of tissue {writer} (format {layout}), which this version cannot resume"
     )
     broken = write_checkpoint(folder, Checkpoint(step=2, time=2.0, **parts))
     monkeypatch.undo()
@@ -66,7 +67,7 @@ def test_an_intact_checkpoint_of_an_older_version_is_not_damaged(
     content[len(content) // 2] ^= 255
     broken.write_bytes(content)
     assert reported(folder).endswith(
-        f"checkpoints 2, of tissue 0.1.0 (format 1.x): {old.name}; damaged: {broken.name}"
+        f"checkpoints 2, of tissue {writer} (format {layout}): {old.name}; damaged: {broken.name}"
     )
 
 

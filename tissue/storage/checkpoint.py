@@ -25,15 +25,36 @@ from tissue.storage.names import CHECKPOINTS, FAILED, file_name, in_order_of_tim
 from tissue.storage.reading import open_hdf5
 
 FORMAT = "tissue-checkpoint"
-FORMAT_VERSION = "2.0"
-"""Version of the layout; 1.x has other names of fields and of the numbers of step-size control."""
+FORMAT_VERSION = "3.0"
+"""Version of the layout; 2.x lacks lining cells and IL-6."""
+WRITERS = {"1": "0.1.0", "2": "0.2.0"}
+"""Versions of this program that wrote older layouts, by the first number of the layout."""
 SUFFIX = ".h5"
 NEWEST_KEPT = 2
 """Number of the newest checkpoints that stay."""
 
 
 class OldCheckpointError(InputError):
-    """Checkpoint of an older version of the layout, which cannot be resumed."""
+    """Checkpoint of an older version of the layout, which cannot be resumed.
+
+    Attributes:
+        origin: version of this program that wrote it, and that of the layout.
+    """
+
+    def __init__(self, path: Path, version: str) -> None:
+        """Create the error.
+
+        Args:
+            path: of the checkpoint.
+            version: of its layout.
+        """
+        writer = f"tissue {WRITERS[version.partition('.')[0]]}"
+        super().__init__(
+            f"{path} has the checkpoint format {version} of {writer}, which this version cannot "
+            f"continue; finish the run with {writer}, or start it again in another folder (--out) "
+            "or with --overwrite"
+        )
+        self.origin = f"of {writer} (format {version})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,13 +150,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
         if file.attrs.get("format") != FORMAT:
             raise InputError(f"{path} is HDF5 but not a checkpoint; give a file named ckpt_*.h5")
         version = str(file.attrs["format_version"])
-        if version.startswith("1."):
-            raise OldCheckpointError(
-                f"{path} has the checkpoint format {version} of tissue 0.1.0, which this version "
-                "cannot continue; finish the run with tissue 0.1.0, or start it again in another "
-                "folder (--out) or with --overwrite"
-            )
-        if version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
+        layout = version.partition(".")[0]
+        if layout in WRITERS:
+            raise OldCheckpointError(path, version)
+        if layout != FORMAT_VERSION.partition(".")[0]:
             raise InputError(
                 f"{path} has the checkpoint format {version} of a later tissue; install the "
                 "version that wrote it"

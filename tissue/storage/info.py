@@ -18,9 +18,6 @@ from tissue.storage.tables import read_table
 MAX_UNKNOWN_FIELDS = 5
 """Number of unknown fields whose names are shown."""
 
-OLD = "of tissue 0.1.0 (format 1.x)"
-"""Origin of a checkpoint that cannot be resumed."""
-
 
 def describe(path: Path) -> Iterator[str]:
     """Describes a snapshot, a checkpoint, an index or the folder of a run, line by line.
@@ -66,8 +63,8 @@ def _run(folder: Path) -> Iterator[str]:
         for each in paths:
             try:
                 read(each)
-            except OldCheckpointError:
-                found.setdefault(OLD, []).append(each.name)
+            except OldCheckpointError as error:
+                found.setdefault(error.origin, []).append(each.name)
             except InputError:
                 found.setdefault("damaged", []).append(each.name)
         state = "; ".join(f"{what}: {', '.join(names)}" for what, names in found.items())
@@ -99,8 +96,8 @@ def _snapshot(path: Path) -> Iterator[str]:
 def _checkpoint(path: Path) -> Iterator[str]:
     try:
         found = read_checkpoint(path)
-    except OldCheckpointError:
-        yield f"checkpoint  {OLD}, which this version cannot resume"
+    except OldCheckpointError as error:
+        yield f"checkpoint  {error.origin}, which this version cannot resume"
         return
     nz, ny, nx = found.grid.shape
     yield f"checkpoint  of day {found.time:.15g}, step {found.step}, intact"

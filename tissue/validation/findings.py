@@ -1,14 +1,33 @@
 """Findings that the model should reproduce: the expected range, the computed value, the verdict."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from tissue.errors import InputError, RunError
 from tissue.validation.simulations import Estimate, SimulationCache
 
-Use = Literal["calibrated", "predicted", "numerics", "trajectory", "known gap"]
+Use = Literal[
+    "restated",
+    "calibrated",
+    "semi-independent",
+    "predicted",
+    "numerics",
+    "trajectory",
+    "known gap",
+]
+USES: Mapping[Use, str] = {
+    "restated": "built from the source that it is tested on, or an identity of the equations",
+    "calibrated": "parameters were fitted to it",
+    "semi-independent": "only a sign, an order or a wide range, or parameters were fitted to the "
+    "same biology",
+    "predicted": "a number that no parameter was fitted to, with the error of the data",
+    "numerics": "about the numerics only",
+    "trajectory": "the shape of another model's trajectory",
+    "known gap": "known not to be reproduced, for want of a mechanism",
+}
+"""Kinds of findings and their meaning."""
 Verdict = Literal["pass", "FAIL", "known gap", "not run"]
 
 RESOLVED = 10.0
@@ -40,6 +59,21 @@ class Expected(NamedTuple):
     def distance(self, computed: Estimate) -> float:
         """Distance of the value from the range; 0 inside."""
         return max(self.low - computed.value, computed.value - self.high, 0.0)
+
+    def misfit(self, computed: Estimate) -> float:
+        """Distance of the value from the range over half the width of it [1].
+
+        A range with one bound has that bound for its half width; where the bound is zero, or the
+        value is not a number, the misfit is infinite.
+        """
+        if math.isnan(computed.value):
+            return math.inf
+        bounds = [abs(bound) for bound in (self.low, self.high) if not math.isinf(bound)]
+        half = (self.high - self.low) / 2 if len(bounds) == 2 else min(bounds, default=math.inf)
+        distance = self.distance(computed)
+        if half:
+            return distance / half
+        return math.inf if distance else 0.0
 
     @property
     def suffix(self) -> str:
@@ -77,12 +111,12 @@ class ReferenceFinding:
         id: V and two digits, or T and two digits for trajectories of other models.
         text: the finding and the species or patients.
         source: the publication, and whether its abstract was read or is remembered.
-        use: whether parameters were calibrated on it, whether it is predicted, about numerics
-            only, the shape of another model's trajectory, or known not to be reproduced.
+        use: part that it played in the choice of parameters, one of `USES`.
         bone: species and mechanostat of the simulated bone.
         expected: the quantities.
         compute: function that gives their values, in the same order.
-        reason: why it is not run, where it is not.
+        observable: what was measured, where the quantities do not say it.
+        reason: why it is not run, where it is not; the mechanism that is missing, of a known gap.
         slow: run with `--full` only.
     """
 
@@ -93,6 +127,7 @@ class ReferenceFinding:
     bone: str = ""
     expected: tuple[Expected, ...] = ()
     compute: Callable[[SimulationCache], Sequence[Estimate]] | None = None
+    observable: str = ""
     reason: str = ""
     slow: bool = False
 
@@ -130,6 +165,14 @@ class Result:
     computed: tuple[Estimate, ...]
     verdict: Verdict
     remark: str = ""
+
+    @property
+    def worst(self) -> tuple[float, Expected, Estimate] | None:
+        """The quantity that lies farthest outside its range, with its misfit [1]; None if none."""
+        pairs = zip(self.finding.expected, self.computed, strict=False)
+        outside = [(each.misfit(value), each, value) for each, value in pairs]
+        far = max(outside, key=lambda each: each[0], default=None)
+        return far if far and far[0] else None
 
 
 def selected(
@@ -195,7 +238,8 @@ def _result(
         return Result(finding, (), "FAIL", str(error))
     pairs = list(zip(finding.expected, computed, strict=True))
     if finding.use == "known gap":
-        return Result(finding, computed, "known gap", _gap(pairs))
+        remark = f"{_gap(pairs)}; missing: {finding.reason}"
+        return Result(finding, computed, "known gap", remark)
     passed = all(each.contains(value) for each, value in pairs)
     return Result(finding, computed, "pass" if passed else "FAIL", _missed(pairs))
 

@@ -131,9 +131,26 @@ class Trajectory:
         """Bone resorbed per volume of tissue [um/(mm day)], for which CTX in blood is a marker."""
         return self.columns["resorption_um_per_day"] * self.columns["surface_density_per_mm"]
 
+    def ratio(self, name: str, time: float, since: float) -> Estimate:
+        """Metric over that at an earlier time [1]."""
+        value = self.at(name, time) / self.at(name, since)
+        return Estimate(value, self.relative_error * value)
+
+    @property
+    def formed(self) -> np.ndarray:
+        """Bone formed per volume of tissue [um/(mm day)], for which P1NP in blood is a marker."""
+        return self.columns["formation_um_per_day"] * self.columns["surface_density_per_mm"]
+
+    def formation_ratio(self, time: float, since: float = 0.0) -> Estimate:
+        """Formation per volume of tissue over that at an earlier time [1]."""
+        return self._over_earlier(self.formed, time, since)
+
     def resorption_ratio(self, time: float, since: float = 0.0) -> Estimate:
         """Resorption per volume of tissue over that at an earlier time [1]."""
-        now, then = np.interp([time, since], self.times, self.resorbed)
+        return self._over_earlier(self.resorbed, time, since)
+
+    def _over_earlier(self, values: np.ndarray, time: float, since: float) -> Estimate:
+        now, then = np.interp([time, since], self.times, values)
         return Estimate(float(now / then), self.relative_error * float(now / then))
 
     @cached_property

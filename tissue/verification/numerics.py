@@ -10,7 +10,7 @@ from tissue.kernels.surface import move, specific_surface
 from tissue.scenario.config import read_run_file
 from tissue.scenario.library import examples
 from tissue.simulation.simulation import Simulation
-from tissue.validation.mouse import OVARIECTOMY
+from tissue.validation.ovariectomy import OVARIECTOMY
 from tissue.validation.simulations import Estimate, Estimates, SimulationCache
 
 RAYS = 300

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tissue.validation.human import LAST_EFFECT, TREATED, YEAR, denosumab
+from tissue.validation.antiresorptives import LAST_EFFECT, denosumab
+from tissue.validation.menopause import TREATED, YEAR
 from tissue.validation.mouse import burst
 from tissue.validation.simulations import ONE, Estimate, Estimates, SimulationCache
 

@@ -17,8 +17,8 @@ VISIBLE_LOSS = 1.0
 
 
 def ovariectomized(cache: SimulationCache) -> Trajectory:
-    """Three months without estrogen."""
-    return cache.run("mouse", 90, every=7, **OVARIECTOMY)
+    """Four weeks without estrogen."""
+    return cache.run("mouse", 28, every=7, **OVARIECTOMY)
 
 
 def young_mice(cache: SimulationCache) -> Estimates:
@@ -41,7 +41,7 @@ def one_month(cache: SimulationCache) -> Estimates:
 
 def three_months(cache: SimulationCache) -> Estimates:
     """V04: loss one and three months after ovariectomy, and its slowing."""
-    run = ovariectomized(cache)
+    run = cache.run("mouse", 90, after=ovariectomized(cache), every=7, **OVARIECTOMY)
     early, late = run.change(28), run.change(90)
     slowing = late.minus(early).times(1 / 62).minus(early.times(1 / 28))
     return [early, late, slowing]
@@ -87,7 +87,7 @@ def formation_under_block(cache: SimulationCache) -> Estimates:
     """V48: formation under IL-1Ra and under TNF binding over that of the untreated, less 1."""
     name = "formation_um_per_day"
     untreated = ovariectomized(cache).fold_change(name, 14)
-    runs = (_treated(cache, 14, "300 pM"), _treated(cache, 14, None, TNF_BINDING))
+    runs = (_treated(cache, 14, "2000 pM"), _treated(cache, 14, None, TNF_BINDING))
     return [run.fold_change(name, 14).over(untreated).minus(ONE) for run in runs]
 
 

@@ -143,6 +143,7 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
             Expected("change of BV/TV in 20 years (-6 to -8)", -inf, inf, "%"),
         ),
         trajectories.slow_menopause,
+        reason="osteoblasts that lag behind osteoclasts for decades: coupling pairs them in weeks",
         slow=True,
     ),
 )

@@ -71,7 +71,7 @@ class DiseaseParameters:
     K_T: Scalar = quantity(
         "TNF half-effect concentration on stroma, marrow and inflammatory cells",
         "pM",
-        both=(2.5, 0.5, 60.0),
+        both=(1.7, 0.5, 60.0),
         source="calibrated: a hundredfold of activity with IL-1 (Stashenko 1987 J Immunol "
         "138:1464, read abstract) asks for a response to a few pM; synovial fluid in arthritis "
         "holds 8 pM (ARD 1990;49:676, read abstract)",
@@ -104,7 +104,7 @@ class DiseaseParameters:
     a_TI: Scalar = quantity(
         "TNF effect on IL-1 production, x(1 + a_TI tau_T)",
         "1",
-        both=(1.4, 0.2, 30.0),
+        both=(1.6, 0.2, 30.0),
         source=f"Wei 2005: TNF induces stromal IL-1 (read abstract); {CALIBRATED}",
         confidence="medium",
         allowed=NON_NEGATIVE,
@@ -112,7 +112,7 @@ class DiseaseParameters:
     a_RT: Scalar = quantity(
         "TNF effect on the sensitivity to IL-1 (receptors), x(1 + a_RT tau_T)",
         "1",
-        both=(6.0, 0.0, 20.0),
+        both=(6.4, 0.0, 20.0),
         source="Wei 2005: TNF induces IL-1RI (read abstract); calibrated on the synergy of IL-1 "
         "and TNF in bone resorption, 1.5 to 10 times additive (Stashenko 1987, read abstract), "
         "and on what a TNF block spares after ovariectomy (Kimble 1997, read abstract)",
@@ -131,7 +131,7 @@ class DiseaseParameters:
     a_dT: Scalar = quantity(
         "TNF direct osteoclastogenesis, added to the RANK occupancy",
         "1",
-        both=(2.0, 0.1, 4.0),
+        both=(3.0, 0.1, 4.0),
         source="fitted so that IL-1R deficiency halves the TNF osteoclast response (Wei 2005, "
         "read abstract)",
         confidence="medium",
@@ -141,7 +141,7 @@ class DiseaseParameters:
     a_MT: Scalar = quantity(
         "TNF effect on the supply of osteoclast precursors, x(1 + a_MT tau_T)",
         "1",
-        both=(1.3, 0.0, 4.0),
+        both=(0.32, 0.0, 4.0),
         source="TNF acts by the number of precursors (PMID 23280418; Iqbal 2006; abstracts read); "
         "value calibrated with the loss after ovariectomy",
         confidence="low",
@@ -250,8 +250,8 @@ class DiseaseParameters:
     omega_T: Scalar = quantity(
         "estrogen loss: TNF in the marrow",
         "pM",
-        mouse=(1.9, 0.2, 10.0),
-        human=(0.12, 0.02, 5.0),
+        mouse=(1.14, 0.2, 10.0),
+        human=(0.048, 0.02, 5.0),
         source="calibrated on the loss after ovariectomy (Bouxsein 2005) and menopause (SWAN), "
         "abstracts read; no one measured it in marrow",
         confidence="low",
@@ -261,7 +261,7 @@ class DiseaseParameters:
         "estrogen loss: RANKL of a stromal cell x(1 + omega_R)",
         "1",
         mouse=(0.0, 0.0, 1.0),
-        human=(1.15, 0.0, 2.0),
+        human=(1.26, 0.0, 2.0),
         source="2 to 3 times as much RANKL on marrow cells of women after menopause "
         "(Eghbali-Fatourechi 2003 JCI 111:1221, read abstract); mouse 0 because IL-1R1-/- mice "
         "lose no bone (Lorenzo 1998, read abstract)",
@@ -272,7 +272,7 @@ class DiseaseParameters:
         "estrogen loss: OPG production x(1 + omega_O)",
         "1",
         mouse=(0.0, -0.2, 0.5),
-        human=(0.2, -0.2, 0.6),
+        human=(0.3, -0.2, 0.6),
         source="serum OPG 108 pg/ml after menopause, 72 before (Liu 2004, PMID 15455183, read "
         "abstract); value calibrated on the loss after menopause; mouse: assumption",
         confidence="low",
@@ -396,8 +396,8 @@ class DiseaseParameters:
     g_mech: Scalar = quantity(
         "mechanostat gain",
         "1",
-        mouse=(1.0, 0.0, 2.0),
-        human=(0.5, 0.0, 2.0),
+        mouse=(1.55, 0.0, 2.0),
+        human=(0.36, 0.0, 2.0),
         source=CALIBRATED,
         confidence="low",
         allowed=NON_NEGATIVE,
@@ -478,7 +478,7 @@ class DiseaseParameters:
     sigma_Q: Scalar = quantity(
         "share of the osteoclasts that fail to form which wait as osteomorphs",
         "1",
-        both=(0.4, 0.0, 1.0),
+        both=(0.47, 0.0, 1.0),
         source="McDonald 2021: osteomorphs accumulate without RANKL and fuse on its return "
         "(read abstract); value calibrated on the overshoot of resorption after denosumab",
         confidence="low",
@@ -533,7 +533,7 @@ class DiseaseParameters:
     a_BP: Scalar = quantity(
         "bone-bound bisphosphonate effect on osteoclast death, x(1 + a_BP q)",
         "1",
-        both=(2.5, 2.0, 12.0),
+        both=(1.9, 2.0, 12.0),
         source="calibrated on CTX, 60 % lower 9 to 11 days after zoledronate (Delmas 2009, read "
         "abstract)",
         confidence="low",
@@ -561,7 +561,7 @@ class DiseaseParameters:
         "teriparatide at its usual dose: osteoblasts per resorption x(1 + a_P)",
         "1",
         mouse=(0.3, 0.0, 1.0),
-        human=(0.1, 0.0, 1.0),
+        human=(0.08, 0.0, 1.0),
         source="calibrated on the gain of the lumbar spine, 9.7 % in 21 months (Neer 2001, read "
         "abstract)",
         confidence="low",
@@ -571,7 +571,7 @@ class DiseaseParameters:
         "teriparatide at its usual dose: RANKL made by osteoblasts, over all RANKL in health",
         "1",
         mouse=(0.6, 0.0, 2.0),
-        human=(0.45, 0.0, 2.0),
+        human=(0.47, 0.0, 2.0),
         source="resorption rises after formation, 58 % at 6 months (McClung 2005, read abstract); "
         "value calibrated with the gain of the spine",
         confidence="low",
@@ -580,7 +580,7 @@ class DiseaseParameters:
     r_S: Scalar = quantity(
         "full sclerostin blockade: RANKL production x(1 - r_S)",
         "1",
-        both=(0.36, 0.0, 0.8),
+        both=(0.34, 0.0, 0.8),
         source="calibrated on CTX, -55 % after two weeks and -25 % after a year of romosozumab "
         "(label, read)",
         confidence="low",

@@ -383,7 +383,7 @@ DRUGS = {
         "RANKL",
         target="rankl",
         molar_mass=147_000,
-        marrow_plasma_ratio=0.05,
+        marrow_plasma_ratio=0.09,
         kinetics={
             "human": Kinetics(
                 bioavailability=0.61,
@@ -419,7 +419,7 @@ DRUGS = {
         "twice weekly (Bargman 2012, read abstract), which is found in rats for 30 days "
         "(Capparelli 2003, read abstract), as an antibody is; ratio of marrow to plasma (0.012 in "
         "bone-models 0.1.0, 0.005 to 0.1 plausible): calibrated on CTX, still 61 % down six months "
-        "after a dose (read abstract), with kinetics of twice the exposure",
+        "after a dose (read abstract)",
         confidence="medium",
     ),
     "adalimumab": Drug(

@@ -95,7 +95,7 @@ class TissueParameters:
     EC50: Scalar = quantity(
         "IL-1 functional half-maximal concentration (spare receptors)",
         "pM",
-        both=(10.0, 0.75, 183.0),
+        both=(13.0, 0.75, 183.0),
         source="half-max: bone formation inhibition 0.75 pM, resorption 38 pM (Stashenko 1987, "
         "read abstract); IL-1alpha resorption 183 pM; 10 pM ~ geometric mean",
         confidence="medium",
@@ -104,7 +104,7 @@ class TissueParameters:
         "IL-1 functional half-maximal concentration on the osteoblast lineage and on the makers of "
         "osteoclast precursors and IL-6",
         "pM",
-        both=(2.4, 0.75, 10.0),
+        both=(2.6, 0.75, 10.0),
         source="half inhibition of bone nodules at 0.75 pM against 38 pM on resorption (Stashenko "
         "1987 JBMR 2:559, read abstract): with g_d, half of the inhibition comes at 1.2 pM; stroma "
         "makes IL-6 from 0.1 to 10 pM on (Littlewood 1991, read abstract); that of precursors is "
@@ -121,7 +121,7 @@ class TissueParameters:
     A_0: Scalar = quantity(
         "endogenous IL-1Ra in marrow",
         "pM",
-        both=(300.0, 10.0, 500.0),
+        both=(330.0, 10.0, 500.0),
         source="calibrated: without it bone must be lost, as marrow then holds more osteoclast "
         "precursors (Ascone 2020) and children have osteolysis; plasma holds 20 to 27 pM (Fischer "
         "1992), synovial fluid 1 nM (abstracts read)",
@@ -131,7 +131,7 @@ class TissueParameters:
     K_R: Scalar = quantity(
         "RANK functional Kd for free sRANKL",
         "pM",
-        both=(60.0, 20.0, 150.0),
+        both=(90.0, 20.0, 150.0),
         source=f"Lemaire 29 pM (read in code: 0.017/5.8e-4); 60 {CALIBRATED}",
         confidence="low",
     )
@@ -152,7 +152,7 @@ class TissueParameters:
     a_R: Scalar = quantity(
         "IL-1 effect on RANKL production, x(1 + a_R s_h)",
         "1",
-        both=(3.0, 1.0, 9.0),
+        both=(1.7, 1.0, 9.0),
         source=f"fold 2-10 in vitro (remembered); {CALIBRATED}",
         confidence="medium",
         allowed=NON_NEGATIVE,
@@ -160,7 +160,7 @@ class TissueParameters:
     a_O: Scalar = quantity(
         "IL-1 effect on OPG production, /(1 + a_O s_h)",
         "1",
-        both=(1.0, -0.5, 3.0),
+        both=(1.7, -0.5, 3.0),
         source="reviews say OPG falls; Hofbauer 1998-99 report that IL-1 raises OPG mRNA in human "
         "osteoblasts (remembered), so negative values are allowed",
         confidence="low",
@@ -194,7 +194,7 @@ class TissueParameters:
     a_s: Scalar = quantity(
         "IL-1 effect on osteoclast lifespan, x(1 + a_s s_h)",
         "1",
-        both=(1.2, 0.5, 4.0),
+        both=(0.65, 0.5, 4.0),
         source=f"Jimi 1998 (existence, read abstract); {CALIBRATED}",
         confidence="low",
         allowed=NON_NEGATIVE,
@@ -210,7 +210,7 @@ class TissueParameters:
     a_M: Scalar = quantity(
         "IL-1 effect on the supply of osteoclast precursors, x(1 + a_M s_Bh)",
         "1",
-        both=(1.6, 0.0, 10.0),
+        both=(1.1, 0.0, 10.0),
         source="marrow without IL-1Ra holds twice as many (Ascone 2020 IJMS 21:3774, read "
         "abstract: long bones and jaw, not vertebrae); calibrated with the loss after "
         "ovariectomy, which leaves a part of that",
@@ -220,7 +220,7 @@ class TissueParameters:
     g_d: Scalar = quantity(
         "IL-1 effect on osteoblast differentiation, /(1 + g_d s_B+)",
         "1",
-        both=(1.4, 0.2, 10.0),
+        both=(1.55, 0.2, 10.0),
         source=f"Stashenko 1987 (potent); {CALIBRATED}",
         confidence="low",
         allowed=NON_NEGATIVE,
@@ -228,7 +228,7 @@ class TissueParameters:
     g_f: Scalar = quantity(
         "IL-1 effect on matrix formation per osteoblast, /(1 + g_f s_B+)",
         "1",
-        both=(0.15, 0.0, 3.0),
+        both=(0.3, 0.0, 3.0),
         source="Stashenko 1987/1991; MAR falls in IL-1-infused mice",
         confidence="low",
         allowed=NON_NEGATIVE,
@@ -314,8 +314,8 @@ class TissueParameters:
     L_0: Scalar = quantity(
         "lining cells on the bone surface",
         "cells/mm^2",
-        mouse=(2000.0, 500.0, 6000.0),
-        human=(700.0, 200.0, 2000.0),
+        mouse=(3000.0, 500.0, 6000.0),
+        human=(620.0, 200.0, 2000.0),
         source="calibrated: human on the rise of P1NP under romosozumab, mouse on the gain under "
         "teriparatide; most of the surface is lined (remembered)",
         confidence="low",
@@ -332,8 +332,8 @@ class TissueParameters:
     delta_L: Scalar = quantity(
         "death rate of lining cells, which retiring osteoblasts replace",
         "1/day",
-        mouse=(0.01, 0.001, 0.05),
-        human=(0.0013, 0.0003, 0.01),
+        mouse=(0.007, 0.001, 0.05),
+        human=(0.0015, 0.0003, 0.01),
         source="calibrated: lining cells are replaced so slowly that formation falls below its "
         "start within a year of romosozumab (label, read); mouse: assumption",
         confidence="low",
@@ -341,8 +341,8 @@ class TissueParameters:
     k_P: Scalar = quantity(
         "teriparatide at its usual dose: activation of lining cells",
         "1/day",
-        mouse=(0.05, 0.005, 0.5),
-        human=(0.02, 0.002, 0.2),
+        mouse=(0.06, 0.005, 0.5),
+        human=(0.024, 0.002, 0.2),
         source="lining cells become osteoblasts within a week without dividing (Dobnig & Turner "
         "1995, read abstract); calibrated on P1NP and the gain of the spine",
         confidence="low",
@@ -352,7 +352,7 @@ class TissueParameters:
         "full sclerostin blockade: activation of lining cells",
         "1/day",
         mouse=(0.1, 0.005, 0.5),
-        human=(0.11, 0.01, 0.5),
+        human=(0.17, 0.01, 0.5),
         source="lining cells are reactivated within a week (Kim 2017, read abstract); calibrated "
         "on P1NP, +145 % after two weeks of romosozumab (label, read)",
         confidence="low",
@@ -361,7 +361,7 @@ class TissueParameters:
     kappa_E: Scalar = quantity(
         "coupling store of half the largest recruitment of osteoblasts, over the healthy store",
         "1",
-        both=(11.0, 2.0, 100.0),
+        both=(15.0, 2.0, 100.0),
         source="calibrated: formation under IL-1 falls in absolute terms (Nguyen 1991), and "
         "follows resorption by RANKL within 10 % (PTH there, read abstract)",
         confidence="low",
@@ -371,7 +371,7 @@ class TissueParameters:
     I_0: Scalar = quantity(
         "basal marrow IL-1",
         "pM",
-        both=(0.5, 0.05, 2.0),
+        both=(0.58, 0.05, 2.0),
         source="assumption (~9 pg/ml)",
         confidence="low",
     )

@@ -10,7 +10,7 @@ import tissue
 from tissue.cli import main
 
 RUN_FILES = {
-    "nowhere.toml": "there is no run file '.*nowhere.toml', nor a bundled example run .*shrew",
+    "nowhere.toml": "there is no run file '.*nowhere.toml', nor a bundled example run .*tissue list",
     "slices": "run file '.*slices' cannot be read: Is a directory",
     "garbage.raw": "run file '.*garbage.raw' is not UTF-8 text",
 }

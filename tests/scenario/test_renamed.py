@@ -1,4 +1,7 @@
-"""Keys of earlier versions are refused with the new key and the value of the same meaning."""
+"""Keys of earlier versions are refused with the new key and the value of the same meaning.
+
+Those that are gone are refused with what to give instead.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -6,9 +9,10 @@ from typing import Any
 import pytest
 
 from tissue.errors import InputError
+from tissue.model.parameters import QUANTITIES
 from tissue.scenario.config import RunConfig, read_run_file
 from tissue.scenario.json_schema import keys
-from tissue.scenario.renamed import RENAMED
+from tissue.scenario.renamed import REMOVED, RENAMED
 
 ROOT = Path(__file__).parents[2]
 BONE: dict[str, Any] = {"run": {"duration": "28 day"}, "geometry": {"synthetic": {}}}
@@ -62,3 +66,20 @@ def test_all_old_keys_of_a_file_are_named_in_one_sentence() -> None:
         "knockout.repulsion (mechanisms.il1_repulsion), "
         "knockout.tnf_direct (mechanisms.tnf_osteoclastogenesis), disease.ageing (disease.aging)"
     )
+
+
+def test_a_parameter_that_is_gone_names_the_one_to_give() -> None:
+    sentence = (
+        "parameters.a_S = '0.5' is not used any more: sclerostin blockade activates lining cells: "
+        "give parameters.k_S, their rate of activation, such as '0.1 1/day'"
+    )
+    for read in (
+        lambda: read_run_file({**BONE, "parameters": {"a_S": "0.5"}}),
+        lambda: read_run_file(ROOT / "tests/tiny.toml", ["parameters.a_S='0.5'"]),
+    ):
+        with pytest.raises(InputError) as raised:
+            read()
+        assert str(raised.value) == sentence
+    config = read_run_file({**BONE, "parameters": {"k_S": "0.1 1/day"}})
+    assert config.parameters.k_S == 0.1
+    assert not {key.partition(".")[2] for key in REMOVED} & set(QUANTITIES)

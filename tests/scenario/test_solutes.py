@@ -32,6 +32,10 @@ TNF = (
     "VRSSSRTPSDKPVAHVVANPQAEGQLQWLNRRANALLANGVELRDNQLVVPSEGLYLIYSQVLFKGQGCPSTHVLLTHTISRIAVSYQTKVNLLSA"
     "IKSPCQRETPEGAEAKPWYEPIYLGGVFQLEKGDRLSAEINRPDYLDFAESGQVYFGIIAL"
 )
+IL6 = (
+    "VPPGEDSKDVAAPHRQPLTSSERIDKQIRYILDGISALRKETCNKSNMCESSKEALAENNLNLPKMAEKDGCFQSGFNEETCLVKIITGLLEFEVYLEYL"
+    "QNRFESSEEQARAVQMSTKVLIQFLQKKAKNLDAITTPDPTTNASLLTKLQAQNQWLQDMTTHLILRSFKEFLQSSLRALRQM"
+)
 
 FACES = ("z_low", "z_high", "y_low", "y_high", "x_low", "x_high")
 KEYS = ("value", "blood")
@@ -50,6 +54,8 @@ def test_molar_masses_are_those_of_the_sequences() -> None:
     assert (len(IL1_BETA), len(TNF)) == (153, 157)
     assert_allclose(SOLUTES["il1"].molar_mass, mass(IL1_BETA), rtol=0.002)
     assert_allclose(SOLUTES["tnf"].molar_mass, 3 * mass(TNF), rtol=0.002)
+    assert len(IL6) == 183
+    assert_allclose(SOLUTES["il6"].molar_mass, mass(IL6), rtol=0.01)  # some forms are longer by one
     assert IL1RA.molar_mass == DRUGS["anakinra"].molar_mass
 
 
@@ -59,6 +65,7 @@ def test_molar_masses_are_those_of_the_sequences() -> None:
         ("il1_excess", 17_400, "IL-1 beta"),
         ("il1ra_excess", 17_300, "IL-1Ra without sugars"),
         ("tnf", 52_000, "the TNF trimer"),
+        ("il6_excess", 21_000, "IL-6 without sugars"),
     ],
 )
 def test_keys_of_disease(key: str, molar_mass: float, form: str) -> None:
@@ -72,7 +79,7 @@ def test_keys_of_disease(key: str, molar_mass: float, form: str) -> None:
     )
 
 
-@pytest.mark.parametrize("solute", ["il1", "tnf", "rankl", "opg"])
+@pytest.mark.parametrize("solute", list(SOLUTES))
 @pytest.mark.parametrize("key", ["value", "blood"])
 def test_keys_of_boundaries(solute: str, key: str) -> None:
     wall = {key: "2 ng/ml"} | ({"permeability": "100 um/day"} if key == "blood" else {})
@@ -88,7 +95,7 @@ def test_keys_of_boundaries(solute: str, key: str) -> None:
 
 
 def test_every_concentration_of_the_run_file_has_its_solute() -> None:
-    known = {f"disease.{key}" for key in ("il1_excess", "il1ra_excess", "tnf")}
+    known = {f"disease.{key}" for key in ("il1_excess", "il1ra_excess", "tnf", "il6_excess")}
     known |= {f"{key}.value" for key in known}
     known |= {f"boundary.{name}.{face}.{key}" for name in SOLUTES for face in FACES for key in KEYS}
     concentrations = {

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tissue.analysis.summary import write_summary
+from tissue.model.fields import FIELDS
 from tissue.scenario.config import RunConfig, read_run_file
 from tissue.simulation.cost import expected_steps
 from tissue.simulation.output import Schedule
@@ -25,10 +26,6 @@ from tissue.simulation.run import run
 from tissue.simulation.simulation import Simulation, load_geometry
 
 BONE = {"shape": [24, 24, 24], "spacing": "10 um", "bv_tv": 0.2, "thickness": "50 um"}
-EVERY = (
-    *("bone_volume_fraction", "il1", "tnf", "rankl", "opg", "osteoclasts", "osteoblasts"),
-    *("osteoclast_precursors", "osteoblast_precursors"),
-)
 
 
 def bytes_of_arrays(path: Path) -> int:
@@ -59,7 +56,7 @@ RUNS = {
             "snapshots": "2 day",
             "checkpoints": "1 day",
             "keep_every": 2,
-            "fields": list(EVERY),
+            "fields": list(FIELDS),
         },
     ),
     "in places, no checkpoint kept, bone only": configured(

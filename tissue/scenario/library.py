@@ -1,5 +1,6 @@
 """The run files that come with the package."""
 
+import difflib
 import tomllib
 from importlib.resources import files
 from pathlib import Path
@@ -38,7 +39,9 @@ def find(name: str) -> Path:
         there = False
     if there:
         return path
-    wanted, known = printable(name, LONGEST_PATH), ", ".join(ready)
+    near = difflib.get_close_matches(name[:LONGEST_PATH], ready, n=1)
+    meant = f", did you mean {near[0]}" if near else ""
     raise InputError(
-        f"there is no run file '{wanted}', nor a bundled example run of that name ({known})"
+        f"there is no run file '{printable(name, LONGEST_PATH)}', nor a bundled example run of "
+        f"that name{meant} ('tissue list' lists them)"
     )

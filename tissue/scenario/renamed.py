@@ -1,4 +1,4 @@
-"""Registry of renamed keys of the run file, which are refused with the new key and its value."""
+"""Registry of keys of the run file that are renamed or gone; the refusal names what to give now."""
 
 import json
 from collections.abc import Mapping
@@ -38,6 +38,12 @@ RENAMED = {
 }
 """New keys by the old ones."""
 
+REMOVED = {
+    "parameters.a_S": "sclerostin blockade activates lining cells: give parameters.k_S, their rate "
+    "of activation, such as '0.1 1/day'",
+}
+"""Keys that are gone, with the reason and what to give instead."""
+
 
 def refuse_old_keys(data: Mapping[str, Any]) -> None:
     """Refuse keys of earlier versions, in a file or on the command line.
@@ -47,8 +53,11 @@ def refuse_old_keys(data: Mapping[str, Any]) -> None:
 
     Raises:
         InputError: there is one; the sentence names the new key and the value of the same meaning,
-            and the other old keys.
+            and the other old keys, or what to give for a key that is gone.
     """
+    for gone, instead in REMOVED.items():
+        if (value := _value(data, gone)) is not None:
+            raise InputError(f"{gone} = {shown(value)} is not used any more: {instead}")
     first, *others = [old for old in RENAMED if _value(data, old) is not None] or [""]
     if not first:
         return

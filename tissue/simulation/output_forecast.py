@@ -41,24 +41,24 @@ PRECURSOR_SIZE = 1.2
 """Size of the precursors of either cell in a snapshot [B/voxel]: 1.1 to 1.4 at 10 and 20 um, 0.9
 to 1.0 at 3 um."""
 
-SURFACE_FIELDS = ("osteoclasts", "osteoblasts")
+SURFACE_FIELDS = ("osteoclasts", "osteoblasts", "lining_cells")
 
-STATE_FIELDS = 11
+STATE_FIELDS = 12
 """Fields besides the bone that vary from voxel to voxel in every checkpoint: RANKL, OPG, both
-precursors and cells, coupling store and endosteal supply; of health the precursors of osteoclasts,
-occupancy and drive."""
+precursors, the three kinds of cells on bone, coupling store and endosteal supply; of health the
+precursors of osteoclasts, occupancy and drive."""
 
 UNIFORM_SIZE = {"float32": 0.3, "float64": 3.4}
 """Size of a solute that is uniform up to rounding, in a checkpoint [B/voxel]."""
 
-SNAPSHOT_HEADER, FIELD_HEADER, CHECKPOINT_HEADER = 26_000, 6_000, 90_000
+SNAPSHOT_HEADER, FIELD_HEADER, CHECKPOINT_HEADER = 28_400, 6_000, 102_000
 """Size of a snapshot without its arrays, more for each of its fields, and of a checkpoint without
 its arrays [B]."""
 
 INDEX_SIZE, INDEX_STEP_SIZE, INDEX_FIELD_SIZE = 38_000, 500, 330
 """Size of run.hdf and run.xmf [B], more for each snapshot and for each field of one."""
 
-ROW_SIZE = 800
+ROW_SIZE = 920
 """Size of one step in metrics.csv and ledger.csv [B]."""
 
 OTHER_SIZE = 420_000
@@ -217,7 +217,7 @@ def _checkpoint(config: RunConfig, bone: np.ndarray, spacing: float) -> float:
     targets = {DRUGS[therapy.drug].target for therapy in config.therapy}
     fields = STATE_FIELDS
     fields += config.mechanisms.mechanostat
-    fields += 2 * config.has_local_forcing
+    fields += len(UNCOUPLED) * config.has_local_forcing
     fields += "rankl" in targets  # osteoclasts wait
     fields += "bone_mineral" in targets  # bound to the surface
     excess = config.disease.excess

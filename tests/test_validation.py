@@ -321,27 +321,15 @@ def quick() -> Quick:
 
 
 IN_CULTURE_AND_MICE = ["V02", "V06", "V08", "V47", "V48", "V54", "V58", "V59", "V60", "V70"]
-IN_PATIENTS_AND_LONG = [
-    "V27",
-    "V50",
-    "V52",
-    "V57",
-    "V61",
-    "V62",
-    "V64",
-    "V65",
-    "V67",
-    "V68",
-    "V71",
-    "V72",
-]
+LONG = ["V05", "V32", "V35", "V57", "V61", "V62", "V64", "V65", "V67", "V68", "V71", "V72"]
+ARTHRITIS = ["V27", "V50", "V51", "V52", "V53"]
 
 
 @pytest.mark.parametrize(
     "name",
     [
         *IN_CULTURE_AND_MICE,
-        *(pytest.param(name, marks=pytest.mark.slow) for name in IN_PATIENTS_AND_LONG),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ARTHRITIS + LONG),
     ],
 )
 def test_comparisons_of_drugs_and_cytokines_come_out_right(name: str, quick: Quick) -> None:

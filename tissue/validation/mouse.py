@@ -49,7 +49,7 @@ def _without_receptor(cache: SimulationCache, **tables: Any) -> Trajectory:
 
 
 def tnf_osteoclasts(cache: SimulationCache) -> Estimates:
-    """V08: osteoclasts that a week of TNF, as in a culture, adds without IL-1R1 over those with it."""
+    """V08: osteoclasts that a week of TNF adds without IL-1R1 over those with it."""
 
     def gained(**tables: Any) -> Estimate:
         run = cache.run("mouse", 7, every=7, disease=CULTURE_TNF, **tables)

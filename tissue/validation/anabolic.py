@@ -16,7 +16,7 @@ def teriparatide_mice(cache: SimulationCache) -> Estimates:
 
 def _teriparatide(cache: SimulationCache) -> Trajectory:
     drug = {"drug": "teriparatide", "dose": "0.02 mg", "every": "1 day", "start": f"{TREATED} day"}
-    return treated(cache, TREATED + COURSE, 28, **drug)
+    return treated(cache, TREATED + COURSE, 28, drug)
 
 
 def teriparatide_women(cache: SimulationCache) -> Estimates:
@@ -39,7 +39,8 @@ def teriparatide_tomography(cache: SimulationCache) -> Estimates:
 
 def _romosozumab(cache: SimulationCache) -> Trajectory:
     times = doses(*(MONTH * month for month in range(12)))
-    return treated(cache, TREATED + YEAR, 14, drug="romosozumab", dose="210 mg", times=times)
+    drug = {"drug": "romosozumab", "dose": "210 mg", "times": times}
+    return treated(cache, TREATED + YEAR, 14, drug)
 
 
 def romosozumab_formation(cache: SimulationCache) -> Estimates:

@@ -15,14 +15,14 @@ def denosumab(cache: SimulationCache) -> Trajectory:
     """Six doses of denosumab and a year and a half after the effect of the last."""
     times = doses(*(INTERVAL * i for i in range(DENOSUMAB_DOSES)))
     end = LAST_EFFECT + 1.5 * YEAR
-    return treated(cache, end, 91, drug="denosumab", dose="60 mg", times=times)
+    return treated(cache, end, 91, {"drug": "denosumab", "dose": "60 mg", "times": times})
 
 
 def zoledronate(cache: SimulationCache) -> Trajectory:
     """Three yearly doses of zoledronate and five years after the last."""
     times = doses(*(365 * i for i in range(ZOLEDRONATE_DOSES)))
     end = TREATED + 365 * (ZOLEDRONATE_DOSES - 1) + 5 * YEAR
-    return treated(cache, end, 91, drug="zoledronate", dose="5 mg", times=times)
+    return treated(cache, end, 91, {"drug": "zoledronate", "dose": "5 mg", "times": times})
 
 
 def denosumab_marker(cache: SimulationCache) -> Estimates:

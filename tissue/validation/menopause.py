@@ -1,5 +1,6 @@
 """Findings on women who lose estrogen: simulations of human bone."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -38,14 +39,16 @@ def untreated(cache: SimulationCache) -> Trajectory:
     return cache.run("human", 10 * YEAR, after=onset(cache), every=182, disease=MENOPAUSE)
 
 
-def treated(cache: SimulationCache, end: float, every: float, **therapy: Any) -> Trajectory:
+def treated(
+    cache: SimulationCache, end: float, every: float, therapy: Mapping[str, Any]
+) -> Trajectory:
     """Menopause with a drug from its third year on.
 
     Args:
         cache: makes the simulation.
         end: time at the end [day].
         every: interval at which a step ends [day].
-        therapy: keys of the drug in a run file.
+        therapy: the drug, its dose and when it is given, as in a run file.
     """
     tables: dict[str, Any] = {"disease": MENOPAUSE, "therapy": [therapy]}
     return cache.run("human", end, after=onset(cache), every=every, **tables)

@@ -98,7 +98,7 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
         MOUSE,
         (Expected("prevented by TNF binding, 14 d", 0.8, 1.1, "1"),),
         ovariectomy.tnf_binding,
-        observable="BMD, DXA",
+        observable="trabecular bone volume, histomorphometry",
     ),
     ReferenceFinding(
         "V07",
@@ -108,7 +108,7 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
         MOUSE,
         (Expected("time until 1 % is lost", 28, inf, "day"),),
         ovariectomy.after_treatment,
-        observable="BMD of the distal femur, DXA",
+        observable="BMD, DXA",
         reason="a memory of marrow that outlasts the drug",
     ),
     ReferenceFinding(
@@ -160,7 +160,7 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
         MOUSE,
         (Expected("loss over that with IL-1", -inf, 0.4, "1"),),
         mouse.tnf_mice,
-        observable="trabecular bone of the tibia, histomorphometry",
+        observable="bone architecture by computed tomography, histomorphometry",
     ),
     ReferenceFinding(
         "V13",
@@ -173,7 +173,7 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
             Expected("of it prevented without IL-1", 50, 100, "%"),
         ),
         mouse.focal_erosion,
-        observable="area of erosion in paws, histology",
+        observable=f"area of erosion in paws, histology ({REMEMBERED})",
     ),
     ReferenceFinding(
         "V14",
@@ -361,7 +361,7 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
         "V30",
         "loss is fastest in the 2 years after the final period: 1.7 %/year before, 3.3 after, 1.1 "
         "later; the numbers contradict V29, so that only their order counts",
-        f"Michigan cohort, {READ}",
+        f"Michigan cohort (Sowers 2010), {READ}",
         "semi-independent",
         HUMAN,
         (
@@ -372,7 +372,7 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
             Expected("2-7 years after (1.1)", -inf, inf, "%/year"),
         ),
         menopause.rates,
-        observable="trabecular BMD and DXA",
+        observable="BMD of the lumbar spine, DXA",
     ),
     ReferenceFinding(
         "V31",
@@ -468,7 +468,7 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
             Expected("last dose until half of the effect is gone", 3, 60, "month"),
         ),
         antiresorptives.no_rebound,
-        observable="CTX in serum and turnover in biopsies",
+        observable="markers of turnover",
     ),
     ReferenceFinding(
         "V37",
@@ -495,7 +495,7 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
             above_zero("gain of BV/TV without it less without that of precursors", "%"),
         ),
         mouse.osteocyte_rankl,
-        observable="osteoclasts and bone volume, histomorphometry and micro-CT",
+        observable=f"osteoclasts and bone volume of mice ({REMEMBERED})",
     ),
     ReferenceFinding(
         "V39",
@@ -509,7 +509,7 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
             below_zero("change of BV/TV without coupling less with it", "%"),
         ),
         mouse.coupling,
-        observable="bone formation and turnover, histomorphometry",
+        observable=f"migration of precursors and formation in mice ({REMEMBERED})",
     ),
     ReferenceFinding(
         "V40",
@@ -557,7 +557,8 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
         MOUSE,
         (Expected("prevented by TNF binding, 28 d", 0.8, 1.1, "1"),),
         ovariectomy.month_of_tnf_block,
-        observable="BMD and BV/TV of femora and vertebrae; no loss, as in the sham-operated",
+        observable="BMD, and bone volume by histomorphometry; not different from sham-operated "
+        "mice",
     ),
     ReferenceFinding(
         "V48",
@@ -580,7 +581,8 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
         MOUSE,
         (Expected("prevented by a block of IL-6", -0.2, 0.2, "1"),),
         ovariectomy.il6_block,
-        observable="BMD, DXA; no number was read: a fifth of the loss either way",
+        observable="trabecular bone volume, histomorphometry; no number was read: a fifth of the "
+        "loss either way",
     ),
     ReferenceFinding(
         "V50",

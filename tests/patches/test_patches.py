@@ -26,7 +26,7 @@ COPIED = (
     "docs",
     "pyproject.toml",
 )
-MOST_FILES = {"il6": 4, "golimumab": 1, "metric": 1}
+MOST_FILES = {"il17": 5, "golimumab": 1, "metric": 1}
 """Files that each patch may change or add, its test included."""
 
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "out", "*.png", "*.gif")
@@ -137,7 +137,7 @@ def test_two_drugs_of_one_target_add_up(tmp_path: Path) -> None:
 COMPARE = """
 import numpy as np, tissue
 whole, resumed = map(tissue.open_run, ("whole", "resumed"))
-assert "il6" in whole.fields and whole.units["il6"] == "pM"
+assert "il17" in whole.fields and whole.units["il17"] == "pM"
 for name in whole.fields:
     np.testing.assert_array_equal(resumed.field(name), whole.field(name))
 """
@@ -145,9 +145,9 @@ for name in whole.fields:
 
 @pytest.mark.slow
 def test_a_new_solute_is_known_everywhere(tmp_path: Path) -> None:
-    copy = applied("il6", tmp_path)
-    python(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/model/test_il6.py")
-    sets = ["disease.il6_excess=10 pM", 'output.fields=["bone_volume_fraction", "il6"]']
+    copy = applied("il17", tmp_path)
+    python(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/model/test_il17.py")
+    sets = ["disease.il17_excess=10 pM", 'output.fields=["bone_volume_fraction", "il17"]']
     words = [word for each in sets for word in ("--set", each)]
     run = ("-m", "tissue", "run", "tests/tiny.toml", "--quiet", *words)
     assert "grid" in python(copy, "-m", "tissue", "check", "tests/tiny.toml", *words)
@@ -157,9 +157,9 @@ def test_a_new_solute_is_known_everywhere(tmp_path: Path) -> None:
     python(copy, "-c", COMPARE)
     for name in ("metrics.csv", "ledger.csv"):
         assert (copy / "resumed" / name).read_text() == (copy / "whole" / name).read_text()
-    assert table(copy / "whole/metrics.csv")["il6_marrow_pM"][-1] == pytest.approx(10, rel=1e-4)
-    assert max(table(copy / "whole/ledger.csv")["il6_residual"]) < 1e-5
+    assert table(copy / "whole/metrics.csv")["il17_marrow_pM"][-1] == pytest.approx(10, rel=1e-4)
+    assert max(table(copy / "whole/ledger.csv")["il17_residual"]) < 1e-5
     python(copy, "docs/tables.py")
     text = (copy / "docs/outputs.md").read_text(encoding="utf-8")
-    assert "| `il6_marrow_pM` | pM | IL-6 in marrow fluid |" in text
-    assert "| `il6_residual` | 1 | IL-6: " in text
+    assert "| `il17_marrow_pM` | pM | IL-17 in marrow fluid |" in text
+    assert "| `il17_residual` | 1 | IL-17: " in text

@@ -4,6 +4,8 @@ from tissue.validation.menopause import TREATED, YEAR, doses, fall, gain, rise, 
 from tissue.validation.simulations import Estimates, SimulationCache, Trajectory
 
 MONTH = YEAR / 12
+VISITS = 28
+"""Interval between measurements [day]."""
 COURSE = 2 * YEAR
 """Longest usual treatment with teriparatide [day]."""
 
@@ -16,14 +18,14 @@ def teriparatide_mice(cache: SimulationCache) -> Estimates:
 
 def _teriparatide(cache: SimulationCache) -> Trajectory:
     drug = {"drug": "teriparatide", "dose": "0.02 mg", "every": "1 day", "start": f"{TREATED} day"}
-    return treated(cache, TREATED + COURSE, 28, drug)
+    return treated(cache, TREATED + COURSE, VISITS, drug)
 
 
 def teriparatide_women(cache: SimulationCache) -> Estimates:
-    """V61: lowest bone within two years of teriparatide, and the gain of 18 months."""
+    """V61: lowest gain of visits in two years of teriparatide, and the gain of 18 months."""
     run = _teriparatide(cache)
-    gains = [gain(run, time) for time in run.times[run.times > TREATED + 1]]
-    return [min(gains, key=lambda each: each.value), gain(run, TREATED + 18 * MONTH)]
+    gains = [gain(run, TREATED + day) for day in range(VISITS, int(COURSE), VISITS)]
+    return [min(gains), gain(run, TREATED + 18 * MONTH)]
 
 
 def teriparatide_markers(cache: SimulationCache) -> Estimates:

@@ -38,7 +38,7 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
         (Expected("change of BV/TV", -75, -40, "%"),),
         ovariectomy.young_mice,
         observable="bone volume of the proximal humerus, histomorphometry",
-        reason="growing bone turns over faster, and bone of the humerus is not that of a vertebra",
+        reason="the faster turnover of growing bone",
     ),
     ReferenceFinding(
         "V02",
@@ -198,7 +198,8 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
         culture.potencies,
         observable="nodules of osteoblasts and calcium release of fetal long bones in culture; no "
         "errors were read: a factor of 1.5 either way",
-        reason="one EC50 serves all actions of IL-1 on osteoclasts and stroma",
+        reason="an EC50 of resorption apart from that of all other actions on osteoclasts and "
+        "stroma",
     ),
     ReferenceFinding(
         "V16",

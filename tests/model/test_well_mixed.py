@@ -1,10 +1,12 @@
 """The spatial model on real bone against its well-mixed limit."""
 
+import csv
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
+from model import well_mixed_table
 
 from tissue.scenario.config import RunConfig, read_run_file
 from tissue.simulation.simulation import Simulation
@@ -15,6 +17,9 @@ UNLOADED = "mechanisms.mechanostat=false"  # the well-mixed limit knows no load
 FAST = ("parameters.D_M=2000000 um^2/day", "parameters.D_P=500000 um^2/day")
 
 
+COLUMNS = ("bv_tv_change_percent", "osteoclast_ratio", "osteoblast_ratio")
+
+
 class Outcome(NamedTuple):
     change: float  # of BV/TV [%]
     osteoclasts: float  # over health
@@ -22,12 +27,19 @@ class Outcome(NamedTuple):
 
 
 def reference(excess: float) -> Outcome:
-    row = well_mixed(excess, 28)
-    return Outcome(
-        float(row["bv_tv_change_percent"]),
-        float(row["osteoclast_ratio"]),
-        float(row["osteoblast_ratio"]),
-    )
+    row = well_mixed(f"il1_{excess:g}", 28)
+    return Outcome(*(row[name] for name in COLUMNS))
+
+
+def test_the_stored_table_is_that_of_the_present_parameters() -> None:
+    # where it is not: PYTHONPATH=tests python -m model.well_mixed_table
+    with well_mixed_table.PATH.open() as file:
+        stored = list(csv.DictReader(file))
+    for row, found in zip(stored, well_mixed_table.rows(), strict=True):
+        assert row.pop("case") == found.pop("case")
+        assert row.keys() == found.keys()
+        for name, value in row.items():
+            assert float(value) == pytest.approx(float(found[name]), rel=1e-4, abs=1e-4), name
 
 
 def configured(excess: float, *changes: str) -> RunConfig:

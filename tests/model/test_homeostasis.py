@@ -27,10 +27,10 @@ BOUND = {"float64": 1e-10, "float32": 1e-5}  # of every ledger residual
 
 def test_references_make_every_response_one(tissue: SimpleNamespace) -> None:
     _, diagnostics = tissue.step()
-    done, healthy = diagnostics.terms, tissue.healthy
+    done, healthy, p = diagnostics.terms, tissue.healthy, tissue.parameters
     on_surface = np.asarray(done.geometry.exchange.surface) > 0
-    assert_allclose(done.osteoclasts.formed[on_surface], 12.5, rtol=1e-7)
-    assert_allclose(done.osteoblasts.formed[on_surface], 1000 / 12, rtol=1e-7)
+    assert_allclose(done.osteoclasts.formed[on_surface], p.delta_C * p.C_0, rtol=1e-7)
+    assert_allclose(done.osteoblasts.formed[on_surface], p.delta_B * p.B_0, rtol=1e-7)
     assert_allclose(done.resorption[on_surface], done.formation[on_surface], rtol=1e-7)
     assert healthy.drive.min() > 0
 
@@ -113,6 +113,9 @@ def stands_still(geometry: Geometry, preset_name: str, precision: str, step: flo
     if precision == "float64":
         moved = jnp.abs(simulation.state.bone_volume_fraction - start)
         assert float(moved.max()) < 1e-3
+        p = preset(preset_name)
+        surface = bone_geometry(start, geometry.voxel_size, p).exchange.surface
+        assert_allclose(simulation.state.lining_cells[surface > 0], p.L_0, rtol=1e-6)
 
 
 def test_healthy_bone_with_sealed_pockets_stands_still() -> None:

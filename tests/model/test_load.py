@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 
 from tissue.kernels.stencil import total
 from tissue.kernels.surface import move
-from tissue.model import cytokines, signals
+from tissue.model import cytokines, osteoclast_responses
 from tissue.model.bone import bone_geometry, surface_mean
 from tissue.model.context import Numerics, StepContext
 from tissue.model.forcing import Forcing
@@ -69,9 +69,9 @@ def test_load_is_told_from_the_local_density() -> None:
     assert_allclose(local_density(jnp.full_like(phi, 0.3), SPACING, P), 0.3, rtol=1e-12)
     assert float(jnp.std(density)) < 0.1 * float(jnp.std(phi))
     found = stimulus(0.8 * phi, density)
-    assert_allclose(found, np.tanh(3 * np.log(1 / 0.8)), rtol=1e-9)
+    assert_allclose(found, P.g_mech * np.tanh(P.n_U * np.log(1 / 0.8)), rtol=1e-9)
     assert stimulus(phi, None) == 0
-    assert_allclose(stimulus(0 * phi, density), 1, rtol=1e-9)  # all bone gone
+    assert_allclose(stimulus(0 * phi, density), P.g_mech, rtol=1e-9)  # all bone gone
 
 
 def test_a_gaussian_averages_the_density() -> None:
@@ -96,16 +96,16 @@ def test_load_lowers_rankl_of_osteocytes_and_raises_formation(loaded: SimpleName
             done.osteoblasts.precursors.mean / loaded.healthy.osteoblast_precursors
         )
         return np.asarray(done.fluid.sources[0]), np.asarray(
-            done.osteoblasts.formed / relative_density
+            done.osteoblasts.recruited / relative_density
         )[here]
 
-    (answering, formed), (deaf, plain), (silent, _) = step(1.0), step(0.0), step(0.0, 0.0)
+    (answering, formed), (deaf, plain), (silent, _) = step(P.g_mech), step(0.0), step(0.0, 0.0)
     lowered = (deaf - answering).sum() / (deaf - silent).sum()
-    assert 0.5 * load.min() < lowered < 0.5 * load.max()
-    assert_allclose(lowered, 0.5 * load.mean(), rtol=0.05)
+    assert P.u_Y * load.min() < lowered < P.u_Y * load.max()
+    assert_allclose(lowered, P.u_Y * load.mean(), rtol=0.05)
     here = np.asarray(bone_geometry(state.bone_volume_fraction, SPACING, P).exchange.surface) > 0
-    assert_allclose(formed / plain, 1 + 0.5 * load[here], rtol=1e-5)
-    assert signals.osteocyte_rankl(jnp.asarray(3.0), Forcing(), P) == 0
+    assert_allclose(formed / plain, 1 + P.u_B * load[here], rtol=1e-5)
+    assert osteoclast_responses.osteocyte_rankl(jnp.asarray(3.0), Forcing(), P) == 0
 
 
 def test_bone_with_load_comes_back_faster(loaded: SimpleNamespace, tissue: SimpleNamespace) -> None:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from model.by_hand import sensitive, signal
 from numpy.testing import assert_allclose
 
 from tissue.kernels.stencil import total
@@ -20,8 +21,6 @@ from tissue.model.signals import Environment
 
 P = preset("mouse")
 HEALTH = Forcing()
-S = (10.5 / (10.5 + 40 / 3) - P.s_0) / (1 - P.s_0)
-"""s_h at 10.5 pM of IL-1, by hand."""
 
 
 def closed_marrow(
@@ -61,10 +60,11 @@ def test_il1_repels_osteoblast_precursors(tissue: SimpleNamespace, chi: float) -
     still, context = SurfaceTurnover(nothing, nothing), StepContext(HEALTH, p, tissue.numerics)
     population = precursors.osteoblast_precursors(environment, None, still, geometry, context)
     settled = closed_marrow(tissue, population, 1e7)
-    signal = np.asarray(il1) / (np.asarray(il1) + 40 / 3)
-    assert variation(settled * np.exp(chi / 5000 * signal)) < 1e-5
+    seen = np.vectorize(lambda each: signal(each, P))(np.asarray(il1))
+    assert variation(settled * np.exp(chi / P.D_P * seen)) < 1e-5
     if chi:
-        assert settled[..., -1].mean() > 3 * settled[..., 0].mean()
+        fell = np.exp(chi / P.D_P * (signal(40.0, P) - signal(1.0, P)))
+        assert settled[..., -1].mean() > 0.7 * fell * settled[..., 0].mean()
     else:
         assert variation(settled) < 1e-5
 
@@ -83,7 +83,8 @@ def test_il1_slows_osteoblast_precursors(tissue: SimpleNamespace) -> None:
         return closed_marrow(tissue, population, 1, relative_density)
 
     slowed = spread(replace(P, g_m=5.0))
-    assert_allclose(slowed, spread(replace(P, g_m=0.0, D_P=5000 / (1 + 5 * S**2))), rtol=1e-8)
+    slow = P.D_P / (1 + 5 * sensitive(10.5, P))
+    assert_allclose(slowed, spread(replace(P, g_m=0.0, D_P=slow)), rtol=1e-8)
     assert np.abs(slowed / spread(replace(P, g_m=0.0)) - 1).max() > 0.1
 
 
@@ -94,10 +95,11 @@ def test_rankl_attracts_osteoclast_precursors(tissue: SimpleNamespace, chi: floa
     nothing = jnp.zeros_like(rankl)
     geometry = bone_geometry(tissue.state.bone_volume_fraction, tissue.numerics.spacing, p)
     still, context = SurfaceTurnover(nothing, nothing), StepContext(HEALTH, p, tissue.numerics)
-    population = precursors.osteoclast_precursors(rankl, still, geometry, context)
+    environment = Environment({"il1": jnp.full_like(rankl, P.I_0), "tnf": 0.0})
+    population = precursors.osteoclast_precursors(rankl, environment, still, geometry, context)
     settled = closed_marrow(tissue, population, 1e7)
-    rho = np.asarray(rankl) / (np.asarray(rankl) + 60)
-    assert variation(settled * np.exp(-chi / 20000 * rho)) < 1e-5
+    rho = np.asarray(rankl) / (np.asarray(rankl) + P.K_R)
+    assert variation(settled * np.exp(-chi / P.D_M * rho)) < 1e-5
     if chi:
         assert settled[..., 0].mean() > 1.5 * settled[..., -1].mean()
 

@@ -18,14 +18,15 @@ from tissue.model.state import State
 
 P = preset("mouse")
 HIGH = 10.0  # pM of excess IL-1
+STILL = {"D_sC": 1e-9, "D_sB": 1e-9}  # cells do not spread along the surface
 UNEVEN = (0.1, 1.0, 3.0, 0.3, 5.0, 14.0, 0.05, 2.0)
 
 
-def fallen_ill(tissue: SimpleNamespace, excess: float) -> State:
+def fallen_ill(tissue: SimpleNamespace, excess: float, **changes: float) -> State:
     """Two days into disease, where the jump of IL-1 is over."""
     state = tissue.state
     for dt in (0.1, 0.2, 0.3, 0.4, 0.5, 0.5):
-        state, _ = tissue.step(excess, dt, state, theta_min=1.0)
+        state, _ = tissue.step(excess, dt, state, theta_min=1.0, **changes)
     return state
 
 
@@ -41,9 +42,10 @@ def later(
     dt: float,
     theta_min: float,
     excess: float = HIGH,
+    **changes: float,
 ) -> State:
     for _ in range(round(days / dt)):
-        state, _ = tissue.step(excess, dt, state, theta_min=theta_min)
+        state, _ = tissue.step(excess, dt, state, theta_min=theta_min, **changes)
     return state
 
 
@@ -53,44 +55,59 @@ def lost(before: State, after: State) -> float:
     return 100 * float(1 - ratio)
 
 
-@pytest.mark.parametrize(("excess", "order"), [(3.0, 1.8), (HIGH, 1.45)])
+@pytest.mark.parametrize("excess", [3.0, HIGH])
 def test_the_error_falls_with_the_square_of_the_step(
-    tissue: SimpleNamespace, excess: float, order: float
+    tissue: SimpleNamespace, excess: float
 ) -> None:
-    # in fast disease the spreading of cells along the surface, which follows their growth, shows:
-    # it is of the first order, but a part of a thousandth of the loss at most
-    ill, steps = fallen_ill(tissue, excess), (2.0, 1.0, 0.5)
-    truth = lost(ill, later(tissue, ill, 8, 0.125, 0.5, excess))
-    found = [lost(ill, later(tissue, ill, 8, dt, 0.5, excess)) for dt in steps]
+    ill, steps = fallen_ill(tissue, excess, **STILL), (2.0, 1.0, 0.5)
+    truth = lost(ill, later(tissue, ill, 8, 0.125, 0.5, excess, **STILL))
+    found = [lost(ill, later(tissue, ill, 8, dt, 0.5, excess, **STILL)) for dt in steps]
     errors = np.abs(np.array(found) - truth)
-    assert truth > 5
+    assert truth > 4
     assert errors[0] < 0.01
-    assert errors[2] < errors[0] / 8
-    assert np.polyfit(np.log(steps), np.log(errors), 1)[0] > order
+    assert np.polyfit(np.log(steps), np.log(errors), 1)[0] > 1.75
 
 
-def test_the_usual_damping_costs_next_to_nothing(tissue: SimpleNamespace, ill: State) -> None:
-    truth = lost(ill, later(tissue, ill, 8, 0.25, 0.5))
-    errors = [abs(lost(ill, later(tissue, ill, 8, 2.0, s)) - truth) for s in (THETA_MIN, 1.0)]
+@pytest.mark.parametrize("excess", [3.0, HIGH])
+def test_spreading_along_the_surface_costs_less_than_a_hundredth_of_a_point(
+    tissue: SimpleNamespace, excess: float
+) -> None:
+    # it follows the growth of cells, and is of the first order
+    ill = fallen_ill(tissue, excess)
+    truth = lost(ill, later(tissue, ill, 8, 0.25, 0.5, excess))
+    found = lost(ill, later(tissue, ill, 8, 2.0, 0.5, excess))
+    assert abs(found - truth) < 0.01
+
+
+def test_the_usual_damping_costs_next_to_nothing(tissue: SimpleNamespace) -> None:
+    ill = fallen_ill(tissue, 3.0)
+    truth = lost(ill, later(tissue, ill, 8, 0.25, 0.5, 3.0))
+    errors = [abs(lost(ill, later(tissue, ill, 8, 2.0, s, 3.0)) - truth) for s in (THETA_MIN, 1.0)]
     assert errors[0] < 0.05
     assert errors[0] < 0.5 * errors[1]
 
 
 def test_the_estimate_goes_with_the_cube_of_the_step(tissue: SimpleNamespace, ill: State) -> None:
-    # from a state whose solutes are those of its cells, as after a short step
-    ill, _ = tissue.step(HIGH, 1e-3, ill)
+    # where osteoclasts do not follow RANKL at once: that of the step before is known to the first
+    # order only; and from a state whose solutes are those of its cells, as after a short step
+    deaf = {"chi_act": 1e-9}
+    start, _ = tissue.step(HIGH, 1e-3, ill, **deaf)
     steps = np.array([2.0, 1.0, 0.5])
-    found = [tissue.step(HIGH, dt, ill, theta_min=THETA_MIN)[1].error for dt in steps]
+    found = [tissue.step(HIGH, dt, start, theta_min=THETA_MIN, **deaf)[1].error for dt in steps]
     bone = [float(error.bone) for error in found]
     assert 2.2 < np.polyfit(np.log(steps), np.log(bone), 1)[0] < 3.4
     speeds = [float(error.cells) for error in found]
     assert 1.2 < np.polyfit(np.log(steps), np.log(speeds), 1)[0] < 2.4
-    # and is not far below the true error of a step
+
+
+def test_the_estimate_is_not_far_below_the_error(tissue: SimpleNamespace, ill: State) -> None:
+    ill, _ = tissue.step(HIGH, 1e-3, ill)
+    estimate = float(tissue.step(HIGH, 2.0, ill, theta_min=THETA_MIN)[1].error.bone)
     fine = ill
     for _ in range(16):
         fine, _ = tissue.step(HIGH, 0.125, fine, theta_min=THETA_MIN)
     true = lost(fine, tissue.step(HIGH, 2.0, ill, theta_min=THETA_MIN)[0])
-    assert abs(true) < 2 * 100 * bone[0]
+    assert abs(true) < 2 * 100 * estimate
 
 
 def test_health_stands_still_at_long_and_uneven_steps(tissue: SimpleNamespace) -> None:
@@ -99,8 +116,18 @@ def test_health_stands_still_at_long_and_uneven_steps(tissue: SimpleNamespace) -
         state, diagnostics = tissue.step(0.0, dt, state, theta_min=THETA_MIN)
         assert float(diagnostics.error.bone) < 1e-6
     assert_allclose(state.bone_volume_fraction, tissue.state.bone_volume_fraction, atol=1e-6)
-    for name in ("rankl", "opg", "osteoclast_precursors", "osteoblast_precursors"):
+    for name in (
+        "il6",
+        "rankl",
+        "opg",
+        "osteoclast_precursors",
+        "osteoblast_precursors",
+    ):
         found, expected = state.fields[name], tissue.state.fields[name]
+        assert_allclose(found, expected, rtol=1e-6, err_msg=name)
+    surface = bone_geometry(tissue.state.bone_volume_fraction, 10.0, P).exchange.surface > 0
+    for name in ("osteoclasts", "osteoblasts", "lining_cells", "coupling_store"):
+        found, expected = state.fields[name][surface], tissue.state.fields[name][surface]
         assert_allclose(found, expected, rtol=1e-6, err_msg=name)
 
 

@@ -13,50 +13,69 @@ UP, DOWN, FLOW = "#c0392b", "#2471a3", "#555555"
 FILLS = {"signal": "#fdebd0", "cell": "#e8f6ef", "outside": "#eeeeee"}
 
 BOXES = {
-    "estrogen": (52, 66, "estrogen lost", "outside"),
-    "cells": (22, 66, "inflammatory\ncells F", "outside"),
-    "il4": (80, 66, "IL-4, IL-10  X", "outside"),
-    "tnf": (31, 55, "TNF  T", "signal"),
-    "il1": (56, 55, "IL-1  I", "signal"),
-    "ra": (84, 55, "IL-1Ra  A\n(also from F)", "signal"),
-    "rankl": (14, 42, "RANKL  R", "signal"),
-    "opg": (50, 42, "OPG  O", "signal"),
-    "M": (10, 30, "osteoclast\nprecursors M", "cell"),
-    "P": (84, 30, "osteoblast\nprecursors P", "cell"),
+    "estrogen": (12, 78, "estrogen lost", "outside"),
+    "cells": (39, 78, "inflammatory\ncells F", "outside"),
+    "il4": (68, 78, "IL-4, IL-10  X", "outside"),
+    "steroid": (94, 78, "glucocorticoid  G", "outside"),
+    "tnf": (20, 66, "TNF  T", "signal"),
+    "il1": (57, 66, "IL-1  I", "signal"),
+    "ra": (88, 66, "IL-1Ra  A\n(also from F)", "signal"),
+    "il6": (40, 56, "IL-6  J", "signal"),
+    "rankl": (17, 44, "RANKL  R", "signal"),
+    "opg": (58, 44, "OPG  O", "signal"),
+    "M": (10, 31, "osteoclast\nprecursors M", "cell"),
+    "P": (81.5, 42, "osteoblast\nprecursors P", "cell"),
     "C": (22, 17, "osteoclasts C", "cell"),
-    "E": (50, 17, "coupling store E\n(matrix factors)", "signal"),
-    "B": (78, 17, "osteoblasts B", "cell"),
-    "Y": (14, 4, "osteocytes", "cell"),
-    "phi": (50, 4, "bone", "outside"),
-    "load": (86, 4, "load", "outside"),
+    "E": (49, 17, "coupling store E\n(matrix factors)", "signal"),
+    "B": (73, 17, "osteoblasts B", "cell"),
+    "L": (96, 17, "lining cells L", "cell"),
+    "Y": (12, 4, "osteocytes", "cell"),
+    "phi": (47, 4, "bone", "outside"),
+    "load": (84, 4, "load", "outside"),
 }
 ARROWS = [  # from, to, kind, bend
     ("estrogen", "tnf", UP, 0.0),
-    ("estrogen", "il1", UP, 0.0),
     ("cells", "tnf", UP, 0.0),
     ("cells", "il1", UP, 0.0),
-    ("cells", "rankl", UP, 0.15),
+    ("cells", "il6", UP, 0.0),
+    ("cells", "rankl", UP, 0.06),
+    ("tnf", "cells", UP, -0.25),
     ("tnf", "il1", UP, 0.0),
     ("il4", "il1", DOWN, 0.0),
+    ("il4", "B", DOWN, -0.06),
+    ("il4", "cells", DOWN, 0.0),
+    ("steroid", "cells", DOWN, 0.16),
     ("ra", "il1", DOWN, 0.0),
-    ("il1", "rankl", UP, 0.0),
+    ("il1", "il6", UP, 0.0),
+    ("il6", "rankl", UP, 0.0),
+    ("il1", "rankl", UP, 0.17),
     ("il1", "opg", DOWN, 0.0),
+    ("steroid", "opg", DOWN, 0.16),
     ("opg", "rankl", DOWN, 0.0),
+    ("tnf", "M", UP, 0.25),
+    ("il1", "M", UP, -0.22),
     ("rankl", "M", UP, 0.1),
     ("M", "C", FLOW, 0.1),
     ("rankl", "C", UP, -0.05),
-    ("il1", "C", UP, 0.05),
-    ("tnf", "C", UP, 0.0),
+    ("il1", "C", UP, -0.12),
+    ("tnf", "C", UP, -0.3),
     ("C", "E", FLOW, 0.0),
     ("E", "B", FLOW, 0.0),
     ("P", "B", FLOW, 0.0),
-    ("il1", "P", DOWN, -0.15),
-    ("il1", "B", DOWN, -0.1),
+    ("L", "B", FLOW, -0.35),
+    ("B", "L", FLOW, -0.35),
+    ("il1", "P", DOWN, 0.0),
+    ("tnf", "B", DOWN, 0.0),
+    ("il1", "B", DOWN, -0.04),
+    ("il1", "L", DOWN, 0.2),
+    ("steroid", "B", DOWN, -0.28),
+    ("steroid", "L", DOWN, 0.0),
     ("C", "phi", DOWN, 0.0),
     ("B", "phi", UP, 0.0),
-    ("Y", "rankl", UP, -0.45),
+    ("Y", "rankl", UP, -0.55),
     ("B", "opg", UP, -0.1),
     ("load", "B", UP, 0.0),
+    ("load", "L", UP, 0.0),
     ("load", "Y", DOWN, 0.12),
 ]
 
@@ -64,18 +83,18 @@ ARROWS = [  # from, to, kind, bend
 def main() -> None:
     """Draws the diagram."""
     mpl.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "pathways", "font.size": 9}
-    figure, axes = plt.subplots(figsize=(9, 6.4))
-    axes.set(xlim=(0, 100), ylim=(-1, 71))
+    figure, axes = plt.subplots(figsize=(9.6, 7.4))
+    axes.set(xlim=(0, 106), ylim=(-1, 83))
     axes.axis("off")
     bands = (
-        ("marrow", 25, 36, "#f7fbff"),
+        ("marrow", 25, 46.5, "#f7fbff"),
         ("surface", 11, 12, "#fffdf5"),
         ("bone", 0, 9, "#f3f0ea"),
     )
     for name, low, height, color in bands:
-        axes.add_patch(Rectangle((0, low), 100, height, color=color, zorder=0))
+        axes.add_patch(Rectangle((0, low), 106, height, color=color, zorder=0))
         axes.text(
-            99.5, low + height - 0.6, name, ha="right", va="top", color="#888888", style="italic"
+            105.5, low + height - 0.6, name, ha="right", va="top", color="#888888", style="italic"
         )
     patches = {}
     for name, (x, y, text, kind) in BOXES.items():

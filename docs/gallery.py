@@ -44,9 +44,12 @@ def main() -> None:
         erosion = made("ra-erosion", again)
         figures.save(figures.sites(erosion), OUT / "arthritis_sites.png")
         figures.save(figures.slices(erosion, "il1"), OUT / "arthritis_il1.png")
-        curves("arthritis_treated.png", ("ra-erosion", "ra-anakinra"))
-        curves("ovariectomy.png", ("ovx-mouse", "knockout-il1-receptor"))
+        treated = ("ra-anakinra", "ra-adalimumab", "ra-tocilizumab", "ra-prednisolone")
+        curves("arthritis_treated.png", ("ra-erosion", *treated))
+        spared = ("knockout-il1-receptor", "ovx-il1ra", "ovx-etanercept")
+        curves("ovariectomy.png", ("ovx-mouse", *spared))
         curves("denosumab.png", ("postmenopausal", "denosumab-stop", "zoledronate"))
+        curves("anabolic.png", ("postmenopausal", "teriparatide", "romosozumab"))
         figures.animation(shrew, OUT / "shrew.gif")
 
 

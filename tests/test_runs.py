@@ -235,10 +235,107 @@ def test_nothing_rebounds_after_zoledronate() -> None:
     assert run.change > free.change + 3
 
 
-def test_a_pannus_erodes_and_anakinra_slows_it() -> None:
-    untreated, treated = plain("ra-erosion"), plain("ra-anakinra")
+def test_a_pannus_erodes_most_where_it_lies() -> None:
+    untreated = plain("ra-erosion")
     assert untreated.depth[0] > 2 * untreated.depth[-1] > 0
-    assert treated.eroded < 0.8 * untreated.eroded
+
+
+def prevented(treated: str, untreated: str) -> float:
+    """Share of a loss of bone that a drug prevents."""
+    return 1 - plain(treated).change / plain(untreated).change
+
+
+def test_a_tnf_block_prevents_the_loss_after_ovariectomy() -> None:
+    assert 0.8 < prevented("ovx-etanercept", "ovx-mouse") < 1.1  # all of it (Kimble 1997)
+
+
+def test_il1ra_prevents_a_part_of_it_and_raises_formation() -> None:
+    assert 0.2 < prevented("ovx-il1ra", "ovx-mouse") < 1
+    treated, untreated = plain("ovx-il1ra"), plain("ovx-mouse")
+    name = "formation_um_per_day"
+    assert treated.at(name, 14) > untreated.at(name, 14)  # Kimble 1995
+
+
+def test_il10_spares_bone() -> None:
+    treated, untreated = plain("il10-rescue"), plain("tnf-synergy")
+    assert treated.fold("osteoclasts_per_mm2") < untreated.fold("osteoclasts_per_mm2")
+    assert untreated.change < treated.change
+
+
+def test_canakinumab_spares_what_il1_beta_costs_and_nothing_of_il1_alpha() -> None:
+    assert 0.5 < prevented("il1-beta-canakinumab", "il1-beta") < 1
+    assert abs(prevented("il1-alpha-canakinumab", "il1-alpha")) < 0.02
+
+
+def test_more_il1_alpha_does_what_il1_beta_does() -> None:
+    assert 0.8 < plain("il1-alpha").change / plain("il1-beta").change < 1.25
+
+
+def test_bone_comes_back_after_a_flare() -> None:
+    run = plain("il1-flare")
+    change = run.columns["bv_tv_change_percent"]
+    assert change.min() < -2
+    assert change[-1] > 0.7 * change.min()
+    # the same IL-1, spread over the whole time
+    chronic = small("il1-flare", lambda data: data["disease"].update(il1_excess="1.25 pM"))
+    assert chronic.change < 1.2 * run.change
+
+
+def test_arthritis_costs_bone_everywhere() -> None:
+    run = plain("ra-systemic")
+    assert -8 < run.change < -0.5
+    for key in ("tnf", "il1_excess", "il6_excess"):
+        assert small("ra-systemic", without("disease", key)).change > run.change, key
+
+
+def test_teriparatide_builds_bone_in_mice() -> None:
+    run = plain("teriparatide-mouse")
+    assert 5 < run.change < 40
+    assert run.fold("formation_um_per_day") > run.fold("resorption_um_per_day") > 1
+
+
+def ratio(run: Result, name: str, day: float, start: float = 1095.0) -> float:
+    """A metric over that before treatment."""
+    return run.at(name, day) / run.at(name, start)
+
+
+def test_teriparatide_raises_formation_first_in_women() -> None:
+    run = plain("teriparatide")
+    formed, resorbed = (ratio(run, f"{n}_um_per_day", 1126) for n in ("formation", "resorption"))
+    assert formed > resorbed > 1
+    after = run.columns["time_day"] > 1110
+    assert run.columns["bv_tv_change_percent"][after].min() > run.at("bv_tv_change_percent", 1095)
+
+
+def test_romosozumab_raises_formation_for_months_only() -> None:
+    run = plain("romosozumab")
+    early, late = (ratio(run, "formation_um_per_day", 1096 + day) for day in (14, 364))
+    assert 2.45 / 1.5 < early < 2.45 * 1.5  # P1NP +145 %, below its start after a year (label)
+    assert late < 1
+    early, late = (ratio(run, "resorption_um_per_day", 1096 + day) for day in (14, 364))
+    assert 0.45 / 1.5 < early < late < 1  # CTX -55 and -25 %
+
+
+def test_prednisolone_costs_trabecular_bone_that_comes_back_in_part() -> None:
+    run = plain("prednisolone")
+    end = run.at("bv_tv_change_percent", 140)
+    assert -12.7 < end < -3.7  # the spine, Laan 1993
+    assert run.change > end
+    assert run.at("formation_um_per_day", 100) < 0.9 * run.columns["formation_um_per_day"][0]
+
+
+def test_adalimumab_stops_erosion_and_anakinra_slows_it() -> None:
+    untreated = plain("ra-erosion").eroded
+    assert plain("ra-adalimumab").eroded < 0.3 * untreated  # Keystone 2004
+    assert 0.45 * untreated < plain("ra-anakinra").eroded < 0.75 * untreated  # Bresnihan 1998
+
+
+def test_prednisolone_slows_erosion() -> None:
+    assert plain("ra-prednisolone").eroded < 0.9 * plain("ra-erosion").eroded
+
+
+def test_tocilizumab_slows_erosion() -> None:
+    assert plain("ra-tocilizumab").eroded < plain("ra-erosion").eroded
 
 
 @cache

@@ -192,7 +192,7 @@ class DiseaseParameters:
     a_R6: Scalar = quantity(
         "IL-6 effect on RANKL production, x(1 + a_R6 sigma_6)",
         "1",
-        both=(1.0, 0.0, 4.0),
+        both=(2.0, 0.0, 4.0),
         source="osteoblastic cells with its receptor make osteoclasts form (Udagawa 1995, read "
         "abstract); value calibrated on erosion under tocilizumab, 74 % slower (LITHE, read)",
         confidence="low",
@@ -335,40 +335,42 @@ class DiseaseParameters:
     q_FI: Scalar = quantity(
         "IL-1 made by an inflammatory cell",
         "1/day",
-        both=(0.03 * PER_SECOND, 0.01 * PER_SECOND, 1.0 * PER_SECOND),
+        both=(0.02 * PER_SECOND, 0.01 * PER_SECOND, 1.0 * PER_SECOND),
         shown="molecules/(cell s)",
-        source="assumption, calibrated so that anakinra slows erosion by about half (41 % in "
-        "Bresnihan 1998, read abstract)",
+        source="so that IL-1 in a pannus comes to half of the 7 pM of synovial fluid in arthritis "
+        "(ARD 1990;49:676, read abstract); with q_FR calibrated on erosion under anakinra, 38 to 47 % "
+        "slower (Bresnihan 1998, Genant 2001, abstracts read)",
         confidence="low",
         allowed=NON_NEGATIVE,
     )
     q_FT: Scalar = quantity(
         "TNF made by an inflammatory cell",
         "1/day",
-        both=(0.05 * PER_SECOND, 0.0, 1.0 * PER_SECOND),
+        both=(0.02 * PER_SECOND, 0.0, 1.0 * PER_SECOND),
         shown="molecules/(cell s)",
-        source="assumption; as much as IL-1",
+        source="so that TNF in a pannus comes to half of the 8 pM of synovial fluid in arthritis (ARD "
+        "1990;49:676, read abstract)",
         confidence="low",
         allowed=NON_NEGATIVE,
     )
     q_FR: Scalar = quantity(
         "RANKL made by an inflammatory cell",
         "1/day",
-        both=(0.3 * PER_SECOND, 0.0, 1.0 * PER_SECOND),
+        both=(0.06 * PER_SECOND, 0.0, 1.0 * PER_SECOND),
         shown="molecules/(cell s)",
         source="T cells and fibroblasts of synovium make RANKL, and mice without it hardly erode "
-        "(Gravallese 2002, read abstract); value is an assumption: half of the erosion must go on "
-        "under anakinra",
+        "(Gravallese 2002, read abstract); value calibrated: half of the erosion must continue under "
+        "anakinra",
         confidence="low",
         allowed=NON_NEGATIVE,
     )
     q_FI6: Scalar = quantity(
         "IL-6 made by an inflammatory cell",
         "1/day",
-        both=(0.6 * PER_SECOND, 0.0, 5.0 * PER_SECOND),
+        both=(1.5 * PER_SECOND, 0.0, 5.0 * PER_SECOND),
         shown="molecules/(cell s)",
-        source="so that a pannus holds the 124 to 240 pM of synovial fluid in arthritis (two "
-        "studies, abstracts read)",
+        source="so that IL-6 in a pannus comes near the 124 to 240 pM of synovial fluid in arthritis "
+        "(two studies, abstracts read)",
         confidence="low",
         allowed=NON_NEGATIVE,
     )
@@ -384,10 +386,9 @@ class DiseaseParameters:
     A_F: Scalar = quantity(
         "IL-1Ra in a pannus, beyond that of marrow",
         "pM",
-        both=(50.0, 0.0, 3000.0),
-        source="synovial tissue makes 1.2 to 3.6 times as much of it as of IL-1 (PMID 8185691, "
-        "read abstract); the 1 nM of synovial fluid (17.1 ng/ml, read abstract) would spare bone "
-        "in a pannus and not that beside it, as this IL-1Ra does not spread",
+        both=(700.0, 0.0, 3000.0),
+        source="1 nM of IL-1Ra in synovial fluid in arthritis (17.1 ng/ml), with that of marrow (read "
+        "abstract); it does not spread",
         confidence="low",
         allowed=NON_NEGATIVE,
     )
@@ -512,22 +513,25 @@ class DiseaseParameters:
     K_U: Scalar = quantity(
         "IL-1-binding drug (canakinumab) concentration that halves free IL-1",
         "pM",
-        both=(990.0, 30.0, 5000.0),
-        source="apparent Kd in vivo 0.99 nM (PMID 24122883, read abstract)",
+        both=(380.0, 30.0, 5000.0),
+        source="Kd in vivo 0.38 nM (Ait-Oudhia 2012, read in code), 0.99 nM in gout (PMID 24122883, "
+        "read abstract)",
         confidence="medium",
     )
     K_6R: Scalar = quantity(
         "IL-6 receptor blocker (tocilizumab) concentration that halves the effect of IL-6",
         "pM",
-        both=(2500.0, 500.0, 10000.0),
-        source="Kd 2.5 nM (remembered)",
+        both=(100.0, 500.0, 10000.0),
+        source="IL-6 is blocked as long as free tocilizumab is found in serum (Nishimoto 2008, read "
+        "abstract); value is an assumption, the Kd is 2.5 nM (remembered)",
         confidence="low",
     )
     K_W: Scalar = quantity(
         "TNF blocker (adalimumab) concentration that halves free TNF",
         "pM",
-        both=(100.0, 5.0, 500.0),
-        source="Kd for TNF ~100 pM (remembered)",
+        both=(127.0, 5.0, 500.0),
+        source="Kd 127 pM of adalimumab, 44 of infliximab, 11 of etanercept (Shealy 2010, PMID "
+        "20519961, read abstract)",
         confidence="medium",
     )
     a_BP: Scalar = quantity(
@@ -589,23 +593,24 @@ class DiseaseParameters:
     K_GB: Scalar = quantity(
         "prednisolone half-inhibiting concentration of the osteoblast lineage",
         "pM",
-        both=(50000.0, 5000.0, 500000.0),
+        both=(115000.0, 5000.0, 500000.0),
         source="osteocalcin 83, 78 and 74 % of its start at 10, 15 and 20 mg a day of prednisone, "
-        "37 % at 60 mg (healthy men, read abstract), which is 1 / (1 + dose / 50 mg)",
+        "37 % at 60 mg (healthy men, read abstract), with 24 nM free in blood at 10 mg",
         confidence="medium",
     )
     K_GO: Scalar = quantity(
         "prednisolone half-inhibiting concentration of OPG production",
         "pM",
         both=(50000.0, 5000.0, 500000.0),
-        source="10 nM on human osteoblastic cells (PMID 16298558, read abstract); calibrated on "
-        "the trabecular spine, -8.2 % in 20 weeks of 10 mg a day (Laan 1993, read abstract)",
+        source="calibrated on the trabecular spine, -8.2 (-12.7 to -3.7) % in 20 weeks of 10 mg a day "
+        "(Laan 1993); 10 nM on human osteoblastic cells (PMID 16298558; abstracts read), which "
+        "would raise resorption more than markers do",
         confidence="low",
     )
     K_GF: Scalar = quantity(
         "prednisolone half-inhibiting concentration of the release by inflammatory cells",
         "pM",
-        both=(10000.0, 2000.0, 200000.0),
+        both=(8000.0, 2000.0, 200000.0),
         source="calibrated on erosion under 7.5 mg a day, about 85 % slower in two years (Kirwan "
         "1995, remembered)",
         confidence="low",

@@ -338,8 +338,8 @@ class DiseaseParameters:
         both=(0.02 * PER_SECOND, 0.01 * PER_SECOND, 1.0 * PER_SECOND),
         shown="molecules/(cell s)",
         source="so that IL-1 in a pannus comes to half of the 7 pM of synovial fluid in arthritis "
-        "(ARD 1990;49:676, read abstract); with q_FR calibrated on erosion under anakinra, 38 to 47 % "
-        "slower (Bresnihan 1998, Genant 2001, abstracts read)",
+        "(ARD 1990;49:676, read abstract); with q_FR calibrated on erosion under anakinra, "
+        "38 to 47 % slower (Bresnihan 1998, Genant 2001, abstracts read)",
         confidence="low",
         allowed=NON_NEGATIVE,
     )
@@ -348,8 +348,8 @@ class DiseaseParameters:
         "1/day",
         both=(0.02 * PER_SECOND, 0.0, 1.0 * PER_SECOND),
         shown="molecules/(cell s)",
-        source="so that TNF in a pannus comes to half of the 8 pM of synovial fluid in arthritis (ARD "
-        "1990;49:676, read abstract)",
+        source="so that TNF in a pannus comes to half of the 8 pM of synovial fluid in arthritis "
+        "(ARD 1990;49:676, read abstract)",
         confidence="low",
         allowed=NON_NEGATIVE,
     )
@@ -359,8 +359,8 @@ class DiseaseParameters:
         both=(0.06 * PER_SECOND, 0.0, 1.0 * PER_SECOND),
         shown="molecules/(cell s)",
         source="T cells and fibroblasts of synovium make RANKL, and mice without it hardly erode "
-        "(Gravallese 2002, read abstract); value calibrated: half of the erosion must continue under "
-        "anakinra",
+        "(Gravallese 2002, read abstract); value calibrated: half of the erosion must "
+        "continue under anakinra",
         confidence="low",
         allowed=NON_NEGATIVE,
     )
@@ -369,8 +369,8 @@ class DiseaseParameters:
         "1/day",
         both=(1.5 * PER_SECOND, 0.0, 5.0 * PER_SECOND),
         shown="molecules/(cell s)",
-        source="so that IL-6 in a pannus comes near the 124 to 240 pM of synovial fluid in arthritis "
-        "(two studies, abstracts read)",
+        source="so that IL-6 in a pannus comes near the 124 to 240 pM of synovial fluid in "
+        "arthritis (two studies, abstracts read)",
         confidence="low",
         allowed=NON_NEGATIVE,
     )
@@ -387,8 +387,8 @@ class DiseaseParameters:
         "IL-1Ra in a pannus, beyond that of marrow",
         "pM",
         both=(700.0, 0.0, 3000.0),
-        source="1 nM of IL-1Ra in synovial fluid in arthritis (17.1 ng/ml), with that of marrow (read "
-        "abstract); it does not spread",
+        source="1 nM of IL-1Ra in synovial fluid in arthritis (17.1 ng/ml), with that of marrow "
+        "(read abstract); it does not spread",
         confidence="low",
         allowed=NON_NEGATIVE,
     )
@@ -514,16 +514,16 @@ class DiseaseParameters:
         "IL-1-binding drug (canakinumab) concentration that halves free IL-1",
         "pM",
         both=(380.0, 30.0, 5000.0),
-        source="Kd in vivo 0.38 nM (Ait-Oudhia 2012, read in code), 0.99 nM in gout (PMID 24122883, "
-        "read abstract)",
+        source="Kd in vivo 0.38 nM (Ait-Oudhia 2012, read in code), 0.99 nM in gout (PMID "
+        "24122883, read abstract)",
         confidence="medium",
     )
     K_6R: Scalar = quantity(
         "IL-6 receptor blocker (tocilizumab) concentration that halves the effect of IL-6",
         "pM",
-        both=(100.0, 500.0, 10000.0),
-        source="IL-6 is blocked as long as free tocilizumab is found in serum (Nishimoto 2008, read "
-        "abstract); value is an assumption, the Kd is 2.5 nM (remembered)",
+        both=(100.0, 30.0, 2500.0),
+        source="IL-6 is blocked as long as free tocilizumab is found in serum (Nishimoto 2008, "
+        "read abstract); value is an assumption, the Kd is 2.5 nM (remembered)",
         confidence="low",
     )
     K_W: Scalar = quantity(
@@ -602,9 +602,9 @@ class DiseaseParameters:
         "prednisolone half-inhibiting concentration of OPG production",
         "pM",
         both=(50000.0, 5000.0, 500000.0),
-        source="calibrated on the trabecular spine, -8.2 (-12.7 to -3.7) % in 20 weeks of 10 mg a day "
-        "(Laan 1993); 10 nM on human osteoblastic cells (PMID 16298558; abstracts read), which "
-        "would raise resorption more than markers do",
+        source="calibrated on the trabecular spine, -8.2 (-12.7 to -3.7) % in 20 weeks of 10 mg a "
+        "day (Laan 1993); 10 nM on human osteoblastic cells (PMID 16298558; abstracts "
+        "read), which would raise resorption more than markers do",
         confidence="low",
     )
     K_GF: Scalar = quantity(

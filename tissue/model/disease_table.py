@@ -537,7 +537,7 @@ class DiseaseParameters:
     a_BP: Scalar = quantity(
         "bone-bound bisphosphonate effect on osteoclast death, x(1 + a_BP q)",
         "1",
-        both=(1.9, 2.0, 12.0),
+        both=(1.9, 1.0, 12.0),
         source="calibrated on CTX, 60 % lower 9 to 11 days after zoledronate (Delmas 2009, read "
         "abstract)",
         confidence="low",

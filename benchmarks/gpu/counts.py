@@ -29,7 +29,7 @@ DAILY = "1 day"
 DAILY_STEPS = 24
 TRANSIENT_STEPS = 4  # first steps of a day, which start from poorer guesses than later ones
 
-SOLVES = ("il1", "osteoblast precursors", "osteoclast precursors")
+SOLVES = ("il1", "il6", "osteoblast precursors", "osteoclast precursors")
 SPREADS = ("osteoclasts along", "osteoblasts along", "coupling store along")
 MOVES = ("sub-steps of the predictor", "sub-steps of the surface")
 

@@ -22,6 +22,7 @@ preset = "human"
 [disease]
 il1_excess = "1/3 pM"
 il1ra_excess = "7 pM"
+il6_excess = "12.5 pM"
 tnf = "0.1 nM"
 inflammatory_cells = "100 cells/mm^3"
 rankl_production = 1.25
@@ -89,7 +90,8 @@ def test_health_is_the_default() -> None:
 def test_reads_everything(tmp_path: Path) -> None:
     config = read(tmp_path)
     disease = config.disease
-    assert disease.excess == {"tnf": TimeCourse.of(100.0), "il1": TimeCourse.of(1 / 3)}
+    excess = {"tnf": 100.0, "il1": 1 / 3, "il6": 12.5}
+    assert disease.excess == {name: TimeCourse.of(value) for name, value in excess.items()}
     assert disease.il1ra_excess == TimeCourse.of(7.0)
     assert disease.inflammatory_cells == TimeCourse.of(100.0)
     assert (disease.rankl_production, disease.opg_production, disease.aging) == (1.25, 0.8, True)
@@ -195,7 +197,7 @@ def test_every_change_gives_another_hash(tmp_path: Path, old: str, new: str) -> 
         ({"disease": {"pannus": {"mask": ""}}}, "mask = '' must be the path of a mask image"),
         ({"knockout": {"il1_recepter": True}}, "did you mean knockout.il1_receptor"),
         ({"knockout": {"il1": 1}}, "knockout.il1 = 1 must be true or false"),
-        ({"boundary": {"il2": {}}}, "boundary.il2 is not a known key, did you mean boundary.il1"),
+        ({"boundary": {"rank": {}}}, "boundary.rank is not a known key, did you mean boundary.rankl"),
         ({"boundary": {"il1": {"front": {}}}}, "boundary.il1.front is not a known key; known in"),
         (
             {"boundary": {"il1": {"z_low": {}}}},

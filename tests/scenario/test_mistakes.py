@@ -117,8 +117,8 @@ from tissue.errors import InputError
         ),
         ({"output__fields": []}, "output.fields = .* must be a list of different names"),
         (
-            {"output__fields": ["il2"]},
-            "fields: 'il2' is not a known field, did you mean il1.* among .*il1",
+            {"output__fields": ["rank"]},
+            "fields: 'rank' is not a known field, did you mean rankl.* among .*il1",
         ),
         ({"output__fields": ["il1", "il1"]}, "output.fields: .* twice"),
     ],

@@ -26,8 +26,8 @@ class Outcome(NamedTuple):
     osteoblasts: float
 
 
-def reference(excess: float) -> Outcome:
-    row = well_mixed(f"il1_{excess:g}", 28)
+def reference(case: str) -> Outcome:
+    row = well_mixed(case, 28)
     return Outcome(*(row[name] for name in COLUMNS))
 
 
@@ -42,42 +42,59 @@ def test_the_stored_table_is_that_of_the_present_parameters() -> None:
             assert float(value) == pytest.approx(float(found[name]), rel=1e-4, abs=1e-4), name
 
 
-def configured(excess: float, *changes: str) -> RunConfig:
-    ill = f"disease.il1_excess={excess} pM"
-    return read_run_file(ROOT / "runs/shrew.toml", [ill, UNLOADED, *changes])
+def configured(*changes: str) -> RunConfig:
+    return read_run_file(ROOT / "runs/shrew.toml", ["disease.il1_excess=0 pM", UNLOADED, *changes])
 
 
-def outcome(excess: float, *changes: str) -> Outcome:
-    simulation = Simulation(configured(excess, *changes))
+def outcome(*changes: str) -> Outcome:
+    simulation = Simulation(configured(*changes))
+    start = simulation.start_metrics()
     while not simulation.finished:
         metrics = simulation.advance().metrics
     return Outcome(
         metrics["bv_tv_change_percent"],
-        metrics["osteoclasts_per_mm2"] / 100,
-        metrics["osteoblasts_per_mm2"] / 1000,
+        metrics["osteoclasts_per_mm2"] / start["osteoclasts_per_mm2"],
+        metrics["osteoblasts_per_mm2"] / start["osteoblasts_per_mm2"],
     )
+
+
+def il1(excess: float) -> str:
+    return f"disease.il1_excess={excess} pM"
+
+
+def assert_close(got: Outcome, wanted: Outcome) -> None:
+    assert abs(got.change - wanted.change) < 1.0, (got, wanted)
+    assert abs(got.osteoclasts / wanted.osteoclasts - 1) < 0.04, (got, wanted)
+    assert abs(got.osteoblasts / wanted.osteoblasts - 1) < 0.04, (got, wanted)
 
 
 @pytest.mark.parametrize("excess", [3.5, 10.0])
 def test_shrew_agrees_with_the_well_mixed_limit(excess: float) -> None:
-    got, wanted = outcome(excess), reference(excess)
-    assert abs(got.change - wanted.change) < 1.5
-    assert abs(got.osteoclasts / wanted.osteoclasts - 1) < 0.10
-    assert abs(got.osteoblasts / wanted.osteoblasts - 1) < 0.12
+    assert_close(outcome(il1(excess)), reference(f"il1_{excess:g}"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("case", "change"),
+    [
+        ("tnf_5", "disease.tnf=5 pM"),
+        ("il6_100", "disease.il6_excess=100 pM"),
+        ("estrogen_loss", "disease.estrogen.loss=1"),
+    ],
+)
+def test_shrew_agrees_with_the_limit_under_other_diseases(case: str, change: str) -> None:
+    assert_close(outcome(change), reference(case))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("excess", [3.5, 10.0])
-def test_fast_precursors_come_closer_to_the_well_mixed_limit(excess: float) -> None:
-    got, wanted = outcome(excess, *FAST), reference(excess)
-    assert abs(got.change - wanted.change) < 1.5
-    assert abs(got.osteoclasts / wanted.osteoclasts - 1) < 0.04
-    assert abs(got.osteoblasts / wanted.osteoblasts - 1) < 0.04
+def test_fast_precursors_agree_with_the_well_mixed_limit(excess: float) -> None:
+    assert_close(outcome(il1(excess), *FAST), reference(f"il1_{excess:g}"))
 
 
 @pytest.mark.slow
 def test_dose_response_is_monotone() -> None:
-    losses = [-outcome(excess).change for excess in (0.0, 1.0, 3.5, 10.0, 30.0)]
+    losses = [-outcome(il1(excess)).change for excess in (0.0, 1.0, 3.5, 10.0, 30.0)]
     assert abs(losses[0]) < 0.02
     assert np.all(np.diff(losses) > 4)
 
@@ -85,8 +102,8 @@ def test_dose_response_is_monotone() -> None:
 @pytest.mark.slow
 def test_voxel_size_matters_little() -> None:
     # the original 4.1 um, smoothed once to partial volumes, against blocks of 8.2 um
-    coarse = outcome(10.0, "run.duration=14 day")
-    fine = outcome(10.0, "run.duration=14 day", "geometry.resample=4.1 um")
+    coarse = outcome(il1(10.0), "run.duration=14 day")
+    fine = outcome(il1(10.0), "run.duration=14 day", "geometry.resample=4.1 um")
     assert abs(coarse.change - fine.change) < 1.5
 
 
@@ -96,7 +113,7 @@ def test_time_step_converges_faster_than_first_order() -> None:
     # first step, which meets the jump of IL-1, keeps the order a little below two
     run = ("run.duration=8 day", "run.precision=float64", "output.snapshots=8 day")
     steps = (2.0, 1.0, 0.5, 0.25)
-    changes = [outcome(10.0, *run, f"run.step={step} day").change for step in steps]
+    changes = [outcome(il1(10.0), *run, f"run.step={step} day").change for step in steps]
     differences = np.abs(np.diff(changes))
     assert differences[0] < 0.15
     order = -np.polyfit(np.arange(3), np.log2(differences), 1)[0]

@@ -615,13 +615,11 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
         "a year of tocilizumab, 8 mg/kg: change of the Sharp score 0.29 against 1.13, 0.26 of it; "
         "0.38 in another trial",
         "LITHE, SAMURAI, tables read",
-        "known gap",
+        "calibrated",
         HUMAN,
         (Expected("volume eroded over that without", 0.15, 0.45, "1"),),
         arthritis.tocilizumab,
         observable="Sharp score of hands and feet; the model: volume of bone; no errors were read",
-        reason="an answer of the RANKL, IL-1 and TNF of inflammatory cells to IL-6: it acts on the "
-        "RANKL of stroma and osteocytes only",
     ),
     ReferenceFinding(
         "V53",

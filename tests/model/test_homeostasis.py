@@ -114,7 +114,7 @@ def stands_still(geometry: Geometry, preset_name: str, precision: str, step: flo
         moved = jnp.abs(simulation.state.bone_volume_fraction - start)
         assert float(moved.max()) < 1e-3
         p = preset(preset_name)
-        surface = bone_geometry(start, geometry.voxel_size, p).exchange.surface
+        surface = bone_geometry(start, geometry.grid.spacing, p).exchange.surface
         assert_allclose(simulation.state.lining_cells[surface > 0], p.L_0, rtol=1e-6)
 
 

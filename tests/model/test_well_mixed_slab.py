@@ -19,6 +19,7 @@ from tissue.model.bone import marrow_mean, surface_mean
 from tissue.model.context import Numerics, StepContext
 from tissue.model.diagnostics import StepDiagnostics
 from tissue.model.drug_effects import anabolic_actions
+from tissue.model.estrogen import estrogen_relaxation
 from tissue.model.forcing import Forcing, LocalForcing
 from tissue.model.homeostasis import HealthyState, healthy_state
 from tissue.model.mechanostat import local_density
@@ -33,6 +34,14 @@ FAST = 1e9  # um^2/day
 WELL_MIXED = dict.fromkeys(("D_T", "D_I", "D_I6", "D_R", "D_O", "D_M", "D_P"), FAST) | {
     "eps_min": 1e-3,  # the porosity of cells in bone
     "sigma_U": 1e6,  # um: load is shared by the whole box
+}
+OFF_IN_THE_PRESET = {
+    "leak": 0.02,
+    "alpha_share": 0.3,
+    "a_TR": 0.3,
+    "omega_I": 0.5,
+    "omega_R": 0.3,
+    "omega_O": 0.1,
 }
 F = 2000.0  # inflammatory cells [cells/mm^3]
 DAYS = 28
@@ -96,8 +105,9 @@ DRUGS = {
     "glucocorticoid_receptor": "G",
 }
 ANABOLIC = {"pth_receptor": "pth", "sclerostin": "sclerostin"}
-MIXED = replace(preset("mouse"), **WELL_MIXED, alpha_share=0.3, g_mech=0.0)
+MIXED = replace(preset("mouse"), **WELL_MIXED, **OFF_IN_THE_PRESET, g_mech=0.0)
 LOADED = replace(MIXED, g_mech=1.0)
+RELAXING = replace(MIXED, t_E=7.0, tau_E=10.0)
 CASES = {
     "health": case(),
     "IL-1": case(excess={"il1": 10.0}),
@@ -105,6 +115,7 @@ CASES = {
     "IL-6": case(excess={"il6": 10.0}),
     "IL-1Ra of the run file": case(il1ra=0.0, il1ra_excess=20.0),
     "estrogen loss": case(estrogen=1.0),
+    "late estrogen loss": case(estrogen=1.0, p=RELAXING),
     "RANKL": case(rankl=1.5),
     "teriparatide": case(anabolic="pth_receptor"),
     "romosozumab": case(anabolic="sclerostin"),
@@ -140,8 +151,10 @@ def ran(slab: HealthyState, case: Case, days: int) -> tuple[State, StepDiagnosti
     healthy = replace(slab.reference, local_density=density)
     bound = jnp.full(SHAPE, case.limit.bisphosphonate)
     state = replace(slab.state, bisphosphonate=bound)
-    context = StepContext(case.spatial, case.parameters, n, healthy)
     for day in range(days):
+        kept = number(estrogen_relaxation(day + 0.5, 0.0, case.parameters))
+        forcing = replace(case.spatial, estrogen_relaxation=kept)
+        context = StepContext(forcing, case.parameters, n, healthy)
         state, diagnostics = advance(state, context, 1.0, 0.55 if day else 1.0)
     return state, diagnostics
 
@@ -199,7 +212,7 @@ def test_every_disease_and_drug_moves_the_bone_by_more_than_the_tolerance() -> N
         p, limit = asdict(CASES[name].parameters), CASES[name].limit
         return 100 * (simulate(p, bone, limit, [0, DAYS])[-1][0].phi / bone.fraction - 1)
 
-    without = {"arthritis": "health", "load": "IL-1"}
+    without = {"arthritis": "health", "load": "IL-1", "late estrogen loss": "estrogen loss"}
     for name in CASES.keys() - {"health"}:
         untreated = "arthritis" if CASES[name].limit.cells else "health"
         assert abs(change(name) - change(without.get(name, untreated))) > 0.1, name

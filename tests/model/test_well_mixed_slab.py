@@ -43,7 +43,7 @@ OFF_IN_THE_PRESET = {
     "omega_R": 0.3,
     "omega_O": 0.1,
 }
-F = 2000.0  # inflammatory cells [cells/mm^3]
+F = 5000.0  # inflammatory cells [cells/mm^3]
 DAYS = 28
 
 
@@ -106,13 +106,14 @@ DRUGS = {
 }
 ANABOLIC = {"pth_receptor": "pth", "sclerostin": "sclerostin"}
 MIXED = replace(preset("mouse"), **WELL_MIXED, **OFF_IN_THE_PRESET, g_mech=0.0)
-LOADED = replace(MIXED, g_mech=1.0)
+# lining cells carry more, so that what load does to them shows
+LOADED = replace(MIXED, g_mech=1.0, w_L=0.3, u_L=5.0)
 RELAXING = replace(MIXED, t_E=7.0, tau_E=10.0)
 CASES = {
     "health": case(),
     "IL-1": case(excess={"il1": 10.0}),
     "TNF": case(excess={"tnf": 10.0}),
-    "IL-6": case(excess={"il6": 10.0}),
+    "IL-6": case(excess={"il6": 100.0}),
     "IL-1Ra of the run file": case(il1ra=0.0, il1ra_excess=20.0),
     "estrogen loss": case(estrogen=1.0),
     "late estrogen loss": case(estrogen=1.0, p=RELAXING),
@@ -122,6 +123,7 @@ CASES = {
     "glucocorticoid": case(drugs={"G": 3e4}),
     "IL-4": case(drugs={"X": 10.0}),
     "denosumab": case(drugs={"Z": 5.0}),
+    "much denosumab": case(drugs={"Z": 300.0}),
     "bisphosphonate": case(bisphosphonate=1.0),
     "load": case(excess={"il1": 10.0}, p=LOADED),
     "arthritis": case(cells=F),
@@ -129,7 +131,7 @@ CASES = {
     "rilonacept": case(drugs={"U": 3e3}, cells=F),
     "canakinumab": case(drugs={"V": 3e3}, cells=F),
     "adalimumab": case(drugs={"W": 300.0}, cells=F),
-    "tocilizumab": case(drugs={"X_6": 1e5}, cells=F),
+    "tocilizumab": case(excess={"il6": 100.0}, drugs={"X_6": 3e3}),
     "prednisolone": case(drugs={"G": 3e4}, cells=F),
     "IL-10": case(drugs={"X": 10.0}, cells=F),
 }
@@ -212,7 +214,12 @@ def test_every_disease_and_drug_moves_the_bone_by_more_than_the_tolerance() -> N
         p, limit = asdict(CASES[name].parameters), CASES[name].limit
         return 100 * (simulate(p, bone, limit, [0, DAYS])[-1][0].phi / bone.fraction - 1)
 
-    without = {"arthritis": "health", "load": "IL-1", "late estrogen loss": "estrogen loss"}
+    without = {
+        "arthritis": "health",
+        "load": "IL-1",
+        "late estrogen loss": "estrogen loss",
+        "tocilizumab": "IL-6",
+    }
     for name in CASES.keys() - {"health"}:
         untreated = "arthritis" if CASES[name].limit.cells else "health"
         assert abs(change(name) - change(without.get(name, untreated))) > 0.1, name

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from math import inf, nan
 from pathlib import Path
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -24,7 +25,7 @@ from tissue.validation.findings import (
     compare,
     selected,
 )
-from tissue.validation.simulations import BONES, Estimate, SimulationCache, bone
+from tissue.validation.simulations import BONES, Estimate, SimulationCache, Trajectory, bone
 from tissue.validation.table import VALIDATION
 from tissue.verification.table import VERIFICATION
 
@@ -267,6 +268,23 @@ def test_errors_of_estimates_add() -> None:
     # 5 % and 5 % of -3
     assert a.over(b) == pytest.approx((-3.0, 0.3))
     assert np.isnan(a.over(Estimate(0.0)).value)
+
+
+def test_a_marker_is_that_of_the_whole_day_before() -> None:
+    # a drug that comes once a day: formation is low after it and normal in the evening
+    rates = np.array([1.0, 0.4, 1.0, 0.4, 1.0])
+    columns = {
+        "time_day": np.array([0.0, 0.25, 1.0, 1.25, 2.0]),
+        "formation_um_per_day": rates,
+        "resorption_um_per_day": 2 * rates,
+        "surface_density_per_mm": np.array([10.0, 10.0, 10.0, 20.0, 20.0]),
+    }
+    state: Any = None
+    run = Trajectory("mouse", columns, np.zeros(5), 0.01, np.ones(1), state, state)
+    # 20 (0.25 x 0.4 + 0.75 x 1) over 10 x 1 at the start, and over 10 x 0.85 of the first day
+    assert run.formation_ratio(2) == pytest.approx((1.7, 0.017))
+    assert run.resorption_ratio(2) == pytest.approx((1.7, 0.017))
+    assert run.formation_ratio(2, since=1).value == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize(("species", "surface"), [("mouse", 55), ("human", 18)])

@@ -142,16 +142,27 @@ class Trajectory:
         return self.columns["formation_um_per_day"] * self.columns["surface_density_per_mm"]
 
     def formation_ratio(self, time: float, since: float = 0.0) -> Estimate:
-        """Formation per volume of tissue over that at an earlier time [1]."""
+        """Formation per volume of tissue in the day before a time over that of an earlier day."""
         return self._over_earlier(self.formed, time, since)
 
     def resorption_ratio(self, time: float, since: float = 0.0) -> Estimate:
-        """Resorption per volume of tissue over that at an earlier time [1]."""
+        """Resorption per volume of tissue in the day before a time over that of an earlier day."""
         return self._over_earlier(self.resorbed, time, since)
 
-    def _over_earlier(self, values: np.ndarray, time: float, since: float) -> Estimate:
-        now, then = np.interp([time, since], self.times, values)
-        return Estimate(float(now / then), self.relative_error * float(now / then))
+    def _over_earlier(self, rates: np.ndarray, time: float, since: float) -> Estimate:
+        value = self._day(rates, time) / self._day(rates, since)
+        return Estimate(value, self.relative_error * value)
+
+    def _day(self, rates: np.ndarray, time: float) -> float:
+        """Mean of a rate in the day before a time, as drugs that come daily change it within one.
+
+        Each value of `rates` is that of the step that ends at its time.
+        """
+        if time < 1:
+            return float(np.interp(time, self.times, rates))
+        amounts = np.cumsum(rates * np.diff(self.times, prepend=self.times[0]))
+        before, now = np.interp([time - 1, time], self.times, amounts)
+        return float(now - before)
 
     @cached_property
     def eroded(self) -> Estimate:

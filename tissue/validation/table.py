@@ -333,7 +333,7 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
         "V28",
         "synovial fluid in arthritis holds 1 nM of IL-1Ra, 773 times IL-1 beta",
         f"two studies, {READ}",
-        "known gap",
+        "restated",
         HUMAN,
         (
             Expected("IL-1Ra in a pannus", 0.3, 3, "nM"),
@@ -342,8 +342,6 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
         ),
         arthritis.synovial_fluid,
         observable="concentrations in fluid of the joint; the model: in tissue",
-        reason="IL-1Ra of synovial fluid that spreads into bone: the pannus holds that of synovial "
-        "tissue",
     ),
     ReferenceFinding(
         "V29",
@@ -615,11 +613,13 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
         "a year of tocilizumab, 8 mg/kg: change of the Sharp score 0.29 against 1.13, 0.26 of it; "
         "0.38 in another trial",
         "LITHE, SAMURAI, tables read",
-        "calibrated",
+        "known gap",
         HUMAN,
         (Expected("volume eroded over that without", 0.15, 0.45, "1"),),
         arthritis.tocilizumab,
         observable="Sharp score of hands and feet; the model: volume of bone; no errors were read",
+        reason="an answer of the RANKL, IL-1 and TNF of inflammatory cells to IL-6: it acts on the "
+        "RANKL of stroma and osteocytes only",
     ),
     ReferenceFinding(
         "V53",

@@ -130,7 +130,7 @@ def test_inflammatory_cells_make_rankl(tissue: SimpleNamespace) -> None:
 
 
 def test_inflammatory_cells_hold_il1ra(tissue: SimpleNamespace) -> None:
-    half = inflamed(tissue, 0.5 * P.F_0)
+    half = inflamed(tissue, float(0.5 * P.F_0))
     silent = dict.fromkeys(("q_FI", "q_FT", "q_FR", "q_FI6"), 0.0)
     at_surface = step(tissue, half, **silent, A_F=1000.0).terms.at_surface
     assert_allclose(at_surface.signal, signal(P.I_0, P, P.A_0 + 500), rtol=1e-6)

@@ -12,20 +12,20 @@ from numpy.testing import assert_allclose
 
 from tissue.model import signals
 from tissue.model.forcing import Forcing
-from tissue.model.parameters import Parameters, preset
+from tissue.model.parameters import Parameters, Scalar, preset
 from tissue.model.signals import Environment
 
 P = preset("mouse")
 LEVEL = 7.0  # pM of IL-1
 
 
-def found(p: Parameters, target: str, drug: float) -> float:
+def found(p: Parameters, target: str, drug: Scalar) -> float:
     environment = Environment({"il1": jnp.asarray(LEVEL), "tnf": 0.0})
     forcing = Forcing(exposure={target: jnp.array([drug])})
     return float(signals.il1_signal(environment, forcing, p))
 
 
-def of_forms(alpha_share: float, beta_left: float, left: float, antagonist: float) -> float:
+def of_forms(alpha_share: float, beta_left: Scalar, left: Scalar, antagonist: Scalar) -> float:
     """s of a mixture, of whose beta form and of both of whose forms a share is left."""
     beta = beta_left * (1 - alpha_share) / (P.EC50 * (1 + antagonist / P.K_A))
     alpha = alpha_share / (P.EC50_alpha * (1 + antagonist / P.K_A_alpha))
@@ -78,8 +78,8 @@ def test_sensitive_cells_are_spared_as_well(tissue: SimpleNamespace) -> None:
         at_surface = tissue.step(dt=INSTANT, forcing=treated)[1].terms.at_surface
         stimulus = left * reach(P.I_0 + 10, P)
         assert_allclose(at_surface.signal, stimulus / (1 + stimulus), rtol=1e-6)
-        stimulus *= P.EC50 / P.EC50_B
-        wanted = (stimulus / (1 + stimulus) - P.s_B0) / (1 - P.s_B0)
+        more = stimulus * P.EC50 / P.EC50_B
+        wanted = (more / (1 + more) - P.s_B0) / (1 - P.s_B0)
         assert_allclose(at_surface.sensitive, wanted, rtol=1e-6)
 
 

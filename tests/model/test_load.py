@@ -99,7 +99,11 @@ def test_load_lowers_rankl_of_osteocytes_and_raises_formation(loaded: SimpleName
             done.osteoblasts.recruited / relative_density
         )[here]
 
-    (answering, formed), (deaf, plain), (silent, _) = step(P.g_mech), step(0.0), step(0.0, 0.0)
+    (answering, formed), (deaf, plain), (silent, _) = (
+        step(float(P.g_mech)),
+        step(0.0),
+        step(0.0, 0.0),
+    )
     lowered = (deaf - answering).sum() / (deaf - silent).sum()
     assert P.u_Y * load.min() < lowered < P.u_Y * load.max()
     assert_allclose(lowered, P.u_Y * load.mean(), rtol=0.05)

@@ -28,7 +28,7 @@ from tissue.model import production, signals
 from tissue.model.bone import bone_geometry, surface_mean
 from tissue.model.context import StepContext
 from tissue.model.forcing import Forcing
-from tissue.model.parameters import Parameters, preset
+from tissue.model.parameters import Parameters, Scalar, preset
 from tissue.model.rankl_opg import RanklOpgSources, solve_rankl_opg
 from tissue.model.signals import Environment
 
@@ -40,7 +40,7 @@ S = excess(IL1, P)
 S_B = sensitive(IL1, P)
 
 
-def uniform(il1: float, tnf: float = 0.0, il6: float | None = None) -> Environment:
+def uniform(il1: Scalar, tnf: Scalar = 0.0, il6: Scalar | None = None) -> Environment:
     level = P.I6_0 if il6 is None else il6
     return Environment({"il1": jnp.asarray(il1), "tnf": tnf, "il6": level})
 
@@ -184,7 +184,7 @@ def test_direct_osteoclastogenesis_raises_recruitment(tissue: SimpleNamespace) -
         return formed * on_surface(diagnostics, tissue.healthy.drive)
 
     # of the permissive RANKL there is plenty
-    assert_allclose(drive(P.a_d) - drive(0.0), P.a_d * signal(IL1, P), rtol=1e-3)
+    assert_allclose(drive(float(P.a_d)) - drive(0.0), P.a_d * signal(IL1, P), rtol=1e-3)
 
 
 def test_rankl_drives_recruitment(tissue: SimpleNamespace) -> None:
@@ -216,7 +216,7 @@ def test_il1_makes_osteoclasts_resorb_harder(tissue: SimpleNamespace) -> None:
     assert_allclose(raised / plain, 1 + 0.5 * S, rtol=1e-9)
 
 
-def activity(rankl: float, il1: float, p: Parameters = P) -> float:
+def activity(rankl: float, il1: Scalar, p: Parameters = P) -> float:
     """act of osteoclasts that saw 10 pM of RANKL in health."""
     occupancy = signals.rank_occupancy(jnp.asarray(10.0), HEALTH, P)
     return float(

@@ -26,7 +26,7 @@ from tissue.model import osteoclast_responses as responses
 from tissue.model import signals
 from tissue.model.diagnostics import StepDiagnostics
 from tissue.model.forcing import PM_PER_MM3, Forcing, LocalForcing
-from tissue.model.parameters import preset
+from tissue.model.parameters import Scalar, preset
 from tissue.model.signals import Environment
 
 P = preset("mouse")
@@ -63,7 +63,7 @@ def test_tnf_raises_the_sensitivity_to_il1(tissue: SimpleNamespace) -> None:
 
 
 def test_tnf_and_il1_act_together_more_than_apart() -> None:
-    def excess(il1: float, tnf: float) -> float:
+    def excess(il1: Scalar, tnf: Scalar) -> float:
         found = signals.il1_signal(Environment({"il1": jnp.asarray(il1), "tnf": tnf}), Forcing(), P)
         return float(found) - float(P.s_0)
 
@@ -73,7 +73,7 @@ def test_tnf_and_il1_act_together_more_than_apart() -> None:
 # Osteoclasts
 
 
-def direct(tnf: float) -> float:
+def direct(tnf: Scalar) -> float:
     return float(tnf**P.n_Td / (tnf**P.n_Td + P.K_Td**P.n_Td))
 
 
@@ -91,7 +91,7 @@ def test_tnf_makes_osteoclasts_directly_where_rankl_permits(tissue: SimpleNamesp
 
 
 def test_twice_the_tnf_makes_more_than_twice_the_osteoclasts() -> None:
-    def drive(tnf: float) -> float:
+    def drive(tnf: Scalar) -> float:
         plenty, none = jnp.asarray(1e3), jnp.asarray(0.0)
         found = responses.osteoclastogenic_drive(plenty, none, tnf, Forcing(), P)
         return float(found - responses.osteoclastogenic_drive(plenty, none, 0.0, Forcing(), P))

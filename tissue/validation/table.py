@@ -702,8 +702,8 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
         (Expected("TNF over IL-1 of the same effect, half of that of IL-1", 4, 1000, "1"),),
         culture.tnf_potency,
         observable="calcium release, and area resorbed on slices of bone",
-        reason="IL-1Ra of bone in culture: the IL-1 that TNF induces, and makes cells sensitive to, "
-        "adds to its effect",
+        reason="IL-1Ra of bone in culture: the IL-1 that TNF induces, and to which it makes cells "
+        "sensitive, adds to its effect",
     ),
     ReferenceFinding(
         "V60",

@@ -30,14 +30,15 @@ LIMITS = {
     # outside the loop: padded rows of the fields, the hierarchy, the first residual, the finish
     "solve": {128: Limit(35, 152), 256: Limit(41, 150)},
     # outside the loops: predicted midpoint, sources, surface and geometry before and after, the
-    # hierarchies of four solves, the balance of the pair, the estimate of the error. Of 326 launches
-    # and 2343 B at 128^3 IL-6 takes a solve outside its loop (31 launches, 147 B); lining cells and
-    # responses to IL-6, with it carried to the surface, take 14 launches and about 110 B
-    "coupling step": {128: Limit(340, 2410), 256: Limit(400, 2460)},
+    # hierarchies of four solves, the balance of the pair, the estimate of the error. IL-6 takes a
+    # solve outside its loop (31 launches and 147 B of 326 and 2343 at 128^3); lining cells, IL-6 at
+    # the surface and the responses to it take 14 launches and about 110 B
+    "coupling step": {128: Limit(340, 2410), 256: Limit(413, 2450)},
     # sums over every field for budgets and metrics, each one kernel and a small one after it
     # time, step, loss of estrogen and drugs are among its results: copies of single numbers. IL-6
-    # and lining cells have a budget and a metric each: of 403 B at 128^3 they take about 57
-    "diagnostics of a step": {128: Limit(208, 415), 256: Limit(202, 405)},
+    # and lining cells have a budget and metrics each: of 403 B at 128^3 they take about 57; 4 more
+    # because budgets and metrics do not share reads, without which a kernel spills registers
+    "diagnostics of a step": {128: Limit(212, 420), 256: Limit(204, 405)},
 }
 
 TURNS = {

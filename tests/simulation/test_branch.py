@@ -16,6 +16,7 @@ from simulation.diseased_run import (
 
 from tissue.cli import main
 from tissue.errors import InputError
+from tissue.model.parameters import preset
 from tissue.scenario.config import read_run_file
 from tissue.simulation.run import run
 from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
@@ -54,7 +55,7 @@ def test_a_branch_follows_another_protocol(complete: Run, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("change", "difference"),
     [
-        ({"parameters": {"a_R": 4}}, "parameters.a_R (3 there, 4 here)"),
+        ({"parameters": {"a_R": 4}}, f"parameters.a_R ({preset('mouse').a_R:g} there, 4 here)"),
         ({"boundary": {"periodic": ["z"]}}, 'boundary.periodic ([] there, ["z"] here)'),
         ({"mechanisms": {"il1_repulsion": False}}, "mechanisms.il1_repulsion (true there, false"),
         ({"knockout": {"opg": True}}, "knockout.opg (false there, true here)"),

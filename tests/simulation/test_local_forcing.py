@@ -19,6 +19,7 @@ from tissue.model.context import Numerics, StepContext
 from tissue.model.cytokines import UncoupledSolute, uncoupled_solutes
 from tissue.model.forcing import Forcing, LocalForcing
 from tissue.model.parameters import Parameters, preset
+from tissue.model.species import SOLUTES, UNCOUPLED
 from tissue.scenario.config import RunConfig, read_run_file
 from tissue.simulation.local_forcing import LocalSchedule, face_distance, local_schedule
 from tissue.simulation.simulation import Simulation, load_geometry
@@ -29,6 +30,7 @@ RANGE = 50.0  # um that IL-1 reaches here
 MARROW = Geometry(Grid(SHAPE, SPACING), np.zeros(SHAPE), (), ())
 CENTERS = (np.arange(24) + 0.5) * SPACING
 P = preset("mouse")
+HEALTHY = float(P.I_0)
 
 
 def configured(folder: Path = Path("/runs"), **tables: Any) -> RunConfig:
@@ -62,7 +64,8 @@ def il1(config: RunConfig) -> tuple[UncoupledSolute, Parameters]:
     pore = bone_geometry(jnp.zeros(SHAPE), SPACING, p)
     nothing = jnp.zeros(SHAPE)
     context = StepContext(Forcing(local=local(config)), p, Numerics(SPACING, 1e-10))
-    solutes, _ = uncoupled_solutes(dict.fromkeys(("tnf", "il1"), nothing), nothing, pore, context)
+    guess = {solute.name: nothing for solute in UNCOUPLED}
+    solutes, _ = uncoupled_solutes(guess, nothing, pore, context)
     return solutes["il1"], p
 
 
@@ -74,7 +77,7 @@ def test_nothing_local_needs_no_fields() -> None:
 def test_a_held_wall_makes_a_hyperbolic_profile() -> None:
     solute, _ = il1(configured(boundary={"il1": {"x_low": {"value": "10 pM"}}}))
     inside = np.cosh((240 - CENTERS) / RANGE) / np.cosh(240 / RANGE)
-    profile = 0.5 + 9.5 * inside
+    profile = HEALTHY + (10 - HEALTHY) * inside
     assert_allclose(solute.field[4, 4], profile, rtol=5e-3)
     assert_allclose(solute.field, np.broadcast_to(solute.field[4, 4], SHAPE), rtol=1e-7)
     # the wall far away does the same from the other side
@@ -92,15 +95,16 @@ def test_a_permeable_wall_exchanges_with_blood() -> None:
         )
     )
     conductance = float(p.D_I) / RANGE * np.tanh(240 / RANGE)
-    at_wall = 0.5 + 9.5 * permeability / (permeability + conductance)
-    profile = 0.5 + (at_wall - 0.5) * np.cosh((240 - CENTERS) / RANGE) / np.cosh(240 / RANGE)
+    at_wall = HEALTHY + (10 - HEALTHY) * permeability / (permeability + conductance)
+    inside = np.cosh((240 - CENTERS) / RANGE) / np.cosh(240 / RANGE)
+    profile = HEALTHY + (at_wall - HEALTHY) * inside
     assert 2 < at_wall < 8
     assert_allclose(solute.field[4, 4], profile, rtol=0.1)
     # and what comes in is what is cleared above the level without it
     wall = local(configured(boundary={"il1": {"x_low": {"value": "1 pM"}}})).walls["il1"]
     assert (np.asarray(wall.rate) > 0).sum() == 64
     entered = permeability / SPACING * (10 - solute.field[..., 0]).sum()
-    assert_allclose(entered, float(p.k_I) * (solute.field - 0.5).sum(), rtol=1e-6)
+    assert_allclose(entered, float(p.k_I) * (solute.field - HEALTHY).sum(), rtol=1e-6)
 
 
 def test_what_passes_a_wall_is_in_the_budget() -> None:
@@ -135,7 +139,7 @@ def test_a_run_is_the_same_wherever_a_periodic_box_begins() -> None:
         assert_allclose(rolled, after[1][name], atol=1e-4 * scale, err_msg=name)
 
 
-@pytest.mark.parametrize("solute", ["il1", "tnf", "rankl", "opg"])
+@pytest.mark.parametrize("solute", SOLUTES)
 def test_every_solute_may_pass_a_wall(solute: str) -> None:
     config = configured(
         boundary={solute: {"x_low": {"value": "300 pM"}}},

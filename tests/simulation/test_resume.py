@@ -24,6 +24,7 @@ from tissue.checksum import footer
 from tissue.cli import main
 from tissue.errors import InputError, RunError
 from tissue.model import step
+from tissue.model.parameters import preset
 from tissue.scenario.config import read_run_file
 from tissue.simulation import simulation as simulating
 from tissue.simulation.run import run
@@ -180,7 +181,10 @@ def test_another_run_file_is_refused_by_its_keys(complete: Run) -> None:
     message = r"differs in disease.il1_excess \(\"3 pM\" there, \"5 pM\" here\); use the same file"
     with pytest.raises(InputError, match=message):
         run(other, complete.folder, resume="latest")
-    with pytest.raises(InputError, match=r"differs in parameters.a_R \(3 there, 4 here\)"):
+    preset_value = f"{preset('mouse').a_R:g}"
+    with pytest.raises(
+        InputError, match=rf"differs in parameters.a_R \({preset_value} there, 4 here\)"
+    ):
         run(diseased(parameters={"a_R": 4}), complete.folder, resume="latest")
 
 

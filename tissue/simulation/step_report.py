@@ -50,19 +50,21 @@ class StepNumbers(NamedTuple):
 @jax.jit
 def step_numbers(record: StepRecord, forcing: Forcing, time: float, start: Array) -> StepNumbers:
     """Numbers of a step to a time [day], in a run that started with a BV/TV."""
-    terms, after = record.diagnostics.terms, record.after
+    found = budgets(record)
+    residuals = {name: budget.residual for name, budget in found.items()}
+    carried = swept(record.after, record.diagnostics)
+    # one kernel for the sums of both budgets and metrics would run out of registers on a GPU
+    observed = jax.lax.optimization_barrier(record)
+    terms, after = observed.diagnostics.terms, observed.after
     observation = Observation(
         time=time,
         dt=record.dt,
         state=after,
-        geometry=record.diagnostics.geometry,
+        geometry=observed.diagnostics.geometry,
         at_surface=terms.at_surface,
         resorption=terms.resorption,
         formation=terms.formation,
         forcing=forcing,
         start_fraction=start,
     )
-    found = budgets(record)
-    residuals = {name: budget.residual for name, budget in found.items()}
-    carried = swept(after, record.diagnostics)
     return StepNumbers(observe(observation), found, residuals, carried, bad_voxels(after))

@@ -151,17 +151,21 @@ def test_a_second_blocker_of_tnf_adds_to_the_first() -> None:
     assert mean(first.forcing(0.0, 3.0, "float64").drug("tnf")) > 100
 
 
-def test_anabolic_drugs_raise_formation_and_change_rankl() -> None:
+def test_anabolic_drugs_activate_lining_cells_and_change_rankl() -> None:
+    p = preset("human")
     # at its standard regimen teriparatide has the effects of its parameters
     daily = {"drug": "teriparatide", "dose": "20 ug", "every": "1 day"}
     forcing = schedule(daily, preset="human").forcing(20.0, 1.0, "float64")
-    assert_allclose(forcing.anabolic, 1.5, rtol=1e-2)
-    assert_allclose(forcing.production["rankl"], 1.8, rtol=1e-2)
+    assert_allclose(forcing.anabolic, 1 + p.a_P, rtol=1e-2)
+    assert_allclose(forcing.lining_activation, p.k_P, rtol=1e-2)
+    assert_allclose(forcing.osteoblast_rankl, p.r_P, rtol=1e-2)
+    assert forcing.production["rankl"] == 1
     monthly = {"drug": "romosozumab", "dose": "210 mg"}
     forcing = schedule(monthly, preset="human").forcing(5.0, 1.0, "float64")
-    assert 1.3 < float(forcing.anabolic) < 1.5
-    lowered = 1 - forcing.production["rankl"]
-    assert_allclose(lowered / 0.2, (forcing.anabolic - 1) / 0.5, rtol=1e-9)
+    blocked = float(forcing.lining_activation) / p.k_S
+    assert 0.6 < blocked < 1
+    assert_allclose(1 - forcing.production["rankl"], p.r_S * blocked, rtol=1e-9)
+    assert (float(forcing.anabolic), float(forcing.osteoblast_rankl)) == (1, 0)
 
 
 # Age

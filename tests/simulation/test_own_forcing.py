@@ -62,7 +62,10 @@ def given(**values: Any) -> Callable[[Forcing], Forcing]:
             given(exposure={"il6": 1.0}),
             r"forcing.exposure\['il6'\] does not name a target of drugs",
         ),
-        (given(exposure={"sclerostin": 1.0}), "they are il1_receptor, rankl, tnf, il4_receptor"),
+        (
+            given(exposure={"sclerostin": 1.0}),
+            "they are il1_receptor, il1_beta, il1, rankl, tnf, il6_",
+        ),
         (given(estrogen_loss=None), "forcing.estrogen_loss = None must be a number"),
         (given(anabolic=1j), "forcing.anabolic = 1j must be a number"),
         (given(il1ra=[[1.0], []]), r"forcing.il1ra = \[\[1.0\], \[\]\] must be a number"),

@@ -197,7 +197,7 @@ def test_every_change_gives_another_hash(tmp_path: Path, old: str, new: str) -> 
         ({"disease": {"pannus": {"mask": ""}}}, "mask = '' must be the path of a mask image"),
         ({"knockout": {"il1_recepter": True}}, "did you mean knockout.il1_receptor"),
         ({"knockout": {"il1": 1}}, "knockout.il1 = 1 must be true or false"),
-        ({"boundary": {"rank": {}}}, "boundary.rank is not a known key, did you mean boundary.rankl"),
+        ({"boundary": {"rank": {}}}, "rank is not a known key, did you mean boundary.rankl"),
         ({"boundary": {"il1": {"front": {}}}}, "boundary.il1.front is not a known key; known in"),
         (
             {"boundary": {"il1": {"z_low": {}}}},

@@ -19,7 +19,7 @@ from tissue.model import cytokines, lineages, precursors, step, surface_rates
 from tissue.simulation import simulation as running
 
 PARTS = {
-    "uncoupled_solutes": "IL-1 and TNF",
+    "uncoupled_solutes": "TNF, IL-1 and IL-6",
     "solve_rankl_opg": "RANKL and OPG",
     "step_precursors": "precursors",
     "marrow_environment": "solutes at the surface",

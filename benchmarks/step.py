@@ -20,7 +20,7 @@ from tissue.simulation.simulation import Simulation
 # names of parts in the table
 SURFACE, MOTION, HOST = "diffusion along the surface", "bone motion", "Python (rest of the wall)"
 SOLVE = {
-    "IL-1 and TNF": "il1",
+    "TNF, IL-1 and IL-6": "il1",
     "RANKL and OPG": "rankl and opg",
     "osteoclast precursors": "osteoclast precursors",
     "osteoblast precursors": "osteoblast precursors",

@@ -74,7 +74,7 @@ def misses(results: Sequence[Result]) -> Iterator[str]:
     ]
     for misfit, expected, computed, result in sorted(missed, key=lambda each: -each[0]):
         bound = "beyond the only bound, zero"
-        far = bound if math.isinf(misfit) else f"{misfit:.1f} half widths off"
+        far = bound if math.isinf(misfit) else f"{misfit:.2g} half widths off"
         value = number(expected, computed)
         name = f"{result.finding.id} ({result.verdict})"
         yield f"{name}: {expected.quantity} is {value}, expected {expected.range}; {far}"

@@ -143,7 +143,8 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
             Expected("change of BV/TV in 20 years (-6 to -8)", -inf, inf, "%"),
         ),
         trajectories.slow_menopause,
-        reason="osteoblasts that lag behind osteoclasts for decades: coupling pairs them in weeks",
+        reason="effects of estrogen loss that last: they fall back from two years after its onset "
+        "on, before a slow one is complete",
         slow=True,
     ),
 )

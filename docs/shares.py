@@ -150,7 +150,7 @@ def table(losses: Losses) -> str:
     for each in claims():
         found = [measured(wanted, losses) for wanted in each["shares"]]
         cells = [
-            f"{100 * s.share:.0f} % (`{s.run}`, {s.what}: {s.first:.1f} to {s.second:.1f} %)"
+            f"{100 * s.share:.1f} % (`{s.run}`, {s.what}: {s.first:.1f} to {s.second:.1f} %)"
             for s in found
         ]
         if not found or all(abs(s.share) < NOMINAL for s in found):

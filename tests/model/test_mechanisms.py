@@ -36,6 +36,7 @@ P = preset("mouse")
 HEALTH = Forcing()
 HIGH = 10.0  # pM of excess IL-1
 IL1 = P.I_0 + HIGH
+TIGHT = float(P.K_R) / 1.5  # RANK that binds RANKL tighter than in health [pM]
 S = excess(IL1, P)
 S_B = sensitive(IL1, P)
 
@@ -50,7 +51,7 @@ def test_no_loss_of_il1_turns_a_rate_negative() -> None:
     assert_allclose(signals.linear(3.0, jnp.asarray([-0.2, 0.0, 2.0])), [0.4, 1.0, 7.0], rtol=1e-6)
     assert_allclose(signals.linear(3.0, jnp.asarray([-0.9])), signals.MIN_RESPONSE, rtol=1e-6)
     steepest = dict.fromkeys(("a_R", "a_O", "a_s", "a_M", "a_I6", "a_R6"), jnp.asarray(50.0))
-    steep = replace(P, A_0=0.0, I_0=5.0, I6_0=50.0, **steepest)
+    steep = replace(P, A_0=0.0, I_0=20.0, I6_0=50.0, **steepest)
     none = uniform(0.0, il6=0.0)
     lost = signals.excess_signal(signals.il1_signal(none, HEALTH, steep), steep)
     assert lost < -0.4
@@ -65,21 +66,21 @@ def test_no_loss_of_il1_turns_a_rate_negative() -> None:
 
 
 def test_il1_signal_is_the_gaddum_form() -> None:
-    stimulus = 10.5 / (P.EC50 * (1 + P.A_0 / P.K_A))
-    found = signals.il1_signal(uniform(10.5), HEALTH, P)
+    stimulus = IL1 / (P.EC50 * (1 + P.A_0 / P.K_A))
+    found = signals.il1_signal(uniform(IL1), HEALTH, P)
     assert_allclose(found, stimulus / (1 + stimulus), rtol=1e-12)
     assert_allclose(signals.il1_signal(uniform(P.I_0), HEALTH, P), P.s_0, rtol=1e-12)
 
 
 def test_the_osteoblast_lineage_answers_to_less_il1(tissue: SimpleNamespace) -> None:
-    stimulus = 10.5 / (P.EC50_B * (1 + P.A_0 / P.K_A))
-    found = signals.sensitive_il1_signal(uniform(10.5), HEALTH, P)
+    stimulus = IL1 / (P.EC50_B * (1 + P.A_0 / P.K_A))
+    found = signals.sensitive_il1_signal(uniform(IL1), HEALTH, P)
     assert_allclose(found, stimulus / (1 + stimulus), rtol=1e-12)
-    assert found > signals.il1_signal(uniform(10.5), HEALTH, P)
+    assert found > signals.il1_signal(uniform(IL1), HEALTH, P)
     assert_allclose(signals.sensitive_excess(uniform(P.I_0), HEALTH, P), 0, atol=1e-12)
-    assert_allclose(signals.sensitive_excess(uniform(10.5), HEALTH, P), S_B, rtol=1e-12)
+    assert_allclose(signals.sensitive_excess(uniform(IL1), HEALTH, P), S_B, rtol=1e-12)
     # with the EC50 of all other cells it is their signal
-    same = signals.sensitive_excess(uniform(10.5), HEALTH, replace(P, EC50_B=P.EC50))
+    same = signals.sensitive_excess(uniform(IL1), HEALTH, replace(P, EC50_B=P.EC50))
     assert_allclose(same, S, rtol=1e-12)
     at_surface = tissue.step(HIGH, INSTANT)[1].terms.at_surface
     assert_allclose(at_surface.excess, S, rtol=1e-6)
@@ -184,15 +185,15 @@ def test_direct_osteoclastogenesis_raises_recruitment(tissue: SimpleNamespace) -
         return formed * on_surface(diagnostics, tissue.healthy.drive)
 
     # of the permissive RANKL there is plenty
-    assert_allclose(drive(float(P.a_d)) - drive(0.0), P.a_d * signal(IL1, P), rtol=1e-3)
+    assert_allclose(drive(float(P.a_d)) - drive(0.0), P.a_d * signal(IL1, P), rtol=3e-3)
 
 
 def test_rankl_drives_recruitment(tissue: SimpleNamespace) -> None:
     # RANK binds tighter than in health, so RANKL does more; IL-1 stays at its healthy level
-    _, diagnostics = tissue.step(K_R=40.0)
+    _, diagnostics = tissue.step(K_R=TIGHT)
     rankl = on_surface(diagnostics, diagnostics.terms.at_surface["rankl"])
     gate = rankl**P.n_perm / (rankl**P.n_perm + P.R_perm**P.n_perm)
-    drive = rankl / (rankl + 40) + P.a_d * P.s_0 * gate
+    drive = rankl / (rankl + TIGHT) + P.a_d * P.s_0 * gate
     wanted = drive / on_surface(diagnostics, tissue.healthy.drive)
     assert_allclose(osteoclasts_formed(tissue, diagnostics), wanted, rtol=1e-9)
 
@@ -212,8 +213,8 @@ def test_il1_prolongs_osteoclast_life(tissue: SimpleNamespace) -> None:
 
 def test_il1_makes_osteoclasts_resorb_harder(tissue: SimpleNamespace) -> None:
     # the factor 1 + a_a s_h stands alone: nothing upstream of it depends on a_a
-    raised, plain = (tissue.step(HIGH, a_a=a)[1].terms.resorption for a in (0.5, 0.0))
-    assert_allclose(raised / plain, 1 + 0.5 * S, rtol=1e-9)
+    raised, plain = (tissue.step(HIGH, INSTANT, a_a=a)[1].terms.resorption for a in (0.5, 0.0))
+    assert_allclose(raised / plain, 1 + 0.5 * S, rtol=1e-6)
 
 
 def activity(rankl: float, il1: Scalar, p: Parameters = P) -> float:
@@ -259,8 +260,8 @@ def test_il1_lowers_osteoblast_differentiation(tissue: SimpleNamespace) -> None:
 
 
 def test_il1_lowers_matrix_formation_per_osteoblast(tissue: SimpleNamespace) -> None:
-    lowered, plain = (tissue.step(HIGH, g_f=g)[1].terms.formation for g in (0.6, 0.0))
-    assert_allclose(lowered / plain, 1 / (1 + 0.6 * S_B), rtol=1e-8)
+    lowered, plain = (tissue.step(HIGH, INSTANT, g_f=g)[1].terms.formation for g in (0.6, 0.0))
+    assert_allclose(lowered / plain, 1 / (1 + 0.6 * S_B), rtol=1e-6)
 
 
 def test_recruitment_uses_up_precursors(tissue: SimpleNamespace) -> None:
@@ -286,7 +287,7 @@ def test_il1_uncouples_formation_from_resorption(tissue: SimpleNamespace) -> Non
 
 def test_rankl_alone_keeps_remodeling_coupled(tissue: SimpleNamespace) -> None:
     # more RANK bound without IL-1: resorption rises, formation follows to its height
-    _, diagnostics = tissue.run(80, K_R=40.0)
+    _, diagnostics = tissue.run(80, K_R=TIGHT)
     done = diagnostics.terms
     resorption = surface_mean(diagnostics.geometry, done.resorption)
     formation = surface_mean(diagnostics.geometry, done.formation)
@@ -298,7 +299,7 @@ def test_rankl_alone_keeps_remodeling_coupled(tissue: SimpleNamespace) -> None:
 def test_formation_follows_resorption_with_a_delay(tissue: SimpleNamespace) -> None:
     state, rates = tissue.state, []
     for _ in range(60):
-        state, diagnostics = tissue.step(0.0, 0.5, state, K_R=40.0)
+        state, diagnostics = tissue.step(0.0, 0.5, state, K_R=TIGHT)
         done = diagnostics.terms
         rates.append(
             [
@@ -318,8 +319,8 @@ def test_formation_is_constant_without_coupling(tissue: SimpleNamespace) -> None
     state = tissue.state
     for _ in range(10):
         state = replace(state, coupling_store=tissue.state.coupling_store)
-        state, diagnostics = tissue.step(0.0, 0.5, state, K_R=40.0)
+        state, diagnostics = tissue.step(0.0, 0.5, state, K_R=TIGHT)
     frozen = surface_mean(diagnostics.geometry, diagnostics.terms.formation)
-    _, coupled = tissue.run(10, K_R=40.0)
+    _, coupled = tissue.run(10, K_R=TIGHT)
     free = surface_mean(coupled.geometry, coupled.terms.formation)
     assert abs(frozen / 0.2 - 1) < abs(free / 0.2 - 1)

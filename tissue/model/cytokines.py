@@ -246,7 +246,12 @@ def _mean_over_surface(geometry: BoneGeometry, field: Field) -> Array:
 
 
 def _same_everywhere(solute: Solute, f: Forcing) -> bool:
-    return solute.uniform and f.is_uniform(solute.name)
+    """Whether nothing that varies in space makes a solute, which then needs no solve.
+
+    What marrow makes of it depends on the forcing, on the solutes before it, and on the mean of
+    bone-bound bisphosphonate.
+    """
+    return f.is_uniform(each.name for each in UNCOUPLED[: UNCOUPLED.index(solute) + 1])
 
 
 def through_wall(rate: Value, made: Value, wall: Wall | None) -> tuple[Value, Value]:

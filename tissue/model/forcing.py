@@ -4,7 +4,7 @@ Concentrations of drugs change within a step, and no response is linear in them:
 mean of the response over the concentrations that it holds, never the response to their mean.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
@@ -124,9 +124,11 @@ class Forcing:
         """Open walls of a solute, if it has any."""
         return self.local.walls.get(solute) if self.local else None
 
-    def is_uniform(self, solute: str) -> bool:
-        """Whether nothing makes or takes a solute in a part of the box only."""
-        return self.local is None and jnp.ndim(self.source.get(solute, 0.0)) == 0
+    def is_uniform(self, solutes: Iterable[str]) -> bool:
+        """Whether nothing makes or takes any of the solutes in a part of the box only."""
+        return self.local is None and all(
+            jnp.ndim(self.source.get(name, 0.0)) == 0 for name in solutes
+        )
 
     def with_source(self, solute: str, production: Value | np.ndarray) -> "Forcing":
         """The same with further production of a solute, a number or a field [pM/day]."""

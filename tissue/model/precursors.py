@@ -127,7 +127,7 @@ def osteoblast_precursors(
         drift = drift - p.chi_G / p.D_P * tgf_beta
     return Population(
         diffusivity=p.D_P,
-        drift=drift,
+        drift=jnp.broadcast_to(drift, geometry.exchange.porosity.shape),
         mobility=osteoblast_responses.osteoblast_motility(
             signals.sensitive_excess(environment, f, p), p
         ),

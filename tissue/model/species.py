@@ -27,8 +27,6 @@ class Solute:
             None for one that they do not make.
         excess_key: key under `[disease]` of a uniform excess; None where a run file gives none.
         drives_release: inflammatory cells release the other solutes in answer to it.
-        uniform: without a local source its concentration is the same everywhere and needs no solve:
-            only where nothing that varies in space makes it.
     """
 
     name: str
@@ -42,7 +40,6 @@ class Solute:
     inflammatory_cells: str | None
     excess_key: str | None = None
     drives_release: bool = False
-    uniform: bool = False
 
 
 UNCOUPLED = (
@@ -57,7 +54,6 @@ UNCOUPLED = (
         inflammatory_cells="q_FT",
         excess_key="tnf",
         drives_release=True,
-        uniform=True,  # its production depends on the forcing alone
     ),
     Solute(
         name="il1",

@@ -50,6 +50,28 @@ def test_inflammatory_cells_release_il6(tissue: SimpleNamespace) -> None:
     assert_allclose(il6(tissue, sick, q_FI6=0.0, A_F=0.0, **others), P.I6_0, rtol=1e-6)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.6, 1.0])
+@pytest.mark.parametrize("blocker", [0.0, 5 * P.K_6R])
+def test_il6_drives_the_rankl_of_inflammatory_cells(
+    tissue: SimpleNamespace, share: float, blocker: float
+) -> None:
+    cells = jnp.full_like(tissue.state.solutes["il6"], 100.0)
+    exposure = {"il6_receptor": jnp.array([blocker])}
+    sick = Forcing(local=LocalForcing(cells, {}), exposure=exposure)
+    alone = {"q_FI": 0.0, "q_FT": 0.0, "q_FI6": 86400.0, "A_F": 0.0, "w_FT": 0.0, "w_F6": share}
+
+    def made(release: float) -> tuple[np.ndarray, Any]:
+        terms = tissue.step(dt=INSTANT, forcing=sick, q_FR=release, **alone)[1].terms
+        return np.asarray(terms.fluid.sources[0]), terms
+
+    (with_cells, terms), (without, _) = made(86400.0), made(0.0)
+    level = P.I6_0 + 100 * PM_PER_MM3 * 86400.0 / P.k_I6
+    reached = level / (level + P.K_I6 * (1 + blocker / P.K_6R))
+    per_marrow = 100 * PM_PER_MM3 * 86400.0 * (1 - share + share * reached)
+    wanted = np.asarray(terms.geometry.solute_porosity) * per_marrow
+    assert_allclose(with_cells - without, wanted, rtol=1e-6, atol=1e-6 * wanted.max())
+
+
 def test_il6_raises_rankl(tissue: SimpleNamespace) -> None:
     raised = rankl(tissue, MUCH) / rankl(tissue, Forcing())
     assert_allclose(raised, 1 + P.a_R6 * il6_signal(P.I6_0 + 3 * P.K_I6, P), rtol=1e-6)

@@ -141,6 +141,7 @@ def cytokines(p: Numbers, on: Acting, kept: float, q: float) -> Cytokines:
     c_60 = hill(p["I6_0"], p["K_I6"])
     tau_d = hill(free, p["K_Td"], p["n_Td"])
     s_h, sigma_6 = (s - s_0) / (1 - s_0), (c_6 - c_60) / (1 - c_60)
+    driven = 1 - p["w_F6"] + p["w_F6"] * c_6  # the release of RANKL
     return Cytokines(tnf, free, il1, il6, tau, tau_d, driven, s, s_0, s_h, s_bh, sigma_6)
 
 
@@ -153,7 +154,8 @@ def rankl_and_opg(
     f_r = lin(p["a_R"], c.s_h) * (1 + p["a_TR"] * c.tau) * lin(p["a_R6"], c.sigma_6)
     f_r /= 1 + p["x_R"] * x
     f_e = 1 + p["omega_R"] * on.estrogen * kept
-    f_o = (1 + p["omega_O"] * on.estrogen) * (1 + p["x_O"] * x / (1 + x)) * on.spared(p["K_GO"])
+    f_o = (1 + p["omega_O"] * on.estrogen * kept) * (1 + p["x_O"] * x / (1 + x))
+    f_o *= on.spared(p["K_GO"])
     f_o /= lin(p["a_O"], max(c.s_h, -0.5))
     osteocytes = p["w_Y"] * max(1 - p["u_Y"] * u, 0) * f_r
     made = (1 - p["w_Y"]) * stroma * f_r * f_e

@@ -383,7 +383,7 @@ DRUGS = {
         "RANKL",
         target="rankl",
         molar_mass=147_000,
-        marrow_plasma_ratio=0.09,
+        marrow_plasma_ratio=0.098,
         kinetics={
             "human": Kinetics(
                 bioavailability=0.61,

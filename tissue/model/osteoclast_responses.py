@@ -70,14 +70,14 @@ def osteocyte_rankl(load: Value, f: Forcing, p: Parameters) -> Value:
 def opg_production(environment: Environment, f: Forcing, p: Parameters) -> Array:
     """OPG expression over the healthy one [1].
 
-    (f_O) f_O = (1 + omega_O l) (1 + x_O x / (1 + x)) i_G(K_GO) / lin(a_O, max(s_h, -1/2))
+    (f_O) f_O = (1 + omega_O l h) (1 + x_O x / (1 + x)) i_G(K_GO) / lin(a_O, max(s_h, -1/2))
 
     IL-1 lowers it (raises it where a_O < 0), and so do glucocorticoids; IL-4 and IL-10 raise it.
     """
     excess = excess_signal(il1_signal(environment, f, p), p)
     by_il1 = 1 / linear(p.a_O, jnp.maximum(excess, -0.5))
     by_il4 = averaged(lambda x: 1 + p.x_O * x / (1 + x), il4_signal(f, p))
-    by_estrogen = 1 + p.omega_O * f.estrogen_loss
+    by_estrogen = 1 + p.omega_O * f.estrogen_loss * f.estrogen_relaxation
     return by_il1 * by_estrogen * by_il4 * glucocorticoid_inhibition(p.K_GO, f)
 
 

@@ -8,6 +8,7 @@ from tissue.model.signals import (
     Environment,
     glucocorticoid_inhibition,
     il1_inhibition,
+    il6_share,
     linear,
     sensitive_excess,
     tnf_signal,
@@ -65,15 +66,21 @@ It depends on the solutes before it in `species.UNCOUPLED`, and on bone-bound bi
 
 
 def released(solute: Solute, environment: Environment, f: Forcing, p: Parameters) -> Value:
-    """Release of a solute by inflammatory cells [pM/day]; TNF drives that of the others.
+    """Release of a solute by inflammatory cells [pM/day]; TNF drives IL-1 and IL-6, IL-6 RANKL.
 
-    (release) release = q_F F (1 - w_FT + w_FT tau_T) i_G(K_GF) / (1 + x), for TNF with w_FT = 0
+    (release) release = q_F F d_F i_G(K_GF) / (1 + x), d_F = 1 for TNF,
+    1 - w_FT + w_FT tau_T for IL-1 and IL-6, 1 - w_F6 + w_F6 c_6 for RANKL
+
+    References:
+        Brennan 1989, Lancet ii:244 (IL-1); Hashizume 2008, Rheumatology 47:1635 (RANKL).
     """
     if solute.inflammatory_cells is None:
         return 0.0
-    driven = (
-        1.0 if solute.drives_release else 1 - p.w_FT * (1 - tnf_signal(environment["tnf"], f, p))
-    )
+    driven: Value = 1.0
+    if solute.driven_by == "tnf":
+        driven = 1 - p.w_FT * (1 - tnf_signal(environment["tnf"], f, p))
+    elif solute.driven_by == "il6":
+        driven = 1 - p.w_F6 * (1 - il6_share(environment["il6"], f, p))
     inhibited = il1_inhibition(f, p) * glucocorticoid_inhibition(p.K_GF, f)
     made = PM_PER_MM3 * getattr(p, solute.inflammatory_cells) * environment.inflammatory_cells
     return made * (driven * inhibited)

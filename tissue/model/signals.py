@@ -190,16 +190,23 @@ def linear(slope: Value, excess: Array) -> Array:
     return jnp.maximum(1 + slope * excess, MIN_RESPONSE)
 
 
-def il6_signal(il6: Value, f: Forcing, p: Parameters) -> Value:
-    """IL-6 signal above health [1]; a blocker of its receptor takes its place.
+def il6_share(il6: Value, f: Forcing, p: Parameters) -> Value:
+    """Share of the largest IL-6 response [0, 1); a blocker of its receptor takes its place.
 
-    (sigma_6) sigma_6 = (c_6 - c_60) / (1 - c_60), c_6 = J / (J + K_I6 (1 + X_6/K_6R))
+    (c_6) c_6 = J / (J + K_I6 (1 + X_6/K_6R))
     """
-    share = averaged(
+    return averaged(
         lambda blocker: il6 / (il6 + p.K_I6 * (1 + blocker / p.K_6R)), f.drug("il6_receptor")
     )
+
+
+def il6_signal(il6: Value, f: Forcing, p: Parameters) -> Value:
+    """IL-6 signal above health [1].
+
+    (sigma_6) sigma_6 = (c_6 - c_60) / (1 - c_60)
+    """
     healthy = p.I6_0 / (p.I6_0 + p.K_I6)
-    return (share - healthy) / (1 - healthy)
+    return (il6_share(il6, f, p) - healthy) / (1 - healthy)
 
 
 def il4_signal(f: Forcing, p: Parameters) -> Array:

@@ -26,7 +26,8 @@ class Solute:
         inflammatory_cells: symbol of what an inflammatory cell releases [molecules/cell/day];
             None for one that they do not make.
         excess_key: key under `[disease]` of a uniform excess; None where a run file gives none.
-        drives_release: inflammatory cells release the other solutes in answer to it.
+        driven_by: solute in answer to which inflammatory cells release it, "tnf" or "il6"; None
+            for one that they release of their own.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Solute:
     healthy: str | None = None
     inflammatory_cells: str | None
     excess_key: str | None = None
-    drives_release: bool = False
+    driven_by: str | None = None
 
 
 UNCOUPLED = (
@@ -53,7 +54,6 @@ UNCOUPLED = (
         clearance="k_T",
         inflammatory_cells="q_FT",
         excess_key="tnf",
-        drives_release=True,
     ),
     Solute(
         name="il1",
@@ -66,6 +66,7 @@ UNCOUPLED = (
         clearance="k_I",
         healthy="I_0",
         inflammatory_cells="q_FI",
+        driven_by="tnf",
         excess_key="il1_excess",
     ),
     Solute(
@@ -78,6 +79,7 @@ UNCOUPLED = (
         clearance="k_I6",
         healthy="I6_0",
         inflammatory_cells="q_FI6",
+        driven_by="tnf",
         excess_key="il6_excess",
     ),
 )
@@ -94,6 +96,7 @@ RANKL = Solute(
     clearance="k_R",
     healthy="R_0",
     inflammatory_cells="q_FR",
+    driven_by="il6",
 )
 OPG = Solute(
     name="opg",

@@ -32,50 +32,39 @@ IL1 = "disease.il1_excess=10 pM"
 OVX = "disease.estrogen.loss=1"
 NO_RECEPTOR = "knockout.il1_receptor=true"
 
-# by what their removal saves under +10 pM for 28 days, largest first
-MECHANISMS = (
-    "osteoclast_survival",
+ACTIONS = (
     "rankl_induction",
-    "osteoclast_activation",
+    "opg_suppression",
     "direct_osteoclastogenesis",
+    "osteoclast_survival",
+    "osteoclast_activation",
+    "precursor_supply",
     "differentiation_inhibition",
     "formation_inhibition",
-    "opg_suppression",
     "migration_inhibition",
 )
 
 
-def test_mechanisms_matter_in_their_order() -> None:
+def test_every_action_of_il1_costs_bone() -> None:
     whole = loss(28, IL1)
-    saved = [whole - loss(28, IL1, f"mechanisms.{name}=false") for name in MECHANISMS]
-    assert min(saved) > 0, dict(zip(MECHANISMS, saved, strict=True))
-    for i, first in enumerate(saved):
-        for j in range(i + 1, len(saved)):
-            # a gap of less than a point is no order
-            assert first > saved[j] - 1, (MECHANISMS[i], first, MECHANISMS[j], saved[j])
-
-
-def test_il1ra_rescues_most_of_the_ovariectomized_bone() -> None:
-    rescued = 1 - loss(28, OVX, "disease.il1ra_excess=300 pM") / loss(28, OVX)
-    assert 0.4 < rescued < 0.8
+    saved = {name: whole - loss(28, IL1, f"mechanisms.{name}=false") for name in ACTIONS}
+    assert min(saved.values()) > 0.1, saved
 
 
 def test_ovariectomy_needs_the_il1_receptor() -> None:
     wild = loss(28, OVX)
     lacking = loss(28, OVX, NO_RECEPTOR) - loss(28, NO_RECEPTOR)
-    assert 15 < wild < 30
-    assert abs(lacking) < 0.2 * wild
+    assert 10 < wild < 30  # Bouxsein 2005
+    assert abs(lacking) < 0.2 * wild  # Lorenzo 1998
 
 
 def test_tnf_needs_il1_for_half_of_its_osteoclasts() -> None:
-    tnf = "disease.tnf=20 pM"
-    for days in (7, 28):
-        wild = run(days, tnf)["osteoclasts_per_mm2"] - run(days)["osteoclasts_per_mm2"]
-        lacking = (
-            run(days, tnf, NO_RECEPTOR)["osteoclasts_per_mm2"]
-            - run(days, NO_RECEPTOR)["osteoclasts_per_mm2"]
-        )
-        assert 0.35 < lacking / wild < 0.65
+    # Wei 2005; 10 ng/ml in a culture are 190 pM of the trimer
+    tnf = "disease.tnf=100 pM"
+    wild = run(7, tnf)["osteoclasts_per_mm2"] - run(7)["osteoclasts_per_mm2"]
+    with_gene_out = run(7, tnf, NO_RECEPTOR)["osteoclasts_per_mm2"]
+    lacking = with_gene_out - run(7, NO_RECEPTOR)["osteoclasts_per_mm2"]
+    assert 0.35 < lacking / wild < 0.65
 
 
 def test_il1_makes_no_osteoclasts_without_rankl() -> None:

@@ -109,12 +109,14 @@ def test_voxel_size_matters_little() -> None:
 
 @pytest.mark.slow
 def test_time_step_converges_faster_than_first_order() -> None:
-    # in float64, whose solves are exact enough not to blur the smallest difference; the damped
-    # first step, which meets the jump of IL-1, keeps the order a little below two
+    # in float64, whose solves are exact enough not to blur the smallest difference. The errors of
+    # osteoclasts and osteoblasts have opposite signs and nearly cancel at long steps; what is left
+    # is a few thousandths of a point, in part of the first order: damping (theta 0.55) and the
+    # spread along the surface. Without osteoblast inhibition by IL-1 the order is 2.0
     run = ("run.duration=8 day", "run.precision=float64", "output.snapshots=8 day")
     steps = (2.0, 1.0, 0.5, 0.25)
     changes = [outcome(il1(10.0), *run, f"run.step={step} day").change for step in steps]
     differences = np.abs(np.diff(changes))
-    assert differences[0] < 0.15
+    assert differences[0] < 0.03
     order = -np.polyfit(np.arange(3), np.log2(differences), 1)[0]
-    assert order > 1.3
+    assert order > 1.15

@@ -338,9 +338,9 @@ class DiseaseParameters:
         "1/day",
         both=(0.012 * PER_SECOND, 0.01 * PER_SECOND, 1.0 * PER_SECOND),
         shown="molecules/(cell s)",
-        source="so that IL-1 in a pannus comes to a third of the 7 pM of synovial fluid in arthritis "
-        "(ARD 1990;49:676, read abstract); with q_FR calibrated on erosion under anakinra, "
-        "38 to 47 % slower (Bresnihan 1998, Genant 2001, abstracts read)",
+        source="so that IL-1 in a pannus comes to a third of the 7 pM of synovial fluid in "
+        "arthritis (ARD 1990;49:676, read abstract); with q_FR calibrated on erosion under "
+        "anakinra, 38 to 47 % slower (Bresnihan 1998, Genant 2001, abstracts read)",
         confidence="low",
         allowed=NON_NEGATIVE,
     )
@@ -349,8 +349,8 @@ class DiseaseParameters:
         "1/day",
         both=(0.015 * PER_SECOND, 0.0, 1.0 * PER_SECOND),
         shown="molecules/(cell s)",
-        source="so that TNF in a pannus comes to a third of the 8 pM of synovial fluid in arthritis "
-        "(ARD 1990;49:676, read abstract)",
+        source="so that TNF in a pannus comes to a third of the 8 pM of synovial fluid in "
+        "arthritis (ARD 1990;49:676, read abstract)",
         confidence="low",
         allowed=NON_NEGATIVE,
     )

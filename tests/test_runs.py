@@ -320,7 +320,7 @@ def test_romosozumab_raises_formation_for_months_only() -> None:
 def test_prednisolone_costs_bone_that_comes_back_in_part() -> None:
     run = plain("prednisolone")
     end = run.at("bv_tv_change_percent", 140)
-    assert -12.7 < end < -2  # at most the upper end of Laan 1993
+    assert -12.7 < end < -3.7  # Laan 1993
     assert 0.9 * end < run.change < 0
     assert run.at("formation_um_per_day", 30) < 0.95 * run.columns["formation_um_per_day"][0]
 
@@ -328,7 +328,7 @@ def test_prednisolone_costs_bone_that_comes_back_in_part() -> None:
 def test_adalimumab_stops_erosion_and_anakinra_slows_it() -> None:
     untreated = plain("ra-erosion").eroded
     assert plain("ra-adalimumab").eroded < 0.3 * untreated  # Keystone 2004
-    assert 0.3 * untreated < plain("ra-anakinra").eroded < 0.75 * untreated  # Bresnihan 1998
+    assert 0.45 * untreated < plain("ra-anakinra").eroded < 0.75 * untreated  # Bresnihan 1998
 
 
 def test_prednisolone_slows_erosion() -> None:

@@ -389,7 +389,7 @@ class DiseaseParameters:
         "1",
         both=(1.0, 0.0, 1.0),
         source="IL-6 makes fibroblasts of synovium express RANKL, and TNF does through it "
-        "(Hashizume 2008, remembered); calibrated on erosion under tocilizumab, 74 % slower "
+        "(Hashizume 2008, read abstract); calibrated on erosion under tocilizumab, 74 % slower "
         "(LITHE, read)",
         confidence="low",
         allowed=PORTION,

@@ -613,13 +613,11 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
         "a year of tocilizumab, 8 mg/kg: change of the Sharp score 0.29 against 1.13, 0.26 of it; "
         "0.38 in another trial",
         "LITHE, SAMURAI, tables read",
-        "known gap",
+        "calibrated",
         HUMAN,
         (Expected("volume eroded over that without", 0.15, 0.45, "1"),),
         arthritis.tocilizumab,
         observable="Sharp score of hands and feet; the model: volume of bone; no errors were read",
-        reason="an answer of the RANKL, IL-1 and TNF of inflammatory cells to IL-6: it acts on the "
-        "RANKL of stroma and osteocytes only",
     ),
     ReferenceFinding(
         "V53",
@@ -904,7 +902,7 @@ findings in view. TNF and IL-1 after ovariectomy (`omega_T`, `a_TI`, `a_RT`, `a_
 (`K_Td`) is that of a source of V59; synergy (`K_T`, `a_RT`) to V58; IL-1 on formation
 (`kappa_E`, `g_d`) to V20 and V54, IL-1Ra of marrow (`A_0`) to V57; menopause (`omega_T`,
 `omega_O`) to V29, and its RANKL (`omega_R`) is that of V67. The cells of a pannus and what TNF
-drives in them (`q_FI`, `w_FT`, `a_R6`) were fitted to V27, V50 and V52. Denosumab and
+and IL-6 drive in them (`q_FI`, `q_FR`, `w_FT`, `w_F6`) were fitted to V27, V50 and V52. Denosumab and
 osteomorphs (`sigma_Q`, `k_Q`) were fitted to V32 and V35, bisphosphonates (`a_BP`, `tau_q`) to
 CTX after zoledronate and V36, teriparatide and lining cells (`k_P`, `a_P`, `r_P`, `L_0`) to V60
 and V61, romosozumab (`k_S`, `r_S`, `delta_L`) to V64 and V65, prednisolone (`K_GO`) to V71; its

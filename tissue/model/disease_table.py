@@ -490,7 +490,7 @@ class DiseaseParameters:
     sigma_Q: Scalar = quantity(
         "share of the osteoclasts that fail to form which wait as osteomorphs",
         "1",
-        both=(0.63, 0.0, 1.0),
+        both=(0.85, 0.0, 1.0),
         source="McDonald 2021: osteomorphs accumulate without RANKL and fuse on its return "
         "(read abstract); value calibrated on the overshoot of resorption after denosumab",
         confidence="low",

@@ -106,7 +106,7 @@ def inflamed(tissue: SimpleNamespace, density: float) -> Forcing:
 
 
 ONE_A_SECOND = {"q_FI": 86400.0, "q_FT": 86400.0, "q_FR": 86400.0}
-ALONE = {"A_F": 0.0, "a_TI": 0.0, "w_FT": 0.0, "q_FI6": 0.0}
+ALONE = {"A_F": 0.0, "a_TI": 0.0, "w_FT": 0.0, "w_F6": 0.0, "q_FI6": 0.0}
 
 
 def test_a_molecule_a_second_of_a_cell_per_mm3_is_a_seventh_of_a_pM_a_day() -> None:

@@ -44,7 +44,7 @@ def test_it_lowers_what_inflammatory_cells_release(tissue: SimpleNamespace) -> N
     cells = jnp.full_like(tissue.state.solutes["il1"], 100.0)
     local = LocalForcing(cells, {})
     release = dict.fromkeys(("q_FI", "q_FT", "q_FR", "q_FI6"), 86400.0)
-    quiet = {"w_FT": 0.0, "a_TI": 0.0, "a_RT": 0.0, "a_I6": 0.0, "A_F": 0.0}
+    quiet = {"w_FT": 0.0, "w_F6": 0.0, "a_TI": 0.0, "a_RT": 0.0, "a_I6": 0.0, "A_F": 0.0}
     found = step(tissue, treated(local=local), **release, **quiet)
     made = 100 * PM_PER_MM3 * 86400 / (1 + DRUG / P.K_GF)
     fluid = found.terms.fluid.uncoupled

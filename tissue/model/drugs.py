@@ -609,7 +609,7 @@ DRUGS = {
         full_dose={"human": per_person(70.0) / 0.08, "mouse": 2.5},
         published={"human": (), "mouse": ()},
         source="70 mg weekly (label, read); a weekly dose covers 8 % of the free sites, so that "
-        "resorption falls by 62 % in 3 months and 69 % in 6 with a_BP 2.5: CTX -60 to -75 % "
+        "resorption falls by 56 % in 3 months and 62 % in 6 with a_BP 1.9: CTX -60 to -75 % "
         "(FACT, remembered; urine NTX -52 % in 3 months, Hosking 2003, read abstract); rats get "
         "1 mg/kg a week where they get 0.04 of zoledronate (read in a protocol), which gives the "
         "full dose of mice",
@@ -625,10 +625,10 @@ DRUGS = {
             "mouse": _in_mice(RISEDRONATE)._replace(bioavailability=1.0, route="under the skin"),
         },
         regimen={"human": Regimen(per_person(35.0), 7.0), "mouse": Regimen(0.5, 7.0)},
-        full_dose={"human": per_person(35.0) / 0.03, "mouse": 3.3},
+        full_dose={"human": per_person(35.0) / 0.035, "mouse": 2.9},
         published={"human": (), "mouse": ()},
-        source="35 mg weekly (label, read); a weekly dose covers 3 % of the free sites, so that "
-        "resorption falls by 45 % in 3 months and 58 % in 6 with a_BP 2.5: CTX -45 to -60 % "
+        source="35 mg weekly (label, read); a weekly dose covers 3.5 % of the free sites, so "
+        "that resorption falls by 42 % in 3 months and 52 % in 6 with a_BP 1.9: CTX -45 to -60 % "
         "(FACT, remembered; urine NTX -32 % in 3 months, Hosking 2003, read abstract); in years it "
         "comes near zoledronate, as risedronate does not; mice: assumption",
         confidence="low",

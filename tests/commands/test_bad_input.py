@@ -10,7 +10,9 @@ import tissue
 from tissue.cli import main
 
 RUN_FILES = {
-    "nowhere.toml": "there is no run file '.*nowhere.toml', nor a bundled example run .*tissue list",
+    "nowhere.toml": (
+        "there is no run file '.*nowhere.toml', nor a bundled example run .*tissue list"
+    ),
     "slices": "run file '.*slices' cannot be read: Is a directory",
     "garbage.raw": "run file '.*garbage.raw' is not UTF-8 text",
 }
@@ -243,7 +245,9 @@ COMMANDS = {
     "index gone": "gone holds no snapshots to index; give the folder of a run",
     "export gone --to npy": "gone holds no snapshots; give the folder of a run",
     "parameters rat": "must be 'mouse' or 'human'",
-    "validate --only V99": "--only V99 is not known; it must be among V01 to V24, V27 to V42, V47 to V72",
+    "validate --only V99": (
+        "--only V99 is not known; it must be among V01 to V24, V27 to V42, V47 to V72"
+    ),
     "verify --only V01": "--only V01: use tissue validate --only V01",
     "verify --markdown gone/table.md": r"--markdown gone/table\.md: the folder gone does not exist",
     "metrics garbage.h5 --mineral-density 0": "--mineral-density 0 must be > 0",

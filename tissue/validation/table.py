@@ -902,8 +902,8 @@ findings in view. TNF and IL-1 after ovariectomy (`omega_T`, `a_TI`, `a_RT`, `a_
 (`K_Td`) is that of a source of V59; synergy (`K_T`, `a_RT`) to V58; IL-1 on formation
 (`kappa_E`, `g_d`) to V20 and V54, IL-1Ra of marrow (`A_0`) to V57; menopause (`omega_T`,
 `omega_O`) to V29, and its RANKL (`omega_R`) is that of V67. The cells of a pannus and what TNF
-and IL-6 drive in them (`q_FI`, `q_FR`, `w_FT`, `w_F6`) were fitted to V27, V50 and V52. Denosumab and
-osteomorphs (`sigma_Q`, `k_Q`) were fitted to V32 and V35, bisphosphonates (`a_BP`, `tau_q`) to
+and IL-6 drive in them (`q_FI`, `q_FR`, `w_FT`, `w_F6`) were fitted to V27, V50 and V52. Denosumab
+and osteomorphs (`sigma_Q`, `k_Q`) were fitted to V32 and V35, bisphosphonates (`a_BP`, `tau_q`) to
 CTX after zoledronate and V36, teriparatide and lining cells (`k_P`, `a_P`, `r_P`, `L_0`) to V60
 and V61, romosozumab (`k_S`, `r_S`, `delta_L`) to V64 and V65, prednisolone (`K_GO`) to V71; its
 effect on osteoblasts (`K_GB`) is that of V72.

@@ -37,7 +37,12 @@ MECHANISMS = {
     ),
     "il6_rankl_induction": Mechanism("IL-6 raises RANKL production", ("a_R6",)),
     "tnf_osteoblast_inhibition": Mechanism("TNF inhibits the osteoblast lineage", ("g_T",)),
-    "tnf_driven_release": Mechanism("TNF drives what inflammatory cells release", ("w_FT",)),
+    "tnf_driven_release": Mechanism(
+        "TNF drives the IL-1 and IL-6 that inflammatory cells release", ("w_FT",)
+    ),
+    "il6_driven_release": Mechanism(
+        "IL-6 drives the RANKL that inflammatory cells release", ("w_F6",)
+    ),
     "tnf_il1_induction": Mechanism("TNF raises IL-1 production", ("a_TI",)),
     "tnf_osteoclastogenesis": Mechanism("TNF forms osteoclasts with little RANKL", ("a_dT",)),
     "tnf_sensitization": Mechanism("TNF raises the sensitivity to IL-1", ("a_RT",)),

@@ -102,6 +102,11 @@ COMMON = {
 }
 
 
+def test_more_lining_cells_than_osteoblasts_retire_are_refused() -> None:
+    with pytest.raises(InputError, match=r"parameters.delta_L, L_0, w_L: 1.85 .* at most 1"):
+        override(preset("mouse"), {"delta_L": "0.05 1/day"})
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_hold_the_values_of_their_sources(name: str) -> None:
     # in the units of the model; what calibration sets is not repeated here

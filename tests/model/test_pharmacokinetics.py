@@ -109,6 +109,15 @@ def test_saturable_elimination(name: str, species: str) -> None:
     assert_allclose(found[apart], wanted[apart], rtol=1e-3, atol=1e-3 * wanted.max())
 
 
+@pytest.mark.parametrize("name", [name for name, drug in DRUGS.items() if drug.molar_mass])
+def test_no_drug_acts_before_its_first_dose(name: str) -> None:
+    doses = dosing((100.0, 3.0), (128.0, 3.0))
+    found = OneCompartmentPK(DRUGS[name], "human", doses, 150.0)
+    before, after = found.concentration(np.array([1.0, 50.0, 99.999])), np.array([100.02])
+    assert not before.any()
+    assert found.concentration(after) > 0
+
+
 def test_saturable_elimination_of_denosumab() -> None:
     # it vanishes faster the less there is: no exponential tail
     drug, times = DRUGS["denosumab"], np.array([150.0])

@@ -71,7 +71,9 @@ def test_all_old_keys_of_a_file_are_named_in_one_sentence() -> None:
 def test_a_parameter_that_is_gone_names_the_one_to_give() -> None:
     sentence = (
         "parameters.a_S = '0.5' is not used any more: sclerostin blockade activates lining cells: "
-        "give parameters.k_S, their rate of activation, such as '0.1 1/day'"
+        "give parameters.k_S, their rate of activation, such as '0.1 1/day'; or leave out "
+        "[parameters], where an earlier version wrote them all: their values belong to its "
+        "equations"
     )
     in_tables, on_the_line = {**BONE, "parameters": {"a_S": "0.5"}}, ["parameters.a_S='0.5'"]
     with pytest.raises(InputError) as raised:

@@ -296,7 +296,7 @@ class DiseaseParameters:
         allowed=NON_NEGATIVE,
     )
     t_E: Scalar = quantity(
-        "time after the onset of estrogen loss at which its TNF, IL-1 and RANKL begin to fall back",
+        "time after the onset of estrogen loss at which its cytokines begin to fall back",
         "day",
         mouse=(1e9, 100.0, 1e9),
         human=(730.0, 0.0, 3650.0),
@@ -306,7 +306,7 @@ class DiseaseParameters:
         allowed=NON_NEGATIVE,
     )
     tau_E: Scalar = quantity(
-        "relaxation time of TNF, IL-1 and RANKL after estrogen loss",
+        "relaxation time of cytokines after estrogen loss",
         "day",
         mouse=(1e9, 100.0, 1e9),
         human=(2555.0, 1000.0, 3650.0),

@@ -22,7 +22,7 @@ def estrogen_loss(time: float, loss: float, onset: float, ramp: float) -> float:
 
 
 def estrogen_relaxation(time: float, onset: float, p: Parameters) -> float:
-    """Share of the IL-1 and TNF of estrogen loss that is still made [1].
+    """Share of the TNF, IL-1, RANKL and OPG of estrogen loss that is still made [1].
 
     (h) h = exp(-max(time - onset - t_E, 0) / tau_E)
 

@@ -86,7 +86,8 @@ class Forcing:
         il1ra: factor on endogenous IL-1Ra [1].
         il1ra_excess: uniform IL-1Ra above the healthy level [pM].
         estrogen_loss: 0 before, 1 after ovariectomy or menopause.
-        estrogen_relaxation: share of the IL-1 and TNF of estrogen loss that is still made [1].
+        estrogen_relaxation: share of the TNF, IL-1, RANKL and OPG of estrogen loss that is still
+            made [1].
         anabolic: factor on osteoblasts per resorption [1].
         lining_activation: rate at which drugs activate lining cells [1/day].
         osteoblast_rankl: RANKL that a drug makes osteoblasts express, over all RANKL in health [1].

@@ -20,6 +20,10 @@ stiffest modes has left; 0.55 forgets half of it in four steps and costs 0.007 p
 of two days."""
 
 
+NO_DECAY = 1e-30
+"""Loss times step of what is not lost at all [1]: its mean loss is 0 / 0 otherwise."""
+
+
 class StepValue(NamedTuple):
     """A density that grows by a constant rate and decays: at the end of a step, and its mean."""
 
@@ -36,7 +40,7 @@ def exponential_step(density: Field, gain: Field, loss: Array | float, dt: Scala
     Written in the small number loss dt, not around the level that n would settle at: where that is
     far away, its digits would swallow those of n.
     """
-    decay = loss * dt
+    decay = jnp.maximum(loss * dt, NO_DECAY)
     phi1 = -jnp.expm1(-decay) / decay  # mean of exp(-decay t/dt)
     small = 0.1 if density.dtype == jnp.float32 else 1e-3
     series = 1 / 2 - decay / 6 + decay**2 / 24 - decay**3 / 120

@@ -204,7 +204,14 @@ def override(
         for symbol in QUANTITIES
         if symbol in numbers
     )
-    return dataclasses.replace(parameters, **numbers), tuple(filter(None, warnings))
+    changed = dataclasses.replace(parameters, **numbers)
+    if changed.f_L > 1:
+        raise InputError(
+            f"parameters.delta_L, L_0, w_L: {float(changed.f_L):.3g} lining cells would have to "
+            "come from each osteoblast that retires, which must be at most 1: give a lower "
+            "delta_L or L_0"
+        )
+    return changed, tuple(filter(None, warnings))
 
 
 def as_text(parameters: Parameters) -> dict[str, str]:

@@ -197,7 +197,9 @@ def _saturable(kinetics: Kinetics, dosing: Dosing, end: float) -> tuple[Times, T
             waiting = stop
         return waiting
 
-    waiting, level, times, plasma = 0.0, 0.0, [0.0], [0.0]
+    waiting, level = 0.0, 0.0
+    times: list[float] = []
+    plasma: list[float] = []
     edges = [*dosing.times.tolist(), max(end, dosing.times[-1] + 1)]
     amounts = dosing.amounts.tolist()
     for start, stop, amount in zip(edges[:-1], edges[1:], amounts, strict=True):

@@ -14,8 +14,9 @@ UM2_PER_S = 86400.0
 """One um^2/s in um^2/day."""
 
 CALIBRATED = (
-    "calibrated on ovariectomy and menopause bone loss (Bouxsein 2005, SWAN), TNF x IL-1R "
-    "deficiency (Wei 2005) and denosumab CTX (Chen 2018)"
+    "calibrated with others on what docs/validation.md lists so: loss after ovariectomy (Bouxsein "
+    "2005) and menopause (SWAN), osteoclasts by TNF without IL-1R (Wei 2005), formation under IL-1 "
+    "(Nguyen 1991), CTX under denosumab (Chen 2018)"
 )
 
 

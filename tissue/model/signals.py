@@ -17,9 +17,11 @@ from tissue.model.forcing import Forcing, Value, averaged
 from tissue.model.parameters import Parameters
 
 MIN_RESPONSE = 0.1
-"""Share of its healthy size that a response linear in the IL-1 signal keeps at least [1]: where a
-high healthy signal is lost, the steepest slopes of their ranges would turn rates negative; those of
-the presets leave 0.88 (assumption)."""
+"""Share of its healthy size that a response linear in a signal keeps at least [1] (assumption).
+
+Where the healthy signal is lost, a steep slope would turn a rate negative, as that of IL-6
+production does without the IL-1 receptor; the other slopes of the presets leave 0.9.
+"""
 
 
 @jax.tree_util.register_dataclass

@@ -97,7 +97,7 @@ class TissueParameters:
         "pM",
         both=(13.0, 0.75, 183.0),
         source="half-max: bone formation inhibition 0.75 pM, resorption 38 pM (Stashenko 1987, "
-        "read abstract); IL-1alpha resorption 183 pM; 10 pM ~ geometric mean",
+        "read abstract); IL-1alpha resorption 183 pM; value calibrated between them",
         confidence="medium",
     )
     EC50_B: Scalar = quantity(
@@ -132,7 +132,7 @@ class TissueParameters:
         "RANK functional Kd for free sRANKL",
         "pM",
         both=(90.0, 20.0, 150.0),
-        source=f"Lemaire 29 pM (read in code: 0.017/5.8e-4); 60 {CALIBRATED}",
+        source=f"Lemaire 29 pM (read in code: 0.017/5.8e-4); {CALIBRATED}",
         confidence="low",
     )
     R_perm: Scalar = quantity(
@@ -332,8 +332,8 @@ class TissueParameters:
     delta_L: Scalar = quantity(
         "death rate of lining cells, which retiring osteoblasts replace",
         "1/day",
-        mouse=(0.007, 0.001, 0.05),
-        human=(0.0015, 0.0003, 0.01),
+        mouse=(0.007, 0.001, 0.02),
+        human=(0.0015, 0.0003, 0.006),
         source="calibrated: lining cells are replaced so slowly that formation falls below its "
         "start within a year of romosozumab (label, read); mouse: assumption",
         confidence="low",

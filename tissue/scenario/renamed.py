@@ -40,7 +40,8 @@ RENAMED = {
 
 REMOVED = {
     "parameters.a_S": "sclerostin blockade activates lining cells: give parameters.k_S, their rate "
-    "of activation, such as '0.1 1/day'",
+    "of activation, such as '0.1 1/day'; or leave out [parameters], where an earlier version wrote "
+    "them all: their values belong to its equations",
 }
 """Keys that are gone, with the reason and what to give instead."""
 

@@ -898,15 +898,17 @@ VALIDATION = Suite(
     notes="""\
 Of what the model is tested on, little is a prediction: most parameters were chosen with these
 findings in view. TNF and IL-1 after ovariectomy (`omega_T`, `a_TI`, `a_RT`, `a_MT`, `a_M`,
-`g_mech`) were fitted to V02, V03 and V06; TNF without IL-1 (`a_dT`) to V08, its half effect
-(`K_Td`) is that of a source of V59; synergy (`K_T`, `a_RT`) to V58; IL-1 on formation
+`g_mech`) were fitted to V02, V03 and V06, with the actions of IL-1 on osteoclasts (`a_R`, `a_d`,
+`a_s`, `a_a`) and of RANKL (`kappa`, `K_R`, `chi_act`); TNF without IL-1 (`a_dT`) to V08, its half
+effect (`K_Td`) is that of a source of V59; synergy (`K_T`, `a_RT`) to V58; IL-1 on formation
 (`kappa_E`, `g_d`) to V20 and V54, IL-1Ra of marrow (`A_0`) to V57; menopause (`omega_T`,
-`omega_O`) to V29, and its RANKL (`omega_R`) is that of V67. The cells of a pannus and what TNF
-and IL-6 drive in them (`q_FI`, `q_FR`, `w_FT`, `w_F6`) were fitted to V27, V50 and V52. Denosumab
-and osteomorphs (`sigma_Q`, `k_Q`) were fitted to V32 and V35, bisphosphonates (`a_BP`, `tau_q`) to
-CTX after zoledronate and V36, teriparatide and lining cells (`k_P`, `a_P`, `r_P`, `L_0`) to V60
-and V61, romosozumab (`k_S`, `r_S`, `delta_L`) to V64 and V65, prednisolone (`K_GO`) to V71; its
-effect on osteoblasts (`K_GB`) is that of V72.
+`omega_O`, `g_mech` of women) to V29, and its RANKL (`omega_R`) is that of V67. The cells of a
+pannus and what TNF and IL-6 drive in them (`q_FI`, `q_FR`, `w_FT`, `w_F6`) and the reach of
+anakinra were fitted to V27, V50 and V52. Denosumab and osteomorphs (`sigma_Q`, `k_Q`, its reach)
+were fitted to V32 and V35, bisphosphonates (`a_BP`, `tau_q`) to CTX after zoledronate and V36,
+teriparatide and lining cells (`k_P`, `a_P`, `r_P`, `L_0` of mice) to V60 and V61, romosozumab
+(`k_S`, `r_S`, `delta_L`, `L_0` of women) to V64 and V65, prednisolone (`K_GO`) to V71; its effect
+on osteoblasts (`K_GB`) is that of V72, that on inflammatory cells (`K_GF`) has no finding.
 
 BMD by DXA is not BV/TV: bone that turns over slowly gains mineral, bone that is made anew lacks
 it, and cortex counts too. Until mineral is modeled, findings on denosumab, zoledronate,

@@ -71,10 +71,9 @@ def osteoblast_lineage(
     population, sources = _osteoblast_sink(midpoint, store, environment, tgf_beta, context)
     start = state.bone_volume_fraction, state.osteoblast_precursors
     found = precursors.step_precursors(start, population, geometry, dt, n, theta_min)
-    recruited, lining, grown = _grow_osteoblasts(
+    (recruited, formed), lining, grown = _grow_osteoblasts(
         state, (midpoint, sources), found.mean, context, dt
     )
-    formed = recruited + lining.activated
     return Lineage(found, population.supply, recruited, formed, sources.loss, grown), lining
 
 
@@ -175,8 +174,8 @@ def _grow_osteoblasts(
     precursor_mean: Field,
     context: StepContext,
     dt: Scalar,
-) -> tuple[Field, LiningCellTerms, StepValue]:
-    """Osteoblasts made of precursors [cells/mm^2/day], lining cells, and all osteoblasts."""
+) -> tuple[tuple[Field, Field], LiningCellTerms, StepValue]:
+    """Osteoblasts made of precursors and all made [cells/mm^2/day], lining cells, osteoblasts."""
     midpoint, sources = recruiting
     relative_density = precursor_mean / context.healthy.osteoblast_precursors
     recruited = sources.coupled * midpoint.geometry.exchange.to_surface(relative_density)
@@ -184,7 +183,8 @@ def _grow_osteoblasts(
         state.lining_cells, midpoint.osteoblasts, sources, context.parameters, dt
     )
     formed = recruited + lining.activated
-    return recruited, lining, surface_rates.osteoblasts(state.osteoblasts, formed, sources.loss, dt)
+    grown = surface_rates.osteoblasts(state.osteoblasts, formed, sources.loss, dt)
+    return (recruited, formed), lining, grown
 
 
 @jax.jit

@@ -30,21 +30,24 @@ MAY_IMPORT = {
     "keys": {"units", "numerals", "errors"},
     "machine": {"kernels", "errors", "version"},
     "geometry": {"keys", "checksum", "display", "errors"},
+    "mechanics": {"kernels", "display", "errors"},
     "model": {"kernels", "units", "errors"},
     "scenario": {"geometry", "model", "keys", "units", "errors"},
     "storage": {
         *("geometry.grid", "model.fields", "model.species", "checksum", "display", "errors"),
     },
     "simulation": {
-        *("scenario", "storage", "model", "kernels", "geometry", "machine", "units", "display"),
-        *("errors", "version"),
+        *("scenario", "storage", "model", "mechanics", "kernels", "geometry", "machine", "units"),
+        *("display", "errors", "version"),
     },
-    "analysis": {"storage", "geometry", "model.fields", "units", "errors"},
+    "analysis": {"storage", "geometry", "mechanics", "model.fields", "units", "errors"},
     "validation": {
-        *("simulation", "scenario", "model", "kernels", "geometry", "errors", "version"),
+        *("simulation", "scenario", "model", "mechanics", "kernels", "geometry", "errors"),
+        "version",
     },
     "verification": {
-        *("validation", "simulation", "scenario", "model", "kernels", "geometry", "errors"),
+        *("validation", "simulation", "scenario", "model", "mechanics", "kernels", "geometry"),
+        "errors",
     },
     "commands": {
         *(
@@ -56,12 +59,12 @@ MAY_IMPORT = {
             "scenario",
             "geometry",
         ),
-        *("model", "machine", "units", "errors"),
+        *("mechanics", "model", "machine", "units", "errors"),
     },
     "cli": {"commands", "errors", "version"},
     "__init__": {
-        *("analysis", "simulation", "scenario", "storage", "geometry", "model", "display"),
-        *("errors", "version"),
+        *("analysis", "simulation", "scenario", "storage", "geometry", "mechanics", "model"),
+        *("display", "errors", "version"),
     },
     "__main__": {"cli"},
 }

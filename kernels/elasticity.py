@@ -1,0 +1,380 @@
+"""Linear elasticity of bone voxels: multigrid whose coarse elements are pieces of bone.
+
+The finest level is the grid itself and works by slices. The coarser levels are unstructured:
+pieces of bone in blocks of 2^l voxels, with gather tables. Flexible conjugate gradients are
+preconditioned with a multigrid cycle that smooths with Chebyshev polynomials of the block-Jacobi
+operator and takes two iterations of conjugate gradients on each coarse level (K-cycle).
+
+Lengths are in edges of a voxel and moduli in that of the tissue, so that all is of order one.
+
+References:
+    Notay 2000, SIAM J Sci Comput 22:1444 (flexible conjugate gradients); Notay & Vassilevski
+    2008, Numer Linear Algebra Appl 15:473 (K-cycle); Adams et al. 2003, J Comput Phys 188:593
+    (Chebyshev smoothers); Flaig & Arbenz 2011, Parallel Computing 37:846 (bone on regular grids).
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+from jaxtyping import Bool, Float, Int
+
+from tissue.kernels.hexahedron import (
+    CENTROID_STIFFNESS,
+    CORNERS,
+    INTERPOLATION,
+    LARGEST_EIGENVALUE,
+    PART_STIFFNESS,
+    STIFFNESS,
+)
+
+Scalar = Float[Array, ""] | float
+Modulus = Float[Array, "Z Y X"]
+GridVectors = Float[Array, "Z+1 3 Y+1 X+1"]
+"""Vectors on the nodes of the grid [z, component, y, x]; components along z, y, x."""
+Ends = Bool[Array, "3 3 2"]
+"""Whether a component [component, axis, end] is prescribed at an end of an axis."""
+Vectors = Float[Array, "n 3"]
+"""Vectors on the nodes of a coarse level; those of the last row, which fills up, are zero."""
+
+DEGREE = 4  # of the smoother
+SMOOTHED = 16.0  # largest eigenvalue over the smallest that the smoother reduces
+VISITS = 2  # of each coarse level in a cycle
+MAX_ITERATIONS = 200
+
+
+class Table(NamedTuple):
+    """Weighted sums of rows of a vector.
+
+    Attributes:
+        columns: rows to add up, (n, width).
+        weights: their weights; 0 where the table is filled up.
+    """
+
+    columns: Int[Array, "n w"]
+    weights: Float[Array, "n w"]
+
+
+class Finest(NamedTuple):
+    """The grid.
+
+    Attributes:
+        modulus: of each voxel over that of the tissue; 0 is void.
+        fixed: ends where displacement is prescribed.
+        inverse: inverse of the 3 x 3 block of each node: zz, zy, zx, yy, yx, xx.
+        owned: finest nodes that take their value from each piece of level 1, as numbers in a
+            flat grid of nodes; -1 for none, (m, 27).
+        owner: 27 times the piece plus the place in it, for each finest node; -1 off bone.
+    """
+
+    modulus: Modulus
+    fixed: Ends
+    inverse: Float[Array, "Z+1 6 Y+1 X+1"]
+    owned: Int[Array, "m 27"]
+    owner: Int[Array, "Z+1 Y+1 X+1"]
+
+
+class Coarse(NamedTuple):
+    """A level of pieces.
+
+    Attributes:
+        nodes: corners of each piece, (m, 8).
+        corners: 8 times the piece plus the corner, of all corners at each node, (n, width);
+            filled up with those of the last piece, which is void.
+        moduli: of the eight voxels of each piece, on level 1; else None.
+        matrices: stiffness of each piece; on level 1 of the first ones only, at prescribed
+            displacements, whose `moduli` are zero.
+        inverse: inverse of the 3 x 3 block of each node.
+        eigenvalue: largest of the block-Jacobi operator.
+        restriction, prolongation: to and from the next level; None on the coarsest.
+    """
+
+    nodes: Int[Array, "m 8"]
+    corners: Int[Array, "n w"]
+    moduli: Float[Array, "m 8"] | None
+    matrices: Float[Array, "k 24 24"]
+    inverse: Float[Array, "n 3 3"]
+    eigenvalue: Float[Array, ""]
+    restriction: Table | None
+    prolongation: Table | None
+
+
+class Hierarchy(NamedTuple):
+    """All levels, and the pseudoinverse of the coarsest (3n, 3n)."""
+
+    finest: Finest
+    coarse: tuple[Coarse, ...]
+    pseudoinverse: Float[Array, "d d"]
+
+
+class Solution(NamedTuple):
+    """Displacement, its iterations and the relative residual they ended with."""
+
+    displacement: GridVectors
+    iterations: Array
+    relative_residual: Array
+
+
+def free(fixed: Ends, like: GridVectors) -> GridVectors:
+    """One where a component may move, else zero."""
+    shape = (like.shape[0], *like.shape[2:])
+    mask = jnp.ones((), like.dtype)
+    for axis, count in enumerate(shape):
+        place = jnp.arange(count)
+        at_end = jnp.stack([place == 0, place == count - 1])
+        held = (fixed[:, axis, :, None] & at_end[None]).any(axis=1)  # component, place
+        lengths = [1, 1, 1]
+        lengths[axis] = count
+        along = jnp.where(held, 0.0, 1.0).astype(like.dtype).reshape(3, *lengths)
+        mask = mask * jnp.moveaxis(along, 0, 1)
+    return mask
+
+
+def forces(displacement: GridVectors, modulus: Modulus) -> GridVectors:
+    """Forces that hold a displacement, K u, with no end prescribed."""
+    return lax.platform_dependent(
+        displacement, modulus, cpu=_forces_by_planes, default=_forces_by_nodes
+    )
+
+
+def _forces_by_planes(displacement: GridVectors, modulus: Modulus) -> GridVectors:
+    """Forces from layers of voxels, one after the other: what a layer needs stays in the cache."""
+    layers, rows, columns = modulus.shape
+    stiffness = jnp.asarray(STIFFNESS, displacement.dtype)
+
+    def layer(k: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        below, from_below, all_forces = carry
+        above = _plane_corners(displacement[jnp.minimum(k + 1, layers)])
+        both = jnp.concatenate([below, above]).reshape(24, rows * columns)
+        own = jnp.where(k < layers, modulus[jnp.minimum(k, layers - 1)], 0)
+        force = (stiffness @ both).reshape(24, rows, columns) * own
+        return above, force[12:], all_forces.at[k].set(_plane_sum(from_below + force[:12]))
+
+    start = _plane_corners(displacement[0])
+    carry = (start, jnp.zeros_like(start), jnp.zeros_like(displacement))
+    return lax.fori_loop(0, layers + 1, layer, carry)[2]
+
+
+def _plane_corners(plane: Array) -> Array:
+    """Displacements of the four corners of squares (12, y, x) from a plane (3, y + 1, x + 1)."""
+    rows, columns = plane.shape[1] - 1, plane.shape[2] - 1
+    return jnp.concatenate([plane[:, j : j + rows, i : i + columns] for _, j, i in CORNERS[:4]])
+
+
+def _plane_sum(corners: Array) -> Array:
+    """Sum on a plane (3, y + 1, x + 1) of forces on the four corners of squares (12, y, x)."""
+    padded = [
+        jnp.pad(corners[3 * a : 3 * a + 3], ((0, 0), (j, 1 - j), (i, 1 - i)))
+        for a, (_, j, i) in enumerate(CORNERS[:4])
+    ]
+    return padded[0] + padded[1] + padded[2] + padded[3]
+
+
+def _forces_by_nodes(displacement: GridVectors, modulus: Modulus) -> GridVectors:
+    """Forces of each node from the 27 nodes around it, in one expression: one kernel on a GPU."""
+    shape = (displacement.shape[0], *displacement.shape[2:])
+    u = jnp.pad(displacement, ((1, 1), (0, 0), (1, 1), (1, 1)))
+    own = jnp.pad(modulus, 1)
+
+    def moved(array: Array, at: Array) -> Array:
+        return array[tuple(slice(o, o + n) for o, n in zip(at, shape, strict=True))]
+
+    result = []
+    for component in range(3):
+        force = jnp.zeros(shape, displacement.dtype)
+        for a, corner in enumerate(CORNERS):
+            row = STIFFNESS[3 * a + component]
+            strained = sum(
+                float(row[3 * b + c]) * moved(u[:, c], 1 - corner + other)
+                for b, other in enumerate(CORNERS)
+                for c in range(3)
+            )
+            force = force + moved(own, 1 - corner) * strained
+        result.append(force)
+    return jnp.stack(result, axis=1)
+
+
+def energy_densities(displacement: GridVectors) -> tuple[Modulus, Modulus]:
+    """Energy per volume of each voxel over its modulus: mean over it, and at its centroid."""
+    forms = jnp.asarray([STIFFNESS, CENTROID_STIFFNESS], displacement.dtype)
+
+    def layer(planes: tuple[Array, Array]) -> tuple[Array, Array]:
+        corners = jnp.concatenate([_plane_corners(plane) for plane in planes])
+        mean, center = 0.5 * jnp.einsum("ayx,fab,byx->fyx", corners, forms, corners)
+        return mean, center
+
+    return lax.map(layer, (displacement[:-1], displacement[1:]))
+
+
+def _operator(level: Finest, u: GridVectors) -> GridVectors:
+    return free(level.fixed, u) * forces(u, level.modulus)
+
+
+def _precondition(level: Finest, r: GridVectors) -> GridVectors:
+    zz, zy, zx, yy, yx, xx = (level.inverse[:, i] for i in range(6))
+    z, y, x = (r[:, i] for i in range(3))
+    return jnp.stack(
+        [zz * z + zy * y + zx * x, zy * z + yy * y + yx * x, zx * z + yx * y + xx * x], axis=1
+    )
+
+
+def _piece_forces(level: Coarse, x: Vectors) -> Float[Array, "m 24"]:
+    moved = x[level.nodes].reshape(-1, 24)
+    if level.moduli is None:
+        return jnp.einsum("mij,mj->mi", level.matrices, moved)
+    parts = jnp.asarray(PART_STIFFNESS, x.dtype)
+    inner = jnp.zeros_like(moved)
+    for i in range(8):
+        inner = inner + level.moduli[:, i, None] * (moved @ parts[i])
+    count = len(level.matrices)
+    outer = jnp.einsum("mij,mj->mi", level.matrices, moved[:count])
+    return inner.at[:count].add(outer)
+
+
+def coarse_operator(level: Coarse, x: Vectors) -> Vectors:
+    """Forces on the nodes of a level of pieces."""
+    return _piece_forces(level, x).reshape(-1, 3)[level.corners].sum(axis=1)
+
+
+def coarse_precondition(level: Coarse, r: Vectors) -> Vectors:
+    """Product with the inverse of the blocks."""
+    return jnp.einsum("nij,nj->ni", level.inverse, r)
+
+
+def _chebyshev(
+    operator: Callable[[Array], Array],
+    precondition: Callable[[Array], Array],
+    eigenvalue: Scalar,
+    residual: Array,
+) -> Array:
+    """Correction for a residual, by a polynomial of `DEGREE`."""
+    middle = 0.5 * eigenvalue * (1 + 1 / SMOOTHED)
+    radius = 0.5 * eigenvalue * (1 - 1 / SMOOTHED)
+    ratio = middle / radius
+    rho = 1 / ratio
+    step = precondition(residual) / middle
+    total = step
+    for _ in range(DEGREE - 1):
+        residual = residual - operator(step)
+        following = 1 / (2 * ratio - rho)
+        step = following * (rho * step + 2 / radius * precondition(residual))
+        rho = following
+        total = total + step
+    return total
+
+
+def _gathered(table: Table, x: Vectors) -> Vectors:
+    return jnp.einsum("nw,nwc->nc", table.weights, x[table.columns])
+
+
+def _to_pieces(level: Finest, first: Coarse, r: GridVectors) -> Vectors:
+    """Restriction of the finest residual to level 1."""
+    plane = r.shape[2] * r.shape[3]
+    flat, node = r.reshape(-1), jnp.maximum(level.owned, 0)
+    start = node + 2 * plane * (node // plane)  # each plane of nodes has three components
+    values = jnp.stack([flat[start + c * plane] for c in range(3)], axis=-1)
+    values = jnp.where(level.owned[..., None] >= 0, values, 0)
+    weights = jnp.asarray(INTERPOLATION, r.dtype)
+    corners = jnp.einsum("mpc,pk->mkc", values, weights)
+    return corners.reshape(-1, 3)[first.corners].sum(axis=1)
+
+
+def _from_pieces(level: Finest, first: Coarse, x: Vectors) -> GridVectors:
+    """Interpolation of level 1 to the finest nodes."""
+    weights = jnp.asarray(INTERPOLATION, x.dtype)
+    values = jnp.einsum("mkc,pk->cmp", x[first.nodes], weights).reshape(3, -1)
+    owner = jnp.maximum(level.owner, 0)
+    gathered = jnp.stack([values[c][owner] for c in range(3)], axis=1)
+    return jnp.where(level.owner[:, None] >= 0, gathered, 0)
+
+
+def _coarse_cycle(hierarchy: Hierarchy, number: int, residual: Vectors) -> Vectors:
+    level = hierarchy.coarse[number]
+    if number + 1 == len(hierarchy.coarse):
+        return (hierarchy.pseudoinverse @ residual.reshape(-1)).reshape(residual.shape)
+    operator = partial(coarse_operator, level)
+    smooth = partial(_chebyshev, operator, partial(coarse_precondition, level), level.eigenvalue)
+    assert level.restriction is not None
+    assert level.prolongation is not None
+    x = smooth(residual)
+    below = _gathered(level.restriction, residual - operator(x))
+    x = x + _gathered(level.prolongation, _coarse_visits(hierarchy, number + 1, below))
+    return x + smooth(residual - operator(x))
+
+
+def _coarse_visits(hierarchy: Hierarchy, number: int, residual: Vectors) -> Vectors:
+    """Iterations of flexible conjugate gradients on a coarse level, each with one cycle.
+
+    Their step lengths make up for coarse functions that are too stiff in bending (K-cycle).
+    """
+    if number + 1 == len(hierarchy.coarse):
+        return _coarse_cycle(hierarchy, number, residual)
+
+    def visit(_: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
+        x, residual, direction, image, energy = carry
+        corrected = _coarse_cycle(hierarchy, number, residual)
+        direction = corrected - jnp.vdot(corrected, image) / energy * direction
+        image = coarse_operator(hierarchy.coarse[number], direction)
+        energy = jnp.vdot(direction, image)
+        energy = jnp.where(energy > 0, energy, 1)  # nothing is left to correct
+        length = jnp.vdot(direction, residual) / energy
+        return x + length * direction, residual - length * image, direction, image, energy
+
+    zero = jnp.zeros_like(residual)
+    start = (zero, residual, zero, zero, jnp.ones((), residual.dtype))
+    return lax.fori_loop(0, VISITS, visit, start)[0]
+
+
+def cycle(hierarchy: Hierarchy, residual: GridVectors) -> GridVectors:
+    """Correction of a displacement for a residual, by one multigrid cycle."""
+    finest, first = hierarchy.finest, hierarchy.coarse[0]
+    operator = partial(_operator, finest)
+    smooth = partial(_chebyshev, operator, partial(_precondition, finest), LARGEST_EIGENVALUE)
+    x = smooth(residual)
+    below = _to_pieces(finest, first, residual - operator(x))
+    correction = _from_pieces(finest, first, _coarse_visits(hierarchy, 0, below))
+    x = x + free(finest.fixed, residual) * correction
+    return x + smooth(residual - operator(x))
+
+
+@jax.jit
+def solve(hierarchy: Hierarchy, force: GridVectors, tolerance: Scalar) -> Solution:
+    """Displacement u of K u = f from zero, up to a residual relative to f.
+
+    Args:
+        hierarchy: the bone.
+        force: on the nodes; zero where displacement is prescribed, and so is the solution.
+        tolerance: relative residual.
+    """
+    operator, precondition = partial(_operator, hierarchy.finest), partial(cycle, hierarchy)
+    norm = jnp.linalg.norm(force)
+
+    def unfinished(carry: tuple[Array, ...]) -> Array:
+        residual, iterations = carry[1], carry[4]
+        return (iterations < MAX_ITERATIONS) & (jnp.linalg.norm(residual) > tolerance * norm)
+
+    def iteration(carry: tuple[Array, ...]) -> tuple[Array, ...]:
+        x, residual, direction, product, iterations = carry
+        image = operator(direction)
+        length = product / jnp.vdot(direction, image)
+        x, residual = x + length * direction, residual - length * image
+        corrected = precondition(residual)
+        following = jnp.vdot(residual, corrected)
+        # the residual before, without keeping it: this is what flexible means
+        change = following - jnp.vdot(residual + length * image, corrected)
+        direction = corrected + change / product * direction
+        return x, residual, direction, following, iterations + 1
+
+    first = precondition(force)
+    carry: tuple[Array, ...] = (
+        jnp.zeros_like(force),
+        force,
+        first,
+        jnp.vdot(force, first),
+        jnp.asarray(0),
+    )
+    x, residual, _, _, iterations = lax.while_loop(unfinished, iteration, carry)
+    return Solution(x, iterations, jnp.linalg.norm(residual) / norm)

@@ -1,0 +1,222 @@
+"""Compression of a piece of bone by unit strain along an axis."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from scipy import ndimage
+
+from tissue.errors import InputError, RunError
+from tissue.kernels.elasticity import (
+    DEGREE,
+    MAX_ITERATIONS,
+    VISITS,
+    Ends,
+    GridVectors,
+    Hierarchy,
+    Modulus,
+    energy_densities,
+    forces,
+    free,
+    solve,
+)
+from tissue.mechanics.hierarchy import hierarchy
+
+AXES = ("x", "y", "z")
+"""Axes of loading; arrays are [z, y, x]."""
+
+LOADINGS = ("confined", "platens", "slide")
+"""Ways to hold the bone: `confined`, no face moves along its normal; `platens`, both ends are held
+in all directions; `slide`, both ends slide on platens, the low sides on mirrors, the high sides
+are free."""
+
+MIN_FRACTION = 0.01
+"""Bone volume fraction below which a voxel bears no load [1]."""
+
+LEAST_REDUCTION = 2e-6
+"""Reduction of the residual in single precision after which it is computed anew in double."""
+
+MAX_SWEEPS = 6
+
+
+@dataclass(frozen=True)
+class Compression:
+    """Bone of tissue modulus one under unit compression along an axis.
+
+    Attributes:
+        axis: x, y or z.
+        loading: how the bone is held.
+        displacement: on the nodes [component, z, y, x], components along z, y, x [edges of a
+            voxel]; zero off bone.
+        energy_density: strain energy per volume of bone, mean over each voxel [z, y, x]; zero off
+            bone.
+        centroid_energy_density: the same at the centroid of each voxel.
+        apparent_modulus: that of the box over that of the tissue, from the energy [1].
+        iterations: of the solver.
+        residual: forces that remain on nodes free to move, relative to those at the start.
+        applications: of the operator, in those of the finest level.
+    """
+
+    axis: str
+    loading: str
+    displacement: Array
+    energy_density: Array
+    centroid_energy_density: Array
+    apparent_modulus: float
+    iterations: int
+    residual: float
+    applications: float
+
+
+def compress(
+    bone_volume_fraction: Array | np.ndarray,
+    axes: Iterable[str] = AXES,
+    loading: str = "confined",
+    tolerance: float = 1e-5,
+    start: Mapping[str, Array | np.ndarray] | None = None,
+) -> dict[str, Compression]:
+    """Compressions of bone along some axes, one at a time, each by unit strain.
+
+    The modulus of a voxel is that of the tissue times its bone volume fraction. Bone that hangs
+    together with both ends through faces of voxels bears load; the rest is left out.
+
+    Args:
+        bone_volume_fraction: [z, y, x].
+        axes: axes of compression.
+        loading: how the bone is held.
+        tolerance: residual to be left.
+        start: displacements of earlier compressions, by axis.
+
+    Raises:
+        InputError: the bone does not reach both ends.
+        RunError: the solver did not converge.
+    """
+    fraction = np.asarray(bone_volume_fraction, np.float32)
+    parts, _ = ndimage.label(fraction >= MIN_FRACTION)
+    results: dict[str, Compression] = {}
+    levels: Hierarchy | None = None
+    before: tuple[frozenset[int], bytes] | None = None
+    for axis in axes:
+        bearing, fixed = _bearing(parts, axis), held_ends(axis, loading)
+        key = (bearing, fixed.tobytes())
+        if levels is None or key != before:  # the same bone held in the same way serves again
+            levels = hierarchy(np.where(np.isin(parts, list(bearing)), fraction, 0), fixed)
+            before = key
+        first = None if start is None else start.get(axis)
+        results[axis] = _compression(levels, axis, loading, tolerance, first)
+    return results
+
+
+def held_ends(axis: str, loading: str) -> np.ndarray:
+    """Ends at which displacement is prescribed [component, axis, end]."""
+    held = np.zeros((3, 3, 2), bool)
+    along = 2 - AXES.index(axis)
+    if loading == "platens":
+        held[:, along] = True
+        return held
+    for other in range(3):
+        held[other, other] = (True, loading == "confined" or other == along)
+    return held
+
+
+def _bearing(parts: np.ndarray, axis: str) -> frozenset[int]:
+    along = 2 - AXES.index(axis)
+    low, high = (set(np.unique(parts.take(end, axis=along)).tolist()) for end in (0, -1))
+    both = frozenset((low & high) - {0})
+    if not both:
+        raise InputError(
+            f"bone does not reach both ends in {axis}: no part of it that hangs together bears "
+            f"load along {axis}; choose a box that bone crosses"
+        )
+    return both
+
+
+def _compression(
+    levels: Hierarchy, axis: str, loading: str, tolerance: float, start: Array | np.ndarray | None
+) -> Compression:
+    finest = levels.finest
+    along = 2 - AXES.index(axis)
+    prescribed = _prescribed(finest.owner >= 0, along)
+    first = residual_force(prescribed, finest.modulus, finest.fixed)
+    norm = float(jnp.linalg.norm(first))
+    moved = prescribed
+    if start is not None:
+        moved = _started(jnp.moveaxis(jnp.asarray(start), 0, 1), prescribed, finest.fixed)
+    iterations, least = 0, 2 if start is not None else 1
+    for _ in range(MAX_SWEEPS):
+        force = residual_force(moved, finest.modulus, finest.fixed)
+        residual = float(jnp.linalg.norm(force)) / norm
+        if residual <= tolerance and iterations >= least:
+            break
+        wanted = max(0.5 * tolerance, LEAST_REDUCTION * residual) / residual
+        change, count, _ = solve(levels, force.astype(jnp.float32), min(wanted, 0.3))
+        moved = moved + change
+        iterations += int(count)
+    else:
+        if not residual <= 10 * tolerance or iterations >= MAX_ITERATIONS:
+            raise RunError(
+                f"compression along {axis} did not converge: residual {residual:.1e} after "
+                f"{iterations} iterations, {tolerance:.1e} allowed"
+            )
+    mean, centroid, modulus = _energies(moved, finest.modulus)
+    return Compression(
+        axis=axis,
+        loading=loading,
+        displacement=jnp.moveaxis(moved, 1, 0).astype(jnp.float32),
+        energy_density=mean,
+        centroid_energy_density=centroid,
+        apparent_modulus=float(modulus),
+        iterations=iterations,
+        residual=residual,
+        applications=iterations * applications(levels),
+    )
+
+
+@jax.jit
+def residual_force(displacement: GridVectors, modulus: Modulus, fixed: Ends) -> GridVectors:
+    """Forces on the free nodes that are not in balance, in double precision."""
+    held = forces(displacement, modulus.astype(displacement.dtype))
+    return -free(fixed, displacement) * held
+
+
+@jax.jit
+def _started(start: GridVectors, prescribed: GridVectors, fixed: Ends) -> GridVectors:
+    return jnp.where(free(fixed, prescribed) > 0, start, prescribed)
+
+
+def _prescribed(on_bone: Array, along: int) -> GridVectors:
+    """Displacement of the far end by unit compression, on bone."""
+    shape = (on_bone.shape[0], 3, *on_bone.shape[1:])
+    end = [slice(None)] * 4
+    end[0 if along == 0 else along + 1] = slice(-1, None)
+    end[1] = slice(along, along + 1)
+    length = on_bone.shape[along] - 1.0
+    whole = jnp.zeros(shape, jnp.float64).at[tuple(end)].set(-length)
+    return jnp.where(on_bone[:, None], whole, 0)
+
+
+@jax.jit
+def _energies(displacement: GridVectors, modulus: Modulus) -> tuple[Array, Array, Array]:
+    mean, centroid = energy_densities(displacement)
+    own = modulus.astype(mean.dtype)
+    apparent = 2 * jnp.mean(own * mean)
+    on_bone = modulus > 0
+    kept = [jnp.where(on_bone, field, 0).astype(jnp.float32) for field in (mean, centroid)]
+    return kept[0], kept[1], apparent
+
+
+def applications(levels: Hierarchy) -> float:
+    """Applications of the operator in one iteration, in those of the finest level.
+
+    A coarse one costs as much as its share of the elements.
+    """
+    elements = [int((levels.finest.modulus > 0).sum())]
+    elements += [int((level.nodes[:, 0] < len(level.inverse) - 1).sum()) for level in levels.coarse]
+    total, visits = 2.0 * DEGREE * elements[0], 1
+    for count in elements[1:-1]:
+        visits *= VISITS
+        total += visits * (2 * DEGREE + 1) * count
+    return 1 + total / elements[0]

@@ -14,6 +14,7 @@ from tissue.commands import (
     machine,
     measuring,
     running,
+    strength,
     validating,
 )
 from tissue.commands.common import (
@@ -107,7 +108,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tissue {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (running, checking, measuring, drawing, files, validating, catalog, machine):
+    groups = (
+        *(running, checking, measuring, strength, drawing, files, validating, catalog),
+        machine,
+    )
+    for group in groups:
         group.add(commands)
     return parser
 

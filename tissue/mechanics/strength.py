@@ -21,7 +21,7 @@ from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
 from tissue.errors import InputError
-from tissue.mechanics.compression import AXES, Compression, compress
+from tissue.mechanics.compression import AXES, MIN_FRACTION, Compression, compress
 
 Energy = Literal["centroid", "mean"]
 """Strain energy density of an element: at its center, or its mean."""
@@ -31,6 +31,9 @@ CRITICAL_STRAIN = 0.007
 
 CRITICAL_SHARE = 0.02
 """Share of the bone volume [1] strained beyond it when the bone breaks (Pistoia 2002)."""
+
+BYTES_PER_VOXEL, BYTES_PER_BONE_VOXEL = 300, 1100
+"""Memory that a compression takes for each voxel of the box and for each voxel of bone."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,17 @@ def strength(
         residual={axis: each.residual for axis, each in compressions.items()},
         compressions=compressions,
     )
+
+
+def memory(bone_volume_fraction: ArrayLike) -> int:
+    """Memory that compressions of a piece of bone take [bytes].
+
+    Args:
+        bone_volume_fraction: share of each voxel that is bone [z, y, x].
+    """
+    bone = np.asarray(bone_volume_fraction)
+    loaded = np.count_nonzero(bone >= MIN_FRACTION)
+    return BYTES_PER_VOXEL * bone.size + BYTES_PER_BONE_VOXEL * int(loaded)
 
 
 def apparent_modulus_MPa(compression: Compression, tissue_modulus: float) -> float:

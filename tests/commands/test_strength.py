@@ -1,0 +1,158 @@
+"""`tissue strength` of bone whose stiffness and failure load are known in closed form.
+
+A straight column that slides on platens is strained evenly: its modulus is that of the tissue
+times its share of the section, and it breaks at 7000 microstrain.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands.conftest import Capture, refused
+
+from tissue.cli import main
+from tissue.commands import strength as command
+from tissue.commands.common import RUN_FAILED
+from tissue.geometry.grid import Grid
+from tissue.model.parameters import preset
+from tissue.storage.snapshot import write_snapshot
+
+EDGE, SPACING = 8, 10.0
+VOXEL = "--voxel-size=10 um"
+SLIDE = ("--loading", "slide", "--axis", "z")
+AREA = (EDGE * SPACING / 1e3) ** 2
+"""Section of the box [mm^2]."""
+
+
+def column(width: int) -> np.ndarray:
+    """Column along z of 4 x `width` voxels in a corner, a speck beside it."""
+    bone = np.zeros((EDGE, EDGE, EDGE), np.float32)
+    bone[:, :4, :width] = 1
+    return bone
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> str:
+    np.save(tmp_path / "column.npy", (200 * column(4)).astype("u1"))
+    return str(tmp_path / "column.npy")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    folder = tmp_path / "eroded"
+    folder.mkdir()
+    for step, (day, width) in enumerate(((0.0, 4), (7.0, 3), (14.0, 2))):
+        write_snapshot(
+            folder,
+            grid=Grid((EDGE, EDGE, EDGE), SPACING),
+            step=step,
+            time=day,
+            fields={"bone_volume_fraction": column(width)},
+            provenance={},
+        )
+    return folder
+
+
+def numbers(capfd: Capture, *words: str | Path) -> dict:
+    assert main(["strength", *map(str, words), *SLIDE, "--json"]) == 0
+    return dict(json.loads(capfd.readouterr()[0]))
+
+
+def test_strength_of_an_image(capfd: Capture, image: str) -> None:
+    found = numbers(capfd, image, VOXEL, "--threshold", "100", "--tissue-modulus", "10 GPa")
+    (one,) = found["results"]
+    share = 16 / 64
+    assert one["time_day"] is None
+    assert one["bv_tv"] == pytest.approx(share)
+    assert one["apparent_modulus_MPa"] == {"z": pytest.approx(1e4 * share, rel=1e-4)}
+    stiffness = 1e4 * share * AREA / (EDGE * SPACING / 1e3)
+    assert one["stiffness_N_per_mm"]["z"] == pytest.approx(stiffness, rel=1e-4)
+    assert one["failure_load_N"]["z"] == pytest.approx(0.007 * 1e4 * share * AREA, rel=1e-3)
+    assert (found["loading"], found["energy"]) == ("slide", "centroid")
+    assert one["residual"]["z"] <= 1e-5
+
+
+def test_a_run_is_compared_before_and_after(capfd: Capture, run: Path) -> None:
+    first, last = numbers(capfd, run)["results"]
+    assert (first["time_day"], last["time_day"]) == (0, 14)
+    for name in ("apparent_modulus_MPa", "stiffness_N_per_mm", "failure_load_N"):
+        assert last[name]["z"] / first[name]["z"] == pytest.approx(0.5, rel=1e-3)
+    assert first["apparent_modulus_MPa"]["z"] == pytest.approx(preset("mouse").E_t / 4, rel=1e-4)
+    assert main(["strength", str(run), *SLIDE, "--day", "0", "--day", "7", "--preset=human"]) == 0
+    lines = capfd.readouterr()[0].splitlines()
+    head, modulus = lines[1].split(), lines[2].split()
+    assert head == ["measure", "axis", "day", "0", "day", "7", "change", "unit", "loading"]
+    assert modulus == ["apparent", "modulus", "z", "2500", "1875", "-25.0", "%", "MPa", "slide"]
+    assert "bone tissue of 10 GPa (E_t of the preset human" in lines[0]
+
+
+def test_the_table_says_what_its_numbers_are(capfd: Capture, image: str) -> None:
+    assert main(["strength", image, VOXEL, "--threshold", "100", *SLIDE]) == 0
+    out, _ = capfd.readouterr()
+    assert "loading slide: ends free in their plane" in out
+    assert "2 % of the bone volume strained beyond 7000 microstrain (Pistoia 2002)" in out
+    assert "at the centers of the voxels" in out
+    assert "2.40 times" in out
+    assert "1.98 to 2.91" in out
+    assert "2.13 times" in out
+    assert "1.77 to 2.56" in out
+    assert "warning: " not in out
+
+
+def test_what_carries_nothing_is_said(capfd: Capture, tmp_path: Path) -> None:
+    bone = column(4)
+    bone[3:5, 6:8, 6:8] = 1
+    np.save(tmp_path / "speck.npy", (200 * bone).astype("u1"))
+    (warning,) = numbers(capfd, tmp_path / "speck.npy", VOXEL)["warnings"]
+    assert f"{8 / (8 + 128):.1%} of the bone volume" in warning
+
+
+def test_thin_trabeculae_are_said(capfd: Capture, tmp_path: Path) -> None:
+    bone = column(4)
+    bone[:, 2:] = 0
+    np.save(tmp_path / "thin.npy", (200 * bone).astype("u1"))
+    (warning,) = numbers(capfd, tmp_path / "thin.npy", VOXEL)["warnings"]
+    assert "trabeculae are 2.0 voxels thick on average" in warning
+
+
+def test_bone_that_does_not_span_the_box(capfd: Capture, image: str) -> None:
+    words = refused_after_log(capfd, "strength", image, VOXEL, "--threshold", "100")
+    assert "bone does not reach both ends in x" in words
+    assert "leave that axis out with --axis" in words
+
+
+def refused_after_log(capfd: Capture, *arguments: str) -> str:
+    """The sentence of a refusal that follows the steps from voxels to bone."""
+    assert main(list(arguments)) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    return err.splitlines()[-1]
+
+
+def test_bad_options_are_refused(capfd: Capture, image: str, run: Path) -> None:
+    words = refused(capfd, "strength", image, "--tissue-modulus", "12")
+    assert "--tissue-modulus" in words
+    assert "has no unit" in words
+    assert "must be > 0" in refused(capfd, "strength", image, "--tissue-modulus", "0 GPa")
+    both = ("--preset", "human", "--tissue-modulus", "12 GPa")
+    assert "leave one out" in refused(capfd, "strength", image, *both)
+    assert "--day is for a run" in refused(capfd, "strength", image, "--day", "3")
+    words = refused(capfd, "strength", run, "--day", "6")
+    assert "no snapshot of that day, and the nearest is of day 7" in words
+    assert "--threshold is for an image" in refused(capfd, "strength", run, "--threshold", "3")
+
+
+def test_too_large_a_bone_is_refused_before_it_is_solved(
+    capfd: Capture, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tissue.machine.host.allowed_memory", lambda: 1000)
+    words = refused(capfd, "strength", run, code=RUN_FAILED)
+    assert "finite elements of this bone need about" in words
+    assert "GB may be used" in words
+
+
+def test_every_kind_of_loading_is_an_option() -> None:
+    from tissue.mechanics.compression import LOADINGS
+
+    assert set(command.LOADINGS) == set(LOADINGS)

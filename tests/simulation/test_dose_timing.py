@@ -1,5 +1,6 @@
 """No therapy depends on how its doses fall into coupling steps."""
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -23,10 +24,21 @@ COURSES: dict[str, list[dict[str, Any]]] = {
         {"drug": "denosumab", "dose": "60 mg"},
     ],
 }
+DISEASES: dict[str, dict[str, Any]] = {
+    "ovariectomy": {"estrogen": {}},
+    "ovariectomy and arthritis": {"il1_excess": "3 pM", "tnf": "5 pM", "estrogen": {}},
+}
+WITHOUT_ARTHRITIS = ("teriparatide",)
+"""Therapies that do next to nothing here in arthritis.
+
+TNF and IL-1 inhibit the activation of lining cells, and bone is resorbed ten times as fast as it is
+formed: the formation that teriparatide adds is no more than the resorption that its RANKL adds.
+After ovariectomy alone it changes BV/TV by +3 points in the same time.
+"""
 
 
-def change(therapy: list[dict[str, Any]], **run: str) -> float:
-    """Change of BV/TV of a patient with ovariectomy, arthritis and a therapy [%]."""
+def change(disease: str, therapy: list[dict[str, Any]], **run: str) -> float:
+    """Change of BV/TV of a patient with a disease and a therapy [%]."""
     data = {
         "run": {"preset": "human", "duration": f"{DAYS} day", "precision": "float64"} | run,
         "geometry": {
@@ -37,7 +49,7 @@ def change(therapy: list[dict[str, Any]], **run: str) -> float:
                 "thickness": "140 um",
             }
         },
-        "disease": {"il1_excess": "3 pM", "tnf": "5 pM", "estrogen": {}},
+        "disease": DISEASES[disease],
         "therapy": therapy,
         "output": {"snapshots": f"{DAYS} day"},
     }
@@ -47,11 +59,17 @@ def change(therapy: list[dict[str, Any]], **run: str) -> float:
     return float(metrics["bv_tv_change_percent"])
 
 
+@cache
+def untreated(disease: str) -> float:
+    """Change of BV/TV without a therapy [%]."""
+    return change(disease, [], step="1 day")
+
+
 @pytest.mark.parametrize("name", COURSES)
 def test_halving_the_step_changes_little(name: str) -> None:
+    disease = "ovariectomy" if name in WITHOUT_ARTHRITIS else "ovariectomy and arthritis"
     therapy = COURSES[name]
-    untreated = change([], step="1 day")
-    one, half = change(therapy, step="1 day"), change(therapy, step="0.5 day")
-    assert abs(one - untreated) > 0.2  # it does something
+    one, half = (change(disease, therapy, step=step) for step in ("1 day", "0.5 day"))
+    assert abs(one - untreated(disease)) > 0.2  # it does something
     assert abs(one - half) < 0.2
-    assert abs(change(therapy) - half) < 0.2  # adaptive steps, days long
+    assert abs(change(disease, therapy) - half) < 0.2  # adaptive steps, days long

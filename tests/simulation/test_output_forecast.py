@@ -108,20 +108,27 @@ class Now(NamedTuple):
 
 
 @pytest.mark.parametrize(
-    ("duration", "interval", "step", "keep_every", "left", "kept"),
+    ("duration", "interval", "step", "keep_every", "left", "kept", "starts"),
     [
-        (10, 1, 0.5, 0, 2, 0),
-        (10, 1, 0.5, 1, 11, 11),  # the start too
-        (10, 1, 0.5, 2, 7, 6),  # 0, 2, ... 10, and 9 as one of the two newest
-        (10, 3, 0.5, 1, 5, 4),  # 0, 3, 6, 9, and the end
-        (10, 0.5, 2, 1, 6, 6),  # a step passes several times at once
-        (10, 0.5, 2, 3, 6, 6),  # and with them a multiple of three each time
-        (10, 0.5, 2, 8, 4, 3),  # day 0, 4, 8, and the end as one of the newest
-        (10, 100, 0.5, 1, 2, 1),  # the start and the end
+        (10, 1, 0.5, 0, 2, 0, 0),
+        (10, 1, 0.5, 1, 11, 11, 1),  # the start too
+        (10, 1, 0.5, 2, 7, 6, 1),  # 0, 2, ... 10, and 9 as one of the two newest
+        (10, 3, 0.5, 1, 5, 4, 1),  # 0, 3, 6, 9, and the end
+        (10, 0.5, 2, 1, 6, 6, 1),  # a step passes several times at once
+        (10, 0.5, 2, 3, 6, 6, 1),  # and with them a multiple of three each time
+        (10, 0.5, 2, 8, 4, 3, 1),  # day 0, 4, 8, and the end as one of the newest
+        (10, 100, 0.5, 1, 2, 1, 1),  # the start and the end
+        (10, 100, 0.5, 0, 2, 0, 1),  # as the newest
     ],
 )
 def test_checkpoints_that_stay(
-    duration: float, interval: float, step: float, keep_every: int, left: int, kept: int
+    duration: float,
+    interval: float,
+    step: float,
+    keep_every: int,
+    left: int,
+    kept: int,
+    starts: int,
 ) -> None:
     config = configured(
         run={"duration": f"{duration} day", "step": f"{step} day"},
@@ -131,12 +138,13 @@ def test_checkpoints_that_stay(
             "keep_every": keep_every,
         },
     )
-    assert checkpoints_left(config, expected_steps(config)) == (left, kept)
+    assert checkpoints_left(config, expected_steps(config)) == (left, kept, starts)
     schedule, good = Schedule(config, 0.0), [keep_every > 0]
     for time in np.arange(step, duration + step / 2, step):
         if schedule.due(cast("Simulation", Now(float(time), bool(time >= duration)))):
             good.append(schedule.keep)
     assert (sum(good) + good[-2:].count(False), sum(good)) == (left, kept)
+    assert starts == (good[0] or len(good) <= 2)
 
 
 def test_intervals_are_over_in_spite_of_rounding() -> None:
@@ -159,7 +167,7 @@ def test_years_of_short_steps_are_counted_at_once() -> None:
             "output.checkpoints": "0.01 day",
         }
     )
-    assert checkpoints_left(config, 73_000_000) == (7_300_001, 7_300_001)
+    assert checkpoints_left(config, 73_000_000) == (7_300_001, 7_300_001, 1)
 
 
 def test_a_part_has_the_surface_density_of_all() -> None:

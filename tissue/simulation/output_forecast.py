@@ -43,13 +43,15 @@ to 1.0 at 3 um."""
 
 SURFACE_FIELDS = ("osteoclasts", "osteoblasts", "lining_cells")
 
-STATE_FIELDS = 12
-"""Fields besides the bone that vary from voxel to voxel in every checkpoint: RANKL, OPG, both
-precursors, the three kinds of cells on bone, coupling store and endosteal supply; of health the
-precursors of osteoclasts, occupancy and drive."""
+HEALTHY_FIELDS = 7
+"""Fields besides the bone that vary from voxel to voxel in the checkpoint of the start, which is
+health: RANKL, OPG, precursors of osteoclasts and endosteal supply; of the healthy reference the
+precursors of osteoclasts, occupancy and drive. A field that is the same in every voxel takes next
+to nothing, 0.01 to 0.13 B/voxel."""
 
-UNIFORM_SIZE = {"float32": 0.3, "float64": 3.4}
-"""Size of a solute that is uniform up to rounding, in a checkpoint [B/voxel]."""
+DISEASED_FIELDS = 5
+"""Fields that vary only in later checkpoints: precursors of osteoblasts, the three kinds of cells
+on bone and the coupling store."""
 
 SNAPSHOT_HEADER, FIELD_HEADER, CHECKPOINT_HEADER = 28_400, 6_000, 102_000
 """Size of a snapshot without its arrays, more for each of its fields, and of a checkpoint without
@@ -100,22 +102,26 @@ def forecast_output(
         steps: number of coupling steps.
     """
     part = typical(bone)
-    first, later = (_snapshot(config, part, spacing, shifted) for shifted in (False, True))
+    first, others = (_snapshot(config, part, spacing, shifted) for shifted in (False, True))
     snapshots = len(config.snapshot_times)
     header = SNAPSHOT_HEADER + FIELD_HEADER * len(snapshot_fields(config))
-    of_snapshots = (first + (snapshots - 1) * later) * voxels + snapshots * header
-    checkpoints, kept = checkpoints_left(config, steps)
-    each = _checkpoint(config, part, spacing) * voxels + CHECKPOINT_HEADER
+    of_snapshots = (first + (snapshots - 1) * others) * voxels + snapshots * header
+    checkpoints, kept, starts = checkpoints_left(config, steps)
+    start, each = (
+        _checkpoint(config, part, spacing, later) * voxels + CHECKPOINT_HEADER
+        for later in (False, True)
+    )
+    of_checkpoints = starts * start + (checkpoints - starts) * each
     index = INDEX_SIZE + snapshots * (
         INDEX_STEP_SIZE + INDEX_FIELD_SIZE * len(snapshot_fields(config))
     )
-    every = of_snapshots + checkpoints * each + index + steps * ROW_SIZE + OTHER_SIZE
+    every = of_snapshots + of_checkpoints + index + steps * ROW_SIZE + OTHER_SIZE
     return OutputForecast(
         snapshots,
         checkpoints,
         kept,
         round(of_snapshots),
-        round(checkpoints * each),
+        round(of_checkpoints),
         round(every),
         round(every + each),
     )
@@ -126,8 +132,8 @@ def snapshot_fields(config: RunConfig) -> tuple[str, ...]:
     return tuple(sorted({"bone_volume_fraction", *config.output.fields}))
 
 
-def checkpoints_left(config: RunConfig, steps: int) -> tuple[int, int]:
-    """Number of checkpoints in the folder of a finished run, and of those kept by `keep_every`.
+def checkpoints_left(config: RunConfig, steps: int) -> tuple[int, int, int]:
+    """Number of checkpoints in the folder of a finished run, kept by `keep_every`, of the start.
 
     One is written at the start, one by the step that passes each multiple of the interval, and one
     at the end. The newest ones always stay. Those due by wall-clock time replace each other.
@@ -139,11 +145,13 @@ def checkpoints_left(config: RunConfig, steps: int) -> tuple[int, int]:
     every = config.output.keep_every
     made = [every > 0]  # whether each of the newest is kept
     kept = int(every > 0)
+    newest = True  # whether that of the start is one of the newest
     for gap in pairwise(config.snapshot_times):
         for new, of_them in _passed(config, gap, steps):
             kept += of_them
+            newest = newest and len(made) + len(new) <= NEWEST_KEPT
             made = [*made, *new][-NEWEST_KEPT:]
-    return kept + made.count(False), kept
+    return kept + made.count(False), kept, int(every > 0 or newest)
 
 
 def complete_intervals(time: float | np.ndarray, interval: float) -> np.ndarray:
@@ -211,20 +219,20 @@ def _snapshot(config: RunConfig, bone: np.ndarray, spacing: float, shifted: bool
     return total
 
 
-def _checkpoint(config: RunConfig, bone: np.ndarray, spacing: float) -> float:
-    """Bytes per voxel of the arrays of a checkpoint."""
+def _checkpoint(config: RunConfig, bone: np.ndarray, spacing: float, later: bool) -> float:
+    """Bytes per voxel of the arrays of a checkpoint, of the start or a later one."""
     kind = config.run.precision
     targets = {DRUGS[therapy.drug].target for therapy in config.therapy}
-    fields = STATE_FIELDS
+    fields = HEALTHY_FIELDS
     fields += config.mechanisms.mechanostat
-    fields += len(UNCOUPLED) * config.has_local_forcing
-    fields += "rankl" in targets  # osteoclasts wait
-    fields += "bone_mineral" in targets  # bound to the surface
-    excess = config.disease.excess
-    present = sum(bool(each.healthy or excess.get(each.name)) for each in UNCOUPLED)
-    uniform = 0 if config.has_local_forcing else present
+    if later:
+        fields += DISEASED_FIELDS
+        fields += len(UNCOUPLED) * config.has_local_forcing
+        fields += "rankl" in targets  # osteoclasts wait
+        fields += "bone_mineral" in targets  # bound to the surface
     smooth = _size(_concentration(config, bone, spacing, RANKL), kind)
-    return _size(_shifted(bone, SHIFT), kind) + fields * smooth + uniform * UNIFORM_SIZE[kind]
+    surface = _shifted(bone, SHIFT) if later else bone
+    return _size(surface, kind) + fields * smooth
 
 
 def _shifted(bone: np.ndarray, shift: tuple[float, float, float]) -> np.ndarray:

@@ -40,6 +40,8 @@ Ends = Bool[Array, "3 3 2"]
 Vectors = Float[Array, "n 3"]
 """Vectors on the nodes of a coarse level; those of the last row, which fills up, are zero."""
 
+Operator = Callable[[Array], Array]
+
 DEGREE = 4  # of the smoother
 SMOOTHED = 16.0  # largest eigenvalue over the smallest that the smoother reduces
 VISITS = 2  # of each coarse level in a cycle
@@ -111,11 +113,10 @@ class Hierarchy(NamedTuple):
 
 
 class Solution(NamedTuple):
-    """Displacement, its iterations and the relative residual they ended with."""
+    """Displacement, and the iterations it took."""
 
     displacement: GridVectors
     iterations: Array
-    relative_residual: Array
 
 
 def free(fixed: Ends, like: GridVectors) -> GridVectors:
@@ -140,6 +141,7 @@ def forces(displacement: GridVectors, modulus: Modulus) -> GridVectors:
     )
 
 
+@jax.jit
 def _forces_by_planes(displacement: GridVectors, modulus: Modulus) -> GridVectors:
     """Forces from layers of voxels, one after the other: what a layer needs stays in the cache."""
     layers, rows, columns = modulus.shape
@@ -173,6 +175,7 @@ def _plane_sum(corners: Array) -> Array:
     return padded[0] + padded[1] + padded[2] + padded[3]
 
 
+@jax.jit
 def _forces_by_nodes(displacement: GridVectors, modulus: Modulus) -> GridVectors:
     """Forces of each node from the 27 nodes around it, in one expression: one kernel on a GPU."""
     shape = (displacement.shape[0], *displacement.shape[2:])
@@ -245,25 +248,53 @@ def coarse_precondition(level: Coarse, r: Vectors) -> Vectors:
 
 
 def _chebyshev(
-    operator: Callable[[Array], Array],
-    precondition: Callable[[Array], Array],
-    eigenvalue: Scalar,
-    residual: Array,
+    operator: Operator, precondition: Operator, eigenvalue: Scalar, residual: Array
 ) -> Array:
     """Correction for a residual, by a polynomial of `DEGREE`."""
     middle = 0.5 * eigenvalue * (1 + 1 / SMOOTHED)
     radius = 0.5 * eigenvalue * (1 - 1 / SMOOTHED)
     ratio = middle / radius
-    rho = 1 / ratio
-    step = precondition(residual) / middle
-    total = step
-    for _ in range(DEGREE - 1):
+
+    def term(_: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
+        total, step, residual, rho = carry
         residual = residual - operator(step)
         following = 1 / (2 * ratio - rho)
         step = following * (rho * step + 2 / radius * precondition(residual))
-        rho = following
-        total = total + step
-    return total
+        return total + step, step, residual, following
+
+    first = precondition(residual) / middle
+    rho = jnp.asarray(1 / ratio, residual.dtype)
+    return lax.fori_loop(1, DEGREE, term, (first, first, residual, rho))[0]
+
+
+class _Iterate(NamedTuple):
+    """Iterate of flexible conjugate gradients: solution, residual, direction and its image."""
+
+    solution: Array
+    residual: Array
+    direction: Array
+    image: Array
+    energy: Array
+
+    @classmethod
+    def at_zero(cls, force: Array) -> "_Iterate":
+        zero = jnp.zeros_like(force)
+        return cls(zero, force, zero, zero, jnp.ones((), force.dtype))
+
+    def next(self, operator: Operator, precondition: Operator) -> "_Iterate":
+        corrected = precondition(self.residual)
+        direction = corrected - jnp.vdot(corrected, self.image) / self.energy * self.direction
+        image = operator(direction)
+        energy = jnp.vdot(direction, image)
+        energy = jnp.where(energy > 0, energy, 1)  # where nothing is left to correct
+        length = jnp.vdot(direction, self.residual) / energy
+        return _Iterate(
+            self.solution + length * direction,
+            self.residual - length * image,
+            direction,
+            image,
+            energy,
+        )
 
 
 def _gathered(table: Table, x: Vectors) -> Vectors:
@@ -306,26 +337,20 @@ def _coarse_cycle(hierarchy: Hierarchy, number: int, residual: Vectors) -> Vecto
 
 
 def _coarse_visits(hierarchy: Hierarchy, number: int, residual: Vectors) -> Vectors:
-    """Iterations of flexible conjugate gradients on a coarse level, each with one cycle.
+    """Iterations of conjugate gradients on a coarse level, each with one cycle (K-cycle).
 
-    Their step lengths make up for coarse functions that are too stiff in bending (K-cycle).
+    Their step lengths make up for coarse functions that are too stiff in bending.
     """
+    precondition = partial(_coarse_cycle, hierarchy, number)
     if number + 1 == len(hierarchy.coarse):
-        return _coarse_cycle(hierarchy, number, residual)
-
-    def visit(_: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
-        x, residual, direction, image, energy = carry
-        corrected = _coarse_cycle(hierarchy, number, residual)
-        direction = corrected - jnp.vdot(corrected, image) / energy * direction
-        image = coarse_operator(hierarchy.coarse[number], direction)
-        energy = jnp.vdot(direction, image)
-        energy = jnp.where(energy > 0, energy, 1)  # nothing is left to correct
-        length = jnp.vdot(direction, residual) / energy
-        return x + length * direction, residual - length * image, direction, image, energy
-
-    zero = jnp.zeros_like(residual)
-    start = (zero, residual, zero, zero, jnp.ones((), residual.dtype))
-    return lax.fori_loop(0, VISITS, visit, start)[0]
+        return precondition(residual)
+    operator = partial(coarse_operator, hierarchy.coarse[number])
+    return lax.fori_loop(
+        0,
+        VISITS,
+        lambda _, iterate: iterate.next(operator, precondition),
+        _Iterate.at_zero(residual),
+    ).solution
 
 
 def cycle(hierarchy: Hierarchy, residual: GridVectors) -> GridVectors:
@@ -350,31 +375,16 @@ def solve(hierarchy: Hierarchy, force: GridVectors, tolerance: Scalar) -> Soluti
         tolerance: relative residual.
     """
     operator, precondition = partial(_operator, hierarchy.finest), partial(cycle, hierarchy)
-    norm = jnp.linalg.norm(force)
+    least = tolerance * jnp.linalg.norm(force)
 
-    def unfinished(carry: tuple[Array, ...]) -> Array:
-        residual, iterations = carry[1], carry[4]
-        return (iterations < MAX_ITERATIONS) & (jnp.linalg.norm(residual) > tolerance * norm)
+    def unfinished(carry: tuple[_Iterate, Array]) -> Array:
+        iterate, iterations = carry
+        return (iterations < MAX_ITERATIONS) & (jnp.linalg.norm(iterate.residual) > least)
 
-    def iteration(carry: tuple[Array, ...]) -> tuple[Array, ...]:
-        x, residual, direction, product, iterations = carry
-        image = operator(direction)
-        length = product / jnp.vdot(direction, image)
-        x, residual = x + length * direction, residual - length * image
-        corrected = precondition(residual)
-        following = jnp.vdot(residual, corrected)
-        # the residual before, without keeping it: this is what flexible means
-        change = following - jnp.vdot(residual + length * image, corrected)
-        direction = corrected + change / product * direction
-        return x, residual, direction, following, iterations + 1
+    def iteration(carry: tuple[_Iterate, Array]) -> tuple[_Iterate, Array]:
+        iterate, iterations = carry
+        return iterate.next(operator, precondition), iterations + 1
 
-    first = precondition(force)
-    carry: tuple[Array, ...] = (
-        jnp.zeros_like(force),
-        force,
-        first,
-        jnp.vdot(force, first),
-        jnp.asarray(0),
-    )
-    x, residual, _, _, iterations = lax.while_loop(unfinished, iteration, carry)
-    return Solution(x, iterations, jnp.linalg.norm(residual) / norm)
+    start = (_Iterate.at_zero(force), jnp.asarray(0))
+    iterate, iterations = lax.while_loop(unfinished, iteration, start)
+    return Solution(iterate.solution, iterations)

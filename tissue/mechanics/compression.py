@@ -152,7 +152,7 @@ def _compression(
         if residual <= tolerance and iterations >= least:
             break
         wanted = max(0.5 * tolerance, LEAST_REDUCTION * residual) / residual
-        change, count, _ = solve(levels, force.astype(jnp.float32), min(wanted, 0.3))
+        change, count = solve(levels, force.astype(jnp.float32), min(wanted, 0.3))
         moved = moved + change
         iterations += int(count)
     else:

@@ -34,9 +34,10 @@ gpu-gate: .venv-gpu/.gate
 	.venv-gpu/bin/python benchmarks/gpu/gate.py
 
 # ours beside what else a user could take, each in an environment of its own; make peers ARGS=--quick
-PEERS := numba devito pypde pyamg evoxels
+PEERS := numba devito pypde pyamg evoxels parosol
 peers: .venv/.run $(PEERS:%=.venv-peers/%/.made)
 	$(BIN)/python benchmarks/peers/run.py $(ARGS)
+	$(BIN)/python benchmarks/mechanics.py $(ARGS)
 
 # one that does not install is left out of the tables by name, with the reason
 .venv-peers/%/.made: benchmarks/peers/requirements-%.txt

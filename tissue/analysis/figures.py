@@ -75,6 +75,13 @@ CURVES: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
     ("RANKL/OPG at the surface", (("rankl_pM/opg_pM", ""),)),
     ("IL-1 in marrow [pM]", (("il1_marrow_pM", ""),)),
 )
+STRENGTH: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
+    ("apparent modulus, z [MPa]", (("apparent_modulus_z_MPa", ""),)),
+    ("stiffness, z [N/mm]", (("stiffness_z_N_per_mm", ""),)),
+    ("failure load, z [N]", (("failure_load_z_N", ""),)),
+)
+"""Curves of runs whose mechanics is computed by finite elements."""
+STRENGTH_COLUMNS = {column for _, columns in STRENGTH for column, _ in columns}
 
 
 @contextmanager
@@ -90,10 +97,14 @@ def curves(runs: Sequence[Run]) -> "Figure":
     """Metrics over time; several runs share the axes, with a legend."""
     names = [drawn(name, NAME) for name in unique_labels([run.folder for run in runs])]
     beside = max(1, min(len(runs), 4, LEGEND // (max(map(len, names)) + KEY)))
-    figure = _figure(WIDTH, 4.1 + ROW * (math.ceil(len(runs) / beside) - 1))
-    panels = figure.subplots(2, 3, sharex=True).ravel()
-    for axes, (title, columns) in zip(panels, CURVES, strict=True):
+    shown = [*CURVES, *(STRENGTH if any(map(_has_strength, runs)) else ())]
+    rows = len(shown) // 3
+    figure = new_figure(WIDTH, 2.05 * rows + ROW * (math.ceil(len(runs) / beside) - 1))
+    panels = figure.subplots(rows, 3, sharex=True).ravel()
+    for axes, (title, columns) in zip(panels, shown, strict=True):
         for index, run in enumerate(runs):
+            if columns[0][0] in STRENGTH_COLUMNS and not _has_strength(run):
+                continue
             for position, (column, name) in enumerate(columns):
                 alone = len(runs) == 1 and len(columns) > 1
                 axes.plot(
@@ -107,7 +118,7 @@ def curves(runs: Sequence[Run]) -> "Figure":
         tidy(axes, TEXT)
         if len(columns) > 1:
             _add_line_legend(axes, [name for _, name in columns], alone=len(runs) == 1)
-    for axes in panels[3:]:
+    for axes in panels[-3:]:
         axes.set_xlabel("time [day]")
     if len(runs) > 1:
         # matplotlib may omit a label that begins with an underscore
@@ -116,6 +127,11 @@ def curves(runs: Sequence[Run]) -> "Figure":
         for text, name in zip(legend.get_texts(), names, strict=True):
             text.set_text(name)
     return figure
+
+
+def _has_strength(run: Run) -> bool:
+    loads = run.metrics.get("failure_load_z_N", np.empty(0))
+    return bool(np.isfinite(loads).any())
 
 
 def _add_line_legend(axes: "Axes", names: Sequence[str], *, alone: bool) -> None:
@@ -144,7 +160,7 @@ def slices(run: Run, name: str) -> "Figure":
     low, high = min(p.min() for p in planes), max(p.max() for p in planes)
     unit, long_name, *_ = FIELDS[name]
     rows, columns = planes[0].shape
-    figure = _figure(WIDTH, min(WIDTH / len(times) * rows / columns, 8.0) + 0.75)
+    figure = new_figure(WIDTH, min(WIDTH / len(times) * rows / columns, 8.0) + 0.75)
     row = figure.subplots(1, len(times), squeeze=False)[0]
     for axes, index, plane in zip(row, times, planes, strict=True):
         image = _show(axes, run, plane, vmin=low, vmax=high, cmap="viridis")
@@ -166,7 +182,7 @@ def ratio(run: Run) -> "Figure":
     ends = (0, len(run.snapshots) - 1)
     planes = [_middle(run.field("rankl", i)) / _middle(run.field("opg", i)) for i in ends]
     low, high = min(p.min() for p in planes), max(p.max() for p in planes)
-    figure = _figure(WIDTH, WIDTH / 2)
+    figure = new_figure(WIDTH, WIDTH / 2)
     row = figure.subplots(1, 2)
     for axes, index, plane in zip(row, ends, planes, strict=True):
         image = _show(axes, run, plane, vmin=low, vmax=high, cmap="cividis")
@@ -179,7 +195,7 @@ def ratio(run: Run) -> "Figure":
 def sites(run: Run) -> "Figure":
     """Sites of resorption and formation between the first and the last snapshot."""
     before, after = run.field(BONE, 0), run.field(BONE)
-    figure = _figure(WIDTH, WIDTH / 2 + 0.3)
+    figure = new_figure(WIDTH, WIDTH / 2 + 0.3)
     solid, plane = figure.subplots(1, 2)
     draw_surface(solid, picture_of_sites(before, after, width=SOLID), before.shape)
     old, new = _middle(before), _middle(after)
@@ -199,7 +215,7 @@ def _add_site_legend(figure: "Figure") -> None:
 def loss(run: Run) -> "Figure":
     """Bone before and after in 3-D, with an orange veil over lost bone."""
     before, after = run.field(BONE, 0), run.field(BONE)
-    figure = _figure(WIDTH, WIDTH / 2 + 0.2)
+    figure = new_figure(WIDTH, WIDTH / 2 + 0.2)
     pictures = pictures_of_loss(before, after, width=SOLID)
     for axes, picture, time in zip(
         figure.subplots(1, 2), pictures, run.times[[0, -1]], strict=True
@@ -221,7 +237,7 @@ def animation(run: Run, path: Path) -> None:
     before = run.field(BONE, 0)
     frames = []
     for index, time in enumerate(run.times):
-        figure = _figure(3.6, 4.0)
+        figure = new_figure(3.6, 4.0)
         axes = figure.subplots()
         bone = run.field(BONE, index)
         picture = (
@@ -263,7 +279,8 @@ def _pixels(figure: "Figure") -> np.ndarray:
     return np.asarray(canvas.buffer_rgba()).copy()
 
 
-def _figure(width: float, height: float) -> "Figure":
+def new_figure(width: float, height: float) -> "Figure":
+    """Empty figure of a width and height [inch]."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

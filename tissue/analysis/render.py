@@ -5,6 +5,7 @@ depth then make trabeculae stand out. Lost bone is drawn over it as a colored ab
 this file lengths are in voxels and vectors are (z, y, x), like array indices.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,8 @@ from tissue.analysis.rays import (
 
 Array = NDArray[np.float32]
 Vector = NDArray[np.float64]
+Paint = Callable[[Vector, Vector], Vector]
+"""Color (3, n) of points (3, n) of a surface, from that of bone."""
 
 # colors in linear light, not sRGB
 _BONE = np.array([0.92, 0.81, 0.64])
@@ -116,7 +119,50 @@ def picture_of_sites(
     resorbed = ndimage.maximum_filter(np.clip(old - new, 0, 1), **window)
     formed = ndimage.maximum_filter(np.clip(new - old, 0, 1), **window)
     depth = first_crossing(both, rays)
-    return _finished(_shaded(both, rays, depth, view, (resorbed, formed)), rows, columns)
+
+    def painted(points: Vector, base: Vector) -> Vector:
+        for share, paint in ((resorbed, _RESORBED), (formed, _FORMED)):
+            weight = np.clip((sampled(share, points) - _VISIBLE) / _VISIBLE, 0, 1)
+            base = base + weight * (paint[:, None] - base)
+        return base
+
+    return _finished(_shaded(both, rays, depth, view, painted), rows, columns)
+
+
+def picture_of_values(
+    bone: Array,
+    values: Array,
+    color: Callable[[Vector], Vector],
+    *,
+    width: int = 560,
+    view: View | None = None,
+) -> Array:
+    """Render the surface of the bone in the colors of a field.
+
+    Args:
+        bone: bone volume fraction [z, y, x].
+        values: a field of bone [z, y, x]; a voxel counts with its bone.
+        color: colors (n, 3) in sRGB of values (n,).
+        width: width of the picture, less for a tall box [pixel].
+        view: direction of view.
+
+    Returns:
+        A picture as from `picture_of_bone`.
+    """
+    view = view or View()
+    volume = _resampled(bone, width)
+    rows, columns, rays = camera(volume.shape, view, width)
+    depth = first_crossing(volume, rays)
+    finer = (np.array(bone.shape) / volume.shape)[:, None]
+    weighted, weight = np.asarray(bone * values, np.float32), np.asarray(bone, np.float32)
+
+    def painted(points: Vector, _: Vector) -> Vector:
+        there = (points + 0.5) * finer - 0.5
+        share = np.maximum(sampled(weight, there), 1e-3)
+        linear: Vector = color(np.asarray(sampled(weighted, there) / share, float)).T ** 2.2
+        return linear
+
+    return _finished(_shaded(volume, rays, depth, view, painted), rows, columns)
 
 
 def _resampled(values: Array, width: int) -> Array:
@@ -142,7 +188,7 @@ def _shaded(
     rays: Rays,
     depth: Vector,
     view: View,
-    sites: tuple[Array, Array] | None = None,
+    paint: Paint | None = None,
 ) -> Array:
     picture = np.zeros((depth.size, 4), dtype=np.float32)
     hit = np.flatnonzero(np.isfinite(depth))
@@ -152,10 +198,8 @@ def _shaded(
     cut = depth[hit] <= rays.enter[hit]
     normal = np.where(cut, _face_normals(points, volume.shape), _normals(volume, points))
     base = np.where(cut, _CUT[:, None], _BONE[:, None])
-    if sites:
-        for share, paint in zip(sites, (_RESORBED, _FORMED), strict=True):
-            weight = np.clip((sampled(share, points) - _VISIBLE) / _VISIBLE, 0, 1)
-            base = base + weight * (paint[:, None] - base)
+    if paint:
+        base = paint(points, base)
     color = _lit(base, normal, _openness(volume, points, normal), view)
     # darker with distance, so that the front stands out
     far = (depth[hit] - rays.enter.min()) / (rays.leave.max() - rays.enter.min())

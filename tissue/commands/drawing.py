@@ -18,7 +18,7 @@ LARGEST_MEASURED = 130**3
 LONGEST_REASON = 2000
 """Characters of the reason why a page lacks a table [1]."""
 
-KINDS = ("curves", "slices", "ratio", "sites", "loss", "animation")
+KINDS = ("curves", "slices", "ratio", "sites", "loss", "load", "animation")
 
 
 def add(commands: Commands) -> None:
@@ -84,24 +84,30 @@ def _plot(options: argparse.Namespace) -> int:
 
 def _drawn(runs: list["Run"], kinds: Sequence[str], options: argparse.Namespace) -> Iterator[Path]:
     from tissue.analysis import figures
+    from tissue.analysis.figures import save
     from tissue.analysis.labels import unique_labels
+    from tissue.analysis.load_figures import LOAD_FIELDS, load_on_bone
 
     suffix = f".{options.format}"
     with figures.styled():
         if "curves" in kinds:
             folder = _made(options.out or runs[0].folder / "figures")
-            figures.save(figures.curves(runs), folder / f"curves{suffix}")
+            save(figures.curves(runs), folder / f"curves{suffix}")
             yield folder / f"curves{suffix}"
         for run, name in zip(runs, unique_labels([run.folder for run in runs]), strict=True):
             own = options.out or run.folder / "figures"
             folder = _made(own / name if options.out and runs[1:] else own)
             for field in options.field or run.fields if "slices" in kinds else ():
-                figures.save(figures.slices(run, field), folder / f"slices_{field}{suffix}")
+                save(figures.slices(run, field), folder / f"slices_{field}{suffix}")
                 yield folder / f"slices_{field}{suffix}"
             for kind in figures.FIGURES:
                 if kind in kinds and (kind != "ratio" or {"rankl", "opg"} <= set(run.fields)):
-                    figures.save(figures.FIGURES[kind](run), folder / f"{kind}{suffix}")
+                    save(figures.FIGURES[kind](run), folder / f"{kind}{suffix}")
                     yield folder / f"{kind}{suffix}"
+            for field in LOAD_FIELDS if "load" in kinds else ():
+                if field in run.fields:
+                    save(load_on_bone(run, field), folder / f"{field}{suffix}")
+                    yield folder / f"{field}{suffix}"
             if "animation" in kinds:
                 figures.animation(run, folder / "loss.gif")
                 yield folder / "loss.gif"

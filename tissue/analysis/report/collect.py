@@ -14,7 +14,7 @@ from tissue import units
 from tissue.analysis.blocks import block_means
 from tissue.analysis.morphometry import MEASURES
 from tissue.errors import InputError
-from tissue.model.fields import FIELDS
+from tissue.model.fields import ENERGY_DENSITY, FIELDS
 from tissue.storage.results import Run, open_run
 from tissue.storage.snapshot import Snapshot, read_provenance
 from tissue.storage.tables import read_table
@@ -25,14 +25,22 @@ MOST_TIMES = 12
 LARGEST_EDGE = 64
 """Most voxels along an edge of a field in a page [1]; the bone has all its voxels."""
 
+SHOWN_ENERGY = 0.98
+"""Share of the loaded voxels [1] whose strain energy the colors of a page tell apart."""
+
 BONE = "bone_volume_fraction"
 HEADLINES = {
     "bv_tv": ("BV/TV", ""),
     "surface_density_per_mm": ("BS/TV", "1/mm"),
     "osteoclasts_per_mm2": ("N.Oc/BS", "1/mm\N{SUPERSCRIPT TWO}"),
     "osteoblasts_per_mm2": ("N.Ob/BS", "1/mm\N{SUPERSCRIPT TWO}"),
+    "stiffness_z_N_per_mm": ("stiffness, z", "N/mm"),
+    "failure_load_z_N": ("failure load, z", "N"),
 }
-"""Metrics at the top of a page, with symbol and unit."""
+"""Metrics at the top of a page, with symbol and unit; the last two only of runs that have them."""
+
+STRENGTH = ("stiffness_z_N_per_mm", "failure_load_z_N")
+"""Metrics of runs whose mechanics is computed by finite elements."""
 
 Values = NDArray[np.floating[Any]]
 
@@ -66,6 +74,7 @@ def collected(folder: Path) -> dict[str, Any]:
         "fields": {name: _field(shown, name) for name in run.fields},
         "morphometry": _morphometry(folder),
         "headlines": _headlines(run),
+        "strength": _strength(run),
         "therapy": _therapy(text),
         "ledger": _ledger(run),
         "warnings": _warnings(folder / "run.log"),
@@ -95,7 +104,7 @@ def _field(snapshots: Sequence[Snapshot], name: str) -> dict[str, Any]:
     # the difference of two float32 may overflow
     series = [block_means(each.field(name), block).astype("f8") for each in snapshots]
     low = 0.0 if name == BONE else float(min(values.min() for values in series))
-    high = 1.0 if name == BONE else float(max(values.max() for values in series))
+    high = 1.0 if name == BONE else max(_highest(name, values) for values in series)
     unit, long_name, *_ = FIELDS.get(name, ("", name))
     return {
         "unit": unit,
@@ -106,6 +115,14 @@ def _field(snapshots: Sequence[Snapshot], name: str) -> dict[str, Any]:
         "block": block,
         "data": [packed(_bytes(values, low, high)) for values in series],
     }
+
+
+def _highest(name: str, values: Values) -> float:
+    """Highest shown value of a field; a few voxels have many times the usual energy."""
+    loaded = values[values > 0]
+    if name == ENERGY_DENSITY and loaded.size:
+        return float(np.quantile(loaded, SHOWN_ENERGY))
+    return float(values.max())
 
 
 def _numbers(column: Values) -> list[float | None]:
@@ -119,10 +136,22 @@ def _text(path: Path) -> str:
 def _headlines(run: Run) -> list[dict[str, Any]]:
     found = []
     for name, (label, unit) in HEADLINES.items():
+        if name in STRENGTH and not _computed(run, name):
+            continue
         start, end = (float(x) for x in run.metrics[name][[0, -1]])
         change = 100 * (end / start - 1) if start else None
         found.append({"label": label, "unit": unit, "start": start, "end": end, "change": change})
     return found
+
+
+def _computed(run: Run, name: str) -> bool:
+    """Whether a run has a metric at its start and at its end."""
+    values = run.metrics.get(name)
+    return values is not None and bool(np.isfinite(values[[0, -1]]).all())
+
+
+def _strength(run: Run) -> bool:
+    return all(_computed(run, name) for name in STRENGTH)
 
 
 def _morphometry(folder: Path) -> dict[str, list[float | None]]:
@@ -168,6 +197,7 @@ def _warnings(log: Path) -> list[str]:
 def differences(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Headlines of all runs at their end, with the change from the first run [%]."""
     first, *others = runs
+    known = [{line["label"]: line["end"] for line in other["headlines"]} for other in others]
     return [
         {
             "label": line["label"],
@@ -175,13 +205,14 @@ def differences(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             "first": line["end"],
             "others": [
                 {
-                    "end": other["headlines"][i]["end"],
-                    "percent": 100 * (other["headlines"][i]["end"] / line["end"] - 1)
+                    "end": ends[line["label"]],
+                    "percent": 100 * (ends[line["label"]] / line["end"] - 1)
                     if line["end"]
                     else None,
                 }
-                for other in others
+                for ends in known
             ],
         }
-        for i, line in enumerate(first["headlines"])
+        for line in first["headlines"]
+        if all(line["label"] in ends for ends in known)
     ]

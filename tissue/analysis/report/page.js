@@ -302,13 +302,17 @@ const PANELS = [
   ["cells on the surface [1/mm²]", [["osteoclasts_per_mm2", "osteoclasts"], ["osteoblasts_per_mm2", "osteoblasts"]]],
   ["at the surface [pM]", [["rankl_pM", "RANKL"], ["opg_pM", "OPG"]]],
   ["IL-1 in marrow [pM]", [["il1_marrow_pM", ""]]],
+  ["stiffness along z [N/mm]", [["stiffness_z_N_per_mm", ""]]],
+  ["failure load along z [N]", [["failure_load_z_N", ""]]],
 ];
 const plots = [];
 
 function drawCurves() {
   plots.splice(0).forEach((plot) => plot.destroy());
   element("curves").replaceChildren();
+  const computed = ([name]) => runs.some((run) => run.metrics[name]?.some((value) => value !== null));
   for (const [title, columns] of PANELS) {
+    if (!columns.some(computed)) continue;
     const box = document.createElement("div");
     element("curves").append(box);
     const series = [{ label: "day" }], tables = [];

@@ -1,4 +1,4 @@
-"""Smoother of linear elasticity: inverses of the 3 x 3 blocks of nodes, and largest eigenvalues."""
+"""Smoother of the coarse levels of elasticity: inverse blocks and largest eigenvalues."""
 
 import jax
 import jax.numpy as jnp
@@ -7,13 +7,10 @@ from jaxtyping import Float
 
 from tissue.kernels.elasticity import (
     Coarse,
-    Ends,
-    Modulus,
     coarse_operator,
     coarse_precondition,
-    free,
 )
-from tissue.kernels.hexahedron import CORNERS, NODE_BLOCKS, PART_STIFFNESS
+from tissue.kernels.hexahedron import PART_STIFFNESS
 
 POWER_ITERATIONS = 14
 EIGENVALUE_SAFETY = 1.08
@@ -21,45 +18,6 @@ EIGENVALUE_SAFETY = 1.08
 
 SINGULAR = 1e-6
 """Share of the largest diagonal entry of a block below which another counts as zero."""
-
-ENTRIES = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
-"""Entries of a symmetric block that are kept."""
-
-
-@jax.jit
-def grid_inverse(modulus: Modulus, fixed: Ends) -> Float[Array, "Z+1 6 Y+1 X+1"]:
-    """Inverse of the block of each node of the grid; zero off bone and where it is prescribed."""
-    own = jnp.pad(modulus, 1)
-    shape = tuple(count + 1 for count in modulus.shape)
-    around = [
-        own[tuple(slice(o, o + n) for o, n in zip(1 - corner, shape, strict=True))]
-        for corner in CORNERS
-    ]
-    free_of = jnp.moveaxis(free(fixed, jnp.zeros((shape[0], 3, *shape[1:]), modulus.dtype)), 1, 0)
-    block = {}
-    for a, b in ENTRIES:
-        entry = sum(float(NODE_BLOCKS[corner][a, b]) * field for corner, field in enumerate(around))
-        block[a, b] = entry * free_of[a] * free_of[b]
-        if a == b:  # the inverse of one that is nowhere is zero below
-            block[a, b] = jnp.where(block[a, b] > 0, block[a, b], 1)
-    zz, zy, zx, yy, yx, xx = (block[entry] for entry in ENTRIES)
-    minors = [
-        yy * xx - yx * yx,
-        zx * yx - zy * xx,
-        zy * yx - zx * yy,
-        zz * xx - zx * zx,
-        zx * zy - zz * yx,
-        zz * yy - zy * zy,
-    ]
-    determinant = zz * minors[0] + zy * minors[1] + zx * minors[2]
-    on_bone = sum(around) > 0
-    return jnp.stack(
-        [
-            jnp.where(on_bone, minor / determinant, 0) * free_of[a] * free_of[b]
-            for minor, (a, b) in zip(minors, ENTRIES, strict=True)
-        ],
-        axis=1,
-    )
 
 
 @jax.jit

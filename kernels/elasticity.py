@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jaxtyping import Bool, Float, Int
 
@@ -27,17 +28,19 @@ from tissue.kernels.hexahedron import (
     CORNERS,
     INTERPOLATION,
     LARGEST_EIGENVALUE,
+    NODE_BLOCKS,
     PART_STIFFNESS,
+    POSITIONS,
     STIFFNESS,
 )
 
 Scalar = Float[Array, ""] | float
 Modulus = Float[Array, "Z Y X"]
-GridVectors = Float[Array, "Z+1 3 Y+1 X+1"]
+GridVectors = Float[Array, "nz 3 ny nx"]
 """Vectors on the nodes of the grid [z, component, y, x]; components along z, y, x."""
 Ends = Bool[Array, "3 3 2"]
 """Whether a component [component, axis, end] is prescribed at an end of an axis."""
-Vectors = Float[Array, "n 3"]
+Vectors = Float[Array, "_ 3"]
 """Vectors on the nodes of a coarse level; those of the last row, which fills up, are zero."""
 
 Operator = Callable[[Array], Array]
@@ -66,16 +69,14 @@ class Finest(NamedTuple):
     Attributes:
         modulus: of each voxel over that of the tissue; 0 is void.
         fixed: ends where displacement is prescribed.
-        inverse: inverse of the 3 x 3 block of each node: zz, zy, zx, yy, yx, xx.
-        owned: finest nodes that take their value from each piece of level 1, as numbers in a
-            flat grid of nodes; -1 for none, (m, 27).
-        owner: 27 times the piece plus the place in it, for each finest node; -1 off bone.
+        corner: low corner of each piece of level 1 [z, y, x], (m, 3).
+        owner: piece of level 1 that each node takes its value from, times 27, plus its place in
+            it; -1 off bone.
     """
 
     modulus: Modulus
     fixed: Ends
-    inverse: Float[Array, "Z+1 6 Y+1 X+1"]
-    owned: Int[Array, "m 27"]
+    corner: Int[Array, "m 3"]
     owner: Int[Array, "Z+1 Y+1 X+1"]
 
 
@@ -182,22 +183,24 @@ def _forces_by_nodes(displacement: GridVectors, modulus: Modulus) -> GridVectors
     u = jnp.pad(displacement, ((1, 1), (0, 0), (1, 1), (1, 1)))
     own = jnp.pad(modulus, 1)
 
-    def moved(array: Array, at: Array) -> Array:
-        return array[tuple(slice(o, o + n) for o, n in zip(at, shape, strict=True))]
-
     result = []
     for component in range(3):
         force = jnp.zeros(shape, displacement.dtype)
         for a, corner in enumerate(CORNERS):
             row = STIFFNESS[3 * a + component]
             strained = sum(
-                float(row[3 * b + c]) * moved(u[:, c], 1 - corner + other)
+                float(row[3 * b + c]) * _moved(u[:, c], 1 - corner + other, shape)
                 for b, other in enumerate(CORNERS)
                 for c in range(3)
             )
-            force = force + moved(own, 1 - corner) * strained
+            force = force + _moved(own, 1 - corner, shape) * strained
         result.append(force)
     return jnp.stack(result, axis=1)
+
+
+def _moved(array: Array, start: np.ndarray, shape: tuple[int, ...]) -> Array:
+    """Part of an array from a start on."""
+    return array[tuple(slice(o, o + n) for o, n in zip(start, shape, strict=True))]
 
 
 def energy_densities(displacement: GridVectors) -> tuple[Modulus, Modulus]:
@@ -217,11 +220,30 @@ def _operator(level: Finest, u: GridVectors) -> GridVectors:
 
 
 def _precondition(level: Finest, r: GridVectors) -> GridVectors:
-    zz, zy, zx, yy, yx, xx = (level.inverse[:, i] for i in range(6))
-    z, y, x = (r[:, i] for i in range(3))
-    return jnp.stack(
-        [zz * z + zy * y + zx * x, zy * z + yy * y + yx * x, zx * z + yx * y + xx * x], axis=1
-    )
+    """Product with the inverse of the block of each node, which is cheaper to compute than to keep.
+
+    Zero off bone and where displacement is prescribed.
+    """
+    own, mask = jnp.pad(level.modulus, 1), jnp.moveaxis(free(level.fixed, r), 1, 0)
+    around = [_moved(own, 1 - corner, level.owner.shape) for corner in CORNERS]
+    block = {}
+    for a, b in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)):
+        entry = jnp.zeros_like(around[0])
+        for corner, modulus in enumerate(around):
+            entry = entry + float(NODE_BLOCKS[corner][a, b]) * modulus
+        block[a, b] = entry * mask[a] * mask[b]
+    zz, yy, xx = (jnp.where(block[a, a] > 0, block[a, a], 1) for a in range(3))
+    zy, zx, yx = block[0, 1], block[0, 2], block[1, 2]
+    inverse = [
+        [yy * xx - yx * yx, zx * yx - zy * xx, zy * yx - zx * yy],
+        [zx * yx - zy * xx, zz * xx - zx * zx, zx * zy - zz * yx],
+        [zy * yx - zx * yy, zx * zy - zz * yx, zz * yy - zy * zy],
+    ]
+    determinant = zz * inverse[0][0] + zy * inverse[0][1] + zx * inverse[0][2]
+    r = jnp.moveaxis(r, 1, 0) * mask
+    rows = [row[0] * r[0] + row[1] * r[1] + row[2] * r[2] for row in inverse]
+    result = jnp.stack(rows) * mask / determinant
+    return jnp.moveaxis(jnp.where(level.owner >= 0, result, 0), 0, 1)
 
 
 def _piece_forces(level: Coarse, x: Vectors) -> Float[Array, "m 24"]:
@@ -303,11 +325,15 @@ def _gathered(table: Table, x: Vectors) -> Vectors:
 
 def _to_pieces(level: Finest, first: Coarse, r: GridVectors) -> Vectors:
     """Restriction of the finest residual to level 1."""
-    plane = r.shape[2] * r.shape[3]
-    flat, node = r.reshape(-1), jnp.maximum(level.owned, 0)
-    start = node + 2 * plane * (node // plane)  # each plane of nodes has three components
-    values = jnp.stack([flat[start + c * plane] for c in range(3)], axis=-1)
-    values = jnp.where(level.owned[..., None] >= 0, values, 0)
+    number = 27 * jnp.arange(len(level.corner))
+
+    def value(place: int) -> Array:
+        at = level.corner + POSITIONS[place]
+        own = level.owner.at[at[:, 0], at[:, 1], at[:, 2]].get(mode="fill", fill_value=-1)
+        there = r.at[at[:, 0], :, at[:, 1], at[:, 2]].get(mode="fill", fill_value=0)
+        return jnp.where((own == number + place)[:, None], there, 0)
+
+    values = jnp.stack([value(place) for place in range(27)], axis=1)
     weights = jnp.asarray(INTERPOLATION, r.dtype)
     corners = jnp.einsum("mpc,pk->mkc", values, weights)
     return corners.reshape(-1, 3)[first.corners].sum(axis=1)

@@ -1,10 +1,12 @@
 """Levels of the multigrid solver of elasticity, from bone and the ends that are held."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tissue.kernels.block_jacobi import grid_inverse, with_smoother
+from tissue.kernels.block_jacobi import with_smoother
 from tissue.kernels.elasticity import Coarse, Finest, Hierarchy, Table
 from tissue.kernels.hexahedron import CORNERS, PART_MATRICES, PART_STIFFNESS, STIFFNESS
 from tissue.mechanics.pieces import (
@@ -20,7 +22,7 @@ from tissue.mechanics.pieces import (
 COARSEST_NODES = 250
 """Number of nodes at which a level is solved by a dense matrix; its set-up takes 0.1 s."""
 
-BUCKET_RATIO = 1.25
+BUCKET_RATIO = 1.15
 """Ratio of one size of a table to the next smaller: the program is compiled again only when bone
 grows or shrinks past one."""
 
@@ -80,7 +82,7 @@ def _in_order(first: FirstPieces, order: np.ndarray) -> FirstPieces:
     owner = first.owner
     owner = np.where(owner >= 0, 27 * rank[owner // 27] + owner % 27, -1).astype(np.int32)
     ordered = Pieces(pieces.cells[order], pieces.nodes[order], pieces.positions)
-    return FirstPieces(ordered, first.voxels[order], owner)
+    return FirstPieces(ordered, owner)
 
 
 def _first_stiffness(
@@ -146,15 +148,12 @@ def _joined_stiffness(
 
 
 def _finest(first: FirstPieces, modulus: np.ndarray, fixed: np.ndarray) -> Finest:
-    own, held = jnp.asarray(modulus, jnp.float32), jnp.asarray(fixed)
-    nodes = tuple(size + 1 for size in modulus.shape)
-    owned = _filled(first.voxels, _bucket(first.pieces.count), -1)
+    cells = first.pieces.cells
     return Finest(
-        own,
-        held,
-        grid_inverse(own, held),
-        jnp.asarray(owned),
-        jnp.asarray(first.owner.reshape(nodes)),
+        jnp.asarray(modulus, jnp.float32),
+        jnp.asarray(fixed),
+        jnp.asarray(_filled(2 * cells.astype(np.int32), _bucket(len(cells)), 0)),
+        jnp.asarray(first.owner.reshape([size + 1 for size in modulus.shape])),
     )
 
 
@@ -216,7 +215,7 @@ def _bucket(count: int) -> int:
     """Size of a table for `count` rows and at least one to fill it up."""
     size = 16
     while size <= count:
-        size = int(size * BUCKET_RATIO)
+        size = math.ceil(size * BUCKET_RATIO)
     return size
 
 

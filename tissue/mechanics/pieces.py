@@ -67,14 +67,11 @@ class FirstPieces:
 
     Attributes:
         pieces: its elements and nodes.
-        voxels: finest nodes of each piece that take their value from it, as numbers in the grid
-            of nodes, else -1, (m, 27).
         owner: for each finest node, 27 times the piece it takes its value from plus its place in
             that piece; -1 off bone; flat.
     """
 
     pieces: Pieces
-    voxels: Integers
     owner: Integers
 
 
@@ -139,12 +136,10 @@ def first_pieces(bone: np.ndarray) -> FirstPieces:
     fine = 2 * cells[:, None, :] + POSITIONS[None]
     inside = _TOUCHED[codes]
     flat = (fine[..., 0] * grid[1] + fine[..., 1]) * grid[2] + fine[..., 2]
-    flat = np.where(inside, flat, -1)
     mine = np.arange(len(cells) * 27, dtype=np.int32).reshape(-1, 27)
     owner = np.full(int(np.prod(grid)), -1, np.int32)
     owner[flat[inside]] = mine[inside]
-    voxels = np.where(inside & (owner[flat] == mine), flat, -1).astype(np.int32)
-    return FirstPieces(Pieces(cells, nodes, positions), voxels, owner)
+    return FirstPieces(Pieces(cells, nodes, positions), owner)
 
 
 def _glued(codes: np.ndarray) -> np.ndarray:

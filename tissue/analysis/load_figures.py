@@ -24,7 +24,7 @@ LOAD_FIELDS = {
 """Fields that a figure of the load may show, with their labels."""
 
 SHOWN = (0.1, 0.98)
-"""Quantiles of the energy in bone that the colors tell apart [1]: next to notches and at cut
+"""Quantiles of the energy in bone that the colors distinguish [1]: next to notches and at cut
 trabeculae it is many times the usual, and almost none in loose ends."""
 
 _SOLID = 0.5  # bone volume fraction

@@ -30,11 +30,11 @@ LOADINGS = {
 
 FRACTURE = (
     "These are loads of a piece cut out of a bone, under one kind of load, not of a bone in a "
-    "body: they are for comparing pieces of one place and size, and tell nobody's odds of a "
-    "fracture. For whole cross-sections of the limbs of 7254 people, a failure load lower by one "
-    "standard deviation of these people went with a hazard of fracture 2.40 times as high at the "
-    "tibia (95 % confidence interval 1.98 to 2.91) and 2.13 times at the radius (1.77 to 2.56): "
-    "Samelson 2019, doi 10.1016/S2213-8587(18)30308-5."
+    "body: they are for comparing pieces of one place and size, and nobody's odds of a fracture "
+    "follow from them. For whole cross-sections of the limbs of 7254 people, a failure load one "
+    "standard deviation (of these people) lower went with a hazard of fracture 2.40 times as high "
+    "at the tibia (95 % confidence interval 1.98 to 2.91) and 2.13 times at the radius (1.77 to "
+    "2.56): Samelson 2019, doi 10.1016/S2213-8587(18)30308-5."
 )
 """Sentences on the risk of fracture, from the abstract of Samelson 2019."""
 
@@ -143,7 +143,7 @@ def _tissue_modulus(options: argparse.Namespace) -> tuple[float, str]:
     """Modulus of bone tissue [MPa], and the sentence that says where it comes from.
 
     Raises:
-        InputError: an option is no modulus, or the run file of a run cannot be read.
+        InputError: an option cannot be used, or the run file of a run cannot be read.
     """
     from tissue import units
     from tissue.model.parameters import preset

@@ -26,7 +26,7 @@ LARGEST_EDGE = 64
 """Most voxels along an edge of a field in a page [1]; the bone has all its voxels."""
 
 SHOWN_ENERGY = 0.98
-"""Share of the loaded voxels [1] whose strain energy the colors of a page tell apart."""
+"""Share of the loaded voxels [1] whose strain energy the colors of a page distinguish."""
 
 BONE = "bone_volume_fraction"
 HEADLINES = {

@@ -59,7 +59,7 @@ def test_its_pieces_of_time_are_read() -> None:
 def test_every_key_is_described() -> None:
     schema = RunConfig.model_json_schema()
     names = set(keys(schema, schema))
-    assert {"duration", "il1_excess", "mechanostat", "periodic", "drug", "snapshots"} <= names
+    assert {"duration", "il1_excess", "mechanics", "periodic", "drug", "snapshots"} <= names
     faces = {f"{axis}_{end}" for axis in "zyx" for end in ("low", "high")}
     for name in names - faces - SOLUTES.keys():
         assert re.search(rf"\b{name}\b", RUN_FILE), name

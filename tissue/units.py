@@ -43,7 +43,8 @@ class _Measure(NamedTuple):
 
 
 _POWERS = {"f": -15, "p": -12, "n": -9, "u": -6, "m": -3, "c": -2, "d": -1, "": 0, "k": 3}
-_NAMES = ("femto", "pico", "nano", "micro", "milli", "centi", "deci", "", "kilo")
+_POWERS |= {"M": 6, "G": 9}
+_NAMES = ("femto", "pico", "nano", "micro", "milli", "centi", "deci", "", "kilo", "mega", "giga")
 _WORDS = dict(zip(_POWERS, _NAMES, strict=True))
 
 
@@ -74,6 +75,8 @@ _CONCENTRATIONS = dict(_multiples(10**12, "fpnum", "M"))
 # a mole is a liter at one mole a liter: 1e12 pM times 1e15 um^3
 _AMOUNTS = dict(_multiples(10**27, "fpnum", "mol", "mole"))
 _MASSES = dict(_multiples(1000, "fpnumk", "g", "gram")) | {"mcg": Fraction(1, 1000)}
+# a pascal is a kilogram per meter and square second
+_PRESSURES = dict(_multiples(86400**2, "kMG", "Pa", "pascal"))
 _COUNTS = {"1": Fraction(1), "%": Fraction(1, 100)}
 _COUNTS |= dict.fromkeys(("cell", "cells", "molecule", "molecules"), Fraction(1))
 
@@ -86,6 +89,7 @@ _UNITS: dict[str, _Measure] = {
         (_CONCENTRATIONS, (0, 0, 1, 0)),
         (_AMOUNTS, (3, 0, 1, 0)),
         (_MASSES, (0, 0, 0, 1)),
+        (_PRESSURES, (-1, -2, 0, 1)),
         (_COUNTS, (0, 0, 0, 0)),
     )
     for name, size in sizes.items()
@@ -109,6 +113,7 @@ _KINDS = {
     (0, 0, 0, 1): "mass",
     (-3, 0, 0, 1): "mass per volume",
     (0, -1, 0, 1): "mass per time",
+    (-1, -2, 0, 1): "pressure",
 }
 
 _MASS_PER_VOLUME = Fraction(10**24)

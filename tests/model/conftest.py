@@ -72,7 +72,7 @@ def make_tissue() -> Callable[..., Tissue]:
             made["phi"],
             p,
             Numerics(SPACING, 1e-11),
-            mechanostat=mechanostat,
+            load_from_density=mechanostat,
             tgf_beta_chemotaxis=tgf_beta_chemotaxis,
         )
         return Tissue(state, healthy, p, Numerics(SPACING, 1e-8))

@@ -46,7 +46,7 @@ def phi() -> np.ndarray:
 def health(phi: np.ndarray, periodic: tuple[int, ...] = ALL) -> tuple[State, HealthyReference]:
     exact = Numerics(SPACING, 1e-11, periodic)
     state, healthy, _ = healthy_state(
-        jnp.asarray(phi), P, exact, mechanostat=True, tgf_beta_chemotaxis=True
+        jnp.asarray(phi), P, exact, load_from_density=True, tgf_beta_chemotaxis=True
     )
     return state, healthy
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 @cache
 def run(days: float, *changes: str) -> dict[str, float]:
     """The last row of metrics of a run on the shrew bone."""
-    base = (f"run.duration={days} day", "disease.il1_excess=0 pM", "mechanisms.mechanostat=false")
+    base = (f"run.duration={days} day", "disease.il1_excess=0 pM", "load.mechanics='off'")
     snapshots = f"output.snapshots={days} day"
     simulation = Simulation(read_run_file(ROOT / "runs/shrew.toml", [*base, snapshots, *changes]))
     while not simulation.finished:

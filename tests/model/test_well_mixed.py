@@ -13,7 +13,7 @@ from tissue.simulation.simulation import Simulation
 from tissue.verification.numerics import well_mixed
 
 ROOT = Path(__file__).parents[2]
-UNLOADED = "mechanisms.mechanostat=false"  # the well-mixed limit knows no load
+UNLOADED = "load.mechanics='off'"  # the well-mixed limit knows no load
 FAST = ("parameters.D_M=2000000 um^2/day", "parameters.D_P=500000 um^2/day")
 
 

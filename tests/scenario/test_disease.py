@@ -149,7 +149,7 @@ def test_a_periodic_box_is_kept_and_told_from_another(tmp_path: Path) -> None:
         ('depth = "0.15 mm"', 'depth = "0.16 mm"'),
         ('mask = "images/pannus.npy"', 'mask = "images/other.npy"'),
         ('"1e4 cells/mm^3"', '"2e4 cells/mm^3"'),
-        ("osteomorphs = false", "mechanostat = false"),
+        ("osteomorphs = false", "lining_cells = false"),
         ("tgf_beta_chemotaxis = true", "tgf_beta_chemotaxis = false"),
         ('value = "20 pM"', 'value = "21 pM"'),
         ('blood = "2 pM"', 'blood = "3 pM"'),

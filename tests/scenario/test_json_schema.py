@@ -38,8 +38,10 @@ value = "10 pg/mL"
 loss = [{from = "1 day", to = "2 day", value = 0.5}]
 [disease.pannus]
 faces = ["z_low"]
+[load]
+mechanics = "off"
 [mechanisms]
-mechanostat = false
+osteomorphs = false
 [knockout]
 il1ra = true
 [boundary.il1.z_low]
@@ -97,8 +99,9 @@ def test_all_forms_of_keys_are_valid() -> None:
         ('drug = "il4"', 'drug = "aspirin"', "$.therapy[0].drug"),
         ('fields = ["il1"]', 'fields = ["il2"]', "$.output.fields[0]"),
         ('faces = ["z_low"]', 'faces = ["top"]', "$.disease.pannus.faces[0]"),
-        ("mechanostat = false", "mechanostat = 0", "$.mechanisms.mechanostat"),
-        ("il1ra = true", "mechanostat = true", "$.knockout"),
+        ("osteomorphs = false", "osteomorphs = 0", "$.mechanisms.osteomorphs"),
+        ('mechanics = "off"', 'mechanics = "on"', "$.load.mechanics"),
+        ("il1ra = true", "osteomorphs = true", "$.knockout"),
         ("[boundary.il1.z_low]", "[boundary.il9.z_low]", "$.boundary"),
         ("a_R = 12", "a_Q = 12", "$.parameters"),
         ('value = "10 pg/mL"', "value = 10", "$.disease.il1_excess"),

@@ -3,6 +3,7 @@
 Those that are gone are refused with what to give instead.
 """
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from tissue.scenario.renamed import REMOVED, RENAMED
 ROOT = Path(__file__).parents[2]
 BONE: dict[str, Any] = {"run": {"duration": "28 day"}, "geometry": {"synthetic": {}}}
 SENTENCES = {
-    "knockout.mechanostat": "mechanisms.mechanostat = false",
+    "knockout.mechanostat": 'load.mechanics = "off"',
+    "knockout.osteomorphs": "mechanisms.osteomorphs = false",
     "knockout.tgf_beta_steering": "mechanisms.tgf_beta_chemotaxis = false",
     "knockout.repulsion": "mechanisms.il1_repulsion = false",
     "disease.ageing": "disease.aging = true",
@@ -28,8 +30,8 @@ SENTENCES = {
 @pytest.mark.parametrize("value", [True, False])
 def test_every_renamed_key_names_the_new_one(old: str, value: bool) -> None:
     table, key = old.split(".")
-    new, inverted = RENAMED[old]
-    text, same = str(value).lower(), str(value != inverted).lower()
+    new, inverted, values = RENAMED[old]
+    text, same = str(value).lower(), values[value != inverted]
     sentence = f"{old} = {text} has a new name: write {new} = {same}, which means the same"
     with pytest.raises(InputError) as raised:
         read_run_file({**BONE, table: {key: value}})
@@ -40,8 +42,9 @@ def test_every_renamed_key_names_the_new_one(old: str, value: bool) -> None:
     assert str(raised.value) == sentence
     section, name = new.split(".")
     assert name in keys(RunConfig)[section,]
-    config = read_run_file({**BONE, section: {name: value != inverted}})
-    assert getattr(getattr(config, section), name) == (value != inverted)
+    (meant,) = tomllib.loads(f"value = {same}").values()
+    config = read_run_file({**BONE, section: {name: meant}})
+    assert getattr(getattr(config, section), name) == meant
 
 
 def test_old_keys_are_no_keys_any_more() -> None:
@@ -57,11 +60,11 @@ def test_an_old_key_with_a_value_of_no_use_is_refused_too() -> None:
 
 
 def test_all_old_keys_of_a_file_are_named_in_one_sentence() -> None:
-    old = {"tnf_direct": False, "mechanostat": True, "repulsion": False}
+    old = {"tnf_direct": False, "osteomorphs": True, "repulsion": False}
     with pytest.raises(InputError) as raised:
         read_run_file({**BONE, "knockout": old, "disease": {"ageing": False}})
     assert str(raised.value) == (
-        "knockout.mechanostat = true has a new name: write mechanisms.mechanostat = false, which "
+        "knockout.osteomorphs = true has a new name: write mechanisms.osteomorphs = false, which "
         "means the same; 3 more have new names, and true means on in [mechanisms]: "
         "knockout.repulsion (mechanisms.il1_repulsion), "
         "knockout.tnf_direct (mechanisms.tnf_osteoclastogenesis), disease.ageing (disease.aging)"

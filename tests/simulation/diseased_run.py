@@ -35,7 +35,7 @@ def assert_same(one: Path, other: Path) -> None:
         assert (one / name).read_bytes() == (other / name).read_bytes()
     mine, theirs = (read_checkpoint(list_checkpoints(folder)[-1]) for folder in (one, other))
     assert mine.controller == theirs.controller
-    for group in ("state", "healthy"):
+    for group in ("state", "healthy", "mechanics"):
         for name, values in getattr(mine, group).items():
             np.testing.assert_array_equal(values, getattr(theirs, group)[name], err_msg=name)
 

@@ -79,7 +79,7 @@ def test_the_forecast_agrees_with_the_files(tmp_path: Path, name: str) -> None:
     bone = load_geometry(config)
     steps = expected_steps(config)
     forecast = forecast_output(
-        config, bone.bone_volume_fraction, bone.grid.voxels, bone.grid.spacing, steps
+        config, bone.bone_volume_fraction, bone.grid.voxels, bone.grid.spacing, steps, "density"
     )
     run(config, tmp_path, geometry=bone)
     write_summary(tmp_path, config.name)

@@ -17,6 +17,7 @@ from tissue.simulation.cost import (
     FIELDS_IN_MEMORY,
     MEMORY_MARGIN,
     SNAPSHOTS_IN_MEMORY,
+    SOLVED_MEMORY,
     Probe,
     WallTime,
     expected_steps,
@@ -60,9 +61,12 @@ def test_the_plan_counts(tiny: RunConfig) -> None:
 
 
 def test_the_plan_in_words(tiny: RunConfig) -> None:
-    grid, steps, memory, writes = plan(tiny, geometry()).lines()
+    grid, steps, load, memory, writes = plan(tiny, geometry()).lines()
     assert "10 x 20 x 30 voxels [z, y, x] of 10 um (0.1 x 0.2 x 0.3 mm" in grid
     assert "BV/TV 0.2500" in grid
+    assert load == (
+        "load       from the density of bone near by, as an edge of 10 voxels is shorter than 40"
+    )
     assert steps == "steps      of 0.5 day or less, to end on every snapshot"
     _, adaptive, *_ = plan(tiny.changed({"run.step": "adaptive"}), geometry()).lines()
     assert adaptive.startswith(
@@ -83,8 +87,8 @@ def test_the_plan_in_words(tiny: RunConfig) -> None:
 
 def test_a_large_bone_is_planned_from_a_part(tiny: RunConfig) -> None:
     full = Grid((100, 200, 300), 10.0)
-    part = trabeculae()
-    small, large = plan(tiny, part), plan(tiny, part, full_grid=full)
+    part, density = trabeculae(), tiny.changed({"load.mechanics": "density"})
+    small, large = plan(density, part), plan(density, part, full_grid=full)
     assert large.shape == (100, 200, 300)
     assert "BV/TV about 0.20" in large.lines()[0]
     more = full.voxels - part.grid.voxels
@@ -92,6 +96,9 @@ def test_a_large_bone_is_planned_from_a_part(tiny: RunConfig) -> None:
     assert large.memory - small.memory == alive * 4 * more
     a_voxel = (large.output.checkpoint_bytes - small.output.checkpoint_bytes) / (2 * more)
     assert a_voxel == pytest.approx(30, rel=0.1)  # in runs of such bone
+    solving = plan(tiny, part, full_grid=full)  # from 40 voxels on
+    assert "by finite elements of the bone (confined), if it reaches all faces" in solving.load
+    assert solving.memory - large.memory == SOLVED_MEMORY * full.voxels
 
 
 def test_a_disk_that_will_be_full_is_warned_of(
@@ -109,7 +116,7 @@ def test_a_disk_that_will_be_full_is_warned_of(
 
 def test_the_plan_has_a_time_where_the_machine_was_probed(tiny: RunConfig) -> None:
     assert plan(tiny, geometry()).wall_time is None
-    assert len(plan(tiny, geometry()).lines()) == 4
+    assert len(plan(tiny, geometry()).lines()) == 5
     probe = Probe(2.0, 0.1, loading=100.0)
     planned = plan(tiny, geometry(), probe)
     took = planned.wall_time
@@ -118,8 +125,8 @@ def test_the_plan_has_a_time_where_the_machine_was_probed(tiny: RunConfig) -> No
     assert took.steps == expected_steps(tiny) == 4
     assert took.total == pytest.approx(took.start + 4 * took.step + took.end)
     assert took.total > 100
-    assert planned.lines()[3].startswith(f"time       about {duration(took.total)} here and now")
-    assert "about 4 steps of " in planned.lines()[3]
+    assert planned.lines()[4].startswith(f"time       about {duration(took.total)} here and now")
+    assert "about 4 steps of " in planned.lines()[4]
 
 
 def test_the_time_follows_machine_and_grid(tiny: RunConfig) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import jax
 
-from tissue.kernels.stencil import Axes
+from tissue.kernels.stencil import Axes, Field
 from tissue.model.forcing import Forcing
 from tissue.model.parameters import Parameters, Scalar
 from tissue.model.state import HealthyReference
@@ -37,12 +37,15 @@ class StepContext:
         parameters: of the model.
         numerics: resolution.
         reference: the healthy tissue; None while that is being found.
+        log_energy_ratio: logarithm of the strain energy that osteocytes feel under usual forces
+            over that in health, of finite elements [1]; None where these are not solved.
     """
 
     forcing: Forcing
     parameters: Parameters
     numerics: Numerics
     reference: HealthyReference | None = None
+    log_energy_ratio: Field | None = None
 
     @property
     def healthy(self) -> HealthyReference:

@@ -429,6 +429,28 @@ class DiseaseParameters:
         source="assumption; a few trabeculae share a load",
         confidence="low",
     )
+    sigma_Y: Scalar = quantity(
+        "standard deviation of the Gaussian over which osteocytes sum up strain energy",
+        "um",
+        mouse=(30.0, 10.0, 100.0),
+        human=(100.0, 30.0, 200.0),
+        source="osteocytes act on the surface over 100 um in bone of people (Huiskes 2000 Nature "
+        "405:704, remembered); 30 um is half a trabecula of the mouse (assumption); 12 to 100 um "
+        "change the mean signal of thinned bone by 4 %",
+        confidence="low",
+    )
+    E_t: Scalar = quantity(
+        "elastic modulus of bone tissue",
+        "MPa",
+        mouse=(14800.0, 8000.0, 25000.0),
+        human=(10000.0, 5000.0, 20000.0),
+        shown="GPa",
+        source="mouse 14.8 GPa as in finite elements of its vertebrae (Webster 2008 Comput Methods "
+        "Biomech Biomed Engin 11:435, remembered); human 10 GPa as in the failure criterion of "
+        "Pistoia 2002 (Bone 30:842, remembered); indents of human trabeculae 6.9 +- 4.3 GPa "
+        "(Zysset 1999 J Biomech 32:1005, abstract read)",
+        confidence="low",
+    )
     u_B: Scalar = quantity(
         "load on formation: x(1 + u_B u)",
         "1",

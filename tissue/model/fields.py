@@ -9,11 +9,28 @@ from tissue.model.species import SOLUTES
 if TYPE_CHECKING:
     from jax import Array
 
+    from tissue.kernels.stencil import Field
     from tissue.model.bone import BoneGeometry
     from tissue.model.state import State
 
 PER_MM = 1e3
 """1/um in 1/mm: a rate per mm^2 of surface times the surface in 1/um, as a rate per mm^3."""
+
+
+class Observed(NamedTuple):
+    """Tissue that a snapshot shows.
+
+    Attributes:
+        state: of the tissue.
+        geometry: of its bone.
+        load_stimulus: of the mechanostat [1].
+        energy_density: strain energy per volume of bone under usual forces [MPa].
+    """
+
+    state: "State"
+    geometry: "BoneGeometry"
+    load_stimulus: "Field"
+    energy_density: "Field"
 
 
 class SnapshotField(NamedTuple):
@@ -22,21 +39,35 @@ class SnapshotField(NamedTuple):
     Attributes:
         unit: of its values.
         long_name: its name for people.
-        of: the field [z, y, x] of a state and its geometry.
+        of: the field [z, y, x] of what is observed.
     """
 
     unit: str
     long_name: str
-    of: "Callable[[State, BoneGeometry], Array]"
+    of: "Callable[[Observed], Array]"
 
 
-def _concentration(name: str, state: "State", _: "BoneGeometry") -> "Array":
-    return state.solutes[name]
+def _concentration(name: str, o: Observed) -> "Array":
+    return o.state.solutes[name]
+
+
+def _on_surface(name: str, o: Observed) -> "Array":
+    density: Array = getattr(o.state, name)
+    return PER_MM * o.geometry.exchange.surface * density
+
+
+def _in_marrow(name: str, o: Observed) -> "Array":
+    density: Array = getattr(o.state, name)
+    return o.geometry.exchange.porosity * density
+
+
+ENERGY_DENSITY = "strain_energy_density"
+"""Field that only finite elements have."""
 
 
 FIELDS: Mapping[str, SnapshotField] = {
     "bone_volume_fraction": SnapshotField(
-        "1", "bone volume fraction", lambda state, _: state.bone_volume_fraction
+        "1", "bone volume fraction", lambda o: o.state.bone_volume_fraction
     ),
     **{
         name: SnapshotField(
@@ -44,30 +75,29 @@ FIELDS: Mapping[str, SnapshotField] = {
         )
         for name, solute in SOLUTES.items()
     },
-    "osteoclasts": SnapshotField(
-        "1/mm^3",
-        "osteoclasts per tissue volume",
-        lambda state, geometry: PER_MM * geometry.exchange.surface * state.osteoclasts,
+    **{
+        name: SnapshotField(
+            "1/mm^3",
+            f"{name.replace('_', ' ')} per tissue volume",
+            partial(_on_surface, name),
+        )
+        for name in ("osteoclasts", "osteoblasts", "lining_cells")
+    },
+    **{
+        name: SnapshotField(
+            "1/mm^3",
+            f"{name.replace('_', ' ')} per tissue volume",
+            partial(_in_marrow, name),
+        )
+        for name in ("osteoclast_precursors", "osteoblast_precursors")
+    },
+    "load_stimulus": SnapshotField(
+        "1", "stimulus of load on bone, 0 in health", lambda o: o.load_stimulus
     ),
-    "osteoblasts": SnapshotField(
-        "1/mm^3",
-        "osteoblasts per tissue volume",
-        lambda state, geometry: PER_MM * geometry.exchange.surface * state.osteoblasts,
-    ),
-    "lining_cells": SnapshotField(
-        "1/mm^3",
-        "lining cells per tissue volume",
-        lambda state, geometry: PER_MM * geometry.exchange.surface * state.lining_cells,
-    ),
-    "osteoclast_precursors": SnapshotField(
-        "1/mm^3",
-        "osteoclast precursors per tissue volume",
-        lambda state, geometry: geometry.exchange.porosity * state.osteoclast_precursors,
-    ),
-    "osteoblast_precursors": SnapshotField(
-        "1/mm^3",
-        "osteoblast precursors per tissue volume",
-        lambda state, geometry: geometry.exchange.porosity * state.osteoblast_precursors,
+    ENERGY_DENSITY: SnapshotField(
+        "MPa",
+        "strain energy per bone volume under usual forces, of finite elements",
+        lambda o: o.energy_density,
     ),
 }
 """Fields by name; densities count cells per volume of tissue."""

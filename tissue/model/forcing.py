@@ -91,6 +91,7 @@ class Forcing:
         anabolic: factor on osteoblasts per resorption [1].
         lining_activation: rate at which drugs activate lining cells [1/day].
         osteoblast_rankl: RANKL that a drug makes osteoblasts express, over all RANKL in health [1].
+        load: factor on the forces that bone bears from day to day [1].
         exposure: drug concentrations of the step, by target, see `averaged` [pM].
         local: what acts in a part of the box only.
     """
@@ -107,6 +108,7 @@ class Forcing:
     anabolic: Value = 1.0
     lining_activation: Value = 0.0
     osteoblast_rankl: Value = 0.0
+    load: Value = 1.0
     exposure: Mapping[str, Array] = field(default_factory=dict)
     local: LocalForcing | None = None
 

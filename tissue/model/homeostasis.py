@@ -14,12 +14,12 @@ import jax.numpy as jnp
 from jax import Array
 
 from tissue.kernels.elliptic import Solution, SolverStats
-from tissue.kernels.loop import repeat
 from tissue.kernels.stencil import Field, total
 from tissue.model import cytokines, osteoclast_responses, precursors, signals
 from tissue.model.bone import BoneGeometry, bone_geometry, may_move, surface_mean
 from tissue.model.context import Numerics, StepContext
 from tissue.model.cytokines import Fluid
+from tissue.model.filling import filled
 from tissue.model.forcing import Forcing
 from tissue.model.mechanostat import local_density
 from tissue.model.parameters import Parameters
@@ -28,10 +28,6 @@ from tissue.model.rankl_opg import RanklOpgSources, solve_rankl_opg
 from tissue.model.signals import Environment
 from tissue.model.species import SOLUTES
 from tissue.model.state import HealthyReference, State
-
-FILLING_PASSES = 60
-"""Passes of smoothing that continue a healthy reference into places without a surface [1]: a pass
-reaches one voxel, and no trabecula is thicker than 120 voxels."""
 
 
 class HealthyState(NamedTuple):
@@ -53,7 +49,7 @@ def healthy_state(
     p: Parameters,
     n: Numerics,
     *,
-    mechanostat: bool = False,
+    load_from_density: bool = False,
     tgf_beta_chemotaxis: bool = False,
 ) -> HealthyState:
     """Healthy state on a bone, and the references that keep it.
@@ -62,7 +58,7 @@ def healthy_state(
         bone_volume_fraction: phi in [0, 1], a partial-volume field.
         p: parameters.
         n: numerics; the healthy state stands still to this tolerance.
-        mechanostat: whether bone answers to load.
+        load_from_density: whether load is inferred from the density of bone near by.
         tgf_beta_chemotaxis: whether TGF-beta draws osteoblast precursors.
     """
     geometry = bone_geometry(bone_volume_fraction, n.spacing, p, n.periodic)
@@ -116,7 +112,7 @@ def healthy_state(
         drive=_filled(drive, geometry, bone_volume_fraction),
         marrow_per_surface=ratio,
         local_density=local_density(bone_volume_fraction, n.spacing, p, n.periodic)
-        if mechanostat
+        if load_from_density
         else None,
         tgf_beta=half,
     )
@@ -169,13 +165,7 @@ def _filled(reference: Field, geometry: BoneGeometry, bone_volume_fraction: Fiel
     known = may_move(bone_volume_fraction, geometry)
     surface = geometry.exchange.surface
     mean = (total(surface * reference) / total(surface)).astype(reference.dtype)
-    start = jnp.where(known, reference, mean)
-    ones = replace(
-        geometry.exchange, porosity=jnp.ones_like(surface), smoothed_porosity=jnp.ones_like(surface)
-    )
-    smooth = repeat(lambda f: jnp.where(known, reference, ones.to_surface(f)), FILLING_PASSES)
-    filled: Field = smooth(start)
-    return filled
+    return filled(reference, known, mean, geometry.periodic)
 
 
 def min_precursor_fraction(

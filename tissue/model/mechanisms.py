@@ -47,7 +47,6 @@ MECHANISMS = {
     "tnf_osteoclastogenesis": Mechanism("TNF forms osteoclasts with little RANKL", ("a_dT",)),
     "tnf_sensitization": Mechanism("TNF raises the sensitivity to IL-1", ("a_RT",)),
     "osteomorphs": Mechanism("osteoclasts that cannot form wait as osteomorphs", ("sigma_Q",)),
-    "mechanostat": Mechanism("bone responds to load"),
     "tgf_beta_chemotaxis": Mechanism(
         "osteoblast precursors move toward TGF-beta from resorbed matrix", default=False
     ),

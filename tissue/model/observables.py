@@ -1,5 +1,6 @@
 """Metrics of the tissue: one entry for each column of metrics.csv."""
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from jax import Array
 
 from tissue.kernels.stencil import Axes, Field, local_max, total
 from tissue.model.bone import BoneGeometry, marrow_mean, surface_mean
-from tissue.model.fields import FIELDS, PER_MM
+from tissue.model.fields import FIELDS, PER_MM, Observed
 from tissue.model.forcing import Forcing, Value, averaged
 from tissue.model.signals import SurfaceConcentrations
 from tissue.model.species import SOLUTES
@@ -79,9 +80,9 @@ def observe(observation: Observation) -> dict[str, Value]:
 
 
 @jax.jit
-def fields_of(state: State, geometry: BoneGeometry) -> dict[str, Field]:
+def fields_of(observed: Observed) -> dict[str, Field]:
     """Fields as snapshots show them, by the names in `fields.FIELDS`."""
-    return {name: field.of(state, geometry) for name, field in FIELDS.items()}
+    return {name: field.of(observed) for name, field in FIELDS.items()}
 
 
 def _bv_tv(o: Observation) -> Array:
@@ -108,6 +109,40 @@ def _solute_in_marrow(name: str, o: Observation) -> Array:
 def _exposure(target: str, o: Observation) -> Value:
     return averaged(lambda drug: drug, o.forcing.drug(target))
 
+
+def _not_solved(_: Observation) -> float:
+    return math.nan
+
+
+def _finite_elements(unit: str, long_name: str) -> Metric:
+    """A metric that only runs with finite elements have: the run puts in that of its last solve."""
+    return Metric(unit, f"{long_name}; nan without finite elements", _not_solved)
+
+
+FINITE_ELEMENT_METRICS: Mapping[str, Metric] = {
+    **{
+        f"apparent_modulus_{axis}_MPa": _finite_elements(
+            "MPa", f"apparent modulus of the box along {axis}, as last solved"
+        )
+        for axis in ("x", "y", "z")
+    },
+    "stiffness_z_N_per_mm": _finite_elements("N/mm", "stiffness of the box along z"),
+    "stiffness_z_change_percent": _finite_elements("%", "change of that stiffness since health"),
+    "failure_load_z_N": _finite_elements(
+        "N", "failure load of the box along z (Pistoia: 2 % of bone beyond 7000 microstrain)"
+    ),
+    "failure_load_z_change_percent": _finite_elements(
+        "%", "change of that failure load since health"
+    ),
+    "mean_energy_density_MPa": _finite_elements(
+        "MPa", "strain energy per bone volume under usual forces, mean over the bone"
+    ),
+    "fe_iterations": _finite_elements(
+        "1", "iterations of the solve after this step along all axes; 0 where there was none"
+    ),
+    "fe_residual": _finite_elements("1", "largest relative residual of the last solve"),
+}
+"""Metrics of runs that compute load by finite elements, by the name of their column."""
 
 METRICS: Mapping[str, Metric] = {
     "time_day": Metric("day", "simulated time", lambda o: o.time),
@@ -182,5 +217,6 @@ METRICS: Mapping[str, Metric] = {
         "1", "factor of drugs and age on osteoblasts per resorption", lambda o: o.forcing.anabolic
     ),
     "step_day": Metric("day", "length of the coupling step", lambda o: o.dt),
+    **FINITE_ELEMENT_METRICS,
 }
 """Metrics by the name of their column."""

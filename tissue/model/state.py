@@ -75,7 +75,8 @@ class HealthyReference:
         drive: osteoclastogenic drive N_G there [1].
         marrow_per_surface: mean porosity over mean specific surface [um]: turns a rate per
             volume of marrow into one per area of bone surface.
-        local_density: bone volume fraction near by, from which load is inferred; None without load.
+        local_density: bone volume fraction near by, from which load is inferred; None where it is
+            not.
         tgf_beta: that at the surface on average, which halves the pull of its gradient on
             osteoblast precursors [pM]; None where it does not steer them.
     """

@@ -34,6 +34,7 @@ from tissue.scenario.schema import (
     DiseaseTable,
     GeometryKey,
     KnockoutTable,
+    LoadTable,
     MechanismsTable,
     OutputTable,
     RunTable,
@@ -81,17 +82,27 @@ def _read_therapies(
     return found
 
 
-def _note_late_pieces(disease: DiseaseTable, info: ValidationInfo[Any]) -> DiseaseTable:
-    run, estrogen = info.context.run, disease.estrogen
+def _note_late_disease(disease: DiseaseTable, info: ValidationInfo[Any]) -> DiseaseTable:
+    estrogen = disease.estrogen
     values = dict(disease) | ({"estrogen.loss": estrogen.loss} if estrogen else {})
+    _note_late_pieces("disease", values, info)
+    return disease
+
+
+def _note_late_load(load: LoadTable, info: ValidationInfo[Any]) -> LoadTable:
+    _note_late_pieces("load", dict(load), info)
+    return load
+
+
+def _note_late_pieces(table: str, values: Mapping[str, Any], info: ValidationInfo[Any]) -> None:
+    run = info.context.run
     for key, course in values.items():
         for number, piece in enumerate(getattr(course, "pieces", ()), start=1):
             if run and piece.start >= run.duration:
                 info.context.notes.append(
-                    f"disease.{key}: piece {number} starts at {piece.start:g} day, and the run "
+                    f"{table}.{key}: piece {number} starts at {piece.start:g} day, and the run "
                     f"ends at {run.duration:g} day: the piece does nothing"
                 )
-    return disease
 
 
 _PARAMETERS = {
@@ -109,8 +120,11 @@ class RunConfig(Table):
 
     run: Annotated[RunTable, AfterValidator(remembered)] = Field(description="a table")
     geometry: GeometryKey = Field(description="a table")
-    disease: Annotated[DiseaseTable, AfterValidator(_note_late_pieces)] = Field(
+    disease: Annotated[DiseaseTable, AfterValidator(_note_late_disease)] = Field(
         default=DiseaseTable(), description="a table"
+    )
+    load: Annotated[LoadTable, AfterValidator(_note_late_load)] = Field(
+        default=LoadTable(), description="a table"
     )
     mechanisms: MechanismsTable = Field(default=MechanismsTable(), description="a table")
     knockout: KnockoutTable = Field(default=KnockoutTable(), description="a table")
@@ -217,7 +231,8 @@ class RunConfig(Table):
 
     @model_validator(mode="after")
     def _consistent(self) -> "RunConfig":
-        for refuse in (_refuse_steps, _refuse_many_snapshots, _refuse_late_ramp, _refuse_faces):
+        checks = (_refuse_steps, _refuse_many_snapshots, _refuse_late_ramp, _refuse_faces)
+        for refuse in (*checks, _refuse_idle_load):
             refuse(self)
         return self
 
@@ -309,6 +324,15 @@ def _refuse_faces(config: RunConfig) -> None:
                 f"boundary.periodic names {face[0]!r}, where the box repeats itself, and {key} "
                 f"needs the face {face} there: take one of the two out"
             )
+
+
+def _refuse_idle_load(config: RunConfig) -> None:
+    """Refuse forces that change where bone does not answer to them."""
+    if config.load.mechanics == "off" and config.load.factor.constant != 1:
+        raise InputError(
+            "load.factor does nothing where load.mechanics = 'off': give 'fe' or 'density', or "
+            "leave the factor out"
+        )
 
 
 def _unrounded(time: float) -> float:

@@ -9,10 +9,17 @@ from tissue.model.mechanisms import MECHANISMS
 
 
 class NewKey(NamedTuple):
-    """The key that an old one is called now; `inverted` if true has become false."""
+    """The key that an old one is called now.
+
+    Attributes:
+        key: the new one.
+        inverted: true has become false.
+        values: text of the new value for off, and for on.
+    """
 
     key: str
     inverted: bool = False
+    values: tuple[str, str] = ("false", "true")
 
 
 _OLD_NAMES = {
@@ -28,6 +35,9 @@ _OLD_NAMES = {
 }
 """Names of mechanisms of 0.1.0 that are called otherwise now."""
 
+LOAD = ('"off"', '"density"')
+"""Values of load.mechanics without and with the mechanostat of earlier versions."""
+
 RENAMED = {
     # true under [knockout] switched a mechanism off
     **{
@@ -35,6 +45,8 @@ RENAMED = {
         for old, new in ({name: name for name in MECHANISMS} | _OLD_NAMES).items()
     },
     "disease.ageing": NewKey("disease.aging"),
+    "mechanisms.mechanostat": NewKey("load.mechanics", values=LOAD),
+    "knockout.mechanostat": NewKey("load.mechanics", inverted=True, values=LOAD),
 }
 """New keys by the old ones."""
 
@@ -62,12 +74,12 @@ def refuse_old_keys(data: Mapping[str, Any]) -> None:
     first, *others = [old for old in RENAMED if _value(data, old) is not None] or [""]
     if not first:
         return
-    value, (new, inverted) = _value(data, first), RENAMED[first]
+    value, (new, inverted, values) = _value(data, first), RENAMED[first]
     if isinstance(value, bool):
-        same = f" = {json.dumps(value != inverted)}, which means the same"
+        same = f" = {values[value != inverted]}, which means the same"
         value = json.dumps(value)
     else:
-        same, value = ", true or false", shown(value)
+        same, value = f", {' or '.join(reversed(values))}", shown(value)
     names = ", ".join(f"{old} ({RENAMED[old].key})" for old in others)
     more = (
         f"; {len(others)} more have new names, and true means on in [mechanisms]: {names}"

@@ -45,11 +45,13 @@ _TABLE = "a table"
 _HEALTH = TimeCourse.of(0.0)
 
 
-def _varying(key: str, kind: Any, what: str, default: TimeCourse = _HEALTH) -> tuple[Any, Any]:
-    """Type and field of a constant or pieces of time."""
+def _varying(
+    key: str, kind: Any, what: str, default: TimeCourse = _HEALTH, outside: float = 0.0
+) -> tuple[Any, Any]:
+    """Type and field of a constant or pieces of time, with the value outside these."""
     allowed = f"{what}, or pieces [[{key}]] with from, to and value"
     field = Field(default=default, description=allowed)
-    return Annotated[TimeCourse, Varying(key, kind, what)], field
+    return Annotated[TimeCourse, Varying(key, kind, what, outside)], field
 
 
 class RunTable(values.Table):
@@ -232,6 +234,26 @@ class DiseaseTable(_Excess):  # type: ignore[misc, valid-type]
         """Uniform excess by solute [pM], of those that a run file can raise."""
         named = {name: solute.excess_key for name, solute in SOLUTES.items()}
         return {name: getattr(self, key) for name, key in named.items() if key}
+
+
+_Force = values.registry_table(
+    "_Force",
+    values.Table,
+    {"factor": _varying("load.factor", values.Factor, _FACTOR, TimeCourse.of(1.0), outside=1.0)},
+)
+
+
+class LoadTable(_Force):  # type: ignore[misc, valid-type]
+    """[load] that bone bears from day to day."""
+
+    mechanics: Literal["fe", "density", "off"] | None = Field(
+        default=None,
+        description="'fe' (finite elements), 'density' (of bone near by) or 'off'; by default 'fe' "
+        "where the bone allows it, and 'density' elsewhere",
+    )
+    loading: Literal["confined", "platens", "slide"] = Field(
+        default="confined", description="'confined', 'platens' or 'slide'"
+    )
 
 
 def _mechanism(about: Mechanism) -> tuple[type, Any]:

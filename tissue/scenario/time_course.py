@@ -34,13 +34,15 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class TimeCourse:
-    """A value over the time of a run: constant, or in pieces and zero outside them.
+    """A value over the time of a run: constant, or in pieces.
 
     Attributes:
         pieces: in order of time, without overlap; a constant is one piece of all times.
+        outside: value outside them.
     """
 
     pieces: tuple[Piece, ...]
+    outside: float = 0.0
 
     @classmethod
     def of(cls, value: float) -> "TimeCourse":
@@ -60,7 +62,8 @@ class TimeCourse:
 
     def at(self, day: float) -> float:
         """The value at a time [day]."""
-        return next((value for start, end, value in self.pieces if start <= day < end), 0.0)
+        inside = (value for start, end, value in self.pieces if start <= day < end)
+        return next(inside, self.outside)
 
     def __bool__(self) -> bool:
         return any(piece.value for piece in self.pieces)
@@ -85,11 +88,13 @@ class Varying:
         key: dotted key.
         value: annotated type of a value, with its unit and limits.
         what: description of a value.
+        outside: value outside pieces.
     """
 
     key: str
     value: Any
     what: str
+    outside: float = 0.0
 
     def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         name = "".join(part.capitalize() for part in re.split("[._]", self.key)[1:])
@@ -123,7 +128,7 @@ class Varying:
         def read(given: Any, inner: Any) -> TimeCourse:
             if isinstance(given, Mapping):
                 raise _refused(f"write [[{self.key}]] in double brackets, a single piece too")
-            return _read(given, inner)
+            return _read(given, inner, self.outside)
 
         return core_schema.no_info_wrap_validator_function(
             read,
@@ -139,13 +144,14 @@ def _day(time: float) -> Any:
     return _DAY.dump_python(time, mode="json")
 
 
-def _read(given: Any, read: Any) -> TimeCourse:
+def _read(given: Any, read: Any, outside: float) -> TimeCourse:
     if isinstance(given, TimeCourse):
         return given
     found = read(given)
     if not isinstance(found, tuple):
         return TimeCourse.of(found)
-    return TimeCourse(_in_order([Piece(each.start, each.end, each.value) for each in found]))
+    pieces = [Piece(each.start, each.end, each.value) for each in found]
+    return TimeCourse(_in_order(pieces), outside)
 
 
 def _refused(problem: str) -> PydanticCustomError:

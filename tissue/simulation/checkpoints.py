@@ -16,6 +16,7 @@ from tissue.geometry.load import Geometry
 from tissue.model.state import HealthyReference, State
 from tissue.scenario.config import RunConfig
 from tissue.simulation.folder import METRICS_TABLE
+from tissue.simulation.loaded_bone import LoadedBone
 from tissue.simulation.simulation import Simulation, Start
 from tissue.simulation.step_size import ControllerState
 from tissue.storage.checkpoint import (
@@ -39,7 +40,7 @@ def checkpoint_of(simulation: Simulation, **more: Any) -> Checkpoint:
         simulation: the simulation.
         more: its rows, config and provenance, or another state.
     """
-    state, healthy, controller_state, bone = simulation.start
+    state, healthy, controller_state, bone, loaded = simulation.start
     numbers = {k: float(v) for k, v in dataclasses.asdict(controller_state).items()}
     content: dict[str, Any] = {
         "grid": simulation.geometry.grid,
@@ -47,6 +48,7 @@ def checkpoint_of(simulation: Simulation, **more: Any) -> Checkpoint:
         "time": simulation.time,
         "state": state.fields,
         "healthy": {name: value for name, value in vars(healthy).items() if value is not None},
+        "mechanics": loaded.arrays() if loaded else {},
         "controller": {**numbers, "start_bv_tv": bone},
     }
     return Checkpoint(**content | more)
@@ -68,6 +70,7 @@ def restored(config: RunConfig, checkpoint: Checkpoint) -> Simulation:
         HealthyReference(**_on_device(checkpoint.healthy)),
         ControllerState(**typed),
         bone,
+        LoadedBone.of_arrays(checkpoint.mechanics) if checkpoint.mechanics else None,
     )
     return Simulation(config, Geometry(checkpoint.grid, fraction, (), ()), start)
 

@@ -20,6 +20,14 @@ MEMORY_MARGIN = 1.1
 """Largest measured peak over the predicted memory [1]: 5.15 GB over 4.69 GB at 192^3
 (`benchmarks/forecast.py`)."""
 
+SHORTEST_EDGE = 40
+"""Edge of a box from which load is computed by finite elements unless a run file says otherwise
+[voxels]: fewer hold too few trabeculae for their share of the load to mean much (assumption)."""
+
+SOLVED_MEMORY, SOLVING_MEMORY, FIELDS_BETWEEN_STEPS = 56, 150, 40
+"""Memory of finite elements per voxel [bytes]: displacements, and energies in float32, that a run
+keeps; and what a solve takes besides (assumption), beside that number of fields of the tissue."""
+
 SWEEPS_PER_STEP, LARGE_GRID = 500.0, 128**3
 """Time of a coupling step over that of a pass over its grid (`speed.probe`), up to LARGE_GRID
 voxels. Beyond, it rises with the cube root of their number: 740 passes at 192^3, 1000 at 256^3
@@ -87,11 +95,24 @@ def expected_steps(config: RunConfig) -> int:
     return sum(max(1, math.ceil(gap / step - 1e-9)) for gap in gaps)
 
 
-def run_memory(config: RunConfig, voxels: int) -> int:
-    """Estimated peak memory of a run on a grid [bytes]."""
+def run_memory(config: RunConfig, voxels: int, *, fe: bool | None = None) -> int:
+    """Estimated peak memory of a run on a grid [bytes].
+
+    Args:
+        config: the run.
+        voxels: of the grid.
+        fe: whether load is computed by finite elements; None for a cube that allows them.
+    """
+    if fe is None:
+        large = voxels >= SHORTEST_EDGE**3 and not config.boundary.periodic
+        fe = config.load.mechanics == "fe" or (config.load.mechanics is None and large)
     item = 4 if config.run.precision == "float32" else 8
     fields = FIELDS_IN_MEMORY + SNAPSHOTS_IN_MEMORY * len(config.output.fields)
-    return PROGRAM_MEMORY + fields * item * voxels
+    a_voxel = fields * item
+    if fe:  # solved between two steps, whose memory is free then
+        between = FIELDS_BETWEEN_STEPS * item + SOLVING_MEMORY
+        a_voxel = SOLVED_MEMORY + max(a_voxel, between)
+    return PROGRAM_MEMORY + a_voxel * voxels
 
 
 def wall_time(config: RunConfig, voxels: int, probe: Probe) -> WallTime:

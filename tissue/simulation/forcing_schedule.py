@@ -58,6 +58,7 @@ class ForcingSchedule:
     def _stop_times(self) -> tuple[float, ...]:
         disease, duration = self._config.disease, self._config.run.duration
         varying = (*disease.excess.values(), disease.il1ra_excess, disease.inflammatory_cells)
+        varying += (self._config.load.factor,)
         found = {time for course in varying for time in course.corners}
         found |= set(disease.estrogen.corners) if disease.estrogen else set()
         for each in self._config.therapy:
@@ -114,6 +115,7 @@ class ForcingSchedule:
             anabolic=anabolic.recruitment * aging,
             lining_activation=anabolic.activation,
             osteoblast_rankl=anabolic.osteoblast_rankl,
+            load=self._config.load.factor.at(middle),
             exposure=exposure,
             local=self._local.at(middle) if self._local else None,
         )

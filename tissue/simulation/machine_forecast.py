@@ -297,10 +297,18 @@ def _cpu(
 
 
 def forecast_here(
-    config: RunConfig, voxels: int, expected: WallTime | None, loading: int
+    config: RunConfig, voxels: int, expected: WallTime | None, loading: int, *, fe: bool
 ) -> MachineForecast:
-    """Forecast of a run on this machine."""
-    need, time = run_memory(config, voxels), ""
+    """Forecast of a run on this machine.
+
+    Args:
+        config: the run.
+        voxels: of its grid.
+        expected: estimated wall time.
+        loading: memory to read or synthesize the bone [bytes].
+        fe: whether load is computed by finite elements.
+    """
+    need, time = run_memory(config, voxels, fe=fe), ""
     if expected:
         time = (
             f"about {duration(expected.total)} here and now{load_note()}: "

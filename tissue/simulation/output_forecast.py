@@ -14,6 +14,7 @@ import numpy as np
 from scipy import fft, ndimage
 
 from tissue.model.drugs import DRUGS
+from tissue.model.fields import ENERGY_DENSITY
 from tissue.model.species import PAIR, RANKL, SOLUTES, UNCOUPLED, Solute
 from tissue.scenario.config import RunConfig
 from tissue.storage.checkpoint import NEWEST_KEPT
@@ -41,6 +42,9 @@ PRECURSOR_SIZE = 1.2
 """Size of the precursors of either cell in a snapshot [B/voxel]: 1.1 to 1.4 at 10 and 20 um, 0.9
 to 1.0 at 3 um."""
 
+ENERGY_SIZE = 2.0
+"""Size of the strain energy density in a snapshot [B/voxel of bone]."""
+
 SURFACE_FIELDS = ("osteoclasts", "osteoblasts", "lining_cells")
 
 HEALTHY_FIELDS = 7
@@ -52,6 +56,10 @@ to nothing, 0.01 to 0.13 B/voxel."""
 DISEASED_FIELDS = 5
 """Fields that vary only in later checkpoints: precursors of osteoblasts, the three kinds of cells
 on bone and the coupling store."""
+
+SMOOTH_LOAD_FIELDS, DISPLACEMENT_SIZE, LEAST_BONE = 2, 52.0, 0.01
+"""Smooth fields of finite elements in a checkpoint; size of displacements and energies there
+[B/voxel of bone], nothing of which compresses, and what counts as bone [1]."""
 
 SNAPSHOT_HEADER, FIELD_HEADER, CHECKPOINT_HEADER = 28_400, 6_000, 102_000
 """Size of a snapshot without its arrays, more for each of its fields, and of a checkpoint without
@@ -90,7 +98,12 @@ class OutputForecast(NamedTuple):
 
 
 def forecast_output(
-    config: RunConfig, bone: np.ndarray, voxels: int, spacing: float, steps: int
+    config: RunConfig,
+    bone: np.ndarray,
+    voxels: int,
+    spacing: float,
+    steps: int,
+    mechanics: str,
 ) -> OutputForecast:
     """Predicts the output of a run.
 
@@ -100,6 +113,7 @@ def forecast_output(
         voxels: number of voxels of the complete grid.
         spacing: edge of a voxel [um].
         steps: number of coupling steps.
+        mechanics: of load, "fe", "density" or "off".
     """
     part = typical(bone)
     first, others = (_snapshot(config, part, spacing, shifted) for shifted in (False, True))
@@ -108,7 +122,7 @@ def forecast_output(
     of_snapshots = (first + (snapshots - 1) * others) * voxels + snapshots * header
     checkpoints, kept, starts = checkpoints_left(config, steps)
     start, each = (
-        _checkpoint(config, part, spacing, later) * voxels + CHECKPOINT_HEADER
+        _checkpoint(config, part, spacing, mechanics, later) * voxels + CHECKPOINT_HEADER
         for later in (False, True)
     )
     of_checkpoints = starts * start + (checkpoints - starts) * each
@@ -210,6 +224,8 @@ def _snapshot(config: RunConfig, bone: np.ndarray, spacing: float, shifted: bool
         elif name in SURFACE_FIELDS:
             moved = _shifted(bone, SURFACE_FIELD_SHIFT) if shifted else bone
             total += _size(_rounded(_surface(moved)), "float32")
+        elif name == ENERGY_DENSITY:
+            total += ENERGY_SIZE * float(np.mean(bone >= LEAST_BONE))
         elif name not in SOLUTES:
             total += PRECURSOR_SIZE
         elif SOLUTES[name] in PAIR or config.has_local_forcing:
@@ -219,20 +235,26 @@ def _snapshot(config: RunConfig, bone: np.ndarray, spacing: float, shifted: bool
     return total
 
 
-def _checkpoint(config: RunConfig, bone: np.ndarray, spacing: float, later: bool) -> float:
+def _checkpoint(
+    config: RunConfig, bone: np.ndarray, spacing: float, mechanics: str, later: bool
+) -> float:
     """Bytes per voxel of the arrays of a checkpoint, of the start or a later one."""
     kind = config.run.precision
     targets = {DRUGS[therapy.drug].target for therapy in config.therapy}
     fields = HEALTHY_FIELDS
-    fields += config.mechanisms.mechanostat
+    fields += mechanics == "density"
     if later:
         fields += DISEASED_FIELDS
         fields += len(UNCOUPLED) * config.has_local_forcing
         fields += "rankl" in targets  # osteoclasts wait
         fields += "bone_mineral" in targets  # bound to the surface
     smooth = _size(_concentration(config, bone, spacing, RANKL), kind)
+    fields += SMOOTH_LOAD_FIELDS * (mechanics == "fe")
+    solved = 0.0
+    if mechanics == "fe":
+        solved = DISPLACEMENT_SIZE * float(np.mean(bone >= LEAST_BONE)) + _size(bone, kind)
     surface = _shifted(bone, SHIFT) if later else bone
-    return _size(surface, kind) + fields * smooth
+    return _size(surface, kind) + fields * smooth + solved
 
 
 def _shifted(bone: np.ndarray, shift: tuple[float, float, float]) -> np.ndarray:

@@ -10,6 +10,7 @@ from tissue.geometry.load import Geometry
 from tissue.machine.host import free_disk
 from tissue.scenario.config import RunConfig
 from tissue.simulation.cost import Probe, WallTime, expected_steps, wall_time
+from tissue.simulation.load_mechanics import load_mechanics
 from tissue.simulation.local_forcing import pannus_mask, refuse_misplaced_pannus
 from tissue.simulation.machine_forecast import MachineForecast, forecast_here
 from tissue.simulation.output_forecast import OutputForecast, forecast_output
@@ -27,6 +28,7 @@ class Plan:
         bv_tv: bone volume fraction at the start.
         part: whether only a part of the bone was read or synthesized.
         steps: text about the choice of coupling steps.
+        load: text about the mechanics of load.
         output: estimated output.
         keep_every: `output.keep_every` of the run file.
         forecast: memory and time on the machine.
@@ -40,6 +42,7 @@ class Plan:
     bv_tv: float
     part: bool
     steps: str
+    load: str
     output: OutputForecast
     keep_every: int
     forecast: MachineForecast
@@ -63,6 +66,7 @@ class Plan:
             f"({edge} mm, {voxels / 1e6:.3g} million voxels), BV/TV "
             + (f"about {self.bv_tv:.2f}" if self.part else f"{self.bv_tv:.4f}"),
             f"steps      {self.steps}",
+            f"load       {self.load}",
             f"memory     {self.forecast.memory}",
             *([f"time       {self.forecast.time}"] if self.forecast.time else []),
             f"writes     {self._writes()}",
@@ -116,10 +120,13 @@ def plan(
         pannus_mask(config, grid, journal)
     warnings += journal.warnings
     expected = wall_time(config, grid.voxels, probe) if probe else None
-    forecast = forecast or forecast_here(config, grid.voxels, expected, loading)
+    shape = full_grid.shape if full_grid else None
+    mechanics = load_mechanics(config, geometry.bone_volume_fraction, shape)
+    fe = mechanics.kind == "fe"
+    forecast = forecast or forecast_here(config, grid.voxels, expected, loading, fe=fe)
     warnings += filter(None, [forecast.warning])
     bone = geometry.bone_volume_fraction
-    output = forecast_output(config, bone, grid.voxels, grid.spacing, steps)
+    output = forecast_output(config, bone, grid.voxels, grid.spacing, steps, mechanics.kind)
     warnings += _full_disk(output, folder)
     return Plan(
         shape=grid.shape,
@@ -127,6 +134,7 @@ def plan(
         bv_tv=float(bone.mean()),
         part=full_grid is not None,
         steps=_steps(config),
+        load=mechanics.text,
         output=output,
         keep_every=config.output.keep_every,
         forecast=forecast,

@@ -21,7 +21,7 @@ RESUME_KEYS = ("run.duration", "output.")
 """Keys of the run file that may change when a run is resumed."""
 
 BRANCH_KEYS = (
-    *(*RESUME_KEYS, "run.step", "run.accuracy", "disease.", "therapy"),
+    *(*RESUME_KEYS, "run.step", "run.accuracy", "disease.", "load.factor", "therapy"),
     *(f"boundary.{solute}." for solute in SOLUTES),
 )
 """Keys that may differ between a branch and its parent: those that the healthy tissue, which the

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -27,8 +26,7 @@ from tissue.model.drug_effects import bound_after_dose
 from tissue.model.forcing import Forcing
 from tissue.model.homeostasis import healthy_state
 from tissue.model.integrators import THETA_MIN
-from tissue.model.observables import Observation, fields_of, observe
-from tissue.model.parameters import Parameters
+from tissue.model.observables import Observation, observe
 from tissue.model.species import SOLUTES
 from tissue.model.state import HealthyReference, State
 from tissue.model.step import advance
@@ -36,8 +34,11 @@ from tissue.scenario.config import RunConfig
 from tissue.simulation.forcing_schedule import ForcingSchedule
 from tissue.simulation.given import GivenRun, given_config, refuse_no_geometry
 from tissue.simulation.ledger import broken_budget, ledger_row
+from tissue.simulation.load_mechanics import load_mechanics
+from tissue.simulation.loaded_bone import LoadedBone, after_step, healthy_load, row
 from tissue.simulation.local_forcing import local_schedule
 from tissue.simulation.own_forcing import OwnForcing, checked
+from tissue.simulation.shown_fields import refuse_unsolved_fields, shown_fields
 from tissue.simulation.state_checks import (
     diagnosis,
     refuse_starved_marrow,
@@ -61,12 +62,14 @@ class Start(NamedTuple):
         healthy: its references.
         controller_state: the clock.
         bone: BV/TV at the start of the run.
+        loaded: the bone as finite elements solved it last; None without these.
     """
 
     state: State
     healthy: HealthyReference
     controller_state: ControllerState
     bone: float
+    loaded: LoadedBone | None = None
 
 
 class _Tried(NamedTuple):
@@ -83,13 +86,6 @@ class _Tried(NamedTuple):
         return any(self.examined.bad[name] for name in names)
 
 
-@partial(jax.jit, static_argnames="names")
-def _shown(state: State, n: Numerics, p: Parameters, names: tuple[str, ...]) -> dict[str, Array]:
-    every = fields_of(state, bone_geometry(state.bone_volume_fraction, n.spacing, p, n.periodic))
-    # copies: their holder need not care whether a step reuses the memory of its state
-    return {name: jnp.copy(every[name]) for name in names}
-
-
 class Simulation(Displayed):
     """A bone in health that disease acts on from the start of the clock.
 
@@ -98,6 +94,7 @@ class Simulation(Displayed):
         geometry: the bone it started from.
         healthy: references that keep health still.
         state: the tissue now.
+        loaded: its bone as finite elements solved it last; None without these.
         failed: state of a step that was not physical, for diagnosis.
         controller_state: the clock, and what the choice of steps remembers; with the state and the
             healthy references all that the rest of the run depends on.
@@ -139,33 +136,39 @@ class Simulation(Displayed):
         spacing, tolerance = self.geometry.grid.spacing, solver_tolerance(config)
         self._numerics = Numerics(spacing, tolerance, config.periodic_axes)
         if start:
-            self.state, self.healthy, self.controller_state, bone = start
+            self.state, self.healthy, self.controller_state, bone, self.loaded = start
             self._start_fraction = jnp.asarray(bone, jnp.float64)
         else:
             self._set_up_health()
             self._give_bisphosphonate()
+        refuse_unsolved_fields(config, self.loaded)
         release_memory()
 
     def _set_up_health(self) -> None:
-        config = self.config
+        config, kind = (
+            self.config,
+            load_mechanics(self.config, self.geometry.bone_volume_fraction).kind,
+        )
         bone = jnp.asarray(self.geometry.bone_volume_fraction, config.run.precision)
         exact = replace(self._numerics, tolerance=HEALTHY_TOLERANCE[config.run.precision])
         healthy = healthy_state(
             bone,
             self._p,
             exact,
-            mechanostat=config.mechanisms.mechanostat,
+            load_from_density=kind == "density",
             tgf_beta_chemotaxis=config.mechanisms.tgf_beta_chemotaxis,
         )
         self.state, self.healthy = healthy.state, healthy.reference
         self._start_fraction = jnp.mean(bone, dtype=jnp.float64)
         refuse_unhealthy_start(healthy, float(exact.tolerance))
         refuse_starved_marrow(self.state, self.healthy, self._p)
+        self.loaded = healthy_load(bone, self._numerics, config) if kind == "fe" else None
 
     @property
     def start(self) -> Start:
         """Start of a run that would resume now."""
-        return Start(self.state, self.healthy, self.controller_state, float(self._start_fraction))
+        bone = float(self._start_fraction)
+        return Start(self.state, self.healthy, self.controller_state, bone, self.loaded)
 
     @property
     def time(self) -> float:
@@ -211,7 +214,7 @@ class Simulation(Displayed):
             forcing=context.forcing,
             start_fraction=self._start_fraction,
         )
-        return _numbers(observe(observation))
+        return _numbers(observe(observation)) | row(self.loaded, solved=True)
 
     def advance(self) -> Record:
         """Takes one coupling step, as long as its error allows.
@@ -248,13 +251,16 @@ class Simulation(Displayed):
             self.change_forcing()
         if self.step == 1:  # all is compiled now
             release_memory()
+        last, bone = self.loaded, self.state.bone_volume_fraction
+        self.loaded = after_step(last, bone, self.time, self.config, self._numerics)
         if self.finished:
             warn_of_failures(self.controller_state.failures)
         found = tried.examined
         spacing = self.geometry.grid.spacing
         ledger = ledger_row(self.time, found.budgets, found.residuals, found.swept, spacing)
         iterations = {name: int(stats.iterations) for name, stats in tried.solver_stats.items()}
-        return Record(_numbers(found.metrics), ledger, iterations, rejected)
+        metrics = _numbers(found.metrics) | row(self.loaded, solved=self.loaded is not last)
+        return Record(metrics, ledger, iterations, rejected)
 
     def _retreat(self, before: ControllerState, tried: _Tried, wrong: str) -> None:
         """Prepares to replace a step that failed by shorter ones, or restores the state before.
@@ -295,7 +301,8 @@ class Simulation(Displayed):
         """A step that may yet be rejected; `guess` is where its solves begin, if not at `state`."""
         start = replace(self.state, solutes=guess.solutes) if guess else self.state
         p, forcing, dt = self._p, self._forcing(step), step.length
-        context = StepContext(forcing, p, self._numerics, self.healthy)
+        energy = self.loaded.log_energy_ratio if self.loaded else None
+        context = StepContext(forcing, p, self._numerics, self.healthy, energy)
         following, diagnostics = advance(start, context, dt, 1.0 if damped else THETA_MIN)
         record = StepRecord(self.state, following, diagnostics, p, dt)
         found = step_numbers(record, forcing, step.end, self._start_fraction)
@@ -322,8 +329,8 @@ class Simulation(Displayed):
 
     def fields(self) -> dict[str, Array]:
         """The tissue as snapshots show it, by field name; not touched by later steps."""
-        names = tuple(sorted({"bone_volume_fraction", *self.config.output.fields}))
-        return _shown(self.state, self._numerics, self._p, names)
+        references = self.healthy, self.loaded
+        return shown_fields(self.state, references, self.config, self._numerics, self.time)
 
 
 def load_geometry(config: RunConfig) -> Geometry:

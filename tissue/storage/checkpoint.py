@@ -25,9 +25,9 @@ from tissue.storage.names import CHECKPOINTS, FAILED, file_name, in_order_of_tim
 from tissue.storage.reading import open_hdf5
 
 FORMAT = "tissue-checkpoint"
-FORMAT_VERSION = "3.0"
-"""Version of the layout; 2.x lacks lining cells and IL-6."""
-WRITERS = {"1": "0.1.0", "2": "0.2.0"}
+FORMAT_VERSION = "4.0"
+"""Version of the layout; 2.x lacks lining cells and IL-6, 3.x mechanics."""
+WRITERS = {"1": "0.1.0", "2": "0.2.0", "3": "0.3.0"}
 """Versions of this program that wrote older layouts, by the first number of the layout."""
 SUFFIX = ".h5"
 NEWEST_KEPT = 2
@@ -68,6 +68,8 @@ class Checkpoint:
         time: simulated time [day].
         state: prognostic fields by name [z, y, x].
         healthy: references by name, fields and numbers.
+        mechanics: bone as finite elements solved it last, by name, fields and numbers; empty
+            without them.
         controller: numbers of the step-size control, and BV/TV at the start of the run.
         rows: number of rows of each table that were on the disk before.
         config: the complete run file.
@@ -80,6 +82,7 @@ class Checkpoint:
     time: float
     state: Mapping[str, Any]
     healthy: Mapping[str, Any]
+    mechanics: Mapping[str, Any] = field(default_factory=dict)
     controller: Mapping[str, float]
     rows: Mapping[str, int] = field(default_factory=dict)
     config: str = ""
@@ -119,7 +122,7 @@ def write_checkpoint(
         file.attrs["spacing"] = np.float64(checkpoint.grid.spacing)
         file.attrs.update(frame_attributes(checkpoint.grid))
         file.attrs["config"] = checkpoint.config
-        for group in ("state", "healthy"):
+        for group in ("state", "healthy", "mechanics"):
             _write_arrays(file.create_group(group), getattr(checkpoint, group))
         for group in ("controller", "rows", "provenance"):
             file.create_group(group).attrs.update(getattr(checkpoint, group))
@@ -169,6 +172,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             time=float(file.attrs["time"]),
             state=_read_arrays(path, own_member(path, file, "state")),
             healthy=_read_arrays(path, own_member(path, file, "healthy")),
+            mechanics=_read_arrays(path, own_member(path, file, "mechanics")),
             controller={k: float(v) for k, v in own_member(path, file, "controller").attrs.items()},
             rows={k: int(v) for k, v in own_member(path, file, "rows").attrs.items()},
             config=str(file.attrs["config"]),

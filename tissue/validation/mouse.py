@@ -201,7 +201,7 @@ def coupling(cache: SimulationCache) -> Estimates:
     # without the mechanostat, which raises formation where bone is lost
     more: dict[str, Any] = {
         "disease": {"rankl_production": 1.5},
-        "mechanisms": {"mechanostat": False},
+        "load": {"mechanics": "off"},
     }
     coupled = cache.run("mouse", 56, every=14, **more)
     cut = cache.run("mouse", 56, every=14, parameters={"k_E": "0.0001 1/day"}, **more)

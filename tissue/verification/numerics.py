@@ -101,7 +101,7 @@ def well_mixed(case: str, time: float) -> dict[str, float]:
 
 def well_mixed_limit(_: SimulationCache) -> Estimates:
     """V45: the shrew bone against its well-mixed limit."""
-    changes = ["disease.il1_excess=3.5 pM", "mechanisms.mechanostat=false"]
+    changes = ["disease.il1_excess=3.5 pM", "load.mechanics='off'"]
     simulation = Simulation(read_run_file(examples()["shrew"], changes))
     start = simulation.start_metrics()
     while not simulation.finished:

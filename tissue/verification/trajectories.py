@@ -21,9 +21,9 @@ def burst_of_osteoclasts(cache: SimulationCache) -> Estimates:
 
 def pulse_of_rankl(cache: SimulationCache) -> Estimates:
     """T01: cells during 60 days of more RANKL and 120 days afterwards."""
-    off = {"mechanostat": False}
-    during = cache.run("human", 60, every=5, disease={"rankl_production": 1.5}, mechanisms=off)
-    run = cache.run("human", 180, after=during, every=10, mechanisms=off)
+    off = {"mechanics": "off"}
+    during = cache.run("human", 60, every=5, disease={"rankl_production": 1.5}, load=off)
+    run = cache.run("human", 180, after=during, every=10, load=off)
     osteoclasts, osteoblasts = "osteoclasts_per_mm2", "osteoblasts_per_mm2"
 
     def left(name: str, time: float) -> Estimate:

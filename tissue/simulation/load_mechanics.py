@@ -1,0 +1,94 @@
+"""Choice of the mechanics of a run: finite elements, density of bone near by, or no load at all."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from tissue.errors import InputError
+from tissue.machine.device import usable_memory
+from tissue.mechanics.compression import MIN_FRACTION
+from tissue.scenario.config import RunConfig
+from tissue.simulation.cost import SHORTEST_EDGE, run_memory
+from tissue.simulation.loaded_bone import INTERVAL, LARGEST_MOVE
+from tissue.simulation.text import size
+
+
+class LoadMechanics(NamedTuple):
+    """Mechanics of a run.
+
+    Attributes:
+        kind: "fe", "density" or "off".
+        text: what it is, and why it was chosen.
+    """
+
+    kind: str
+    text: str
+
+
+def load_mechanics(
+    config: RunConfig, bone: np.ndarray, shape: tuple[int, int, int] | None = None
+) -> LoadMechanics:
+    """Mechanics that a run file asks for, or those that suit its bone.
+
+    Args:
+        config: the run.
+        bone: bone volume fraction [z, y, x], of the complete grid or of a part of it.
+        shape: of the complete grid, where the bone is a part of it.
+
+    Raises:
+        InputError: the bone or the box does not allow what the run file asks for.
+    """
+    given, part = config.load.mechanics, shape is not None
+    if given == "off":
+        return LoadMechanics("off", "does not act (load.mechanics = 'off')")
+    if given == "density":
+        return LoadMechanics("density", "from the density of bone near by")
+    problem = "" if given else _unaffordable(config, shape or bone.shape)
+    problem = problem or _impossible(config, bone, part=part)
+    if given and problem:
+        raise InputError(
+            f"load.mechanics = 'fe' is not possible: {problem}; give 'density', or other bone"
+        )
+    if problem:
+        return LoadMechanics("density", f"from the density of bone near by, as {problem}")
+    if_whole = ", if it reaches all faces of the box" if part else ""
+    return LoadMechanics(
+        "fe",
+        f"by finite elements of the bone ({config.load.loading}){if_whole}, solved again when "
+        f"{LARGEST_MOVE:.0%} of it have come or gone, or after "
+        f"{INTERVAL[config.run.preset]:g} days",
+    )
+
+
+def _impossible(config: RunConfig, bone: np.ndarray, *, part: bool) -> str:
+    """Reason why finite elements cannot be solved; empty where they can."""
+    if config.boundary.periodic:
+        axes = ", ".join(config.boundary.periodic)
+        return f"the box repeats itself along {axes}, and finite elements end at its faces"
+    if part:
+        return ""
+    unreached = unreached_axes(bone)
+    return f"bone does not reach both ends in {' and '.join(unreached)}" if unreached else ""
+
+
+def _unaffordable(config: RunConfig, shape: tuple[int, ...]) -> str:
+    """Reason why finite elements do not suit a grid; empty where they do."""
+    shortest = min(shape)
+    if shortest < SHORTEST_EDGE:
+        return f"an edge of {shortest} voxels is shorter than {SHORTEST_EDGE}"
+    need, available = run_memory(config, int(np.prod(shape)), fe=True), usable_memory()
+    if need > available:
+        return f"finite elements need about {size(need)} of memory and {size(available)} are there"
+    return ""
+
+
+def unreached_axes(bone: np.ndarray) -> tuple[str, ...]:
+    """Axes along which no connected part of a bone [z, y, x] reaches both ends."""
+    parts, _ = ndimage.label(np.asarray(bone) >= MIN_FRACTION)
+
+    def reached(axis: int) -> bool:
+        first, last = (np.unique(parts.take(end, axis)) for end in (0, -1))
+        return bool(np.intersect1d(first, last)[-1:].any())
+
+    return tuple(name for name, axis in (("x", 2), ("y", 1), ("z", 0)) if not reached(axis))

@@ -1,0 +1,297 @@
+"""Bone under the forces of life: finite elements of a run, solved again as the bone changes.
+
+In life forces stay the same and not strains: the energies of a unit compression are scaled to the
+force that compressed the healthy bone. Bone that is lost makes the rest bear more.
+"""
+
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from tissue.errors import InputError
+from tissue.kernels.stencil import Field, total
+from tissue.mechanics.compression import AXES, Compression, compress
+from tissue.mechanics.loading_history import loading_history
+from tissue.mechanics.strength import apparent_modulus_MPa, failure_load_N, stiffness_N_per_mm
+from tissue.model.context import Numerics
+from tissue.model.mechanostat import log_osteocyte_signal
+from tissue.model.observables import FINITE_ELEMENT_METRICS
+from tissue.model.parameters import Parameters
+from tissue.scenario.config import RunConfig
+
+log = logging.getLogger(__name__)
+
+HEALTHY_TOLERANCE, LATER_TOLERANCE = 1e-5, 1e-4
+"""Relative residuals of the solve in health, which all others are compared with, and of these. The
+second leaves an error of 0.006 in the logarithm of the energy (shrew, 57^3)."""
+
+LARGEST_MOVE = 0.02
+"""Share of the bone that may come or go without a new solve [1]: the logarithm of the energy then
+moves by 0.05 (shrew, IL-1, 28 days)."""
+
+SMALLEST_MOVE = 1e-3
+"""Share of the bone from which a new solve shows more than its own error [1]."""
+
+INTERVAL = {"mouse": 7.0, "human": 90.0}
+"""Longest time without a new solve of bone that changes [day]; for the human an assumption."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedBone:
+    """Bone as it was last solved, and its healthy reference.
+
+    Attributes:
+        time: of the solve [day].
+        bone: volume fraction that was solved [z, y, x].
+        displacement: under unit compression [edges of a voxel], by axis.
+        weights: squares of the usual strains of the healthy bone [1], by axis.
+        healthy_modulus: apparent modulus of the healthy bone over that of tissue [1], by axis.
+        healthy_failure_load: along z [N].
+        healthy_log_signal: logarithm of the energy that osteocytes felt in health [ln MPa].
+        log_energy_ratio: logarithm of that energy now over that in health [1].
+        energy_density: strain energy per volume of bone under usual forces [MPa].
+        metrics: stiffness and strength, by the names in FINITE_ELEMENT_METRICS.
+    """
+
+    time: float
+    bone: Field
+    displacement: Mapping[str, Array]
+    weights: Mapping[str, float]
+    healthy_modulus: Mapping[str, float]
+    healthy_failure_load: float
+    healthy_log_signal: Field
+    log_energy_ratio: Field
+    energy_density: Field
+    metrics: Mapping[str, float]
+
+    def due(self, bone: Field, time: float, species: str, *, shown: bool) -> bool:
+        """Whether bone must be solved again.
+
+        Args:
+            bone: volume fraction now.
+            time: now [day].
+            species: preset of the run.
+            shown: whether a snapshot or the end of the run shows it now.
+        """
+        moved = float(_moved(self.bone, bone))
+        long_ago = time - self.time >= INTERVAL[species] * (1 - 1e-9)
+        return moved >= LARGEST_MOVE or ((shown or long_ago) and moved >= SMALLEST_MOVE)
+
+    def arrays(self) -> dict[str, Any]:
+        """All of it as arrays, by name."""
+        numbers = {
+            **{f"weight_{axis}": value for axis, value in self.weights.items()},
+            **{f"healthy_modulus_{axis}": value for axis, value in self.healthy_modulus.items()},
+            "healthy_failure_load": self.healthy_failure_load,
+            **self.metrics,
+        }
+        return {
+            "time": np.float64(self.time),
+            **{
+                f"displacement_{axis}_{along}": component
+                for axis, displacement in self.displacement.items()
+                for along, component in zip(ARRAY_AXES, displacement, strict=True)
+            },
+            **{name: getattr(self, name) for name in FIELDS},
+            **{name: np.float64(value) for name, value in numbers.items()},
+        }
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, Any]) -> "LoadedBone":
+        """Bone of what `arrays` gave."""
+        return cls(
+            time=float(arrays["time"]),
+            displacement={
+                axis: jnp.stack([arrays[f"displacement_{axis}_{along}"] for along in ARRAY_AXES])
+                for axis in AXES
+            },
+            weights={axis: float(arrays[f"weight_{axis}"]) for axis in AXES},
+            healthy_modulus={axis: float(arrays[f"healthy_modulus_{axis}"]) for axis in AXES},
+            healthy_failure_load=float(arrays["healthy_failure_load"]),
+            metrics={name: float(arrays[name]) for name in FINITE_ELEMENT_METRICS},
+            **{name: jnp.asarray(arrays[name]) for name in FIELDS},
+        )
+
+
+ARRAY_AXES = AXES[::-1]
+"""Axes in the order of arrays."""
+
+FIELDS = ("bone", "healthy_log_signal", "log_energy_ratio", "energy_density")
+"""Fields [z, y, x] of a `LoadedBone`."""
+
+
+@jax.jit
+def _moved(before: Field, now: Field) -> Array:
+    """Bone that has come or gone anywhere over all bone before."""
+    return total(jnp.abs(now - before)) / jnp.maximum(total(before), 1)
+
+
+def healthy_load(bone: Field, n: Numerics, config: RunConfig) -> LoadedBone:
+    """Healthy bone under the forces that it is taken to be adapted to.
+
+    Args:
+        bone: volume fraction [z, y, x].
+        n: numerics.
+        config: the run.
+
+    Raises:
+        InputError: bone does not reach both ends of an axis.
+    """
+    p = config.acting
+    found = compress(bone, AXES, config.load.loading, HEALTHY_TOLERANCE)
+    modulus = float(p.E_t)
+    weights = loading_history({axis: each.energy_density for axis, each in found.items()}, modulus)
+    energy = sum(
+        modulus * weights[axis] * jnp.asarray(each.energy_density) for axis, each in found.items()
+    )
+    energy = jnp.asarray(energy, bone.dtype)
+    signal = log_osteocyte_signal(bone, energy, n.spacing, p)
+    healthy = {axis: each.apparent_modulus for axis, each in found.items()}
+    load = failure_load_N(found["z"], bone, float(n.spacing), modulus)
+    return LoadedBone(
+        time=0.0,
+        bone=bone,
+        displacement={axis: each.displacement for axis, each in found.items()},
+        weights=weights,
+        healthy_modulus=healthy,
+        healthy_failure_load=load,
+        healthy_log_signal=signal,
+        log_energy_ratio=jnp.zeros_like(signal),
+        energy_density=energy,
+        metrics=_metrics(found, bone, energy, (healthy["z"], load), (n, modulus)),
+    )
+
+
+def solved_again(
+    before: LoadedBone, bone: Field, time: float, n: Numerics, p: Parameters, loading: str
+) -> LoadedBone:
+    """Bone under the same forces as in health, solved from where the last solve ended.
+
+    Where bone no longer reaches both ends of an axis, its stiffness and strength there are 0, and
+    the energy that osteocytes feel stays that of the last solve.
+
+    Args:
+        before: the last solve.
+        bone: volume fraction now [z, y, x].
+        time: now [day].
+        n: numerics.
+        p: parameters.
+        loading: how the faces of the box are held, one of LOADINGS.
+    """
+    modulus = float(p.E_t)
+    healthy = before.healthy_modulus["z"], before.healthy_failure_load
+    found, broken = _compressed(bone, loading, before.displacement)
+    if broken:
+        log.warning(
+            f"day {time:g}: bone no longer reaches both ends in {' and '.join(broken)}: its "
+            "stiffness there is 0, and the load that bone feels stays that of the last solve"
+        )
+        metrics = _metrics(found, bone, before.energy_density, healthy, (n, modulus))
+        return replace(before, time=time, bone=bone, metrics=metrics)
+    energy = sum(
+        modulus
+        * before.weights[axis]
+        * (before.healthy_modulus[axis] / each.apparent_modulus) ** 2
+        * jnp.asarray(each.energy_density)
+        for axis, each in found.items()
+    )
+    energy = jnp.asarray(energy, bone.dtype)
+    signal = log_osteocyte_signal(bone, energy, n.spacing, p)
+    return replace(
+        before,
+        time=time,
+        bone=bone,
+        displacement={axis: each.displacement for axis, each in found.items()},
+        log_energy_ratio=signal - before.healthy_log_signal,
+        energy_density=energy,
+        metrics=_metrics(found, bone, energy, healthy, (n, modulus)),
+    )
+
+
+def after_step(
+    before: LoadedBone | None, bone: Field, time: float, config: RunConfig, n: Numerics
+) -> LoadedBone | None:
+    """Bone under load after a step, solved again where it is time to.
+
+    The decision rests on nothing but the state and the last solve, so that a resumed run takes it
+    as the uninterrupted one does.
+
+    Args:
+        before: the last solve; None without finite elements.
+        bone: volume fraction now [z, y, x].
+        time: now [day].
+        config: the run.
+        n: numerics.
+    """
+    shown, species = time in config.snapshot_times, config.run.preset
+    if before is None or not before.due(bone, time, species, shown=shown):
+        return before
+    return solved_again(before, bone, time, n, config.acting, config.load.loading)
+
+
+def row(loaded: LoadedBone | None, *, solved: bool) -> dict[str, float]:
+    """Metrics of the last solve; none without finite elements.
+
+    Args:
+        loaded: the last solve.
+        solved: whether it is of this step.
+    """
+    if loaded is None:
+        return {}
+    return {**loaded.metrics} | ({} if solved else {"fe_iterations": 0.0})
+
+
+def _compressed(
+    bone: Field, loading: str, start: Mapping[str, Array]
+) -> tuple[dict[str, Compression], list[str]]:
+    """Compressions by axis, and the axes along which bone does not reach both ends."""
+    try:
+        return compress(bone, AXES, loading, LATER_TOLERANCE, start), []
+    except InputError:  # of one axis or more: each alone tells which
+        found: dict[str, Compression] = {}
+        for axis in AXES:
+            with suppress(InputError):
+                found |= compress(bone, (axis,), loading, LATER_TOLERANCE, start)
+        return found, [axis for axis in AXES if axis not in found]
+
+
+def _metrics(
+    found: Mapping[str, Compression],
+    bone: Field,
+    energy: Field,
+    healthy: tuple[float, float],
+    given: tuple[Numerics, float],
+) -> dict[str, float]:
+    """Numbers of a solve, by the names in FINITE_ELEMENT_METRICS.
+
+    Args:
+        found: compressions by axis; an axis along which the bone is broken is not among them.
+        bone: volume fraction.
+        energy: strain energy per volume of bone [MPa].
+        healthy: apparent modulus over that of tissue [1] and failure load [N] along z in health.
+        given: numerics, and the modulus of tissue [MPa].
+    """
+    (n, modulus), volume = given, float(total(bone))
+    moduli = dict.fromkeys(AXES, 0.0)
+    moduli |= {axis: apparent_modulus_MPa(each, modulus) for axis, each in found.items()}
+    stiffness = load = 0.0
+    if along := found.get("z"):
+        stiffness = stiffness_N_per_mm(along, bone.shape, float(n.spacing), modulus)
+        load = failure_load_N(along, bone, float(n.spacing), modulus)
+    return {
+        **{f"apparent_modulus_{axis}_MPa": each for axis, each in moduli.items()},
+        "stiffness_z_N_per_mm": stiffness,
+        "stiffness_z_change_percent": 100 * (moduli["z"] / modulus / healthy[0] - 1),
+        "failure_load_z_N": load,
+        "failure_load_z_change_percent": 100 * (load / healthy[1] - 1),
+        "mean_energy_density_MPa": float(total(bone * energy)) / volume if volume else 0.0,
+        "fe_iterations": float(sum(each.iterations for each in found.values())),
+        "fe_residual": float(max((each.residual for each in found.values()), default=0.0)),
+    }

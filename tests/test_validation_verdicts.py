@@ -27,8 +27,8 @@ def quick() -> Quick:
     return Quick()
 
 
-IN_CULTURE_AND_MICE = ["V02", "V06", "V08", "V47", "V48", "V54", "V58", "V59", "V60", "V70"]
-LONG = ["V05", "V32", "V35", "V57", "V61", "V62", "V64", "V65", "V67", "V71", "V72"]
+IN_CULTURE_AND_MICE = ["V02", "V06", "V08", "V47", "V54", "V58", "V59", "V60", "V70"]
+LONG = ["V05", "V32", "V35", "V48", "V57", "V61", "V62", "V64", "V65", "V67", "V71", "V72"]
 ARTHRITIS = ["V27", "V50", "V51", "V52", "V53"]
 
 

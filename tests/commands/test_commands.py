@@ -115,6 +115,7 @@ def test_list_names_every_ready_made_run(capfd: Capture) -> None:
         assert path.is_file()
 
 
+@pytest.mark.slow
 def test_every_ready_made_run_is_good(capfd: Capture) -> None:
     for name in tissue.examples():
         assert main(["check", name]) == 0

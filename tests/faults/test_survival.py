@@ -25,7 +25,7 @@ def survives(script: str, sample: int) -> None:
 
 
 def test_calls_that_fail() -> None:
-    survives("inject.py", 20)
+    survives("inject.py", 10)
 
 
 def test_kills() -> None:

@@ -67,13 +67,8 @@ RUNS = {
 }
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.slow] if number else [])
-        for number, name in enumerate(RUNS)
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RUNS)
 def test_the_forecast_agrees_with_the_files(tmp_path: Path, name: str) -> None:
     config = RUNS[name]
     bone = load_geometry(config)

@@ -57,7 +57,14 @@ PHASES: dict[str, tuple[object, str, str]] = {
 
 
 @pytest.mark.usefixtures("signals_not_ignored")
-@pytest.mark.parametrize("number", [*STOPS, signal.SIGUSR1])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        signal.SIGUSR1,
+        *(pytest.param(number, marks=pytest.mark.slow) for number in STOPS[1:]),
+    ],
+)
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_signal_at_any_moment_loses_nothing(
     monkeypatch: pytest.MonkeyPatch,

@@ -41,6 +41,13 @@ LEAST_REDUCTION = 2e-6
 
 MAX_SWEEPS = 6
 
+LEAST_ITERATIONS = 2
+"""Iterations from the solution of an earlier bone: its residual is small where the bone changed,
+while the energy far away is still the old one."""
+
+ROUNDING = 1e-10
+"""Forces on free nodes over those on all, below which the displacement at the start is exact."""
+
 
 @dataclass(frozen=True)
 class Compression:
@@ -140,16 +147,15 @@ def _compression(
     finest = levels.finest
     along = 2 - AXES.index(axis)
     prescribed = _prescribed(finest.owner >= 0, along)
-    first = residual_force(prescribed, finest.modulus, finest.fixed)
-    norm = float(jnp.linalg.norm(first))
+    norm = float(_force_at_start(prescribed, finest.modulus, finest.fixed))
     moved = prescribed
     if start is not None:
         moved = _started(jnp.moveaxis(jnp.asarray(start), 0, 1), prescribed, finest.fixed)
-    iterations, least = 0, 2 if start is not None else 1
+    iterations, least = 0, LEAST_ITERATIONS if start is not None else 0
     for _ in range(MAX_SWEEPS):
         force = residual_force(moved, finest.modulus, finest.fixed)
         residual = float(jnp.linalg.norm(force)) / norm
-        if residual <= tolerance and iterations >= least:
+        if residual == 0 or (residual <= tolerance and iterations >= least):
             break
         wanted = max(0.5 * tolerance, LEAST_REDUCTION * residual) / residual
         change, count = solve(levels, force.astype(jnp.float32), min(wanted, 0.3))
@@ -180,6 +186,14 @@ def residual_force(displacement: GridVectors, modulus: Modulus, fixed: Ends) -> 
     """Forces on the free nodes that are not in balance, in double precision."""
     held = forces(displacement, modulus.astype(displacement.dtype))
     return -free(fixed, displacement) * held
+
+
+@jax.jit
+def _force_at_start(prescribed: GridVectors, modulus: Modulus, fixed: Ends) -> Array:
+    """Norm of the forces on the free nodes, which are rounding where all of the bone is at ends."""
+    every = forces(prescribed, modulus.astype(prescribed.dtype))
+    on_free = jnp.linalg.norm(free(fixed, prescribed) * every)
+    return jnp.maximum(on_free, ROUNDING * jnp.linalg.norm(every))
 
 
 @jax.jit

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from tissue.errors import InputError, RunError, RunStopped
     from tissue.geometry.load import Geometry, load_image
     from tissue.geometry.synthetic import synthesize
+    from tissue.mechanics.strength import strength
     from tissue.model.forcing import Forcing
     from tissue.model.parameters import Parameters, preset
     from tissue.scenario.config import read_run_file
@@ -34,6 +35,7 @@ _MODULES = {
     "read_run_file": "tissue.scenario.config",
     "run": "tissue.simulation.run",
     "simulate": "tissue.simulation.memory_run",
+    "strength": "tissue.mechanics.strength",
     "synthesize": "tissue.geometry.synthetic",
 }
 
@@ -53,6 +55,7 @@ __all__ = [
     "read_run_file",
     "run",
     "simulate",
+    "strength",
     "synthesize",
 ]
 

@@ -12,7 +12,7 @@ References:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -64,7 +64,7 @@ class Strength:
     tissue_modulus_MPa: float
     iterations: Mapping[str, int]
     residual: Mapping[str, float]
-    compressions: Mapping[str, Compression]
+    compressions: Mapping[str, Compression] = field(repr=False)
 
 
 def strength(

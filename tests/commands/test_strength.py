@@ -6,6 +6,7 @@ times its share of the section, and it breaks at 7000 microstrain.
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def run(tmp_path: Path) -> Path:
     return folder
 
 
-def numbers(capfd: Capture, *words: str | Path) -> dict:
+def numbers(capfd: Capture, *words: str | Path) -> dict[str, Any]:
     assert main(["strength", *map(str, words), *SLIDE, "--json"]) == 0
     return dict(json.loads(capfd.readouterr()[0]))
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -105,6 +106,8 @@ def _strength(options: argparse.Namespace) -> int:
     axes = tuple(axis for axis in AXES if axis in (options.axis or AXES))
     for bone in bones:
         _refuse_large(bone)
+    shown = f"{len(bones)} bones" if bones[1:] else "the bone"
+    print(f"  compressing {shown} along {', '.join(axes)}", file=sys.stderr, flush=True)
     found: list[Strength] = []
     for bone in bones:
         start = None
@@ -228,7 +231,7 @@ def _refuse_large(bone: Bone) -> None:
     from tissue.machine.host import allowed_memory
     from tissue.mechanics.strength import memory
 
-    needed, room = memory(bone.fraction), allowed_memory()
+    needed, room = memory(bone.fraction.size), allowed_memory()
     if needed > room:
         raise RunError(
             f"finite elements of this bone need about {needed / 1e9:.1f} GB of memory, and "

@@ -33,8 +33,8 @@ CRITICAL_SHARE = 0.02
 """Share of the bone volume [1] strained beyond it when the bone breaks (Pistoia 2002)."""
 
 PROGRAM_BYTES, BYTES_PER_VOXEL = 800_000_000, 650
-"""Memory of the compiled programs, and of a voxel of the box: the peaks were 1.70 GB for all axes of
-115 x 114 x 114 voxels with 29 % bone, and 0.93 GB for one of 108 x 58 x 49 with 13 %."""
+"""Memory of the compiled programs, and of a voxel of the box: the peaks were 1.70 GB for all axes
+of 115 x 114 x 114 voxels with 29 % bone, and 0.93 GB for one of 108 x 58 x 49 with 13 %."""
 
 
 @dataclass(frozen=True)

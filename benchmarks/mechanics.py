@@ -8,8 +8,12 @@ with its set-up after a first one has compiled the programs, ParOSol's of its wh
 usage: python benchmarks/mechanics.py [--quick] [--radius FILE] [--no-run]
 """
 
-import argparse
 import os
+
+# threads that wait by spinning count as CPU time
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import argparse
 import resource
 import subprocess
 import sys

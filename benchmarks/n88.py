@@ -1,9 +1,9 @@
 """Our answer beside the solved models of a small cube of bone that n88 is tested with.
 
-n88 is the finite-element package of Numerics88. The files test25a_strain_AA_solved.n88model (AA: xx,
-yy, zz) of github.com/Bonelab/BonelabData hold a cube of cancellous bone, 25^3 voxels, strained along
-one axis while no face moves along its normal, with the displacements that n88 found. Their license
-is not stated: they are read where they lie and are no part of this project.
+n88 is the finite-element package of Numerics88. The files test25a_strain_AA_solved.n88model (AA:
+xx, yy, zz) of github.com/Bonelab/BonelabData hold a cube of cancellous bone, 25^3 voxels,
+strained along one axis while no face moves along its normal, with the displacements that n88
+found. Their license is not stated: they are read where they lie and are no part of this project.
 
 usage: python benchmarks/n88.py FOLDER
 """

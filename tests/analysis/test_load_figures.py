@@ -19,7 +19,8 @@ from tissue.storage.snapshot import read_snapshot, write_snapshot
 STRENGTH = {
     "apparent_modulus_z_MPa": (1000.0, 900.0, 800.0),
     "stiffness_z_N_per_mm": (500.0, 450.0, 400.0),
-    "failure_load_z_N": (8.0, 7.0, 6.0),
+    "failure_load_z_N": (8.0, 8.0, 6.0),
+    "fe_iterations": (5.0, 0.0, 3.0),
 }
 
 
@@ -102,7 +103,10 @@ def test_curves_show_strength_where_there_is_one(tmp_path: Path) -> None:
         figure = figures.curves([plain, strong])
     (line,) = figure.axes[-1].lines
     assert figure.axes[-1].get_ylabel() == "failure load, z [N]"
-    np.testing.assert_array_equal(line.get_ydata(), STRENGTH["failure_load_z_N"])
+    # at day 7 it was not computed anew
+    np.testing.assert_array_equal(line.get_xdata(), (0, 14))
+    np.testing.assert_array_equal(line.get_ydata(), (8, 6))
+    assert collected(tmp_path / "b")["metrics"]["failure_load_z_N"] == [8.0, None, 6.0]
 
 
 def test_a_page_has_stiffness_and_failure_load(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from tissue.analysis.panels import (
     tidy,
 )
 from tissue.analysis.render import picture_of_bone, picture_of_sites, pictures_of_loss
+from tissue.analysis.strength import solved
 from tissue.errors import InputError
 from tissue.model.fields import FIELDS
 from tissue.storage.atomic import write_atomically
@@ -103,13 +104,16 @@ def curves(runs: Sequence[Run]) -> "Figure":
     panels = figure.subplots(rows, 3, sharex=True).ravel()
     for axes, (title, columns) in zip(panels, shown, strict=True):
         for index, run in enumerate(runs):
-            if columns[0][0] in STRENGTH_COLUMNS and not _has_strength(run):
+            strength = columns[0][0] in STRENGTH_COLUMNS
+            if strength and not _has_strength(run):
                 continue
+            # between two solves these stay as they are
+            which = solved(run.metrics) if strength else slice(None)
             for position, (column, name) in enumerate(columns):
                 alone = len(runs) == 1 and len(columns) > 1
                 axes.plot(
-                    run.metrics["time_day"],
-                    _column(run, column),
+                    run.metrics["time_day"][which],
+                    _column(run, column)[which],
                     color=(LOST, FORMED)[position] if alone else RUNS[index % len(RUNS)],
                     ls="--" if position and not alone else "-",
                     label=name if alone else None,

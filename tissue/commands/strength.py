@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -38,6 +39,9 @@ FRACTURE = (
     "2.56): Samelson 2019, doi 10.1016/S2213-8587(18)30308-5."
 )
 """Sentences on the risk of fracture, from the abstract of Samelson 2019."""
+
+WIDTH = 100
+"""Characters of a line of text [1]."""
 
 THIN = 3.0
 """Mean thickness [voxel] below which the voxels are too coarse for a modulus."""
@@ -128,18 +132,23 @@ def _strength(options: argparse.Namespace) -> int:
     grid = " x ".join(map(str, bones[0].fraction.shape))
     print(f"{grid} voxels (z, y, x) of {bones[0].spacing:g} um; bone tissue of {origin}")
     _print(bones, found)
-    print(
+    _say(
         f"loading {options.loading}: {LOADINGS[options.loading]}; another kind of loading changed "
         "the modulus of one bone by up to 30 % (--loading)"
     )
-    print(
+    _say(
         "failure load: 2 % of the bone volume strained beyond 7000 microstrain (Pistoia 2002), "
         "from the strain energy density at the centers of the voxels"
     )
     for note in notes:
-        print(f"warning: {note}")
-    print(FRACTURE)
+        _say(f"warning: {note}")
+    _say(FRACTURE)
     return 0
+
+
+def _say(sentence: str) -> None:
+    """Print a sentence on lines of at most WIDTH characters."""
+    print(textwrap.fill(sentence, WIDTH, break_on_hyphens=False))
 
 
 def _tissue_modulus(options: argparse.Namespace) -> tuple[float, str]:

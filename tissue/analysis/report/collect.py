@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tissue import units
 from tissue.analysis.blocks import block_means
 from tissue.analysis.morphometry import MEASURES
+from tissue.analysis.strength import solved
 from tissue.errors import InputError
 from tissue.model.fields import ENERGY_DENSITY, FIELDS
 from tissue.storage.results import Run, open_run
@@ -69,7 +70,7 @@ def collected(folder: Path) -> dict[str, Any]:
         "times": [each.time for each in shown],
         "left_out": len(run.snapshots) - len(shown),
         "grid": {"shape": grid.shape, "spacing": grid.spacing},
-        "metrics": {name: _numbers(column) for name, column in run.metrics.items()},
+        "metrics": _metrics(run),
         "bone": [packed(_bytes(each.field(BONE), 0, 1)) for each in shown],
         "fields": {name: _field(shown, name) for name in run.fields},
         "morphometry": _morphometry(folder),
@@ -123,6 +124,18 @@ def _highest(name: str, values: Values) -> float:
     if name == ENERGY_DENSITY and loaded.size:
         return float(np.quantile(loaded, SHOWN_ENERGY))
     return float(values.max())
+
+
+def _metrics(run: Run) -> dict[str, list[float | None]]:
+    """Columns of metrics.csv; strength only where it was computed anew."""
+    found = {name: _numbers(column) for name, column in run.metrics.items()}
+    anew = solved(run.metrics)
+    for name in STRENGTH:
+        if name in found:
+            found[name] = [
+                value if new else None for value, new in zip(found[name], anew, strict=True)
+            ]
+    return found
 
 
 def _numbers(column: Values) -> list[float | None]:

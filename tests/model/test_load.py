@@ -16,7 +16,7 @@ from tissue.model import cytokines, osteoclast_responses
 from tissue.model.bone import bone_geometry, surface_mean
 from tissue.model.context import Numerics, StepContext
 from tissue.model.forcing import Forcing
-from tissue.model.mechanostat import load_stimulus, local_density
+from tissue.model.mechanostat import load_stimulus, local_density, log_osteocyte_signal
 from tissue.model.parameters import Parameters, preset
 from tissue.model.state import HealthyReference, State
 
@@ -79,6 +79,50 @@ def test_a_gaussian_averages_the_density() -> None:
     found = np.asarray(local_density(phi, SPACING, replace(P, sigma_U=50.0)))[4, :, 4]
     gaussian = np.exp(-0.5 * ((np.arange(41) - 20) / 5) ** 2)
     assert_allclose(found[15:26], (gaussian / gaussian.sum())[15:26], rtol=1e-3)
+
+
+def test_osteocytes_feel_the_energy_of_bone_near_by() -> None:
+    phi = jnp.asarray(np.random.default_rng(0).random((9, 9, 41)))
+    phi = phi.at[..., 20:].set(0)
+    energy = jnp.where(phi > 0, 0.02, 0.0)
+    even = np.asarray(log_osteocyte_signal(phi, energy, SPACING, P))
+    assert_allclose(even, np.log(0.02), rtol=1e-9)  # also in marrow, however far from bone
+    # per volume of bone: a voxel that is eroded by half does not bear less
+    energy = energy.at[..., :10].set(0.04)
+    found = np.exp(np.asarray(log_osteocyte_signal(phi, energy, SPACING, P)))
+    place = np.arange(41) - np.arange(41)[:, None]
+    gaussian = np.exp(-0.5 * (place * SPACING / 30.0) ** 2)
+    gaussian /= gaussian.sum(axis=1, keepdims=True)
+    across = np.asarray(phi).copy()
+    for axis in (0, 1):
+        n = across.shape[axis]
+        away = np.arange(n) - np.arange(n)[:, None]
+        weight = np.exp(-0.5 * (away * SPACING / 30.0) ** 2)
+        weight /= weight.sum(axis=1, keepdims=True)
+        across = np.moveaxis(np.tensordot(weight, across, (1, axis)), 0, axis)
+    felt = (across * np.where(np.arange(41) < 10, 0.04, 0.02)) @ gaussian.T
+    assert_allclose(found[..., :22], (felt / (across @ gaussian.T))[..., :22], rtol=1e-6)
+
+
+def test_stimulus_is_that_of_energy_and_forces(tissue: SimpleNamespace) -> None:
+    phi, ratio = tissue.state.bone_volume_fraction, jnp.full((20, 22, 24), 0.3)
+    assert tissue.healthy.local_density is None
+
+    def felt(load: float, energy: Array | None = ratio) -> Array | float:
+        context = StepContext(Forcing(load=load), P, Numerics(SPACING, 1e-9), tissue.healthy)
+        return load_stimulus(phi, replace(context, log_energy_ratio=energy))
+
+    assert_allclose(felt(1.0), P.g_mech * np.tanh(0.3), rtol=1e-9)
+    # half the force is a quarter of the energy
+    assert_allclose(felt(0.5), P.g_mech * np.tanh(0.3 + np.log(0.25)), rtol=1e-9)
+    assert_allclose(felt(0.0), -P.g_mech, rtol=1e-9)
+    assert felt(0.5, None) == 0  # no load acts
+
+
+def test_forces_act_beside_the_density(loaded: SimpleNamespace) -> None:
+    phi, n = loaded.state.bone_volume_fraction, Numerics(SPACING, 1e-9)
+    doubled = load_stimulus(phi, StepContext(Forcing(load=2.0), P, n, loaded.healthy))
+    assert_allclose(doubled, P.g_mech * np.tanh(np.log(4)), rtol=1e-9)
 
 
 def test_load_lowers_rankl_of_osteocytes_and_raises_formation(loaded: SimpleNamespace) -> None:

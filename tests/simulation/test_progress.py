@@ -1,9 +1,11 @@
 """A run logs its progress: every minute, at each file, and in long phases without steps."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,13 @@ from tissue.simulation.step_report import Record
 SNAPSHOT, CHECKPOINT = Path("run/snap.hdf"), Path("run/ckpt.h5")
 KEYS = {
     *("event", "day", "days", "step", "step_day", "bv_tv", "bv_tv_change_percent"),
-    *("seconds_left", "host_memory_bytes", "device_memory_bytes", "file"),
+    *(
+        "failure_load_z_change_percent",
+        "seconds_left",
+        "host_memory_bytes",
+        "device_memory_bytes",
+        "file",
+    ),
 }
 
 
@@ -65,6 +73,22 @@ def clock() -> Clock:
 def record(day: float, length: float = 1.0) -> Record:
     metrics = {"time_day": day, "step_day": length, "bv_tv": 0.25, "bv_tv_change_percent": -day}
     return Record(metrics, {}, {})
+
+
+def test_the_failure_load_stands_beside_bone_where_it_is_known(lines: Lines, clock: Clock) -> None:
+    run_progress = Progress(clock)
+    run_progress.begin(0.0, 100.0, 0)
+    for day, known in ((1.0, math.nan), (2.0, -3.456)):
+        found = record(day)
+        metrics = {**found.metrics, "failure_load_z_change_percent": known}
+        run_progress.step(replace(found, metrics=metrics), int(day))
+        run_progress.written("snapshot", SNAPSHOT, day)
+    without, with_it = lines.texts[-2:]
+    assert "(-1.00 %), " in without
+    assert "failure" not in without
+    assert "BV/TV 0.2500 (-2.00 %), failure load -3.46 %, " in with_it
+    loads = [each["failure_load_z_change_percent"] for each in lines.numbers[-2:]]
+    assert loads == [None, -3.456]
 
 
 def walk(run_progress: Progress, clock: Clock, start: int, end: int, seconds: float) -> None:

@@ -1,6 +1,7 @@
 """Progress of a run, logged as lines for users and as numbers for programs."""
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -35,6 +36,9 @@ MIN_STEPS = 3
 MAX_STEPS = 10_000
 """Number of steps in memory: more than a run takes while the files of one are written."""
 
+FAILURE_LOAD = "failure_load_z_change_percent"
+"""Column of metrics.csv that stands beside BV/TV in runs with finite elements."""
+
 Kind = Literal["snapshot", "checkpoint"]
 
 
@@ -47,6 +51,7 @@ class _Step(NamedTuple):
     length: float | None = None  # day
     bone: float | None = None
     change: float | None = None  # %
+    load: float | None = None  # change of the failure load, %
 
 
 class Progress:
@@ -63,6 +68,7 @@ class Progress:
     | day, days | simulated time, and that of the complete run [day] |
     | step, step_day | number of the last coupling step, and its length [day] |
     | bv_tv, bv_tv_change_percent | as in metrics.csv after that step |
+    | failure_load_z_change_percent | as there; None without finite elements |
     | seconds_left | estimate of the wall time to the end, from the last minutes [s] |
     | host_memory_bytes, device_memory_bytes | of this process, and in use on the first device |
     | file | the snapshot or checkpoint |
@@ -125,6 +131,7 @@ class Progress:
             number: its number.
         """
         found = record.metrics
+        load = found.get(FAILURE_LOAD, math.nan)
         with self._lock:
             now = self._clock()
             done = _Step(
@@ -134,6 +141,7 @@ class Progress:
                 found["step_day"],
                 found["bv_tv"],
                 found["bv_tv_change_percent"],
+                load if math.isfinite(load) else None,
             )
             self._steps.append(done)
             self._counted += 1
@@ -197,6 +205,7 @@ class Progress:
             "step_day": done.length,
             "bv_tv": done.bone,
             "bv_tv_change_percent": done.change,
+            FAILURE_LOAD: done.load,
             "seconds_left": left,
             "host_memory_bytes": resident_memory(),
             # reading it would start the backend
@@ -246,6 +255,8 @@ def _text(numbers: Mapping[str, Any]) -> str:
     if numbers["step_day"] is not None:
         parts.append(f"step {numbers['step']} of {numbers['step_day']:.3g} day")
         parts.append(f"BV/TV {numbers['bv_tv']:.4f} ({numbers['bv_tv_change_percent']:+.2f} %)")
+    if numbers[FAILURE_LOAD] is not None:
+        parts.append(f"failure load {numbers[FAILURE_LOAD]:+.2f} %")
     if numbers["seconds_left"]:
         parts.append(f"about {duration(numbers['seconds_left'])} left")
     if numbers["host_memory_bytes"] is not None:

@@ -1,0 +1,349 @@
+"""Runs whose load comes from finite elements of the bone."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from simulation.diseased_run import assert_same, cut_after
+
+from tissue.errors import InputError
+from tissue.geometry.grid import Grid
+from tissue.geometry.load import Geometry
+from tissue.kernels.surface import move
+from tissue.mechanics.compression import LOADINGS
+from tissue.model.observables import FINITE_ELEMENT_METRICS
+from tissue.scenario.config import read_run_file
+from tissue.scenario.schema import LoadTable
+from tissue.simulation import loaded_bone
+from tissue.simulation.load_mechanics import load_mechanics, unreached_axes
+from tissue.simulation.loaded_bone import healthy_load, solved_again
+from tissue.simulation.memory_run import MemoryRun, simulate
+from tissue.simulation.plan import plan
+from tissue.simulation.run import run
+from tissue.simulation.simulation import Simulation
+from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
+from tissue.storage.results import Run
+
+EDGE = 16
+GEOMETRY = {
+    "synthetic": {"shape": [EDGE] * 3, "spacing": "10 um", "bv_tv": 0.4, "thickness": "60 um"}
+}
+FIELDS = ["bone_volume_fraction", "load_stimulus", "strain_energy_density"]
+TABLES: dict[str, Any] = {
+    "run": {"duration": "8 day", "step": "1 day"},
+    "geometry": GEOMETRY,
+    "disease": {"il1_excess": "10 pM"},
+    "load": {"mechanics": "fe"},
+    "output": {"snapshots": "4 day", "checkpoints": "1 day", "keep_every": 1, "fields": FIELDS},
+}
+
+
+def config(**tables: Any) -> Any:
+    return read_run_file(TABLES | tables, name="loaded")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run with finite elements, which tests must not change."""
+    return run(config(), tmp_path_factory.mktemp("loaded"))
+
+
+def test_a_resumed_run_is_the_same_bit_for_bit(finished: Run, tmp_path: Path) -> None:
+    solved = finished.metrics["fe_iterations"] > 0
+    assert (solved[3], solved[4]) == (False, True)
+    for number in (3, 4, 6):  # before a solve, after one, and between two
+        folder = cut_after(finished.folder, tmp_path / f"{number}", number)
+        run(config(), folder, resume="latest")
+        assert_same(finished.folder, folder)
+
+
+def test_the_last_solve_is_part_of_a_checkpoint(finished: Run) -> None:
+    found = read_checkpoint(list_checkpoints(finished.folder)[-1]).mechanics
+    voxels, nodes = (EDGE,) * 3, (EDGE + 1,) * 3
+    for name in loaded_bone.FIELDS:
+        assert found[name].shape == voxels
+    for along in "zyx":
+        assert found[f"displacement_z_{along}"].shape == nodes
+    # under unit compression one end moves by the length of the box toward the other
+    ends = found["displacement_z_z"][[0, -1]].reshape(2, -1)
+    assert np.ptp([end[np.abs(end).argmax()] for end in ends]) == pytest.approx(EDGE, rel=1e-5)
+    assert found["time"] == 8
+    assert set(FINITE_ELEMENT_METRICS) <= found.keys()
+
+
+def test_bone_under_load_starts_in_health(finished: Run) -> None:
+    start, end = (finished.opened[number] for number in (0, -1))
+    assert not start.field("load_stimulus").any()
+    bone, energy = start.field("bone_volume_fraction"), start.field("strain_energy_density")
+    assert energy[bone < 0.01].max() == 0
+    # Christen 2012: the loads are those that strain bone most evenly, at 0.02 MPa
+    assert 0.01 < (bone * energy).sum() / bone.sum() < 0.03
+    assert end.field("load_stimulus")[bone > 0.5].min() > 0  # what is left bears more
+    lost = end.field("bone_volume_fraction")
+    assert (lost * end.field("strain_energy_density")).sum() / lost.sum() > 0.01
+
+
+def test_metrics_of_strength_follow_the_bone(finished: Run) -> None:
+    found, spacing = finished.metrics, 10.0
+    start = {name: found[name][0] for name in FINITE_ELEMENT_METRICS}
+    assert start["stiffness_z_change_percent"] == start["failure_load_z_change_percent"] == 0
+    # a cube: stiffness = modulus x area / length, 1 MPa mm = 1 N/mm
+    edge = EDGE * spacing / 1e3
+    assert start["stiffness_z_N_per_mm"] == pytest.approx(start["apparent_modulus_z_MPa"] * edge)
+    assert 0 < start["apparent_modulus_z_MPa"] < 0.4 * 14800  # less than bone all along z
+    lost = -found["bv_tv_change_percent"][-1]
+    for name in ("stiffness_z_N_per_mm", "failure_load_z_N"):
+        change = found[name.rpartition("_N")[0] + "_change_percent"][-1]
+        assert change == pytest.approx(100 * (found[name][-1] / found[name][0] - 1))
+        assert 1.0 * lost < -change < 3 * lost  # stiffness goes as BV/TV to the power of 1 to 3
+    held = found["fe_iterations"] == 0
+    same = found["stiffness_z_N_per_mm"][1:] == found["stiffness_z_N_per_mm"][:-1]
+    np.testing.assert_array_equal(held[1:], same)
+    assert (found["fe_residual"] <= 1e-4).all()
+
+
+def test_other_mechanics_have_no_strength(tmp_path: Path) -> None:
+    for mechanics in ("density", "off"):
+        output = {"snapshots": "1 day", "fields": ["load_stimulus"]}
+        tables = {"load": {"mechanics": mechanics}, "output": output}
+        found = simulate(config(run={"duration": "1 day", "step": "1 day"}, **tables))
+        for name in FINITE_ELEMENT_METRICS:
+            assert np.isnan(found.metrics[name]).all()
+        stimulus = found.snapshots[-1].field("load_stimulus")
+        assert stimulus.any() == (mechanics == "density")
+        message = "strain_energy_density, which only finite elements have: give load.mechanics = 'f"
+        with pytest.raises(InputError, match=message):
+            Simulation(config(load={"mechanics": mechanics}))
+
+
+def test_forces_and_not_strains_stay_the_same() -> None:
+    given = config(run={"duration": "1 day", "step": "1 day", "precision": "float64"})
+    simulation = Simulation(given)
+    assert simulation.loaded
+    n, p, bone = simulation._numerics, given.acting, simulation.state.bone_volume_fraction
+    before = healthy_load(bone, n, given)
+    # the same bone with a tenth of its tissue gone everywhere bears the same force
+    after = solved_again(before, 0.9 * bone, 1.0, n, p, "confined")
+    solid = np.asarray(bone) >= 0.02
+    ratio = np.asarray(after.energy_density)[solid] / np.asarray(before.energy_density)[solid]
+    assert_allclose(ratio, 0.9**-2, rtol=0.02)  # to the residual of 1e-4
+    assert_allclose(np.asarray(after.log_energy_ratio)[solid], -2 * np.log(0.9), atol=0.02)
+    assert after.metrics["stiffness_z_change_percent"] == pytest.approx(-10, abs=0.01)
+    assert after.metrics["failure_load_z_change_percent"] == pytest.approx(0, abs=11)
+
+
+def test_bone_is_solved_again_when_it_has_moved() -> None:
+    simulation = Simulation(config())
+    loaded, bone = simulation.loaded, simulation.state.bone_volume_fraction
+    assert loaded
+    for species, days in (("mouse", 7.0), ("human", 90.0)):
+
+        def due(share: float, time: float, *, shown: bool = False, kind: str = species) -> bool:
+            return loaded.due((1 - share) * bone, time, kind, shown=shown)
+
+        assert not due(0.019, 1.0)
+        assert due(0.021, 1.0)
+        assert due(0.002, days)
+        assert not due(0.002, days - 0.1)
+        assert not due(0.0005, 10 * days)  # a solve would show its own error
+        assert due(0.002, 1.0, shown=True)
+        assert not due(0.0, 1.0, shown=True)
+
+
+def test_broken_bone_is_warned_of_and_bears_on(caplog: pytest.LogCaptureFixture) -> None:
+    given = config()
+    simulation = Simulation(given)
+    before = simulation.loaded
+    assert before
+    gap = simulation.state.bone_volume_fraction.at[EDGE // 2].set(0)
+    with caplog.at_level(logging.WARNING):
+        after = solved_again(before, gap, 3.0, simulation._numerics, given.acting, "confined")
+    assert "day 3: bone no longer reaches both ends in z: its stiffness there is 0" in caplog.text
+    assert after.metrics["failure_load_z_N"] == after.metrics["apparent_modulus_z_MPa"] == 0
+    assert after.metrics["failure_load_z_change_percent"] == -100
+    assert after.metrics["apparent_modulus_x_MPa"] > 0
+    assert after.log_energy_ratio is before.log_energy_ratio
+
+
+# Choice of the mechanics
+
+
+def strut(edge: int, *, along: str = "zyx") -> np.ndarray:
+    """Struts through the middle of a cube along some axes [z, y, x]."""
+    bone = np.zeros((edge,) * 3)
+    middle = slice(edge // 2 - 2, edge // 2 + 2)
+    for axis, name in enumerate("zyx"):
+        if name in along:
+            bone[tuple(slice(None) if a == axis else middle for a in range(3))] = 1
+    return bone
+
+
+def test_finite_elements_are_the_default_where_the_bone_allows_them() -> None:
+    free = config(load={}, output={})
+    chosen = load_mechanics(free, strut(40))
+    assert chosen == (
+        "fe",
+        "by finite elements of the bone (confined), solved again when 2% of it have come or gone, "
+        "or after 7 days",
+    )
+    assert load_mechanics(free, strut(39)) == (
+        "density",
+        "from the density of bone near by, as an edge of 39 voxels is shorter than 40",
+    )
+    assert load_mechanics(free, strut(40, along="zx")).text.endswith(
+        "as bone does not reach both ends in y"
+    )
+    assert load_mechanics(config(load={"mechanics": "fe"}), strut(16)).kind == "fe"
+    assert load_mechanics(config(load={"mechanics": "density"}), strut(40)).kind == "density"
+    assert load_mechanics(config(load={"mechanics": "off"}), strut(40)).kind == "off"
+    periodic = config(load={}, boundary={"periodic": ["x"]}, output={})
+    assert load_mechanics(periodic, strut(40)).text.endswith(
+        "as the box repeats itself along x, and finite elements end at its faces"
+    )
+
+
+def test_too_little_memory_leaves_the_density(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tissue.simulation.load_mechanics.usable_memory", lambda: 10**8)
+    assert "as finite elements need about" in load_mechanics(config(load={}), strut(40)).text
+
+
+def test_impossible_finite_elements_are_refused_in_one_sentence() -> None:
+    given = config()
+    message = r"load.mechanics = 'fe' is not possible: bone does not reach both ends in x and z; "
+    with pytest.raises(InputError, match=message):
+        load_mechanics(given, strut(16, along="y"))
+    for start in (lambda bone: Simulation(given, bone), lambda bone: plan(given, bone)):
+        with pytest.raises(InputError, match=message):
+            start(Geometry(Grid((16, 16, 16), 10.0), strut(16, along="y"), (), ()))
+
+
+def test_bone_reaches_an_end_only_as_a_connected_whole() -> None:
+    bone = strut(16, along="z")
+    assert unreached_axes(bone) == ("x", "y")
+    bone[8] = 0
+    assert unreached_axes(bone) == ("x", "y", "z")
+    assert unreached_axes(np.zeros((8, 8, 8))) == ("x", "y", "z")
+
+
+def test_ways_of_loading_are_those_of_the_finite_elements() -> None:
+    annotation = LoadTable.model_fields["loading"].annotation
+    assert set(LOADINGS) == set(annotation.__args__)  # type: ignore[union-attr]
+
+
+# Forces that change
+
+
+def of_factor(mechanics: str, factor: float, days: int) -> MemoryRun:
+    """Healthy bone under other forces from the start."""
+    tables: dict[str, Any] = {
+        "run": {"duration": f"{days} day", "step": "2 day"},
+        "load": {"mechanics": mechanics, "factor": factor},
+        "output": {"snapshots": f"{days} day", "fields": FIELDS[:2]},
+    }
+    return simulate(config(disease={}, **tables))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mechanics", ["fe", "density"])
+def test_disuse_loses_bone_and_overload_gains_some_until_both_settle(mechanics: str) -> None:
+    for factor, sign in ((0.5, -1), (1.5, 1)):
+        found = of_factor(mechanics, factor, 120)
+        change = sign * found.metrics["bv_tv_change_percent"]
+        early, late = change[15], change[-1] - change[-16]  # a month each
+        assert early > 0.5
+        assert late < 0.3 * early
+        bone, stimulus = (
+            found.snapshots[-1].field(name) for name in ("bone_volume_fraction", "load_stimulus")
+        )
+        # bone has changed until its strain energy is nearly that of health again
+        first = 1.55 * abs(np.tanh(2 * np.log(factor)))
+        assert abs((bone * stimulus).sum() / bone.sum()) < 0.35 * first
+
+
+def test_forces_act_while_they_last() -> None:
+    pieces = [{"from": "2 day", "to": "4 day", "value": 0.5}]
+    given = read_run_file(
+        TABLES
+        | {
+            "run": {"duration": "6 day"},
+            "disease": {},
+            "load": {"mechanics": "fe", "factor": pieces},
+            "output": {"snapshots": "6 day"},
+        }
+    )
+    simulation = Simulation(given)
+    times, changes = [0.0], [0.0]
+    while not simulation.finished:
+        record = simulation.advance()
+        times.append(record.metrics["time_day"])
+        changes.append(record.metrics["bv_tv_change_percent"])
+    at = dict(zip(times, changes, strict=True))
+    assert {2.0, 4.0} <= at.keys()  # steps end at its corners
+    assert abs(at[2.0]) < 1e-3
+    assert at[4.0] < -0.02
+    assert simulation.healthy.local_density is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["mouse", "human"])
+def test_health_stands_still_under_load(preset: str) -> None:
+    spacing = {"mouse": 10, "human": 25}[preset]
+    synthetic = {
+        "shape": [20] * 3,
+        "spacing": f"{spacing} um",
+        "bv_tv": 0.3,
+        "thickness": f"{6 * spacing} um",
+    }
+    run = {"preset": preset, "duration": "60 day", "step": "2 day", "precision": "float64"}
+    output = {"snapshots": "15 day"}
+    tables = {"geometry": {"synthetic": synthetic}, "disease": {}, "output": output}
+    found = simulate(config(run=run, **tables)).metrics
+    assert abs(found["bv_tv_change_percent"]).max() < 1e-3
+
+
+def notched(mechanics: str, *, everywhere: bool) -> float:
+    """Share of bone that comes back within four weeks after a tenth of it was lost.
+
+    From struts in a quarter of the box, or everywhere.
+    """
+    days = {"run": {"duration": "28 day", "step": "1 day"}}
+    given = config(disease={}, load={"mechanics": mechanics}, output={"snapshots": "7 day"}, **days)
+    simulation = Simulation(given)
+    phi = simulation.state.bone_volume_fraction
+    depth = jnp.full_like(phi, 2.0)
+    if not everywhere:
+        depth = jnp.zeros_like(phi).at[EDGE // 2 - 2 : EDGE // 2 + 2].set(8.0)
+    lost = move(phi, depth, 0 * depth, 10.0, 1.0).phi
+    simulation.state = replace(simulation.state, bone_volume_fraction=lost)
+    if simulation.loaded:
+        simulation.loaded = solved_again(
+            simulation.loaded, lost, 0.0, simulation._numerics, given.acting, "confined"
+        )
+    while not simulation.finished:
+        simulation.advance()
+    now = simulation.state.bone_volume_fraction
+    return float((now - lost).sum() / (phi - lost).sum())
+
+
+def halved(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: each / 2 for name, each in value.items()}
+    return value / 2
+
+
+@pytest.mark.slow
+def test_solving_twice_as_often_changes_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    month = config(run={"duration": "28 day", "step": "0.5 day"}, output={"snapshots": "28 day"})
+    once = simulate(month).metrics
+    for name in ("LARGEST_MOVE", "INTERVAL"):
+        monkeypatch.setattr(loaded_bone, name, halved(getattr(loaded_bone, name)))
+    twice = simulate(month).metrics
+    solves = [np.count_nonzero(found["fe_iterations"]) for found in (once, twice)]
+    assert solves[1] > 1.5 * solves[0]
+    ends = [found["bv_tv_change_percent"][-1] for found in (once, twice)]
+    assert abs(ends[0] - ends[1]) < 0.05

@@ -6,7 +6,8 @@ times its share of the section, and it breaks at 7000 microstrain.
 
 import json
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from commands.conftest import Capture, refused
 from tissue.cli import main
 from tissue.commands import strength as command
 from tissue.commands.common import RUN_FAILED
+from tissue.commands.messages import _change
 from tissue.geometry.grid import Grid
 from tissue.model.parameters import preset
 from tissue.storage.snapshot import write_snapshot
@@ -152,6 +154,19 @@ def test_too_large_a_bone_is_refused_before_it_is_solved(
     words = refused(capfd, "strength", run, code=RUN_FAILED)
     assert "finite elements of this bone need about" in words
     assert "GB may be used" in words
+
+
+def test_the_end_of_a_run_is_said_with_its_strength() -> None:
+    metrics = {"time_day": [0.0, 7.0], "bv_tv": [0.2, 0.19]}
+    metrics |= {"stiffness_z_N_per_mm": [500.0, 400.0], "failure_load_z_N": [8.0, 6.0]}
+    run = SimpleNamespace(metrics={name: np.array(each) for name, each in metrics.items()})
+    assert _change(cast(Any, run)).splitlines() == [
+        "BV/TV 0.2000 -> 0.1900 (-5.00 %) in 7 days",
+        "stiffness along z 500 -> 400 N/mm (-20.00 %)",
+        "failure load along z 8 -> 6 N (-25.00 %)",
+    ]
+    run.metrics |= dict.fromkeys(("stiffness_z_N_per_mm", "failure_load_z_N"), np.full(2, np.nan))
+    assert len(_change(cast(Any, run)).splitlines()) == 1
 
 
 def test_every_kind_of_loading_is_an_option() -> None:

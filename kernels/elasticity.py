@@ -3,7 +3,7 @@
 The finest level is the grid itself and works by slices. The coarser levels are unstructured:
 pieces of bone in blocks of 2^l voxels, with gather tables. Flexible conjugate gradients are
 preconditioned with a multigrid cycle that smooths with Chebyshev polynomials of the block-Jacobi
-operator and takes two iterations of conjugate gradients on each coarse level (K-cycle).
+operator and takes three iterations of conjugate gradients on each coarse level (K-cycle).
 
 Lengths are in edges of a voxel and moduli in that of the tissue, so that all is of order one.
 
@@ -47,7 +47,7 @@ Vectors = Float[Array, "_ 3"]
 Operator = Callable[[Array], Array]
 
 DEGREE = 3  # of the smoother
-VISITS = 2  # of each coarse level in a cycle
+VISITS = 3  # of each coarse level in a cycle
 MAX_ITERATIONS = 200
 
 

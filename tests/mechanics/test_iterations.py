@@ -18,12 +18,12 @@ Volume = npt.NDArray[np.float64]
 
 # bone, edge: iterations to 1e-5 and 1e-4 between platens, as measured; a gate allows a fifth more
 MEASURED = {
-    ("refined", 32): (15, 9),
-    ("refined", 48): (13, 8),
-    ("refined", 64): (12, 7),
-    ("grown", 32): (8, 6),
-    ("grown", 48): (12, 7),
-    ("grown", 64): (14, 8),
+    ("refined", 32): (12, 8),
+    ("refined", 48): (14, 8),
+    ("refined", 64): (9, 6),
+    ("grown", 32): (7, 6),
+    ("grown", 48): (16, 7),
+    ("grown", 64): (24, 6),
 }
 LARGE = [
     pytest.param(*case, marks=[pytest.mark.slow] if case[1] == 64 else []) for case in MEASURED
@@ -45,7 +45,7 @@ def test_iterations_do_not_exceed_what_was_measured(name: str, edge: int) -> Non
         found = pressed(sample(name, edge), tolerance=tolerance)
         assert found.residual <= tolerance
         assert found.iterations <= 1.2 * measured, (found.iterations, measured)
-        # of the operator on the finest level: at least two smoothings an iteration
+        # of the finest operator: two smoothings an iteration, and less than that on coarser levels
         assert 5 * found.iterations < found.applications < 40 * found.iterations
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tissue.kernels import elasticity
+from tissue.kernels import elastic_voxels, elasticity
 from tissue.kernels.elasticity import Hierarchy
 from tissue.kernels.hexahedron import (
     CENTROID_STIFFNESS,
@@ -68,7 +68,10 @@ def vector(count: int, seed: int = 0) -> npt.NDArray[np.float32]:
     return values
 
 
-@pytest.mark.parametrize("form", [elasticity._forces_by_planes, elasticity._forces_by_nodes])
+FORMS = [elastic_voxels._forces_by_planes, elastic_voxels._forces_by_nodes]
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_forces_are_the_sum_over_voxels(form: partial[Array]) -> None:
     u = displacement()
     expected = summed_forces(u, bone())
@@ -111,7 +114,7 @@ def test_no_bone_has_a_larger_eigenvalue_than_one_cube() -> None:
 @pytest.mark.parametrize("loading", ["confined", "platens", "slide"])
 def test_the_preconditioner_inverts_the_block_of_each_node(loading: str) -> None:
     finest = levels(loading).finest
-    free = np.asarray(elasticity.free(finest.fixed, jnp.asarray(displacement())))
+    free = np.asarray(elastic_voxels.free(finest.fixed, jnp.asarray(displacement())))
     on_bone = np.asarray(finest.owner) >= 0
     precondition = jax.jit(partial(elasticity._precondition, finest))
     for z, y, x in np.random.default_rng(2).permutation(np.argwhere(on_bone))[:12]:
@@ -133,7 +136,7 @@ def test_the_first_coarse_level_is_the_grid_seen_through_its_interpolation(loadi
     first = tree.coarse[0]
     x = vector(len(first.inverse))
     fine = elasticity._from_pieces(tree.finest, first, jnp.asarray(x))
-    held = elasticity.free(tree.finest.fixed, fine)
+    held = elastic_voxels.free(tree.finest.fixed, fine)
     image = elasticity._operator(tree.finest, held * fine)
     expected = elasticity._to_pieces(tree.finest, first, image)
     found = elasticity.coarse_operator(first, jnp.asarray(x))
@@ -180,7 +183,7 @@ def test_a_rigid_motion_is_interpolated_on_every_level() -> None:
 
 def test_the_preconditioner_is_positive() -> None:
     tree = levels("platens")
-    free = elasticity.free(tree.finest.fixed, jnp.asarray(displacement(), jnp.float32))
+    free = elastic_voxels.free(tree.finest.fixed, jnp.asarray(displacement(), jnp.float32))
     for seed in range(3):
         force = free * jnp.asarray(summed_forces(displacement(seed), bone()), jnp.float32)
         assert float(jnp.vdot(force, elasticity.cycle(tree, force))) > 0

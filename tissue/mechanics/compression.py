@@ -10,19 +10,15 @@ from jax import Array
 from scipy import ndimage
 
 from tissue.errors import InputError, RunError
-from tissue.kernels.elasticity import (
-    DEGREE,
-    MAX_ITERATIONS,
-    VISITS,
+from tissue.kernels.elastic_voxels import (
     Ends,
     GridVectors,
-    Hierarchy,
     Modulus,
     energy_densities,
     forces,
     free,
-    solve,
 )
+from tissue.kernels.elasticity import DEGREE, MAX_ITERATIONS, VISITS, Hierarchy, solve
 from tissue.mechanics.hierarchy import hierarchy
 
 AXES = ("x", "y", "z")

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from counts import MOVES, SOLVES, SPREADS
 
+ELASTIC_SOLVE = "elastic solve"
+
 
 class Limit(NamedTuple):
     """Most kernels and copies of one pass, and most bytes moved a voxel."""
@@ -21,6 +23,12 @@ class Limit(NamedTuple):
 STEPS_A_TURN = 2  # explicit steps in a turn of their loop
 EXPLICIT_BYTES = 29.5
 EXPLICIT_WHY = "24 B of three solutes read and written, 4 of the source, 1 of the mask"
+
+ELASTIC_BYTES = 29.0
+ELASTIC_WHY = (
+    "12 B of displacement read, 12 of force written, 4 of the modulus, one more node a side"
+)
+ENDS = 2  # small kernels for the ends that are held
 
 LIMITS = {
     # 71 B if nothing between its stages went to memory
@@ -56,6 +64,8 @@ TURNS = {
     # Heun: slopes, the moved field and what it took, twice
     "sub-steps of a motion": {128: Limit(14, 56), 256: Limit(16, 56)},
 }
+# of finite elements, all levels together, each as often as the cycle visits it
+ELASTIC_ITERATION = {128: Limit(5400, 8250), 256: Limit(16200, 9200)}
 KINDS = (
     dict.fromkeys(SOLVES, "CG")
     | dict.fromkeys(SPREADS, "along the surface")
@@ -69,12 +79,17 @@ TEMPORARY = {  # B/voxel
     "solve": 32,
     "coupling step": 131,
     "diagnostics of a step": 9,
+    "elastic forces": 0,
+    "elastic operator": 0.2,
+    # six vectors of the grid, and on level 1 eight times 24 numbers of each piece
+    ELASTIC_SOLVE: 150,
 }
 
 SPILLED = 64  # bytes in all kernels of a program: some on the coarsest grids spill a word or two
 # bytes in kernels on whole fields, none in all others: many sums share the reads of a field, and
 # on an A100 at 256^3 one kernel of the coupling step spills two words
-SPILLED_WHOLE = {"diagnostics of a step": 16, "coupling step": 16}
+# the restriction to pieces gathers 27 values at a time, and spills six words on an A100 at 128^3
+SPILLED_WHOLE = {"diagnostics of a step": 16, "coupling step": 16, ELASTIC_SOLVE: 24}
 
 PLUMBING = {"convert", "reduce", "slice", "pad", "broadcast", "transpose", "concatenate", "copy"}
 
@@ -85,7 +100,7 @@ def failures(row: Mapping[str, Any]) -> list[str]:
     Args:
         row: from measure.py.
     """
-    judge = _explicit if row["program"] == "explicit step" else _limited
+    judge = JUDGES.get(row["program"], _limited)
     return [f"{row['program']}: {text}" for text in judge(row) + _held(row) + _sane(row)]
 
 
@@ -102,6 +117,26 @@ def _explicit(row: Mapping[str, Any]) -> list[str]:
     if moved > EXPLICIT_BYTES:
         found.append(f"{moved} B/voxel a step, at most {EXPLICIT_BYTES}: {EXPLICIT_WHY}")
     return found
+
+
+def _forces(row: Mapping[str, Any]) -> list[str]:
+    """Failures of the elastic operator: one kernel on the grid, without gather."""
+    found, small = [], ENDS if row["program"] == "elastic operator" else 0
+    if row["large"] != 1:
+        found.append(f"{row['large']} kernels on whole fields, 1 is allowed")
+    if row["kernels"] - row["large"] > small or row["copies"] or row["loops"]:
+        more = f"{row['copies']} copies, {len(row['loops'])} loops"
+        found.append(f"{row['kernels']} kernels, {more}; 1 kernel and {small} small ones allowed")
+    if row["gathers"]:
+        found.append(f"{row['gathers']} gathers or scatters")
+    if row["bytes_per_voxel"] > ELASTIC_BYTES:
+        found.append(f"{row['bytes_per_voxel']} B/voxel, at most {ELASTIC_BYTES}: {ELASTIC_WHY}")
+    return found
+
+
+def _elastic_solve(row: Mapping[str, Any]) -> list[str]:
+    launches, _, moved = map(sum, zip(*row["by_level"], strict=True))
+    return _above(launches, moved, ELASTIC_ITERATION[row["edge"]], " an iteration")
 
 
 def _limited(row: Mapping[str, Any]) -> list[str]:
@@ -155,3 +190,11 @@ def _sane(row: Mapping[str, Any]) -> list[str]:
     elif row["thunks"] != row["launches_listed"]:
         found.append(f"{row['launches_listed']} launches in the HLO, {row['thunks']} in the thunks")
     return found
+
+
+JUDGES = {
+    "explicit step": _explicit,
+    "elastic forces": _forces,
+    "elastic operator": _forces,
+    ELASTIC_SOLVE: _elastic_solve,
+}

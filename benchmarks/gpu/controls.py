@@ -13,12 +13,14 @@ from unittest import mock
 import jax
 import jax.numpy as jnp
 from ahead import Built, Target, compiled
+from elastic import nodal
 from hlo import Module
 from jax import Array, lax
 from programs import hierarchy, row
 from ptx import Kernel, NoData, assembled
 
-from tissue.kernels import loop, multigrid
+from tissue.kernels import elastic_voxels, loop, multigrid
+from tissue.kernels.hexahedron import CORNERS, STIFFNESS
 from tissue.kernels.stencil import AXES, shift
 
 DIFFUSION, DECAY = 0.1, 0.01
@@ -79,6 +81,43 @@ def _for_the_cpu(edge: int, *shapes: jax.ShapeDtypeStruct) -> Built:
     """Program that `lowering_platforms` compiles: for this device, whatever it names."""
     lowered = jax.jit(stand_in).trace(*shapes).lower(lowering_platforms=("cuda",))
     return compiled("cpu", edge**3, lowered.compile, time.perf_counter())
+
+
+def _gathered_forces(u: Array, modulus: Array, place: Array) -> Array:
+    """Forces of bone whose moduli are looked up by the place of each voxel."""
+    return elastic_voxels.forces(u, modulus.ravel()[place])
+
+
+def _forces_by_elements(u: Array, modulus: Array) -> Array:
+    """Forces by one product with the stiffness of a voxel, summed up at the nodes."""
+    shape = modulus.shape
+    corners = [
+        u[:, c][tuple(slice(o, o + n) for o, n in zip(corner, shape, strict=True))]
+        for corner in CORNERS
+        for c in range(3)
+    ]
+    stiffness = jnp.asarray(STIFFNESS, u.dtype)
+    force = modulus * (stiffness @ jnp.stack(corners).reshape(24, -1)).reshape(24, *shape)
+    padded = [
+        jnp.pad(force[3 * a : 3 * a + 3], ((0, 0), *((o, 1 - o) for o in corner)))
+        for a, corner in enumerate(CORNERS)
+    ]
+    return jnp.moveaxis(sum(padded[1:], padded[0]), 0, 1)
+
+
+def bad_forces(target: Target, edge: int) -> dict[str, Built]:
+    """Elastic forces, compiled, each with one fault."""
+    u, modulus = nodal(edge), jax.ShapeDtypeStruct((edge,) * 3, jnp.float32)
+    place = jax.ShapeDtypeStruct((edge,) * 3, jnp.int32)
+
+    def built(name: str, function: Callable[..., Array], *arguments: Any) -> Built:
+        return target.built(name, edge**3, jax.jit(function), u, modulus, *arguments)
+
+    return {
+        "elastic forces with a gather": built("gathered", _gathered_forces, place),
+        "elastic forces by elements": built("elements", _forces_by_elements),
+        "elastic forces of the CPU": built("planes", elastic_voxels._forces_by_planes),
+    }
 
 
 def barred_cycle(target: Target, edge: int) -> Built:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from checks import STEPS_A_TURN
+from checks import ELASTIC_SOLVE, STEPS_A_TURN
 from devices import Device
 
 LAUNCH = 2.5e-6  # s: a kernel or copy with next to no work, as a node of a CUDA graph
@@ -19,6 +19,7 @@ GOALS = {128: 10.0, 256: 40.0}  # s: a simulated year on an H100, by the edge of
 
 OUTER = {"pair, inner": "pair, Newton", "pair, Newton": "pair, Jacobian"}  # loop around each
 STEP = "coupling step, diagnostics included"
+YEAR = "finite elements of a year"
 
 Row = Mapping[str, Any]
 
@@ -46,10 +47,22 @@ class Cost:
         pairs = zip(vars(self).values(), vars(other).values(), strict=True)
         return Cost(*(a + b for a, b in pairs))
 
+    def __mul__(self, times: float) -> "Cost":
+        return Cost(*(times * value for value in vars(self).values()))
+
 
 def plain(row: Row) -> Cost:
     """Cost of a program without loops, or of what is outside them."""
     return Cost(row["kernels"] + row["copies"], 0, row["bytes_per_voxel"])
+
+
+def elastic_iteration(row: Row) -> Cost:
+    """Cost of one iteration of the elastic solve on all levels.
+
+    The compiler knows how often the loops of the cycle turn: no host reads their conditions.
+    """
+    launches, _, moved = map(sum, zip(*row["by_level"], strict=True))
+    return Cost(launches, 1, moved)
 
 
 def explicit(row: Row) -> Cost:
@@ -127,4 +140,24 @@ def costs(rows: Iterable[Row], device: str, edge: int) -> dict[str, Cost]:
         "V-cycle, 2 fields": plain(by_name["V-cycle, 2"]),
         "CG iteration, V-cycle included": turn(by_name["solve"]),
         STEP: step + _diagnostics(by_name),
+    }
+
+
+def elastic_costs(rows: Iterable[Row], device: str, edge: int) -> dict[str, Cost]:
+    """Cost of finite elements: the operator, an iteration, and all axes of a bone and of a year."""
+    kept = list(rows)
+    by_name = _programs(kept, device, edge)
+    solve, elements = by_name[ELASTIC_SOLVE], counted(kept)["elements"]
+
+    def compressions(found: Mapping[str, int]) -> Cost:
+        ended = Cost(1, 1, 0)  # the condition that ends the iterations
+        each = (plain(solve) + ended) * found["solves"]
+        return each + elastic_iteration(solve) * found["iterations"]
+
+    later = (compressions(found) for found in elements["later"])
+    return {
+        "elastic operator": plain(by_name["elastic operator"]),
+        "elastic CG iteration, cycle included": elastic_iteration(solve),
+        "three axes from rest": compressions(elements["first"]),
+        YEAR: sum(later, Cost(0, 0, 0)),
     }

@@ -4,8 +4,8 @@ usage: python benchmarks/gpu/counts.py [edge in voxels, default 64]
 
 The last line is a JSON object: the coupling steps of a year of human bone under IL-1, rejected ones
 included, and the mean turns of every loop in one of them, by the names of `LOOPS`; and the same of
-steps of one day, of which a few are computed. Iterations do not grow from 64^3 to 128^3, so
-the counts stand for the larger grids.
+steps of one day, of which a few are computed; and the finite elements of that year. Iterations
+hardly grow from 64^3 to 128^3, so the counts stand for the larger grids.
 """
 
 import json
@@ -13,14 +13,15 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
 from tissue.kernels import binding, surface
+from tissue.mechanics import compression
 from tissue.model import predictor, step
 from tissue.scenario.config import read_run_file
-from tissue.simulation import simulation
+from tissue.simulation import loaded_bone, simulation
 from tissue.simulation.simulation import Simulation
 
 YEAR = 365.0  # day
@@ -43,7 +44,21 @@ LOOPS = {
     "move": MOVES,
 }
 
+
+class Compressions(NamedTuple):
+    """Finite elements of one bone under all loads.
+
+    Attributes:
+        solves: runs of conjugate gradients, between which the residual is computed in float64.
+        iterations: of all of them.
+    """
+
+    solves: int
+    iterations: int
+
+
 _turns: Counter[str] = Counter()
+_compressions: list[Compressions] = []
 _label = ""  # of the part of a step that is being traced
 
 
@@ -106,6 +121,26 @@ def watched() -> None:
 
     step._spread = spread_watched
     simulation.advance = advance_watched
+    _watch_compressions()
+
+
+def _watch_compressions() -> None:
+    solve, compress = compression.solve, loaded_bone.compress
+    iterations: list[int] = []
+
+    def solve_watched(*arguments: Any) -> Any:
+        found = solve(*arguments)
+        iterations.append(int(found.iterations))
+        return found
+
+    def compress_watched(*arguments: Any) -> Any:
+        iterations.clear()
+        found = compress(*arguments)
+        _compressions.append(Compressions(len(iterations), sum(iterations)))
+        return found
+
+    compression.solve = solve_watched
+    loaded_bone.compress = compress_watched
 
 
 def means() -> dict[str, float]:
@@ -119,11 +154,14 @@ def means() -> dict[str, float]:
 
 def year(edge: int) -> dict[str, Any]:
     """Counts of the steps that a year takes."""
+    _compressions.clear()
     run = Simulation(read_run_file(example(edge), name="counts"))
     _turns.clear()
     while not run.finished:
         run.advance()
-    return {"steps": _turns["steps"], "taken": run.step, "turns": means()}
+    first, *later = (found._asdict() for found in _compressions)
+    elements = {"first": first, "later": later}
+    return {"steps": _turns["steps"], "taken": run.step, "turns": means(), "elements": elements}
 
 
 def daily(edge: int) -> dict[str, Any]:

@@ -115,13 +115,23 @@ class Work:
 
 @dataclass(frozen=True)
 class Loop:
-    """While loop, with the functions around it and the computations of one pass."""
+    """While loop.
+
+    Attributes:
+        name: of its instruction.
+        chain: functions around it, outermost first.
+        body, condition: computations of one pass.
+        parent: computation that it is in.
+        trips: number of its turns where the compiler knows it, so that no host reads its
+            condition; else None.
+    """
 
     name: str
     chain: tuple[str, ...]
     body: str
     condition: str
     parent: str
+    trips: int | None
 
 
 class Module:
@@ -229,8 +239,19 @@ class Module:
                 frame = re.search(r"stack_frame_id=(\d+)", line.rest)
                 chain = self._frames.get(frame[1], ()) if frame else ()
                 body, condition = line.attribute("body"), line.attribute("condition")
-                yield Loop(line.name, chain, body, condition, computation)
+                trips = re.search(r'"known_trip_count":\{"n":"(\d+)"', line.rest)
+                known = int(trips[1]) if trips else None
+                yield Loop(line.name, chain, body, condition, computation, known)
                 yield from self._loops_in(body)
+
+    def around(self, loop: Loop) -> tuple[Loop, ...]:
+        """Loops around a loop, innermost first."""
+        outer = next((other for other in self.loops if other.body == loop.parent), None)
+        return (outer, *self.around(outer)) if outer else ()
+
+    def uses(self, *opcodes: str) -> int:
+        """Number of instructions with one of the opcodes, in and out of kernels."""
+        return sum(line.opcode in opcodes for c in self.computations.values() for line in c)
 
     def executed(self) -> Iterator[Instruction]:
         """Instructions of the entry and of the loops."""

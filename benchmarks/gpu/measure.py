@@ -1,6 +1,6 @@
 """Measures of the programs for one GPU and one grid, printed as JSON lines.
 
-usage: python benchmarks/gpu/measure.py DEVICE EDGE [--controls]
+usage: python benchmarks/gpu/measure.py DEVICE EDGE [--elastic] [--controls]
 
 Started by gate.py, which sets the environment it needs.
 """
@@ -8,18 +8,21 @@ Started by gate.py, which sets the environment it needs.
 import json
 import sys
 import tempfile
-from math import log
+from collections.abc import Iterator
+from math import log, prod
 from pathlib import Path
 from typing import Any
 
 import controls
+import elastic
 import programs
 import ptx
 from ahead import WORD, Built, Target
-from checks import failures
+from checks import ELASTIC_SOLVE, failures
 from counts import LOOPS
 from devices import COMPILED
-from hlo import Loop, arrays
+from hlo import Loop, Module, arrays
+from ptx import NoData
 
 Row = dict[str, Any]
 
@@ -31,6 +34,7 @@ def row(built: Built, kernels: tuple[ptx.Kernel, ...]) -> Row:
     straight = module.work(field=field)
     names = named(module.loops)
     loops: list[Row] = []
+    by_level = elastic_levels(module, voxels) if built.name == ELASTIC_SOLVE else None
     for name, loop in zip(names, module.loops, strict=True):
         body, condition = module.work(loop.body, field), module.work(loop.condition, field)
         loops.append(
@@ -44,6 +48,7 @@ def row(built: Built, kernels: tuple[ptx.Kernel, ...]) -> Row:
                 "transfers": body.transfers + condition.transfers,
                 "collectives": body.collectives,
                 "bytes_per_voxel": round(body.bytes / voxels, 2),
+                "trips": loop.trips,
             }
         )
     listed = straight.launches + sum(loop["launches"] for loop in loops)
@@ -61,6 +66,8 @@ def row(built: Built, kernels: tuple[ptx.Kernel, ...]) -> Row:
         "thunks": built.thunks,
         "graphs": built.graphs,
         "levels": levels(built),
+        "by_level": by_level,
+        "gathers": module.uses("gather", "scatter"),
         "doubles": sorted(module.doubles(voxels // 64)),
         "temporary_per_voxel": round(built.temporary / voxels, 1),
         "ptx_kernels": len(kernels),
@@ -94,6 +101,32 @@ def levels(built: Built) -> list[int]:
     return [found.get(level, 0) for level in range(max(found, default=0) + 1)]
 
 
+def elastic_levels(module: Module, voxels: int) -> list[tuple[int, int, float]]:
+    """Launches, copies among them and bytes a voxel of a CG iteration, by level, finest first.
+
+    Raises:
+        NoData: the number of turns of a loop in it is not known.
+    """
+    found: dict[int, tuple[int, int, float]] = {}
+    for loop in module.loops:
+        every = (loop, *module.around(loop))
+        inner = every[:-1]  # the last one is that of the iterations
+        turns = [other.trips for other in inner if other.trips is not None]
+        if len(turns) < len(inner):
+            raise NoData(f"turns of a loop are not known: {'/'.join(loop.chain)}")
+        level = sum(other.chain[-1:] == ("_coarse_visits",) for other in inner)
+        once, times = module.work(loop.body), prod(turns)
+        if not inner:  # its turns are not known, so its condition is read
+            once += module.work(loop.condition)
+        launches, copies, moved = found.get(level, (0, 0, 0.0))
+        found[level] = (
+            launches + times * once.launches,
+            copies + times * once.copies,
+            round(moved + times * once.bytes / voxels, 2),
+        )
+    return [found[level] for level in sorted(found)]
+
+
 def measured(built: Built, ptxas: Path) -> Row:
     """Measures of a program.
 
@@ -103,51 +136,65 @@ def measured(built: Built, ptxas: Path) -> Row:
     return row(built, ptx.assembled(built.ptx, ptxas))
 
 
-def caught(target: Target, good: Built, edge: int, ptxas: Path) -> list[Row]:
-    """Rows of the negative controls: the reasons for which each was refused."""
-    rows: list[Row] = []
+def refusals(built: Built, program: str, edge: int, ptxas: Path) -> list[str]:
+    """Reasons for which a program is refused in the place of another."""
+    try:
+        return failures({**measured(built, ptxas), "program": program, "edge": edge})
+    except controls.REFUSALS as error:
+        return [str(error)]
 
-    def report(name: str, reasons: list[str]) -> None:
-        rows.append({"control": name, "caught": bool(reasons), "reasons": reasons})
 
+def control(name: str, reasons: list[str]) -> Row:
+    """Row of a negative control: the reasons for which it was refused."""
+    return {"control": name, "caught": bool(reasons), "reasons": reasons}
+
+
+def caught_forces(target: Target, edge: int, ptxas: Path) -> Iterator[Row]:
+    """Rows of the negative controls of the elastic operator."""
+    for name, built in controls.bad_forces(target, edge).items():
+        yield control(name, refusals(built, "elastic forces", edge, ptxas))
+
+
+def caught(target: Target, good: Built, edge: int, ptxas: Path) -> Iterator[Row]:
+    """Rows of the other negative controls."""
     for name, built in controls.bad_steps(target, edge).items():
-        try:
-            reasons = failures({**measured(built, ptxas), "program": "explicit step"})
-        except controls.REFUSALS as error:
-            reasons = [str(error)]
+        reasons = refusals(built, "explicit step", edge, ptxas)
         # the good one must pass: a check that refuses everything proves nothing
         reasons = ([] if reasons else ["passes"]) if name == controls.GOOD else reasons
-        report(name, reasons)
-    report(
-        "the CPU's barriers",
-        failures({**measured(controls.barred_cycle(target, edge), ptxas), "edge": edge}),
-    )
+        yield control(name, reasons)
+    barred = controls.barred_cycle(target, edge)
+    yield control("the CPU's barriers", refusals(barred, "V-cycle, 1", edge, ptxas))
     with tempfile.TemporaryDirectory() as folder:
         starved = row(good, controls.spilling(good, ptxas, Path(folder)))
-        report("too few registers", failures(starved))
+        yield control("too few registers", failures(starved))
         silent = Path(folder) / "silent"
         silent.write_text("#!/bin/sh\n", encoding="utf-8")
         silent.chmod(0o755)
         for name, attempt in controls.missing_data(good, ptxas, silent).items():
             try:
                 attempt()
-                report(name, [])
+                yield control(name, [])
             except controls.REFUSALS as error:
-                report(name, [str(error) or type(error).__name__])
-    return rows
+                yield control(name, [str(error) or type(error).__name__])
 
 
-def main(key: str, edge: int, with_controls: bool) -> None:
+def main(key: str, edge: int, *, elastic_only: bool, with_controls: bool) -> None:
     ptxas, target = ptx.assembler(), Target(COMPILED[key])
-    good = None
-    for built in programs.every(target, edge):
-        good = good or built
-        found = measured(built, ptxas)
+
+    def show(found: Row) -> None:
         print(json.dumps({"device": key, "edge": edge, **found}), flush=True)
+
+    good = None
+    for built in (elastic if elastic_only else programs).every(target, edge):
+        good = good or built
+        show(measured(built, ptxas))
     if with_controls and good:
-        for found in caught(target, good, edge, ptxas):
-            print(json.dumps({"device": key, "edge": edge, **found}), flush=True)
+        for found in caught_forces(target, edge, ptxas):
+            show(found)
+        for found in () if elastic_only else caught(target, good, edge, ptxas):
+            show(found)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), "--controls" in sys.argv)
+    flags = {"elastic_only": "--elastic" in sys.argv, "with_controls": "--controls" in sys.argv}
+    main(sys.argv[1], int(sys.argv[2]), **flags)

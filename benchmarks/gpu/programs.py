@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import elastic
 import jax
 import jax.numpy as jnp
 from ahead import Built, Target
@@ -49,6 +50,7 @@ def every(target: Target, edge: int) -> Iterator[Built]:
     record = StepRecord(before, after, diagnostics, context.parameters, STEP)
     examined = record, context.forcing, STEP, start
     yield target.built("diagnostics of a step", voxels, step_numbers, *examined)
+    yield from elastic.every(target, edge)
 
 
 def row(edge: int, *lead: int) -> jax.ShapeDtypeStruct:
@@ -80,10 +82,10 @@ def explicit(target: Target, edge: int) -> Built:
 
 
 def coupling_arguments(edge: int) -> tuple[Any, ...]:
-    """Arguments of a coupling step, as shapes."""
+    """Arguments of a coupling step under the load of finite elements, as shapes."""
     config = read_run_file(example(edge), name="gate")
     numerics = Numerics(SPACING, TOLERANCE)
     state, healthy, _ = jax.eval_shape(healthy_state, field(edge), config.parameters, numerics)
     forcing = Forcing(excess={"il1": EXCESS})
-    context = StepContext(forcing, config.parameters, numerics, healthy)
+    context = StepContext(forcing, config.parameters, numerics, healthy, field(edge))
     return state, context, STEP, THETA_MIN

@@ -97,7 +97,7 @@ def memory(bone: bones.Bone) -> tuple[float, float]:
     compiled = elasticity.solve.lower(levels, force.astype("float32"), 1e-5).compile()
     needs: Any = compiled.memory_analysis()
     besides = needs.temp_size_in_bytes + needs.output_size_in_bytes + force.nbytes // 2
-    return kept / bone.sum(), besides / bone.sum()
+    return float(kept / bone.sum()), float(besides / bone.sum())
 
 
 def percentile(compression: Compression, bone: bones.Bone) -> float:

@@ -14,7 +14,7 @@ from tissue.kernels.stencil import total
 from tissue.kernels.surface import move
 from tissue.model import cytokines, osteoclast_responses
 from tissue.model.bone import bone_geometry, surface_mean
-from tissue.model.context import Numerics, StepContext
+from tissue.model.context import Numerics, SolvedLoad, StepContext
 from tissue.model.forcing import Forcing
 from tissue.model.mechanostat import load_stimulus, local_density, log_osteocyte_signal
 from tissue.model.parameters import Parameters, preset
@@ -110,13 +110,19 @@ def test_stimulus_is_that_of_energy_and_forces(tissue: SimpleNamespace) -> None:
 
     def felt(load: float, energy: Array | None = ratio) -> Array | float:
         context = StepContext(Forcing(load=load), P, Numerics(SPACING, 1e-9), tissue.healthy)
-        return load_stimulus(phi, replace(context, log_energy_ratio=energy))
+        solved = None if energy is None else SolvedLoad(energy, local_density(phi, SPACING, P))
+        return load_stimulus(phi, replace(context, solved=solved))
 
     assert_allclose(felt(1.0), P.g_mech * np.tanh(0.3), rtol=1e-9)
     # half the force is a quarter of the energy
     assert_allclose(felt(0.5), P.g_mech * np.tanh(0.3 + np.log(0.25)), rtol=1e-9)
     assert_allclose(felt(0.0), -P.g_mech, rtol=1e-9)
     assert felt(0.5, None) == 0  # no load acts
+    # since the bone was solved it has lost a tenth of its density
+    context = StepContext(Forcing(), P, Numerics(SPACING, 1e-9), tissue.healthy)
+    solved = SolvedLoad(ratio, local_density(phi, SPACING, P) / 0.9)
+    wanted = P.g_mech * np.tanh(0.3 + P.n_U * np.log(1 / 0.9))
+    assert_allclose(load_stimulus(phi, replace(context, solved=solved)), wanted, rtol=1e-9)
 
 
 def test_forces_act_beside_the_density(loaded: SimpleNamespace) -> None:

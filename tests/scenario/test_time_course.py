@@ -1,5 +1,6 @@
 """Sources that vary in time: constants and pieces, as a run file gives them."""
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -193,3 +194,27 @@ def test_a_piece_after_the_run_is_doubted() -> None:
         f"disease.tnf: piece 1 starts at 30 day, {end}",
         f"disease.estrogen.loss: piece 2 starts at 28 day, {end}",
     )
+
+
+def test_forces_are_the_usual_ones_outside_pieces() -> None:
+    tables: dict[str, Any] = {"run": {"duration": "28 day"}, "geometry": {"synthetic": {}}}
+    course = read_run_file(tables | {"load": {"factor": [piece("7 day", "21 day", 0.2)]}})
+    assert [course.load.factor.at(day) for day in (0, 7, 20.9, 21, 100)] == [1, 0.2, 0.2, 1, 1]
+    assert course.load.factor.corners == (7, 21)
+    again = read_run_file(tomllib.loads(resolved_toml(course)))
+    assert again.load == course.load
+    assert read_run_file(tables).load.factor == TimeCourse.of(1.0)
+    assert read_run_file(tables | {"load": {"factor": 1.5}}).load.factor.at(3) == 1.5
+    late = read_run_file(tables | {"load": {"factor": [piece("30 day", "40 day", 2)]}})
+    assert "load.factor: piece 1 starts at 30 day" in late.warnings[0]
+
+
+def test_forces_that_nothing_answers_to_are_refused() -> None:
+    tables: dict[str, Any] = {"run": {"duration": "28 day"}, "geometry": {"synthetic": {}}}
+    off = {"mechanics": "off"}
+    assert read_run_file(tables | {"load": off}).load.mechanics == "off"
+    for factor in (0.5, [piece("0 day", "1 day", 1.0)]):
+        with pytest.raises(InputError, match=r"load.factor does nothing where load.mechanics = 'o"):
+            read_run_file(tables | {"load": {**off, "factor": factor}})
+    with pytest.raises(InputError, match=r"load.factor = -1 .* a number from 0 to 100"):
+        read_run_file(tables | {"load": {"factor": -1}})

@@ -1,6 +1,7 @@
 """Values that all stages of a step share."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import jax
 
@@ -27,6 +28,19 @@ class Numerics:
     periodic: Axes = field(default=(), metadata={"static": True})
 
 
+class SolvedLoad(NamedTuple):
+    """Load as finite elements found it last.
+
+    Attributes:
+        log_energy_ratio: logarithm of the strain energy that osteocytes feel under usual forces
+            over that in health [1].
+        local_density: bone volume fraction near by of the bone that was solved.
+    """
+
+    log_energy_ratio: Field
+    local_density: Field
+
+
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class StepContext:
@@ -37,15 +51,14 @@ class StepContext:
         parameters: of the model.
         numerics: resolution.
         reference: the healthy tissue; None while that is being found.
-        log_energy_ratio: logarithm of the strain energy that osteocytes feel under usual forces
-            over that in health, of finite elements [1]; None where these are not solved.
+        solved: load by finite elements; None where these are not solved.
     """
 
     forcing: Forcing
     parameters: Parameters
     numerics: Numerics
     reference: HealthyReference | None = None
-    log_energy_ratio: Field | None = None
+    solved: SolvedLoad | None = None
 
     @property
     def healthy(self) -> HealthyReference:

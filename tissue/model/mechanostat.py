@@ -96,10 +96,10 @@ def log_osteocyte_signal(
 def load_stimulus(bone_volume_fraction: Field, context: StepContext) -> Array | float:
     """Stimulus u of the mechanostat, -g_mech to g_mech; 0 in health, and where load does not act.
 
-    (u) u = g_mech tanh(e + 2 ln f), e = ln(U_b/U_bh), or n_U ln(phi_h/phi_m) without finite
-    elements
+    (u) u = g_mech tanh(e + n_U ln(phi_s/phi_m) + 2 ln f), e = ln(U_b/U_bh)
 
-    The energy of linear elastic bone goes with the square of the forces f.
+    Energy e and density phi_s are those of the last solve; without finite elements they are those
+    of health. The energy of linear elastic bone goes with the square of the forces f.
 
     References:
         Frost 2003, Anat Rec 275A:1081 (the mechanostat); the density proxy is an assumption.
@@ -113,12 +113,12 @@ def load_stimulus(bone_volume_fraction: Field, context: StepContext) -> Array | 
 
 def _log_energy_ratio(bone_volume_fraction: Field, context: StepContext) -> Field | None:
     """Logarithm e of strain energy under usual forces over that in health; None without load."""
-    healthy_density = context.healthy.local_density
-    if healthy_density is None:
-        return context.log_energy_ratio
-    p, n = context.parameters, context.numerics
+    solved, p, n = context.solved, context.parameters, context.numerics
+    before = solved.local_density if solved else context.healthy.local_density
+    if before is None:
+        return None
     density = local_density(bone_volume_fraction, n.spacing, p, n.periodic)
     energy: Field = p.n_U * jnp.log(
-        jnp.maximum(healthy_density, MIN_DENSITY) / jnp.maximum(density, MIN_DENSITY)
+        jnp.maximum(before, MIN_DENSITY) / jnp.maximum(density, MIN_DENSITY)
     )
-    return energy
+    return solved.log_energy_ratio + energy if solved else energy

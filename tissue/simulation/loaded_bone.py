@@ -20,8 +20,8 @@ from tissue.kernels.stencil import Field, total
 from tissue.mechanics.compression import AXES, Compression, compress
 from tissue.mechanics.loading_history import loading_history
 from tissue.mechanics.strength import apparent_modulus_MPa, failure_load_N, stiffness_N_per_mm
-from tissue.model.context import Numerics
-from tissue.model.mechanostat import log_osteocyte_signal
+from tissue.model.context import Numerics, SolvedLoad
+from tissue.model.mechanostat import local_density, log_osteocyte_signal
 from tissue.model.observables import FINITE_ELEMENT_METRICS
 from tissue.model.parameters import Parameters
 from tissue.scenario.config import RunConfig
@@ -70,6 +70,10 @@ class LoadedBone:
     log_energy_ratio: Field
     energy_density: Field
     metrics: Mapping[str, float]
+
+    def load(self, n: Numerics, p: Parameters) -> SolvedLoad:
+        """Load that a step continues from."""
+        return SolvedLoad(self.log_energy_ratio, local_density(self.bone, n.spacing, p))
 
     def due(self, bone: Field, time: float, species: str, *, shown: bool) -> bool:
         """Whether bone must be solved again.

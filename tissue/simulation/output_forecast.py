@@ -42,7 +42,7 @@ PRECURSOR_SIZE = 1.2
 """Size of the precursors of either cell in a snapshot [B/voxel]: 1.1 to 1.4 at 10 and 20 um, 0.9
 to 1.0 at 3 um."""
 
-ENERGY_SIZE = 2.0
+ENERGY_SIZE = 3.1
 """Size of the strain energy density in a snapshot [B/voxel of bone]."""
 
 SURFACE_FIELDS = ("osteoclasts", "osteoblasts", "lining_cells")
@@ -57,13 +57,16 @@ DISEASED_FIELDS = 5
 """Fields that vary only in later checkpoints: precursors of osteoblasts, the three kinds of cells
 on bone and the coupling store."""
 
-SMOOTH_LOAD_FIELDS, DISPLACEMENT_SIZE, LEAST_BONE = 2, 52.0, 0.01
+SMOOTH_LOAD_FIELDS, DISPLACEMENT_SIZE, LEAST_BONE = 2, 57.0, 0.01
 """Smooth fields of finite elements in a checkpoint; size of displacements and energies there
 [B/voxel of bone], nothing of which compresses, and what counts as bone [1]."""
 
 SNAPSHOT_HEADER, FIELD_HEADER, CHECKPOINT_HEADER = 28_400, 6_000, 102_000
 """Size of a snapshot without its arrays, more for each of its fields, and of a checkpoint without
 its arrays [B]."""
+
+LOAD_HEADER = 55_500
+"""Size of what finite elements keep in a checkpoint, without its arrays [B]."""
 
 INDEX_SIZE, INDEX_STEP_SIZE, INDEX_FIELD_SIZE = 38_000, 500, 330
 """Size of run.hdf and run.xmf [B], more for each snapshot and for each field of one."""
@@ -121,8 +124,9 @@ def forecast_output(
     header = SNAPSHOT_HEADER + FIELD_HEADER * len(snapshot_fields(config))
     of_snapshots = (first + (snapshots - 1) * others) * voxels + snapshots * header
     checkpoints, kept, starts = checkpoints_left(config, steps)
+    header_size = CHECKPOINT_HEADER + LOAD_HEADER * (mechanics == "fe")
     start, each = (
-        _checkpoint(config, part, spacing, mechanics, later) * voxels + CHECKPOINT_HEADER
+        _checkpoint(config, part, spacing, mechanics, later) * voxels + header_size
         for later in (False, True)
     )
     of_checkpoints = starts * start + (checkpoints - starts) * each

@@ -38,15 +38,17 @@ def shown_fields(
     healthy, loaded = references
     # at a jump the forces of the step that led here
     force = config.load.factor.at(max(time - 0.5 * SHORTEST_STEP, 0.0))
-    ratio, energy = (loaded.log_energy_ratio, loaded.energy_density) if loaded else (None, 0.0)
-    context = StepContext(Forcing(load=force), config.acting, n, healthy, ratio)
+    p, solved, energy = config.acting, None, jnp.zeros(())
+    if loaded:
+        solved, energy = loaded.load(n, p), loaded.energy_density
+    context = StepContext(Forcing(load=force), p, n, healthy, solved)
     names = tuple(sorted({"bone_volume_fraction", *config.output.fields}))
     return _shown(state, energy, context, names)
 
 
 @partial(jax.jit, static_argnames="names")
 def _shown(
-    state: State, energy_density: Array | float, context: StepContext, names: tuple[str, ...]
+    state: State, energy_density: Array, context: StepContext, names: tuple[str, ...]
 ) -> dict[str, Array]:
     p, n, bone = context.parameters, context.numerics, state.bone_volume_fraction
     geometry = bone_geometry(bone, n.spacing, p, n.periodic)

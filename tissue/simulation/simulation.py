@@ -301,8 +301,8 @@ class Simulation(Displayed):
         """A step that may yet be rejected; `guess` is where its solves begin, if not at `state`."""
         start = replace(self.state, solutes=guess.solutes) if guess else self.state
         p, forcing, dt = self._p, self._forcing(step), step.length
-        energy = self.loaded.log_energy_ratio if self.loaded else None
-        context = StepContext(forcing, p, self._numerics, self.healthy, energy)
+        solved = self.loaded.load(self._numerics, p) if self.loaded else None
+        context = StepContext(forcing, p, self._numerics, self.healthy, solved)
         following, diagnostics = advance(start, context, dt, 1.0 if damped else THETA_MIN)
         record = StepRecord(self.state, following, diagnostics, p, dt)
         found = step_numbers(record, forcing, step.end, self._start_fraction)

@@ -103,7 +103,7 @@ def memory(bone: bones.Bone) -> tuple[float, float]:
 def percentile(compression: Compression, bone: bones.Bone) -> float:
     """Effective strain that a fiftieth of the bone exceeds, at the centroid, over the strain."""
     energy = np.asarray(compression.centroid_energy_density, float)[bone]
-    return float(np.percentile(np.sqrt(2 * energy), 98))
+    return float(np.percentile(np.sqrt(2 * np.maximum(energy, 0)), 98))
 
 
 def measured(name: str, edge: int, repeats: int) -> Row:

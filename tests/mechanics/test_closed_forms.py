@@ -10,7 +10,7 @@ from tissue.mechanics.compression import AXES, LOADINGS, Compression, compress
 N = 8
 TIGHT = 1e-7
 FULL = np.ones((N, N, N))
-FIRST, SECOND = 0.75, 0.1  # moduli of the layers of a laminate
+FIRST, SECOND = 0.75, 0.125  # moduli of the layers of a laminate, exact in single precision
 CLOSE = pytest.approx
 
 
@@ -83,9 +83,10 @@ def test_confined_layers_side_by_side_move_their_interface(axis: str, across: st
 def test_halves_of_full_and_a_tenth_of_bone_side_by_side() -> None:
     bone = np.where(np.arange(N) < N // 2, 1.0, 0.1) * FULL
     m, l = CONFINED, LAME_1
+    # 0.1 has no exact value in single precision
     expected = 0.5 * (1.1 * m - 0.81 / 1.1 * l**2 / m)
     assert expected == CLOSE(0.649351, abs=5e-7)
-    assert pressed(bone, "z", "confined").apparent_modulus == CLOSE(expected, rel=1e-9)
+    assert pressed(bone, "z", "confined").apparent_modulus == CLOSE(expected, rel=2e-8)
 
 
 @pytest.mark.parametrize("loading", LOADINGS)

@@ -19,6 +19,10 @@ EIGENVALUE_SAFETY = 1.08
 SINGULAR = 1e-6
 """Share of the largest diagonal entry of a block below which another counts as zero."""
 
+NOTHING = 1e-9
+"""Share of the largest entry of all blocks below which one is rounding: its node reaches only finer
+nodes whose displacement is prescribed."""
+
 
 @jax.jit
 def with_smoother(level: Coarse) -> Coarse:
@@ -54,7 +58,8 @@ def _inverse(blocks: Float[Array, "n 3 3"]) -> Float[Array, "n 3 3"]:
     blocks = blocks.astype(jnp.float64)
     diagonal = jnp.diagonal(blocks, axis1=1, axis2=2)
     largest = diagonal.max(axis=1, keepdims=True)
-    kept = jnp.where(diagonal > SINGULAR * largest, 1.0, 0.0)
+    least = jnp.maximum(SINGULAR * largest, NOTHING * diagonal.max())
+    kept = jnp.where(diagonal > least, 1.0, 0.0)
     both = kept[:, :, None] * kept[:, None, :]
     shift = jnp.where(kept > 0, SINGULAR * largest, 1.0)
     return jnp.linalg.inv(blocks * both + shift[:, :, None] * jnp.eye(3)) * both

@@ -213,8 +213,11 @@ def _energies(displacement: GridVectors, modulus: Modulus) -> tuple[Array, Array
     mean, centroid = energy_densities(displacement)
     own = modulus.astype(mean.dtype)
     apparent = 2 * jnp.mean(own * mean)
-    on_bone = modulus > 0
-    kept = [jnp.where(on_bone, field, 0).astype(jnp.float32) for field in (mean, centroid)]
+    # rounding makes the energy of bone that bears next to nothing negative
+    kept = [
+        jnp.where(modulus > 0, jnp.maximum(field, 0), 0).astype(jnp.float32)
+        for field in (mean, centroid)
+    ]
     return kept[0], kept[1], apparent
 
 

@@ -101,7 +101,7 @@ def _first_stiffness(
     codes = ends.reshape(outer, 8, 6) @ (1 << np.arange(6))
     kinds, kind = np.unique(codes * 8 + np.arange(8), return_inverse=True)
     kind = kind.reshape(outer, 8)
-    masked = np.empty((len(kinds), 576), np.float32)
+    masked = np.empty((len(kinds), 576))
     for number, key in enumerate(kinds):
         touched = (key // 8 >> np.arange(6) & 1).reshape(3, 2).astype(bool)
         kept = np.ones((8, 3))
@@ -112,14 +112,14 @@ def _first_stiffness(
         free = kept.ravel()
         part = PART_MATRICES[key % 8]
         masked[number] = (part.T @ (STIFFNESS * np.outer(free, free)) @ part).ravel()
-    share = np.zeros((outer, len(kinds)), np.float32)
+    share = np.zeros((outer, len(kinds)))
     np.add.at(share, (np.arange(outer)[:, None], kind), moduli[:outer])
     moduli[:outer] = 0
     return moduli, (share @ masked).reshape(outer, 24, 24)
 
 
 def _all_matrices(moduli: np.ndarray, matrices: np.ndarray) -> np.ndarray:
-    parts = PART_STIFFNESS.reshape(8, 576).astype(np.float32)
+    parts = PART_STIFFNESS.reshape(8, 576)
     every = (moduli @ parts).reshape(-1, 24, 24)
     every[: len(matrices)] += matrices
     return every
@@ -130,17 +130,16 @@ def _joined_stiffness(
 ) -> np.ndarray:
     """Stiffness of each piece, the sum of those of the finer ones in it (Galerkin)."""
     order = np.lexsort((join.parent,))
-    own = np.empty((len(join.parent), 576), np.float32)
+    own = np.empty((len(join.parent), 576))
     for octant, part in enumerate(PART_MATRICES):
         here = np.flatnonzero(join.octant == octant)
         if moduli is not None:
-            parts = (part.T @ PART_STIFFNESS @ part).reshape(8, 576).astype(np.float32)
+            parts = (part.T @ PART_STIFFNESS @ part).reshape(8, 576)
             own[here] = moduli[here] @ parts
             here = here[here < len(matrices)]
         # part.T K part for all of them as two products of tall matrices
-        small = part.astype(np.float32)
-        right = (matrices[here].reshape(-1, 24) @ small).reshape(-1, 24, 24)
-        left = right.transpose(0, 2, 1).reshape(-1, 24) @ small
+        right = (matrices[here].reshape(-1, 24) @ part).reshape(-1, 24, 24)
+        left = right.transpose(0, 2, 1).reshape(-1, 24) @ part
         both = left.reshape(-1, 24, 24).transpose(0, 2, 1).reshape(-1, 576)
         own[here] = own[here] + both if moduli is not None else both
     starts = np.searchsorted(join.parent[order], np.arange(join.pieces.count))
@@ -178,7 +177,8 @@ def _coarse(
         corners=jnp.asarray(corners),
         moduli=None if moduli is None else jnp.asarray(_filled(moduli, count, 0)),
         matrices=jnp.asarray(
-            _filled(matrices, count if moduli is None else min(_bucket(len(matrices)), count), 0)
+            _filled(matrices, count if moduli is None else min(_bucket(len(matrices)), count), 0),
+            jnp.float32,
         ),
         inverse=jnp.zeros((nodes, 3, 3), jnp.float32),
         eigenvalue=jnp.zeros((), jnp.float32),
@@ -198,7 +198,11 @@ def _table(
 
 
 def _pseudoinverse(pieces: Pieces, matrices: np.ndarray) -> np.ndarray:
-    """Pseudoinverse of the stiffness of a level, filled up with zeros."""
+    """Pseudoinverse of the stiffness of a level, filled up with zeros.
+
+    Its matrices are in double precision: soft modes of the whole bone lie near their rounding in
+    single precision.
+    """
     size = 3 * _bucket(pieces.node_count)
     freedom = (3 * pieces.nodes[:, :, None] + np.arange(3)).reshape(-1, 24)
     whole = np.zeros((size, size))

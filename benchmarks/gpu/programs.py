@@ -82,10 +82,14 @@ def explicit(target: Target, edge: int) -> Built:
 
 
 def coupling_arguments(edge: int) -> tuple[Any, ...]:
-    """Arguments of a coupling step under the load of finite elements, as shapes."""
+    """Arguments of a coupling step as shapes; load is inferred from the density of bone near by.
+
+    Finite elements, where they are solved, add the reading of a field.
+    """
     config = read_run_file(example(edge), name="gate")
     numerics = Numerics(SPACING, TOLERANCE)
-    state, healthy, _ = jax.eval_shape(healthy_state, field(edge), config.parameters, numerics)
+    health = partial(healthy_state, load_from_density=True)
+    state, healthy, _ = jax.eval_shape(health, field(edge), config.parameters, numerics)
     forcing = Forcing(excess={"il1": EXCESS})
-    context = StepContext(forcing, config.parameters, numerics, healthy, field(edge))
+    context = StepContext(forcing, config.parameters, numerics, healthy)
     return state, context, STEP, THETA_MIN

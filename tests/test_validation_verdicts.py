@@ -29,6 +29,7 @@ def quick() -> Quick:
 
 IN_CULTURE_AND_MICE = ["V02", "V06", "V08", "V47", "V54", "V58", "V59", "V60", "V70"]
 LONG = ["V05", "V32", "V35", "V48", "V57", "V61", "V62", "V64", "V65", "V67", "V71", "V72"]
+UNLOADING = ["V73"]
 ARTHRITIS = ["V27", "V50", "V51", "V52", "V53"]
 
 
@@ -36,7 +37,7 @@ ARTHRITIS = ["V27", "V50", "V51", "V52", "V53"]
     "name",
     [
         *IN_CULTURE_AND_MICE,
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ARTHRITIS + LONG),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ARTHRITIS + LONG + UNLOADING),
     ],
 )
 def test_comparisons_of_drugs_and_cytokines_come_out_right(name: str, quick: Quick) -> None:

@@ -246,7 +246,7 @@ COMMANDS = {
     "export gone --to npy": "gone holds no snapshots; give the folder of a run",
     "parameters rat": "must be 'mouse' or 'human'",
     "validate --only V99": (
-        "--only V99 is not known; it must be among V01 to V24, V27 to V42, V47 to V72"
+        "--only V99 is not known; it must be among V01 to V24, V27 to V42, V47 to V74"
     ),
     "verify --only V01": "--only V01: use tissue validate --only V01",
     "verify --markdown gone/table.md": r"--markdown gone/table\.md: the folder gone does not exist",

@@ -12,6 +12,7 @@ from tissue.validation import (
     menopause,
     mouse,
     ovariectomy,
+    unloading,
 )
 from tissue.validation.findings import Expected, ReferenceFinding, Suite, above_zero, below_zero
 from tissue.validation.simulations import Estimate, SimulationCache
@@ -883,6 +884,33 @@ FINDINGS: tuple[ReferenceFinding, ...] = (
         ),
         glucocorticoid.osteocalcin,
         observable="osteocalcin in serum after 2-4 days; between the values of the doses beside it",
+    ),
+    ReferenceFinding(
+        "V73",
+        "mice whose hind limbs hang free for 3 weeks lose 43 % of BV/TV (15 to 71 %); 3 weeks of "
+        "walking change what is left by +10 % (-18 to +56 %)",
+        f"Judex 2013 (doi 10.1002/jbmr.1883), {READ}",
+        "predicted",
+        MOUSE,
+        (
+            Expected("change of BV/TV, forces x0.3, 21 d", -71, -15, "%"),
+            Expected("change of what is left, 21 to 42 d", -18, 56, "%"),
+        ),
+        unloading.hind_limbs,
+        observable="BV/TV of the distal femur, micro-CT, four months old; the interval is that of "
+        "single mice of a cross, more than 350; the forces left are an assumption",
+        slow=True,
+    ),
+    ReferenceFinding(
+        "V74",
+        "men in bed for 17 weeks lose 3.9 % at the spine and 10.4 % at the heel",
+        f"LeBlanc 1990, {READ}",
+        "semi-independent",
+        HUMAN,
+        (Expected("change of BV/TV, forces x0.3, 119 d", -10.4, -3.9, "%"),),
+        unloading.bed_rest,
+        observable="BMD of lumbar spine and calcaneus of six men; no errors were read: between the "
+        "two sites; the forces left are an assumption",
     ),
 )
 

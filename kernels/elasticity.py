@@ -47,6 +47,7 @@ Operator = Callable[[Array], Array]
 DEGREE = 3  # of the smoother
 VISITS = 3  # of each coarse level in a cycle
 MAX_ITERATIONS = 200
+LARGEST_GROWTH = 10.0  # of the residual in an iteration
 
 
 class Table(NamedTuple):
@@ -190,12 +191,16 @@ class _Iterate(NamedTuple):
         energy = jnp.vdot(direction, image)
         energy = jnp.where(energy > 0, energy, 1)  # where nothing is left to correct
         length = jnp.vdot(direction, self.residual) / energy
+        residual = self.residual - length * image
+        # a residual of rounding alone may point where bone has no stiffness, and a step there is
+        # without bound: it is not taken, nor is one that is not a number
+        taken = jnp.linalg.norm(residual) <= LARGEST_GROWTH * jnp.linalg.norm(self.residual)
         return _Iterate(
-            self.solution + length * direction,
-            self.residual - length * image,
-            direction,
-            image,
-            energy,
+            jnp.where(taken, self.solution + length * direction, self.solution),
+            jnp.where(taken, residual, self.residual),
+            jnp.where(taken, direction, 0),
+            jnp.where(taken, image, 0),
+            jnp.where(taken, energy, 1),
         )
 
 

@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 
 POISSON_RATIO = 0.3
-"""Of bone tissue [1]; van Rietbergen et al. 1995, J Biomech 28:69."""
+"""Poisson ratio of bone tissue [1]; van Rietbergen 1995, J Biomech 28:69 (remembered)."""
 
 CORNERS = np.array(list(product((0, 1), repeat=3)))
 """Corners of a cube [z, y, x], and the eight cubes that it is divided into."""
@@ -79,5 +79,5 @@ def _largest_eigenvalue() -> float:
 
 
 LARGEST_EIGENVALUE = _largest_eigenvalue()
-"""Of the block-Jacobi operator of one cube, 3.162; so of any grid of cubes at most, whatever their
-moduli, as both quadratic forms are sums over cubes."""
+"""Largest eigenvalue of the block-Jacobi operator of one cube, 3.162. That of a grid of cubes is no
+larger, whatever their moduli, as both quadratic forms are sums over cubes."""

@@ -1,4 +1,4 @@
-"""Which bone bears load, and which is refused."""
+"""Bone that bears load, and bone that is refused."""
 
 from functools import cache
 

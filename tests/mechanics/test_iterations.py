@@ -1,4 +1,4 @@
-"""How many iterations a solve takes, and that a bone that changes a little needs no new program."""
+"""Iterations of a solve, and a bone that changes a little, which needs no new program."""
 
 import logging
 from functools import cache

@@ -4,8 +4,8 @@ Healthy bone is taken to have adapted to its loads until its tissue is strained 
 along three axes are those which together strain it most evenly.
 
 References:
-    Christen 2012, Bone remodelling in humans is load-driven but not lazy (load estimation as in
-    parosol-py 0.1.26, read in code: target 0.02 MPa, cut at the 95th percentile).
+    Christen 2012, Biomech Model Mechanobiol 11:483 (remembered); target of 0.02 MPa and cut at the
+    95th percentile as in parosol-py 0.1.26 (read in code).
 """
 
 from collections.abc import Mapping

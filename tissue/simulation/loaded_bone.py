@@ -258,7 +258,7 @@ def _compressed(
     """Compressions by axis, and the axes along which bone does not reach both ends."""
     try:
         return compress(bone, AXES, loading, LATER_TOLERANCE, start), []
-    except InputError:  # of one axis or more: each alone tells which
+    except InputError:  # of one axis or more: each alone shows which
         found: dict[str, Compression] = {}
         for axis in AXES:
             with suppress(InputError):

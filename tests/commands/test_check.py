@@ -15,6 +15,7 @@ from tissue.simulation import bone_preview
 from tissue.simulation.machine_forecast import FRACTION_VARIABLE
 
 LARGE = ["--set", "geometry.synthetic.shape=[512, 512, 512]"]
+DENSITY = ["--set", "load.mechanics=density"]
 MADE_UP = """
 [run]
 duration = "28 day"
@@ -103,7 +104,9 @@ def test_another_machine_is_asked_for(
     assert any(line.startswith("  time       prediction, not measured: ") for line in lines)
     lines, _ = checked(capfd, synthetic_bone, "--device", "cpu:8")
     assert lines[0].startswith(f"{synthetic_bone}: ready to run on 8 cores (prediction), if it has")
-    lines, err = checked(capfd, synthetic_bone, *LARGE, "--device", "a100", code=RUN_FAILED)
+    lines, err = checked(
+        capfd, synthetic_bone, *LARGE, *DENSITY, "--device", "a100", code=RUN_FAILED
+    )
     assert "cannot run on an A100 SXM 80 GB (prediction): it needs about 70" in lines[0]
     assert f"JAX takes 75% of its 80 GB there: set {FRACTION_VARIABLE}=0.95 there, or use" in err
     assert "give h100, a100, rtx4090 or cpu:N" in refused(

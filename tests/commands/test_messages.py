@@ -33,6 +33,7 @@ SHORT = ["run", str(TINY), "--set", "run.duration=1 day"]
 ODD = ["--set", "parameters.k_I=7 1/day"]  # which is warned of
 NUMBERS = {
     *("day", "days", "step", "step_day", "bv_tv", "bv_tv_change_percent"),
+    "failure_load_z_change_percent",
     *("seconds_left", "host_memory_bytes", "device_memory_bytes", "file"),
 }
 """Keys of the events on progress, besides those of every event."""

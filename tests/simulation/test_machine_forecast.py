@@ -88,6 +88,7 @@ def test_a_larger_grid_takes_its_bytes() -> None:
 
 def test_a_gpu_holds_what_jax_takes_of_it(tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(FRACTION_VARIABLE, raising=False)
+    tiny = tiny.changed({"load.mechanics": "density"})
     large = forecast_elsewhere(find_machine("H100"), tiny, 512**3, PROBE)
     assert (large.need, large.available) == (
         run_memory(tiny, 512**3) - PROGRAM_MEMORY,
@@ -134,6 +135,7 @@ def test_a_prediction_says_that_it_is_one(tiny: RunConfig) -> None:
 
 def test_cores_share_a_memory(tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine_forecast, "cores", lambda: 4)
+    tiny = tiny.changed({"load.mechanics": "density"})
     here = wall_time(tiny, 10**8, PROBE)
     stepping = (SET_UP_STEPS + here.steps) * here.step
     many, few, same = (

@@ -309,5 +309,5 @@ def test_a_checkpoint_of_version_0_1_0_is_refused_and_stays(tmp_path: Path) -> N
     before, after = checkpoint(tmp_path, 7.0), checkpoint(tmp_path, 7.5)
     assert list_checkpoints(tmp_path) == [old, after]
     assert not before.exists()  # older than the newest two
-    with pytest.raises(InputError, match=r"format 4\.0 of a later tissue; install the version"):
-        read_checkpoint(checkpoint_of_0_1_0(tmp_path / "ckpt_0000000010.h5", "4.0"))
+    with pytest.raises(InputError, match=r"format 5\.0 of a later tissue; install the version"):
+        read_checkpoint(checkpoint_of_0_1_0(tmp_path / "ckpt_0000000010.h5", "5.0"))

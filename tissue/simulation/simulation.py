@@ -1,5 +1,6 @@
 """Simulation: the tissue, its forcing and its clock."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -347,4 +348,6 @@ def load_geometry(config: RunConfig) -> Geometry:
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in values.items()}
+    # one nan for all metrics that a run does not have, so that equal records compare equal
+    found = {name: float(value) for name, value in values.items()}
+    return {name: math.nan if math.isnan(value) else value for name, value in found.items()}

@@ -25,9 +25,7 @@ MEASURED = {
     ("grown", 48): (9, 5),
     ("grown", 64): (10, 5),
 }
-LARGE = [
-    pytest.param(*case, marks=[pytest.mark.slow] if case[1] == 64 else []) for case in MEASURED
-]
+LARGE = [pytest.param(*case, marks=[pytest.mark.slow] if case[1] > 32 else []) for case in MEASURED]
 
 
 def pressed(bone: Any, **options: Any) -> Compression:

@@ -1,9 +1,8 @@
 """Simulation: the tissue, its forcing and its clock."""
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -48,7 +47,12 @@ from tissue.simulation.state_checks import (
     warn_of_failure,
     warn_of_failures,
 )
-from tissue.simulation.step_report import Record, StepNumbers, step_numbers
+from tissue.simulation.step_report import (
+    Record,
+    StepNumbers,
+    plain_numbers,
+    step_numbers,
+)
 from tissue.simulation.step_size import ControllerState, TimeStep, same_time, step_size_controller
 from tissue.simulation.tolerances import HEALTHY_TOLERANCE, solver_tolerance
 
@@ -215,7 +219,7 @@ class Simulation(Displayed):
             forcing=context.forcing,
             start_fraction=self._start_fraction,
         )
-        return _numbers(observe(observation)) | row(self.loaded, solved=True)
+        return plain_numbers(observe(observation)) | row(self.loaded, solved=True)
 
     def advance(self) -> Record:
         """Takes one coupling step, as long as its error allows.
@@ -260,7 +264,7 @@ class Simulation(Displayed):
         spacing = self.geometry.grid.spacing
         ledger = ledger_row(self.time, found.budgets, found.residuals, found.swept, spacing)
         iterations = {name: int(stats.iterations) for name, stats in tried.solver_stats.items()}
-        metrics = _numbers(found.metrics) | row(self.loaded, solved=self.loaded is not last)
+        metrics = plain_numbers(found.metrics) | row(self.loaded, solved=self.loaded is not last)
         return Record(metrics, ledger, iterations, rejected)
 
     def _retreat(self, before: ControllerState, tried: _Tried, wrong: str) -> None:
@@ -345,9 +349,3 @@ def load_geometry(config: RunConfig) -> Geometry:
     if isinstance(settings, SyntheticSettings):
         return synthesize(settings, config.periodic_axes, room)
     return load_image(settings, config.periodic_axes, room)
-
-
-def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    # one nan for all metrics that a run does not have, so that equal records compare equal
-    found = {name: float(value) for name, value in values.items()}
-    return {name: math.nan if math.isnan(value) else value for name, value in found.items()}

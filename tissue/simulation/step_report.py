@@ -1,5 +1,6 @@
 """Report of a step: metrics, budgets and checks of the state it made."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -68,3 +69,12 @@ def step_numbers(record: StepRecord, forcing: Forcing, time: float, start: Array
         start_fraction=start,
     )
     return StepNumbers(observe(observation), found, residuals, carried, bad_voxels(after))
+
+
+def plain_numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """Metrics as numbers of Python.
+
+    All that a run does not have are one and the same nan, so that equal records compare equal.
+    """
+    found = {name: float(value) for name, value in values.items()}
+    return {name: math.nan if math.isnan(value) else value for name, value in found.items()}

@@ -47,12 +47,7 @@ from tissue.simulation.state_checks import (
     warn_of_failure,
     warn_of_failures,
 )
-from tissue.simulation.step_report import (
-    Record,
-    StepNumbers,
-    plain_numbers,
-    step_numbers,
-)
+from tissue.simulation.step_report import Record, StepNumbers, plain_numbers, step_numbers
 from tissue.simulation.step_size import ControllerState, TimeStep, same_time, step_size_controller
 from tissue.simulation.tolerances import HEALTHY_TOLERANCE, solver_tolerance
 

@@ -125,10 +125,15 @@ def held_ends(axis: str, loading: str) -> np.ndarray:
     return held
 
 
-def _bearing(parts: np.ndarray, axis: str) -> frozenset[int]:
+def reaching_both_ends(parts: np.ndarray, axis: str) -> frozenset[int]:
+    """Numbers of the connected parts of a bone [z, y, x] that reach both ends of an axis."""
     along = 2 - AXES.index(axis)
     low, high = (set(np.unique(parts.take(end, axis=along)).tolist()) for end in (0, -1))
-    both = frozenset((low & high) - {0})
+    return frozenset((low & high) - {0})
+
+
+def _bearing(parts: np.ndarray, axis: str) -> frozenset[int]:
+    both = reaching_both_ends(parts, axis)
     if not both:
         raise InputError(
             f"bone does not reach both ends in {axis}: no part of it that hangs together bears "

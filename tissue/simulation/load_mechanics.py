@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from tissue.errors import InputError
 from tissue.machine.device import usable_memory
-from tissue.mechanics.compression import MIN_FRACTION
+from tissue.mechanics.compression import AXES, MIN_FRACTION, reaching_both_ends
 from tissue.scenario.config import RunConfig
 from tissue.simulation.cost import SHORTEST_EDGE, run_memory
 from tissue.simulation.loaded_bone import INTERVAL, LARGEST_MOVE
@@ -86,9 +86,4 @@ def _unaffordable(config: RunConfig, shape: tuple[int, ...]) -> str:
 def unreached_axes(bone: np.ndarray) -> tuple[str, ...]:
     """Axes along which no connected part of a bone [z, y, x] reaches both ends."""
     parts, _ = ndimage.label(np.asarray(bone) >= MIN_FRACTION)
-
-    def reached(axis: int) -> bool:
-        first, last = (np.unique(parts.take(end, axis)) for end in (0, -1))
-        return bool(np.intersect1d(first, last)[-1:].any())
-
-    return tuple(name for name, axis in (("x", 2), ("y", 1), ("z", 0)) if not reached(axis))
+    return tuple(axis for axis in AXES if not reaching_both_ends(parts, axis))

@@ -40,6 +40,7 @@ MAY_IMPORT = {
         *("scenario", "storage", "model", "mechanics", "kernels", "geometry", "machine", "units"),
         *("display", "errors", "version"),
     },
+    "viewers": {"storage", "model.fields", "errors"},
     "analysis": {"storage", "geometry", "mechanics", "model.fields", "units", "errors"},
     "validation": {
         *("simulation", "scenario", "model", "mechanics", "kernels", "geometry", "errors"),
@@ -54,6 +55,7 @@ MAY_IMPORT = {
             "verification",
             "validation",
             "analysis",
+            "viewers",
             "simulation",
             "storage",
             "scenario",

@@ -44,7 +44,7 @@ BACK = "1 day"
 """Moment whose checkpoint stays until the end."""
 
 TABLES = ("metrics.csv", "ledger.csv")
-MADE = (*TABLES, "run.toml", "run.log", "run.hdf", "run.hdf.series", "run.xmf", "summary.png")
+MADE = (*TABLES, "run.toml", "run.log", "run.hdf", "run.hdf.series", "summary.png")
 """Files of a finished run besides snapshots and checkpoints."""
 
 
@@ -93,6 +93,5 @@ def complete(folder: Path) -> None:
     missing = [name for name in MADE if not (folder / name).is_file()]
     assert not missing, f"without {', '.join(missing)}"
     for path in list_snapshots(folder):
-        for name in ("run.xmf", "run.hdf.series"):
-            assert path.name in (folder / name).read_text(encoding="utf-8"), name
+        assert path.name in (folder / "run.hdf.series").read_text(encoding="utf-8")
         assert path.name.encode() in (folder / "run.hdf").read_bytes()

@@ -138,7 +138,7 @@ def test_results_without_a_checkpoint_are_not_started_anew(complete: Run, tmp_pa
     assert contents(folder) == before
 
 
-LAST = ("run.hdf", "run.xmf", "run.hdf.series", "run.toml")
+LAST = ("run.hdf", "run.hdf.series", "run.toml")
 
 
 @pytest.mark.parametrize("lost", [*((name,) for name in LAST), LAST, ("run.hdf, an old one",)])

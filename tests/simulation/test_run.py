@@ -27,7 +27,7 @@ from tissue.storage.snapshot import read_snapshot
 ROOT = Path(__file__).parents[2]
 WRITTEN = {
     *("metrics.csv", "ledger.csv", "run.toml", "run.log"),
-    *("run.hdf", "run.hdf.series", "run.xmf"),
+    *("run.hdf", "run.hdf.series"),
 }
 STEPS = (0, 2, 4)
 TIMES = (0, 0.5, 1, 1.5, 2)

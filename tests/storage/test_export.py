@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from collections.abc import Callable
 from gzip import GzipFile as Gzip
 from pathlib import Path
@@ -64,6 +65,12 @@ def with_simpleitk(path: Path, grid: Grid) -> np.ndarray:
 def with_nibabel(path: Path, grid: Grid) -> np.ndarray:
     image = nibabel.load(path)
     assert image.header.get_xyzt_units()[0] == "mm"
+    values = np.asarray(image.dataobj)
+    assert (image.header["cal_min"], image.header["cal_max"]) == (values.min(), values.max())
+    day = re.search(r"day(\d+\.\d+)", path.name)
+    assert day
+    assert image.header["descrip"] == f"il1 [pM], day {float(day[1]):g}".encode()
+    assert image.header["toffset"] == 86400 * float(day[1])
     np.testing.assert_allclose(image.header.get_zooms(), grid.spacing / 1e3, rtol=1e-6)
     for code in ("sform_code", "qform_code"):
         assert image.header[code] == 1  # places of the scanner
@@ -78,6 +85,8 @@ def with_tifffile(path: Path, grid: Grid) -> np.ndarray:
         reported = file.imagej_metadata
         assert reported is not None
         assert reported["unit"] == "um"
+        assert reported["min"] == file.asarray().min()
+        assert reported["max"] == file.asarray().max()
         np.testing.assert_allclose(reported["spacing"], grid.spacing, rtol=1e-6)
         for tag in ("XResolution", "YResolution"):
             voxels, units = file.pages[0].tags[tag].value
@@ -314,7 +323,7 @@ def test_the_command_exports_what_is_asked_for(
 @pytest.mark.parametrize(
     ("words", "reported"),
     [
-        (["--to", "jpeg"], "'jpeg' is not a known format; it must be one of nifti, mha"),
+        (["--to", "jpeg"], "--to 'jpeg' is not a known format; it must be one of nifti, mha"),
         (["--to", "npy", "--fields", "il2"], "has no field 'il2'; it has bone_volume_fraction"),
         (["--to", "npy", "--times", "8"], "there is no snapshot of day 8; there are 0, 7, 21"),
     ],

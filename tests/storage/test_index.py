@@ -3,7 +3,6 @@
 import json
 import shutil
 from pathlib import Path
-from xml.etree import ElementTree
 
 import h5py
 import numpy as np
@@ -14,7 +13,7 @@ from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline 
 from vtkmodules.vtkIOHDF import vtkHDFReader
 
 from tissue.errors import InputError
-from tissue.storage.index import INDEX, SERIES, XDMF, write_indices
+from tissue.storage.index import INDEX, SERIES, write_indices
 from tissue.storage.snapshot import list_snapshots, write_snapshot
 
 
@@ -39,6 +38,11 @@ def test_vtk_shows_every_time(folder: Path) -> None:
 
 def test_xarray_reads_labeled_axes_over_time(folder: Path) -> None:
     xarray = pytest.importorskip("xarray")
+    with xarray.open_dataset(folder / INDEX) as data:
+        assert set(data.data_vars) == {"bone_volume_fraction", "il1", "step"}
+        assert data["time"].values.tolist() == list(TIMES)
+        np.testing.assert_array_equal(data["il1"][2], field("il1", 2))
+        np.testing.assert_array_equal(data["z"], GRID.origin[0] + 8.0 * np.arange(5))
     with xarray.open_dataset(folder / INDEX, engine="h5netcdf", group="entry/il1") as data:
         assert data["il1"].dims == ("time", "z", "y", "x")
         assert data["il1"].attrs["units"] == "pM"
@@ -61,25 +65,11 @@ def test_the_series_names_snapshots_and_times(folder: Path) -> None:
     assert all((folder / each["name"]).is_file() for each in files)
 
 
-def test_xdmf_points_at_what_is_there(folder: Path) -> None:
-    root = ElementTree.parse(folder / XDMF).getroot()
-    grids = root.findall("./Domain/Grid/Grid")
-    for index, (grid, time) in enumerate(zip(grids, TIMES, strict=True)):
-        places = [item.text or "" for item in grid.findall("./Geometry/DataItem")]
-        assert [float(x) for x in places[0].split()] == list(GRID.origin)
-        assert [float(x) for x in places[1].split()] == [GRID.spacing] * 3
-        assert float(grid.find("Time").attrib["Value"]) == time  # type: ignore[union-attr]
-        for attribute in grid.findall("Attribute"):
-            name, _, inside = (attribute.find("DataItem").text or "").partition(":")  # type: ignore[union-attr]
-            with h5py.File(folder / name) as file:
-                np.testing.assert_array_equal(file[inside], field(attribute.attrib["Name"], index))
-
-
 def test_a_single_snapshot_gets_no_index_over_time(folder: Path) -> None:
     for path in list_snapshots(folder)[1:]:
         path.unlink()
     (folder / INDEX).unlink()
-    assert {path.name for path in write_indices(folder)} == {SERIES, XDMF}
+    assert {path.name for path in write_indices(folder)} == {SERIES}
 
 
 def test_snapshots_of_another_run_are_reported(folder: Path) -> None:

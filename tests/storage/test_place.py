@@ -1,7 +1,6 @@
 """Results lie on the scan: every viewer shows each voxel of a run where it was scanned."""
 
 from pathlib import Path
-from xml.etree import ElementTree
 
 import h5py
 import numpy as np
@@ -10,13 +9,12 @@ import SimpleITK as sitk
 from storage.places import DIRECTIONS, scan
 from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkIOHDF import vtkHDFReader
-from vtkmodules.vtkIOXdmf2 import vtkXdmfReader
 
 from tissue.checksum import footer
 from tissue.geometry.grid import Frame, Grid
 from tissue.storage.atomic import write_with_checksum
 from tissue.storage.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from tissue.storage.index import INDEX, XDMF, write_indices
+from tissue.storage.index import INDEX, write_indices
 from tissue.storage.results import open_run
 from tissue.storage.snapshot import list_snapshots, read_snapshot, write_snapshot
 from tissue.storage.tables import Table
@@ -97,30 +95,6 @@ def test_vtk_shows_a_run_on_the_scan(tmp_path: Path, placed: tuple[str, Grid]) -
     reader.UpdateInformation()
     reader.UpdateTimeStep(1.0)
     assert_on_scan(reader.GetOutput(), direction)
-
-
-def test_xdmf_lies_on_the_scan_or_says_where_it_lies(
-    tmp_path: Path, placed: tuple[str, Grid]
-) -> None:
-    direction, grid = placed
-    snapshot(tmp_path, grid)
-    write_indices(tmp_path)
-    reader = vtkXdmfReader()
-    reader.SetFileName(str(tmp_path / XDMF))
-    reader.Update()
-    image = reader.GetOutputDataObject(0)
-    position = ElementTree.parse(tmp_path / XDMF).getroot().find(".//Information")
-    assert position is not None
-    if direction == "upright":
-        assert_on_scan(image, direction)
-        assert position.attrib["Value"].startswith("in the space of the scanner")
-    else:
-        assert image.GetOrigin() == pytest.approx(grid.origin[::-1])
-        assert position.attrib["Value"].startswith(
-            "along the axes of the scan, from its first voxel"
-        )
-    x, y, z = scan(direction).center(START, SPACING, (0, 0, 0))
-    assert f"first voxel at ({x:.9g}, {y:.9g}, {z:.9g}) mm" in position.attrib["Value"]
 
 
 def test_itk_shows_a_snapshot_on_the_scan(tmp_path: Path, placed: tuple[str, Grid]) -> None:

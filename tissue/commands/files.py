@@ -5,12 +5,13 @@ import re
 import sys
 from pathlib import Path
 
+from tissue.commands import view
 from tissue.commands.common import Commands
 from tissue.errors import InputError, shown
 
 
 def add(commands: Commands) -> None:
-    """Add index, info and export."""
+    """Add index, info, export and view."""
     command = commands.add_parser(
         "index", help="write one index file over all snapshots, for viewers"
     )
@@ -25,7 +26,10 @@ def add(commands: Commands) -> None:
         "export", help="write fields in the image formats of other programs"
     )
     command.add_argument("folder", type=Path, metavar="RUN", help="folder of the run")
-    formats = "nifti, mha, nrrd, tiff, npy or vti"
+    formats = (
+        "an image of each time: nifti, mha, nrrd, tiff, npy or vti; all times in one file: "
+        "nifti-4d, ome-tiff or imagej"
+    )
     command.add_argument("--to", required=True, metavar="FORMAT", help=formats)
     command.add_argument("--fields", default="", metavar="A,B", help="default: all")
     command.add_argument(
@@ -33,6 +37,7 @@ def add(commands: Commands) -> None:
     )
     command.add_argument("--out", type=Path, metavar="DIR", help="default: RUN/export")
     command.set_defaults(command=_export)
+    view.add(commands)
 
 
 def _index(options: argparse.Namespace) -> int:
@@ -52,20 +57,31 @@ def _info(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from tissue.storage.export import export, lost_position
+    from tissue.storage.export import KINDS, export, lost_position
+    from tissue.storage.export_series import SERIES_KINDS, export_series, lost_times
     from tissue.storage.snapshot import list_snapshots, read_snapshot
 
+    kind = options.to
+    if kind not in (*KINDS, *SERIES_KINDS):
+        known = ", ".join((*KINDS, *SERIES_KINDS))
+        raise InputError(f"--to {shown(kind)} is not a known format; it must be one of {known}")
     paths = list_snapshots(options.folder)
     if not paths:
         raise InputError(f"{options.folder} holds no snapshots; give the folder of a run")
     if options.times:
         paths = _of_times({path: read_snapshot(path).time for path in paths}, options.times)
     fields = tuple(filter(None, options.fields.split(",")))
-    for path in paths:
-        for written in export(path, options.out or options.folder / "export", fields, options.to):
+    folder = options.out or options.folder / "export"
+    if kind in SERIES_KINDS:
+        for written in export_series(paths, folder, fields, kind):
             print(written)
-    if note := lost_position(paths[0], options.to):
-        print(f"note: {note}", file=sys.stderr)
+    else:
+        for path in paths:
+            for written in export(path, folder, fields, kind):
+                print(written)
+    for note in (lost_position(paths[0], kind), lost_times(paths, kind)):
+        if note:
+            print(f"note: {note}", file=sys.stderr)
     return 0
 
 

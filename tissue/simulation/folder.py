@@ -14,7 +14,7 @@ from tissue.storage import checkpoint as checkpoint_files
 from tissue.storage import snapshot as snapshot_files
 from tissue.storage.atomic import ABANDONED_AGE, refuse_link, remove_temporary
 from tissue.storage.checkpoint import Checkpoint, list_checkpoints
-from tissue.storage.index import INDEX, SERIES, XDMF
+from tissue.storage.index import INDEX, OLD_XDMF, SERIES
 from tissue.storage.snapshot import list_snapshots
 
 METRICS_TABLE, LEDGER_TABLE, RUN_LOG, RUN_FILE = "metrics.csv", "ledger.csv", "run.log", "run.toml"
@@ -32,7 +32,7 @@ _FILES = (
     "morphometry.csv",
     INDEX,
     SERIES,
-    XDMF,
+    OLD_XDMF,
 )
 
 

@@ -68,8 +68,8 @@ its arrays [B]."""
 LOAD_HEADER = 55_500
 """Size of what finite elements keep in a checkpoint, without its arrays [B]."""
 
-INDEX_SIZE, INDEX_STEP_SIZE, INDEX_FIELD_SIZE = 38_000, 500, 330
-"""Size of run.hdf and run.xmf [B], more for each snapshot and for each field of one."""
+INDEX_SIZE, INDEX_STEP_SIZE, INDEX_FIELD_SIZE = 38_000, 30, 130
+"""Size of run.hdf [B], more for each snapshot and for each field of one."""
 
 ROW_SIZE = 920
 """Size of one step in metrics.csv and ledger.csv [B]."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tissue.storage.atomic import sync_folder, write_atomically
 from tissue.storage.checkpoint import list_checkpoints
-from tissue.storage.index import INDEX, XDMF, write_series
+from tissue.storage.index import INDEX, OLD_XDMF, write_series
 from tissue.storage.names import time_of
 from tissue.storage.snapshot import list_snapshots
 from tissue.storage.tables import rows_until
@@ -51,7 +51,7 @@ def set_aside(folder: Path, time: float) -> Path | None:
         path.rename(aside / path.name)
     sync_folder(aside)
     # the indices refer to files that are no longer here
-    for name in (INDEX, XDMF):
+    for name in (INDEX, OLD_XDMF):
         (folder / name).unlink(missing_ok=True)
     write_series(folder, list_snapshots(folder))
     if (aside / MORPHOMETRY).exists():

@@ -10,7 +10,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from tissue.geometry.grid import Frame, Grid, Vector
+from tissue.geometry.grid import UPRIGHT, Frame, Grid, Vector
+
+COSINE_ATOL = 1e-6
+"""Rounding of direction cosines, which are often stored as float32 [1]."""
 
 RULE = (
     "lengths in um, axes (z, y, x); the first voxel lies at frame_origin + frame_direction @ origin"
@@ -61,6 +64,11 @@ def first_xyz(grid: Grid) -> NDArray[np.float64]:
 def direction_xyz(grid: Grid) -> NDArray[np.float64]:
     """Unit vectors of the array axes x, y, z as columns (x, y, z), the order of VTK and ITK."""
     return np.array(grid.frame.direction, dtype="f8")[::-1, ::-1].copy()
+
+
+def runs_along_space(grid: Grid) -> bool:
+    """Whether the axes of a grid are those of space, up to rounding."""
+    return bool(np.allclose(grid.frame.direction, UPRIGHT, rtol=0, atol=COSINE_ATOL))
 
 
 def position_text(grid: Grid) -> str:

@@ -2,7 +2,7 @@
 
 An index can always be written again from the snapshots. `run.hdf` is written when a run ends:
 replacing it while a viewer has it open would abort the viewer. `run.hdf.series`, for ParaView
-before 5.12, grows with the run; `run.xmf` is for readers without VTKHDF.
+before 5.12, grows with the run.
 """
 
 import json
@@ -10,16 +10,14 @@ import logging
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
-from xml.etree import ElementTree as tree
 
 import h5py
 import numpy as np
 
 from tissue.errors import InputError
-from tissue.geometry.grid import UPRIGHT, Grid
 from tissue.model.fields import FIELDS
 from tissue.storage.atomic import write_atomically, write_with_checksum
-from tissue.storage.frame import frame_attributes, position_text
+from tissue.storage.frame import frame_attributes
 from tissue.storage.names import time_of
 from tissue.storage.reading import open_hdf5
 from tissue.storage.snapshot import (
@@ -38,9 +36,9 @@ log = logging.getLogger(__name__)
 FORMAT = "tissue-index"
 FORMAT_VERSION = "1.1"
 """Version of the layout; 1.1 stores the position in space, 1.0 only that in the scan."""
-COSINE_ATOL = 1e-6
-"""Rounding of direction cosines, which are often stored as float32 [1]."""
-INDEX, SERIES, XDMF = "run.hdf", "run.hdf.series", "run.xmf"
+INDEX, SERIES = "run.hdf", "run.hdf.series"
+OLD_XDMF = "run.xmf"
+"""Index that version 0.1.0 wrote, which the XDMF 3 readers of ParaView show empty."""
 
 
 def write_index(folder: Path, snapshots: Sequence[Snapshot]) -> Path:
@@ -89,7 +87,7 @@ def write_indices(folder: Path, *, skip_damaged: bool = False) -> tuple[Path, ..
     found = list(_readable(paths)) if skip_damaged else [read_snapshot(path) for path in paths]
     if not found:
         raise InputError(f"{folder} holds no snapshot that can be read; give another folder")
-    made = [write_series(folder, paths), write_xdmf(folder, found)]
+    made = [write_series(folder, paths)]
     if len(found) > 1:  # readers of VTK fail on a single time
         made.append(write_index(folder, found))
     return tuple(made)
@@ -110,7 +108,7 @@ def indices_are_current(folder: Path) -> bool:
     series, index = folder / SERIES, folder / INDEX
     try:
         listed = [each["name"] for each in json.loads(series.read_bytes())["files"]]
-        if listed != [path.name for path in paths] or not (folder / XDMF).is_file():
+        if listed != [path.name for path in paths]:
             return False
         if len(paths) == 1:
             return not index.exists()
@@ -131,63 +129,6 @@ def write_series(folder: Path, snapshots: Sequence[Path]) -> Path:
     text = json.dumps({"file-series-version": "1.0", "files": files}, indent=1)
     write_atomically(folder / SERIES, text.encode())
     return folder / SERIES
-
-
-def write_xdmf(folder: Path, snapshots: Sequence[Snapshot]) -> Path:
-    """Writes a description of the snapshots for readers of XDMF without VTKHDF.
-
-    An image of XDMF has no direction: one whose axes are not those of space is described along its
-    own axes, with its position in space as text.
-    """
-    root = tree.Element("Xdmf", Version="3.0")
-    domain = tree.SubElement(root, "Domain")
-    series = tree.SubElement(
-        domain, "Grid", Name="run", GridType="Collection", CollectionType="Temporal"
-    )
-    for each in snapshots:
-        counts = " ".join(map(str, each.grid.shape))
-        grid = tree.SubElement(series, "Grid", Name="bone", GridType="Uniform")
-        tree.SubElement(grid, "Time", Value=repr(each.time))
-        tree.SubElement(grid, "Information", Name="place", Value=_xdmf_position(each.grid))
-        tree.SubElement(grid, "Topology", TopologyType="3DCoRectMesh", Dimensions=counts)
-        geometry = tree.SubElement(grid, "Geometry", GeometryType="ORIGIN_DXDYDZ")
-        start = each.grid.first if _upright(each.grid) else each.grid.origin
-        for numbers in (start, (each.grid.spacing,) * 3):
-            item = tree.SubElement(
-                geometry,
-                "DataItem",
-                Dimensions="3",
-                NumberType="Float",
-                Precision="8",  # the default of 4 bytes is too short far from the origin
-                Format="XML",
-            )
-            item.text = " ".join(repr(float(x)) for x in numbers)
-        for name in each.fields:
-            field = tree.SubElement(
-                grid, "Attribute", Name=name, AttributeType="Scalar", Center="Node"
-            )
-            item = tree.SubElement(
-                field,
-                "DataItem",
-                Dimensions=counts,
-                NumberType="Float",
-                Precision="4",
-                Format="HDF",
-            )
-            item.text = f"{each.path.name}:/VTKHDF/PointData/{name}"
-    tree.indent(root)
-    write_atomically(folder / XDMF, tree.tostring(root, xml_declaration=True, encoding="utf-8"))
-    return folder / XDMF
-
-
-def _upright(grid: Grid) -> bool:
-    return bool(np.allclose(grid.frame.direction, UPRIGHT, rtol=0, atol=COSINE_ATOL))
-
-
-def _xdmf_position(grid: Grid) -> str:
-    if _upright(grid):
-        return f"in the space of the scanner; {position_text(grid)}"
-    return f"along the axes of the scan, from its first voxel; in space: {position_text(grid)}"
 
 
 def _write_root(file: h5py.File, snapshots: Sequence[Snapshot]) -> None:
@@ -224,3 +165,4 @@ def _write_fields(file: h5py.File, snapshots: Sequence[Snapshot], names: Sequenc
         for dimension, axis in enumerate(("time", *AXES)):
             dataset.dims[dimension].attach_scale(file[axis])
         write_signal(file, name, ("time", *AXES))
+        file[name] = dataset  # xarray opens the variables of the root

@@ -1,0 +1,1 @@
+"""Runs as other programs show them: a state for ParaView, and layers for napari."""

@@ -21,6 +21,7 @@ from tissue.scenario.config import read_run_file
 from tissue.simulation.run import run
 from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
 from tissue.storage.results import Run
+from tissue.storage.tables import read_table
 
 
 def test_a_branch_without_changes_is_the_parent(complete: Run, tmp_path: Path) -> None:
@@ -30,7 +31,6 @@ def test_a_branch_without_changes_is_the_parent(complete: Run, tmp_path: Path) -
         {"drug": "zoledronate", "dose": "0.1 mg/kg", "start": "1.5 day"},
     ]
     branch = run(diseased(therapy=later), tmp_path / "branch", parent=parent)
-    assert branch.metrics["time_day"][0] == 1.5
     # the branch begins with a damped step: what acts may have changed
     np.testing.assert_allclose(
         branch.metrics["bv_tv"][-1], complete.metrics["bv_tv"][-1], rtol=2e-4
@@ -40,12 +40,42 @@ def test_a_branch_without_changes_is_the_parent(complete: Run, tmp_path: Path) -
     assert origin["parent_time"] == "1 day"
 
 
+@pytest.mark.parametrize("name", ["metrics.csv", "ledger.csv"])
+def test_a_branch_has_the_rows_of_its_parent(complete: Run, tmp_path: Path, name: str) -> None:
+    parent = read_checkpoint(list_checkpoints(complete.folder)[2])
+    assert parent.time == 1
+    worse = diseased(disease={"il1_excess": "30 pM"}, therapy=[])
+    branch = run(worse, tmp_path / "worse", parent=parent)
+    before = read_table(complete.folder / name)
+    after = read_table(branch.folder / name)
+    shared = int(np.count_nonzero(before["time_day"] <= 1))
+    assert shared == parent.rows[name] >= 2
+    for column, values in before.items():
+        np.testing.assert_array_equal(after[column][:shared], values[:shared])
+    assert after["time_day"][shared - 1] == 1  # the state at the time of the branch
+    assert after["time_day"][shared] > 1
+    assert (np.diff(after["time_day"]) > 0).all()
+
+
+def test_a_branch_without_the_tables_of_its_parent_says_so(
+    complete: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(complete.folder, tmp_path / "parent")
+    parent = read_checkpoint(list_checkpoints(tmp_path / "parent")[2])
+    (tmp_path / "parent" / "metrics.csv").unlink()
+    worse = diseased(disease={"il1_excess": "30 pM"}, therapy=[])
+    branch = run(worse, tmp_path / "worse", parent=parent)
+    assert branch.metrics["time_day"][0] > 1
+    (warning,) = [each for each in caplog.messages if "tables of the parent" in each]
+    assert "those of the branch begin at day 1, and its changes count from there" in warning
+
+
 def test_a_branch_follows_another_protocol(complete: Run, tmp_path: Path) -> None:
     parent = read_checkpoint(list_checkpoints(complete.folder)[2])
     worse = diseased(disease={"il1_excess": "30 pM"}, therapy=[])
     branch = run(worse, tmp_path / "worse", parent=parent)
     assert branch.metrics["bv_tv"][-1] < complete.metrics["bv_tv"][-1]
-    assert branch.metrics["il1_receptor_drug_pM"][0] > 0  # earlier doses still act
+    assert branch.metrics["il1_receptor_drug_pM"][-1] > 0  # earlier doses still act
     early = diseased(therapy=[{"drug": "denosumab", "dose": "1 mg/kg", "start": "0.5 day"}])
     with pytest.raises(InputError, match="before the branch at 1 day"):
         run(early, tmp_path / "early", parent=parent)
@@ -99,7 +129,7 @@ def test_a_branch_is_resumed(complete: Run, tmp_path: Path, own: bool) -> None:
     run(worse, branch.folder, resume="latest")
     drugs = [therapy.drug for therapy in read_run_file(branch.folder / "run.toml").therapy]
     assert drugs == ["anakinra", "denosumab"]  # the first is from the parent
-    assert again.metrics["il1_receptor_drug_pM"][0] > 0  # earlier doses still act
+    assert again.metrics["il1_receptor_drug_pM"][-1] > 0  # earlier doses still act
     for number in (0, 2):
         folder = cut_after(branch.folder, tmp_path / f"{number}", number)
         run(read_run_file(folder / "run.toml") if own else worse, folder, resume="latest")

@@ -203,7 +203,10 @@ def _fill(
         output = Output(folder, simulation, origin, (metrics, ledger), progress, measure)
         progress.begin(simulation.time, config.run.duration, simulation.step)
         if not source:
-            if simulation.step == 0:  # the parent of a branch has this row already
+            for table in (metrics, ledger):
+                for row in start.rows.get(table.path.name, ()):
+                    table.append(row)
+            if simulation.step == 0:
                 metrics.append(simulation.start_metrics())
             writer.put(output.snapshot)
             writer.put(output.checkpoint)

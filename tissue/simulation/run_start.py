@@ -1,12 +1,14 @@
 """Start of a run: in health, at a checkpoint, at the branch from another run, or at its end."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from tissue.geometry.load import Geometry
 from tissue.model.observables import METRICS
 from tissue.scenario.config import RunConfig
+from tissue.simulation.branch_rows import Rows, parent_rows
 from tissue.simulation.checkpoints import find, restored
 from tissue.simulation.folder import (
     LEDGER_TABLE,
@@ -38,12 +40,14 @@ class RunStart(NamedTuple):
         simulation: the simulation; None where all steps are done.
         provenance: origin of the state it starts from.
         source: checkpoint that it is resumed from; None for a new run or a branch.
+        rows: rows that a branch has from its parent, by the name of the table.
     """
 
     config: RunConfig
     simulation: Simulation | None
     provenance: dict[str, str]
     source: Checkpoint | None = None
+    rows: Mapping[str, Rows] = {}
 
 
 def start_run(
@@ -85,7 +89,9 @@ def start_run(
         log.info(f"branched off from {parent.path} at day {simulation.time:g}")
         log_changes(config, parent, branch=True)
         bone = simulation.geometry.bone_volume_fraction
-        return RunStart(simulation.config, simulation, branched_start(config, bone, parent))
+        start = branched_start(config, bone, parent)
+        rows = parent_rows(parent, COLUMNS)
+        return RunStart(simulation.config, simulation, start, rows=rows)
     simulation = _set_up(config, folder, geometry, progress)
     bone = simulation.geometry.bone_volume_fraction
     return RunStart(config, simulation, fresh_start(config, bone, given=geometry is not None))

@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "version": set(),
     "errors": set(),
     "display": set(),
+    "suggestion": set(),
     "checksum": set(),
     "numerals": {"errors"},
     "units": {"numerals", "errors"},
@@ -35,6 +36,7 @@ MAY_IMPORT = {
     "scenario": {"geometry", "model", "keys", "units", "errors"},
     "storage": {
         *("geometry.grid", "model.fields", "model.species", "checksum", "display", "errors"),
+        "suggestion",
     },
     "simulation": {
         *("scenario", "storage", "model", "mechanics", "kernels", "geometry", "machine", "units"),
@@ -61,9 +63,9 @@ MAY_IMPORT = {
             "scenario",
             "geometry",
         ),
-        *("mechanics", "model", "machine", "units", "errors"),
+        *("mechanics", "model", "machine", "units", "errors", "suggestion"),
     },
-    "cli": {"commands", "errors", "version"},
+    "cli": {"commands", "errors", "suggestion", "version"},
     "__init__": {
         *("analysis", "simulation", "scenario", "storage", "geometry", "mechanics", "model"),
         *("display", "errors", "version"),

@@ -93,7 +93,7 @@ def test_its_commands_are_understood(line: str) -> None:
     (at,) = [
         i for i, word in enumerate(words) if word in ("run", "check", "watch", "doctor", "report")
     ][-1:]
-    cli._parser().parse_args(words[at:])
+    cli._parsed(*cli._parser(), words[at:])
 
 
 def test_its_links_and_extras_are_there() -> None:

@@ -3,16 +3,19 @@
 import argparse
 import io
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tissue.commands import (
     catalog,
     checking,
+    completion,
     drawing,
     files,
     machine,
     measuring,
+    new,
     running,
     strength,
     validating,
@@ -25,7 +28,9 @@ from tissue.commands.common import (
     why_no_device,
 )
 from tissue.commands.streams import OUTPUT, guarded
-from tissue.errors import InputError, RunError, RunStopped, printable
+from tissue.commands.terminal import painted, wrapped
+from tissue.errors import InputError, RunError, RunStopped, printable, shown
+from tissue.suggestion import did_you_mean
 from tissue.version import __version__
 
 TOO_SMALL = "the memory is too small for this grid; use coarser voxels or a smaller box"
@@ -45,8 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: of the command; those that the program was started with by default.
     """
+    parser, commands = _parser()
+    completion.answer_shell(parser)
     with guarded():
-        options = _parser().parse_args(arguments)
+        options = _parsed(parser, commands, sys.argv[1:] if arguments is None else arguments)
         options.ends_program = arguments is None
         code = _run_command(options)
     if options.ends_program and code in (STOPPED, INTERRUPTED):
@@ -97,24 +104,52 @@ def _exit_with(sentence: str, code: int) -> int:
     """Print in one line why a command ends, and return its exit code."""
     line = " ".join(sentence.splitlines())
     # the name or content of a file could hold control sequences for a terminal
-    print(f"tissue: {printable(line, LONGEST_MESSAGE)}", file=sys.stderr)
+    text = wrapped(f"tissue: {printable(line, LONGEST_MESSAGE)}", sys.stderr)
+    print(painted("tissue:", "red", sys.stderr) + text.removeprefix("tissue:"), file=sys.stderr)
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+    """Parser of the command line, and those of the commands by name."""
     parser = argparse.ArgumentParser(
         prog="tissue",
         description="Simulate how inflammation destroys trabecular bone on real micro-CT.",
     )
     parser.add_argument("--version", action="version", version=f"tissue {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="name")
     groups = (
-        *(running, checking, measuring, strength, drawing, files, validating, catalog),
-        machine,
+        *(new, running, checking, measuring, strength, drawing, files, validating, catalog),
+        *(machine, completion),
     )
     for group in groups:
         group.add(commands)
-    return parser
+    return parser, commands.choices
+
+
+def _parsed(
+    parser: argparse.ArgumentParser,
+    commands: Mapping[str, argparse.ArgumentParser],
+    words: Sequence[str],
+) -> argparse.Namespace:
+    """Options of a command line; a mistake ends the program with the use and one sentence."""
+    asked = next((word for word in words if not word.startswith("-")), None)
+    if asked is not None and asked not in commands:
+        meant = did_you_mean(asked, commands)
+        parser.error(
+            f"there is no command {shown(asked)}{meant or '; tissue --help lists the commands'}"
+        )
+    options, left = parser.parse_known_args(words)
+    if hasattr(options, "words"):  # argparse fills a list before the options only
+        options.words += [word for word in left if not word.startswith("-")]
+        left = [word for word in left if word.startswith("-")]
+    if left:
+        command = commands[options.name]
+        if not left[0].startswith("-"):
+            command.error(f"{shown(left[0])} is one word too many")
+        known = re.findall(r"--[a-z][a-z-]*", command.format_usage())
+        name = left[0].partition("=")[0]
+        command.error(f"there is no option {shown(name)}{did_you_mean(name, known)}")
+    return options
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ import tissue
 from tissue.cli import main
 from tissue.commands.common import BAD_INPUT, RUN_FAILED
 from tissue.machine import self_test
-from tissue.model.parameters import QUANTITIES
 from tissue.simulation import speed
 
 
@@ -119,23 +118,6 @@ def test_list_names_every_ready_made_run(capfd: Capture) -> None:
 def test_every_ready_made_run_is_good(capfd: Capture) -> None:
     for name in tissue.examples():
         assert main(["check", name]) == 0
-
-
-@pytest.mark.parametrize("preset", ["mouse", "human"])
-def test_parameters_have_unit_range_and_source(capfd: Capture, preset: str) -> None:
-    assert main(["parameters", preset]) == 0
-    out, err = capfd.readouterr()
-    heads, *rows = out.splitlines()
-    assert err == ""
-    assert heads.split() == ["symbol", "value", "unit", "range", "confidence", "name", "source"]
-    assert [row.split()[0] for row in rows] == list(QUANTITIES)
-    starts = [heads.index(head) for head in heads.split()]
-    for row in rows:
-        cells = [row[a:b].strip() for a, b in zip(starts, [*starts[1:], None], strict=True)]
-        assert all(cells), row
-        low, high = map(float, cells[3].split(" .. "))
-        assert low <= float(cells[1]) <= high
-        assert len(cells[6]) > 8, "a source is more than a word"
 
 
 def test_an_unknown_preset_is_refused(capfd: Capture) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tissue.commands.common import Commands, add_run_file, config_of, require_folder
+from tissue.commands.terminal import waiting, wrapped
 from tissue.errors import InputError, RunError
 
 if TYPE_CHECKING:
@@ -45,13 +46,15 @@ def _check(options: argparse.Namespace) -> int:
     elsewhere = find_machine(options.device) if options.device else None
     picture: Path | None = options.picture
     start = time.perf_counter()
-    if picture:
-        bone, reading = _drawn_geometry(config, picture)
-        preview = BonePreview(bone, None, time.perf_counter() - start, reading)
-    else:
-        preview = preview_bone(config)
+    with waiting("reading the bone"):
+        if picture:
+            bone, reading = _drawn_geometry(config, picture)
+            preview = BonePreview(bone, None, time.perf_counter() - start, reading)
+        else:
+            preview = preview_bone(config)
     grid = preview.full_grid or preview.geometry.grid
-    measured = probe(grid.shape, config.run.precision, preview.loading_time)
+    with waiting("compiling, and measuring the speed of this machine"):
+        measured = probe(grid.shape, config.run.precision, preview.loading_time)
     there = None
     if elsewhere:
         there = forecast_elsewhere(elsewhere, config, grid.voxels, measured, preview.loading_memory)
@@ -66,10 +69,10 @@ def _check(options: argparse.Namespace) -> int:
     )
     print(f"{options.file}: {planned.forecast.verdict}")
     for line in (*preview.geometry.log, *planned.lines()):
-        print(f"  {line}")
+        print(wrapped(f"  {line}", sys.stdout))
     for warning in planned.warnings:
         if planned.forecast.fits or warning != planned.forecast.warning:  # printed last
-            print(f"  warning: {warning}")
+            print(wrapped(f"  warning: {warning}", sys.stdout))
     if picture:
         print(f"  picture: {picture}")
     if not planned.forecast.fits:

@@ -1,10 +1,10 @@
-"""Exit codes, options and tables that several commands share."""
+"""Exit codes and options that several commands share."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tissue.commands.completer import complete_with
 from tissue.errors import InputError, RunError
 
 if TYPE_CHECKING:
@@ -32,12 +32,13 @@ class Options(Protocol):
 
 def add_run_file(command: argparse.ArgumentParser, needed: bool = True) -> None:
     """Add the arguments that name a run file and change its values."""
-    command.add_argument(
+    file = command.add_argument(
         "file",
         metavar="FILE",
         nargs=None if needed else "?",
         help="a run file, or the name of a bundled example run",
     )
+    complete_with(file, "run files")
     command.add_argument(
         "--set",
         action="append",
@@ -59,13 +60,6 @@ def require_folder(option: str, path: Path | None) -> None:
     """Refuse the file of an option whose folder does not exist."""
     if path and not path.parent.is_dir():
         raise InputError(f"{option} {path}: the folder {path.parent} does not exist")
-
-
-def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print columns as wide as their longest cell; the last one is not padded."""
-    widths = [max(len(row[i]) for row in (*rows, heads)) for i in range(len(heads) - 1)]
-    for row in (heads, *rows):
-        print("  ".join(text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True)))
 
 
 def why_no_device() -> str | None:

@@ -4,6 +4,7 @@ import argparse
 import json
 
 from tissue.commands.common import RUN_FAILED, Commands, add_run_file, config_of
+from tissue.commands.terminal import waiting
 from tissue.errors import InputError
 
 
@@ -26,7 +27,8 @@ def _bench(options: argparse.Namespace) -> int:
     from tissue.simulation.speed import bench
 
     device.enable_compilation_cache()
-    done, peak = bench(config), host.peak_memory()
+    with waiting("compiling, and measuring the speed of this machine"):
+        done, peak = bench(config), host.peak_memory()
     if options.json:
         print(json.dumps(done.as_dict() | {"peak_memory_gb": peak} | device.versions()))
         return 0
@@ -49,7 +51,8 @@ def _doctor(_: argparse.Namespace) -> int:
     print(f"{'host memory':12s} {memory / 1e9:.1f} GB{limit}")
     if self_test.drops_nan():
         print("note: jnp.max drops NaN on this backend (known, and no check relies on it)")
-    wrong = self_test.wrong_results()
+    with waiting("compiling, and comparing results with known ones"):
+        wrong = self_test.wrong_results()
     if wrong:
         print(f"WRONG results from this backend: {', '.join(wrong)}; use another jax version")
         return RUN_FAILED

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from tissue.commands.terminal import COLUMNS, painted, wrapped
 from tissue.errors import RunStopped
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ log = logging.getLogger(__name__)
 STYLES = ("lines", "json")
 """Values of `--progress`; without it there is a bar on a terminal, and lines elsewhere."""
 
-COLUMNS, ROWS = 80, 25
-"""Size assumed for a terminal that reports none, as in some containers [characters]."""
+ROWS = 25
+"""Height assumed for a terminal that reports none, as in some containers [characters]."""
 
 
 def messages(style: str | None, quiet: bool) -> "Lines":
@@ -63,7 +64,7 @@ class Lines(logging.Handler):
         from tissue.simulation.log import iso_time
 
         start = f"{iso_time(record.created)} " if _numbers(record) else ""
-        print(f"{start}{_text(record)}", file=sys.stderr, flush=True)
+        print(_shown(record, start), file=sys.stderr, flush=True)
 
     def step(self, record: "Record") -> None:
         """Handle the end of a step."""
@@ -148,7 +149,7 @@ class Bar(Lines):
 
         numbers = _numbers(record)
         if not numbers:
-            tqdm.write(_text(record), file=sys.stderr)
+            tqdm.write(_shown(record), file=sys.stderr)
         elif numbers["event"] == "waiting":
             # a resumed run starts here
             self._bar.initial = self._bar.n = numbers["day"] or 0.0
@@ -278,10 +279,17 @@ def _numbers(record: logging.LogRecord) -> dict[str, Any]:
     return getattr(record, "progress", {})
 
 
-def _text(record: logging.LogRecord) -> str:
-    """Text of a message, with its level from warnings on."""
-    text = record.getMessage()
-    return text if record.levelno < logging.WARNING else f"{record.levelname.lower()}: {text}"
+def _shown(record: logging.LogRecord, start: str = "") -> str:
+    """Text of a message, with its level from warnings on, wrapped on a terminal.
+
+    Args:
+        record: the message.
+        start: of the text.
+    """
+    level = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}:"
+    text = f"{start}{level} {record.getMessage()}" if level else f"{start}{record.getMessage()}"
+    lines = wrapped(text, sys.stderr)
+    return lines.replace(level, painted(level, "yellow", sys.stderr), 1) if level else lines
 
 
 def _change(done: "Run") -> str:

@@ -49,7 +49,7 @@ def _toml(path: str, table: Mapping[str, Any]) -> Iterator[str]:
     own = {key: value for key, value in table.items() if key not in inner and path}
     for key, value in own.items():
         comment = f"  # {QUANTITIES[key].name}" if path == "parameters" else ""
-        yield f"{key} = {_value(value)}{comment}"
+        yield f"{key} = {toml_value(value)}{comment}"
     for key, value in sorted(inner.items(), key=lambda item: _is_list(item[1])):
         name = f"{path}.{key}".removeprefix(".")
         for each in value if _is_list(value) else [value] if value else []:
@@ -66,7 +66,7 @@ def _flat(path: str, value: Any) -> Iterator[tuple[str, str]]:
             part = f".{key}" if _is_table(value) else f"[{key}]"
             yield from _flat(f"{path}{part}".removeprefix("."), inner)
     else:
-        yield path, _value(value)
+        yield path, toml_value(value)
 
 
 def _is_table(value: Any) -> bool:
@@ -77,7 +77,7 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and _is_table(value[0])
 
 
-def _value(value: Any) -> str:
+def toml_value(value: Any) -> str:
     """Write a value; what JSON writes for these kinds is TOML too, but for the character DEL."""
     if isinstance(value, float) and value == int(value) and abs(value) < 1e15:
         return str(int(value))

@@ -93,7 +93,7 @@ def _read(settings: ImageSettings, scan: Extent, config: RunConfig) -> BonePrevi
     """Middle of an image; None where it is small, or its middle contains no bone or no marrow."""
     if scan.memory <= MAX_READ:
         return None
-    crop = _middle(scan)
+    crop = middle_crop(scan)
     with suppress(InputError):  # of the part
         bone, loading = _timed(
             lambda: load_image(replace(settings, crop=crop), config.periodic_axes)
@@ -108,7 +108,8 @@ def _read(settings: ImageSettings, scan: Extent, config: RunConfig) -> BonePrevi
     return None
 
 
-def _middle(scan: Extent) -> Crop:
+def middle_crop(scan: Extent) -> Crop:
+    """Ranges of voxels in the middle of a scan, `PART_EDGE` long or as long as it is."""
     z, y, x = (
         (start, start + min(size, PART_EDGE))
         for start, size in (

@@ -1,0 +1,28 @@
+"""Suggestion of a known name in place of one that is not known."""
+
+import difflib
+from collections.abc import Iterable
+
+LIKENESS = 0.6
+"""Least similarity (difflib) of a name that is suggested: of five letters two may be swapped."""
+
+LONGEST = 300
+"""Characters of a name that are compared: the time of a comparison grows with their square."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Clause ", did you mean NAME?" with the nearest known name; empty where none is near.
+
+    Args:
+        name: as the user wrote it.
+        known: names that exist.
+    """
+    found = nearest(name, known)
+    return f", did you mean {found}?" if found else ""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Known name that is nearest to a name, in any case; None where none is near."""
+    by_lower = {each.lower(): each for each in sorted(known)}
+    found = difflib.get_close_matches(name[:LONGEST].lower(), by_lower, n=1, cutoff=LIKENESS)
+    return by_lower[found[0]] if found else None

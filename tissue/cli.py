@@ -25,6 +25,7 @@ from tissue.commands.common import (
     INTERRUPTED,
     RUN_FAILED,
     STOPPED,
+    refuse_mistyped,
     why_no_device,
 )
 from tissue.commands.streams import OUTPUT, guarded
@@ -67,6 +68,7 @@ def _run_command(options: argparse.Namespace) -> int:
     # XLA's loader of programs kept on disk takes two tuning hints for missing machine features
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
+        refuse_mistyped(options)
         code = int(options.command(options))
         sys.stdout.flush()
         return code

@@ -1,7 +1,7 @@
 """Suggestion of a known name in place of one that is not known."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 LIKENESS = 0.6
 """Least similarity (difflib) of a name that is suggested: of five letters two may be swapped."""
@@ -19,6 +19,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     found = nearest(name, known)
     return f", did you mean {found}?" if found else ""
+
+
+def unknown_field(name: str, known: Sequence[str]) -> str:
+    """Clause "no field NAME" with the nearest field and all that there are."""
+    meant = did_you_mean(name, known)
+    listed = f"it has {', '.join(known)}"
+    return f"no field {name!r}{f'{meant} ({listed})' if meant else f'; {listed}'}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

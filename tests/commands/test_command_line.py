@@ -16,7 +16,7 @@ from tissue.commands import terminal
 from tissue.commands.common import BAD_INPUT
 from tissue.commands.completion import SHELLS
 from tissue.model.drugs import DRUGS
-from tissue.suggestion import did_you_mean
+from tissue.suggestion import did_you_mean, unknown_field
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,55 @@ def test_a_misspelled_command_or_option_names_the_nearest(
 
 def test_a_misspelled_run_names_the_nearest(capfd: Capture) -> None:
     assert "did you mean shrew" in refused(capfd, "check", "shrwe")
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["report", "runs/out/mien"], "runs/out/mine"),
+        (["report", "runs/out/mine", "runs/out/Treated"], "runs/out/treated"),
+        (["plot", "mine"], "runs/out/mine"),
+        (["metrics", "scan.nrd"], "scan.nrrd"),
+        (["info", "./scan.nrd"], "scan.nrrd"),
+        (["index", "runs/out/trated"], "runs/out/treated"),
+        (["branch", "runs/out/mien", "shrew", "--at", "1 day"], "runs/out/mine"),
+        (["new", "scam.nrrd"], "scan.nrrd"),
+    ],
+)
+def test_a_misspelled_folder_or_file_names_the_nearest(
+    capfd: Capture,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    meant: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("mine", "treated"):
+        (tmp_path / "runs" / "out" / name).mkdir(parents=True)
+    (tmp_path / "scan.nrrd").touch()
+    sentence = refused(capfd, *words)
+    assert sentence.startswith("tissue: there is no ")
+    assert sentence.endswith(f", did you mean {meant}?\n")
+
+
+def test_a_folder_like_no_other_is_refused_by_its_command(
+    capfd: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "out" / "mine").mkdir(parents=True)
+    assert "give the folder of a run" in refused(capfd, "report", "xyzzy")
+    assert "give the folder of a run" in refused(capfd, "report", "no/xyzzy")
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "clause"),
+    [
+        ("rnkl", ["rankl", "il1"], "no field 'rnkl', did you mean rankl? (it has rankl, il1)"),
+        ("x", ["rankl", "il1"], "no field 'x'; it has rankl, il1"),
+    ],
+)
+def test_a_misspelled_field_names_the_nearest(name: str, known: list[str], clause: str) -> None:
+    assert unknown_field(name, known) == clause
 
 
 @pytest.mark.parametrize(

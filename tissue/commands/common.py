@@ -1,11 +1,14 @@
 """Exit codes and options that several commands share."""
 
 import argparse
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tissue.commands.completer import complete_with
-from tissue.errors import InputError, RunError
+from tissue.errors import InputError, RunError, printable
+from tissue.suggestion import nearest
 
 if TYPE_CHECKING:
     from tissue.scenario.config import RunConfig
@@ -54,6 +57,41 @@ def config_of(options: argparse.Namespace) -> "RunConfig":
     from tissue.scenario.library import find
 
     return read_run_file(find(options.file), options.set)
+
+
+INPUTS = ("folder", "folders", "parent", "path")
+"""Options that name a file or folder which has to exist."""
+
+OUTPUT_FOLDER = Path("runs/out")
+"""Folder of the runs that name no other."""
+
+
+def refuse_mistyped(options: argparse.Namespace) -> None:
+    """Refuse a file or folder that does not exist, where one of a similar name does.
+
+    Raises:
+        InputError: with the name that may be meant; others are refused by the command itself.
+    """
+    for name in INPUTS:
+        given = getattr(options, name, None)
+        for path in given if isinstance(given, list) else [given]:
+            if isinstance(path, Path) and not os.path.lexists(path):
+                meant = _similar(path)
+                if meant:
+                    raise InputError(f"there is no {printable(f'{path}')}, did you mean {meant}?")
+
+
+def _similar(path: Path) -> Path | None:
+    """Existing file or folder whose name is near, in the same folder or among the runs."""
+    folders = [path.parent]
+    if path.parent == Path():
+        folders.append(OUTPUT_FOLDER)
+    for folder in folders:
+        with suppress(OSError, ValueError):
+            found = nearest(path.name, [each.name for each in folder.iterdir()])
+            if found:
+                return folder / found
+    return None
 
 
 def require_folder(option: str, path: Path | None) -> None:

@@ -24,6 +24,7 @@ from tissue.simulation.provenance import fresh_start, provenance
 from tissue.simulation.simulation import Simulation
 from tissue.storage.results import Results
 from tissue.storage.tables import Columns
+from tissue.suggestion import unknown_field
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +69,7 @@ class MemorySnapshot:
             InputError: naming those that are.
         """
         if name not in self.values:
-            known = ", ".join(self.values)
-            raise InputError(f"the run has no field {name!r}; it has {known}")
+            raise InputError(f"the run has {unknown_field(name, list(self.values))}")
 
     def __repr__(self) -> str:
         return f"MemorySnapshot: day {self.time:g}, {', '.join(self.values)}"

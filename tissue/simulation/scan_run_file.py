@@ -23,8 +23,8 @@ from tissue.simulation.run_warnings import MAX_SPACING
 
 MAX_MOUSE_VOXEL = 12.0
 """Voxel edge up to which a scan is taken for one of a mouse [um], an assumption about any one scan:
-mouse cancellous bone is scanned at 8 and 12 um (PMC3391301, read abstract), human vertebrae at 17 um
-(Perilli, Ann. Ist. Super. Sanita 48, 75 (2012), doi 10.4415/ANN_12_01_13, read abstract)."""
+mouse cancellous bone is scanned at 8 and 12 um (PMC3391301, read abstract), human vertebrae at
+17 um (Perilli, Ann. Ist. Super. Sanita 48, 75 (2012), doi 10.4415/ANN_12_01_13, read abstract)."""
 
 SHRINKING = 0.9
 """Factor on the edges of a crop that is still too large for the memory."""

@@ -33,6 +33,7 @@ from tissue.storage.frame import direction_xyz, first_xyz, frame_attributes, rea
 from tissue.storage.links import own_member
 from tissue.storage.names import SNAPSHOTS, file_name, in_order_of_time
 from tissue.storage.reading import open_hdf5
+from tissue.suggestion import unknown_field
 
 FORMAT = "tissue-snapshot"
 FORMAT_VERSION = "1.1"
@@ -97,8 +98,7 @@ class Snapshot:
             InputError: with the names of its fields.
         """
         if name not in self.units:
-            known = ", ".join(self.fields)
-            raise InputError(f"{self.path} has no field {name!r}; it has {known}")
+            raise InputError(f"{self.path} has {unknown_field(name, self.fields)}")
 
 
 def write_snapshot(

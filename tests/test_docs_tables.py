@@ -1,10 +1,10 @@
 """The generated tables of docs/ are up to date, and hold every column, field and mechanism."""
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from docs_script import docs_script
 
 from tissue.analysis.dynamic import DYNAMIC
 from tissue.analysis.morphometry import MEASURES
@@ -22,12 +22,7 @@ TEXT = "".join(
 @pytest.fixture(scope="module")
 def tables() -> ModuleType:
     """docs/tables.py, which writes the tables."""
-    spec = importlib.util.spec_from_file_location("tables", ROOT / "docs" / "tables.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return docs_script("tables")
 
 
 def test_the_pages_are_up_to_date(tables: ModuleType) -> None:

@@ -1,14 +1,13 @@
 """Claims of docs/claims.toml name what exists, and their table in docs/science.md is theirs."""
 
-import importlib.util
 import re
-import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from docs_script import docs_script
 
 from tissue.model.parameters import describe
 from tissue.scenario.config import read_run_file
@@ -20,13 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="module")
 def shares() -> ModuleType:
     """docs/shares.py, which measures the shares."""
-    spec = importlib.util.spec_from_file_location("shares", ROOT / "docs" / "shares.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["shares"] = module
-    spec.loader.exec_module(module)
-    return module
+    return docs_script("shares")
 
 
 def test_every_claim_has_a_row_with_its_shares(shares: ModuleType) -> None:

@@ -1,12 +1,11 @@
 """The table of failure loads in docs/science.md is that of docs/strength.py."""
 
-import importlib.util
 import re
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from docs_script import docs_script
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -14,13 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="module")
 def strength() -> ModuleType:
     """docs/strength.py, which simulates them."""
-    spec = importlib.util.spec_from_file_location("strength_table", ROOT / "docs" / "strength.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["strength_table"] = module
-    spec.loader.exec_module(module)
-    return module
+    return docs_script("strength")
 
 
 def test_every_drug_has_its_rows_and_what_it_spares(strength: ModuleType) -> None:

@@ -26,6 +26,9 @@ BUCKET_RATIO = 1.15
 """Ratio of one size of a table to the next smaller: the program is compiled again only when bone
 grows or shrinks past one."""
 
+PIECES_AT_ONCE = 4096
+"""Coarse pieces whose matrices are summed at once: those of the finer ones take 0.1 GB."""
+
 CUT = 1e-10
 """Eigenvalue of the coarsest level, scaled, over its largest, below which it counts as zero."""
 
@@ -129,21 +132,36 @@ def _joined_stiffness(
     join: NextPieces, moduli: np.ndarray | None, matrices: np.ndarray
 ) -> np.ndarray:
     """Stiffness of each piece, the sum of those of the finer ones in it (Galerkin)."""
-    order = np.lexsort((join.parent,))
-    own = np.empty((len(join.parent), 576))
+    order = np.argsort(join.parent, kind="stable")
+    count = join.pieces.count
+    starts = np.searchsorted(join.parent[order], np.arange(count + 1))
+    joined = np.empty((count, 576))
+    # some at a time: the matrices of all finer pieces would take more memory than a solve
+    for first in range(0, count, PIECES_AT_ONCE):
+        last = min(first + PIECES_AT_ONCE, count)
+        finer = order[starts[first] : starts[last]]
+        parts = _in_parents(join.octant[finer], finer, moduli, matrices)
+        joined[first:last] = np.add.reduceat(parts, starts[first:last] - starts[first], axis=0)
+    return joined.reshape(-1, 24, 24)
+
+
+def _in_parents(
+    octants: np.ndarray, pieces: np.ndarray, moduli: np.ndarray | None, matrices: np.ndarray
+) -> np.ndarray:
+    """Stiffness of some pieces in terms of the corners of their parents, (pieces, 576)."""
+    own = np.empty((len(pieces), 576))
     for octant, part in enumerate(PART_MATRICES):
-        here = np.flatnonzero(join.octant == octant)
+        here = np.flatnonzero(octants == octant)
         if moduli is not None:
             parts = (part.T @ PART_STIFFNESS @ part).reshape(8, 576)
-            own[here] = moduli[here] @ parts
-            here = here[here < len(matrices)]
+            own[here] = moduli[pieces[here]] @ parts
+            here = here[pieces[here] < len(matrices)]
         # part.T K part for all of them as two products of tall matrices
-        right = (matrices[here].reshape(-1, 24) @ part).reshape(-1, 24, 24)
+        right = (matrices[pieces[here]].reshape(-1, 24) @ part).reshape(-1, 24, 24)
         left = right.transpose(0, 2, 1).reshape(-1, 24) @ part
         both = left.reshape(-1, 24, 24).transpose(0, 2, 1).reshape(-1, 576)
         own[here] = own[here] + both if moduli is not None else both
-    starts = np.searchsorted(join.parent[order], np.arange(join.pieces.count))
-    return np.add.reduceat(own[order], starts, axis=0).reshape(-1, 24, 24)
+    return own
 
 
 def _finest(first: FirstPieces, modulus: np.ndarray, fixed: np.ndarray) -> Finest:

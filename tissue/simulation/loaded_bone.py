@@ -7,7 +7,7 @@ force that compressed the healthy bone. Bone that is lost makes the rest bear mo
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import jax
@@ -90,45 +90,54 @@ class LoadedBone:
 
     def arrays(self) -> dict[str, Any]:
         """All of it as arrays, by name."""
-        numbers = {
-            **{f"weight_{axis}": value for axis, value in self.weights.items()},
-            **{f"healthy_modulus_{axis}": value for axis, value in self.healthy_modulus.items()},
-            "healthy_failure_load": self.healthy_failure_load,
-            **self.metrics,
-        }
         return {
-            "time": np.float64(self.time),
+            **{name: np.float64(getattr(self, name)) for name in NUMBERS},
             **{
-                f"displacement_{axis}_{along}": component
-                for axis, displacement in self.displacement.items()
-                for along, component in zip(ARRAY_AXES, displacement, strict=True)
+                stored: np.float64(getattr(self, name)[key])
+                for name, keys in TABLES.items()
+                for key, stored in keys.items()
             },
             **{name: getattr(self, name) for name in FIELDS},
-            **{name: np.float64(value) for name, value in numbers.items()},
+            **{
+                stored: component
+                for axis, names in DISPLACEMENTS.items()
+                for stored, component in zip(names, self.displacement[axis], strict=True)
+            },
         }
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, Any]) -> "LoadedBone":
         """Bone of what `arrays` gave."""
-        return cls(
-            time=float(arrays["time"]),
-            displacement={
-                axis: jnp.stack([arrays[f"displacement_{axis}_{along}"] for along in ARRAY_AXES])
-                for axis in AXES
-            },
-            weights={axis: float(arrays[f"weight_{axis}"]) for axis in AXES},
-            healthy_modulus={axis: float(arrays[f"healthy_modulus_{axis}"]) for axis in AXES},
-            healthy_failure_load=float(arrays["healthy_failure_load"]),
-            metrics={name: float(arrays[name]) for name in FINITE_ELEMENT_METRICS},
-            **{name: jnp.asarray(arrays[name]) for name in FIELDS},
-        )
+        found: dict[str, Any] = {name: float(arrays[name]) for name in NUMBERS}
+        found |= {
+            name: {key: float(arrays[stored]) for key, stored in keys.items()}
+            for name, keys in TABLES.items()
+        }
+        found |= {name: jnp.asarray(arrays[name]) for name in FIELDS}
+        found["displacement"] = {
+            axis: jnp.stack([arrays[stored] for stored in names])
+            for axis, names in DISPLACEMENTS.items()
+        }
+        return cls(**found)
 
 
-ARRAY_AXES = AXES[::-1]
-"""Axes in the order of arrays."""
+NUMBERS = tuple(each.name for each in fields(LoadedBone) if each.type is float)
+"""Numbers of a `LoadedBone`."""
 
-FIELDS = ("bone", "healthy_log_signal", "log_energy_ratio", "energy_density")
+FIELDS = tuple(each.name for each in fields(LoadedBone) if each.type is Field)
 """Fields [z, y, x] of a `LoadedBone`."""
+
+TABLES = {
+    "weights": {axis: f"weight_{axis}" for axis in AXES},
+    "healthy_modulus": {axis: f"healthy_modulus_{axis}" for axis in AXES},
+    "metrics": {name: name for name in FINITE_ELEMENT_METRICS},
+}
+"""Tables of numbers of a `LoadedBone`: name of each number among the arrays, by its key."""
+
+DISPLACEMENTS = {
+    axis: tuple(f"displacement_{axis}_{along}" for along in reversed(AXES)) for axis in AXES
+}
+"""Names of the components of displacement among the arrays, in their order, by axis."""
 
 
 @jax.jit
@@ -152,12 +161,9 @@ def healthy_load(bone: Field, n: Numerics, config: RunConfig) -> LoadedBone:
     found = compress(bone, AXES, config.load.loading, HEALTHY_TOLERANCE)
     modulus = float(p.E_t)
     weights = loading_history({axis: each.energy_density for axis, each in found.items()}, modulus)
-    energy = sum(
-        modulus * weights[axis] * jnp.asarray(each.energy_density) for axis, each in found.items()
-    )
-    energy = jnp.asarray(energy, bone.dtype)
-    signal = log_osteocyte_signal(bone, energy, n.spacing, p)
     healthy = {axis: each.apparent_modulus for axis, each in found.items()}
+    energy = _energy(found, weights, healthy, modulus).astype(bone.dtype)
+    signal = log_osteocyte_signal(bone, energy, n.spacing, p)
     load = failure_load_N(found["z"], bone, float(n.spacing), modulus)
     return LoadedBone(
         time=0.0,
@@ -199,14 +205,7 @@ def solved_again(
         )
         metrics = _metrics(found, bone, before.energy_density, healthy, (n, modulus))
         return replace(before, time=time, bone=bone, metrics=metrics)
-    energy = sum(
-        modulus
-        * before.weights[axis]
-        * (before.healthy_modulus[axis] / each.apparent_modulus) ** 2
-        * jnp.asarray(each.energy_density)
-        for axis, each in found.items()
-    )
-    energy = jnp.asarray(energy, bone.dtype)
+    energy = _energy(found, before.weights, before.healthy_modulus, modulus).astype(bone.dtype)
     signal = log_osteocyte_signal(bone, energy, n.spacing, p)
     return replace(
         before,
@@ -264,6 +263,30 @@ def _compressed(
             with suppress(InputError):
                 found |= compress(bone, (axis,), loading, LATER_TOLERANCE, start)
         return found, [axis for axis in AXES if axis not in found]
+
+
+def _energy(
+    found: Mapping[str, Compression],
+    weights: Mapping[str, float],
+    healthy_modulus: Mapping[str, float],
+    modulus: float,
+) -> Array:
+    """Strain energy per volume of bone [MPa] under the forces of health.
+
+    Args:
+        found: compressions by axis.
+        weights: squares of the usual strains of the healthy bone [1], by axis.
+        healthy_modulus: apparent modulus of the healthy bone over that of tissue [1], by axis.
+        modulus: of tissue [MPa].
+    """
+    parts = [
+        modulus
+        * weights[axis]
+        * (healthy_modulus[axis] / each.apparent_modulus) ** 2
+        * jnp.asarray(each.energy_density)
+        for axis, each in found.items()
+    ]
+    return sum(parts[1:], start=parts[0])
 
 
 def _metrics(

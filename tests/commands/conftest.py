@@ -1,3 +1,4 @@
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import SimpleITK as sitk
 from tissue.analysis import summary
 from tissue.cli import main
 from tissue.commands.common import BAD_INPUT
-from tissue.simulation import run_start, speed
+from tissue.simulation import progress, run_start, speed
 from tissue.simulation.cost import Probe
 
 TINY = Path(__file__).parents[1] / "tiny.toml"
@@ -68,12 +69,16 @@ def run_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Mistakes must be reported before anything is compiled or computed."""
+    """Mistakes must be reported before anything is compiled or computed.
+
+    On a busy machine that may take longer than a run stays silent.
+    """
 
     def work(*_: object) -> Any:
         raise AssertionError("the simulation was set up")
 
     monkeypatch.setattr(run_start, "Simulation", work)
+    monkeypatch.setattr(progress, "PREPARATION_DELAY", math.inf)
 
 
 def refused(capfd: Capture, *arguments: str | Path, code: int = BAD_INPUT) -> str:

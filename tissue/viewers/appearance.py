@@ -1,7 +1,10 @@
 """Appearance of the fields of a run in every viewer: names, units and limits over all times."""
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
+
+import numpy as np
 
 from tissue.errors import InputError
 from tissue.model.fields import FIELDS
@@ -12,8 +15,23 @@ from tissue.storage.snapshot import DEFAULT_FIELD
 FIRST_CHOICES = ("rankl", "osteoclasts", "il1")
 """Fields that a viewer shows at first, the best one first."""
 
-BONE_COLOR = (0.92, 0.81, 0.64)
-"""Red, green and blue of bone [1]."""
+BONE_COLOR = (0.76, 0.66, 0.51)
+"""Red, green and blue of bone [1], dark enough for light and shade to be seen on it."""
+
+
+COLORS = (
+    *((0.989, 0.941, 0.698), (0.997, 0.741, 0.511), (0.987, 0.536, 0.382)),
+    *((0.922, 0.341, 0.377), (0.767, 0.234, 0.458), (0.595, 0.176, 0.501)),
+    *((0.421, 0.113, 0.505), (0.246, 0.059, 0.448), (0.079, 0.054, 0.212)),
+)
+"""Red, green and blue of evenly spaced values [1], the smallest first: magma of matplotlib in
+reverse, without its ends, so that low values have the light colors of bone."""
+
+TICKS = 5
+"""Number of values that a color bar names."""
+
+TICK_DIGITS = 3
+"""Digits of the difference of two of them that are far apart."""
 
 
 class Appearance(NamedTuple):
@@ -35,6 +53,14 @@ class Appearance(NamedTuple):
     def title(self) -> str:
         """Full name with the unit."""
         return f"{self.label} [{self.unit}]" if self.unit else self.label
+
+    @property
+    def ticks(self) -> list[float]:
+        """Values with few digits that a color bar names, from its first color to its last."""
+        digits = TICK_DIGITS - 1 - math.floor(math.log10(self.high - self.low))
+        step = 10.0**-digits
+        ends = math.ceil(self.low / step) * step, math.floor(self.high / step) * step
+        return [round(float(value), digits) for value in np.linspace(*ends, TICKS)]
 
 
 def appearances(run: Run) -> Mapping[str, Appearance]:

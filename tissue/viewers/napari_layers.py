@@ -22,8 +22,6 @@ from tissue.viewers.appearance import BONE_COLOR, appearances, shown_field
 Layer = tuple[Any, dict[str, Any], str]
 """Data, properties and kind of a layer."""
 
-PLUGIN = "tissue-sim"
-COLORS = "viridis"
 SURFACE = 0.5
 """Bone volume fraction at the surface of bone [1]."""
 
@@ -107,7 +105,7 @@ def _bone(run: Run) -> Mapping[str, Any]:
     return {
         "rendering": "iso",
         "iso_threshold": SURFACE,
-        "colormap": ("bone tissue", np.array([(0.0, 0.0, 0.0), BONE_COLOR, BONE_COLOR])),
+        "colormap": {"name": "bone tissue", "colors": [(0.0, 0.0, 0.0), BONE_COLOR, BONE_COLOR]},
         "blending": "translucent",
     }
 
@@ -115,7 +113,7 @@ def _bone(run: Run) -> Mapping[str, Any]:
 def _plane(run: Run, visible: bool) -> Mapping[str, Any]:
     middle = tuple((count - 1) / 2 for count in run.grid.shape)
     return {
-        "colormap": COLORS,
+        "colormap": "viridis",  # no color of bone
         "blending": "translucent",
         "opacity": 0.8,
         "visible": visible,

@@ -23,6 +23,8 @@ napari.run()
 """
 FROM_ABOVE_ASIDE = (20.0, 35.0, -20.0)
 """Angles of the first view [degree]."""
+ROOM_FOR_CORNERS = 0.7
+"""Size of a box seen from a corner, of that at which its face fills the window [1]."""
 
 
 def write_script(run: Run, field: str = "", path: Path | None = None) -> Path:
@@ -67,16 +69,18 @@ def view(folder: Path | str, field: str = "", **window: Any) -> "Viewer":
     viewer = napari.Viewer(title=f"tissue: {run.name}", ndisplay=3, **window)
     for layer in layers(run, field):
         viewer.add_layer(Layer.create(*layer))
-    days = run.times
+    viewer.layers.selection.active = next(each for each in viewer.layers[::-1] if each.visible)
+    days, overlays = run.times, viewer.canvas.overlays
 
     def tell_day(_: Any = None) -> None:
-        viewer.text_overlay.text = f"day {days[viewer.dims.current_step[0]]:g}"
+        overlays.text.text = f"day {days[viewer.dims.current_step[0]]:g}"
 
     viewer.dims.events.current_step.connect(tell_day)
     viewer.dims.set_current_step(0, len(days) - 1)
     tell_day()
-    viewer.text_overlay.visible = True
-    viewer.scale_bar.visible = True
-    viewer.axes.visible = True
-    viewer.camera.angles = FROM_ABOVE_ASIDE
+    overlays.text.position = "top_left"
+    overlays.text.visible = overlays.scale_bar.visible = viewer.scene.overlays.axes.visible = True
+    viewer.reset_view()
+    viewer.scene.camera.angles = FROM_ABOVE_ASIDE
+    viewer.scene.camera.zoom *= ROOM_FOR_CORNERS
     return viewer

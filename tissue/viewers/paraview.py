@@ -8,7 +8,7 @@ from tissue.storage.atomic import write_atomically
 from tissue.storage.frame import direction_xyz, runs_along_space
 from tissue.storage.index import write_series
 from tissue.storage.results import Run
-from tissue.viewers.appearance import appearances, shown_field
+from tissue.viewers.appearance import COLORS, appearances, shown_field
 
 FILE_NAME = "view_paraview.py"
 TEMPLATE = "paraview_state.py.in"
@@ -30,13 +30,13 @@ def write_state(run: Run, field: str = "", path: Path | None = None) -> Path:
         OSError: the folder cannot be written to.
     """
     looks = {
-        name: {"label": look.label, "unit": look.unit, "low": look.low, "high": look.high}
-        for name, look in appearances(run).items()
+        name: {**look._asdict(), "ticks": look.ticks} for name, look in appearances(run).items()
     }
     write_series(run.folder, run.snapshots)
     values = {
         "FOLDER": repr(str(run.folder.resolve())),
         "FIELDS": repr(json.dumps(looks)),
+        "COLORS": repr(COLORS),
         "SHOWN": repr(shown_field(run, field)),
         "ALONG_SPACE": repr(runs_along_space(run.grid)),
         "NORMAL": repr(direction_xyz(run.grid)[:, 2].tolist()),

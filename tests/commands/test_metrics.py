@@ -1,6 +1,7 @@
 """`tissue metrics` of an image measures what is there; numbers counted apart with numpy."""
 
 import shutil
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import SimpleITK as sitk
 from commands.conftest import Capture, refused
 
 from tissue.cli import main
+from tissue.commands.image_options import IMAGE_KEYS
 from tissue.geometry.grid import Grid
+from tissue.geometry.settings import ImageSettings
 from tissue.storage.snapshot import write_snapshot
 
 VOXEL = "--voxel-size=8 um"
@@ -67,6 +70,53 @@ def test_long_voxels_are_resampled_and_said(capfd: Capture, tmp_path: Path) -> N
     found, said = table(capfd, str(tmp_path / "voi.nrrd"), "--threshold", "115")
     assert "interpolated gray values" in said
     assert found["bv_tv"] == pytest.approx((plates() > 115).mean(), rel=0.1)
+
+
+def test_every_key_of_an_image_is_an_option(capfd: Capture, image: str, tmp_path: Path) -> None:
+    settings = {field.name for field in fields(ImageSettings)} - {"file"}
+    cleaning = {"keep_largest", "close_pockets"}
+    assert set(IMAGE_KEYS) == settings - cleaning
+    bone, given = plates() > 115, (image, "--threshold=115", VOXEL)
+    found, said = table(capfd, *given, "--crop", "[[0, 17], [0, 40], [10, 40]]")
+    assert found["bv_tv"] == pytest.approx(bone[:17, :, 10:].mean(), rel=1e-8)
+    assert "cropped to voxels" in said
+    found, _ = table(capfd, *given, "--resample", "16 um")
+    assert found["bv_tv"] == pytest.approx(bone.mean(), rel=1e-8)
+    marked = np.zeros(bone.shape, "u1")
+    marked[:, :20] = 1
+    np.save(tmp_path / "mask.npy", marked)
+    found, _ = table(capfd, *given, "--region", str(tmp_path / "mask.npy"))
+    # the box around what is marked
+    assert found["bv_tv"] == pytest.approx(bone[:, :20].mean(), rel=1e-8)
+    _, said = table(capfd, *given, "--smooth", "8 um")
+    assert "smoothed gray values with a Gaussian of sigma 8 um" in said
+    found, said = table(capfd, image, "--threshold=115", "--voxel-size", '["8 um", "8 um", "4 um"]')
+    assert "interpolated gray values to" in said
+
+
+def test_a_value_is_refused_as_in_a_run_file(capfd: Capture, image: str, tmp_path: Path) -> None:
+    refusals = {
+        "--voxel-size=8": "--voxel-size: '8' has no unit",
+        "--resample=16": "--resample: '16' has no unit",
+        "--threshold=": "--threshold = '' must be a finite number or 'otsu'",
+        "--threshold=128 HU": "--threshold = '128 HU' must be a finite number or 'otsu'",
+        "--crop=[[0, 4], [3, 2], [0, 4]]": "--crop: [3, 2] is not a range",
+        "--crop=[[0, 9], [0, 9], [0, 41]]": "--crop = [[0, 9], [0, 9], [0, 41]] does not fit",
+        "--smooth=-1 um": "--smooth = '-1 um' must be a length >= 0",
+        "--region=gone.npy": "--region: there is no ",
+    }
+    for option, words in refusals.items():
+        given = () if option.startswith("--voxel") else (VOXEL,)
+        assert words in refused(capfd, "metrics", image, *given, option)
+    solid = plates()
+    solid[:, [0, -1]] = solid[:, :, [0, -1]] = solid[[0, -1]] = 200
+    np.save(tmp_path / "shell.npy", solid)
+    words = refused(capfd, "metrics", str(tmp_path / "shell.npy"), VOXEL, "--clean")
+    assert "--clean leaves no marrow" in words
+    assert "leave it out, or crop the shell away" in words
+    (tmp_path / "run.toml").write_text("[run]\n")
+    words = refused(capfd, "metrics", str(tmp_path / "run.toml"))
+    assert "run.toml is a run file; give the folder of its run, or the image that it names" in words
 
 
 def test_a_snapshot_is_known_by_its_content(capfd: Capture, tmp_path: Path) -> None:

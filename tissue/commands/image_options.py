@@ -1,30 +1,56 @@
 """Options of an image that is measured as it is, and the bone read with them."""
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tissue.errors import InputError, shown
+from tissue.errors import InputError
 
 if TYPE_CHECKING:
     from tissue.geometry.load import Geometry
     from tissue.geometry.settings import ImageSettings
 
-IMAGE_KEYS = ("threshold", "voxel_size", "dataset", "series")
-"""Keys of `[geometry]` that are options of a command."""
+VALUE_KEYS = {
+    "threshold": ("GRAY", "threshold of an image: a gray value, or otsu"),
+    "voxel_size": ("LENGTH", "voxel size of an image, such as '10 um', or three [z, y, x]"),
+    "crop": (
+        "RANGES",
+        "voxels of an image to keep, such as '[[0, 48], [5, 53], [30, 78]]' [z, y, x]",
+    ),
+    "smooth": ("LENGTH", "width of a Gaussian filter on the gray values, such as '8 um'"),
+    "resample": ("LENGTH", "edge of the voxels to resample an image to, such as '20 um'"),
+}
+"""Keys of `[geometry]` that are options of a command and have a value of TOML: name of the value in
+the help, and meaning."""
+
+TEXT_KEYS = {
+    "region": ("FILE", "mask image of the region of interest"),
+    "dataset": ("NAME", "dataset of an HDF5 or netCDF image"),
+    "series": ("NAME", "series or stack in a folder of several"),
+}
+"""Those whose value is text."""
+
+IMAGE_KEYS = (*VALUE_KEYS, *TEXT_KEYS)
+
+CLEAN = "clean"
+"""Option for geometry.keep_largest and geometry.close_pockets."""
 
 
 def add_image_options(command: argparse.ArgumentParser) -> None:
     """Add the options that say how an image becomes bone."""
+    for key, (value, meaning) in (VALUE_KEYS | TEXT_KEYS).items():
+        command.add_argument(_option(key), metavar=value, help=meaning)
     command.add_argument(
-        "--threshold", metavar="GRAY", help="threshold of an image: a gray value, or otsu"
+        _option(CLEAN),
+        action="store_true",
+        help="drop loose pieces and close pockets of an image first, as a simulation does",
     )
-    command.add_argument(
-        "--voxel-size", metavar="LENGTH", help="voxel size of an image, such as '10 um'"
-    )
-    command.add_argument("--dataset", metavar="NAME", help="dataset of an HDF5 or netCDF image")
-    command.add_argument("--series", metavar="NAME", help="series or stack in a folder of several")
+
+
+def _option(key: str) -> str:
+    return f"--{key.replace('_', '-')}"
 
 
 def is_image_folder(folder: Path) -> bool:
@@ -34,28 +60,25 @@ def is_image_folder(folder: Path) -> bool:
     return not (list_snapshots(folder) or (folder / "run.toml").exists())
 
 
-def refuse_image_options(
-    options: argparse.Namespace, kind: str, keys: tuple[str, ...] = IMAGE_KEYS
-) -> None:
+def refuse_image_options(options: argparse.Namespace, kind: str) -> None:
     """Refuse options of an image where the path is something else.
 
     Args:
         options: of the command.
         kind: what the path is instead, such as "a run".
-        keys: the options.
     """
-    for name in keys:
-        if getattr(options, name):
-            flag = f"--{name.replace('_', '-')}"
-            raise InputError(f"{flag} is for an image, and {options.path} is {kind}; leave it out")
+    for key in (*IMAGE_KEYS, CLEAN):
+        if getattr(options, key) not in (None, False):
+            raise InputError(
+                f"{_option(key)} is for an image, and {options.path} is {kind}; leave it out"
+            )
 
 
-def bone_of_image(options: argparse.Namespace, clean: bool = False) -> "Geometry":
-    """Bone of an image as it is; the steps from voxels to bone go to stderr.
+def bone_of_image(options: argparse.Namespace) -> "Geometry":
+    """Bone of an image, read as a run file reads it; the steps from voxels to bone go to stderr.
 
     Args:
         options: of the command.
-        clean: drop loose pieces and close pockets first, as for a simulation.
 
     Raises:
         InputError: the image or an option cannot be used.
@@ -63,47 +86,52 @@ def bone_of_image(options: argparse.Namespace, clean: bool = False) -> "Geometry
     from tissue.geometry.load import measured_image
     from tissue.machine.host import allowed_memory
 
+    if options.path.suffix.lower() == ".toml":
+        raise InputError(
+            f"{options.path} is a run file; give the folder of its run, or the image that it names"
+        )
     try:
-        geometry = measured_image(_settings(options), clean, allowed_memory())
+        geometry = measured_image(_settings(options), options.clean, allowed_memory())
     except InputError as error:
-        sentence = error.reason if error.key == "geometry.file" else f"{error}"
-        raise InputError(_with_options(sentence)) from None
+        raise InputError(with_options(f"{error}")) from None
     for line in geometry.log:
         print(f"  {line}", file=sys.stderr)
     for line in geometry.warnings:
-        print(f"  warning: {_with_options(line)}", file=sys.stderr)
+        print(f"  warning: {with_options(line)}", file=sys.stderr)
     return geometry
 
 
-def _with_options(text: str) -> str:
+def with_options(text: str) -> str:
     """A sentence about an image with the options of this command in place of run-file keys."""
+    text = re.sub(r"^geometry\.file(: | = )", "", text)
     for key in IMAGE_KEYS:
-        option = f"--{key.replace('_', '-')}"
-        text = text.replace(f"geometry.{key}", option).replace(f'{key} = "', f'{option} "')
+        text = text.replace(f"geometry.{key}", _option(key)).replace(
+            f'{key} = "', f'{_option(key)} "'
+        )
+    text = text.replace("geometry.close_pockets = true", _option(CLEAN))
     text = text.replace(" (a relative path starts at the run file)", "")
-    return text.replace("remove this key", "leave it out")
+    return text.replace("remove this key", "leave it out").replace(
+        "set it to false", "leave it out"
+    )
 
 
 def _settings(options: argparse.Namespace) -> "ImageSettings":
-    """The settings of an image from the options.
+    """The settings of an image, as a run file with the same values has them.
 
     Raises:
-        InputError: the voxel size is not a length, or the threshold not a number.
+        InputError: a value cannot be used.
     """
-    from tissue import units
     from tissue.geometry.settings import ImageSettings
+    from tissue.scenario.config import read_run_file
 
-    given = {key: value for key in IMAGE_KEYS if (value := getattr(options, key))}
-    try:
-        if "voxel_size" in given:
-            given["voxel_size"] = units.parse(given["voxel_size"], "um")
-    except units.UnitError as error:
-        raise InputError(f"--voxel-size: {error}") from None
-    try:
-        if given.get("threshold", "otsu") != "otsu":
-            given["threshold"] = float(given["threshold"])
-    except ValueError:
-        raise InputError(
-            f"--threshold {shown(given['threshold'])} must be a number or otsu"
-        ) from None
-    return ImageSettings(options.path, **given)
+    given = {key: value for key in IMAGE_KEYS if (value := getattr(options, key)) is not None}
+    texts = {key: value for key, value in given.items() if key in TEXT_KEYS}
+    tables = {"run": ANY_RUN, "geometry": {"file": f"{options.path}"} | texts}
+    values = [f"geometry.{key}={value}" for key, value in given.items() if key in VALUE_KEYS]
+    settings = read_run_file(tables, values).geometry
+    assert isinstance(settings, ImageSettings)
+    return settings
+
+
+ANY_RUN = {"duration": "1 day"}
+"""Keys without which no run file is complete; the image does not depend on them."""

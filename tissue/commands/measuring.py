@@ -4,18 +4,15 @@ import argparse
 import math
 from pathlib import Path
 
-from tissue.commands.common import Commands, print_table
+from tissue.commands.common import Commands
 from tissue.commands.image_options import (
-    IMAGE_KEYS,
     add_image_options,
     bone_of_image,
     is_image_folder,
     refuse_image_options,
 )
+from tissue.commands.tables import print_table
 from tissue.errors import InputError
-
-OF_IMAGES = (*IMAGE_KEYS, "clean")
-"""Options that only an image takes."""
 
 
 def add(commands: Commands) -> None:
@@ -28,11 +25,6 @@ def add(commands: Commands) -> None:
     )
     command.add_argument("--csv", action="store_true", help="print comma-separated values")
     add_image_options(command)
-    command.add_argument(
-        "--clean",
-        action="store_true",
-        help="drop loose pieces and close pockets of an image first, as a simulation does",
-    )
     command.add_argument(
         "--mineral-density",
         type=float,
@@ -55,13 +47,13 @@ def _metrics(options: argparse.Namespace) -> int:
     if options.path.is_dir() and not is_image_folder(options.path):
         from tissue.analysis.series import measured_run
 
-        refuse_image_options(options, "a run", OF_IMAGES)
+        refuse_image_options(options, "a run")
         days, rows = measured_run(options.path, density, must_keep=False)
         more = dynamic(open_run(options.path))
         rows = [row | other for row, other in zip(rows, more, strict=True)]
         measures |= DYNAMIC
     elif not options.path.is_dir() and is_snapshot(options.path):
-        refuse_image_options(options, "a snapshot", OF_IMAGES)
+        refuse_image_options(options, "a snapshot")
         snapshot = read_snapshot(options.path)
         bone = snapshot.field("bone_volume_fraction")
         days, rows = [snapshot.time], [morphometry(bone, snapshot.grid.spacing, density)]
@@ -89,6 +81,6 @@ def _metrics(options: argparse.Namespace) -> int:
 def _measured_image(options: argparse.Namespace) -> dict[str, float]:
     from tissue.analysis.morphometry import morphometry
 
-    geometry = bone_of_image(options, options.clean)
+    geometry = bone_of_image(options)
     bone, spacing = geometry.bone_volume_fraction, geometry.grid.spacing
     return morphometry(bone, spacing, options.mineral_density)

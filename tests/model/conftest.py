@@ -6,6 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import pytest
+from model.whole_forcing import whole
 
 from tissue.geometry.settings import SyntheticSettings
 from tissue.geometry.synthetic import synthesize
@@ -44,6 +45,7 @@ class Tissue:
         """
         p = replace(self.parameters, **changes)
         start, acting = state or self.state, forcing or Forcing(excess={"il1": il1_excess})
+        acting = whole(acting, start.bone_volume_fraction.dtype)
         context = StepContext(acting, p, self.numerics, self.healthy)
         return advance(start, context, dt, theta_min)
 

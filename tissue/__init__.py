@@ -78,4 +78,11 @@ def _card(thing: Any) -> str:
     return card(thing)
 
 
+def _plot(run: Any) -> Any:
+    from tissue.analysis.run_plot import run_plot
+
+    return run_plot(run)
+
+
 display.draw = _card
+display.plot = _plot

@@ -1,7 +1,7 @@
-"""HTML that notebooks show for runs, simulations and bones.
+"""Pictures of runs, simulations and bones.
 
-A picture needs the drawing code of a higher layer. `tissue` itself, which is above all layers,
-gives its function here when it is imported.
+They need the drawing code of a higher layer. `tissue` itself, which is above all layers, gives its
+functions here when it is imported.
 """
 
 import html
@@ -10,6 +10,9 @@ from typing import Any
 
 draw: Callable[[Any], str] | None = None
 """Function that returns the HTML of an object with key numbers and a picture."""
+
+plot: Callable[[Any], Any] | None = None
+"""Function that returns the figure of a run."""
 
 
 class Displayed:

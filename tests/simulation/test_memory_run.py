@@ -137,7 +137,12 @@ def test_a_bar_is_drawn_on_demand(tiny: RunConfig, capsys: pytest.CaptureFixture
     simulate(tiny)
     assert capsys.readouterr().err == ""
     simulate(tiny, progress=True)
-    assert "BV/TV -" in capsys.readouterr().err
+    bars = capsys.readouterr().err.split("\r")
+    waiting = [bar for bar in bars if "setting up and compiling" in bar]
+    assert waiting
+    assert all("day 0.0/2" in bar for bar in waiting)
+    assert "BV/TV -" in bars[-1]
+    assert "100% |" in bars[-1]
 
 
 def in_corner(shape: tuple[int, ...], rate: float) -> np.ndarray:

@@ -41,6 +41,10 @@ def test_xarray_reads_labeled_axes_over_time(folder: Path) -> None:
     with xarray.open_dataset(folder / INDEX) as data:
         assert set(data.data_vars) == {"bone_volume_fraction", "il1", "step"}
         assert data["time"].values.tolist() == list(TIMES)
+        assert data["time"].attrs == {"units": "d", "long_name": "simulated time"}
+        assert data["step"].dims == ("time",)
+        assert data["il1"].attrs["units"] == "pM"
+        assert data["il1"].sel(time=TIMES[1], z=GRID.origin[0] + 16.0).shape == GRID.shape[1:]
         np.testing.assert_array_equal(data["il1"][2], field("il1", 2))
         np.testing.assert_array_equal(data["z"], GRID.origin[0] + 8.0 * np.arange(5))
     with xarray.open_dataset(folder / INDEX, engine="h5netcdf", group="entry/il1") as data:

@@ -130,13 +130,15 @@ def simulate(
         RunError: a step failed, however short it was.
     """
     config = given_config(config)
-    simulation = Simulation(config, geometry, forcing=forcing)
-    for warning in (*config.warnings, *simulation.geometry.warnings):
+    for warning in config.warnings:
         log.warning(warning)
-    rows, budgets = [simulation.start_metrics()], []
-    snapshots = [_snapshot(simulation)]
-    due = set(config.snapshot_times)
     with progress_bar(config.run.duration, progress) as step_done:
+        simulation = Simulation(config, geometry, forcing=forcing)
+        for warning in simulation.geometry.warnings:
+            log.warning(warning)
+        rows, budgets = [simulation.start_metrics()], []
+        snapshots = [_snapshot(simulation)]
+        due = set(config.snapshot_times)
         while not simulation.finished:
             record = simulation.advance()
             rows.append(dict(record.metrics))

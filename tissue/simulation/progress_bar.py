@@ -6,6 +6,9 @@ from contextlib import contextmanager
 
 from tissue.simulation.step_report import Record
 
+WAITING = "setting up and compiling"
+"""Text of the bar until the first step ends."""
+
 
 @contextmanager
 def progress_bar(duration: float, shown: bool | None) -> Iterator[Callable[[Record], None]]:
@@ -25,7 +28,8 @@ def progress_bar(duration: float, shown: bool | None) -> Iterator[Callable[[Reco
         return
     from tqdm.auto import tqdm
 
-    with tqdm(total=duration, unit="day", unit_scale=True) as bar:
+    layout = "{percentage:3.0f}% |{bar}| day {n:.1f}/{total:g} [{elapsed}<{remaining}{postfix}]"
+    with tqdm(total=duration, unit="day", postfix=WAITING, bar_format=layout) as bar:
 
         def step_done(record: Record) -> None:
             bar.set_postfix_str(f"BV/TV {record.metrics['bv_tv_change_percent']:+.2f} %", False)

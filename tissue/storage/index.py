@@ -1,5 +1,8 @@
 """Index of a run: its snapshots over time in one file, as virtual datasets that copy no data.
 
+The fields are hard-linked into the layouts of VTKHDF (ParaView, VTK), NeXus (silx, h5web) and
+netCDF-4 (xarray).
+
 An index can always be written again from the snapshots. `run.hdf` is written when a run ends:
 replacing it while a viewer has it open would abort the viewer. `run.hdf.series`, for ParaView
 before 5.12, grows with the run.
@@ -138,8 +141,12 @@ def _write_root(file: h5py.File, snapshots: Sequence[Snapshot]) -> None:
     file.attrs["Conventions"] = "VTKHDF NeXus"
     file["time"] = times
     file["time"].make_scale("time")
+    # "day" would be read as a duration by xarray, and shown in nanoseconds
     file["time"].attrs["units"] = "d"
+    file["time"].attrs["long_name"] = "simulated time"
     file["step"] = np.array([each.step for each in snapshots], dtype="i8")
+    file["step"].dims[0].attach_scale(file["time"])
+    file["step"].attrs["long_name"] = "number of coupling steps done"
     file.attrs.update(frame_attributes(snapshots[0].grid))
     write_scales(file, snapshots[0].grid)
     write_image(file, snapshots[0].grid, (2, 0))

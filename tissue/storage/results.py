@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tissue import display
 from tissue.display import Displayed
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
@@ -24,6 +25,7 @@ from tissue.storage.tables import Columns, read_table
 
 if TYPE_CHECKING:
     import xarray
+    from matplotlib.figure import Figure
 
 
 class Fields(Protocol):
@@ -118,6 +120,19 @@ class Results(Displayed):
         from tissue.storage.dataset import dataset
 
         return dataset(self, (names,) if isinstance(names, str) else tuple(names) or self.fields)
+
+    def plot(self) -> "Figure":
+        """Figure of the bone at the start and at the end, bone loss, and cells over time.
+
+        A notebook shows it where it is the last value of a cell; elsewhere `savefig` writes it.
+
+        Raises:
+            InputError: a snapshot is damaged, or this module was imported without `tissue`.
+        """
+        if display.plot is None:
+            raise InputError("plot needs the drawing code of tissue: import tissue first")
+        figure: Figure = display.plot(self)
+        return figure
 
     @property
     def _first(self) -> Fields:

@@ -127,7 +127,7 @@ def changes_in_words(name: str, metrics: Columns, branched: float | None = None)
     starts = [0]
     if branched is not None and times[0] < branched - SAME_TIME:
         starts.append(int(np.searchsorted(times, branched + SAME_TIME)) - 1)
-    found = []
+    found: list[str] = []
     for index in starts:
         start, end = values[index], values[-1]
         text = f"{start:.3f} on day {times[index]:g}, {end:.3f} on day {times[-1]:g}"

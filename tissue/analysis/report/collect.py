@@ -2,7 +2,6 @@
 
 import base64
 import gzip
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tissue import units
 from tissue.analysis.blocks import block_means
+from tissue.analysis.courses import PER_MM2, regimens
+from tissue.analysis.displacement import at_surface, near_surface, signed_distance
+from tissue.analysis.lineage import GENERATIONS, branch_day, parent_of, since_start
 from tissue.analysis.morphometry import MEASURES
 from tissue.analysis.strength import solved
 from tissue.errors import InputError
@@ -29,16 +30,28 @@ LARGEST_EDGE = 64
 SHOWN_ENERGY = 0.98
 """Share of the loaded voxels [1] whose strain energy the colors of a page distinguish."""
 
+SOLID = 0.5
+"""Bone volume fraction from which a block of voxels is bone [1]."""
+
+FARTHEST = 6.0
+"""Largest distance by which a page shows that a surface moved [voxel]."""
+
+LEAST_MOVED = 0.05
+"""Least distance at the end of the color scale [voxel]."""
+
+SHOWN_DISTANCES = 0.98
+"""Share of the surface whose distances the colors of a page distinguish [1]."""
+
 BONE = "bone_volume_fraction"
 HEADLINES = {
     "bv_tv": ("BV/TV", ""),
-    "surface_density_per_mm": ("BS/TV", "1/mm"),
-    "osteoclasts_per_mm2": ("N.Oc/BS", "1/mm\N{SUPERSCRIPT TWO}"),
-    "osteoblasts_per_mm2": ("N.Ob/BS", "1/mm\N{SUPERSCRIPT TWO}"),
+    "osteoclasts_per_mm2": ("osteoclasts, N.Oc/BS", PER_MM2),
+    "osteoblasts_per_mm2": ("osteoblasts, N.Ob/BS", PER_MM2),
     "stiffness_z_N_per_mm": ("stiffness, z", "N/mm"),
     "failure_load_z_N": ("failure load, z", "N"),
 }
-"""Metrics at the top of a page, with symbol and unit; the last two only of runs that have them."""
+"""Metrics at the top of a page, with symbol and unit; the last two only of runs that have them.
+BS/TV is that of the morphometry alone, as the model counts surface in another way."""
 
 STRENGTH = ("stiffness_z_N_per_mm", "failure_load_z_N")
 """Metrics of runs whose mechanics is computed by finite elements."""
@@ -52,11 +65,12 @@ def collected(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: the folder holds no run with a snapshot.
     """
-    run = open_run(folder)
-    if not run.snapshots:
+    own = open_run(folder)
+    if not own.snapshots:
         raise InputError(f"{folder} has no snapshots (snap_*.hdf); give the folder of a run")
-    if not run.metrics["time_day"].size:
+    if not own.metrics["time_day"].size:
         raise InputError(f"{folder / 'metrics.csv'} has no rows yet; wait for the first")
+    run = since_start(own)
     shown = [run.opened[i] for i in chosen(len(run.snapshots))]
     for each in shown:
         if each.grid != shown[0].grid:
@@ -66,21 +80,24 @@ def collected(folder: Path) -> dict[str, Any]:
             )
     text = _text(folder / "run.toml")
     grid = shown[0].grid
+    bones = [each.field(BONE) for each in shown]
     return {
         "times": [each.time for each in shown],
         "left_out": len(run.snapshots) - len(shown),
-        "grid": {"shape": grid.shape, "spacing": grid.spacing},
+        "branched": branch_day(folder),
+        "grid": {"shape": grid.shape, "spacing": grid.spacing, "origin": grid.origin},
         "metrics": _metrics(run),
-        "bone": [packed(_bytes(each.field(BONE), 0, 1)) for each in shown],
-        "fields": {name: _field(shown, name) for name in run.fields},
+        "bone": [packed(_bytes(each, 0, 1)) for each in bones],
+        "fields": {name: _field(shown, bones, name) for name in run.fields},
+        "moved": _moved(bones, grid.spacing),
         "morphometry": _morphometry(folder),
         "headlines": _headlines(run),
         "strength": _strength(run),
-        "therapy": _therapy(text),
+        "therapy": [each._asdict() for each in regimens(text)],
         "ledger": _ledger(run),
         "warnings": _warnings(folder / "run.log"),
         "run_file": text,
-        "provenance": read_provenance(run.snapshots[0]),
+        "provenance": read_provenance(own.snapshots[-1]),
     }
 
 
@@ -89,7 +106,7 @@ def chosen(count: int) -> list[int]:
     return sorted({round(i) for i in np.linspace(0, count - 1, min(count, MOST_TIMES))})
 
 
-def packed(values: NDArray[np.uint8]) -> str:
+def packed(values: NDArray[np.unsignedinteger[Any]]) -> str:
     """Compressed bytes as text of a page."""
     return base64.b64encode(gzip.compress(values.tobytes(), 6, mtime=0)).decode("ascii")
 
@@ -99,22 +116,32 @@ def _bytes(values: Values, low: float, high: float) -> NDArray[np.uint8]:
     return np.rint(255 * np.clip(scaled, 0, 1)).astype(np.uint8)
 
 
-def _field(snapshots: Sequence[Snapshot], name: str) -> dict[str, Any]:
-    """Field with few enough voxels and bits for a page."""
+def _field(snapshots: Sequence[Snapshot], bones: Sequence[Values], name: str) -> dict[str, Any]:
+    """Field with few enough voxels and bits for a page, each time with the range it has."""
     block = -(-max(snapshots[0].grid.shape) // LARGEST_EDGE)
     # the difference of two float32 may overflow
     series = [block_means(each.field(name), block).astype("f8") for each in snapshots]
-    low = 0.0 if name == BONE else float(min(values.min() for values in series))
-    high = 1.0 if name == BONE else max(_highest(name, values) for values in series)
+    where = place(name)
+    ranges = []
+    for values, bone in zip(series, bones, strict=True):
+        solid = block_means(bone, block) >= SOLID
+        inside = {"marrow": ~solid, "bone": solid}.get(where)
+        seen = values if inside is None or not inside.any() else values[inside]
+        seen = seen[np.isfinite(seen)] if np.isfinite(seen).any() else np.zeros(1)
+        ranges.append((0.0, 1.0) if name == BONE else (float(seen.min()), _highest(name, seen)))
     unit, long_name, *_ = FIELDS.get(name, ("", name))
     return {
         "unit": unit,
         "long_name": long_name,
-        "low": low,
-        "high": high,
+        "where": where,
+        "low": [low for low, _ in ranges],
+        "high": [high for _, high in ranges],
         "shape": series[0].shape,
         "block": block,
-        "data": [packed(_bytes(values, low, high)) for values in series],
+        "data": [
+            packed(_bytes(np.nan_to_num(values), *ends))
+            for values, ends in zip(series, ranges, strict=True)
+        ],
     }
 
 
@@ -124,6 +151,39 @@ def _highest(name: str, values: Values) -> float:
     if name == ENERGY_DENSITY and loaded.size:
         return float(np.quantile(loaded, SHOWN_ENERGY))
     return float(values.max())
+
+
+def place(name: str) -> str:
+    """Part of the tissue that a field describes: marrow, bone, or all of it."""
+    if name == BONE or name in (ENERGY_DENSITY, "load_stimulus"):
+        return "bone"
+    known = FIELDS.get(name)
+    return "marrow" if known and (known.unit == "pM" or "precursors" in name) else "tissue"
+
+
+def _moved(bones: Sequence[Values], spacing: float) -> dict[str, Any]:
+    """Distance from the surface at the start, where a later surface is, and its largest size.
+
+    Returns:
+        The distances in 16 bits from -reach to reach [um], and that at the end of the color scale.
+    """
+    reach = FARTHEST * spacing
+    later = [each for each in bones[1:] if each.min() < SOLID < each.max()]
+    if not later:
+        return {"reach": reach, "data": "", "largest": round_up(LEAST_MOVED * spacing)}
+    near = np.any([near_surface(each) for each in later], axis=0)
+    distance = signed_distance(bones[0], spacing, reach, near)
+    sizes = [np.abs(at_surface(distance, each)) for each in later]
+    largest = max(float(np.quantile(each, SHOWN_DISTANCES)) for each in sizes)
+    steps = np.rint((distance / reach + 1) * 32767.5).astype("<u2")
+    shown = round_up(max(largest, LEAST_MOVED * spacing))
+    return {"reach": reach, "data": packed(np.where(near, steps, 0)), "largest": shown}
+
+
+def round_up(value: float) -> float:
+    """Least of 1, 2 and 5 times a power of ten that is not below a value."""
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(next(k * power for k in (1, 2, 5, 10) if k * power >= value * 0.9999))
 
 
 def _metrics(run: Run) -> dict[str, list[float | None]]:
@@ -153,7 +213,16 @@ def _headlines(run: Run) -> list[dict[str, Any]]:
             continue
         start, end = (float(x) for x in run.metrics[name][[0, -1]])
         change = 100 * (end / start - 1) if start else None
-        found.append({"label": label, "unit": unit, "start": start, "end": end, "change": change})
+        found.append(
+            {
+                "name": name,
+                "label": label,
+                "unit": unit,
+                "start": start,
+                "end": end,
+                "change": change,
+            }
+        )
     return found
 
 
@@ -168,23 +237,25 @@ def _strength(run: Run) -> bool:
 
 
 def _morphometry(folder: Path) -> dict[str, list[float | None]]:
+    """Measures of the snapshots, those of a branch with the start of its parent before them."""
+    found = _measured(folder)
+    origin = folder
+    for _ in range(GENERATIONS):
+        parent, time = parent_of(origin), branch_day(origin)
+        if not found or parent is None or time is None:
+            break
+        before, origin = _measured(parent), parent
+        if before and before["time_day"][0] is not None and before["time_day"][0] < time:
+            found = {name: [before[name][0], *values] for name, values in found.items()}
+    return found
+
+
+def _measured(folder: Path) -> dict[str, list[float | None]]:
     path = folder / "morphometry.csv"
     if not path.is_file():
         return {}
     table = read_table(path)
     return {name: _numbers(table[name]) for name in ("time_day", *MEASURES) if name in table}
-
-
-def _therapy(text: str) -> list[dict[str, Any]]:
-    """Doses of a run file; none where the file is damaged, which the command reports."""
-    found = []
-    try:
-        for each in tomllib.loads(text).get("therapy", []):
-            times = [units.parse(str(time), "day") for time in each["times"]]
-            found.append({"drug": each["drug"], "dose": each["dose"], "times": times})
-    except (ValueError, RecursionError, KeyError, TypeError, units.UnitError):
-        return []
-    return found
 
 
 def _ledger(run: Run) -> list[dict[str, Any]]:
@@ -207,25 +278,38 @@ def _warnings(log: Path) -> list[str]:
     ]
 
 
-def differences(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Headlines of all runs at their end, with the change from the first run [%]."""
-    first, *others = runs
-    known = [{line["label"]: line["end"] for line in other["headlines"]} for other in others]
-    return [
-        {
-            "label": line["label"],
-            "unit": line["unit"],
-            "first": line["end"],
-            "others": [
-                {
-                    "end": ends[line["label"]],
-                    "percent": 100 * (ends[line["label"]] / line["end"] - 1)
-                    if line["end"]
-                    else None,
-                }
-                for ends in known
-            ],
-        }
-        for line in first["headlines"]
-        if all(line["label"] in ends for ends in known)
+def differences(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Metrics of all runs on the last day that all have, with their changes since the start.
+
+    Returns:
+        The days of the comparison, and a line for each metric: its value at the start and at the
+        end of each run, the change of each [%], and the difference of the changes of each from
+        that of the first run [percentage point].
+    """
+    start = max(run["metrics"]["time_day"][0] for run in runs)
+    end = min(run["metrics"]["time_day"][-1] for run in runs)
+    lines = []
+    for line in runs[0]["headlines"]:
+        name = line["name"]
+        if not all(any(each["name"] == name for each in run["headlines"]) for run in runs):
+            continue
+        arms: list[dict[str, float | None]] = []
+        for run in runs:
+            before, after = (_at(run["metrics"], name, day) for day in (start, end))
+            change = 100 * (after / before - 1) if before else None
+            first = arms[0]["change"] if arms else change
+            points = None if change is None or first is None else change - first
+            arms.append({"start": before, "end": after, "change": change, "points": points})
+        lines.append({"label": line["label"], "unit": line["unit"], "arms": arms})
+    return {"start": start, "end": end, "lines": lines}
+
+
+def _at(metrics: Mapping[str, Sequence[float | None]], name: str, day: float) -> float:
+    """Value of a metric on a day, between two rows in proportion."""
+    known = [
+        (time, value)
+        for time, value in zip(metrics["time_day"], metrics[name], strict=True)
+        if time is not None and value is not None
     ]
+    times, values = zip(*known, strict=True)
+    return float(np.interp(day, times, values))

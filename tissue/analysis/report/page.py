@@ -8,12 +8,21 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from tissue.analysis.courses import Course, regimens, unlike_lengths
 from tissue.analysis.labels import unique_labels
+from tissue.analysis.lineage import signed
 from tissue.analysis.morphometry import MEASURES
-from tissue.analysis.report.collect import LARGEST_EDGE, MOST_TIMES, collected, differences
+from tissue.analysis.report import words
+from tissue.analysis.report.charts import charts
+from tissue.analysis.report.collect import LARGEST_EDGE, collected, differences
 from tissue.storage.atomic import write_atomically
 
 REPORT = "report.html"
+
+SCRIPTS = ("page.common.js", "page.slices.js", "page.surface.js", "page.js")
+"""Scripts of a page, in their order."""
 
 Row = Mapping[str, str]
 
@@ -54,29 +63,68 @@ def page(
     from jinja2 import Environment
 
     runs = [
-        collected(folder) | {"name": name, "parameters": rows}
+        _with_words(collected(folder) | {"name": name, "parameters": rows})
         for folder, name, rows in zip_longest(folders, unique_labels(folders), parameters)
     ]
+    courses = [_course(run) for run in runs]
+    doubts = list(dict.fromkeys(line for run in runs for line in words.reservations(run)))
     parts = files("tissue.analysis.report")
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["digits"] = digits
+    environment.filters |= {"digits": digits, "signed": signed}
     template = environment.from_string((parts / "page.html").read_text(encoding="utf-8"))
-    vendor = parts / "vendor"
     text = template.render(
         runs=runs,
-        differences=differences(runs) if len(runs) > 1 else [],
+        measured=[run for run in runs if run["morphometry"]],
+        comparison=_comparison(runs) if len(runs) > 1 else None,
+        charts=charts(courses),
+        lengths=unlike_lengths(courses),
+        reservations=doubts[: words.RESERVATIONS],
+        all_reservations=doubts,
         measures={name: measure._asdict() for name, measure in MEASURES.items()},
         data=_script(json.dumps({"runs": [_drawn(run) for run in runs], "live": live})),
         style=(parts / "page.css").read_text(encoding="utf-8"),
-        script=(parts / "page.js").read_text(encoding="utf-8"),
-        plot_style=(vendor / "uPlot.min.css").read_text(encoding="utf-8"),
-        plot_script=(vendor / "uPlot.iife.min.js").read_text(encoding="utf-8"),
-        vtk=base64.b64encode((vendor / "vtk.js.gz").read_bytes()).decode("ascii"),
+        scripts=[(parts / name).read_text(encoding="utf-8") for name in SCRIPTS],
+        vtk=base64.b64encode((parts / "vendor" / "vtk.js.gz").read_bytes()).decode("ascii"),
         largest_edge=LARGEST_EDGE,
-        most_times=MOST_TIMES,
     )
     # the bytes of a file name need not be text
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _with_words(run: dict[str, Any]) -> dict[str, Any]:
+    """A run with the sentences about it."""
+    end = run["metrics"]["time_day"][-1]
+    return run | {
+        "setting": words.setting(run),
+        "outcome": words.outcome(run),
+        "treatment": [each.words(end) for each in regimens(run["run_file"])],
+        "block": next((each["block"] for each in run["fields"].values()), 1),
+        "budgets": words.budgets(run),
+    }
+
+
+def _course(run: Mapping[str, Any]) -> Course:
+    columns = {
+        name: np.array([np.nan if value is None else value for value in column], np.float64)
+        for name, column in run["metrics"].items()
+    }
+    return Course(run["name"], columns, regimens(run["run_file"]), run["branched"])
+
+
+def _comparison(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Comparison of runs with a sentence about the bone volume of each."""
+    found = differences(runs)
+    (bone, *_) = (line for line in found["lines"] if line["label"] == "BV/TV")
+    arms = [
+        f"{run['name']} {signed(arm['points'], 'points')}"
+        for run, arm in zip(runs[1:], bone["arms"][1:], strict=True)
+        if arm["points"] is not None
+    ]
+    text = (
+        f"Change of BV/TV from day {found['start']:g} to {found['end']:g}, less that of "
+        f"{runs[0]['name']}: {', '.join(arms)}."
+    )
+    return found | {"words": text}
 
 
 def digits(value: float, count: int) -> str:
@@ -86,7 +134,9 @@ def digits(value: float, count: int) -> str:
 
 def _drawn(run: Mapping[str, Any]) -> dict[str, Any]:
     """Data that the script draws; the rest is text of the page."""
-    return {k: run[k] for k in ("name", "times", "grid", "metrics", "bone", "fields", "therapy")}
+    kept = ("name", "times", "grid", "bone", "fields", "moved", "therapy", "branched")
+    last = run["metrics"]["time_day"][-1]
+    return {k: run[k] for k in kept} | {"last": last}
 
 
 def _script(text: str) -> str:

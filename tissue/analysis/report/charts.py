@@ -1,0 +1,187 @@
+"""Curves of a page as SVG, which prints, scales and can be read without a script."""
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+
+from tissue.analysis.courses import (
+    FLAT_NOTE,
+    Course,
+    Panel,
+    Values,
+    coincidence,
+    first_shown,
+    flattened,
+    has_panel,
+    limits,
+    points,
+    shown_panels,
+    tick_texts,
+    ticks,
+    time_unit,
+)
+
+WIDTH, HEIGHT = 440, 232
+LEFT, RIGHT, TOP, BOTTOM = 58, 12, 12, 40
+"""Size of a chart, and the margins of its axes [px]."""
+
+MOST_POINTS = 400
+"""Most points of a curve [1]."""
+
+MOST_MARKS = 60
+"""Most doses of a regimen that have a mark each [1]."""
+
+
+class Chart:
+    """Panel as SVG with its legend."""
+
+    def __init__(self, panel: Panel, courses: Sequence[Course]) -> None:
+        """Draw the curves of a panel."""
+        self.title = panel.label
+        self.legend: list[tuple[int, str]] = []
+        days = [each.metrics["time_day"] for each in courses]
+        self.first = float(min(each[0] for each in days))
+        self.last = float(max(each[-1] for each in days)) or 1.0
+        if self.last <= self.first:
+            self.last = self.first + 1
+        drawn, flat = self._curves(panel, courses)
+        notes = [FLAT_NOTE if flat else "", coincidence(panel, courses)]
+        self.note = ". ".join(filter(None, notes))
+        self.low, self.high = limits([values for *_, values in drawn])
+        self.svg = self._svg(courses, drawn)
+
+    def _curves(
+        self, panel: Panel, courses: Sequence[Course]
+    ) -> tuple[list[tuple[int, str, Values, Values]], bool]:
+        drawn, flat = [], []
+        for index, course in enumerate(courses):
+            if not has_panel(panel, course):
+                continue
+            for position, line in enumerate(panel.lines):
+                times, values = points(panel, line, course, first_shown(course, courses))
+                values, is_flat = flattened(values, percent=panel.unit == "%")
+                number = position if len(courses) == 1 and len(panel.lines) > 1 else index
+                name = " ".join(filter(None, (course.name if len(courses) > 1 else "", line.name)))
+                self.legend.append((number, name or panel.title))
+                drawn.append((number, name or panel.title, *_thinned(times, values)))
+                flat.append(is_flat)
+        return drawn, bool(flat) and all(flat)
+
+    def _x(self, day: float) -> float:
+        return LEFT + (day - self.first) / (self.last - self.first) * (WIDTH - LEFT - RIGHT)
+
+    def _y(self, value: float) -> float:
+        return TOP + (self.high - value) / (self.high - self.low) * (HEIGHT - TOP - BOTTOM)
+
+    def _svg(
+        self, courses: Sequence[Course], drawn: Sequence[tuple[int, str, Values, Values]]
+    ) -> str:
+        foot = HEIGHT - BOTTOM
+        parts = [*self._spans(courses), *self._axes()]
+        for index, course in enumerate(courses):
+            if course.branched is not None and self.first < course.branched < self.last:
+                x = self._x(course.branched)
+                parts.append(
+                    f'<line class="branch" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{foot}">'
+                    f"<title>{escape(course.name)} branches, day {course.branched:g}</title></line>"
+                    f'<text class="small" x="{x + 3:.1f}" y="{TOP + 9 + 11 * index}">branch</text>'
+                )
+        for number, name, times, values in drawn:
+            path = " ".join(
+                f"{self._x(t):.1f},{self._y(v):.1f}" for t, v in zip(times, values, strict=True)
+            )
+            if len(times) == 1:
+                parts.append(
+                    f'<circle class="dot{number % 4}" cx="{self._x(times[0]):.1f}" '
+                    f'cy="{self._y(values[0]):.1f}" r="4"><title>{escape(name)}</title></circle>'
+                )
+            elif len(times):
+                parts.append(
+                    f'<polyline class="line{number % 4}" points="{path}">'
+                    f"<title>{escape(name)}</title></polyline>"
+                )
+        parts.append(f'<line class="now" y1="{TOP}" y2="{foot}" visibility="hidden"/>')
+        about = "; ".join(
+            f"{name}: {values[0]:.4g} to {values[-1]:.4g}"
+            for _, name, _, values in drawn
+            if len(values)
+        )
+        return (
+            f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" data-first="{self.first:.9g}" '
+            f'data-last="{self.last:.9g}" data-left="{LEFT}" data-right="{WIDTH - RIGHT}" '
+            f'aria-label="{escape(self.title)}. {escape(about)}">{"".join(parts)}</svg>'
+        )
+
+    def _spans(self, courses: Sequence[Course]) -> list[str]:
+        """Times of treatment, shaded, with a mark for each dose."""
+        parts, top, foot = [], TOP, HEIGHT - BOTTOM
+        for index, course in enumerate(courses):
+            end = float(course.metrics["time_day"][-1])
+            for regimen in course.therapy:
+                start, stop = regimen.span
+                if start > end:
+                    continue
+                left, right = self._x(max(start, self.first)), self._x(min(stop, end))
+                width = max(right - left, 2)
+                parts.append(
+                    f'<rect class="span" x="{left:.1f}" y="{top}" width="{width:.1f}" '
+                    f'height="{foot - top}"><title>{escape(course.name)}: '
+                    f"{escape(regimen.words(end))}</title></rect>"
+                )
+                given = [t for t in regimen.times if self.first <= t <= end]
+                y = foot - 4 - 8 * (index % 4)
+                if len(given) <= MOST_MARKS:
+                    parts += [
+                        f'<path class="dose dot{index % 4 if len(courses) > 1 else 3}" '
+                        f'd="M{self._x(t):.1f} {y - 5}l3.5 6h-7z"/>'
+                        for t in given
+                    ]
+        return parts
+
+    def _axes(self) -> list[str]:
+        foot, right = HEIGHT - BOTTOM, WIDTH - RIGHT
+        parts = []
+        values = ticks(self.low, self.high)
+        for value, text in zip(values, tick_texts(values), strict=True):
+            y = self._y(value)
+            parts.append(
+                f'<line class="grid" x1="{LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>'
+                f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
+            )
+        unit = time_unit(self.last - self.first)
+        times = ticks(self.first / unit.days, self.last / unit.days, 8)
+        for time, text in zip(times, tick_texts(times), strict=True):
+            x = self._x(time * unit.days)
+            parts.append(
+                f'<line class="tick" x1="{x:.1f}" x2="{x:.1f}" y1="{foot}" y2="{foot + 4}"/>'
+                f'<text x="{x:.1f}" y="{foot + 17}" text-anchor="middle">{text}</text>'
+            )
+        parts.append(
+            f'<line class="tick" x1="{LEFT}" x2="{right}" y1="{foot}" y2="{foot}"/>'
+            f'<text x="{(LEFT + right) / 2}" y="{HEIGHT - 6}" text-anchor="middle">'
+            f"{unit.name}</text>"
+        )
+        return parts
+
+
+def charts(courses: Sequence[Course]) -> list[Chart]:
+    """Charts of all panels; those with several curves are split where runs are compared."""
+    panels: list[Panel] = []
+    for panel in shown_panels(courses):
+        if len(courses) > 1 and len(panel.lines) > 1:
+            panels += [
+                panel._replace(title=f"{line.name}: {panel.title}", lines=(line._replace(name=""),))
+                for line in panel.lines
+            ]
+        else:
+            panels.append(panel)
+    return [Chart(panel, courses) for panel in panels]
+
+
+def _thinned(times: Values, values: Values) -> tuple[Values, Values]:
+    """Few enough points of a curve for a page, with both ends."""
+    if len(times) <= MOST_POINTS:
+        return times, values
+    kept = np.unique(np.linspace(0, len(times) - 1, MOST_POINTS).round().astype(int))
+    return times[kept], values[kept]

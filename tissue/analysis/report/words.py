@@ -1,0 +1,245 @@
+"""Sentences of a report: the bone, the disease, the drugs, the outcome, and how far to trust it."""
+
+import math
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tissue.analysis.courses import YEAR, regimens
+from tissue.analysis.lineage import SAME_TIME, percent, signed
+
+RESERVATIONS = 3
+"""Most reservations at the top of a page [1]; the section on trust has all."""
+
+BOX_SPACINGS = 5.0
+"""Edge of a box over the distance of trabeculae from which their mean properties hold [1].
+
+Harrigan 1988, J Biomech 21:269: three to five (remembered).
+"""
+
+UNRESOLVED = 0.05
+"""Share of bone without a solid core from which a page names it [1] (assumption)."""
+
+LIMIT = 1e-3
+"""Relative error of a conservation budget from which a page doubts it [1] (assumption)."""
+
+_RAISED = {
+    "tnf": "TNF",
+    "il1_excess": "IL-1",
+    "il6_excess": "IL-6",
+    "il1ra_excess": "IL-1 receptor antagonist",
+}
+
+Run = Mapping[str, Any]
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """Tables of a run file; none where it is damaged, which the commands report."""
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return {}
+
+
+def setting(run: Run) -> str:
+    """The bone, its voxels, the disease, the drugs and the days of a run, as sentences."""
+    tables = parsed(run["run_file"])
+    times = run["metrics"]["time_day"]
+    shape, spacing = run["grid"]["shape"], run["grid"]["spacing"]
+    edges = " \N{MULTIPLICATION SIGN} ".join(f"{n * spacing / 1e3:.3g}" for n in shape)
+    voxels = " \N{MULTIPLICATION SIGN} ".join(f"{n}" for n in shape)
+    text = (
+        f"{_bone(tables)}, {edges} mm (z, y, x), of {voxels} voxels of {spacing:g} "
+        f"\N{MICRO SIGN}m, was simulated from day {times[0]:g} to {times[-1]:g}"
+        f"{_years(times[-1] - times[0])}. "
+    )
+    causes = list(_causes(tables))
+    text += f"Disease: {_listed(causes)}. " if causes else "It had no disease. "
+    doses = [each.words(times[-1]) for each in regimens(run["run_file"])]
+    text += f"Treatment: {'; '.join(doses)}. " if doses else "It had no treatment. "
+    if run["branched"] is not None:
+        text += f"This arm left its parent on day {run['branched']:g}; " + (
+            "before that day both are one run. "
+            if times[0] < run["branched"] - SAME_TIME
+            else "the days before it are not here, and changes count from that day. "
+        )
+    return text.strip()
+
+
+def outcome(run: Run) -> str:
+    """The change of the bone and its cells since the start, and its strength, as sentences."""
+    times = run["metrics"]["time_day"]
+    lines = {line["name"]: line for line in run["headlines"]}
+    since = f"since day {times[0]:g}"
+    bone = lines["bv_tv"]
+    change = _change(bone)
+    verb = "stayed at" if abs(change) < 0.05 else "fell" if change < 0 else "rose"
+    if verb == "stayed at":
+        text = f"Bone volume (BV/TV) stayed at {bone['end']:.3f} on day {times[-1]:g}. "
+    else:
+        text = (
+            f"Bone volume (BV/TV) {verb} from {bone['start']:.3f} on day {times[0]:g} to "
+            f"{bone['end']:.3f} on day {times[-1]:g} ({signed(change)}). "
+        )
+    cells = [
+        f"{name} {signed(_change(lines[key]))}"
+        for name, key in (
+            ("osteoclasts", "osteoclasts_per_mm2"),
+            ("osteoblasts", "osteoblasts_per_mm2"),
+        )
+        if key in lines and math.isfinite(_change(lines[key]))
+    ]
+    text += f"Cells per surface {since}: {', '.join(cells)}. " if cells else ""
+    if run["strength"]:
+        load, stiff = lines["failure_load_z_N"], lines["stiffness_z_N_per_mm"]
+        text += (
+            f"The load at which the piece fails along z went from {load['start']:.3g} to "
+            f"{load['end']:.3g} N ({signed(_change(load))}); its stiffness changed by "
+            f"{signed(_change(stiff))}."
+        )
+    else:
+        text += "Strength was not computed in this run (tissue strength measures it)."
+    return text
+
+
+def reservations(run: Run) -> list[str]:
+    """Reasons to doubt the numbers of a run, the strongest first."""
+    found = (*_of_numerics(run), *_of_bone(run), *_of_model(run))
+    return [sentence.rstrip(".") for sentence in found]
+
+
+def _of_numerics(run: Run) -> Iterator[str]:
+    worst = max(run["ledger"], key=lambda line: line["residual"], default=None)
+    if worst and worst["residual"] > LIMIT:
+        yield (
+            f"The budget of {worst['name']} does not close: {worst['residual']:.1e} of it is "
+            f"missing, where {LIMIT:g} is allowed"
+        )
+    for warning in run["warnings"]:
+        yield f"The run warns: {warning}"
+
+
+def _of_bone(run: Run) -> Iterator[str]:
+    unresolved = (run["metrics"].get("unresolved_bone_fraction") or [0])[-1] or 0
+    if unresolved > UNRESOLVED:
+        yield (
+            f"{unresolved:.0%} of the bone at the end is in struts that the voxels hardly resolve: "
+            "trust BV/TV there, and not thickness or number"
+        )
+    measured = run["morphometry"]
+    spacing = [measured.get(name, [None])[0] for name in ("tb_th", "tb_sp")]
+    if all(spacing):
+        apart = sum(value for value in spacing if value)
+        edge = min(run["grid"]["shape"]) * run["grid"]["spacing"] / 1e3
+        if edge < BOX_SPACINGS * apart:
+            yield (
+                f"The box is small: its shortest edge is {edge / apart:.1f} distances between "
+                f"trabeculae, and {BOX_SPACINGS:g} are needed for means of the tissue (Harrigan "
+                "1988); another piece of the same bone would give other numbers"
+            )
+
+
+def _of_model(run: Run) -> Iterator[str]:
+    rows = run.get("parameters") or ()
+    low = sum(1 for row in rows if row.get("confidence") == "low")
+    if low:
+        yield (
+            f"{low} of the {len(rows)} parameters are of low confidence: directions and "
+            "comparisons are surer than percentages"
+        )
+    yield "It is one bone, without the differences between animals or patients"
+    yield "The model has known gaps against experiments, listed in docs/validation.md"
+
+
+def budgets(run: Run) -> str:
+    """Sentence on what enters, leaves and stays of each conserved quantity."""
+    known = [line for line in run["ledger"] if math.isfinite(line["residual"])]
+    if not known:
+        return "No conservation budgets were written."
+    worst = max(known, key=lambda line: line["residual"])
+    verdict = "close" if worst["residual"] <= LIMIT else "do not all close"
+    return (
+        f"What enters, leaves and stays was added up for {len(known)} quantities at each step: "
+        f"the budgets {verdict}, the worst ({worst['name']}) to {worst['residual']:.0e} of its "
+        f"amount, where {LIMIT:g} is allowed."
+    )
+
+
+def _bone(tables: Mapping[str, Any]) -> str:
+    preset = tables.get("run", {}).get("preset", "")
+    of = f" with the cells of a {preset}" if preset else ""
+    geometry = tables.get("geometry", {})
+    if "synthetic" in geometry:
+        return f"A piece of synthetic trabecular bone{of}"
+    name = str(geometry.get("file", "")).replace("\\", "/").rstrip("/").rpartition("/")[2]
+    return f"Trabecular bone of the image {name}{of}" if name else f"A piece of bone{of}"
+
+
+def _causes(tables: Mapping[str, Any]) -> Iterator[str]:
+    disease = tables.get("disease", {})
+    for key, name in _RAISED.items():
+        if (raised := _course(disease.get(key))) is not None:
+            yield f"{name} raised by {raised} everywhere"
+    if (cells := _course(disease.get("inflammatory_cells"))) is not None:
+        yield f"{cells} of inflammation in the marrow"
+    if pannus := disease.get("pannus"):
+        faces = [
+            f"the {side} face of {axis}"
+            for axis, _, side in (str(each).partition("_") for each in pannus.get("faces", ()))
+        ]
+        where = _listed(faces) if faces else "the mask of an image"
+        deep = f", {_units(pannus['depth'])} deep" if faces and "depth" in pannus else ""
+        yield f"inflamed tissue (pannus) at {where}{deep}"
+    if estrogen := disease.get("estrogen"):
+        ramp = str(estrogen.get("ramp", "0 day"))
+        how = "at once" if ramp == "0 day" else f"over {ramp}"
+        lost = _course(estrogen.get("loss")) or "part"
+        share = "all" if lost == "1" else f"a share of {lost}"
+        yield f"{share} of the estrogen lost {how} from {estrogen.get('onset', '0 day')}"
+    if disease.get("aging"):
+        yield "aging"
+    for key in ("rankl_production", "opg_production"):
+        factor = _course(disease.get(key), healthy=1.0)
+        if factor is not None:
+            yield f"production of {key.partition('_')[0].upper()} {factor} times the healthy one"
+    genes = [name for name, out in tables.get("knockout", {}).items() if out is True]
+    if genes:
+        yield f"without the gene of {_listed([each.replace('_', ' ') for each in genes])}"
+    load = _course(tables.get("load", {}).get("factor"), healthy=1.0)
+    if load is not None:
+        yield f"load {load} times the usual"
+
+
+def _course(value: Any, healthy: float = 0.0) -> str | None:
+    """Value of a run file, or its values over time, in words; None in health."""
+    if isinstance(value, Mapping) or (isinstance(value, list) and value):
+        pieces = [value] if isinstance(value, Mapping) else value
+        shown = [_piece(each) for each in pieces if isinstance(each, Mapping) and "value" in each]
+        return ", ".join(shown) or "an amount that varies with time"
+    number = str(value).partition(" ")[0] if value is not None else ""
+    try:
+        return None if float(number) == healthy else _units(value)
+    except ValueError:
+        return None
+
+
+def _piece(piece: Mapping[str, Any]) -> str:
+    end = f" to {piece['to']}" if "to" in piece else ""
+    return f"{_units(piece['value'])} from {piece.get('from', '0 day')}{end}"
+
+
+def _units(value: Any) -> str:
+    number = f"{value:g}" if isinstance(value, (int, float)) else str(value)
+    return number.replace(" um", " \N{MICRO SIGN}m").replace("/mm^3", "/mm\N{SUPERSCRIPT THREE}")
+
+
+def _change(line: Mapping[str, Any]) -> float:
+    return percent(line["start"], line["end"])
+
+
+def _years(days: float) -> str:
+    return f" ({days / YEAR:.3g} years)" if days >= YEAR else ""
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""

@@ -47,8 +47,8 @@ def every(target: Target, edge: int) -> Iterator[Built]:
     before, context, *_ = arguments
     after, diagnostics = jax.eval_shape(advance, *arguments)
     start = jax.ShapeDtypeStruct((), jnp.float64)
-    record = StepRecord(before, after, diagnostics, context.parameters, STEP)
-    examined = record, context.forcing, STEP, start
+    record = StepRecord(before, after, diagnostics)
+    examined = record, context.forcing, (STEP, STEP), start
     yield target.built("diagnostics of a step", voxels, step_numbers, *examined)
     yield from elastic.every(target, edge)
 

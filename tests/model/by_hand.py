@@ -6,8 +6,8 @@ Nothing here calls the code under test: only its parameters are taken.
 from typing import Any
 
 import numpy as np
+from model.step_terms import ExaminedStep
 
-from tissue.model.diagnostics import StepDiagnostics
 from tissue.model.parameters import Parameters, Scalar
 
 INSTANT = 1e-6
@@ -73,13 +73,13 @@ def lineage_inhibition(il1: Scalar, p: Parameters, tnf: Scalar = 0.0) -> float:
     return float(1 / ((1 + p.g_d * raised) * (1 + p.g_m * raised) * (1 + p.g_T * tnf)))
 
 
-def on_surface(diagnostics: StepDiagnostics, field: Any) -> np.ndarray:
+def on_surface(diagnostics: ExaminedStep, field: Any) -> np.ndarray:
     """Values of a field in the voxels that hold bone surface."""
     surface = np.asarray(diagnostics.terms.geometry.exchange.surface)
     return np.broadcast_to(np.asarray(field), surface.shape)[surface > 0]
 
 
-def osteoclasts_formed(tissue: Any, diagnostics: StepDiagnostics) -> np.ndarray:
+def osteoclasts_formed(tissue: Any, diagnostics: ExaminedStep) -> np.ndarray:
     """N: osteoclasts formed of a healthy number of precursors, over the healthy rate."""
     done, p = diagnostics.terms, tissue.parameters
     reference = tissue.healthy.osteoclast_precursors
@@ -87,7 +87,7 @@ def osteoclasts_formed(tissue: Any, diagnostics: StepDiagnostics) -> np.ndarray:
     return on_surface(diagnostics, done.osteoclasts.formed / available / (p.delta_C * p.C_0))
 
 
-def osteoblasts_recruited(tissue: Any, diagnostics: StepDiagnostics) -> np.ndarray:
+def osteoblasts_recruited(tissue: Any, diagnostics: ExaminedStep) -> np.ndarray:
     """h_E g: osteoblasts made of a healthy number of precursors, over the healthy rate."""
     done, p = diagnostics.terms, tissue.parameters
     reference = tissue.healthy.osteoblast_precursors
@@ -96,7 +96,7 @@ def osteoblasts_recruited(tissue: Any, diagnostics: StepDiagnostics) -> np.ndarr
     return on_surface(diagnostics, done.osteoblasts.recruited / available / healthy)
 
 
-def lining_cell_activation(diagnostics: StepDiagnostics, p: Parameters) -> np.ndarray:
+def lining_cell_activation(diagnostics: ExaminedStep, p: Parameters) -> np.ndarray:
     """k_L: rate at which lining cells are lost, without their deaths [1/day]."""
     lining = diagnostics.terms.lining_cells
     return on_surface(diagnostics, lining.lost / lining.cells.mean) - float(p.delta_L)

@@ -6,17 +6,16 @@ from typing import Any
 
 import jax.numpy as jnp
 import pytest
+from model.step_terms import ExaminedStep, examined_step
 from model.whole_forcing import whole
 
 from tissue.geometry.settings import SyntheticSettings
 from tissue.geometry.synthetic import synthesize
 from tissue.model.context import Numerics, StepContext
-from tissue.model.diagnostics import StepDiagnostics
 from tissue.model.forcing import Forcing
 from tissue.model.homeostasis import healthy_state
 from tissue.model.parameters import Parameters, preset
 from tissue.model.state import HealthyReference, State
-from tissue.model.step import advance
 
 SPACING = 10.0
 
@@ -38,20 +37,21 @@ class Tissue:
         theta_min: float = 1.0,
         forcing: Forcing | None = None,
         **changes: Any,
-    ) -> tuple[State, StepDiagnostics]:
+    ) -> tuple[State, ExaminedStep]:
         """One step with some parameters changed; the references stay those of health.
 
         Acted on by a forcing, or by IL-1 alone.
         """
-        p = replace(self.parameters, **changes)
+        # numbers of numpy have a type of their own, for which all is compiled anew
+        p = replace(self.parameters, **{name: float(value) for name, value in changes.items()})
         start, acting = state or self.state, forcing or Forcing(excess={"il1": il1_excess})
         acting = whole(acting, start.bone_volume_fraction.dtype)
         context = StepContext(acting, p, self.numerics, self.healthy)
-        return advance(start, context, dt, theta_min)
+        return examined_step(start, context, float(dt), float(theta_min))
 
     def run(
         self, steps: int, il1_excess: float = 0.0, dt: float = 0.5, **changes: Any
-    ) -> tuple[State, StepDiagnostics]:
+    ) -> tuple[State, ExaminedStep]:
         """Several steps."""
         state, diagnostics = self.step(il1_excess, dt, **changes)
         for _ in range(steps - 1):

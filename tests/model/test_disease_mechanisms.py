@@ -18,10 +18,10 @@ from model.by_hand import (
     signal,
     tnf_share,
 )
+from model.step_terms import ExaminedStep
 from numpy.testing import assert_allclose
 
 from tissue.kernels.stencil import total
-from tissue.model.diagnostics import StepDiagnostics
 from tissue.model.forcing import PM_PER_MM3, Forcing, LocalForcing
 from tissue.model.parameters import preset
 
@@ -32,8 +32,8 @@ LOSS = Forcing(estrogen_loss=1.0)
 QUIET = {"a_R": 0.0, "a_O": 0.0, "a_R6": 0.0, "a_TR": 0.0, "omega_T": 0.0}
 
 
-def step(tissue: SimpleNamespace, forcing: Forcing, **changes: Any) -> StepDiagnostics:
-    diagnostics: StepDiagnostics = tissue.step(dt=INSTANT, forcing=forcing, **changes)[1]
+def step(tissue: SimpleNamespace, forcing: Forcing, **changes: Any) -> ExaminedStep:
+    diagnostics: ExaminedStep = tissue.step(dt=INSTANT, forcing=forcing, **changes)[1]
     return diagnostics
 
 

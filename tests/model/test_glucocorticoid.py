@@ -5,10 +5,10 @@ from typing import Any
 
 import jax.numpy as jnp
 from model.by_hand import INSTANT, osteoblasts_recruited
+from model.step_terms import ExaminedStep
 from numpy.testing import assert_allclose
 
 from tissue.kernels.stencil import total
-from tissue.model.diagnostics import StepDiagnostics
 from tissue.model.forcing import PM_PER_MM3, Forcing, LocalForcing
 from tissue.model.parameters import preset
 
@@ -16,8 +16,8 @@ P = preset("mouse")
 DRUG = 2e4  # pM
 
 
-def step(tissue: SimpleNamespace, forcing: Forcing, **changes: Any) -> StepDiagnostics:
-    diagnostics: StepDiagnostics = tissue.step(dt=INSTANT, forcing=forcing, **changes)[1]
+def step(tissue: SimpleNamespace, forcing: Forcing, **changes: Any) -> ExaminedStep:
+    diagnostics: ExaminedStep = tissue.step(dt=INSTANT, forcing=forcing, **changes)[1]
     return diagnostics
 
 

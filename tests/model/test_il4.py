@@ -12,10 +12,10 @@ from model.by_hand import (
     osteoblasts_recruited,
     osteoclasts_formed,
 )
+from model.step_terms import ExaminedStep
 from numpy.testing import assert_allclose
 
 from tissue.kernels.stencil import total
-from tissue.model.diagnostics import StepDiagnostics
 from tissue.model.forcing import PM_PER_MM3, Forcing, LocalForcing
 from tissue.model.parameters import preset
 
@@ -25,8 +25,8 @@ IL4 = Forcing(exposure={"il4_receptor": jnp.array([X * P.K_X])})
 QUIET = {"a_R": 0.0, "a_O": 0.0, "a_d": 0.0, "a_R6": 0.0}  # IL-1 and IL-6 aside
 
 
-def step(tissue: SimpleNamespace, forcing: Forcing, **changes: Any) -> StepDiagnostics:
-    diagnostics: StepDiagnostics = tissue.step(dt=INSTANT, forcing=forcing, **changes)[1]
+def step(tissue: SimpleNamespace, forcing: Forcing, **changes: Any) -> ExaminedStep:
+    diagnostics: ExaminedStep = tissue.step(dt=INSTANT, forcing=forcing, **changes)[1]
     return diagnostics
 
 

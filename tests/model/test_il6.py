@@ -97,7 +97,7 @@ def test_a_blocker_of_its_receptor_takes_its_place(tissue: SimpleNamespace, time
 
 def test_its_budget_closes(tissue: SimpleNamespace) -> None:
     after, diagnostics = tissue.step(dt=1.0, forcing=Forcing(excess={"il1": 10.0}))
-    found = budgets(StepRecord(tissue.state, after, diagnostics, P, 1.0))["il6"]
+    found = budgets(StepRecord(tissue.state, after, diagnostics))["il6"]
     assert float(found.residual) < 1e-9
     porosity = total(diagnostics.terms.geometry.solute_porosity)
     assert_allclose(found.gained, P.k_I6 * il6_level(P.I_0 + 10, P) * porosity, rtol=1e-6)

@@ -100,7 +100,7 @@ def test_activation_keeps_the_number_of_cells(tissue: SimpleNamespace) -> None:
     )
     assert_allclose(lining, P.L_0 * np.exp(-0.3), rtol=1e-12)
     assert_allclose(lining + osteoblasts, P.L_0 + P.B_0, rtol=1e-12)
-    record = StepRecord(state, after, diagnostics, replace(P, **still), 3.0)
+    record = StepRecord(state, after, diagnostics)
     found = budgets(record)
     moved = P.L_0 * (1 - np.exp(-0.3)) * total(done.geometry.exchange.surface)
     assert_allclose(found["lining_cells"].lost, moved, rtol=1e-12)

@@ -29,7 +29,7 @@ from tissue.model.bone import bone_geometry, surface_mean
 from tissue.model.context import StepContext
 from tissue.model.forcing import Forcing
 from tissue.model.parameters import Parameters, Scalar, preset
-from tissue.model.rankl_opg import RanklOpgSources, solve_rankl_opg
+from tissue.model.rankl_opg import RanklOpgSources, rankl_opg_made, solve_rankl_opg
 from tissue.model.signals import Environment
 
 P = preset("mouse")
@@ -152,7 +152,8 @@ def test_each_partner_lowers_the_other(tissue: SimpleNamespace) -> None:
     def solved(rankl_made: float, opg_made: float) -> list[float]:
         forcing = Forcing(production={"rankl": rankl_made, "opg": opg_made})
         context = StepContext(forcing, P, tissue.numerics)
-        pair, *_ = solve_rankl_opg(state.solutes, environment, cells, geometry, context)
+        made = rankl_opg_made(environment, cells, geometry, context)
+        pair, _ = solve_rankl_opg(state.solutes, made, geometry, context)
         return [float(jnp.mean(pair.a)), float(jnp.mean(pair.b))]
 
     (rankl, opg), (less_rankl, _), (_, less_opg) = solved(1, 1), solved(1, 2), solved(2, 1)

@@ -115,7 +115,7 @@ def test_bone_may_be_resorbed_across_a_periodic_face() -> None:
 
 
 def test_budgets_close_in_a_periodic_box(ill: SimpleNamespace) -> None:
-    for name, budget in budgets(StepRecord(ill.before, ill.after, ill.diagnostics, P, 1.0)).items():
+    for name, budget in budgets(StepRecord(ill.before, ill.after, ill.diagnostics)).items():
         assert abs(float(budget.residual)) < 1e-9, name
 
 

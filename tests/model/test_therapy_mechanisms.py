@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from model.by_hand import INSTANT, on_surface
+from model.step_terms import ExaminedStep
 from numpy.testing import assert_allclose
 
 from tissue.model import signals
 from tissue.model.bone import surface_mean
 from tissue.model.conservation import StepRecord, budgets
-from tissue.model.diagnostics import StepDiagnostics
 from tissue.model.forcing import Forcing, averaged, quantiles
 from tissue.model.parameters import preset
 from tissue.model.signals import Environment
@@ -23,7 +23,7 @@ P = preset("mouse")
 BLOCKED = Forcing(exposure={"rankl": jnp.array([500.0])})
 
 
-def relative_density(tissue: SimpleNamespace, diagnostics: StepDiagnostics) -> np.ndarray:
+def relative_density(tissue: SimpleNamespace, diagnostics: ExaminedStep) -> np.ndarray:
     done = diagnostics.terms
     reference = tissue.healthy.osteoclast_precursors
     return np.asarray(
@@ -134,8 +134,7 @@ def after_denosumab(tissue: SimpleNamespace) -> dict[float, dict[str, list[float
             forcing = BLOCKED if day < 30 else Forcing()
             before = state
             state, diagnostics = tissue.step(dt=2.0, state=before, forcing=forcing, sigma_Q=share)
-            p = replace(P, sigma_Q=share)
-            record = StepRecord(before, state, diagnostics, p, 2.0)
+            record = StepRecord(before, state, diagnostics)
             residuals = {name: float(b.residual) for name, b in budgets(record).items()}
             assert max(residuals.values()) < 1e-9, residuals
             done = diagnostics.terms

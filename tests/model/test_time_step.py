@@ -137,7 +137,7 @@ def test_health_stands_still_at_long_and_uneven_steps(tissue: SimpleNamespace) -
 def test_budgets_close_at_uneven_steps(tissue: SimpleNamespace, ill: State) -> None:
     for dt in UNEVEN:
         after, diagnostics = tissue.step(HIGH, dt, ill, theta_min=THETA_MIN)
-        found = budgets(StepRecord(ill, after, diagnostics, P, dt))
+        found = budgets(StepRecord(ill, after, diagnostics))
         worst = {name: float(found[name].residual) for name in BUDGETS}
         assert max(worst.values()) < 1e-10, worst
         assert float(jnp.min(after.osteoclast_precursors)) >= 0

@@ -19,12 +19,12 @@ from model.by_hand import (
     signal,
     tnf_share,
 )
+from model.step_terms import ExaminedStep
 from numpy.testing import assert_allclose
 
 from tissue.kernels.stencil import total
 from tissue.model import osteoclast_responses as responses
 from tissue.model import signals
-from tissue.model.diagnostics import StepDiagnostics
 from tissue.model.forcing import PM_PER_MM3, Forcing, LocalForcing
 from tissue.model.parameters import Scalar, preset
 from tissue.model.signals import Environment
@@ -36,12 +36,12 @@ BLOCKER = {"tnf": jnp.array([3 * P.K_W])}  # leaves a quarter of it
 ALL_BLOCKED = {"tnf": jnp.array([1e12])}
 
 
-def step(tissue: SimpleNamespace, forcing: Forcing, **changes: Any) -> StepDiagnostics:
-    diagnostics: StepDiagnostics = tissue.step(dt=INSTANT, forcing=forcing, **changes)[1]
+def step(tissue: SimpleNamespace, forcing: Forcing, **changes: Any) -> ExaminedStep:
+    diagnostics: ExaminedStep = tissue.step(dt=INSTANT, forcing=forcing, **changes)[1]
     return diagnostics
 
 
-def solute(name: str, diagnostics: StepDiagnostics) -> np.ndarray:
+def solute(name: str, diagnostics: ExaminedStep) -> np.ndarray:
     return np.asarray(diagnostics.terms.fluid.uncoupled[name].field)
 
 

@@ -13,11 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import Array
+from model.step_terms import ExaminedStep, examined_step
 from model.well_mixed import Acting, Bone, simulate
 
 from tissue.model.bone import marrow_mean, surface_mean
 from tissue.model.context import Numerics, StepContext
-from tissue.model.diagnostics import StepDiagnostics
 from tissue.model.drug_effects import anabolic_actions
 from tissue.model.estrogen import estrogen_relaxation
 from tissue.model.forcing import Forcing, LocalForcing
@@ -25,7 +25,6 @@ from tissue.model.homeostasis import HealthyState, healthy_state
 from tissue.model.mechanostat import local_density
 from tissue.model.parameters import Parameters, preset
 from tissue.model.state import State
-from tissue.model.step import advance
 
 SPACING = 10.0  # um
 SHAPE, THICKNESS = (4, 4, 56), 20  # voxels
@@ -145,7 +144,7 @@ def slab() -> HealthyState:
     return healthy_state(jnp.asarray(phi), MIXED, Numerics(SPACING, 1e-10, PERIODIC))
 
 
-def ran(slab: HealthyState, case: Case, days: int) -> tuple[State, StepDiagnostics]:
+def ran(slab: HealthyState, case: Case, days: int) -> tuple[State, ExaminedStep]:
     """Steps of a day."""
     n = Numerics(SPACING, 1e-9, PERIODIC)
     start = slab.state.bone_volume_fraction
@@ -157,7 +156,7 @@ def ran(slab: HealthyState, case: Case, days: int) -> tuple[State, StepDiagnosti
         kept = number(estrogen_relaxation(day + 0.5, 0.0, case.parameters))
         forcing = replace(case.spatial, estrogen_relaxation=kept)
         context = StepContext(forcing, case.parameters, n, healthy)
-        state, diagnostics = advance(state, context, 1.0, 0.55 if day else 1.0)
+        state, diagnostics = examined_step(state, context, 1.0, 0.55 if day else 1.0)
     return state, diagnostics
 
 

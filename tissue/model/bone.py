@@ -28,12 +28,17 @@ class BoneGeometry(NamedTuple):
     """The geometry every term of one step shares.
 
     Attributes:
-        solute_porosity: porosity of all solute terms, floored by the canaliculi.
+        canaliculi: smallest porosity of solute terms [1], in the precision of the fields.
         exchange: porosity of all cell terms, the bone surface [1/um], and how they meet.
     """
 
-    solute_porosity: Field
+    canaliculi: Array
     exchange: Exchange
+
+    @property
+    def solute_porosity(self) -> Field:
+        """Porosity of all solute terms, floored by the canaliculi."""
+        return jnp.maximum(self.exchange.porosity, self.canaliculi)
 
     @property
     def periodic(self) -> Axes:
@@ -51,10 +56,10 @@ def bone_geometry(
     bone_volume_fraction: Field, spacing: Scalar, p: Parameters, periodic: Axes = ()
 ) -> BoneGeometry:
     """Pore space and surface of a bone volume fraction."""
-    porosity = 1 - bone_volume_fraction
     surface = specific_surface(bone_volume_fraction, spacing, periodic)
     cells = cell_porosity(bone_volume_fraction)
-    return BoneGeometry(jnp.maximum(porosity, p.eps_min), exchange(cells, surface, periodic))
+    canaliculi = jnp.asarray(p.eps_min, cells.dtype)
+    return BoneGeometry(canaliculi, exchange(cells, surface, periodic))
 
 
 def may_move(bone_volume_fraction: Field, geometry: BoneGeometry) -> Field:

@@ -13,7 +13,7 @@ from jax import Array
 
 from tissue.kernels.binding import PairSolution
 from tissue.kernels.elliptic import Solution, SolverStats, screened_diffusion
-from tissue.kernels.stencil import Field
+from tissue.kernels.stencil import Field, total
 from tissue.model import signals
 from tissue.model.bone import BoneGeometry, surface_mean
 from tissue.model.context import Numerics, StepContext
@@ -21,23 +21,22 @@ from tissue.model.forcing import Forcing, Value, Wall
 from tissue.model.parameters import Parameters, Scalar
 from tissue.model.production import PRODUCTION, released
 from tissue.model.signals import Environment, SurfaceConcentrations
-from tissue.model.species import OPG, PAIR, RANKL, UNCOUPLED, Solute
+from tissue.model.species import OPG, RANKL, UNCOUPLED, Solute
+from tissue.model.turnover import Turnover, of_rates
 
 
 class UncoupledSolute(NamedTuple):
     """A solute that diffuses alone, over one step.
 
     Attributes:
-        field: [pM].
+        field: [pM]; a number where it is the same everywhere.
         stats: of its solve.
-        source: production, and what came through a wall [pM/day].
-        lost: clearance, and what left through a wall [pM/day].
+        turnover: production and clearance, and what passed a wall [pM/day].
     """
 
-    field: Field
+    field: Value
     stats: SolverStats
-    source: Field
-    lost: Field
+    turnover: Turnover
 
 
 class Fluid(NamedTuple):
@@ -46,20 +45,35 @@ class Fluid(NamedTuple):
     Attributes:
         uncoupled: those that diffuse alone, by name.
         pair: RANKL and OPG [pM].
-        sources: of RANKL and OPG [pM/day].
-        rates: at which they are lost, each without the other [1/day].
+        pair_turnover: of RANKL and OPG, by name [pM/day].
     """
 
     uncoupled: dict[str, UncoupledSolute]
     pair: PairSolution
-    sources: tuple[Field, Field]
-    rates: tuple[Value, Value]
+    pair_turnover: dict[str, Turnover]
 
     @property
-    def concentrations(self) -> dict[str, Field]:
+    def concentrations(self) -> dict[str, Value]:
         """Every solute, by name [pM]."""
         alone = {name: solute.field for name, solute in self.uncoupled.items()}
-        return alone | {RANKL.name: self.pair.a, OPG.name: self.pair.b}
+        return alone | self.bound
+
+    @property
+    def bound(self) -> dict[str, Field]:
+        """RANKL and OPG by name [pM]."""
+        return {RANKL.name: self.pair.a, OPG.name: self.pair.b}
+
+    @property
+    def turnover(self) -> dict[str, Turnover]:
+        """Turnover of every solute, by name [pM/day]."""
+        alone = {name: solute.turnover for name, solute in self.uncoupled.items()}
+        return alone | self.pair_turnover
+
+    @property
+    def stats(self) -> dict[str, SolverStats]:
+        """Statistics of their solves, by name."""
+        alone = {name: solute.stats for name, solute in self.uncoupled.items()}
+        return alone | {"rankl and opg": self.pair.stats}
 
 
 def production(
@@ -108,15 +122,16 @@ def uncoupled_solutes(
     environment = Environment({}, f.inflammatory_cells)
     for solute in UNCOUPLED:
         name, diffusivity = solute.name, getattr(p, solute.diffusivity)
-        loss, source, level = _balance(solute, geometry, environment, bound, context)
         if _same_everywhere(solute, f):
-            found[name] = _at_level(loss, source)
+            found[name] = _at_level(solute, geometry, environment, bound, context)
         else:
+            loss, source = _balance(solute, geometry, environment, bound, context)
             level, stats = _in_balance(
                 geometry, (loss, source), guess[name], diffusivity, context.numerics
             )
-            found[name] = UncoupledSolute(level, stats, source, loss * level)
-        environment = environment.with_solute(name, level)
+            found[name] = UncoupledSolute(level, stats, of_rates(source, loss, level))
+            del loss, source  # not kept while the next one is solved
+        environment = environment.with_solute(name, found[name].field)
     return found, environment
 
 
@@ -162,7 +177,7 @@ def surface_environment(environment: Environment, geometry: BoneGeometry) -> Env
 @jax.jit
 def surface_concentrations(
     environment: Environment,
-    pair: Mapping[str, Field],
+    bound: Mapping[str, Field],
     geometry: BoneGeometry,
     context: StepContext,
 ) -> SurfaceConcentrations:
@@ -170,16 +185,16 @@ def surface_concentrations(
 
     Args:
         environment: in the marrow.
-        pair: RANKL and OPG there, by name [pM].
+        bound: RANKL there, and OPG where it is asked for, by name [pM].
         geometry: pore space.
         context: of the step.
     """
     f, p = context.forcing, context.parameters
     here = surface_environment(environment, geometry)
-    bound = {solute.name: geometry.exchange.to_surface(pair[solute.name]) for solute in PAIR}
+    near = {name: geometry.exchange.to_surface(level) for name, level in bound.items()}
     signal = signals.il1_signal(here, f, p)
     return SurfaceConcentrations(
-        {**here.solutes, **bound},
+        {**here.solutes, **near},
         signal,
         signals.excess_signal(signal, p),
         signals.sensitive_excess(here, f, p),
@@ -212,13 +227,19 @@ def _balance(
     environment: Environment,
     bisphosphonate: Value,
     context: StepContext,
-) -> tuple[Field, Field, Value]:
-    """Loss [1/day] and source [pM/day] per volume of tissue, and the level without diffusion."""
+) -> tuple[Field, Field]:
+    """Loss [1/day] and source [pM/day] per volume of tissue."""
+    rate, made = _rates(solute, environment, bisphosphonate, context)
+    return geometry.solute_porosity * rate, geometry.solute_porosity * made
+
+
+def _rates(
+    solute: Solute, environment: Environment, bisphosphonate: Value, context: StepContext
+) -> tuple[Value, Value]:
+    """Loss [1/day] and source [pM/day] per volume of marrow."""
     f, p = context.forcing, context.parameters
     made = production(solute, environment, bisphosphonate, f, p)
-    rate, made = through_wall(getattr(p, solute.clearance), made, f.wall(solute.name))
-    level = jnp.asarray(made / rate, geometry.solute_porosity.dtype)
-    return geometry.solute_porosity * rate, geometry.solute_porosity * made, level
+    return through_wall(getattr(p, solute.clearance), made, f.wall(solute.name))
 
 
 def _in_balance(
@@ -261,8 +282,17 @@ def through_wall(rate: Value, made: Value, wall: Wall | None) -> tuple[Value, Va
     return rate + wall.rate, made + wall.rate * wall.beyond
 
 
-@jax.jit
-def _at_level(loss: Field, source: Field) -> UncoupledSolute:
-    """A solute that is the same everywhere: its level needs no solve."""
-    level, none = source / loss, SolverStats(jnp.zeros((), jnp.int32), jnp.zeros(()))
-    return UncoupledSolute(level, none, source, loss * level)
+@partial(jax.jit, static_argnames="solute")
+def _at_level(
+    solute: Solute,
+    geometry: BoneGeometry,
+    environment: Environment,
+    bisphosphonate: Value,
+    context: StepContext,
+) -> UncoupledSolute:
+    """A solute that is the same everywhere: its level needs no solve, and no field."""
+    rate, made = _rates(solute, environment, bisphosphonate, context)
+    marrow = total(geometry.solute_porosity)
+    level = jnp.asarray(made / rate, geometry.exchange.porosity.dtype)
+    none = SolverStats(jnp.zeros((), jnp.int32), jnp.zeros(()))
+    return UncoupledSolute(level, none, Turnover(made * marrow, rate * level * marrow))

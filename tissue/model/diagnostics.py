@@ -1,67 +1,15 @@
-"""Diagnostics of one step: the terms that metrics and conservation budgets are made of."""
+"""Diagnostics of one step: what metrics and conservation budgets are made of."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from jax import Array
 
 from tissue.kernels.elliptic import SolverStats
 from tissue.kernels.stencil import Field
-from tissue.kernels.surface import Motion
 from tissue.model.bone import BoneGeometry
-from tissue.model.cytokines import Fluid
 from tissue.model.forcing import Value
-from tissue.model.integrators import StepValue
-from tissue.model.precursors import PrecursorStep
-from tissue.model.signals import SurfaceConcentrations
-from tissue.model.surface_rates import LiningCellTerms, OsteomorphTerms
-
-
-class Lineage(NamedTuple):
-    """One lineage of cells over a step.
-
-    Attributes:
-        precursors: in the marrow.
-        supply: precursors that arrived [cells/mm^3/day].
-        recruited: cells that the surface made of them [cells/mm^2/day].
-        formed: cells formed on the surface [cells/mm^2/day]; of osteoclasts also those that
-            osteomorphs make, and not those that become osteomorphs; of osteoblasts also those that
-            lining cells become.
-        loss: their death rate [1/day].
-        cells: on the surface [cells/mm^2].
-    """
-
-    precursors: PrecursorStep
-    supply: Field
-    recruited: Field
-    formed: Field
-    loss: Value
-    cells: StepValue
-
-
-class StepTerms(NamedTuple):
-    """Terms of the equations in one step, before anything moves along or with the surface.
-
-    Attributes:
-        geometry: in the middle of the step, used by every term.
-        fluid: the solutes.
-        at_surface: the solutes there.
-        osteoclasts, osteoblasts: the two lineages.
-        osteomorphs: osteoclasts that wait.
-        lining_cells: of quiescent surface.
-        store: the coupling store [um].
-        resorption, formation: gross velocities of the bone surface [um/day].
-    """
-
-    geometry: BoneGeometry
-    fluid: Fluid
-    at_surface: SurfaceConcentrations
-    osteoclasts: Lineage
-    osteoblasts: Lineage
-    osteomorphs: OsteomorphTerms
-    lining_cells: LiningCellTerms
-    store: StepValue
-    resorption: Field
-    formation: Field
+from tissue.model.turnover import Turnover
 
 
 class LocalError(NamedTuple):
@@ -77,30 +25,23 @@ class LocalError(NamedTuple):
 
 
 class StepDiagnostics(NamedTuple):
-    """Everything that metrics and conservation budgets of one step are made of.
+    """Everything that metrics and conservation budgets of one step are made of, besides its states.
 
     Attributes:
-        terms: of the equations.
-        motion: of the bone.
+        middle: geometry in the middle of the step, used by every term.
         geometry: at the end of the step.
-        spread_stats: of the diffusion along the surface.
+        at_surface: solutes at the bone surface in the middle, by name [pM]; without OPG.
+        resorption, formation: gross velocities of the bone surface [um/day].
+        turnover: of every quantity that its states do not show, by the name of its budget.
+        solver_stats: of every solve of the step, by its unknown.
         error: of the step in time.
     """
 
-    terms: StepTerms
-    motion: Motion
+    middle: BoneGeometry
     geometry: BoneGeometry
-    spread_stats: SolverStats
+    at_surface: Mapping[str, Value]
+    resorption: Field
+    formation: Field
+    turnover: Mapping[str, Turnover]
+    solver_stats: Mapping[str, SolverStats]
     error: LocalError
-
-    @property
-    def solver_stats(self) -> dict[str, SolverStats]:
-        """Statistics of every solve of the step, by its unknown."""
-        terms = self.terms
-        return {
-            **{name: solute.stats for name, solute in terms.fluid.uncoupled.items()},
-            "rankl and opg": terms.fluid.pair.stats,
-            "osteoclast precursors": terms.osteoclasts.precursors.stats,
-            "osteoblast precursors": terms.osteoblasts.precursors.stats,
-            "cells along the surface": self.spread_stats,
-        }

@@ -24,9 +24,9 @@ from tissue.model.forcing import Forcing
 from tissue.model.mechanostat import local_density
 from tissue.model.parameters import Parameters
 from tissue.model.precursors import Population, SurfaceTurnover
-from tissue.model.rankl_opg import RanklOpgSources, solve_rankl_opg
+from tissue.model.rankl_opg import RanklOpgSources, rankl_opg_made, solve_rankl_opg
 from tissue.model.signals import Environment
-from tissue.model.species import SOLUTES
+from tissue.model.species import RANKL, SOLUTES
 from tissue.model.state import HealthyReference, State
 
 
@@ -94,14 +94,17 @@ def healthy_state(
             state, environment, geometry, context
         )
     sources = RanklOpgSources(stroma, state.osteoblasts, 0.0, ratio)
-    pair = solve_rankl_opg(state.solutes, environment, sources, geometry, context)
-    fluid = Fluid(uncoupled, *pair)
-    solutes = fluid.concentrations
-    at_surface = cytokines.surface_concentrations(environment, solutes, geometry, context)
+    made = rankl_opg_made(environment, sources, geometry, context)
+    fluid = Fluid(uncoupled, *solve_rankl_opg(state.solutes, made, geometry, context))
+    solutes = {
+        name: jnp.broadcast_to(level, uniform.shape) for name, level in fluid.concentrations.items()
+    }
+    rankl_alone = {RANKL.name: solutes[RANKL.name]}
+    at_surface = cytokines.surface_concentrations(environment, rankl_alone, geometry, context)
     monocytes, solver_stats["osteoclast precursors"] = _drawn_by_rankl(
-        state, (solutes["rankl"], environment), geometry, context
+        state, (solutes[RANKL.name], environment), geometry, context
     )
-    rankl, f = at_surface["rankl"], context.forcing
+    rankl, f = at_surface[RANKL.name], context.forcing
     drive = osteoclast_responses.osteoclastogenic_drive(
         rankl, at_surface.signal, at_surface["tnf"], f, p
     )
@@ -119,8 +122,7 @@ def healthy_state(
     settled = replace(
         state, solutes=solutes, osteoclast_precursors=monocytes, osteoblast_precursors=stroma
     )
-    solver_stats |= {name: solute.stats for name, solute in uncoupled.items()}
-    solver_stats["rankl and opg"] = fluid.pair.stats
+    solver_stats |= fluid.stats
     return HealthyState(settled, reference, solver_stats)
 
 

@@ -8,113 +8,148 @@ from typing import NamedTuple
 
 import jax
 
-from tissue.kernels.stencil import Field
+from tissue.kernels.elliptic import SolverStats
+from tissue.kernels.stencil import Field, total
 from tissue.model import cytokines, osteoclast_responses, precursors, signals, surface_rates
 from tissue.model.bone import BoneGeometry
 from tissue.model.context import StepContext
-from tissue.model.cytokines import Fluid
-from tissue.model.diagnostics import Lineage
 from tissue.model.fields import PER_MM
 from tissue.model.forcing import Value
 from tissue.model.integrators import StepValue
-from tissue.model.parameters import Scalar
-from tissue.model.precursors import Population, SurfaceTurnover
-from tissue.model.predictor import Midpoint
+from tissue.model.parameters import Parameters, Scalar
+from tissue.model.precursors import Population, PrecursorStep, SurfaceTurnover
+from tissue.model.predictor import EarlyMidpoint, Midpoint
 from tissue.model.signals import Environment, SurfaceConcentrations
 from tissue.model.state import State
 from tissue.model.surface_rates import (
     LiningCellTerms,
     OsteoblastRecruitment,
-    OsteoclastTerms,
     OsteomorphTerms,
-    Recruitment,
 )
+from tissue.model.turnover import Turnover, on_surface
+
+
+class Lineage(NamedTuple):
+    """One lineage of cells over a step.
+
+    Attributes:
+        precursors: in the marrow.
+        supply: precursors that arrived [cells/mm^3/day].
+        recruited: cells that the surface made of them [cells/mm^2/day].
+        formed: cells formed on the surface [cells/mm^2/day]; of osteoclasts also those that
+            osteomorphs make, and not those that become osteomorphs; of osteoblasts also those that
+            lining cells become.
+        loss: their death rate [1/day].
+        cells: on the surface [cells/mm^2].
+    """
+
+    precursors: PrecursorStep
+    supply: Field
+    recruited: Field
+    formed: Field
+    loss: Value
+    cells: StepValue
+
+
+class LineageStep(NamedTuple):
+    """What the rest of a step needs of a lineage.
+
+    Attributes:
+        precursors: their number at the end [cells/mm^3 tissue].
+        cells: on the surface [cells/mm^2].
+        resting: lining cells, or osteomorphs, at the end [cells/mm^2].
+        turnover: of all of them, by name.
+        stats: of the solve for precursors.
+    """
+
+    precursors: Field
+    cells: StepValue
+    resting: Field
+    turnover: dict[str, Turnover]
+    stats: SolverStats
 
 
 class RecruitmentSink(NamedTuple):
     """Recruitment by the surface as a sink of precursors in the marrow.
 
     Attributes:
-        recruitment: cells formed at healthy precursor density [cells/mm^2/day].
+        relative: drive of osteoclasts over the healthy one, `surface_rates.relative_drive` [1].
         population: the precursors.
         loss: death rate of the cells on the surface [1/day].
     """
 
-    recruitment: Field
+    relative: Field
     population: Population
     loss: Value
 
 
 def osteoblast_lineage(
     state: State,
-    predicted: tuple[Midpoint, Field],
+    predicted: tuple[Midpoint, EarlyMidpoint],
     environment: Environment,
     context: StepContext,
     dt: Scalar,
     theta_min: Scalar,
-) -> tuple[Lineage, LiningCellTerms]:
+) -> LineageStep:
     """Osteoblast precursors P, osteoblasts B and lining cells L over the step.
 
     Args:
         state: at the start.
-        predicted: midpoint, and the coupling store averaged over the step [um].
+        predicted: midpoint.
         environment: of cells in the marrow.
         context: of the step.
         dt: [day].
         theta_min: smallest theta.
     """
-    midpoint, store = predicted
+    midpoint, early = predicted
     p, n, geometry = context.parameters, context.numerics, midpoint.geometry
     tgf_beta = None
     if context.healthy.tgf_beta is not None:
-        tgf_beta = cytokines.tgf_beta(geometry, store, p, n)
-    population, sources = _osteoblast_sink(midpoint, store, environment, tgf_beta, context)
+        tgf_beta = cytokines.tgf_beta(geometry, early.store, p, n)
+    population, sources = _osteoblast_sink(midpoint, early, environment, tgf_beta, context)
+    del tgf_beta
     start = state.bone_volume_fraction, state.osteoblast_precursors
     found = precursors.step_precursors(start, population, geometry, dt, n, theta_min)
-    (recruited, formed), lining, grown = _grow_osteoblasts(
-        state, (midpoint, sources), found.mean, context, dt
+    lineage, lining = _grow_osteoblasts(
+        state, (geometry, early.osteoblasts, sources), (found, population.supply), context, dt
     )
-    return Lineage(found, population.supply, recruited, formed, sources.loss, grown), lining
+    turnover = osteoblast_turnover(lineage, lining, geometry, p, dt)
+    return LineageStep(found.end, lineage.cells, lining.cells.end, turnover, found.stats)
 
 
 def osteoclast_lineage(
     state: State,
     midpoint: Midpoint,
-    solutes: tuple[Fluid, Environment, SurfaceConcentrations],
+    solutes: tuple[Field, Environment, SurfaceConcentrations],
     context: StepContext,
     dt: Scalar,
     theta_min: Scalar,
-) -> tuple[Lineage, OsteomorphTerms]:
+) -> LineageStep:
     """Osteoclast precursors M, osteoclasts C and osteomorphs Q over the step.
 
     Args:
         state: at the start.
         midpoint: predicted.
-        solutes: in the marrow, for cells there, and at the surface.
+        solutes: RANKL in the marrow, the others for cells there, and at the surface.
         context: of the step.
         dt: [day].
         theta_min: smallest theta.
     """
-    fluid, environment, at_surface = solutes
-    geometry = midpoint.geometry
-    rankl = fluid.pair.a
-    sink, recruitment = _osteoclast_sink(midpoint, rankl, environment, at_surface, context)
+    p, geometry = context.parameters, midpoint.geometry
+    sink = _osteoclast_sink(state, midpoint, solutes, context, dt)
     start = state.bone_volume_fraction, state.osteoclast_precursors
     found = precursors.step_precursors(
         start, sink.population, geometry, dt, context.numerics, theta_min
     )
-    recruited, terms = _grow_osteoclasts(
-        state, (sink, recruitment), found.mean, geometry, context, dt
-    )
-    supply = sink.population.supply
-    lineage = Lineage(found, supply, recruited, terms.formed, sink.loss, terms.cells)
-    return lineage, terms.osteomorphs
+    lineage, osteomorphs = _grow_osteoclasts(state, sink, found, geometry, context, dt)
+    turnover = osteoclast_turnover(lineage, osteomorphs, geometry, p, dt)
+    return LineageStep(found.end, lineage.cells, osteomorphs.cells.end, turnover, found.stats)
 
 
 @jax.jit
 def _osteoblast_sink(
     midpoint: Midpoint,
-    store: Field,
+    early: EarlyMidpoint,
     environment: Environment,
     tgf_beta: Field | None,
     context: StepContext,
@@ -127,7 +162,7 @@ def _osteoblast_sink(
     )
     here = cytokines.surface_environment(environment, geometry)
     sources = surface_rates.osteoblast_recruitment(
-        store, signals.sensitive_excess(here, f, p), here["tnf"], midpoint.load, context
+        early.store, signals.sensitive_excess(here, f, p), here["tnf"], early.load, context
     )
     uptake = PER_MM * geometry.exchange.deposit(sources.coupled) / p.n_p
     turnover = SurfaceTurnover(
@@ -143,63 +178,118 @@ def _osteoblast_sink(
 
 @jax.jit
 def _osteoclast_sink(
+    state: State,
     midpoint: Midpoint,
-    rankl: Field,
-    environment: Environment,
-    at_surface: SurfaceConcentrations,
+    solutes: tuple[Field, Environment, SurfaceConcentrations],
     context: StepContext,
-) -> tuple[RecruitmentSink, Recruitment]:
+    dt: Scalar,
+) -> RecruitmentSink:
+    rankl, environment, at_surface = solutes
     f, p, geometry, healthy = (
         context.forcing,
         context.parameters,
         midpoint.geometry,
         context.healthy,
     )
-    recruitment = surface_rates.osteoclast_recruitment(at_surface, healthy.drive, f, p)
-    recruited = recruitment.formed + recruitment.arrested
+    relative = surface_rates.relative_drive(at_surface, healthy.drive, f, p)
+    recruited = surface_rates.osteoclast_recruitment(relative, p).recruited
     uptake = p.n_f * (PER_MM * geometry.exchange.deposit(recruited))
     turnover = SurfaceTurnover(
         p.n_f * p.delta_C * p.C_0 * PER_MM * midpoint.supply,
         uptake / healthy.osteoclast_precursors,
     )
     population = precursors.osteoclast_precursors(rankl, environment, turnover, geometry, context)
-    loss = osteoclast_responses.osteoclast_loss(at_surface.excess, midpoint.bisphosphonate, f, p)
-    return RecruitmentSink(recruited, population, loss), recruitment
+    # as the predictor has it, found again so that no field of it is kept until here
+    bound = surface_rates.bisphosphonate_release(state.bisphosphonate, midpoint.resorption, p, dt)
+    loss = osteoclast_responses.osteoclast_loss(at_surface.excess, bound.mean, f, p)
+    return RecruitmentSink(relative, population, loss)
 
 
 @jax.jit
 def _grow_osteoblasts(
     state: State,
-    recruiting: tuple[Midpoint, OsteoblastRecruitment],
-    precursor_mean: Field,
+    recruiting: tuple[BoneGeometry, Field, OsteoblastRecruitment],
+    arrived: tuple[PrecursorStep, Field],
     context: StepContext,
     dt: Scalar,
-) -> tuple[tuple[Field, Field], LiningCellTerms, StepValue]:
-    """Osteoblasts made of precursors and all made [cells/mm^2/day], lining cells, osteoblasts."""
-    midpoint, sources = recruiting
-    relative_density = precursor_mean / context.healthy.osteoblast_precursors
-    recruited = sources.coupled * midpoint.geometry.exchange.to_surface(relative_density)
+) -> tuple[Lineage, LiningCellTerms]:
+    """Osteoblasts and lining cells.
+
+    Args:
+        state: at the start.
+        recruiting: geometry, mean of osteoblasts as predicted [cells/mm^2], and their sources.
+        arrived: precursors, and their supply [cells/mm^3/day].
+        context: of the step.
+        dt: [day].
+    """
+    (geometry, predicted, sources), (found, supply) = recruiting, arrived
+    relative_density = found.mean / context.healthy.osteoblast_precursors
+    recruited = sources.coupled * geometry.exchange.to_surface(relative_density)
     lining = surface_rates.lining_cells(
-        state.lining_cells, midpoint.osteoblasts, sources, context.parameters, dt
+        state.lining_cells, predicted, sources, context.parameters, dt
     )
     formed = recruited + lining.activated
     grown = surface_rates.osteoblasts(state.osteoblasts, formed, sources.loss, dt)
-    return (recruited, formed), lining, grown
+    return Lineage(found, supply, recruited, formed, sources.loss, grown), lining
 
 
 @jax.jit
 def _grow_osteoclasts(
     state: State,
-    recruiting: tuple[RecruitmentSink, Recruitment],
-    precursor_mean: Field,
+    sink: RecruitmentSink,
+    found: PrecursorStep,
     geometry: BoneGeometry,
     context: StepContext,
     dt: Scalar,
-) -> tuple[Field, OsteoclastTerms]:
-    """Osteoclasts recruited [cells/mm^2/day], and those formed and waiting."""
-    sink, recruitment = recruiting
-    relative_density = precursor_mean / context.healthy.osteoclast_precursors
-    available = geometry.exchange.to_surface(relative_density)
-    p = context.parameters
+) -> tuple[Lineage, OsteomorphTerms]:
+    """Osteoclasts and osteomorphs."""
+    p, supply = context.parameters, sink.population.supply
+    available = geometry.exchange.to_surface(found.mean / context.healthy.osteoclast_precursors)
+    recruitment = surface_rates.osteoclast_recruitment(sink.relative, p)
     terms = surface_rates.osteoclasts(state, available, recruitment, sink.loss, p, dt)
-    return available * sink.recruitment, terms
+    recruited = available * recruitment.recruited
+    lineage = Lineage(found, supply, recruited, terms.formed, sink.loss, terms.cells)
+    return lineage, terms.osteomorphs
+
+
+@jax.jit
+def osteoblast_turnover(
+    lineage: Lineage, lining: LiningCellTerms, geometry: BoneGeometry, p: Parameters, dt: Scalar
+) -> dict[str, Turnover]:
+    """Turnover of osteoblasts, of their precursors and of lining cells in a step, by name."""
+    surface = geometry.exchange.surface
+    return {
+        "osteoblast_precursors": _of_precursors(lineage, geometry, p.delta_P, 1 / p.n_p, dt),
+        "osteoblasts": _of_cells(lineage, surface, dt),
+        "lining_cells": on_surface(surface, lining.gained, lining.lost, dt),
+    }
+
+
+@jax.jit
+def osteoclast_turnover(
+    lineage: Lineage,
+    osteomorphs: OsteomorphTerms,
+    geometry: BoneGeometry,
+    p: Parameters,
+    dt: Scalar,
+) -> dict[str, Turnover]:
+    """Turnover of osteoclasts, of their precursors and of osteomorphs in a step, by name."""
+    surface = geometry.exchange.surface
+    return {
+        "osteoclast_precursors": _of_precursors(lineage, geometry, p.delta_M, p.n_f, dt),
+        "osteoclasts": _of_cells(lineage, surface, dt),
+        "osteomorphs": on_surface(surface, osteomorphs.arrested, osteomorphs.lost, dt),
+    }
+
+
+def _of_precursors(
+    lineage: Lineage, geometry: BoneGeometry, death: Value, each: Value, dt: Scalar
+) -> Turnover:
+    """Supply against death and recruitment, `each` precursors for one cell on the surface."""
+    died = total(geometry.exchange.porosity * death * lineage.precursors.mean)
+    recruited = each * PER_MM * total(geometry.exchange.surface * lineage.recruited)
+    return Turnover(total(lineage.supply) * dt, (died + recruited) * dt)
+
+
+def _of_cells(lineage: Lineage, surface: Field, dt: Scalar) -> Turnover:
+    return on_surface(surface, lineage.formed, lineage.loss * lineage.cells.mean, dt)

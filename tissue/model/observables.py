@@ -13,7 +13,6 @@ from tissue.kernels.stencil import Axes, Field, local_max, total
 from tissue.model.bone import BoneGeometry, marrow_mean, surface_mean
 from tissue.model.fields import FIELDS, PER_MM, Observed
 from tissue.model.forcing import Forcing, Value, averaged
-from tissue.model.signals import SurfaceConcentrations
 from tissue.model.species import SOLUTES
 from tissue.model.state import State
 from tissue.model.targets import TARGETS, Concentration
@@ -31,7 +30,7 @@ class Observation(NamedTuple):
         dt: length of the step [day].
         state: of the tissue.
         geometry: of its bone.
-        at_surface: solutes there, in the step.
+        at_surface: solutes there in the step, by name [pM].
         resorption, formation: gross velocities in the step [um/day].
         forcing: in the step.
         start_fraction: BV/TV at the start of the run.
@@ -41,7 +40,7 @@ class Observation(NamedTuple):
     dt: Value
     state: State
     geometry: BoneGeometry
-    at_surface: SurfaceConcentrations
+    at_surface: Mapping[str, Value]
     resorption: Field
     formation: Field
     forcing: Forcing

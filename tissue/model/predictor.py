@@ -15,7 +15,7 @@ from tissue.kernels.surface import move
 from tissue.model import osteoclast_responses, surface_rates
 from tissue.model.bone import BoneGeometry, bone_geometry
 from tissue.model.context import StepContext
-from tissue.model.diagnostics import LocalError, StepTerms
+from tissue.model.diagnostics import LocalError
 from tissue.model.forcing import Value
 from tissue.model.mechanostat import load_stimulus
 from tissue.model.parameters import Scalar
@@ -31,18 +31,28 @@ class Midpoint(NamedTuple):
         geometry: of the bone.
         supply: endosteal supply [1/um].
         resorption, formation: gross velocities, averaged over the step [um/day].
-        load: stimulus of the mechanostat [1].
-        bisphosphonate: bound to the surface, averaged over the step [1].
-        osteoblasts: B, averaged over the step [cells/mm^2].
     """
 
     geometry: BoneGeometry
     supply: Field
     resorption: Field
     formation: Field
-    load: Value
-    bisphosphonate: Field
+
+
+class EarlyMidpoint(NamedTuple):
+    """What else is predicted for the midpoint; the solve of RANKL and OPG comes after its last use.
+
+    Attributes:
+        store: coupling store, averaged over the step [um].
+        osteoblasts: B, averaged over the step [cells/mm^2].
+        bisphosphonate: bound to the surface, averaged over the step [1].
+        load: stimulus of the mechanostat [1].
+    """
+
+    store: Field
     osteoblasts: Field
+    bisphosphonate: Field
+    load: Value
 
 
 @jax.jit
@@ -52,7 +62,7 @@ def predict_midpoint(
     at_surface: SurfaceConcentrations,
     context: StepContext,
     dt: Scalar,
-) -> tuple[Midpoint, Field]:
+) -> tuple[Midpoint, EarlyMidpoint]:
     """Midpoint of a step of dt days if precursors and solutes stay as they are.
 
     Args:
@@ -61,14 +71,12 @@ def predict_midpoint(
         at_surface: solutes there, at the start.
         context: of the step.
         dt: [day].
-
-    Returns:
-        The midpoint, and the coupling store averaged over the step [um].
     """
     f, p, n, healthy = context.forcing, context.parameters, context.numerics, context.healthy
     exchange = geometry.exchange
     available = exchange.to_surface(state.osteoclast_precursors / healthy.osteoclast_precursors)
-    recruitment = surface_rates.osteoclast_recruitment(at_surface, healthy.drive, f, p)
+    relative = surface_rates.relative_drive(at_surface, healthy.drive, f, p)
+    recruitment = surface_rates.osteoclast_recruitment(relative, p)
     loss = osteoclast_responses.osteoclast_loss(at_surface.excess, state.bisphosphonate, f, p)
     osteoclasts = surface_rates.osteoclasts(state, available, recruitment, loss, p, dt).cells.mean
     resorbed = surface_rates.resorption(state, osteoclasts, at_surface, context, dt)
@@ -101,28 +109,26 @@ def predict_midpoint(
         supply,
         resorbed.velocity,
         surface_rates.formation(osteoblast_mean, at_surface, context),
-        load,
-        resorbed.bisphosphonate.mean,
-        osteoblast_mean,
     )
-    return midpoint, store
+    return midpoint, EarlyMidpoint(store, osteoblast_mean, resorbed.bisphosphonate.mean, load)
 
 
 @jax.jit
-def local_error(predicted: Midpoint, found: StepTerms, bone: Field, dt: Scalar) -> LocalError:
+def local_error(
+    predicted: Midpoint, found: tuple[Field, Field], bone: Field, dt: Scalar
+) -> LocalError:
     """Error estimate of a step: the midpoint that was found against the predicted one.
 
     The two differ by the square of dt, and the bone they move by its cube, like the error.
 
     Args:
         predicted: before the solves.
-        found: in the step.
+        found: resorption and formation in the step [um/day].
         bone: volume fraction at the start.
         dt: [day].
     """
     surface = predicted.geometry.exchange.surface
-    resorption = found.resorption - predicted.resorption
-    formation = found.formation - predicted.formation
+    resorption, formation = found[0] - predicted.resorption, found[1] - predicted.formation
 
     def relative(difference: Field, velocity: Field) -> Array:
         size = total(surface * velocity)
@@ -132,5 +138,5 @@ def local_error(predicted: Midpoint, found: StepTerms, bone: Field, dt: Scalar) 
     misplaced = dt * total(surface * jnp.abs(formation - resorption))
     return LocalError(
         misplaced / jnp.where(volume > 0, volume, 1),
-        jnp.maximum(relative(resorption, found.resorption), relative(formation, found.formation)),
+        jnp.maximum(relative(resorption, found[0]), relative(formation, found[1])),
     )

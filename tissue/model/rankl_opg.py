@@ -1,13 +1,14 @@
 """RANKL and OPG, which bind each other one to one: their sources and their balance."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 import jax
 from jax import Array
 
 from tissue.kernels.binding import PairSolution, Reactant, binding_pair
-from tissue.kernels.stencil import Field
+from tissue.kernels.stencil import Field, total
 from tissue.model import osteoclast_responses as responses
 from tissue.model.bone import BoneGeometry
 from tissue.model.context import StepContext
@@ -16,6 +17,7 @@ from tissue.model.forcing import Forcing, Value
 from tissue.model.production import released
 from tissue.model.signals import Environment
 from tissue.model.species import OPG, PAIR, RANKL, Solute
+from tissue.model.turnover import Turnover
 
 
 class RanklOpgSources(NamedTuple):
@@ -34,7 +36,6 @@ class RanklOpgSources(NamedTuple):
     marrow_per_surface: Array
 
 
-@jax.jit
 def rankl_source(
     environment: Environment, cells: RanklOpgSources, geometry: BoneGeometry, context: StepContext
 ) -> Field:
@@ -64,7 +65,6 @@ def rankl_source(
     return _with_inflow(made, RANKL, geometry, f)
 
 
-@jax.jit
 def opg_source(
     environment: Environment, cells: RanklOpgSources, geometry: BoneGeometry, context: StepContext
 ) -> Field:
@@ -90,45 +90,85 @@ def opg_source(
     return _with_inflow(made, OPG, geometry, f)
 
 
+class RanklOpgMade(NamedTuple):
+    """Production of RANKL and OPG.
+
+    Attributes:
+        sources: of both [pM/day].
+        totals: their sums over voxels.
+    """
+
+    sources: tuple[Field, Field]
+    totals: tuple[Array, Array]
+
+
+@jax.jit
+def rankl_opg_made(
+    environment: Environment, cells: RanklOpgSources, geometry: BoneGeometry, context: StepContext
+) -> RanklOpgMade:
+    """RANKL and OPG that cells make.
+
+    Args:
+        environment: of cells in the marrow.
+        cells: that make them.
+        geometry: pore space.
+        context: of the step.
+    """
+    rankl = rankl_source(environment, cells, geometry, context)
+    opg = opg_source(environment, cells, geometry, context)
+    return RanklOpgMade((rankl, opg), (total(rankl), total(opg)))
+
+
 def solve_rankl_opg(
-    guess: Mapping[str, Field],
-    environment: Environment,
-    cells: RanklOpgSources,
-    geometry: BoneGeometry,
-    context: StepContext,
-) -> tuple[PairSolution, tuple[Field, Field], tuple[Value, Value]]:
+    guess: Mapping[str, Field], made: RanklOpgMade, geometry: BoneGeometry, context: StepContext
+) -> tuple[PairSolution, dict[str, Turnover]]:
     """Free RANKL and OPG in balance, each lost with the other one to one.
 
     (R, O) 0 = div(eps D grad c) - eps k c - eps kappa R O + S, for RANKL and for OPG
 
     Args:
         guess: first guess of both, by name [pM].
-        environment: of cells in the marrow.
-        cells: that make them.
+        made: what cells make of both; its fields are used up.
         geometry: pore space.
         context: of the step.
 
     Returns:
-        Both [pM], their sources [pM/day] and rates of loss [1/day].
+        Both [pM], and their turnover by name [pM/day].
     """
-    f, p, n = context.forcing, context.parameters, context.numerics
-    sources = (
-        rankl_source(environment, cells, geometry, context),
-        opg_source(environment, cells, geometry, context),
-    )
-    rankl_rate, opg_rate = (
+    starts = guess[RANKL.name], guess[OPG.name]
+    return _in_balance(made.sources, made.totals, starts, geometry, context)
+
+
+# the sources leave their memory to the solution
+@partial(jax.jit, donate_argnames="sources")
+def _in_balance(
+    sources: tuple[Field, Field],
+    totals: tuple[Array, Array],
+    starts: tuple[Field, Field],
+    geometry: BoneGeometry,
+    context: StepContext,
+) -> tuple[PairSolution, dict[str, Turnover]]:
+    f, p, n, eps = context.forcing, context.parameters, context.numerics, geometry.solute_porosity
+    rates = [
         through_wall(getattr(p, solute.clearance), 0.0, f.wall(solute.name))[0] for solute in PAIR
-    )
+    ]
+    (rankl_start, opg_start), (rankl, opg) = starts, sources
     pair = binding_pair(
-        geometry.solute_porosity,
-        Reactant(p.D_R, rankl_rate, sources[0], guess[RANKL.name]),
-        Reactant(p.D_O, opg_rate, sources[1], guess[OPG.name]),
+        eps,
+        Reactant(p.D_R, rates[0], rankl, rankl_start),
+        Reactant(p.D_O, rates[1], opg, opg_start),
         p.kappa,
         spacing=n.spacing,
         tolerance=n.tolerance,
         periodic=geometry.periodic,
     )
-    return pair, sources, (rankl_rate, opg_rate)
+    bound = total(eps * p.kappa * pair.a * pair.b)
+    cleared = [total(eps * rate * c) for rate, c in zip(rates, (pair.a, pair.b), strict=True)]
+    turnover = {
+        solute.name: Turnover(gained, lost + bound)
+        for solute, gained, lost in zip(PAIR, totals, cleared, strict=True)
+    }
+    return pair, turnover
 
 
 def _with_inflow(made: Field, solute: Solute, geometry: BoneGeometry, f: Forcing) -> Field:

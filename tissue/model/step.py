@@ -16,25 +16,36 @@ import jax.numpy as jnp
 
 from tissue.kernels.elliptic import SolverStats
 from tissue.kernels.stencil import Field
-from tissue.kernels.surface import Motion, diffuse_along_surface, move
+from tissue.kernels.surface import diffuse_along_surface, move
 from tissue.model import cytokines, precursors, surface_rates
 from tissue.model.bone import BoneGeometry, bone_geometry
 from tissue.model.context import Numerics, StepContext
 from tissue.model.cytokines import Fluid
-from tissue.model.diagnostics import Lineage, StepDiagnostics, StepTerms
+from tissue.model.diagnostics import StepDiagnostics
+from tissue.model.forcing import Value
 from tissue.model.integrators import THETA_MIN
-from tissue.model.lineages import osteoblast_lineage, osteoclast_lineage
+from tissue.model.lineages import LineageStep, osteoblast_lineage, osteoclast_lineage
 from tissue.model.parameters import Scalar
-from tissue.model.predictor import Midpoint, local_error, predict_midpoint
-from tissue.model.rankl_opg import RanklOpgSources, solve_rankl_opg
+from tissue.model.predictor import EarlyMidpoint, Midpoint, local_error, predict_midpoint
+from tissue.model.rankl_opg import (
+    RanklOpgMade,
+    RanklOpgSources,
+    rankl_opg_made,
+    solve_rankl_opg,
+)
 from tissue.model.signals import Environment, SurfaceConcentrations
+from tissue.model.species import RANKL
 from tissue.model.state import State
+from tissue.model.turnover import Turnover, on_surface
 
 
 def advance(
     state: State, context: StepContext, dt: Scalar, theta_min: Scalar = THETA_MIN
 ) -> tuple[State, StepDiagnostics]:
     """The tissue dt days later, and diagnostics of the step.
+
+    A stage keeps what later ones need, and sums of the rest: memory is short in the solve of RANKL
+    and OPG.
 
     Args:
         state: now; its solutes are those of the last step.
@@ -44,57 +55,79 @@ def advance(
             would ring, and for a step whose density would fall below zero.
     """
     with _stage("predict the midpoint"):
-        midpoint, store = _midpoint(state, context, dt)
+        midpoint, early = _midpoint(state, context, dt)
     geometry = midpoint.geometry
     with _stage("osteoblast lineage"):
         uncoupled, environment = cytokines.uncoupled_solutes(
-            state.solutes, midpoint.bisphosphonate, geometry, context
+            state.solutes, early.bisphosphonate, geometry, context
         )
-        osteoblasts, lining_cells = osteoblast_lineage(
-            state, (midpoint, store), environment, context, dt, theta_min
+        osteoblasts = osteoblast_lineage(
+            state, (midpoint, early), environment, context, dt, theta_min
         )
-        del store  # every field let go is memory for the solves
     with _stage("RANKL and OPG"):
-        fluid, at_surface = _coupled_solutes(
-            state, midpoint, (uncoupled, environment), osteoblasts, context
-        )
+        made = _rankl_opg_made(state, (geometry, early.load), environment, osteoblasts, context)
+        del early  # every field let go is memory for the solve
+        fluid = Fluid(uncoupled, *solve_rankl_opg(state.solutes, made, geometry, context))
+        rankl = {RANKL.name: fluid.pair.a}
+        at_surface = cytokines.surface_concentrations(environment, rankl, geometry, context)
     with _stage("osteoclast lineage"):
-        osteoclasts, osteomorphs = osteoclast_lineage(
-            state, midpoint, (fluid, environment, at_surface), context, dt, theta_min
+        osteoclasts = osteoclast_lineage(
+            state, midpoint, (fluid.pair.a, environment, at_surface), context, dt, theta_min
         )
     with _stage("remodel"):
-        resorbed = _resorption(state, osteoclasts.cells.mean, at_surface, context, dt)
-        formation = surface_rates.formation(osteoblasts.cells.mean, at_surface, context)
-        terms = StepTerms(
-            geometry=geometry,
-            fluid=fluid,
-            at_surface=at_surface,
-            osteoclasts=osteoclasts,
-            osteoblasts=osteoblasts,
-            osteomorphs=osteomorphs,
-            lining_cells=lining_cells,
-            store=resorbed.store,
-            resorption=resorbed.velocity,
-            formation=formation,
+        resorbed, made_of_store = _resorption(
+            state, osteoclasts.cells.mean, at_surface, geometry, context, dt
         )
-        error = local_error(midpoint, terms, state.bone_volume_fraction, dt)
+        formation = surface_rates.formation(osteoblasts.cells.mean, at_surface, context)
+        velocities = resorbed.velocity, formation
+        error = local_error(midpoint, velocities, state.bone_volume_fraction, dt)
         del midpoint
-        spread, spread_stats = _spread_along_surface(terms, context, dt)
-        moved = _remodel(state, terms, context, dt)
+        spread, spread_stats = _spread_along_surface(
+            {
+                "osteoclasts": osteoclasts.cells.end,
+                "osteoblasts": osteoblasts.cells.end,
+                "coupling_store": resorbed.store.end,
+            },
+            geometry,
+            context,
+            dt,
+        )
+        numbers = osteoclasts.precursors, osteoblasts.precursors
+        moved = _remodel(state, velocities, numbers, fluid.concentrations, context, dt)
     following = State(
-        bone_volume_fraction=moved.motion.phi,
-        solutes=fluid.concentrations,
+        bone_volume_fraction=moved.bone_volume_fraction,
+        solutes=moved.solutes,
         osteoclast_precursors=moved.osteoclast_precursors,
         osteoblast_precursors=moved.osteoblast_precursors,
         osteoclasts=spread["osteoclasts"],
         osteoblasts=spread["osteoblasts"],
-        lining_cells=lining_cells.cells.end,
+        lining_cells=osteoblasts.resting,
         coupling_store=spread["coupling_store"],
         endosteal_supply=moved.supply,
-        osteomorphs=osteomorphs.cells.end,
+        osteomorphs=osteoclasts.resting,
         bisphosphonate=resorbed.bisphosphonate.end,
     )
-    return following, StepDiagnostics(terms, moved.motion, moved.geometry, spread_stats, error)
+    return following, StepDiagnostics(
+        middle=geometry,
+        geometry=moved.geometry,
+        at_surface=at_surface.solutes,
+        resorption=resorbed.velocity,
+        formation=formation,
+        turnover={
+            "bone": moved.turnover,
+            **fluid.turnover,
+            **osteoclasts.turnover,
+            **osteoblasts.turnover,
+            "coupling_store": made_of_store,
+        },
+        solver_stats={
+            **fluid.stats,
+            "osteoclast precursors": osteoclasts.stats,
+            "osteoblast precursors": osteoblasts.stats,
+            "cells along the surface": spread_stats,
+        },
+        error=error,
+    )
 
 
 @contextmanager
@@ -104,85 +137,109 @@ def _stage(name: str) -> Iterator[None]:
         yield
 
 
-def _midpoint(state: State, context: StepContext, dt: Scalar) -> tuple[Midpoint, Field]:
-    """Predicted midpoint, and the coupling store averaged over the step [um]."""
+def _midpoint(state: State, context: StepContext, dt: Scalar) -> tuple[Midpoint, EarlyMidpoint]:
+    """Predicted midpoint."""
     p, n = context.parameters, context.numerics
     start = bone_geometry(state.bone_volume_fraction, n.spacing, p, n.periodic)
     environment = cytokines.marrow_environment(state.solutes, state.bisphosphonate, start, context)
-    at_surface = cytokines.surface_concentrations(environment, state.solutes, start, context)
+    rankl = {RANKL.name: state.solutes[RANKL.name]}
+    at_surface = cytokines.surface_concentrations(environment, rankl, start, context)
     return predict_midpoint(state, start, at_surface, context, dt)
 
 
-def _coupled_solutes(
+def _rankl_opg_made(
     state: State,
-    midpoint: Midpoint,
-    alone: tuple[dict[str, cytokines.UncoupledSolute], Environment],
-    osteoblasts: Lineage,
+    predicted: tuple[BoneGeometry, Value],
+    environment: Environment,
+    osteoblasts: LineageStep,
     context: StepContext,
-) -> tuple[Fluid, SurfaceConcentrations]:
-    """RANKL and OPG with the sources of the midpoint, and all solutes at the surface."""
-    uncoupled, environment = alone
-    geometry = midpoint.geometry
+) -> RanklOpgMade:
+    """RANKL and OPG made at the midpoint; the load on bone is the predicted one."""
+    geometry, load = predicted
     start = state.bone_volume_fraction, state.osteoblast_precursors
     cells = RanklOpgSources(
-        precursors.halfway(start, osteoblasts.precursors.end, geometry),
+        precursors.halfway(start, osteoblasts.precursors, geometry),
         osteoblasts.cells.mean,
-        midpoint.load,
+        load,
         context.healthy.marrow_per_surface,
     )
-    pair = solve_rankl_opg(state.solutes, environment, cells, geometry, context)
-    fluid = Fluid(uncoupled, *pair)
-    solutes = fluid.concentrations
-    return fluid, cytokines.surface_concentrations(environment, solutes, geometry, context)
+    return rankl_opg_made(environment, cells, geometry, context)
 
 
-_resorption = jax.jit(surface_rates.resorption)
+@jax.jit
+def _resorption(
+    state: State,
+    osteoclast_mean: Field,
+    at_surface: SurfaceConcentrations,
+    geometry: BoneGeometry,
+    context: StepContext,
+    dt: Scalar,
+) -> tuple[surface_rates.ResorptionTerms, Turnover]:
+    """Resorption, and the turnover of the coupling store."""
+    found = surface_rates.resorption(state, osteoclast_mean, at_surface, context, dt)
+    answered = context.parameters.k_E * found.store.mean
+    return found, on_surface(geometry.exchange.surface, found.velocity, answered, dt)
 
 
 class _Moved(NamedTuple):
-    """Bone and what moves along with its surface."""
+    """Bone and what moves along with its surface; solutes as fields; the turnover of bone."""
 
-    motion: Motion
+    bone_volume_fraction: Field
     geometry: BoneGeometry
     osteoclast_precursors: Field
     osteoblast_precursors: Field
     supply: Field
+    solutes: dict[str, Field]
+    turnover: Turnover
 
 
 @jax.jit
-def _remodel(state: State, terms: StepTerms, context: StepContext, dt: Scalar) -> _Moved:
+def _remodel(
+    state: State,
+    velocities: tuple[Field, Field],
+    numbers: tuple[Field, Field],
+    solutes: dict[str, Value],
+    context: StepContext,
+    dt: Scalar,
+) -> _Moved:
     """Motion of the bone at v_form - v_res; precursors and supply follow the pore space.
 
     (phi) dphi/dt = |grad phi| (v_form - v_res)
+
+    Args:
+        state: at the start.
+        velocities: resorption and formation [um/day].
+        numbers: of osteoclast and osteoblast precursors at the end [cells/mm^3 tissue].
+        solutes: by name [pM]; a number where one is the same everywhere.
+        context: of the step.
+        dt: [day].
     """
     p, n = context.parameters, context.numerics
     bone = state.bone_volume_fraction
-    motion = move(bone, terms.resorption, terms.formation, n.spacing, dt, n.periodic)
+    motion = move(bone, *velocities, n.spacing, dt, n.periodic)
     before = bone_geometry(bone, n.spacing, p, n.periodic)
     after = bone_geometry(motion.phi, n.spacing, p, n.periodic)
+    osteoclast_precursors, osteoblast_precursors = numbers
     eps = after.exchange.porosity
     return _Moved(
-        motion,
+        motion.phi,
         after,
-        terms.osteoclasts.precursors.end / eps,
-        terms.osteoblasts.precursors.end / eps,
+        osteoclast_precursors / eps,
+        osteoblast_precursors / eps,
         precursors.moved_supply(state.endosteal_supply, before, after),
+        {name: jnp.broadcast_to(level, bone.shape) for name, level in solutes.items()},
+        Turnover(motion.grown, motion.eroded),
     )
 
 
 def _spread_along_surface(
-    terms: StepTerms, context: StepContext, dt: Scalar
+    densities: dict[str, Field], geometry: BoneGeometry, context: StepContext, dt: Scalar
 ) -> tuple[dict[str, Field], SolverStats]:
     """Densities after diffusing along the surface; one at a time, for the sake of memory."""
-    p = context.parameters
-    densities = {
-        "osteoclasts": (terms.osteoclasts.cells.end, p.D_sC),
-        "osteoblasts": (terms.osteoblasts.cells.end, p.D_sB),
-        "coupling_store": (terms.store.end, p.D_sB),
-    }
+    p, surface = context.parameters, geometry.exchange.surface
     spread, iterations, error = {}, jnp.zeros((), jnp.int32), jnp.zeros(())
-    for name, (density, motility) in densities.items():
-        surface = terms.geometry.exchange.surface
+    for name, density in densities.items():
+        motility = p.D_sC if name == "osteoclasts" else p.D_sB
         spread[name], stats = _spread(density, surface, motility, dt, context.numerics)
         iterations, error = iterations + stats.iterations, jnp.maximum(error, stats.relative_error)
     return spread, SolverStats(iterations, error)

@@ -32,22 +32,34 @@ class Recruitment(NamedTuple):
     arrested: Field
     fusion: Field
 
+    @property
+    def recruited(self) -> Field:
+        """Precursors that the surface takes, as osteoclasts [cells/mm^2/day]."""
+        return self.formed + self.arrested
 
-def osteoclast_recruitment(
+
+def relative_drive(
     at_surface: SurfaceConcentrations, healthy_drive: Field, f: Forcing, p: Parameters
-) -> Recruitment:
-    """Osteoclasts formed and arrested.
+) -> Field:
+    """Osteoclasts that precursors would form over the healthy number [1].
 
     (N) N = (N_G/N_Gh) / (1 + x_R x), A_Q = sigma_Q max(1 - N, 0)
+
+    A step keeps this field alone; what follows from it is evaluated where it is needed.
+    """
+    drive = osteoclast_responses.osteoclastogenic_drive(
+        at_surface["rankl"], at_surface.signal, at_surface["tnf"], f, p
+    )
+    return drive / healthy_drive * osteoclast_responses.osteoclast_inhibition(f, p)
+
+
+def osteoclast_recruitment(relative: Field, p: Parameters) -> Recruitment:
+    """Osteoclasts formed and arrested, N and A_Q of `relative_drive`.
 
     References:
         McDonald 2021, Cell 184:1330 (osteomorphs wait where RANKL is blocked and fuse when it
         returns).
     """
-    drive = osteoclast_responses.osteoclastogenic_drive(
-        at_surface["rankl"], at_surface.signal, at_surface["tnf"], f, p
-    )
-    relative = drive / healthy_drive * osteoclast_responses.osteoclast_inhibition(f, p)
     healthy = p.delta_C * p.C_0
     arrested = p.sigma_Q * jnp.maximum(1 - relative, 0)
     return Recruitment(healthy * relative, healthy * arrested, p.k_Q * relative)

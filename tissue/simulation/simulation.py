@@ -27,7 +27,7 @@ from tissue.model.forcing import Forcing
 from tissue.model.homeostasis import healthy_state
 from tissue.model.integrators import THETA_MIN
 from tissue.model.observables import Observation, observe
-from tissue.model.species import SOLUTES
+from tissue.model.species import PAIR, SOLUTES
 from tissue.model.state import HealthyReference, State
 from tissue.model.step import advance
 from tissue.scenario.config import RunConfig
@@ -200,15 +200,16 @@ class Simulation(Displayed):
         p, state, n = self._p, self.state, self._numerics
         geometry = bone_geometry(state.bone_volume_fraction, n.spacing, p, n.periodic)
         context = StepContext(Forcing(), p, n)
-        bound = jnp.zeros_like(state.bisphosphonate)
-        environment = marrow_environment(state.solutes, bound, geometry, context)
+        nothing = jnp.zeros_like(state.bisphosphonate)
+        environment = marrow_environment(state.solutes, nothing, geometry, context)
+        bound = {solute.name: state.solutes[solute.name] for solute in PAIR}
         velocity = jnp.full_like(state.bone_volume_fraction, p.v_0)
         observation = Observation(
             time=self.time,
             dt=0.0,
             state=state,
             geometry=geometry,
-            at_surface=surface_concentrations(environment, state.solutes, geometry, context),
+            at_surface=surface_concentrations(environment, bound, geometry, context).solutes,
             resorption=velocity,
             formation=velocity,
             forcing=context.forcing,
@@ -304,8 +305,8 @@ class Simulation(Displayed):
         solved = self.loaded.load(self._numerics, p) if self.loaded else None
         context = StepContext(forcing, p, self._numerics, self.healthy, solved)
         following, diagnostics = advance(start, context, dt, 1.0 if damped else THETA_MIN)
-        record = StepRecord(self.state, following, diagnostics, p, dt)
-        found = step_numbers(record, forcing, step.end, self._start_fraction)
+        record = StepRecord(self.state, following, diagnostics)
+        found = step_numbers(record, forcing, (step.end, dt), self._start_fraction)
         tried = _Tried(
             step,
             following,

@@ -11,6 +11,7 @@ from jax import Array
 from tissue.model.conservation import Budget, StepRecord, budgets, swept
 from tissue.model.forcing import Forcing
 from tissue.model.observables import Observation, observe
+from tissue.model.species import OPG
 from tissue.simulation.state_checks import bad_voxels
 
 
@@ -49,22 +50,32 @@ class StepNumbers(NamedTuple):
 
 
 @jax.jit
-def step_numbers(record: StepRecord, forcing: Forcing, time: float, start: Array) -> StepNumbers:
-    """Numbers of a step to a time [day], in a run that started with a BV/TV."""
+def step_numbers(
+    record: StepRecord, forcing: Forcing, span: tuple[float, float], start: Array
+) -> StepNumbers:
+    """Numbers of a step.
+
+    Args:
+        record: the step.
+        forcing: in it.
+        span: time at its end, and its length [day].
+        start: BV/TV at the start of the run.
+    """
     found = budgets(record)
     residuals = {name: budget.residual for name, budget in found.items()}
     carried = swept(record.after, record.diagnostics)
     # one kernel for the sums of both budgets and metrics would run out of registers on a GPU
     observed = jax.lax.optimization_barrier(record)
-    terms, after = observed.diagnostics.terms, observed.after
+    found_there, after = observed.diagnostics, observed.after
+    opg = found_there.middle.exchange.to_surface(after.solutes[OPG.name])
     observation = Observation(
-        time=time,
-        dt=record.dt,
+        time=span[0],
+        dt=span[1],
         state=after,
-        geometry=observed.diagnostics.geometry,
-        at_surface=terms.at_surface,
-        resorption=terms.resorption,
-        formation=terms.formation,
+        geometry=found_there.geometry,
+        at_surface={**found_there.at_surface, OPG.name: opg},
+        resorption=found_there.resorption,
+        formation=found_there.formation,
         forcing=forcing,
         start_fraction=start,
     )

@@ -59,6 +59,7 @@ def test_tnf_and_il1_cost_more_than_their_sum() -> None:
     assert plain("tnf-synergy").change < 1.1 * sum(apart) < -1
 
 
+@pytest.mark.slow
 def test_il4_spares_bone() -> None:
     treated, untreated = plain("il4-rescue"), plain("tnf-synergy")
     assert treated.fold("osteoclasts_per_mm2") < 0.8 * untreated.fold("osteoclasts_per_mm2")
@@ -69,6 +70,7 @@ def test_a_tnf_block_prevents_the_loss_after_ovariectomy() -> None:
     assert 0.8 < prevented("ovx-etanercept", "ovx-mouse") < 1.1  # all of it (Kimble 1997)
 
 
+@pytest.mark.slow
 def test_il1ra_prevents_a_part_of_it_and_raises_formation() -> None:
     assert 0.2 < prevented("ovx-il1ra", "ovx-mouse") < 1
     treated, untreated = plain("ovx-il1ra"), plain("ovx-mouse")
@@ -110,6 +112,7 @@ def test_teriparatide_builds_bone_in_mice() -> None:
     assert run.fold("formation_um_per_day") > run.fold("resorption_um_per_day") > 1
 
 
+@pytest.mark.slow
 def test_prednisolone_costs_bone_that_comes_back_in_part() -> None:
     run = plain("prednisolone")
     end = run.at("bv_tv_change_percent", 140)

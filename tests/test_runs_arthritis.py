@@ -13,6 +13,8 @@ from bundled_runs import BIN, RUNS, Result, plain, simulate, small, without
 from tissue.scenario.config import read_run_file
 from tissue.simulation.simulation import load_geometry
 
+pytestmark = pytest.mark.slow
+
 
 @cache
 def shipped_run(name: str, *off: str, duration: str = "168 day") -> Result:
@@ -34,7 +36,6 @@ def test_a_pannus_erodes_most_where_it_lies() -> None:
     assert untreated.depth[0] > 2 * untreated.depth[-1] > 0
 
 
-@pytest.mark.slow
 def test_arthritis_costs_bone_everywhere() -> None:
     run = plain("ra-systemic")
     assert -8 < run.change < -0.5
@@ -42,7 +43,6 @@ def test_arthritis_costs_bone_everywhere() -> None:
         assert small("ra-systemic", without("disease", key)).change > run.change, key
 
 
-@pytest.mark.slow
 def test_arthritis_costs_strength() -> None:
     columns = small("ra-strength").columns
     stiffness, load = (
@@ -58,23 +58,19 @@ def test_adalimumab_stops_erosion() -> None:
     assert plain("ra-adalimumab").eroded < 0.3 * plain("ra-erosion").eroded  # Keystone 2004
 
 
-@pytest.mark.slow
 def test_anakinra_slows_erosion() -> None:
     untreated = plain("ra-erosion").eroded
     assert 0.45 * untreated < plain("ra-anakinra").eroded < 0.75 * untreated  # Bresnihan 1998
 
 
-@pytest.mark.slow
 def test_prednisolone_slows_erosion() -> None:
     assert plain("ra-prednisolone").eroded < 0.9 * plain("ra-erosion").eroded
 
 
-@pytest.mark.slow
 def test_tocilizumab_slows_erosion() -> None:
     assert plain("ra-tocilizumab").eroded < plain("ra-erosion").eroded
 
 
-@pytest.mark.slow
 def test_erosion_is_deepest_at_the_pannus_and_decays() -> None:
     # later no bone is left in the pannus that could be eroded
     depth = shipped_run("ra-erosion", duration="56 day").depth
@@ -85,7 +81,6 @@ def test_erosion_is_deepest_at_the_pannus_and_decays() -> None:
     assert depth[-1] > 0  # bone is lost beyond the reach of the pannus, if little
 
 
-@pytest.mark.slow
 def test_il1_drives_osteoblast_precursors_from_the_rim_of_the_pannus() -> None:
     # the signal is highest just beyond the pannus, whose IL-1Ra stays in it
     with_it, without_it = shipped_run("ra-erosion"), shipped_run("ra-erosion", "il1_repulsion")
@@ -94,7 +89,6 @@ def test_il1_drives_osteoblast_precursors_from_the_rim_of_the_pannus() -> None:
     assert without_it.precursors[1] > 0.95 * without_it.precursors[-1]
 
 
-@pytest.mark.slow
 def test_anakinra_slows_erosion_as_in_trials() -> None:
     ratio = shipped_run("ra-anakinra").eroded / shipped_run("ra-erosion").eroded
     assert 0.4 < ratio < 0.75

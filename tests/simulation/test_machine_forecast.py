@@ -133,6 +133,16 @@ def test_a_prediction_says_that_it_is_one(tiny: RunConfig) -> None:
     assert "not predicted: an RTX 4090 computes float64 at 1/64" in double.time
 
 
+def test_finite_elements_are_part_of_a_prediction(tiny: RunConfig) -> None:
+    loaded, other = (tiny.changed({"load.mechanics": kind}) for kind in ("fe", "density"))
+    text = "about 2 solves of finite elements of "
+    assert text in forecast_elsewhere(find_machine("cpu:8"), loaded, 10**6, PROBE).time
+    assert text not in forecast_elsewhere(find_machine("cpu:8"), other, 10**6, PROBE).time
+    left_out = "finite elements and output not counted"
+    assert left_out in forecast_elsewhere(find_machine("h100"), loaded, 10**6, PROBE).time
+    assert left_out not in forecast_elsewhere(find_machine("h100"), other, 10**6, PROBE).time
+
+
 def test_cores_share_a_memory(tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine_forecast, "cores", lambda: 4)
     tiny = tiny.changed({"load.mechanics": "density"})

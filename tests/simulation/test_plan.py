@@ -11,6 +11,7 @@ from tissue.geometry.load import Geometry
 from tissue.geometry.settings import ImageSettings, SyntheticSettings
 from tissue.geometry.synthetic import synthesize
 from tissue.machine import host
+from tissue.mechanics.compression import bearing_voxels
 from tissue.model.conservation import BUDGETS, SWEPT, Budget
 from tissue.scenario.config import RunConfig, read_run_file
 from tissue.simulation.cost import (
@@ -20,6 +21,7 @@ from tissue.simulation.cost import (
     SOLVED_MEMORY,
     Probe,
     WallTime,
+    expected_solves,
     expected_steps,
     wall_time,
 )
@@ -98,7 +100,12 @@ def test_a_large_bone_is_planned_from_a_part(tiny: RunConfig) -> None:
     assert a_voxel == pytest.approx(30, rel=0.1)  # in runs of such bone
     solving = plan(tiny, part, full_grid=full)  # from 40 voxels on
     assert "by finite elements of the bone (confined), if it reaches all faces" in solving.load
-    assert solving.memory - large.memory == SOLVED_MEMORY * full.voxels
+    assert solving.memory - large.memory >= SOLVED_MEMORY * full.voxels
+    # a solve needs more of denser bone: its coarse matrices are those of 8 voxels each or fewer
+    dense = synthesize(SyntheticSettings((24, 24, 24), 10.0, bv_tv=0.55, thickness=50.0))
+    shares = [bearing_voxels(each.bone_volume_fraction) / 24**3 for each in (part, dense)]
+    found = plan(tiny, dense, full_grid=full)
+    assert found.memory - solving.memory > 290 * (shares[1] - shares[0]) * full.voxels
 
 
 def test_a_disk_that_will_be_full_is_warned_of(
@@ -127,6 +134,39 @@ def test_the_plan_has_a_time_where_the_machine_was_probed(tiny: RunConfig) -> No
     assert took.total > 100
     assert planned.lines()[4].startswith(f"time       about {duration(took.total)} here and now")
     assert "about 4 steps of " in planned.lines()[4]
+
+
+def test_solves_of_finite_elements_take_time(tiny: RunConfig) -> None:
+    bone = np.zeros((12, 12, 12))
+    for axis in range(3):
+        np.moveaxis(bone, axis, 0)[:, 4:8, 4:8] = 1
+    cross = Geometry(Grid((12, 12, 12), 10.0), bone, (), ())
+    with_them, without = (
+        plan(tiny.changed({"load.mechanics": kind}), cross, Probe(2000.0, 0.1))
+        for kind in ("fe", "density")
+    )
+    took, less = with_them.wall_time, without.wall_time
+    assert took
+    assert less
+    assert (took.solves, less.solves) == (2, 0)  # at each snapshot after the first
+    assert took.solve > 0
+    assert took.start > less.start
+    assert took.total == pytest.approx(took.start + 4 * took.step + 2 * took.solve + took.end)
+    text = f", about 2 solves of finite elements of {duration(took.solve)}, "
+    assert text in with_them.forecast.time
+    assert "solve" not in without.forecast.time
+
+
+@pytest.mark.parametrize(
+    ("species", "days", "snapshots", "solves"),
+    [("mouse", 28, 28, 4), ("mouse", 28, 2, 14), ("human", 365, 365, 5), ("human", 720, 60, 12)],
+)
+def test_bone_is_solved_at_snapshots_and_after_an_interval(
+    tiny: RunConfig, species: str, days: int, snapshots: int, solves: int
+) -> None:
+    changes = {"run.preset": species, "run.duration": f"{days} day", "run.step": "adaptive"}
+    config = tiny.changed(changes | {"output.snapshots": f"{snapshots} day"})
+    assert expected_solves(config) == solves
 
 
 def test_the_time_follows_machine_and_grid(tiny: RunConfig) -> None:

@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tissue.commands.common import Commands, print_table
+from tissue.commands.common import Commands
 from tissue.commands.image_options import (
     add_image_options,
     bone_of_image,
     is_image_folder,
     refuse_image_options,
 )
+from tissue.commands.tables import print_table
 from tissue.errors import InputError, RunError, printable
 
 if TYPE_CHECKING:
@@ -238,9 +239,10 @@ def _refuse_large(bone: Bone) -> None:
         RunError: they do not.
     """
     from tissue.machine.host import allowed_memory
+    from tissue.mechanics.compression import bearing_voxels
     from tissue.mechanics.strength import memory
 
-    needed, room = memory(bone.fraction.size), allowed_memory()
+    needed, room = memory(bone.fraction.size, bearing_voxels(bone.fraction)), allowed_memory()
     if needed > room:
         raise RunError(
             f"finite elements of this bone need about {needed / 1e9:.1f} GB of memory, and "

@@ -113,6 +113,11 @@ def compress(
     return results
 
 
+def bearing_voxels(bone_volume_fraction: Array | np.ndarray) -> int:
+    """Number of voxels that hold enough bone to bear load."""
+    return int(np.count_nonzero(np.asarray(bone_volume_fraction) >= MIN_FRACTION))
+
+
 def held_ends(axis: str, loading: str) -> np.ndarray:
     """Ends at which displacement is prescribed [component, axis, end]."""
     held = np.zeros((3, 3, 2), bool)

@@ -4,7 +4,9 @@ import math
 from itertools import pairwise
 from typing import NamedTuple
 
+from tissue.mechanics.strength import BONE_VOXEL_BYTES, VOXEL_BYTES
 from tissue.scenario.config import RunConfig
+from tissue.simulation.loaded_bone import INTERVAL
 
 FIELDS_IN_MEMORY = 120
 """Peak number of fields in memory: two thirds used by a step, the rest lost to gaps in the heap or
@@ -24,9 +26,20 @@ SHORTEST_EDGE = 40
 """Edge of a box from which load is computed by finite elements unless a run file says otherwise
 [voxels]: fewer hold too few trabeculae for their share of the load to mean much (assumption)."""
 
-SOLVED_MEMORY, SOLVING_MEMORY, FIELDS_BETWEEN_STEPS = 56, 150, 40
-"""Memory of finite elements per voxel [bytes]: displacements, and energies in float32, that a run
-keeps; and what a solve takes besides (assumption), beside that number of fields of the tissue."""
+SOLVED_MEMORY, FIELDS_BETWEEN_STEPS = 56, 40
+"""Memory of finite elements per voxel that a run keeps, displacements and energies in float32
+[bytes]; and fields of the tissue that are in memory while they are solved."""
+
+BONE_SHARE = 0.3
+"""Share of voxels that hold bone, where it is not known [1]: more than in most trabecular bone
+(assumption)."""
+
+SOLVE_PASSES = 1500.0
+"""Time of an iteration of finite elements per voxel of bone, set-up included, over that of a pass
+over the grid per voxel [1]."""
+
+HEALTHY_ITERATIONS, LATER_ITERATIONS = 21, 9
+"""Iterations of finite elements along all three axes, in health and from the solve before."""
 
 SWEEPS_PER_STEP, LARGE_GRID = 500.0, 128**3
 """Time of a coupling step over that of a pass over its grid (`speed.probe`), up to LARGE_GRID
@@ -70,17 +83,21 @@ class WallTime(NamedTuple):
         step: of each step [s].
         steps: their number.
         end: of the picture [s].
+        solve: of each solve of finite elements after the first, which is part of the start [s].
+        solves: their number.
     """
 
     start: float
     step: float
     steps: int
     end: float
+    solve: float = 0.0
+    solves: int = 0
 
     @property
     def total(self) -> float:
         """Time of the complete run [s]."""
-        return self.start + self.steps * self.step + self.end
+        return self.start + self.steps * self.step + self.solves * self.solve + self.end
 
 
 def expected_steps(config: RunConfig) -> int:
@@ -95,29 +112,60 @@ def expected_steps(config: RunConfig) -> int:
     return sum(max(1, math.ceil(gap / step - 1e-9)) for gap in gaps)
 
 
-def run_memory(config: RunConfig, voxels: int, *, fe: bool | None = None) -> int:
+def expected_solves(config: RunConfig) -> int:
+    """Number of solves of finite elements after that of health, of bone that changes slowly.
+
+    Bone is solved again at each snapshot and after the longest time without a solve; where more
+    than LARGEST_MOVE of it comes or goes in between, there are more.
+    """
+    interval = INTERVAL[config.run.preset]
+    return sum(
+        max(1, math.ceil((b - a) / interval - 1e-9)) for a, b in pairwise(config.snapshot_times)
+    )
+
+
+def likely_finite_elements(config: RunConfig, voxels: int) -> bool:
+    """Whether load is computed by finite elements in a cube that allows them."""
+    large = voxels >= SHORTEST_EDGE**3 and not config.boundary.periodic
+    return config.load.mechanics == "fe" or (config.load.mechanics is None and large)
+
+
+def run_memory(
+    config: RunConfig, voxels: int, *, fe: bool | None = None, bone_share: float = BONE_SHARE
+) -> int:
     """Estimated peak memory of a run on a grid [bytes].
 
     Args:
         config: the run.
         voxels: of the grid.
         fe: whether load is computed by finite elements; None for a cube that allows them.
+        bone_share: share of the voxels that hold bone [1].
     """
     if fe is None:
-        large = voxels >= SHORTEST_EDGE**3 and not config.boundary.periodic
-        fe = config.load.mechanics == "fe" or (config.load.mechanics is None and large)
+        fe = likely_finite_elements(config, voxels)
     item = 4 if config.run.precision == "float32" else 8
     fields = FIELDS_IN_MEMORY + SNAPSHOTS_IN_MEMORY * len(config.output.fields)
     a_voxel = fields * item
     if fe:  # solved between two steps, whose memory is free then
-        between = FIELDS_BETWEEN_STEPS * item + SOLVING_MEMORY
+        between = FIELDS_BETWEEN_STEPS * item + VOXEL_BYTES + round(bone_share * BONE_VOXEL_BYTES)
         a_voxel = SOLVED_MEMORY + max(a_voxel, between)
     return PROGRAM_MEMORY + a_voxel * voxels
 
 
-def wall_time(config: RunConfig, voxels: int, probe: Probe) -> WallTime:
-    """Estimated wall time of a run on a grid."""
+def wall_time(config: RunConfig, voxels: int, probe: Probe, *, solved_voxels: int = 0) -> WallTime:
+    """Estimated wall time of a run on a grid.
+
+    Args:
+        config: the run.
+        voxels: of its grid.
+        probe: measured speed of this machine.
+        solved_voxels: voxels of bone of which load is computed by finite elements.
+    """
     sweeps = SWEEPS_PER_STEP * max(1.0, voxels / LARGE_GRID) ** (1 / 3)
     step = sweeps * probe.sweep * voxels / 1e9
+    iteration = SOLVE_PASSES * probe.sweep * solved_voxels / 1e9
     start = probe.loading + COMPILATION_RATIO * probe.compilation + SET_UP_STEPS * step
-    return WallTime(start, step, expected_steps(config), PICTURE_RATIO * probe.compilation)
+    start += HEALTHY_ITERATIONS * iteration
+    steps, end = expected_steps(config), PICTURE_RATIO * probe.compilation
+    solves = expected_solves(config) if solved_voxels else 0
+    return WallTime(start, step, steps, end, LATER_ITERATIONS * iteration, solves)

@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from tissue.errors import InputError
 from tissue.machine.device import usable_memory
-from tissue.mechanics.compression import AXES, MIN_FRACTION, reaching_both_ends
+from tissue.mechanics.compression import AXES, MIN_FRACTION, bearing_voxels, reaching_both_ends
 from tissue.scenario.config import RunConfig
 from tissue.simulation.cost import SHORTEST_EDGE, run_memory
 from tissue.simulation.loaded_bone import INTERVAL, LARGEST_MOVE
@@ -44,7 +44,7 @@ def load_mechanics(
         return LoadMechanics("off", "does not act (load.mechanics = 'off')")
     if given == "density":
         return LoadMechanics("density", "from the density of bone near by")
-    problem = "" if given else _unaffordable(config, shape or bone.shape)
+    problem = "" if given else _unaffordable(config, bone, shape or bone.shape)
     problem = problem or _impossible(config, bone, part=part)
     if given and problem:
         raise InputError(
@@ -72,12 +72,14 @@ def _impossible(config: RunConfig, bone: np.ndarray, *, part: bool) -> str:
     return f"bone does not reach both ends in {' and '.join(unreached)}" if unreached else ""
 
 
-def _unaffordable(config: RunConfig, shape: tuple[int, ...]) -> str:
+def _unaffordable(config: RunConfig, bone: np.ndarray, shape: tuple[int, ...]) -> str:
     """Reason why finite elements do not suit a grid; empty where they do."""
     shortest = min(shape)
     if shortest < SHORTEST_EDGE:
         return f"an edge of {shortest} voxels is shorter than {SHORTEST_EDGE}"
-    need, available = run_memory(config, int(np.prod(shape)), fe=True), usable_memory()
+    share = bearing_voxels(bone) / bone.size
+    need = run_memory(config, int(np.prod(shape)), fe=True, bone_share=share)
+    available = usable_memory()
     if need > available:
         return f"finite elements need about {size(need)} of memory and {size(available)} are there"
     return ""

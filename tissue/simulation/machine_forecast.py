@@ -19,12 +19,15 @@ from tissue.machine.device import usable_memory
 from tissue.machine.host import allowed_memory, cores, load_note
 from tissue.scenario.config import RunConfig
 from tissue.simulation.cost import (
+    BONE_SHARE,
+    COMPILATION_RATIO,
     MEMORY_MARGIN,
     PROGRAM_MEMORY,
     SET_UP_STEPS,
     Probe,
     WallTime,
     expected_steps,
+    likely_finite_elements,
     run_memory,
     wall_time,
 )
@@ -246,7 +249,8 @@ def _gpu(
     time = (
         f"prediction, not measured: about {duration(steps * step)} for {steps} steps of "
         f"{duration(step)}, after {duration(start)} to start the first time, which is a guess; "
-        "output not counted"
+        f"{'finite elements and ' if likely_finite_elements(config, voxels) else ''}output not "
+        "counted"
     )
     return MachineForecast(place, need, available, remedy, text, time)
 
@@ -274,8 +278,10 @@ def _cpu(
     More cores gain nothing at worst; at best they gain in proportion, or as the memory allows.
     """
     here, need = cores(), max(run_memory(config, voxels), loading)
-    expected = wall_time(config, voxels, probe)
-    stepping = (SET_UP_STEPS + expected.steps) * expected.step
+    solved = round(BONE_SHARE * voxels) if likely_finite_elements(config, voxels) else 0
+    expected = wall_time(config, voxels, probe, solved_voxels=solved)
+    compiling = probe.loading + COMPILATION_RATIO * probe.compilation
+    stepping = expected.total - compiling - expected.end
     gain = min(number / here, max(1.0, max_gain(config.run.precision, probe)))
     least, most = sorted((stepping, stepping / gain))
     text = (
@@ -288,16 +294,27 @@ def _cpu(
         condition = f", as memory there is as fast as here or {speedup} times as fast"
     else:
         condition = ""
-    compiling = expected.start - SET_UP_STEPS * expected.step
     time = (
         f"prediction from the {here} cores here: {span} for the healthy start and "
-        f"{expected.steps} steps{condition}; and {duration(compiling)} to compile and load"
+        f"{expected.steps} steps{_solves(expected)}{condition}; and {duration(compiling)} to "
+        "compile and load"
     )
     return MachineForecast(f"on {number} cores (prediction)", need, None, "", text, time)
 
 
+def _solves(expected: WallTime) -> str:
+    """Solves of finite elements after a comma; empty where there are none."""
+    if not expected.solves:
+        return ""
+    return f", about {expected.solves} solves of finite elements of {duration(expected.solve)}"
+
+
 def forecast_here(
-    config: RunConfig, voxels: int, expected: WallTime | None, loading: int, *, fe: bool
+    config: RunConfig,
+    voxels: int,
+    expected: WallTime | None,
+    loading: int,
+    solved_share: float | None,
 ) -> MachineForecast:
     """Forecast of a run on this machine.
 
@@ -306,14 +323,16 @@ def forecast_here(
         voxels: of its grid.
         expected: estimated wall time.
         loading: memory to read or synthesize the bone [bytes].
-        fe: whether load is computed by finite elements.
+        solved_share: share of the voxels that hold bone [1] where load is computed by finite
+            elements; None elsewhere.
     """
-    need, time = run_memory(config, voxels, fe=fe), ""
+    fe, time = solved_share is not None, ""
+    need = run_memory(config, voxels, fe=fe, bone_share=solved_share or 0.0)
     if expected:
         time = (
             f"about {duration(expected.total)} here and now{load_note()}: "
             f"{duration(expected.start)} to start the first time, about {expected.steps} steps of "
-            f"{duration(expected.step)}, "
+            f"{duration(expected.step)}{_solves(expected)}, "
             f"{duration(expected.end)} for the picture"
         )
     text = f"about {size(need)}"

@@ -8,6 +8,7 @@ from tissue.geometry.grid import Grid
 from tissue.geometry.journal import Journal
 from tissue.geometry.load import Geometry
 from tissue.machine.host import free_disk
+from tissue.mechanics.compression import bearing_voxels
 from tissue.scenario.config import RunConfig
 from tissue.simulation.cost import Probe, WallTime, expected_steps, wall_time
 from tissue.simulation.load_mechanics import load_mechanics
@@ -119,13 +120,13 @@ def plan(
     else:
         pannus_mask(config, grid, journal)
     warnings += journal.warnings
-    expected = wall_time(config, grid.voxels, probe) if probe else None
-    shape = full_grid.shape if full_grid else None
-    mechanics = load_mechanics(config, geometry.bone_volume_fraction, shape)
-    fe = mechanics.kind == "fe"
-    forecast = forecast or forecast_here(config, grid.voxels, expected, loading, fe=fe)
-    warnings += filter(None, [forecast.warning])
     bone = geometry.bone_volume_fraction
+    mechanics = load_mechanics(config, bone, full_grid.shape if full_grid else None)
+    share = bearing_voxels(bone) / bone.size if mechanics.kind == "fe" else None
+    solved = round((share or 0) * grid.voxels)
+    expected = wall_time(config, grid.voxels, probe, solved_voxels=solved) if probe else None
+    forecast = forecast or forecast_here(config, grid.voxels, expected, loading, share)
+    warnings += filter(None, [forecast.warning])
     output = forecast_output(config, bone, grid.voxels, grid.spacing, steps, mechanics.kind)
     warnings += _full_disk(output, folder)
     return Plan(

@@ -38,6 +38,7 @@ PEERS := numba devito pypde pyamg evoxels parosol
 peers: .venv/.run $(PEERS:%=.venv-peers/%/.made)
 	$(BIN)/python benchmarks/peers/run.py $(ARGS)
 	$(BIN)/python benchmarks/mechanics.py $(ARGS)
+	$(BIN)/python benchmarks/strength.py $(ARGS)
 
 # one that does not install is left out of the tables by name, with the reason
 .venv-peers/%/.made: benchmarks/peers/requirements-%.txt

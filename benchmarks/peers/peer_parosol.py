@@ -94,6 +94,7 @@ def results(file: Path, bone: np.ndarray, output: str) -> dict[str, Any]:
     levels = len(re.findall("used Grid Size", output))
     each = applications(bone, levels)
     strain = pistoia_from_sed(central, moduli / 1000)
+    effective = np.sqrt(2 * np.maximum(central, 0) / moduli) / abs(STRAIN)
     return {
         "iterations": iterations,
         "residual": history[-1],
@@ -103,6 +104,9 @@ def results(file: Path, bone: np.ndarray, output: str) -> dict[str, Any]:
         "applications": each * iterations,
         "apparent_modulus": 2 * energy / bone.size / STRAIN**2,
         "strain_98": strain["ees_at_critical_volume"] / abs(STRAIN),
+        "strain_98_of_volume": float(
+            np.quantile(effective, 0.98, weights=moduli, method="inverted_cdf")
+        ),
     }
 
 

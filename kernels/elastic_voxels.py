@@ -119,7 +119,8 @@ def block_corrections(r: GridVectors, modulus: Modulus, fixed: Ends) -> GridVect
 
     Zero off bone and where displacement is prescribed.
     """
-    own, mask = jnp.pad(modulus, 1), jnp.moveaxis(free(fixed, r), 1, 0)
+    moves, own = free(fixed, r), jnp.pad(modulus, 1)
+    mask = [moves[:, component] for component in range(3)]
     around = [_moved(own, 1 - corner, (r.shape[0], *r.shape[2:])) for corner in CORNERS]
     block = {}
     for a, b in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)):
@@ -135,7 +136,11 @@ def block_corrections(r: GridVectors, modulus: Modulus, fixed: Ends) -> GridVect
         [zy * yx - zx * yy, zx * zy - zz * yx, zz * yy - zy * zy],
     ]
     determinant = zz * inverse[0][0] + zy * inverse[0][1] + zx * inverse[0][2]
-    r = jnp.moveaxis(r, 1, 0) * mask
-    rows = [row[0] * r[0] + row[1] * r[1] + row[2] * r[2] for row in inverse]
-    result = jnp.stack(rows) * mask / determinant
-    return jnp.moveaxis(jnp.where(block[0, 0] + block[1, 1] + block[2, 2] > 0, result, 0), 0, 1)
+    on_bone = block[0, 0] + block[1, 1] + block[2, 2] > 0
+    z, y, x = (r[:, component] * mask[component] for component in range(3))
+    # component by component: a permutation of the axes would cost a copy of the vectors on a GPU
+    corrections = [
+        jnp.where(on_bone, (row[0] * z + row[1] * y + row[2] * x) * own / determinant, 0)
+        for row, own in zip(inverse, mask, strict=True)
+    ]
+    return jnp.stack(corrections, axis=1)

@@ -131,13 +131,15 @@ def _piece_forces(level: Coarse, x: Vectors) -> Float[Array, "m 24"]:
     moved = x[level.nodes].reshape(-1, 24)
     if level.moduli is None:
         return jnp.einsum("mij,mj->mi", level.matrices, moved)
-    parts = jnp.asarray(PART_STIFFNESS, x.dtype)
-    inner = jnp.zeros_like(moved)
-    for i in range(8):
-        inner = inner + level.moduli[:, i, None] * (moved @ parts[i])
+    parts = jnp.asarray(PART_STIFFNESS.transpose(1, 0, 2).reshape(24, 192), x.dtype)
+    of_parts = (moved @ parts).reshape(-1, 8, 24)  # of modulus one
     count = len(level.matrices)
     outer = jnp.einsum("mij,mj->mi", level.matrices, moved[:count])
-    return inner.at[:count].add(outer)
+    # term by term: as a sum over an axis, a GPU would first write each modulus 24 times
+    return sum(
+        (level.moduli[:, part, None] * of_parts[:, part] for part in range(8)),
+        jnp.pad(outer, ((0, len(moved) - count), (0, 0))),
+    )
 
 
 def coarse_operator(level: Coarse, x: Vectors) -> Vectors:
@@ -151,23 +153,36 @@ def coarse_precondition(level: Coarse, r: Vectors) -> Vectors:
 
 
 def _chebyshev(
-    operator: Operator, precondition: Operator, eigenvalue: Scalar, residual: Array
+    operator: Operator,
+    precondition: Operator,
+    eigenvalue: Scalar,
+    residual: Array,
+    *,
+    unroll: bool,
 ) -> Array:
     """Correction for a residual, by a Chebyshev polynomial of the fourth kind of `DEGREE`.
 
     It needs the largest eigenvalue only.
+
+    Args:
+        operator: stiffness.
+        precondition: product with the inverse blocks.
+        eigenvalue: largest of the block-Jacobi operator.
+        residual: to be corrected.
+        unroll: whether each term is a program of its own and not a turn of a loop: fewer and
+            shorter steps on small levels, while on the grid a loop needs less memory.
     """
 
-    def term(k: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+    def term(k: Array | int, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         total, step, residual = carry
         residual = residual - operator(step)
-        order = k.astype(residual.dtype)
+        order = jnp.asarray(k, residual.dtype)
         new = (8 * order + 4) / eigenvalue * precondition(residual)
         step = ((2 * order - 1) * step + new) / (2 * order + 3)
         return total + step, step, residual
 
     first = 4 / (3 * eigenvalue) * precondition(residual)
-    return lax.fori_loop(1, DEGREE, term, (first, first, residual))[0]
+    return lax.fori_loop(1, DEGREE, term, (first, first, residual), unroll=unroll)[0]
 
 
 class _Iterate(NamedTuple):
@@ -188,13 +203,24 @@ class _Iterate(NamedTuple):
         corrected = precondition(self.residual)
         direction = corrected - jnp.vdot(corrected, self.image) / self.energy * self.direction
         image = operator(direction)
-        energy = jnp.vdot(direction, image)
+        # all products at once: on a small level they take as long as all else
+        energy, along, square, crossed, of_image = (
+            jnp.vdot(a, b)
+            for a, b in (
+                (direction, image),
+                (direction, self.residual),
+                (self.residual, self.residual),
+                (self.residual, image),
+                (image, image),
+            )
+        )
         energy = jnp.where(energy > 0, energy, 1)  # where nothing is left to correct
-        length = jnp.vdot(direction, self.residual) / energy
+        length = along / energy
         residual = self.residual - length * image
         # a residual of rounding alone may point where bone has no stiffness, and a step there is
         # without bound: it is not taken, nor is one that is not a number
-        taken = jnp.linalg.norm(residual) <= LARGEST_GROWTH * jnp.linalg.norm(self.residual)
+        new_square = square - 2 * length * crossed + length**2 * of_image
+        taken = new_square <= LARGEST_GROWTH**2 * square
         return _Iterate(
             jnp.where(taken, self.solution + length * direction, self.solution),
             jnp.where(taken, residual, self.residual),
@@ -205,32 +231,39 @@ class _Iterate(NamedTuple):
 
 
 def _gathered(table: Table, x: Vectors) -> Vectors:
-    return jnp.einsum("nw,nwc->nc", table.weights, x[table.columns])
+    return (table.weights[:, :, None] * x[table.columns]).sum(axis=1)
 
 
 def _to_pieces(level: Finest, first: Coarse, r: GridVectors) -> Vectors:
     """Restriction of the finest residual to level 1."""
-    number = 27 * jnp.arange(len(level.corner))
-
-    def value(place: int) -> Array:
-        at = level.corner + POSITIONS[place]
-        own = level.owner.at[at[:, 0], at[:, 1], at[:, 2]].get(mode="fill", fill_value=-1)
-        there = r.at[at[:, 0], :, at[:, 1], at[:, 2]].get(mode="fill", fill_value=0)
-        return jnp.where((own == number + place)[:, None], there, 0)
-
-    values = jnp.stack([value(place) for place in range(27)], axis=1)
+    layers, _, rows, columns = r.shape
+    at = level.corner[:, None] + jnp.asarray(POSITIONS, jnp.int32)  # piece, place in it, axis
+    inside = (at < jnp.asarray([layers, rows, columns])).all(axis=2)
+    z, node = at[..., 0], _node(at, rows, columns)
+    number = 27 * jnp.arange(len(at), dtype=jnp.int32)[:, None] + jnp.arange(27, dtype=jnp.int32)
+    own = inside & (level.owner.ravel()[node] == number)
     weights = jnp.asarray(INTERPOLATION, r.dtype)
-    corners = jnp.einsum("mpc,pk->mkc", values, weights)
+
+    def at_corners(component: int) -> Float[Array, "m 8"]:
+        place = node + (2 * z + component) * (rows * columns)
+        return jnp.where(own, r.ravel()[place], 0) @ weights
+
+    corners = jnp.stack([at_corners(component) for component in range(3)], axis=2)
     return corners.reshape(-1, 3)[first.corners].sum(axis=1)
+
+
+def _node(at: Int[Array, "... 3"], rows: int, columns: int) -> Int[Array, "..."]:
+    """Number of a node of the grid in memory: one index gathers faster than three."""
+    return (at[..., 0] * rows + at[..., 1]) * columns + at[..., 2]
 
 
 def _from_pieces(level: Finest, first: Coarse, x: Vectors) -> GridVectors:
     """Interpolation of level 1 to the finest nodes."""
-    weights = jnp.asarray(INTERPOLATION, x.dtype)
-    values = jnp.einsum("mkc,pk->cmp", x[first.nodes], weights).reshape(3, -1)
+    weights = jnp.asarray(INTERPOLATION.T, x.dtype)
+    corners = x[first.nodes]
     owner = jnp.maximum(level.owner, 0)
-    gathered = jnp.stack([values[c][owner] for c in range(3)], axis=1)
-    return jnp.where(level.owner[:, None] >= 0, gathered, 0)
+    values = [(corners[:, :, component] @ weights).ravel()[owner] for component in range(3)]
+    return jnp.where(level.owner[:, None] >= 0, jnp.stack(values, axis=1), 0)
 
 
 def _coarse_cycle(hierarchy: Hierarchy, number: int, residual: Vectors) -> Vectors:
@@ -238,7 +271,8 @@ def _coarse_cycle(hierarchy: Hierarchy, number: int, residual: Vectors) -> Vecto
     if number + 1 == len(hierarchy.coarse):
         return (hierarchy.pseudoinverse @ residual.reshape(-1)).reshape(residual.shape)
     operator = partial(coarse_operator, level)
-    smooth = partial(_chebyshev, operator, partial(coarse_precondition, level), level.eigenvalue)
+    precondition = partial(coarse_precondition, level)
+    smooth = partial(_chebyshev, operator, precondition, level.eigenvalue, unroll=True)
     assert level.restriction is not None
     assert level.prolongation is not None
     x = smooth(residual)
@@ -268,7 +302,8 @@ def cycle(hierarchy: Hierarchy, residual: GridVectors) -> GridVectors:
     """Correction of a displacement for a residual, by one multigrid cycle."""
     finest, first = hierarchy.finest, hierarchy.coarse[0]
     operator = partial(_operator, finest)
-    smooth = partial(_chebyshev, operator, partial(_precondition, finest), LARGEST_EIGENVALUE)
+    precondition = partial(_precondition, finest)
+    smooth = partial(_chebyshev, operator, precondition, LARGEST_EIGENVALUE, unroll=False)
     x = smooth(residual)
     below = _to_pieces(finest, first, residual - operator(x))
     correction = _from_pieces(finest, first, _coarse_visits(hierarchy, 0, below))

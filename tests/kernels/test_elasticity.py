@@ -187,3 +187,21 @@ def test_the_preconditioner_is_positive() -> None:
     for seed in range(3):
         force = free * jnp.asarray(summed_forces(displacement(seed), bone()), jnp.float32)
         assert float(jnp.vdot(force, elasticity.cycle(tree, force))) > 0
+
+
+def test_products_of_matrices_keep_their_precision_on_a_gpu() -> None:
+    """By default a GPU rounds their factors to ten bits, and soft modes of bone are lost."""
+    tree = levels("platens")
+    coarsest = jax.ShapeDtypeStruct((len(tree.coarse[-1].inverse), 3), jnp.float32)
+    first = jax.ShapeDtypeStruct((len(tree.coarse[0].inverse), 3), jnp.float32)
+    for function, x in (
+        (partial(elasticity.coarse_operator, tree.coarse[0]), first),
+        (partial(elasticity._coarse_cycle, tree, len(tree.coarse) - 1), coarsest),
+    ):
+        products = [
+            line
+            for line in jax.jit(function).lower(x).as_text().splitlines()
+            if "dot_general" in line
+        ]
+        assert products
+        assert all("precision = [HIGHEST, HIGHEST]" in line for line in products)

@@ -76,6 +76,15 @@ def test_strength_of_an_image(capfd: Capture, image: str) -> None:
     assert one["residual"]["z"] <= 1e-5
 
 
+def test_a_part_of_an_image_is_compressed(capfd: Capture, image: str) -> None:
+    half = ("--crop", "[[0, 8], [0, 8], [0, 4]]", "--resample", "20 um")
+    found = numbers(capfd, image, VOXEL, "--threshold", "100", "--tissue-modulus", "10 GPa", *half)
+    assert (found["shape"], found["spacing_um"]) == ([4, 4, 2], 20)
+    (one,) = found["results"]
+    assert one["apparent_modulus_MPa"]["z"] == pytest.approx(1e4 / 2, rel=1e-4)
+    assert one["failure_load_N"]["z"] == pytest.approx(0.007 * 1e4 * AREA / 4, rel=1e-3)
+
+
 def test_a_run_is_compared_before_and_after(capfd: Capture, run: Path) -> None:
     first, last = numbers(capfd, run)["results"]
     assert (first["time_day"], last["time_day"]) == (0, 14)

@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: run test test-all check bench bench-full gpu-gate peers clean
+.PHONY: run test test-all check docs bench bench-full gpu-gate gpu-measure peers clean
 
 run: .venv/.run
 	$(BIN)/tissue run runs/shrew.toml --overwrite
@@ -23,6 +23,11 @@ check: .venv/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# a broken link is an error; needs the network to install MkDocs, and none to build
+docs: .venv/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo build/site/index.html
+
 bench: .venv/.run
 	$(BIN)/python benchmarks/all.py
 
@@ -32,6 +37,12 @@ bench-full: .venv/.run
 # compiles the GPU path ahead of time; needs no GPU
 gpu-gate: .venv-gpu/.gate
 	.venv-gpu/bin/python benchmarks/gpu/gate.py
+
+# the predictions of docs/gpu.md, measured in ten minutes; installs nothing: tissue runs from here, in
+# .venv or in the Python that has its dependencies. make gpu-measure ARGS="--edges 128"
+gpu-measure:
+	PYTHONPATH="$(CURDIR)" $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) \
+		benchmarks/gpu/on_device.py $(ARGS)
 
 # ours beside what else a user could take, each in an environment of its own; make peers ARGS=--quick
 PEERS := numba devito pypde pyamg evoxels parosol
@@ -58,6 +69,10 @@ peers: .venv/.run $(PEERS:%=.venv-peers/%/.made)
 
 .venv/.test: .venv/.run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	@touch $@
+
+.venv/.docs: .venv/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
 	@touch $@
 
 # what compiles for CUDA, without the libraries that run it

@@ -1,21 +1,30 @@
 """Claims of the README and of the page about the run file are true of the code."""
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import tifffile
 
 from tissue import cli
+from tissue.geometry.synthetic import synthesize
 from tissue.model.observables import METRICS
 from tissue.model.species import SOLUTES
 from tissue.scenario.config import RunConfig, read_run_file
 from tissue.scenario.library import examples
+from tissue.storage.results import open_run
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+BENCHMARKS = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
 RUN_FILE = (ROOT / "docs" / "run-file.md").read_text(encoding="utf-8")
 TOML = re.findall(r"```toml\n(.*?)```", RUN_FILE, re.DOTALL)
 
@@ -81,7 +90,62 @@ def test_its_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert names["bone"].shape == (57, 57, 57)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"`tissue ([a-z]+)", README))))
+def scan(folder: Path) -> None:
+    """Writes a small bone as a folder of TIFFs."""
+    bone = synthesize(shape=(20, 24, 24), spacing=10.0, bv_tv=0.3, thickness=50.0, seed=1)
+    folder.mkdir()
+    for number, values in enumerate(np.asarray(bone.bone_volume_fraction)):
+        gray = (200 * values + 30).astype(np.uint8)
+        tifffile.imwrite(folder / f"slice_{number:03}.tif", gray)
+
+
+@pytest.mark.slow
+def test_its_six_lines_lead_from_a_scan_to_a_report(tmp_path: Path) -> None:
+    scan(tmp_path / "scan")
+    assert len(block("sh").splitlines()) == 6
+    tool = tmp_path / "bin" / "tissue"
+    tool.parent.mkdir()
+    tool.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tissue "$@"\n', encoding="utf-8")
+    tool.chmod(0o755)
+    done = subprocess.run(
+        ["sh", "-e", "-c", block("sh")],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": f"{tool.parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert read_run_file(tmp_path / "il1.toml").therapy == ()
+    (drug,) = read_run_file(tmp_path / "treated.toml").therapy
+    assert (drug.drug, drug.start) == ("anakinra", 7.0)
+    changes = [
+        open_run(tmp_path / "runs" / "out" / name).metrics["bv_tv_change_percent"][-1]
+        for name in ("il1", "treated")
+    ]
+    assert changes[0] < changes[1] < 0
+    assert (tmp_path / "runs" / "out" / "il1" / "report.html").stat().st_size > 1e6
+
+
+def test_its_two_commands_are_targets_of_make() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {"run", "test"} <= set(re.findall(r"`make ([a-z-]+)", README)) <= targets
+
+
+def test_its_numbers_of_speed_stand_in_the_benchmarks() -> None:
+    (times,) = re.findall(r"takes (.*?) at 128\^3 voxels and (.*?) at 256\^3", README)
+    for edge, time in zip((128, 256), times, strict=True):
+        minutes = float(time.removesuffix(" minutes"))
+        row = next(
+            line
+            for line in BENCHMARKS.splitlines()
+            if line.startswith("| a human year at 128^3" if edge == 128 else "| the same at 256^3")
+            and "min" in line
+        )
+        assert f"{minutes:g} min" in row
+
+
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"`tissue ([a-z]+)", README + COMMANDS))))
 def test_its_commands_exist(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.main([command, "--help"])
@@ -89,11 +153,11 @@ def test_its_commands_exist(command: str, capsys: pytest.CaptureFixture[str]) ->
     assert command in capsys.readouterr().out
 
 
-def test_it_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_page_of_commands_names_every_one(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["--help"])
     listed = set(re.findall(r"^    ([a-z]+)\b", capsys.readouterr().out, re.MULTILINE))
-    assert set(re.findall(r"`tissue ([a-z]+)", README)) == listed > {"run", "schema"}
+    assert set(re.findall(r"`tissue ([a-z]+)", COMMANDS)) == listed > {"run", "schema"}
 
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

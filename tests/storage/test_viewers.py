@@ -1,6 +1,8 @@
 """Statements of docs/viewers.md are true of the files."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import h5py
@@ -13,13 +15,17 @@ from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline 
 from vtkmodules.vtkFiltersCore import vtkContourFilter, vtkCutter, vtkFlyingEdges3D, vtkThreshold
 from vtkmodules.vtkIOHDF import vtkHDFReader
 
+from tissue.cli import main
 from tissue.geometry.grid import Grid
 from tissue.storage.export import KINDS, export
+from tissue.storage.export_series import SERIES_KINDS
+from tissue.storage.index import write_indices
 from tissue.storage.snapshot import write_snapshot
 
 TEXT = (Path(__file__).parents[2] / "docs" / "viewers.md").read_text(encoding="utf-8")
+SHELL = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-NOT_INSTALLED = re.compile(r"^(from paraview|import h5py, napari)", re.MULTILINE)
+IN_PARAVIEW = re.compile(r"view_paraview\.py")
 BALL = (6, 10, 8)
 """Voxel of the grid [z, y, x] amid a ball of bone."""
 
@@ -39,6 +45,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Grid:
     path = write_snapshot(tmp_path, grid=grid, step=0, time=0.0, fields=fields, provenance={})
     export(path, tmp_path / "export", (), "nifti")
     sitk.WriteImage(placed.image, str(tmp_path / "scan.nii.gz"))
+    shrew = tmp_path / "runs" / "out" / "shrew"
+    shrew.mkdir(parents=True)
+    for step, time in enumerate((0.0, 28.0)):
+        rankl = {"bone_volume_fraction": placed.bone[part], "rankl": np.full(grid.shape, time)}
+        write_snapshot(shrew, grid=grid, step=step, time=time, fields=rankl, provenance={})
+    write_indices(shrew)
     monkeypatch.chdir(tmp_path)
     return grid
 
@@ -47,15 +59,17 @@ def test_its_python_is_python() -> None:
     assert len(BLOCKS) == 5
     for block in BLOCKS:
         compile(block, "viewers.md", "exec")
-    assert sum(bool(NOT_INSTALLED.search(block)) for block in BLOCKS) == 2
+    assert sum(bool(IN_PARAVIEW.search(block)) for block in BLOCKS) == 1
 
 
-def test_its_python_runs(run: Grid) -> None:
+def test_its_python_runs(run: Grid, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("xarray")
     placed = scan("oblique and flipped")
     names: dict[str, object] = {}
     for block in BLOCKS:
-        if not NOT_INSTALLED.search(block):
+        if not IN_PARAVIEW.search(block):
             exec(block, names)  # the block itself is what is tested
+    assert "28." in capsys.readouterr().out  # of the last day
     on_scan = sitk.GetArrayFromImage(names["on_scan"])[3:20, 5:26, 2:29]
     np.testing.assert_array_equal(on_scan > 0.5, placed.bone[3:20, 5:26, 2:29])
     bone = names["bone"]
@@ -67,8 +81,26 @@ def test_its_python_runs(run: Grid) -> None:
     np.testing.assert_allclose(place[::-1] / 1e3, expected, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("program", ["paraview", "napari"])
+def test_its_commands_write_their_scripts(run: Grid, program: str) -> None:
+    (line,) = (each for each in SHELL if each.strip().endswith(f"--with {program}"))
+    assert main([*line.split()[1:], "--write-only"]) == 0
+    assert Path(f"runs/out/shrew/view_{program}.py").is_file()
+
+
+@pytest.mark.slow
+def test_its_picture_of_paraview_is_made(run: Grid) -> None:
+    if not (shutil.which("pvbatch") and shutil.which("xvfb-run")):
+        pytest.skip("ParaView (pvbatch) and xvfb-run are not installed here")
+    assert main(["view", "runs/out/shrew", "--with", "paraview", "--write-only"]) == 0
+    (block,) = (each for each in BLOCKS if IN_PARAVIEW.search(each))
+    Path("show.py").write_text(block, encoding="utf-8")
+    subprocess.run(["xvfb-run", "-a", "pvbatch", "show.py"], check=True, timeout=300)
+    assert Path("bone.png").stat().st_size > 10_000
+
+
 def test_it_names_every_format() -> None:
-    for kind in KINDS:
+    for kind in (*KINDS, *SERIES_KINDS):
         assert f"--to {kind}" in TEXT or f"`{kind}`" in TEXT
 
 

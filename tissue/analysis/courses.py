@@ -24,7 +24,7 @@ POINT_NOISE = 0.01
 MONTH, YEAR = 30.4375, 365.25
 """Mean lengths [day]."""
 
-FLAT_NOTE = f"flat: it changes by less than {100 * NOISE:g} %, the accuracy of the solver"
+FLAT_NOTE = f"flat, it changes by less than {100 * NOISE:g} %, the accuracy of the solver"
 """Note of a panel whose curves do not change by more than the accuracy of the solver."""
 
 
@@ -59,9 +59,9 @@ class Panel(NamedTuple):
 PER_MM2 = "1/mm\N{SUPERSCRIPT TWO}"
 
 PANELS = (
-    Panel("change in BV/TV since the start", "%", (Line("bv_tv_change_percent"),)),
+    Panel("BV/TV since the start", "%", (Line("bv_tv_change_percent"),)),
     Panel(
-        "rate at the bone surface",
+        "rate at the surface",
         "\N{MICRO SIGN}m/day",
         (Line("resorption_um_per_day", "resorption"), Line("formation_um_per_day", "formation")),
     ),
@@ -230,6 +230,10 @@ class TimeUnit(NamedTuple):
 
     name: str
     days: float
+
+    def moment(self, day: float) -> str:
+        """A time [day] in this unit, in words."""
+        return f"{self.name} {day / self.days:.3g}" if self.days > 1 else f"day {day:g}"
 
 
 def time_unit(days: float) -> TimeUnit:

@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates, maximum_filter, minimum_filter
+from scipy.ndimage import gaussian_filter, map_coordinates, maximum_filter, minimum_filter
 from scipy.spatial import cKDTree
 from skimage.measure import marching_cubes
 
@@ -12,45 +12,47 @@ Array = NDArray[np.float32]
 LEVEL = 0.5
 """Bone volume fraction of the surface [1]."""
 
-MOST_QUERIES = 200_000
-"""Voxels whose distances are computed together, for the memory [1]."""
+WINDOW = 1.5
+"""Standard deviation of the window in which volume and surface are compared [voxel]."""
+
+NEAR, FAR = 0.7, 1.4
+"""Distances up to which volume over surface is the distance, and from which the way to the former
+surface is; between them it is a mean of both [voxel]."""
+
+FARTHEST = 6.0
+"""Largest distance that is told apart [voxel]."""
 
 
-def signed_distance(bone: Field, spacing: float, reach: float, of: NDArray[np.bool_]) -> Array:
-    """Distance of voxel centers from the surface of a bone [um], negative in the bone.
+def moved(before: Field, after: Field, spacing: float) -> Array:
+    """Distance by which the later surface lies off the earlier one [um].
 
-    It is that along the normal of the surface, of its point next to the voxel.
+    A small distance is the volume lost or formed over the surface near by, which the partial
+    volumes of the voxels give exactly; a large one the way to the earlier surface.
 
     Args:
-        bone: bone volume fraction [z, y, x].
+        before: bone volume fraction at first [z, y, x].
+        after: bone volume fraction later [z, y, x].
         spacing: edge of a voxel [um].
-        reach: largest distance; farther voxels have it, with their sign [um].
-        of: voxels whose distance is wanted [z, y, x]; others have the reach.
 
     Returns:
-        The distances [z, y, x].
+        Negative where bone was lost, positive where it was formed, at voxels around the later
+        surface; 0 elsewhere.
     """
-    distance = np.where(bone >= LEVEL, -reach, reach).astype(np.float32)
-    if not bone.min() < LEVEL < bone.max():
-        return distance
-    points, _, normals, _ = marching_cubes(
-        np.asarray(bone, np.float32), LEVEL, gradient_direction="descent"
-    )
-    tree = cKDTree(points)
-    wanted = np.argwhere(of)
-    for first in range(0, len(wanted), MOST_QUERIES):
-        voxels = wanted[first : first + MOST_QUERIES]
-        lengths, nearest = tree.query(voxels, distance_upper_bound=reach / spacing)
-        near = np.isfinite(lengths)
-        steps = voxels[near] - points[nearest[near]]
-        along = np.einsum("ij,ij->i", steps, normals[nearest[near]])
-        # around an edge the normal says little
-        length = np.where(np.abs(along) > 0.7 * lengths[near], np.abs(along), lengths[near])
-        side = np.where(bone[tuple(voxels[near].T)] >= LEVEL, -1, 1)
-        side = np.where(lengths[near] < 1, np.sign(along), side)  # next to the surface it is exact
-        found = np.clip(spacing * side * length, -reach, reach)
-        distance[tuple(voxels[near].T)] = found
-    return distance
+    near = near_surface(after)
+    found = np.zeros(after.shape, np.float32)
+    if not near.any():
+        return found
+    change = _smooth(np.asarray(after, np.float32) - before)[near]
+    area = 0.5 * (_smooth(_steepness(before)) + _smooth(_steepness(after)))[near]
+    small = np.clip(change / np.maximum(area, 1e-6), -FARTHEST, FARTHEST)
+    found[near] = spacing * small
+    far = np.zeros(near.shape, bool)
+    far[near] = np.abs(small) > NEAR
+    if far.any():
+        large = _way(before, far)
+        share = np.clip((np.abs(found[far]) / spacing - NEAR) / (FAR - NEAR), 0, 1)
+        found[far] += share * (spacing * large - found[far])
+    return found
 
 
 def near_surface(bone: Field) -> NDArray[np.bool_]:
@@ -61,9 +63,35 @@ def near_surface(bone: Field) -> NDArray[np.bool_]:
 
 
 def at_surface(values: Field, bone: Field) -> NDArray[np.float64]:
-    """Values on the surface of a bone, which must have one, at the corners of its mesh."""
+    """Values on the surface of a bone, at the corners of its mesh; none where it has no surface."""
+    if not bone.min() < LEVEL < bone.max():
+        return np.empty(0)
     corners, *_ = marching_cubes(np.asarray(bone, np.float32), LEVEL)
     found: NDArray[np.float64] = map_coordinates(
         np.asarray(values, np.float64), corners.T, order=1, mode="nearest"
     )
+    return found
+
+
+def _smooth(values: Field) -> Array:
+    found: Array = gaussian_filter(np.asarray(values, np.float32), WINDOW, mode="nearest")
+    return found
+
+
+def _steepness(bone: Field) -> Array:
+    """Surface per volume, the size of the gradient of the bone volume fraction [1/voxel]."""
+    steps = np.gradient(np.asarray(bone, np.float32))
+    found: Array = np.sqrt(sum(step**2 for step in steps))
+    return found
+
+
+def _way(bone: Field, of: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Distance of voxels from the surface of a bone, negative in it [voxel]."""
+    solid = bone[of] >= LEVEL
+    side = np.where(solid, -1.0, 1.0)
+    if not bone.min() < LEVEL < bone.max():
+        return side * FARTHEST
+    points, *_ = marching_cubes(np.asarray(bone, np.float32), LEVEL)
+    lengths, _ = cKDTree(points).query(np.argwhere(of), distance_upper_bound=FARTHEST)
+    found: NDArray[np.float64] = side * np.minimum(lengths, FARTHEST)
     return found

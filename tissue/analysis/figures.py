@@ -1,32 +1,28 @@
-"""Figures for a paper: at column width, vector where possible, byte for byte reproducible."""
+"""Figures of the bone and its fields: at column width, vector where possible, reproducible."""
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
 
-from tissue.analysis.labels import unique_labels
+from tissue.analysis.courses import tick_texts, time_unit
+from tissue.analysis.displacement import at_surface, moved
+from tissue.analysis.lineage import percent, signed
 from tissue.analysis.panels import (
     FAINT,
     FORMED,
-    INK,
     LOST,
-    PLAIN,
-    RUNS,
     colored,
     draw_scale,
     draw_surface,
-    drawn,
     frame,
-    label,
-    tidy,
 )
-from tissue.analysis.render import picture_of_bone, picture_of_sites, pictures_of_loss
-from tissue.analysis.strength import solved
+from tissue.analysis.render import picture_of_bone, picture_of_values, pictures_of_loss
+from tissue.analysis.style import add_note, narrow, new_figure, text_size, width
 from tissue.errors import InputError
 from tissue.model.fields import FIELDS
 from tissue.storage.atomic import write_atomically
@@ -34,144 +30,107 @@ from tissue.storage.results import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
 
 BONE = "bone_volume_fraction"
-WIDTH = 7.2  # inch: two columns of a journal
-TEXT = 8.0  # points
-LEGEND, KEY, NAME, ROW = 100, 8, 50, 0.16
-"""Legend above the curves: characters in a line of WIDTH, characters that the key of a run takes,
-most characters of a name, and height of a line [inch]."""
+AXES = ("z", "y", "x")
 
 MOST_TIMES = 4
-"""Most times side by side [1]."""
+"""Most times side by side [1]; in a narrow figure half of them."""
 
 SOLID, FRAME = 700, 500
 """Width of renderings in a figure and in an animation [pixel]."""
 
-FORMATS = ("pdf", "svg", "png")
-DPI = 200
+GRAY = "#BEBAB4"
+"""Color of bone in a field of the marrow."""
 
-STYLE: Mapping[str, Any] = {
-    **PLAIN,
-    "font.size": TEXT,
-    "axes.titlesize": TEXT + 1,
-    "axes.labelsize": TEXT,
-    "legend.fontsize": TEXT,
-    "legend.frameon": False,
-    "lines.linewidth": 1.4,
-    "pdf.fonttype": 42,  # editable text
-    "svg.fonttype": "path",
-    "svg.hashsalt": "tissue",  # makes ids in files reproducible
-}
+MOST, LEAST = 0.98, 0.05
+"""Share of the surface whose distances the colors distinguish [1], and least end of their scale
+[voxel]."""
 
-CURVES: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
-    ("change in BV/TV [%]", (("bv_tv_change_percent", ""),)),
-    (
-        "rate [\N{MICRO SIGN}m/day]",
-        (("resorption_um_per_day", "resorption"), ("formation_um_per_day", "formation")),
-    ),
-    ("N.Oc/BS [1/mm\N{SUPERSCRIPT TWO}]", (("osteoclasts_per_mm2", ""),)),
-    ("N.Ob/BS [1/mm\N{SUPERSCRIPT TWO}]", (("osteoblasts_per_mm2", ""),)),
-    ("RANKL/OPG at the surface", (("rankl_pM/opg_pM", ""),)),
-    ("IL-1 in marrow [pM]", (("il1_marrow_pM", ""),)),
-)
-STRENGTH: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
-    ("apparent modulus, z [MPa]", (("apparent_modulus_z_MPa", ""),)),
-    ("stiffness, z [N/mm]", (("stiffness_z_N_per_mm", ""),)),
-    ("failure load, z [N]", (("failure_load_z_N", ""),)),
-)
-"""Curves of runs whose mechanics is computed by finite elements."""
-STRENGTH_COLUMNS = {column for _, columns in STRENGTH for column, _ in columns}
+FINER = 8
+"""Pixels along a voxel of a plane of lost and formed bone [1]."""
+
+RANGES = ("each", "all")
+"""Ranges of the colors of slices: those of each time, or one for all times."""
+
+Plane = NDArray[np.float32]
 
 
-@contextmanager
-def styled() -> Iterator[None]:
-    """Set the style of all figures; restore that of matplotlib afterwards."""
-    import matplotlib as mpl
+class Cut(NamedTuple):
+    """Plane across the middle of the shortest edge of the box; across z where edges are equal.
 
-    with mpl.rc_context(dict(STYLE)):
-        yield
+    Attributes:
+        axis: the plane is across it.
+        place: of the plane along it [um].
+        number: of the plane [voxel].
+    """
 
+    axis: int
+    place: float
+    number: int
 
-def curves(runs: Sequence[Run]) -> "Figure":
-    """Metrics over time; several runs share the axes, with a legend."""
-    names = [drawn(name, NAME) for name in unique_labels([run.folder for run in runs])]
-    beside = max(1, min(len(runs), 4, LEGEND // (max(map(len, names)) + KEY)))
-    shown = [*CURVES, *(STRENGTH if any(map(_has_strength, runs)) else ())]
-    rows = len(shown) // 3
-    figure = new_figure(WIDTH, 2.05 * rows + ROW * (math.ceil(len(runs) / beside) - 1))
-    panels = figure.subplots(rows, 3, sharex=True).ravel()
-    for axes, (title, columns) in zip(panels, shown, strict=True):
-        for index, run in enumerate(runs):
-            strength = columns[0][0] in STRENGTH_COLUMNS
-            if strength and not _has_strength(run):
-                continue
-            # between two solves these stay as they are
-            which = solved(run.metrics) if strength else slice(None)
-            for position, (column, name) in enumerate(columns):
-                alone = len(runs) == 1 and len(columns) > 1
-                axes.plot(
-                    run.metrics["time_day"][which],
-                    _column(run, column)[which],
-                    color=(LOST, FORMED)[position] if alone else RUNS[index % len(RUNS)],
-                    ls="--" if position and not alone else "-",
-                    label=name if alone else None,
-                )
-        axes.set_ylabel(title)
-        tidy(axes, TEXT)
-        if len(columns) > 1:
-            _add_line_legend(axes, [name for _, name in columns], alone=len(runs) == 1)
-    for axes in panels[-3:]:
-        axes.set_xlabel("time [day]")
-    if len(runs) > 1:
-        # matplotlib may omit a label that begins with an underscore
-        numbers = list(map(str, range(len(names))))
-        legend = figure.legend(panels[0].lines, numbers, loc="outside upper left", ncols=beside)
-        for text, name in zip(legend.get_texts(), names, strict=True):
-            text.set_text(name)
-    return figure
+    def of(self, field: Plane) -> Plane:
+        """Values in the plane, with z upwards where it is in the plane."""
+        plane = np.asarray(np.take(field, self.number, self.axis))
+        return plane[::-1] if self.axis else plane
+
+    @property
+    def words(self) -> str:
+        """Place and directions of the plane."""
+        down, right = (name for axis, name in enumerate(AXES) if axis != self.axis)
+        up = "up" if self.axis else "down"
+        place = f"{AXES[self.axis]} = {self.place:.0f} \N{MICRO SIGN}m"
+        return f"plane {place}, {down} {up}, {right} to the right"
 
 
-def _has_strength(run: Run) -> bool:
-    loads = run.metrics.get("failure_load_z_N", np.empty(0))
-    return bool(np.isfinite(loads).any())
+def cut_of(run: Run) -> Cut:
+    """The plane that figures of a run show."""
+    grid = run.opened[0].grid
+    axis = int(np.argmin(grid.shape))
+    index = grid.shape[axis] // 2
+    return Cut(axis, grid.origin[axis] + grid.spacing * index, index)
 
 
-def _add_line_legend(axes: "Axes", names: Sequence[str], *, alone: bool) -> None:
-    from matplotlib.lines import Line2D
+def slices(run: Run, name: str, ranges: str = "each") -> "Figure":
+    """Field in a middle plane at up to four times, with the surface of bone and a scale.
 
-    if alone:
-        axes.legend(loc="best")
-        return
-    lines = [Line2D([], [], color=INK, ls=style) for style in ("-", "--")]
-    axes.legend(lines, names, loc="best")
-
-
-def _column(run: Run, name: str) -> np.ndarray:
-    above, _, below = name.partition("/")
-    values = run.metrics[above]
-    if not below:
-        return values
-    with np.errstate(divide="ignore", invalid="ignore"):  # without cells there is no mean over them
-        return values / run.metrics[below]
-
-
-def slices(run: Run, name: str) -> "Figure":
-    """Field in the middle plane at up to four times, with the outline of bone and a scale."""
-    times = _spread(len(run.snapshots))
-    planes = [_middle(run.field(name, i)) for i in times]
-    low, high = min(p.min() for p in planes), max(p.max() for p in planes)
+    Args:
+        run: the run.
+        name: of the field.
+        ranges: one of RANGES.
+    """
+    times = _spread(run)
+    cut = cut_of(run)
+    planes = [cut.of(run.field(name, i)) for i in times]
+    bones = [cut.of(run.field(BONE, i)) for i in times]
     unit, long_name, *_ = FIELDS[name]
+    marrow = unit == "pM"
+    ends = [_ends(plane, bone, marrow) for plane, bone in zip(planes, bones, strict=True)]
+    if ranges == "all":
+        ends = [(min(low for low, _ in ends), max(high for _, high in ends))] * len(ends)
     rows, columns = planes[0].shape
-    figure = new_figure(WIDTH, min(WIDTH / len(times) * rows / columns, 8.0) + 0.75)
+    height = min(width() / len(times) * rows / columns, 8.0) + 0.95
+    figure = new_figure(width(), height)
     row = figure.subplots(1, len(times), squeeze=False)[0]
-    for axes, index, plane in zip(row, times, planes, strict=True):
-        image = _show(axes, run, plane, vmin=low, vmax=high, cmap="viridis")
-        _outline(axes, run, index)
-        axes.set_title(f"day {run.times[index]:g}")
+    span = float(run.times[-1] - run.times[0])
+    colors = "Greys" if name == BONE else "viridis"
+    for axes, index, plane, bone, (low, high) in zip(row, times, planes, bones, ends, strict=True):
+        image = _show(axes, run, plane, vmin=low, vmax=high, cmap=colors)
+        _outline(axes, run, bone, filled=marrow)
+        axes.set_title(time_unit(span).moment(run.times[index]))
+        if ranges == "each":
+            bar = figure.colorbar(image, ax=axes, location="bottom", pad=0.02, aspect=16)
+            _mark(bar, low, high)
     shown = "" if unit == "1" else f" [{unit}]"
-    figure.colorbar(image, ax=list(row), label=f"{long_name}{shown}", shrink=0.75, pad=0.02)
+    label = f"{long_name[0].upper()}{long_name[1:]}{shown}"
+    if ranges == "all":
+        figure.colorbar(image, ax=list(row), label=label, shrink=0.75, pad=0.02)
+    note = f"{label}; {cut.words}"
+    note += "; each time has a range of its own" if ranges == "each" and len(times) > 1 else ""
+    add_note(figure, f"{note}{'; bone is gray' if marrow else ''}.")
     return figure
 
 
@@ -183,54 +142,106 @@ def ratio(run: Run) -> "Figure":
     """
     for name in ("rankl", "opg"):
         run.opened[0].refuse_unknown(name)
-    ends = (0, len(run.snapshots) - 1)
-    planes = [_middle(run.field("rankl", i)) / _middle(run.field("opg", i)) for i in ends]
-    low, high = min(p.min() for p in planes), max(p.max() for p in planes)
-    figure = new_figure(WIDTH, WIDTH / 2)
+    cut, ends = cut_of(run), (0, len(run.snapshots) - 1)
+    planes = [cut.of(run.field("rankl", i)) / cut.of(run.field("opg", i)) for i in ends]
+    bones = [cut.of(run.field(BONE, i)) for i in ends]
+    limits = [_ends(plane, bone, True) for plane, bone in zip(planes, bones, strict=True)]
+    figure = new_figure(width(), width() / 2 + 0.3)
     row = figure.subplots(1, 2)
-    for axes, index, plane in zip(row, ends, planes, strict=True):
+    span = float(run.times[-1] - run.times[0])
+    for axes, index, plane, bone, (low, high) in zip(row, ends, planes, bones, limits, strict=True):
         image = _show(axes, run, plane, vmin=low, vmax=high, cmap="cividis")
-        _outline(axes, run, index)
-        axes.set_title(f"day {run.times[index]:g}")
-    figure.colorbar(image, ax=list(row), label="RANKL/OPG", shrink=0.8, pad=0.02)
+        _outline(axes, run, bone, filled=True)
+        axes.set_title(time_unit(span).moment(run.times[index]))
+        bar = figure.colorbar(image, ax=axes, location="bottom", pad=0.02, aspect=24)
+        _mark(bar, low, high)
+    add_note(figure, f"RANKL/OPG in marrow fluid; {cut.words}; each time has a range of its own.")
     return figure
 
 
 def sites(run: Run) -> "Figure":
-    """Sites of resorption and formation between the first and the last snapshot."""
+    """Distance by which the surface moved from the first to the last snapshot, and a slice."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
     before, after = run.field(BONE, 0), run.field(BONE)
-    figure = new_figure(WIDTH, WIDTH / 2 + 0.3)
+    spacing, cut = run.opened[0].grid.spacing, cut_of(run)
+    distance = moved(before, after, spacing)
+    sizes = np.abs(at_surface(distance, after))
+    most = max(LEAST * spacing, float(np.quantile(sizes, MOST)) if sizes.size else 0.0)
+    colors, scale = _diverging(), Normalize(-most, most, clip=True)
+    picture = picture_of_values(
+        after, distance, lambda found: np.asarray(colors(scale(found)))[:, :3],
+        width=SOLID, inside=False,
+    )  # fmt: skip
+    figure = new_figure(width(), width() / 2 + 0.3)
     solid, plane = figure.subplots(1, 2)
-    draw_surface(solid, picture_of_sites(before, after, width=SOLID), before.shape)
-    old, new = _middle(before), _middle(after)
-    _show(plane, run, colored(new, new - old))
-    plane.set_title(f"middle plane, day {run.times[0]:g} to {run.times[-1]:g}")
-    _add_site_legend(figure)
+    draw_surface(solid, picture, before.shape, spacing)
+    figure.colorbar(
+        ScalarMappable(scale, colors),
+        ax=solid,
+        location="bottom",
+        label="surface moved [\N{MICRO SIGN}m]: lost < 0 < formed",
+        extend="both",
+        shrink=0.8,
+        aspect=28,
+        pad=0.02,
+    )
+    old, new = cut.of(before), cut.of(after)
+    lost, formed = _show_change(plane, run, old, new)
+    unit = time_unit(float(run.times[-1] - run.times[0]))
+    first, last = unit.moment(run.times[0]), unit.moment(run.times[-1])
+    solid.set_title(f"{first} to {last}")
+    plane.set_title("lost and formed")
+    _add_site_legend(plane, lost, formed)
+    add_note(
+        figure, f"Left: the bone on {last}, in the colors of the distance. Right: {cut.words}."
+    )
     return figure
 
 
-def _add_site_legend(figure: "Figure") -> None:
+def _diverging() -> "LinearSegmentedColormap":
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("moved", [LOST, "#EBD9BC", FORMED])
+
+
+def _show_change(axes: "Axes", run: Run, old: Plane, new: Plane) -> tuple[bool, bool]:
+    """Draw what is bone at both times and at one of them; tells whether any was lost, or formed."""
+    how = {"order": 1, "mode": "nearest", "grid_mode": True}
+    before, after = (ndimage.zoom(each, FINER, **how) >= 0.5 for each in (old, new))
+    lost, formed = before & ~after, after & ~before
+    solid = np.asarray(after, np.float32)
+    _show(axes, run, colored(solid, np.asarray(formed, np.float32) - lost), FINER)
+    return bool(lost.any()), bool(formed.any())
+
+
+def _add_site_legend(axes: "Axes", lost: bool, formed: bool) -> None:
+    """Legend of the colors that are there."""
     from matplotlib.patches import Patch
 
-    patches = [Patch(color=LOST, label="resorbed"), Patch(color=FORMED, label="formed")]
-    figure.legend(handles=patches, loc="outside lower center", ncols=2)
+    shown = (("lost", LOST, lost), ("formed", FORMED, formed))
+    patches = [Patch(color=color, label=name) for name, color, there in shown if there]
+    if patches:
+        axes.legend(handles=patches, loc="upper left", framealpha=0.85, frameon=True, edgecolor="w")
 
 
 def loss(run: Run) -> "Figure":
     """Bone before and after in 3-D, with an orange veil over lost bone."""
     before, after = run.field(BONE, 0), run.field(BONE)
-    figure = new_figure(WIDTH, WIDTH / 2 + 0.2)
+    figure = new_figure(width(), width() / 2 + 0.2)
     pictures = pictures_of_loss(before, after, width=SOLID)
-    for axes, picture, time in zip(
-        figure.subplots(1, 2), pictures, run.times[[0, -1]], strict=True
-    ):
-        draw_surface(axes, picture, before.shape)
-        axes.set_title(f"day {time:g}")
-    change = 100 * (after.mean() / before.mean() - 1)
-    figure.text(
-        0.5, 0.02, f"BV/TV {change:+.1f} %".replace("-", "\N{MINUS SIGN}"), ha="center", color=INK
+    unit = time_unit(float(run.times[-1] - run.times[0]))
+    moments = [unit.moment(time) for time in run.times[[0, -1]]]
+    for axes, picture, moment in zip(figure.subplots(1, 2), pictures, moments, strict=True):
+        draw_surface(axes, picture, before.shape, run.opened[0].grid.spacing)
+        axes.set_title(moment)
+    start, end = float(before.mean()), float(after.mean())
+    add_note(
+        figure,
+        f"BV/TV {start:.3f} on {moments[0]} and {end:.3f} on {moments[1]} "
+        f"({signed(percent(start, end))}). Orange: bone lost in between.",
     )
-    label(figure.axes[1], "lost bone", LOST)
     return figure
 
 
@@ -239,6 +250,7 @@ def animation(run: Run, path: Path) -> None:
     from PIL import Image
 
     before = run.field(BONE, 0)
+    unit = time_unit(float(run.times[-1] - run.times[0]))
     frames = []
     for index, time in enumerate(run.times):
         figure = new_figure(3.6, 4.0)
@@ -249,8 +261,8 @@ def animation(run: Run, path: Path) -> None:
             if index
             else picture_of_bone(before, width=FRAME)
         )
-        draw_surface(axes, picture, bone.shape)
-        axes.set_title(f"day {time:g}, BV/TV {bone.mean():.3f}")
+        draw_surface(axes, picture, bone.shape, run.opened[0].grid.spacing)
+        axes.set_title(f"{unit.moment(time)}, BV/TV {bone.mean():.3f}")
         frames.append(Image.fromarray(_pixels(figure)[..., :3]))
     made, rest = BytesIO(), [*frames[1:], frames[-1]]
     frames[0].save(made, "gif", save_all=True, append_images=rest, duration=600, loop=0)
@@ -265,15 +277,6 @@ FIGURES: Mapping[str, Callable[[Run], "Figure"]] = {
 """Figures of one run, by the name of their file."""
 
 
-def save(figure: "Figure", path: Path) -> None:
-    """Write a figure without dates, so that its bytes are reproducible."""
-    dates = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
-    made = BytesIO()
-    metadata = dates.get(path.suffix, {})
-    figure.savefig(made, format=path.suffix[1:], dpi=DPI, metadata=metadata)
-    write_atomically(path, made.getbuffer())
-
-
 def _pixels(figure: "Figure") -> np.ndarray:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -283,40 +286,48 @@ def _pixels(figure: "Figure") -> np.ndarray:
     return np.asarray(canvas.buffer_rgba()).copy()
 
 
-def new_figure(width: float, height: float) -> "Figure":
-    """Empty figure of a width and height [inch]."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _spread(count: int) -> list[int]:
+def _spread(run: Run) -> list[int]:
+    count = len(run.snapshots)
     if not count:
         raise InputError("there are no snapshots to draw yet")
-    return sorted({round(i) for i in np.linspace(0, count - 1, min(count, MOST_TIMES))})
+    most = MOST_TIMES // 2 if narrow() else MOST_TIMES
+    return sorted({round(i) for i in np.linspace(0, count - 1, min(count, most))})
 
 
-def _middle(field: np.ndarray) -> np.ndarray:
-    """Plane across the middle of the shortest edge of the box; across z where edges are equal."""
-    axis = int(np.argmin(field.shape))
-    return np.asarray(np.take(field, field.shape[axis] // 2, axis))
+def _ends(plane: Plane, bone: Plane, marrow: bool) -> tuple[float, float]:
+    """Least and largest value of a plane, in its marrow where the field is one of marrow."""
+    inside = plane[bone < 0.5] if marrow and (bone < 0.5).any() else plane
+    return float(inside.min()), float(inside.max())
 
 
-def _show(axes: "Axes", run: Run, plane: np.ndarray, **how: Any) -> Any:
-    spacing = run.opened[0].grid.spacing
+def _mark(bar: "Colorbar", low: float, high: float) -> None:
+    """Number the ends and the middle of a color bar."""
+    values = [low, 0.5 * (low + high), high] if high > low else [low]
+    bar.set_ticks(values, labels=tick_texts(values))
+
+
+def _show(axes: "Axes", run: Run, plane: np.ndarray, finer: int = 1, **how: Any) -> Any:
+    spacing = run.opened[0].grid.spacing / finer
     height, width = (count * spacing for count in plane.shape[:2])
-    image = axes.imshow(plane, extent=(0, width, height, 0), interpolation="nearest", **how)
+    smooth = "bilinear" if plane.ndim == 2 else "nearest"
+    image = axes.imshow(plane, extent=(0, width, height, 0), interpolation=smooth, **how)
     frame(axes)
     draw_scale(axes, width, height)
     return image
 
 
-def _outline(axes: "Axes", run: Run, index: int) -> None:
-    bone = _middle(run.field(BONE, index))
+def _outline(axes: "Axes", run: Run, bone: Plane, *, filled: bool) -> None:
+    """Surface of the bone in a plane; the bone itself is gray where the field is of marrow."""
     spacing = run.opened[0].grid.spacing
     y, x = ((np.arange(count) + 0.5) * spacing for count in bone.shape)
-    axes.contour(x, y, bone, levels=[0.5], colors="white", linewidths=0.9)
-    axes.contour(x, y, bone, levels=[0.5], colors=FAINT, linewidths=0.3)
+    if filled and bone.max() >= 0.5:
+        edge = np.pad(bone, 1, mode="edge")  # up to the edge of the picture
+        beyond = [
+            np.concatenate([each[:1] - spacing, each, each[-1:] + spacing]) for each in (y, x)
+        ]
+        axes.contourf(beyond[1], beyond[0], edge, levels=[0.5, 2.0], colors=[GRAY])
+        axes.set(xlim=(0, len(x) * spacing), ylim=(len(y) * spacing, 0))
+    size = 0.11 * text_size()
+    if bone.min() < 0.5 < bone.max():
+        axes.contour(x, y, bone, levels=[0.5], colors="white", linewidths=size)
+        axes.contour(x, y, bone, levels=[0.5], colors=FAINT, linewidths=0.35 * size)

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tissue.analysis.figures import BONE, SOLID, WIDTH, new_figure
+from tissue.analysis.courses import time_unit
+from tissue.analysis.figures import BONE, SOLID
 from tissue.analysis.panels import draw_surface
 from tissue.analysis.render import picture_of_values
+from tissue.analysis.style import new_figure, width
 from tissue.errors import InputError
 from tissue.model.fields import ENERGY_DENSITY
 from tissue.storage.results import Run
@@ -52,14 +54,15 @@ def load_on_bone(run: Run, name: str) -> "Figure":
     stimulus = name == STIMULUS
     scale = (Normalize if stimulus else LogNorm)(low, high, clip=True)
     colors = colormaps["coolwarm" if stimulus else "viridis"]
-    figure = new_figure(WIDTH, WIDTH / 2 + 0.2)
+    figure = new_figure(width(), width() / 2 + 0.2)
     row = figure.subplots(1, len(ends), squeeze=False)[0]
+    unit = time_unit(float(run.times[-1] - run.times[0]))
     for axes, index, bone, values in zip(row, ends, bones, fields, strict=True):
         picture = picture_of_values(
             bone, values, lambda found: np.asarray(colors(scale(found)))[:, :3], width=SOLID
         )
-        draw_surface(axes, picture, bone.shape)
-        axes.set_title(f"day {run.times[index]:g}")
+        draw_surface(axes, picture, bone.shape, run.opened[0].grid.spacing)
+        axes.set_title(unit.moment(run.times[index]))
     bar = figure.colorbar(
         ScalarMappable(scale, colors),
         ax=list(row),

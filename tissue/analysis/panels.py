@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tissue.analysis.rays import box_edges
+from tissue.analysis.rays import box_edges, width_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,8 +44,17 @@ def drawn(name: str, most: int) -> str:
     return f"{line[:kept]} \N{HORIZONTAL ELLIPSIS} {line[-kept:]}"
 
 
-def draw_surface(axes: "Axes", picture: Array, shape: tuple[int, ...]) -> None:
-    """Draw a rendered bone in its box."""
+def draw_surface(
+    axes: "Axes", picture: Array, shape: tuple[int, ...], spacing: float | None = None
+) -> None:
+    """Draw a rendered bone in its box, with a scale bar.
+
+    Args:
+        axes: to draw on.
+        picture: as from `render`.
+        shape: number of voxels [z, y, x].
+        spacing: edge of a voxel [um]; no scale bar without it.
+    """
     rows, columns, _ = picture.shape
     front, behind = box_edges(shape)
     for edges, order in ((behind, 0), (front, 2)):
@@ -55,16 +64,26 @@ def draw_surface(axes: "Axes", picture: Array, shape: tuple[int, ...]) -> None:
     margin = 0.01 * columns
     axes.set(xlim=(-margin, columns + margin), ylim=(rows + margin, -margin))
     axes.set_axis_off()
+    if spacing:
+        pixel = spacing * width_of(shape) / columns
+        draw_scale(axes, columns, rows, pixel)
 
 
-def draw_scale(axes: "Axes", width: float, height: float) -> None:
-    """Draw a scale bar of a round length on axes of a width and height [um]."""
+def draw_scale(axes: "Axes", width: float, height: float, unit: float = 1.0) -> None:
+    """Draw a scale bar of a round length.
+
+    Args:
+        axes: to draw on.
+        width: of the axes, in their own unit.
+        height: of the axes, in their own unit.
+        unit: of the axes [um].
+    """
     from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
-    length = round_length(0.3 * width)
+    length = round_length(0.3 * width * unit)
     bar = AnchoredSizeBar(
         axes.transData,
-        length,
+        length / unit,
         f"{length:g} \N{MICRO SIGN}m",
         loc="lower right",
         size_vertical=0.012 * height,

@@ -94,6 +94,12 @@ def box_edges(
     return front, behind
 
 
+def width_of(shape: tuple[int, ...], view: View | None = None) -> float:
+    """Width of the picture of a box [voxel]."""
+    right, _, _ = (view or View()).axes()
+    return float(np.abs(right) @ np.array(shape, dtype=float))
+
+
 def camera(shape: tuple[int, ...], view: View, width: int) -> tuple[int, int, Rays]:
     """Rows, columns and rays of a picture of a box, with SUPERSAMPLING rays along a pixel."""
     right, up, towards = view.axes()

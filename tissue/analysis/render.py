@@ -32,13 +32,10 @@ Paint = Callable[[Vector, Vector], Vector]
 _BONE = np.array([0.92, 0.81, 0.64])
 _CUT = np.array([0.78, 0.55, 0.36])
 _SHADE = np.array([0.10, 0.055, 0.035])
-_RESORBED = np.array([0.84, 0.16, 0.01])
-_FORMED = np.array([0.01, 0.18, 0.62])
 _LOST = np.array([1.7, 0.30, 0.01])  # above 1: the shade of the lost surface multiplies it
 _PIXELS_PER_VOXEL = 3.5
-_VISIBLE = 0.2  # change of the bone volume fraction from which a site shows [1]
 # opacity of the veil where much was lost, and the loss (over the box) of 63 % of it
-_VEIL, _VEIL_THICKNESS = 0.85, 0.045
+_VEIL, _VEIL_THICKNESS = 0.85, 0.025
 
 
 @dataclass(frozen=True)
@@ -94,46 +91,12 @@ def pictures_of_loss(
     return _finished(old.picture, rows, columns), _finished(veiled, rows, columns)
 
 
-def picture_of_sites(
-    before: Array, after: Array, *, width: int = 560, view: View | None = None
-) -> Array:
-    """Render the union of the bone at both times, with resorbed orange and formed blue.
-
-    The colors are those of time-lapse micro-CT.
-
-    Args:
-        before: bone volume fraction at first [z, y, x].
-        after: bone volume fraction later [z, y, x].
-        width: width of the picture, less for a tall box [pixel].
-        view: direction of view.
-
-    References:
-        Schulte 2011, Bone 48:433 (time-lapse micro-CT of remodeling sites).
-    """
-    view = view or View()
-    old, new = _resampled(before, width), _resampled(after, width)
-    both = np.maximum(old, new)
-    rows, columns, rays = camera(both.shape, view, width)
-    # the largest change nearby, as half of the voxel at the surface is marrow
-    window = {"size": 5, "mode": "nearest"}
-    resorbed = ndimage.maximum_filter(np.clip(old - new, 0, 1), **window)
-    formed = ndimage.maximum_filter(np.clip(new - old, 0, 1), **window)
-    depth = first_crossing(both, rays)
-
-    def painted(points: Vector, base: Vector) -> Vector:
-        for share, paint in ((resorbed, _RESORBED), (formed, _FORMED)):
-            weight = np.clip((sampled(share, points) - _VISIBLE) / _VISIBLE, 0, 1)
-            base = base + weight * (paint[:, None] - base)
-        return base
-
-    return _finished(_shaded(both, rays, depth, view, painted), rows, columns)
-
-
 def picture_of_values(
     bone: Array,
     values: Array,
     color: Callable[[Vector], Vector],
     *,
+    inside: bool = True,
     width: int = 560,
     view: View | None = None,
 ) -> Array:
@@ -141,8 +104,9 @@ def picture_of_values(
 
     Args:
         bone: bone volume fraction [z, y, x].
-        values: a field of bone [z, y, x]; a voxel counts with its bone.
+        values: a field [z, y, x].
         color: colors (n, 3) in sRGB of values (n,).
+        inside: the field is one of bone: a voxel counts with its bone, and cut faces show it.
         width: width of the picture, less for a tall box [pixel].
         view: direction of view.
 
@@ -154,13 +118,15 @@ def picture_of_values(
     rows, columns, rays = camera(volume.shape, view, width)
     depth = first_crossing(volume, rays)
     finer = (np.array(bone.shape) / volume.shape)[:, None]
-    weighted, weight = np.asarray(bone * values, np.float32), np.asarray(bone, np.float32)
+    weight = np.asarray(bone if inside else np.ones_like(bone), np.float32)
+    amount = np.asarray(weight * values, np.float32)
 
-    def painted(points: Vector, _: Vector) -> Vector:
+    def painted(points: Vector, base: Vector) -> Vector:
         there = (points + 0.5) * finer - 0.5
         share = np.maximum(sampled(weight, there), 1e-3)
-        linear: Vector = color(np.asarray(sampled(weighted, there) / share, float)).T ** 2.2
-        return linear
+        linear: Vector = color(np.asarray(sampled(amount, there) / share, float)).T ** 2.2
+        cut = (base == _CUT[:, None]).all(axis=0)
+        return linear if inside else np.where(cut, base, linear)
 
     return _finished(_shaded(volume, rays, depth, view, painted), rows, columns)
 

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tissue.analysis.figures import styled
 from tissue.analysis.panels import FORMED, LOST, colored, draw_scale, frame, label, tidy
+from tissue.analysis.style import styled
 from tissue.storage.results import Fields, Results
 
 if TYPE_CHECKING:

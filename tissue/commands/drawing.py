@@ -29,7 +29,21 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--field", action="append", metavar="NAME", help="field in slices; all by default"
     )
+    command.add_argument(
+        "--range",
+        default="each",
+        metavar="RANGE",
+        dest="ranges",
+        help="colors of slices: each (the default; every time has a range of its own) or all",
+    )
     command.add_argument("--format", default="pdf", metavar="FORMAT", help="pdf, svg or png")
+    command.add_argument(
+        "--style",
+        default="page",
+        metavar="STYLE",
+        help="width: page (the default, 183 mm), or a column of a journal, single (88 mm) or "
+        "double (178 mm)",
+    )
     command.add_argument("--out", type=Path, metavar="DIR", help="default: RUN/figures")
     command.set_defaults(command=_plot)
 
@@ -52,27 +66,33 @@ def add(commands: Commands) -> None:
 
 
 def _opened(folders: Sequence[Path]) -> list["Run"]:
+    from tissue.analysis.lineage import since_start
     from tissue.storage.results import open_run
 
     runs = [open_run(folder) for folder in folders]
     for run in runs:
         if not run.snapshots or not run.metrics["time_day"].size:
             raise InputError(f"{run.folder} has nothing to draw yet; wait for the first snapshot")
-    return runs
+    return [since_start(run) for run in runs]
 
 
 def _plot(options: argparse.Namespace) -> int:
     from tissue.analysis import figures
+    from tissue.analysis.style import FORMATS, STYLES
 
     kinds = options.kind or KINDS
     for kind in kinds:
         if kind not in KINDS:
             raise InputError(f"--kind {kind!r} is not known; it must be one of {', '.join(KINDS)}")
-    if options.format not in figures.FORMATS:
-        raise InputError(
-            f"--format {options.format!r} is not known; it must be one of "
-            f"{', '.join(figures.FORMATS)}"
-        )
+    for option, given, known in (
+        ("--format", options.format, FORMATS),
+        ("--style", options.style, STYLES),
+        ("--range", options.ranges, figures.RANGES),
+    ):
+        if given not in known:
+            raise InputError(
+                f"{option} {given!r} is not known; it must be one of {', '.join(known)}"
+            )
     runs = _opened(options.folders)
     for name in options.field or ():
         for run in runs:
@@ -84,21 +104,25 @@ def _plot(options: argparse.Namespace) -> int:
 
 def _drawn(runs: list["Run"], kinds: Sequence[str], options: argparse.Namespace) -> Iterator[Path]:
     from tissue.analysis import figures
-    from tissue.analysis.figures import save
+    from tissue.analysis.curve_figures import curves
     from tissue.analysis.labels import unique_labels
     from tissue.analysis.load_figures import LOAD_FIELDS, load_on_bone
+    from tissue.analysis.style import save, styled
 
     suffix = f".{options.format}"
-    with figures.styled():
+    with styled(options.style):
         if "curves" in kinds:
             folder = _made(options.out or runs[0].folder / "figures")
-            save(figures.curves(runs), folder / f"curves{suffix}")
+            save(curves(runs), folder / f"curves{suffix}")
             yield folder / f"curves{suffix}"
         for run, name in zip(runs, unique_labels([run.folder for run in runs]), strict=True):
             own = options.out or run.folder / "figures"
+            if not set(kinds) - {"curves"}:
+                continue  # curves show all runs together
             folder = _made(own / name if options.out and runs[1:] else own)
             for field in options.field or run.fields if "slices" in kinds else ():
-                save(figures.slices(run, field), folder / f"slices_{field}{suffix}")
+                figure = figures.slices(run, field, options.ranges)
+                save(figure, folder / f"slices_{field}{suffix}")
                 yield folder / f"slices_{field}{suffix}"
             for kind in figures.FIGURES:
                 if kind in kinds and (kind != "ratio" or {"rankl", "opg"} <= set(run.fields)):
@@ -134,12 +158,17 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _measure_ends(folders: Sequence[Path]) -> None:
-    """Morphometry of the first and last snapshot of each run that is not too large."""
+    """Morphometry of the first and last snapshot of each run that is not too large.
+
+    Of a branch, also of the start of its parent.
+    """
     from tissue.analysis.series import measured_run
 
     for run in _opened(folders):
         if run.opened[0].grid.voxels <= LARGEST_MEASURED:
             measured_run(run.folder, which=(0, -1), must_keep=False)
+            if run.snapshots[0].parent != run.folder:
+                measured_run(run.snapshots[0].parent, which=(0,), must_keep=False)
 
 
 def _watch(options: argparse.Namespace) -> int:

@@ -171,7 +171,7 @@ def charts(courses: Sequence[Course]) -> list[Chart]:
     for panel in shown_panels(courses):
         if len(courses) > 1 and len(panel.lines) > 1:
             panels += [
-                panel._replace(title=f"{line.name}: {panel.title}", lines=(line._replace(name=""),))
+                panel._replace(title=f"{line.name}, {panel.title}", lines=(line._replace(name=""),))
                 for line in panel.lines
             ]
         else:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tissue.analysis.blocks import block_means
 from tissue.analysis.courses import PER_MM2, regimens
-from tissue.analysis.displacement import at_surface, near_surface, signed_distance
+from tissue.analysis.displacement import at_surface, moved
 from tissue.analysis.lineage import GENERATIONS, branch_day, parent_of, since_start
 from tissue.analysis.morphometry import MEASURES
 from tissue.analysis.strength import solved
@@ -32,9 +32,6 @@ SHOWN_ENERGY = 0.98
 
 SOLID = 0.5
 """Bone volume fraction from which a block of voxels is bone [1]."""
-
-FARTHEST = 6.0
-"""Largest distance by which a page shows that a surface moved [voxel]."""
 
 LEAST_MOVED = 0.05
 """Least distance at the end of the color scale [voxel]."""
@@ -106,7 +103,7 @@ def chosen(count: int) -> list[int]:
     return sorted({round(i) for i in np.linspace(0, count - 1, min(count, MOST_TIMES))})
 
 
-def packed(values: NDArray[np.unsignedinteger[Any]]) -> str:
+def packed(values: NDArray[np.uint8]) -> str:
     """Compressed bytes as text of a page."""
     return base64.b64encode(gzip.compress(values.tobytes(), 6, mtime=0)).decode("ascii")
 
@@ -162,22 +159,16 @@ def place(name: str) -> str:
 
 
 def _moved(bones: Sequence[Values], spacing: float) -> dict[str, Any]:
-    """Distance from the surface at the start, where a later surface is, and its largest size.
-
-    Returns:
-        The distances in 16 bits from -reach to reach [um], and that at the end of the color scale.
-    """
-    reach = FARTHEST * spacing
-    later = [each for each in bones[1:] if each.min() < SOLID < each.max()]
-    if not later:
-        return {"reach": reach, "data": "", "largest": round_up(LEAST_MOVED * spacing)}
-    near = np.any([near_surface(each) for each in later], axis=0)
-    distance = signed_distance(bones[0], spacing, reach, near)
-    sizes = [np.abs(at_surface(distance, each)) for each in later]
-    largest = max(float(np.quantile(each, SHOWN_DISTANCES)) for each in sizes)
-    steps = np.rint((distance / reach + 1) * 32767.5).astype("<u2")
-    shown = round_up(max(largest, LEAST_MOVED * spacing))
-    return {"reach": reach, "data": packed(np.where(near, steps, 0)), "largest": shown}
+    """Distance of each surface from that at the start, and the end of the color scale [um]."""
+    distances = [moved(bones[0], each, spacing) for each in bones[1:]]
+    sizes = [
+        np.quantile(found, SHOWN_DISTANCES)
+        for distance, bone in zip(distances, bones[1:], strict=True)
+        if (found := np.abs(at_surface(distance, bone))).size
+    ]
+    largest = round_up(max([LEAST_MOVED * spacing, *map(float, sizes)]))
+    data = [packed(_bytes(each, -largest, largest)) for each in distances]
+    return {"largest": largest, "data": ["", *data]}
 
 
 def round_up(value: float) -> float:

@@ -26,7 +26,7 @@ const days = [...new Set(runs.flatMap((run) => run.times))].sort((a, b) => a - b
 const snapshotAt = (run, day) => Math.max(0, run.times.filter((time) => time <= day).length - 1);
 const shown = {
   day: days[days.length - 1], paint: "moved", ghost: true, field: "rankl", axis: 0, depth: 0.5,
-  range: "day",
+  range: "slice",
 };
 
 // viridis, at nine evenly spaced values
@@ -43,12 +43,12 @@ const SOLID = [190, 186, 180], MARROW = [244, 241, 236];
 const number = (value) => Number(value.toPrecision(3)).toString();
 const unitOf = (field) => (field.unit === "1" ? "" : ` [${field.unit.replace("^2", "²").replace("^3", "³")}]`);
 
-// the same range in all runs, so that they can be compared: that of the shown day, or of all days
+// the same range in all runs, so that they can be compared: that of all days, or of the shown one
 function range(name) {
   const found = runs.filter((run) => name in run.fields).map((run) => {
     const field = run.fields[name], time = snapshotAt(run, shown.day);
-    return shown.range === "day" ? [field.low[time], field.high[time]]
-      : [Math.min(...field.low), Math.max(...field.high)];
+    return shown.range === "all" ? [Math.min(...field.low), Math.max(...field.high)]
+      : [field.low[time], field.high[time]];
   });
   return [Math.min(...found.map(([low]) => low)), Math.max(...found.map(([, high]) => high))];
 }

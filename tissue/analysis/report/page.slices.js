@@ -2,6 +2,7 @@
 // Slices of the fields on canvases, with the surface of the bone, a scale and a caption.
 
 const AXES = ["z", "y", "x"], WIDEST = 576;
+const RANGES = { slice: ", range of this slice", day: ", range of this day", all: ", range of all days" };
 
 function makeSlices() {
   runs.forEach((run, index) => {
@@ -24,7 +25,36 @@ function paintOf(field, share, bone) {
   return viridis(share);
 }
 
-async function drawSlice(figure, index) {
+// places of a slice in an array of the field: the first voxel, and the steps down and to the right
+function planeOf(field) {
+  const counts = field.shape, across = [0, 1, 2].filter((axis) => axis !== shown.axis);
+  const steps = [counts[1] * counts[2], counts[2], 1];
+  const layer = Math.min(counts[shown.axis] - 1, Math.floor(shown.depth * counts[shown.axis]));
+  return { layer, first: layer * steps[shown.axis], down: steps[across[0]], right: steps[across[1]],
+    rows: counts[across[0]], columns: counts[across[1]] };
+}
+
+// ends of the colors: those of the shown slices of all runs, of the day, or of all days
+async function sliceRange() {
+  if (shown.range !== "slice" || shown.field === "bone_volume_fraction") return range(shown.field);
+  let [low, high] = [Infinity, -Infinity];
+  await Promise.all(runs.map(async (run, index) => {
+    const field = run.fields[shown.field];
+    if (!field) return;
+    const time = snapshotAt(run, shown.day), { first, down, right, rows, columns } = planeOf(field);
+    const [values, bone] = await Promise.all([
+      fieldOf(index, shown.field, time), fieldOf(index, "bone_volume_fraction", time)]);
+    for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) {
+      const at = first + i * down + j * right, solid = bone[at] >= 128;
+      if ((field.where === "marrow" && solid) || (field.where === "bone" && !solid)) continue;
+      const value = field.low[time] + values[at] / 255 * (field.high[time] - field.low[time]);
+      [low, high] = [Math.min(low, value), Math.max(high, value)];
+    }
+  }));
+  return low <= high ? [low, high] : range(shown.field);
+}
+
+async function drawSlice(figure, index, [low, high]) {
   const run = runs[index], field = run.fields[shown.field];
   if (!field) {
     figure.querySelector("figcaption").textContent = `${run.name} has no such field.`;
@@ -33,17 +63,13 @@ async function drawSlice(figure, index) {
   const time = snapshotAt(run, shown.day);
   const [values, bone] = await Promise.all([
     fieldOf(index, shown.field, time), fieldOf(index, "bone_volume_fraction", time)]);
-  const counts = field.shape, across = [0, 1, 2].filter((axis) => axis !== shown.axis);
-  const steps = [counts[1] * counts[2], counts[2], 1];
-  const rows = counts[across[0]], columns = counts[across[1]];
-  const layer = Math.min(counts[shown.axis] - 1, Math.floor(shown.depth * counts[shown.axis]));
-  const first = layer * steps[shown.axis], down = steps[across[0]], right = steps[across[1]];
+  const { layer, first, down, right, rows, columns } = planeOf(field);
   const zoom = Math.max(1, Math.floor(WIDEST / Math.max(rows, columns)));
   const canvas = figure.querySelector(".picture");
   canvas.width = columns * zoom;
   canvas.height = rows * zoom;
   const context = canvas.getContext("2d"), image = context.createImageData(canvas.width, canvas.height);
-  const [low, high] = range(shown.field), from = field.low[time], size = field.high[time] - from;
+  const from = field.low[time], size = field.high[time] - from;
   // between the centers of voxels values change evenly, which makes the surface smooth
   const between = (array, i, j, u, v) => {
     const at = first + i * down + j * right, below = i + 1 < rows ? down : 0, next = j + 1 < columns ? right : 0;
@@ -114,7 +140,7 @@ function label(figure, run, field, time, layer, [low, high]) {
   const where = `${AXES[shown.axis]} = ${Math.round(um)} µm`;
   const text = `${runs.length > 1 ? `${run.name}: ` : ""}${field.long_name}${unitOf(field)}, day ${number(run.times[time])}, ` +
     `plane ${where} (${across[0]} down, ${across[1]} to the right); colors ${number(low)} to ${number(high)}` +
-    `${unitOf(field).replace(/[[\]]/g, "")}${shown.range === "day" ? ", range of this day" : ", range of all days"}${even}` +
+    `${unitOf(field).replace(/[[\]]/g, "")}${RANGES[shown.range]}${even}` +
     `${field.where === "marrow" ? "; bone is gray" : ""}`;
   figure.querySelector("figcaption").textContent = text;
   figure.querySelector(".picture").setAttribute("aria-label", text);
@@ -129,5 +155,7 @@ function label(figure, run, field, time, layer, [low, high]) {
   element("place").textContent = where;
 }
 
-const drawSlices = () =>
-  Promise.all([...element("slices").children].map((figure, index) => drawSlice(figure, index)));
+async function drawSlices() {
+  const ends = await sliceRange();
+  await Promise.all([...element("slices").children].map((figure, index) => drawSlice(figure, index, ends)));
+}

@@ -102,13 +102,12 @@ const colorOfDistance = (um, most) =>
   mixed(BONE, um < 0 ? LOST : FORMED, Math.min(Math.abs(um) / (most || 1), 1));
 
 async function byDistance(index, time) {
-  const run = runs[index], { reach, data: packed } = run.moved;
-  if (!time || !packed) return () => BONE;
-  const steps = new Uint16Array((await volume(`moved ${index}`, packed)).buffer);
-  const distance = interpolator(run, steps), most = largestDistance();
+  const run = runs[index], { largest, data: packed } = run.moved, most = largestDistance();
+  if (!time) return () => BONE;
+  const distance = interpolator(run, await volume(`moved ${index} ${time}`, packed[time]));
   return (point) => {
-    const step = distance(point);
-    return step === null ? BONE : colorOfDistance((step / 32767.5 - 1) * reach, most);
+    const byte = distance(point);
+    return byte === null ? BONE : colorOfDistance((byte / 127.5 - 1) * largest, most);
   };
 }
 

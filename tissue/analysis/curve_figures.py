@@ -1,0 +1,180 @@
+"""Figure of metrics over time, of one run or of several on common axes."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tissue.analysis.courses import (
+    FLAT_NOTE,
+    Course,
+    Panel,
+    TimeUnit,
+    Values,
+    coincidence,
+    first_shown,
+    flattened,
+    has_panel,
+    limits,
+    points,
+    regimens,
+    shown_panels,
+    time_unit,
+    unlike_lengths,
+)
+from tissue.analysis.labels import unique_labels
+from tissue.analysis.lineage import SAME_TIME, branch_day
+from tissue.analysis.panels import FAINT, FORMED, INK, LOST, RUNS, drawn, tidy
+from tissue.analysis.style import add_note, narrow, new_figure, text_size, width
+from tissue.storage.results import Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LEGEND, KEY, NAME, ROW = 14, 8, 50, 0.16
+"""Legend above the curves: characters in an inch, characters that the key of a run takes, most
+characters of a name, and height of a line [inch]."""
+
+MOST_MARKS = 60
+"""Most doses of a regimen that have a mark each [1]."""
+
+TREATED = "#B4558A"
+"""Color of the time of a treatment of a single run; several have their own colors."""
+
+
+def course_of(run: Run, name: str) -> Course:
+    """A run as time courses show it."""
+    path = run.folder / "run.toml"
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    return Course(name, run.metrics, regimens(text), branch_day(run.folder))
+
+
+def curves(runs: Sequence[Run]) -> "Figure":
+    """Metrics over time; several runs share the axes, with a legend."""
+    names = [drawn(name, NAME) for name in unique_labels([run.folder for run in runs])]
+    courses = [course_of(run, name) for run, name in zip(runs, names, strict=True)]
+    room = int(LEGEND * width())
+    beside = max(1, min(len(runs), 4, room // (max(map(len, names)) + KEY)))
+    shown = shown_panels(courses)
+    columns = 2 if narrow() else 3
+    rows = math.ceil(len(shown) / columns)
+    height = (1.6 if narrow() else 2.05) * rows
+    figure = new_figure(width(), height + ROW * (math.ceil(len(runs) / beside) - 1))
+    panels = figure.subplots(rows, columns, sharex=True, squeeze=False).ravel()
+    last = max(float(each.metrics["time_day"][-1]) for each in courses)
+    unit = time_unit(last - min(float(each.metrics["time_day"][0]) for each in courses))
+    flat = [
+        panel.title
+        for axes, panel in zip(panels, shown, strict=False)
+        if _draw_panel(axes, panel, courses, unit)
+    ]
+    for axes in panels[len(shown) :]:
+        axes.set_visible(False)
+    for number, axes in enumerate(panels[: len(shown)]):
+        if number + columns >= len(shown):
+            axes.set_xlabel(f"time [{unit.name}]")
+            axes.tick_params(labelbottom=True)
+    if len(runs) > 1:
+        _add_legend(figure, names, beside)
+    add_note(figure, _note(courses, shown, flat))
+    return figure
+
+
+def _draw_panel(axes: "Axes", panel: Panel, courses: Sequence[Course], unit: TimeUnit) -> bool:
+    """Draw a panel; tells whether all its curves are flat."""
+    seen: list[Values] = []
+    alone, flat = len(courses) == 1 and len(panel.lines) > 1, True
+    for index, course in enumerate(courses):
+        _shade(axes, course, unit, TREATED if len(courses) == 1 else RUNS[index % len(RUNS)])
+        if not has_panel(panel, course):
+            continue
+        after = first_shown(course, courses)
+        for position, line in enumerate(panel.lines):
+            times, values = points(panel, line, course, after)
+            values, level = flattened(values, percent=panel.unit == "%")
+            flat &= level and bool(values.any())
+            seen.append(values)
+            axes.plot(
+                times / unit.days,
+                values,
+                color=(LOST, FORMED)[position] if alone else RUNS[index % len(RUNS)],
+                ls="--" if position and not alone else "-",
+                marker="o" if len(times) == 1 else None,
+                label=line.name if alone else None,
+            )
+    axes.set_title(panel.label, loc="left", fontsize=text_size(), color=INK)
+    axes.set_ylim(*limits(seen))
+    tidy(axes, text_size())
+    if len(panel.lines) > 1:
+        _add_line_legend(axes, [line.name for line in panel.lines], alone=alone)
+    return flat
+
+
+def _shade(axes: "Axes", course: Course, unit: TimeUnit, color: str) -> None:
+    """Times of treatment, marks of the doses, and the branch of a run."""
+    first, end = (float(each) for each in course.metrics["time_day"][[0, -1]])
+    for regimen in course.therapy:
+        start, stop = regimen.span
+        if start > end:
+            continue
+        given = [t for t in regimen.times if first <= t <= end + SAME_TIME]
+        right = min(max(stop, start + 0.004 * (end - first)), end)
+        axes.axvspan(start / unit.days, right / unit.days, color=color, alpha=0.1, lw=0, zorder=0)
+        if len(given) <= MOST_MARKS:
+            for time in given:
+                axes.axvline(time / unit.days, ymax=0.035, color=color, lw=1, zorder=1)
+    if course.branched is not None and first < course.branched < end:
+        axes.axvline(course.branched / unit.days, color=FAINT, lw=0.8, ls=(0, (4, 3)), zorder=1)
+
+
+def _note(courses: Sequence[Course], panels: Sequence[Panel], flat: Sequence[str]) -> str:
+    """Sentences on treatments, branches, lengths, and curves that hide each other."""
+    several = len(courses) > 1
+    treated = [
+        f"{f'{each.name}: ' if several else ''}{regimen.words(float(each.metrics['time_day'][-1]))}"
+        for each in courses
+        for regimen in each.therapy
+    ]
+    branched = [
+        f"{each.name} leaves its parent on day {each.branched:g} (dashed line)"
+        for each in courses
+        if each.branched is not None
+    ]
+    hidden = [
+        f"{panel.title}: {text}"
+        for panel in panels
+        if several and (text := _hidden(panel, courses))
+    ]
+    sentences = [
+        f"Shaded, with a mark for each dose: {'; '.join(treated)}" if treated else "",
+        "; ".join(branched),
+        unlike_lengths(courses).rstrip("."),
+        "; ".join(hidden),
+        f"{', '.join(flat)}: {FLAT_NOTE}" if flat else "",
+    ]
+    return " ".join(f"{each}." for each in sentences if each)
+
+
+def _hidden(panel: Panel, courses: Sequence[Course]) -> str:
+    return coincidence(panel, courses) if len(panel.lines) == 1 else ""
+
+
+def _add_legend(figure: "Figure", names: Sequence[str], beside: int) -> None:
+    from matplotlib.lines import Line2D
+
+    lines = [Line2D([], [], color=RUNS[i % len(RUNS)]) for i in range(len(names))]
+    # matplotlib may omit a label that begins with an underscore
+    numbers = list(map(str, range(len(names))))
+    legend = figure.legend(lines, numbers, loc="outside upper left", ncols=beside)
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set_text(name)
+
+
+def _add_line_legend(axes: "Axes", names: Sequence[str], *, alone: bool) -> None:
+    from matplotlib.lines import Line2D
+
+    if alone:
+        axes.legend(loc="best")
+        return
+    lines = [Line2D([], [], color=INK, ls=style) for style in ("-", "--")]
+    axes.legend(lines, names, loc="best")

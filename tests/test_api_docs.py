@@ -1,11 +1,10 @@
 """The pages about Python run as they stand: each block of docs/api.md, each notebook cell."""
 
 import json
-import os
 import re
-import subprocess
-import sys
+import warnings
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -46,17 +45,86 @@ def test_the_notebook_is_stored_without_outputs() -> None:
     assert all(each["outputs"] == [] and each["execution_count"] is None for each in code)
 
 
+EXTRA = {
+    "short": "print(max(len(repr(each)) for each in (bone, untreated, local)))",
+    "doubt": "import logging; logging.getLogger('tissue').warning('a doubtful value')",
+}
+"""Cells that the test adds."""
+
+
+class Shown(NamedTuple):
+    """Outputs of a cell.
+
+    Attributes:
+        printed: text on standard output and error.
+        data: types of the values that are shown, with their text.
+    """
+
+    printed: str
+    data: list[Any]
+
+
+@pytest.fixture(scope="module")
+def shown(folder: Path) -> dict[str, Shown]:
+    """Outputs of each cell of the notebook in a Jupyter kernel, by its source."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    for line in EXTRA.values():
+        notebook.cells.append(nbformat.v4.new_code_cell(line))
+    place = {"metadata": {"path": str(folder)}}
+    with pytest.MonkeyPatch.context() as changed, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Jupyter
+        changed.setenv("PYTHONPATH", str(ROOT))
+        changed.setenv("IPYTHONDIR", str(folder))
+        NotebookClient(notebook, timeout=1200, kernel_name="python3", resources=place).execute()
+    found = {}
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            outputs = cell.outputs
+            printed = "".join(each.text for each in outputs if each.output_type == "stream")
+            data = [each.data for each in outputs if "data" in each]
+            found[cell.source] = Shown(printed, data)
+    return found
+
+
+def outputs(shown: dict[str, Shown], text: str) -> Shown:
+    """Outputs of the cell that begins with a text."""
+    (found,) = [each for source, each in shown.items() if source.startswith(text)]
+    return found
+
+
 @pytest.mark.slow
-def test_the_notebook_runs(tmp_path: Path) -> None:
-    code = ["".join(each["source"]) for each in cells() if each["cell_type"] == "code"]  # type: ignore[arg-type]
-    script = tmp_path / "notebook.py"
-    script.write_text("\n\n".join(code), encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", script],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+def test_a_notebook_shows_progress_and_what_it_waits_for(shown: dict[str, Shown]) -> None:
+    runs = [source for source in shown if "tissue.simulate(" in source]
+    assert len(runs) == 3
+    for line in runs:
+        bars = shown[line].printed.split("\r")
+        assert "setting up and compiling" in bars[1]
+        assert "day 0.0/14" in bars[1]
+        assert "100%" in bars[-1]
+    assert not [each for each in shown.values() if "IProgress" in each.printed]
+
+
+@pytest.mark.slow
+def test_a_notebook_shows_warnings_and_mistakes(shown: dict[str, Shown]) -> None:
+    assert "a doubtful value" in shown[EXTRA["doubt"]].printed
+    printed = outputs(shown, "tables = {").printed
+    assert "disease.il1_exces is not a known key, did you mean disease.il1_excess?" in printed
+    assert "parameters.k_I = 7 1/day is outside its plausible range" in printed
+
+
+@pytest.mark.slow
+def test_a_notebook_shows_pictures_tables_and_short_texts(shown: dict[str, Shown]) -> None:
+    (picture,) = outputs(shown, "untreated.plot()").data
+    assert picture["image/png"]
+    assert len(picture["text/plain"]) < 80
+    (run,) = outputs(shown, "untreated = tissue.simulate(config)").data
+    assert run["text/html"].count("data:image/png;base64,") == 2
+    (table,) = outputs(shown, "table = untreated.metrics.to_pandas()").data
+    assert "<table" in table["text/html"]
+    assert "time_day" in table["text/html"]
+    (data,) = outputs(shown, "data = untreated.to_xarray()").data
+    assert "bone_volume_fraction" in data["text/html"]
+    assert int(shown[EXTRA["short"]].printed) < 400

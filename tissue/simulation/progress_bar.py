@@ -1,6 +1,7 @@
 """Bar over the simulated time of a run, for terminals and notebooks."""
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -26,7 +27,12 @@ def progress_bar(duration: float, shown: bool | None) -> Iterator[Callable[[Reco
     if not shown:
         yield lambda record: None
         return
-    from tqdm.auto import tqdm
+    from tqdm import TqdmWarning
+
+    with warnings.catch_warnings():
+        # without ipywidgets a notebook gets a bar of text
+        warnings.simplefilter("ignore", TqdmWarning)
+        from tqdm.auto import tqdm
 
     layout = "{percentage:3.0f}% |{bar}| day {n:.1f}/{total:g} [{elapsed}<{remaining}{postfix}]"
     with tqdm(total=duration, unit="day", postfix=WAITING, bar_format=layout) as bar:

@@ -1,6 +1,7 @@
 """The installed package is the complete program, and nothing else."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from zipfile import ZipFile
 import pytest
 
 import tissue
+from tissue.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
 LEFT_OUT = (".*", "out", "build", "dist", "__pycache__", "*.egg-info")
@@ -23,23 +25,36 @@ for name, path in tissue.examples().items():
 """
 
 
+def python(*arguments: str | Path) -> str:
+    """Standard output of a module of Python that is run with arguments."""
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
 def pip(*arguments: str | Path) -> None:
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    python("-m", "pip", "--disable-pip-version-check", "--quiet", *arguments)
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel made of a copy, so that nothing is left in the checkout."""
+def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a source archive and of the wheel made from it.
+
+    They are made of a copy, so that nothing is left in the checkout.
+    """
     folder = tmp_path_factory.mktemp("packaging")
     copy = folder / "copy"
     shutil.copytree(ROOT, copy, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))
     result = copy / "runs" / "out" / "old"
     result.mkdir(parents=True)
     (result / "run.toml").touch()
-    pip("wheel", "--no-deps", "--wheel-dir", folder, copy)
-    (made,) = folder.glob("*.whl")
+    python("-m", "build", "--outdir", folder, copy)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(archives: Path) -> Path:
+    (made,) = archives.glob("*.whl")
     return made
 
 
@@ -86,6 +101,56 @@ def test_the_installed_package_finds_its_runs(wheel: Path, tmp_path: Path) -> No
     )
     assert done.returncode == 0, done.stderr
     assert all(path.stem in done.stdout for path in (ROOT / "runs").glob("*.toml"))
+
+
+@pytest.mark.slow
+def test_a_package_index_takes_both_archives(archives: Path) -> None:
+    files = [*archives.glob("*.whl"), *archives.glob("*.tar.gz")]
+    assert len(files) == 2
+    printed = python("-m", "twine", "--no-color", "check", "--strict", *files)
+    assert printed.count("PASSED") == 2
+
+
+@pytest.mark.slow
+def test_the_page_of_a_package_index_needs_no_other_file(wheel: Path) -> None:
+    info = f"tissue_sim-{tissue.__version__}.dist-info"
+    with ZipFile(wheel) as archive:
+        metadata = archive.read(f"{info}/METADATA").decode()
+        scripts = archive.read(f"{info}/entry_points.txt").decode()
+    page = metadata.partition("\n\n")[2]
+    assert page == (ROOT / "docs" / "package.md").read_text("utf-8")
+    assert "Description-Content-Type: text/markdown" in metadata
+    targets = re.findall(r"\]\(([^)]*)\)|(?:src|href)=[\"']?([^\"' >]*)", page)
+    assert not [a or b for a, b in targets if not (a or b).startswith("https://")]
+    assert "![" not in page
+    assert "<img" not in page
+    assert "tissue = tissue.cli:main" in scripts
+
+
+def test_the_page_of_a_package_index_names_commands_and_extras_that_exist() -> None:
+    page = (ROOT / "docs" / "package.md").read_text("utf-8")
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    named = re.findall(r"\[(\w+)\]\"|or \[(\w+)\]", page)
+    assert {a or b for a, b in named} == {"cuda12", "cuda13"} <= extras.keys()
+    commands = re.findall(r"tissue ([a-z]+)[ `]", page)
+    assert len(commands) >= 5
+    for command in {*commands}:
+        with pytest.raises(SystemExit) as ended:
+            main([command, "--help"])
+        assert ended.value.code == 0
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    compile(block, "docs/package.md", "exec")
+
+
+def test_jax_has_the_same_limits_in_every_extra() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    (limits,) = [text.removeprefix("jax") for text in project["dependencies"] if "jax>" in text]
+    assert limits == ">=0.8,!=0.10.2,!=0.11.1"
+    for cuda in ("cuda12", "cuda13"):
+        assert extras[cuda] == [f"jax[{cuda}]{limits}"]
 
 
 def test_the_version_stands_in_one_place() -> None:

@@ -53,20 +53,20 @@ def plate(thick: int) -> np.ndarray:
 
 def test_the_curves_and_the_bone_are_those_of_the_run() -> None:
     run = Made([Moment(0.0, plate(6)), Moment(14.0, plate(4))], [5.0, 7.5, 10.0])
-    figure = run.plot()
+    figure: Any = run.plot()
     start, end, loss, cells = figure.axes
     assert [text.get_text() for text in (*start.texts, *end.texts)] == ["day 0", "day 14"]
     days, change = loss.lines[0].get_data()
     np.testing.assert_array_equal(days, [0, 7, 14])
     np.testing.assert_array_equal(change, [0, -4, -9])
-    labels = {line.get_label(): line.get_ydata() for line in cells.lines}
+    labels: dict[str, Any] = {line.get_label(): line.get_ydata() for line in cells.lines}
     np.testing.assert_allclose(labels["osteoclasts"], [100, 150, 200])
     np.testing.assert_allclose(labels["osteoblasts"], [100, 90, 80])
     picture = np.asarray(end.images[0].get_array())
     gray, orange = picture[5, 0], picture[9, 0]
     assert np.ptp(gray) < 0.05, "bone that stays is gray"
     assert orange[0] > 0.8 > orange[2] + 0.5, "bone that is lost is orange"
-    assert end.images[0].get_extent() == [0, 200, 160, 0]
+    assert list(end.images[0].get_extent()) == [0, 200, 160, 0]
 
 
 def test_a_notebook_shows_it_as_a_picture() -> None:
@@ -78,7 +78,7 @@ def test_a_notebook_shows_it_as_a_picture() -> None:
 
 
 def test_a_run_without_snapshots_or_osteoclasts_is_drawn() -> None:
-    figure = Made([], [0.0, 0.0, 0.0]).plot()
+    figure: Any = Made([], [0.0, 0.0, 0.0]).plot()
     assert len(figure.axes) == 2
     assert np.isnan(figure.axes[1].lines[0].get_ydata()).all()
 

@@ -33,7 +33,7 @@ def answer_shell(parser: argparse.ArgumentParser) -> None:
 
 
 def _completion(options: argparse.Namespace) -> int:
-    import argcomplete
+    from argcomplete.shell_integration import shellcode
 
-    print(argcomplete.shellcode(["tissue"], shell=options.shell))
+    print(shellcode(["tissue"], shell=options.shell))
     return 0

@@ -10,8 +10,9 @@ from typing import Any
 import bones
 import jax
 import numpy as np
-from harness import HERE, clocked
+from harness import HERE
 
+from tissue.bench.timing import clocked
 from tissue.kernels import elasticity
 from tissue.mechanics.compression import Compression, compress, held_ends
 from tissue.mechanics.hierarchy import hierarchy

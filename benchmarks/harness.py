@@ -1,4 +1,4 @@
-"""Measurement of times, and publication of results.
+"""Description of the machine, and publication of results; `tissue.bench` measures times.
 
 Everything is warmed up, repeats are interleaved, and medians are given with their range. Every
 suite keeps its raw numbers as JSON lines in runs/out/bench, its tables in benchmarks/README.md.
@@ -7,80 +7,22 @@ suite keeps its raw numbers as JSON lines in runs/out/bench, its tables in bench
 import argparse
 import json
 import os
-import platform
-import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-import jax
-from stream import Bandwidth, measured
-
+from tissue.bench.timing import number
 from tissue.machine import device, host
+from tissue.machine.bandwidth import Bandwidth, measured
 
 HERE = Path(__file__).resolve().parent
 README = HERE / "README.md"
 OUT = HERE.parent / "runs" / "out" / "bench"
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Time of one task.
-
-    Attributes:
-        name: name of the task.
-        median, low, high: wall time of the repeats [ms].
-        cpu: median CPU time of all threads of the process [ms].
-    """
-
-    name: str
-    median: float
-    low: float
-    high: float
-    cpu: float
-
-    @property
-    def spread(self) -> str:
-        """Shortest and longest repeat [ms]."""
-        return f"{number(self.low)} .. {number(self.high)}"
-
-    def shared_by(self, times: int) -> "Timing":
-        """Time of one of `times` equal parts."""
-        parts = (t / times for t in (self.median, self.low, self.high, self.cpu))
-        return Timing(self.name, *parts)
-
-
-def timed(
-    tasks: Mapping[str, Callable[[], object]], repeats: int = 7, warm_up: int = 1
-) -> dict[str, Timing]:
-    """Times of every task, one repeat of each in turn, so that a busy moment hits all alike."""
-    for _ in range(warm_up):
-        for task in tasks.values():
-            jax.block_until_ready(task())
-    clocks: dict[str, list[tuple[float, float]]] = {name: [] for name in tasks}
-    for _ in range(repeats):
-        for name, task in tasks.items():
-            clocks[name].append(clocked(task)[1:])
-    return {name: _timing(name, seconds) for name, seconds in clocks.items()}
-
-
-def clocked(task: Callable[[], Any]) -> tuple[Any, float, float]:
-    """Result of a task, and its wall and CPU time [s]."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    result = jax.block_until_ready(task())
-    return result, time.perf_counter() - wall, time.process_time() - cpu
-
-
-def _timing(name: str, seconds: Sequence[tuple[float, float]]) -> Timing:
-    wall = [1e3 * w for w, _ in seconds]
-    return Timing(name, median(wall), min(wall), max(wall), 1e3 * median(c for _, c in seconds))
 
 
 @cache
@@ -92,10 +34,10 @@ def bandwidth() -> Bandwidth:
 @cache
 def machine() -> dict[str, Any]:
     """Description of this machine; call it before measuring, for the load of other work."""
-    busy = _busy()
+    busy = host.busy_percent()
     stream = bandwidth()
     return {
-        "processor": _processor(),
+        "processor": host.processor(),
         "cores": os.cpu_count(),
         "memory GB": round(host.host_memory() / 1e9, 1),
         "devices": ", ".join(device.device_lines()),
@@ -104,31 +46,6 @@ def machine() -> dict[str, Any]:
         "busy before %": busy,
         "date": time.strftime("%Y-%m-%d"),
     } | device.versions()
-
-
-def _busy(seconds: float = 0.5) -> int | None:
-    """Share of the processor that other work uses [%], where the system reports it."""
-
-    def ticks() -> tuple[int, int]:
-        counts = [int(n) for n in Path("/proc/stat").read_text().split("\n")[0].split()[1:]]
-        return sum(counts[3:5]), sum(counts)
-
-    try:
-        idle, every = ticks()
-        time.sleep(seconds)
-        idle_after, every_after = ticks()
-    except OSError:
-        return None
-    return round(100 * (1 - (idle_after - idle) / max(1, every_after - every)))
-
-
-def _processor() -> str:
-    try:
-        info = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return platform.processor() or platform.machine()
-    found = re.search(r"^model name\s*:\s*(.+)$", info, re.M)
-    return found[1] if found else platform.machine()
 
 
 def options(what: str | None, edge: int, full_edge: int) -> argparse.ArgumentParser:
@@ -152,11 +69,6 @@ def chosen(parser: argparse.ArgumentParser) -> argparse.Namespace:
     asked = parser.parse_args()
     asked.edge = asked.edge or asked.edges[asked.full]
     return asked
-
-
-def number(value: float) -> str:
-    """Number with three significant digits, without an exponent."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

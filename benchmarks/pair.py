@@ -12,11 +12,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import operators
 from cases import config, running
-from harness import chosen, machine, measured_on, options, publish, record, table, timed
+from harness import chosen, machine, measured_on, options, publish, record, table
 from stages import inputs
 
+from tissue.bench import operators
+from tissue.bench.timing import timed
 from tissue.kernels import multigrid, stencil
 from tissue.model.parameters import preset
 

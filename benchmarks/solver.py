@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import operators
 from cases import config, gyroid, noise, running, shrew
-from harness import chosen, machine, measured_on, options, publish, record, table, timed
+from harness import chosen, machine, measured_on, options, publish, record, table
 
+from tissue.bench import operators
+from tissue.bench.timing import timed
 from tissue.geometry.load import Geometry
 from tissue.kernels import elliptic, multigrid, stencil, surface
 

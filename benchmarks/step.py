@@ -9,11 +9,12 @@ from statistics import median
 
 import jax
 import jax.numpy as jnp
-import operators
 from cases import config, running
-from harness import chosen, machine, measured_on, options, publish, record, table, timed
+from harness import chosen, machine, measured_on, options, publish, record, table
 from stages import diffusion_along_surface, step_parts
 
+from tissue.bench import operators
+from tissue.bench.timing import timed
 from tissue.kernels import multigrid, stencil
 from tissue.simulation.simulation import Simulation
 

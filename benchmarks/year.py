@@ -16,7 +16,6 @@ from harness import (
     isolated,
     machine,
     measured_on,
-    number,
     options,
     peak_bytes,
     publish,
@@ -24,6 +23,7 @@ from harness import (
     table,
 )
 
+from tissue.bench.timing import number
 from tissue.machine.device import usable_memory
 from tissue.scenario.config import RunConfig
 from tissue.simulation import cost

@@ -43,6 +43,9 @@ MAY_IMPORT = {
         *("display", "errors", "version"),
     },
     "viewers": {"storage", "model.fields", "errors"},
+    "bench": {
+        *("simulation", "mechanics", "kernels", "geometry", "machine", "errors"),
+    },
     "analysis": {"storage", "geometry", "mechanics", "model.fields", "units", "errors"},
     "validation": {
         *("simulation", "scenario", "model", "mechanics", "kernels", "geometry", "errors"),
@@ -57,6 +60,7 @@ MAY_IMPORT = {
             "verification",
             "validation",
             "analysis",
+            "bench",
             "viewers",
             "simulation",
             "storage",

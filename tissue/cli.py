@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from tissue.commands import (
+    bench,
     catalog,
     checking,
     completion,
@@ -121,7 +122,7 @@ def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="name")
     groups = (
         *(new, running, checking, measuring, strength, drawing, files, validating, catalog),
-        *(machine, completion),
+        *(bench, machine, completion),
     )
     for group in groups:
         group.add(commands)

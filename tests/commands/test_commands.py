@@ -13,9 +13,11 @@ import pytest
 from commands.conftest import IMAGE_RUN, TINY, Capture, refused
 
 import tissue
+from tissue.bench.measurement import Measurement
 from tissue.cli import main
 from tissue.commands.common import BAD_INPUT, RUN_FAILED
 from tissue.machine import self_test
+from tissue.machine.bandwidth import Bandwidth
 from tissue.simulation import speed
 
 
@@ -47,7 +49,7 @@ def test_a_run_tells_its_plan_and_its_result(
     assert "grid       8 x 8 x 8 voxels" in err
     assert "\r" not in err, "no progress bar where nobody watches"
     assert "%|" not in err
-    assert re.search(r"BV/TV 0\.\d{4} -> 0\.\d{4} \(-\d\.\d\d %\) in 2 days", out)
+    assert re.search(r"BV/TV 0\.\d{4} on day 0, 0\.\d{4} on day 2 \(-\d\.\d\d %\)", out)
     assert "3 snapshots, metrics.csv and ledger.csv in runs/out/small" in out
     assert (tmp_path / "runs" / "out" / "small" / "summary.png").stat().st_size > 10_000
     again = tissue.read_run_file(tmp_path / "runs" / "out" / "small" / "run.toml")
@@ -147,6 +149,61 @@ def test_bench_measures_a_run(capfd: Capture, monkeypatch: pytest.MonkeyPatch) -
     assert printed["estimates"][0]["steps"] == 2
     assert printed["peak_memory_gb"] > 0
     assert printed["tissue"] == tissue.__version__
+
+
+@pytest.fixture
+def measured_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine whose numbers are given."""
+    rows = [
+        speed.Speed((16, 16, 16), 2, 4.096e-3, 4e-3, 5e-3, 7.0),
+        Measurement("V-cycle", 16, 2.0, 1.9, 2.2, 2.048, 40.0),
+        Measurement("exchange", 16, None, reason="out of memory"),
+    ]
+    monkeypatch.setattr("tissue.bench.measurement.measurements", lambda plan: iter(rows))
+    monkeypatch.setattr("tissue.machine.bandwidth.measured", lambda: Bandwidth(12.5, "given"))
+
+
+def test_bench_measures_this_machine(capfd: Capture, measured_elsewhere: None) -> None:
+    assert main(["bench", "--edges", "16"]) == 0
+    out, err = capfd.readouterr()
+    assert err == ""
+    assert re.search(r"^memory +12\.5 GB/s \(given\)$", out, re.M)
+    assert re.search(
+        r"^  V-cycle +2 ms +2\.05 million voxel updates/s +40 % of the bandwidth$", out, re.M
+    )
+    assert re.search(r"^  exchange +not measured: out of memory$", out, re.M)
+    assert re.search(r"^estimate +a year of 128 x 128 x 128: about 3\.8 min", out, re.M)
+    assert "set-up, compilation and the first step took 7 s on 16 x 16 x 16" in out
+
+
+def test_bench_compares_machines(capfd: Capture, measured_elsewhere: None, tmp_path: Path) -> None:
+    assert main(["bench", "--edges", "16", "--json"]) == 0
+    printed = capfd.readouterr().out
+    record = json.loads(printed)
+    assert record["measurements"][0]["milliseconds"] == 2.0
+    assert record["measurements"][1]["reason"] == "out of memory"
+    assert record["bandwidth_gb_per_s"] == 12.5
+    assert record["tissue"] == tissue.__version__
+    other = tmp_path / "other.json"
+    other.write_text(printed.replace('"milliseconds": 2.0', '"milliseconds": 5.0'))
+    assert main(["bench", "--edges", "16", "--compare", str(other)]) == 0
+    assert "2.5 times the other's" in capfd.readouterr().out
+    assert "with --edges 16" in refused(capfd, "bench", "--edges", "32", "--compare", str(other))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--edges", "64,big"], "is no list of whole numbers"),
+        (["--edges", "-3"], "is no list of whole numbers"),
+        (["--edges", ""], "is no list of whole numbers"),
+        (["--edges", "4"], "from 16 to 2048 voxels"),
+        (["--compare", "none.json"], "cannot be read"),
+        ([str(TINY), "--quick"], "leave out --quick or"),
+    ],
+)
+def test_bench_refuses_bad_options(capfd: Capture, words: list[str], said: str) -> None:
+    assert said in refused(capfd, "bench", *(f"{word}" for word in words))
 
 
 def test_bench_refuses_changes_to_nothing(capfd: Capture) -> None:

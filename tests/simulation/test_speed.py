@@ -1,4 +1,4 @@
-"""Measurements and estimates of tissue bench; no test depends on the speed of this machine."""
+"""Measurements and estimates of tissue bench FILE; no test depends on the speed of this machine."""
 
 import json
 from dataclasses import replace
@@ -10,6 +10,8 @@ from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry
 from tissue.geometry.settings import SyntheticSettings
+from tissue.machine import bandwidth
+from tissue.machine.bandwidth import Bandwidth
 from tissue.scenario.config import RunConfig
 from tissue.simulation import speed
 from tissue.simulation.cost import run_memory
@@ -27,7 +29,7 @@ def large(edge: int = 100) -> Geometry:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "STEPS_TIME", 0.0)
-    monkeypatch.setattr(speed, "TRIAD_SIZE", 1000)
+    monkeypatch.setattr(bandwidth, "measured", lambda: Bandwidth(12.5, "given"))
 
 
 def test_a_run_is_measured_and_estimated(quick: None, tiny: RunConfig) -> None:
@@ -38,7 +40,7 @@ def test_a_run_is_measured_and_estimated(quick: None, tiny: RunConfig) -> None:
     assert measured.rate == pytest.approx(1e9 * measured.seconds / 512)
     assert (whole.shape, whole.steps, whole.fits) == ((8, 8, 8), 4, True)
     assert whole.seconds == pytest.approx(measured.start + 4 * measured.seconds)
-    assert done.bandwidth > 0
+    assert done.bandwidth == 12.5
     assert not any("middle" in note for note in done.notes)
 
 
@@ -54,23 +56,12 @@ def test_numbers_are_given_as_text_and_to_programs(quick: None, tiny: RunConfig)
     assert numbers["estimates"][0]["steps"] == 4
 
 
-def test_without_a_run_a_year_is_estimated(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speed, "MEASURED_EDGES", (16,))
-    monkeypatch.setattr(speed, "measure", lambda config, bone: replace(STEP, shape=bone.grid.shape))
-    done = bench()
-    assert [s.shape for s in done.speeds] == [(16, 16, 16)]
-    assert [e.shape for e in done.estimates] == [(128,) * 3, (256,) * 3]
-    assert {e.steps for e in done.estimates} == {105}
-    small, big = done.estimates
+def test_a_year_is_estimated_from_steps_on_a_smaller_grid() -> None:
+    small, big = speed.years(STEP)
+    assert [small.shape, big.shape] == [(128,) * 3, (256,) * 3]
+    assert {small.steps, big.steps} == {105}
+    assert small.seconds == pytest.approx(5 + 105 * 2e-6 * 128**3)
     assert (big.seconds - 5) / (small.seconds - 5) == pytest.approx(8)
-
-
-def test_a_slow_machine_measures_fewer_grids(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speed, "MEASURED_EDGES", (16, 18))
-    monkeypatch.setattr(speed, "NEXT_GRID_LIMIT", 0.0)
-    monkeypatch.setattr(speed, "measure", lambda config, bone: STEP)
-    monkeypatch.setattr(speed, "bandwidth", lambda: 10.0)
-    assert len(bench().speeds) == 1
 
 
 def test_an_estimate_grows_with_voxels_and_steps(

@@ -1,41 +1,15 @@
-"""Commands about the machine: bench and doctor."""
+"""Command doctor: devices, versions and arithmetic of this machine."""
 
 import argparse
-import json
 
-from tissue.commands.common import RUN_FAILED, Commands, add_run_file, config_of
+from tissue.commands.common import RUN_FAILED, Commands
 from tissue.commands.terminal import waiting
-from tissue.errors import InputError
 
 
 def add(commands: Commands) -> None:
-    """Add bench and doctor."""
-    command = commands.add_parser("bench", help="measure the speed of this machine")
-    add_run_file(command, needed=False)
-    command.add_argument("--json", action="store_true", help="print the numbers as JSON")
-    command.set_defaults(command=_bench)
-
+    """Add doctor."""
     command = commands.add_parser("doctor", help="check devices, versions and arithmetic here")
     command.set_defaults(command=_doctor)
-
-
-def _bench(options: argparse.Namespace) -> int:
-    if options.set and not options.file:
-        raise InputError("--set changes a run file: name the run file too")
-    config = config_of(options) if options.file else None
-    from tissue.machine import device, host
-    from tissue.simulation.speed import bench
-
-    device.enable_compilation_cache()
-    with waiting("compiling, and measuring the speed of this machine"):
-        done, peak = bench(config), host.peak_memory()
-    if options.json:
-        print(json.dumps(done.as_dict() | {"peak_memory_gb": peak} | device.versions()))
-        return 0
-    for line in done.lines():
-        print(line)
-    print(f"peak       {peak:.2f} GB of memory in this measurement")
-    return 0
 
 
 def _doctor(_: argparse.Namespace) -> int:

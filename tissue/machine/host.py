@@ -2,8 +2,10 @@
 
 import os
 import platform
+import re
 import resource
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -23,6 +25,33 @@ def cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # no Linux
         return os.cpu_count() or 1
+
+
+def processor() -> str:
+    """Name of the processor of this machine."""
+    try:
+        about = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:  # no Linux
+        return platform.processor() or platform.machine()
+    found = re.search(r"^model name\s*:\s*(.+)$", about, re.M)
+    return found[1] if found else platform.machine()
+
+
+def busy_percent(seconds: float = 0.5) -> int | None:
+    """Share of the processor that work uses now [%]; None where the system does not report it."""
+
+    def ticks() -> tuple[int, int]:
+        first = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0]
+        counts = [int(n) for n in first.split()[1:]]
+        return sum(counts[3:5]), sum(counts)
+
+    try:
+        idle, every = ticks()
+        time.sleep(seconds)
+        idle_after, every_after = ticks()
+    except (OSError, ValueError):
+        return None
+    return round(100 * (1 - (idle_after - idle) / max(1, every_after - every)))
 
 
 def load_note() -> str:

@@ -15,17 +15,12 @@ from tissue.geometry.load import Geometry
 from tissue.geometry.settings import SyntheticSettings
 from tissue.geometry.synthetic import synthesize
 from tissue.kernels.loop import repeat
+from tissue.machine import bandwidth
 from tissue.machine.device import device_summary, usable_memory
 from tissue.scenario.config import RunConfig, read_run_file
 from tissue.simulation import simulation
 from tissue.simulation.cost import Probe, expected_steps, run_memory
 from tissue.simulation.text import duration, size
-
-MEASURED_EDGES = (64, 96)
-"""Edges of the grids that are measured without a run file [voxels]."""
-
-NEXT_GRID_LIMIT = 25.0
-"""Largest time for a grid before the next one is measured too [s]."""
 
 YEAR_EDGES = (128, 256)
 """Edges of the grids for which a year is estimated [voxels]."""
@@ -45,20 +40,6 @@ SWEEPS = 10
 PROBE_TIME, STEPS_TIME = 0.8, 5.0  # of the measurements [s]
 MAX_STEPS = 8  # measured
 MIN_DURATION = 365.0  # of the measured run [day]
-TRIAD_SIZE = 2**24
-"""Elements of the arrays of the triad: 64 MiB each in float32."""
-
-
-def bandwidth() -> float:
-    """Memory bandwidth of a += 1.5 b, 12 bytes per element, best of ten [GB/s]."""
-    triad = jax.jit(lambda a, b: a + 1.5 * b, donate_argnums=0)
-    a, b = (jnp.full(TRIAD_SIZE, value, jnp.float32) for value in (0, 1))
-    best = np.inf
-    for _ in range(10):
-        start = time.perf_counter()
-        a = jax.block_until_ready(triad(a, b))
-        best = min(best, time.perf_counter() - start)
-    return float(12 * TRIAD_SIZE / best / 1e9)
 
 
 def probe(shape: tuple[int, int, int], precision: str, loading: float = 0.0) -> Probe:
@@ -184,10 +165,17 @@ class Estimate:
     memory: int
     fits: bool
 
+    @property
+    def line(self) -> str:
+        """Estimate as text."""
+        short = "" if self.fits else ", more than is available"
+        spent = f"about {duration(self.seconds)} for {self.steps} steps"
+        return f"{self.what}: {spent}, {size(self.memory)}{short}"
+
 
 @dataclass(frozen=True)
 class Bench:
-    """Measured speed of this machine, and estimates from it.
+    """Measured speed of this machine on the bone of a run, and estimates from it.
 
     Attributes:
         device: the devices that compute.
@@ -214,11 +202,7 @@ class Bench:
                 f"({s.shortest:.3g} to {s.longest:.3g} in {s.steps} steps)"
                 for s in self.speeds
             ),
-            *(
-                f"estimate   {e.what}: about {duration(e.seconds)} for {e.steps} steps, "
-                f"{size(e.memory)}{'' if e.fits else ', more than is available'}"
-                for e in self.estimates
-            ),
+            *(f"estimate   {estimate.line}" for estimate in self.estimates),
             *(f"note       {note}" for note in self.notes),
         )
 
@@ -237,28 +221,29 @@ class Bench:
         }
 
 
-def bench(config: RunConfig | None = None) -> Bench:
-    """Measures this machine, on the bone of a run where there is one.
+def bench(config: RunConfig) -> Bench:
+    """Measures this machine on the bone of a run.
 
     Raises:
         InputError: the bone cannot be read, or has no healthy state.
         RunError: a step fails.
     """
-    if config is None:
-        speeds = _synthetic_speeds()
-        year = standard(TILE_EDGE, days=365)
-        estimates = tuple(
-            estimate(f"a year of {_grid((n,) * 3)}", year, (n,) * 3, speeds[-1]) for n in YEAR_EDGES
-        )
-        return Bench(device_summary(), bandwidth(), speeds, estimates, _start_note(speeds))
     bone = simulation.load_geometry(config)
     part = middle(bone)
     speed = measure(config, part)
-    notes = _start_note((speed,))
+    notes: tuple[str, ...] = (start_note((speed,)),)
     if part is not bone:
         notes += (f"measured on the middle {_grid(part.grid.shape)} of the bone, scaled by voxels",)
     whole = estimate(f"run {config.name}", config, bone.grid.shape, speed)
-    return Bench(device_summary(), bandwidth(), (speed,), (whole,), notes)
+    return Bench(device_summary(), bandwidth.measured().triad, (speed,), (whole,), notes)
+
+
+def years(speed: Speed) -> tuple[Estimate, ...]:
+    """Estimates of a year of mouse bone on larger grids, from steps measured on one."""
+    year = standard(TILE_EDGE, days=365)
+    return tuple(
+        estimate(f"a year of {_grid((n,) * 3)}", year, (n,) * 3, speed) for n in YEAR_EDGES
+    )
 
 
 def estimate(what: str, config: RunConfig, shape: tuple[int, int, int], speed: Speed) -> Estimate:
@@ -304,22 +289,10 @@ def middle(bone: Geometry) -> Geometry:
     return Geometry(Grid(part.shape, bone.grid.spacing), part, (), ())
 
 
-def _synthetic_speeds() -> tuple[Speed, ...]:
-    """Measures the standard grids, as many as the time limit allows."""
-    speeds = []
-    for edge in MEASURED_EDGES:
-        start = time.perf_counter()
-        config = standard(edge)
-        assert isinstance(config.geometry, SyntheticSettings)
-        speeds.append(measure(config, mirrored(config.geometry)))
-        if time.perf_counter() - start > NEXT_GRID_LIMIT:
-            break
-    return tuple(speeds)
-
-
-def _start_note(speeds: tuple[Speed, ...]) -> tuple[str, ...]:
+def start_note(speeds: tuple[Speed, ...]) -> str:
+    """Sentence on the time before the measured steps."""
     starts = ", ".join(f"{s.start:.0f} s on {_grid(s.shape)}" for s in speeds)
-    return (f"set-up, compilation and the first step took {starts}",)
+    return f"set-up, compilation and the first step took {starts}"
 
 
 def _grid(shape: tuple[int, ...]) -> str:

@@ -12,7 +12,8 @@ from shutil import which
 import jax
 import jax.numpy as jnp
 
-ELEMENTS = 2**25  # float32: 128 MiB an array, beyond every cache
+ELEMENTS = 2**25
+"""Numbers in an array of the triad: 128 MiB in float32, beyond every cache."""
 REPEATS = 12
 
 SOURCE = """

@@ -23,6 +23,14 @@ def test_fields_have_coordinates_and_units(folder: Path) -> None:
     assert run.coordinates["z"][1] == GRID.origin[0] + GRID.spacing
 
 
+def test_a_field_is_found_by_its_day(folder: Path) -> None:
+    run = open_run(folder)
+    for index, day in enumerate(TIMES):
+        np.testing.assert_array_equal(run.field("il1", day=day), field("il1", index))
+    with pytest.raises(InputError, match=rf"has no snapshot of day 5.5; it has {TIMES[0]:g}, "):
+        run.field("il1", day=5.5)
+
+
 def test_xarray_gets_a_labeled_dataset(folder: Path) -> None:
     pytest.importorskip("xarray")
     data = open_run(folder).to_xarray(["il1"])

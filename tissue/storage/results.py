@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
 
+DAY_ATOL = 1e-6
+"""Difference up to which a time is that of a snapshot [day]: 0.1 s, far below any step."""
+
 
 class Fields(Protocol):
     """Fields of one time: a `Snapshot` on disk, or one in memory."""
@@ -100,8 +103,23 @@ class Results(Displayed):
             for axis, count, first in zip(AXES, grid.shape, grid.origin, strict=True)
         }
 
-    def field(self, name: str, index: int = -1) -> NDArray[np.float32]:
-        """A field [z, y, x] of the snapshot at `index`, the last by default."""
+    def field(self, name: str, index: int = -1, *, day: float | None = None) -> NDArray[np.float32]:
+        """A field [z, y, x] of one snapshot, the last by default.
+
+        Args:
+            name: one of `fields`.
+            index: number of the snapshot in `times`; negative from the end.
+            day: its time instead [day].
+
+        Raises:
+            InputError: there is no such field, or no snapshot of that day.
+        """
+        if day is not None:
+            (found,) = np.nonzero(np.isclose(self.times, day, rtol=0, atol=DAY_ATOL))
+            if not len(found):
+                days = ", ".join(f"{time:g}" for time in self.times)
+                raise InputError(f"{self.name} has no snapshot of day {day:g}; it has {days}")
+            index = int(found[0])
         return self.opened[index].field(name)
 
     def to_xarray(self, names: str | Sequence[str] = ()) -> "xarray.Dataset":

@@ -95,6 +95,7 @@ def test_a_folder_like_no_other_is_refused_by_its_command(
     [
         ("rnkl", ["rankl", "il1"], "no field 'rnkl', did you mean rankl? (it has rankl, il1)"),
         ("x", ["rankl", "il1"], "no field 'x'; it has rankl, il1"),
+        ("il6", ["rankl", "il1"], "no field 'il6'; it has rankl, il1"),
     ],
 )
 def test_a_misspelled_field_names_the_nearest(name: str, known: list[str], clause: str) -> None:

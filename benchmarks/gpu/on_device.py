@@ -30,6 +30,7 @@ OUT = ROOT / "runs" / "out" / "bench"
 PART = HERE / "on_device_part.py"
 GPU_EDGES, PROCESSOR_EDGES = (128, 256, 512), (24, 32)
 SMALL_EDGES = 2  # so many of the smaller grids are measured in full; of others a step only
+USUAL = 600.0  # s for all parts, which the limit of each part is made for
 LEAST = 20.0  # s: with less time left, a part is not started
 TESTS = (
     "tests/kernels/test_stencil.py",
@@ -45,7 +46,7 @@ class Part:
     Attributes:
         name: name of the part.
         command: what it runs; lines of its output that are JSON are its rows.
-        limit: longest time it may take [s].
+        limit: longest time it may take, of ten minutes for all parts [s].
         edge: of the grid; 0 where there is none.
     """
 
@@ -145,7 +146,7 @@ def measure(edges: Sequence[int], seconds: float, about: Row) -> list[Row]:
             row = {"part": part.name, "ended": None, "reason": f"{left:.0f} s were left"}
             rows.append(row | ({"edge": part.edge} if part.edge else {}))
         else:
-            rows += run(part, min(part.limit, left))
+            rows += run(part, min(part.limit * seconds / USUAL, left))
         keep(rows)
         where = f" {part.edge}^3" if part.edge else ""
         print(f"{part.name}{where}: {rows[-1].get('reason') or 'done'}", flush=True)

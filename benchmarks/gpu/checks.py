@@ -66,7 +66,7 @@ TURNS = {
     "sub-steps of a motion": {128: Limit(14, 56), 256: Limit(16, 56)},
 }
 # of finite elements, all levels together, each as often as the cycle visits it
-ELASTIC_ITERATION = {128: Limit(5400, 8250), 256: Limit(16200, 9200)}
+ELASTIC_ITERATION = {128: Limit(4200, 7700), 256: Limit(16200, 9200)}
 KINDS = (
     dict.fromkeys(SOLVES, "CG")
     | dict.fromkeys(SPREADS, "along the surface")

@@ -1,6 +1,7 @@
 """Layers of napari: values, places, units and limits; and with napari, a window."""
 
 import ast
+import os
 import tomllib
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -146,6 +147,8 @@ def test_without_napari_one_is_told_how_to_install_it(
 @pytest.mark.slow
 def test_napari_shows_the_layers(run: Run) -> None:
     napari = pytest.importorskip("napari", reason="napari is not installed")
+    if not os.environ.get("DISPLAY"):
+        pytest.skip("napari needs a screen; run this under xvfb-run")
     from tissue.viewers.napari_view import view
 
     viewer = view(run.folder, show=False)

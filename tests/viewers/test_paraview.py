@@ -85,6 +85,7 @@ def test_only_an_oblique_scan_needs_the_other_contour(run: Run, tmp_path: Path) 
     assert state["ALONG_SPACE"] is False
     direction = np.reshape(placed.image.GetDirection(), (3, 3))
     np.testing.assert_allclose(state["NORMAL"], direction[:, 2])
+    np.testing.assert_allclose(state["UP"], direction[:, 1])
 
 
 def test_the_field_is_the_one_asked_for(run: Run) -> None:
@@ -166,11 +167,13 @@ layout.SetSize(800, 400)
 for name, go in (("first", scene.GoToFirst), ("last", scene.GoToLast)):
     go()
     SaveScreenshot({folder!r} + "/" + name + ".png", layout, ImageResolution=[800, 400])
+scene.GoToFirst()
+print("BOUNDS", *bone.GetDataInformation().GetBounds())
 """
 
 
-@pytest.mark.slow
-def test_paraview_shows_bone_and_colors_on_both_days(run: Run, tmp_path: Path) -> None:
+def shot(run: Run, tmp_path: Path) -> tuple[list[np.ndarray], np.ndarray]:
+    """Pictures [y, x, 3] of the first and last day by ParaView, and the center of the bone."""
     if not (shutil.which("pvbatch") and shutil.which("xvfb-run")):
         pytest.skip("ParaView (pvbatch) and xvfb-run are not installed here")
     script = write_state(run)
@@ -185,18 +188,34 @@ def test_paraview_shows_bone_and_colors_on_both_days(run: Run, tmp_path: Path) -
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    colors = constants(script)["COLORS"]
-    pictures = [
-        np.asarray(Image.open(tmp_path / f"{name}.png").convert("RGB"))
-        for name in ("first", "last")
-    ]
+    (line,) = (each for each in done.stdout.splitlines() if each.startswith("BOUNDS"))
+    ends = np.array(line.split()[1:], float).reshape(3, 2)
+    names = ("first", "last")
+    return [
+        np.asarray(Image.open(tmp_path / f"{name}.png").convert("RGB")) for name in names
+    ], ends.mean(axis=1)
+
+
+@pytest.mark.slow
+def test_paraview_shows_bone_and_colors_on_both_days(run: Run, tmp_path: Path) -> None:
+    pictures, _ = shot(run, tmp_path)
+    colors = constants(run.folder / "view_paraview.py")["COLORS"]
     for picture in pictures:
-        slice_part = picture[100:280, 500:700]
-        share, at_end = saturated(slice_part, colors)
+        share, at_end = saturated(picture[100:280, 500:700], colors)  # the slice
         assert share > 0.9
         assert at_end < 0.1
-        assert (picture[:, :400] < 250).any(axis=-1).mean() > 0.1
+        assert (picture[:, :400] < 250).any(axis=-1).mean() > 0.1  # the bone
     assert np.abs(pictures[0].astype(int) - pictures[1]).mean() > 1
+
+
+@pytest.mark.slow
+def test_paraview_puts_the_bone_of_an_oblique_scan_where_it_is(tmp_path: Path) -> None:
+    placed = scan("oblique and flipped")
+    folder = tmp_path / "oblique"
+    folder.mkdir()
+    run = open_run(write_run(folder, grid=placed.grid((3, 5, 2), GRID.shape, 8.0)))
+    _, center = shot(run, tmp_path)
+    np.testing.assert_allclose(center, 1e3 * placed.center((3, 5, 2), 8.0, (6, 7, 8)), atol=0.5)
 
 
 def test_the_command_writes_the_state(run: Run, capfd: pytest.CaptureFixture[str]) -> None:

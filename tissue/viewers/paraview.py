@@ -40,6 +40,7 @@ def write_state(run: Run, field: str = "", path: Path | None = None) -> Path:
         "SHOWN": repr(shown_field(run, field)),
         "ALONG_SPACE": repr(runs_along_space(run.grid)),
         "NORMAL": repr(direction_xyz(run.grid)[:, 2].tolist()),
+        "UP": repr(direction_xyz(run.grid)[:, 1].tolist()),
     }
     text = files("tissue.viewers").joinpath(TEMPLATE).read_text(encoding="utf-8")
     for name, value in values.items():

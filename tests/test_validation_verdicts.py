@@ -33,13 +33,8 @@ UNLOADING = ["V73"]
 ARTHRITIS = ["V27", "V50", "V51", "V52", "V53"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *IN_CULTURE_AND_MICE,
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ARTHRITIS + LONG + UNLOADING),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", IN_CULTURE_AND_MICE + ARTHRITIS + LONG + UNLOADING)
 def test_comparisons_of_drugs_and_cytokines_come_out_right(name: str, quick: Quick) -> None:
     (found,) = selected(VALIDATION, [name], VERIFICATION)
     (result,) = compare([found], quick, slow=True)

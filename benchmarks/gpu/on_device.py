@@ -127,7 +127,7 @@ def chosen(text: str | None, platform: Any) -> tuple[int, ...]:
     """Edges that are asked for, or those for the device.
 
     Raises:
-        InputError: the text is no list of edges.
+        InputError: the text is not a list of edges.
     """
     from tissue.commands.bench import edges
 

@@ -194,9 +194,9 @@ def test_bench_compares_machines(capfd: Capture, measured_elsewhere: None, tmp_p
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--edges", "64,big"], "is no list of whole numbers"),
-        (["--edges", "-3"], "is no list of whole numbers"),
-        (["--edges", ""], "is no list of whole numbers"),
+        (["--edges", "64,big"], "is not a list of whole numbers"),
+        (["--edges", "-3"], "is not a list of whole numbers"),
+        (["--edges", ""], "is not a list of whole numbers"),
         (["--edges", "4"], "from 16 to 2048 voxels"),
         (["--compare", "none.json"], "cannot be read"),
         ([str(TINY), "--quick"], "leave out --quick or"),

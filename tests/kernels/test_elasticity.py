@@ -190,7 +190,7 @@ def test_the_preconditioner_is_positive() -> None:
 
 
 def test_products_of_matrices_keep_their_precision_on_a_gpu() -> None:
-    """By default a GPU rounds their factors to ten bits, and soft modes of bone are lost."""
+    """A GPU rounds their factors to ten bits by default, and soft modes of bone are lost."""
     tree = levels("platens")
     coarsest = jax.ShapeDtypeStruct((len(tree.coarse[-1].inverse), 3), jnp.float32)
     first = jax.ShapeDtypeStruct((len(tree.coarse[0].inverse), 3), jnp.float32)

@@ -32,7 +32,7 @@ def read(path: Path) -> dict[str, Any]:
     """Record that `tissue bench --json` printed.
 
     Raises:
-        InputError: it cannot be read, or is none.
+        InputError: it cannot be read, or is not one.
     """
     made = "make one with tissue bench --json > FILE"
     try:
@@ -52,7 +52,7 @@ def compared(path: Path, edges: Sequence[int]) -> Mapping[tuple[str, int], float
     """Times of another machine [ms] by name and edge, some of them on the grids to be measured.
 
     Raises:
-        InputError: the file is no record, or holds none of the grids.
+        InputError: the file is not a record, or holds none of the grids.
     """
     times = _times(read(path))
     theirs = sorted({edge for _, edge in times})

@@ -65,13 +65,13 @@ def edges(text: str) -> tuple[int, ...]:
     """Edges of grids, from text such as 64,96.
 
     Raises:
-        InputError: it is no list of edges.
+        InputError: it is not a list of edges.
     """
     words = text.split(",")
     if not all(word.strip().isdecimal() for word in words):
         raise InputError(
-            f"--edges {shown(text)} is no list of whole numbers such as 64,96, the edges of grids "
-            "in voxels"
+            f"--edges {shown(text)} is not a list of whole numbers such as 64,96, the edges of "
+            "grids in voxels"
         )
     found = tuple(dict.fromkeys(int(word) for word in words))
     wrong = next((edge for edge in found if not SMALLEST_EDGE <= edge <= LARGEST_EDGE), None)

@@ -11,7 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tissue.analysis import figures
+from tissue.analysis import figures, style
+from tissue.analysis.curve_figures import curves as drawn
 from tissue.storage.results import Run, open_run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,18 +33,18 @@ def main() -> None:
     """Draws all pictures."""
     again = "--again" in sys.argv[1:]
     OUT.mkdir(exist_ok=True)
-    figures.DPI = 110
+    style.DPI = 110
 
     def curves(file: str, names: Sequence[str]) -> None:
-        figures.save(figures.curves([made(name, again) for name in names]), OUT / file)
+        style.save(drawn([made(name, again) for name in names]), OUT / file)
 
-    with figures.styled():
+    with style.styled():
         shrew = made("shrew", again)
-        figures.save(figures.loss(shrew), OUT / "shrew_loss.png")
-        figures.save(figures.slices(shrew, "rankl"), OUT / "shrew_rankl.png")
+        style.save(figures.loss(shrew), OUT / "shrew_loss.png")
+        style.save(figures.slices(shrew, "rankl"), OUT / "shrew_rankl.png")
         erosion = made("ra-erosion", again)
-        figures.save(figures.sites(erosion), OUT / "arthritis_sites.png")
-        figures.save(figures.slices(erosion, "il1"), OUT / "arthritis_il1.png")
+        style.save(figures.sites(erosion), OUT / "arthritis_sites.png")
+        style.save(figures.slices(erosion, "il1"), OUT / "arthritis_il1.png")
         treated = ("ra-anakinra", "ra-adalimumab", "ra-tocilizumab", "ra-prednisolone")
         curves("arthritis_treated.png", ("ra-erosion", *treated))
         spared = ("knockout-il1-receptor", "ovx-il1ra", "ovx-etanercept")

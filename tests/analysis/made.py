@@ -1,5 +1,7 @@
 """The folder of a run that never ran, for tests of what is shown."""
 
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,7 @@ import numpy as np
 from tissue.geometry.grid import Grid
 from tissue.geometry.settings import SyntheticSettings
 from tissue.geometry.synthetic import synthesize
+from tissue.storage.results import open_run
 from tissue.storage.snapshot import write_snapshot
 from tissue.storage.tables import Table
 
@@ -17,7 +20,16 @@ COLUMNS = (
 )
 
 
-def made(folder: Path, loss: float = 0.1, edge: int = 24, snapshots: int = 3) -> Path:
+ORIGIN = {"tissue": "0", "config_sha256": "abc"}
+
+
+def made(
+    folder: Path,
+    loss: float = 0.1,
+    edge: int = 24,
+    snapshots: int = 3,
+    provenance: Mapping[str, str] = ORIGIN,
+) -> Path:
     """The folder of a run that never ran: real bone that is lost evenly, and a gradient."""
     folder.mkdir(parents=True)
     bone = synthesize(SyntheticSettings((edge,) * 3, 10.0, 0.3, 60.0, seed=1)).bone_volume_fraction
@@ -37,7 +49,7 @@ def made(folder: Path, loss: float = 0.1, edge: int = 24, snapshots: int = 3) ->
                 step=step,
                 time=7.0 * step,
                 fields={"bone_volume_fraction": left, "rankl": 10 + gradient + step},
-                provenance={"tissue": "0", "config_sha256": "abc"},
+                provenance=provenance,
             )
     (folder / "run.log").write_text("x WARNING <b>look</b> out\n")
     (folder / "run.toml").write_text(
@@ -45,4 +57,44 @@ def made(folder: Path, loss: float = 0.1, edge: int = 24, snapshots: int = 3) ->
         '[[therapy]]\ndrug = "anakinra"\ndose = "1 mg/kg"\n'
         'times = ["0 day", "7 day"]\n'
     )
+    return folder
+
+
+def branched(parent: Path, folder: Path, loss: float) -> Path:
+    """The folder of a branch of such a run, from its second snapshot on.
+
+    Args:
+        parent: folder of the run.
+        folder: of the branch.
+        loss: of bone volume fraction from the second to the third snapshot.
+    """
+    shutil.copytree(parent, folder)
+    lines = (folder / "metrics.csv").read_text().splitlines()
+    names, row = lines[0].split(","), lines[-1].split(",")
+    last = open_run(parent)
+    bone = np.clip(last.field("bone_volume_fraction", 1) - loss, 0, 1).astype("f4")
+    origin = ORIGIN | {
+        "config_sha256": "def",
+        "parent": str(parent / "ckpt_day0007.000.h5"),
+        "parent_config_sha256": "abc",
+        "parent_time": "7 day",
+    }
+    for path in folder.glob("snap_*"):
+        path.unlink()
+    for index in (1, 2):
+        fields = {name: last.field(name, index) for name in last.fields}
+        if index == 2:
+            fields["bone_volume_fraction"] = bone
+        write_snapshot(
+            folder,
+            grid=last.grid,
+            step=index,
+            time=7.0 * index,
+            fields=fields,
+            provenance=origin,
+        )
+    row[names.index("bv_tv")] = lines[-2].split(",")[names.index("bv_tv")]
+    if loss:
+        row[names.index("bv_tv")] = f"{bone.mean():.9g}"
+    (folder / "metrics.csv").write_text("\n".join([*lines[:-1], ",".join(row)]) + "\n")
     return folder

@@ -10,8 +10,9 @@ from matplotlib.image import imread
 from PIL import Image
 
 from tissue.analysis import figures
+from tissue.analysis.curve_figures import curves
 from tissue.analysis.dynamic import DYNAMIC, dynamic
-from tissue.analysis.render import picture_of_sites
+from tissue.analysis.style import STYLES, styled
 from tissue.cli import main
 from tissue.storage.results import open_run
 
@@ -60,10 +61,10 @@ def test_other_formats(folders: list[Path], tmp_path: Path, kind: str) -> None:
 
 def test_curves_of_several_runs_have_a_legend(folders: list[Path]) -> None:
     runs = [open_run(folder) for folder in folders]
-    with figures.styled():
-        figure = figures.curves(runs)
+    with styled():
+        figure = curves(runs)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["untreated", "treated"]
-    assert all(axes.get_ylabel() for axes in figure.axes)
+    assert all(axes.get_title(loc="left") for axes in figure.axes)
     assert {axes.get_xlabel() for axes in figure.axes[3:]} == {"time [day]"}
 
 
@@ -81,8 +82,8 @@ def test_names_of_runs_are_drawn_as_they_are(
     assert main([*words, "--out", str(tmp_path)]) == 0
     assert capfd.readouterr().err == ""
     assert (tmp_path / f"curves.{kind}").stat().st_size > 5000
-    with figures.styled():
-        legend = figures.curves([open_run(each) for each in named]).legends[0]
+    with styled():
+        legend = curves([open_run(each) for each in named]).legends[0]
     shown = [text.get_text() for text in legend.get_texts()]
     assert shown == [*NAMES[:4], "two lines", "B\N{REPLACEMENT CHARACTER}ro"]
     assert not any(text.get_parse_math() for text in legend.get_texts())
@@ -109,8 +110,8 @@ def test_a_legend_of_long_names_leaves_room_for_the_curves(
         folder = tmp_path / f"{'long' * 55}_{number}"
         shutil.copytree(folders[0], folder)
         runs.append(open_run(folder))
-    with figures.styled():
-        figure = figures.curves(runs)
+    with styled():
+        figure = curves(runs)
         figure.canvas.draw()
     shown = [text.get_text() for text in figure.legends[0].get_texts()]
     assert len(set(shown)) == count  # the ends tell them apart
@@ -118,44 +119,47 @@ def test_a_legend_of_long_names_leaves_room_for_the_curves(
     width, height = figure.get_size_inches()
     assert box.min() > -0.01
     assert (box[2:] < (width + 0.01, height + 0.01)).all()
-    assert all(1.3 < axes.get_position().height * height < 1.7 for axes in figure.axes)  # inch
+    assert all(1.0 < axes.get_position().height * height < 1.7 for axes in figure.axes)  # inch
 
 
-def test_slices_tell_their_unit_and_their_days(folders: list[Path]) -> None:
-    figure = figures.slices(open_run(folders[0]), "rankl")
-    *planes, bar = figure.axes
-    assert [axes.get_title() for axes in planes] == ["day 0", "day 7", "day 14"]
-    assert bar.get_ylabel() == "RANKL in marrow fluid [pM]"
-    assert all(axes.collections for axes in planes)  # the outline of bone
-
-
-def test_nothing_is_cut_off(folders: list[Path]) -> None:
+def test_slices_tell_their_plane_their_unit_and_their_days(folders: list[Path]) -> None:
     run = open_run(folders[0])
-    with figures.styled():
-        for figure in (figures.curves([run]), figures.slices(run, "rankl"), figures.sites(run)):
+    with styled():
+        figure = figures.slices(run, "rankl")
+        fixed = figures.slices(run, "rankl", "all")
+    planes, bars = figure.axes[:3], figure.axes[3:]
+    assert [axes.get_title() for axes in planes] == ["day 0", "day 7", "day 14"]
+    note = figure.get_supxlabel()
+    assert note.startswith("RANKL in marrow fluid [pM]; plane z = 120 \N{MICRO SIGN}m, y down, x")
+    assert all(axes.collections for axes in planes)  # the outline of bone
+    # each time has a range of its own, unless all have one
+    ends = [bar.get_xlim() for bar in bars]
+    assert len(set(ends)) == 3
+    *_, bar = fixed.axes
+    assert bar.get_ylabel() == "RANKL in marrow fluid [pM]"
+    assert len({axes.images[0].get_clim() for axes in fixed.axes[:3]}) == 1
+
+
+def test_a_plane_with_z_shows_it_upwards(folders: list[Path]) -> None:
+    cut = figures.Cut(1, 0.0, 0)
+    field = np.broadcast_to(np.arange(4.0)[:, None, None], (4, 3, 5)).astype("f4")
+    assert cut.of(field)[:, 0].tolist() == [3, 2, 1, 0]
+    assert cut.words == "plane y = 0 \N{MICRO SIGN}m, z up, x to the right"
+    assert figures.Cut(0, 0.0, 0).words == "plane z = 0 \N{MICRO SIGN}m, y down, x to the right"
+
+
+@pytest.mark.parametrize(("style", "width"), [("page", 183), ("single", 88), ("double", 178)])
+def test_figures_have_the_width_of_a_style(folders: list[Path], style: str, width: float) -> None:
+    run = open_run(folders[0])
+    with styled(style):
+        drawn = [curves([run]), figures.slices(run, "rankl"), figures.sites(run)]
+        for figure in drawn:
+            assert figure.get_size_inches()[0] * 25.4 == pytest.approx(width)
             figure.canvas.draw()
             box = np.array(figure.get_tightbbox().extents)
-            width, height = figure.get_size_inches()
             assert box.min() > -0.01
-            assert box[2] < width + 0.01
-            assert box[3] < height + 0.01
-
-
-def test_sites_are_colored_by_what_happened() -> None:
-    bone = np.zeros((24, 24, 24), "f4")
-    bone[:12] = 1
-    thinner, thicker = bone.copy(), bone.copy()
-    thinner[10:12], thicker[12:14] = 0, 1
-    red, blue = (
-        (lambda p: float((p[..., 0] - p[..., 2])[p[..., 3] > 0.9].mean()))(
-            picture_of_sites(bone, after, width=120)
-        )
-        for after in (thinner, thicker)
-    )
-    plain = picture_of_sites(bone, bone, width=120)
-    same = float((plain[..., 0] - plain[..., 2])[plain[..., 3] > 0.9].mean())
-    assert red > same + 0.05
-    assert blue < same - 0.05
+            assert (box[2:] < figure.get_size_inches() + 0.01).all()
+    assert set(STYLES) == {"page", "single", "double"}
 
 
 def test_the_animation_has_a_picture_for_every_snapshot(
@@ -202,6 +206,8 @@ def test_metrics_of_a_run_and_of_a_snapshot(folders: list[Path], capfd: Told) ->
     ("words", "told"),
     [
         (["plot", "RUN", "--kind", "pie"], "--kind 'pie' is not known; it must be one of curves"),
+        (["plot", "RUN", "--style", "wide"], "--style 'wide' is not known; it must be one of page"),
+        (["plot", "RUN", "--range", "x"], "--range 'x' is not known; it must be one of each, all"),
         (["plot", "RUN", "--format", "bmp"], "--format 'bmp' is not known; it must be one of pdf"),
         (["plot", "RUN", "--field", "il9"], "has no field 'il9'"),
         (["plot", "gone"], "gone/metrics.csv does not exist"),

@@ -19,7 +19,7 @@ def test_the_page_is_whole_and_small(tmp_path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert len(text) < 3e6
     assert "&lt;b&gt;look&lt;/b&gt; out" in text  # what users write is no markup
-    assert "anakinra, 1 mg/kg" in text
+    assert "anakinra 1 mg/kg every 7 days, 2 doses from day 0 to 7" in text
     outside = set(re.findall(r'(?:src|href)="([^"]*)"', text))
     assert outside <= {"data:,"}
 
@@ -29,7 +29,8 @@ def test_two_runs_are_told_apart(tmp_path: Path) -> None:
     out = tmp_path / "both.html"
     assert write_report(folders, out) == out
     text = out.read_text(encoding="utf-8")
-    assert "Differences at the end" in text
+    assert "Arms compared, day 0 to 14" in text
+    assert "percentage points" in text
     for name in ("untreated", "treated"):
         assert f"<title>{'untreated and treated'}" in text
         assert name in text

@@ -165,12 +165,13 @@ def test_too_large_a_bone_is_refused_before_it_is_solved(
     assert "GB may be used" in words
 
 
-def test_the_end_of_a_run_is_said_with_its_strength() -> None:
+def test_the_end_of_a_run_is_said_with_its_strength(tmp_path: Path) -> None:
     metrics = {"time_day": [0.0, 7.0], "bv_tv": [0.2, 0.19]}
     metrics |= {"stiffness_z_N_per_mm": [500.0, 400.0], "failure_load_z_N": [8.0, 6.0]}
-    run = SimpleNamespace(metrics={name: np.array(each) for name, each in metrics.items()})
+    columns = {name: np.array(each) for name, each in metrics.items()}
+    run = SimpleNamespace(folder=tmp_path, metrics=columns)
     assert _change(cast(Any, run)).splitlines() == [
-        "BV/TV 0.2000 -> 0.1900 (-5.00 %) in 7 days",
+        "BV/TV 0.2000 on day 0, 0.1900 on day 7 (-5.00 %)",
         "stiffness along z 500 -> 400 N/mm (-20.00 %)",
         "failure load along z 8 -> 6 N (-25.00 %)",
     ]

@@ -3,6 +3,8 @@
 import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +25,9 @@ POINT_NOISE = 0.01
 
 MONTH, YEAR = 30.4375, 365.25
 """Mean lengths [day]."""
+
+LONGEST_IN_DAYS = 200
+"""Length up to which a run is counted in days [day]."""
 
 FLAT_NOTE = f"flat, it changes by less than {100 * NOISE:g} %, the accuracy of the solver"
 """Note of a panel whose curves do not change by more than the accuracy of the solver."""
@@ -132,10 +137,22 @@ def regimens(text: str) -> list[Regimen]:
         for each in tomllib.loads(text).get("therapy", []):
             times = tuple(sorted(units.parse(str(time), "day") for time in each["times"]))
             if times:
-                found.append(Regimen(str(each["drug"]), str(each["dose"]), times))
+                found.append(Regimen(str(each["drug"]), _short(str(each["dose"])), times))
     except (ValueError, RecursionError, KeyError, TypeError, units.UnitError):
         return []
     return found
+
+
+def regimens_of(folder: Path) -> list[Regimen]:
+    """Regimens of a run; none where its run file is gone or damaged."""
+    path = folder / "run.toml"
+    return regimens(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else []
+
+
+def _short(quantity: str) -> str:
+    """Amount with its unit, in three digits."""
+    number, space, unit = quantity.partition(" ")
+    return f"{float(Fraction(number)):.3g}{space}{unit}"
 
 
 def shown_panels(courses: Sequence[Course]) -> list[Panel]:
@@ -233,12 +250,12 @@ class TimeUnit(NamedTuple):
 
     def moment(self, day: float) -> str:
         """A time [day] in this unit, in words."""
-        return f"{self.name} {day / self.days:.3g}" if self.days > 1 else f"day {day:g}"
+        return f"{self.name} {round(day / self.days, 1):g}" if self.days > 1 else f"day {day:g}"
 
 
 def time_unit(days: float) -> TimeUnit:
     """Unit in which a run of some days is read best."""
-    if days <= 120:
+    if days <= LONGEST_IN_DAYS:
         return TimeUnit("day", 1.0)
     return TimeUnit("month", MONTH) if days <= 3 * YEAR else TimeUnit("year", YEAR)
 
@@ -259,14 +276,16 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
     """Round values between two ends, at most `most`."""
     length = high - low
     power = 10.0 ** math.floor(math.log10(length / most))
-    step = next(k * power for k in (1, 2, 5, 10) if length / (k * power) <= most - 1)
+    step = next(k * power for k in (1, 2, 5, 10, 20) if length / (k * power) <= most)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [number * step for number in range(first, last + 1)]
 
 
 def tick_texts(values: Sequence[float]) -> list[str]:
     """Numbers of an axis, all with the same decimals and without an offset."""
-    step = min(np.diff(values), default=1.0)
+    if len(values) < 2:
+        return [f"{value:.3g}" for value in values]
+    step = min(np.diff(values))
     decimals = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
     return [
         f"{value if abs(value) > 1e-12 else 0.0:.{decimals}f}".replace("-", "\N{MINUS SIGN}")

@@ -16,7 +16,7 @@ from tissue.analysis.courses import (
     has_panel,
     limits,
     points,
-    regimens,
+    regimens_of,
     shown_panels,
     time_unit,
     unlike_lengths,
@@ -38,15 +38,19 @@ characters of a name, and height of a line [inch]."""
 MOST_MARKS = 60
 """Most doses of a regimen that have a mark each [1]."""
 
+LANE = 0.035
+"""Height of the strip that shows a treatment where several runs have one, over the panel [1]."""
+
+SHOWN_AS = {False: "Shaded", True: "Strips at the bottom"}
+"""Words for how treatments are shown, by whether several runs have one."""
+
 TREATED = "#B4558A"
 """Color of the time of a treatment of a single run; several have their own colors."""
 
 
 def course_of(run: Run, name: str) -> Course:
     """A run as time courses show it."""
-    path = run.folder / "run.toml"
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    return Course(name, run.metrics, regimens(text), branch_day(run.folder))
+    return Course(name, run.metrics, regimens_of(run.folder), branch_day(run.folder))
 
 
 def curves(runs: Sequence[Run]) -> "Figure":
@@ -69,7 +73,7 @@ def curves(runs: Sequence[Run]) -> "Figure":
         if _draw_panel(axes, panel, courses, unit)
     ]
     for axes in panels[len(shown) :]:
-        axes.set_visible(False)
+        axes.remove()
     for number, axes in enumerate(panels[: len(shown)]):
         if number + columns >= len(shown):
             axes.set_xlabel(f"time [{unit.name}]")
@@ -84,8 +88,16 @@ def _draw_panel(axes: "Axes", panel: Panel, courses: Sequence[Course], unit: Tim
     """Draw a panel; tells whether all its curves are flat."""
     seen: list[Values] = []
     alone, flat = len(courses) == 1 and len(panel.lines) > 1, True
+    lanes = [index for index, course in enumerate(courses) if course.therapy]
     for index, course in enumerate(courses):
-        _shade(axes, course, unit, TREATED if len(courses) == 1 else RUNS[index % len(RUNS)])
+        color = TREATED if len(courses) == 1 else RUNS[index % len(RUNS)]
+        shade(
+            axes,
+            course,
+            unit,
+            color,
+            lanes.index(index) if len(lanes) > 1 and course.therapy else None,
+        )
         if not has_panel(panel, course):
             continue
         after = first_shown(course, courses)
@@ -103,28 +115,57 @@ def _draw_panel(axes: "Axes", panel: Panel, courses: Sequence[Course], unit: Tim
                 label=line.name if alone else None,
             )
     axes.set_title(panel.label, loc="left", fontsize=text_size(), color=INK)
-    axes.set_ylim(*limits(seen))
+    low, high = limits(seen)
+    below = LANE * (len(lanes) if len(lanes) > 1 else 0)  # the strips lie below the curves
+    axes.set_ylim(low - below * (high - low) / (1 - below), high)
     tidy(axes, text_size())
     if len(panel.lines) > 1:
         _add_line_legend(axes, [line.name for line in panel.lines], alone=alone)
     return flat
 
 
-def _shade(axes: "Axes", course: Course, unit: TimeUnit, color: str) -> None:
-    """Times of treatment, marks of the doses, and the branch of a run."""
+def shade(axes: "Axes", course: Course, unit: TimeUnit, color: str, lane: int | None) -> None:
+    """Times of treatment, marks of the doses, and the branch of a run.
+
+    Args:
+        axes: of a panel.
+        course: the run.
+        unit: of the time.
+        color: of the run.
+        lane: number of the strip at the bottom that shows its treatment; None for all the height.
+    """
     first, end = (float(each) for each in course.metrics["time_day"][[0, -1]])
+    bottom = 0.0 if lane is None else LANE * lane
     for regimen in course.therapy:
         start, stop = regimen.span
         if start > end:
             continue
         given = [t for t in regimen.times if first <= t <= end + SAME_TIME]
         right = min(max(stop, start + 0.004 * (end - first)), end)
-        axes.axvspan(start / unit.days, right / unit.days, color=color, alpha=0.1, lw=0, zorder=0)
+        top, alpha = (1.0, 0.1) if lane is None else (bottom + 0.8 * LANE, 0.35)
+        span = (start / unit.days, right / unit.days)
+        axes.axvspan(*span, bottom, top, color=color, alpha=alpha, lw=0, zorder=0)
         if len(given) <= MOST_MARKS:
-            for time in given:
-                axes.axvline(time / unit.days, ymax=0.035, color=color, lw=1, zorder=1)
+            axes.vlines(
+                [time / unit.days for time in given],
+                bottom,
+                bottom + LANE,
+                transform=axes.get_xaxis_transform(),
+                color=color,
+                lw=1,
+                zorder=1,
+            )
     if course.branched is not None and first < course.branched < end:
-        axes.axvline(course.branched / unit.days, color=FAINT, lw=0.8, ls=(0, (4, 3)), zorder=1)
+        axes.vlines(
+            course.branched / unit.days,
+            0,
+            1,
+            transform=axes.get_xaxis_transform(),
+            color=FAINT,
+            lw=0.8,
+            ls=(0, (4, 3)),
+            zorder=1,
+        )
 
 
 def _note(courses: Sequence[Course], panels: Sequence[Panel], flat: Sequence[str]) -> str:
@@ -135,6 +176,7 @@ def _note(courses: Sequence[Course], panels: Sequence[Panel], flat: Sequence[str
         for each in courses
         for regimen in each.therapy
     ]
+    treated_runs = [each for each in courses if each.therapy]
     branched = [
         f"{each.name} leaves its parent on day {each.branched:g} (dashed line)"
         for each in courses
@@ -146,7 +188,9 @@ def _note(courses: Sequence[Course], panels: Sequence[Panel], flat: Sequence[str
         if several and (text := _hidden(panel, courses))
     ]
     sentences = [
-        f"Shaded, with a mark for each dose: {'; '.join(treated)}" if treated else "",
+        f"{SHOWN_AS[len(treated_runs) > 1]}, with a mark for each dose: {'; '.join(treated)}"
+        if treated
+        else "",
         "; ".join(branched),
         unlike_lengths(courses).rstrip("."),
         "; ".join(hidden),

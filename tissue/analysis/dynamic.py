@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from tissue.analysis.lineage import since_start
 from tissue.analysis.morphometry import Measure
 from tissue.storage.results import Run
 
@@ -38,8 +39,8 @@ DYNAMIC: Mapping[str, Measure] = {
 
 
 def dynamic(run: Run) -> list[dict[str, float]]:
-    """Dynamic measures at each snapshot of a run."""
-    start = run.field("bone_volume_fraction", 0).astype(np.float64)
+    """Dynamic measures at each snapshot of a run; a branch's count from the start of its parent."""
+    start = since_start(run).field("bone_volume_fraction", 0).astype(np.float64)
     return [_at(run, index, time, start) for index, time in enumerate(run.times)]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from tissue.analysis.courses import tick_texts, time_unit
+from tissue.analysis.courses import NOISE, tick_texts, time_unit
 from tissue.analysis.displacement import at_surface, moved
 from tissue.analysis.lineage import percent, signed
 from tissue.analysis.panels import (
@@ -45,6 +45,9 @@ SOLID, FRAME = 700, 500
 
 GRAY = "#BEBAB4"
 """Color of bone in a field of the marrow."""
+
+SHOWN = (0.02, 0.98)
+"""Quantiles of a solute in marrow that the colors distinguish [1]."""
 
 MOST, LEAST = 0.98, 0.05
 """Share of the surface whose distances the colors distinguish [1], and least end of their scale
@@ -112,22 +115,25 @@ def slices(run: Run, name: str, ranges: str = "each") -> "Figure":
     if ranges == "all":
         ends = [(min(low for low, _ in ends), max(high for _, high in ends))] * len(ends)
     rows, columns = planes[0].shape
-    height = min(width() / len(times) * rows / columns, 8.0) + 0.95
+    height = min(0.93 * width() / len(times) * rows / columns, 8.0) + 0.72
     figure = new_figure(width(), height)
     row = figure.subplots(1, len(times), squeeze=False)[0]
     span = float(run.times[-1] - run.times[0])
     colors = "Greys" if name == BONE else "viridis"
+    extend = "both" if marrow else "neither"
     for axes, index, plane, bone, (low, high) in zip(row, times, planes, bones, ends, strict=True):
         image = _show(axes, run, plane, vmin=low, vmax=high, cmap=colors)
         _outline(axes, run, bone, filled=marrow)
         axes.set_title(time_unit(span).moment(run.times[index]))
         if ranges == "each":
-            bar = figure.colorbar(image, ax=axes, location="bottom", pad=0.02, aspect=16)
+            bar = figure.colorbar(
+                image, ax=axes, location="bottom", pad=0.02, aspect=16, extend=extend
+            )
             _mark(bar, low, high)
     shown = "" if unit == "1" else f" [{unit}]"
     label = f"{long_name[0].upper()}{long_name[1:]}{shown}"
     if ranges == "all":
-        figure.colorbar(image, ax=list(row), label=label, shrink=0.75, pad=0.02)
+        figure.colorbar(image, ax=list(row), label=label, shrink=0.75, pad=0.02, extend=extend)
     note = f"{label}; {cut.words}"
     note += "; each time has a range of its own" if ranges == "each" and len(times) > 1 else ""
     add_note(figure, f"{note}{'; bone is gray' if marrow else ''}.")
@@ -174,14 +180,15 @@ def sites(run: Run) -> "Figure":
         after, distance, lambda found: np.asarray(colors(scale(found)))[:, :3],
         width=SOLID, inside=False,
     )  # fmt: skip
-    figure = new_figure(width(), width() / 2 + 0.3)
+    aspect = np.clip(cut.of(before).shape[0] / cut.of(before).shape[1], 0.9, 1.3)
+    figure = new_figure(width(), width() / 2 * float(aspect) + 0.3)
     solid, plane = figure.subplots(1, 2)
     draw_surface(solid, picture, before.shape, spacing)
     figure.colorbar(
         ScalarMappable(scale, colors),
         ax=solid,
         location="bottom",
-        label="surface moved [\N{MICRO SIGN}m]: lost < 0 < formed",
+        label="surface moved [\N{MICRO SIGN}m]",
         extend="both",
         shrink=0.8,
         aspect=28,
@@ -194,9 +201,7 @@ def sites(run: Run) -> "Figure":
     solid.set_title(f"{first} to {last}")
     plane.set_title("lost and formed")
     _add_site_legend(plane, lost, formed)
-    add_note(
-        figure, f"Left: the bone on {last}, in the colors of the distance. Right: {cut.words}."
-    )
+    add_note(figure, f"Left: the bone at {last}, orange where it was lost. Right: {cut.words}.")
     return figure
 
 
@@ -239,7 +244,7 @@ def loss(run: Run) -> "Figure":
     start, end = float(before.mean()), float(after.mean())
     add_note(
         figure,
-        f"BV/TV {start:.3f} on {moments[0]} and {end:.3f} on {moments[1]} "
+        f"BV/TV {start:.3f} at {moments[0]} and {end:.3f} at {moments[1]} "
         f"({signed(percent(start, end))}). Orange: bone lost in between.",
     )
     return figure
@@ -295,9 +300,10 @@ def _spread(run: Run) -> list[int]:
 
 
 def _ends(plane: Plane, bone: Plane, marrow: bool) -> tuple[float, float]:
-    """Least and largest value of a plane, in its marrow where the field is one of marrow."""
+    """Ends of the colors of a plane, of its marrow where the field is one of marrow."""
     inside = plane[bone < 0.5] if marrow and (bone < 0.5).any() else plane
-    return float(inside.min()), float(inside.max())
+    low, high = (float(each) for each in np.quantile(inside, SHOWN if marrow else (0, 1)))
+    return (low, high) if high - low > NOISE * abs(high) else (low, low)
 
 
 def _mark(bar: "Colorbar", low: float, high: float) -> None:

@@ -104,11 +104,11 @@ def percent(start: float, end: float) -> float:
     return 100 * (end / start - 1) if start else math.nan
 
 
-def signed(value: float, unit: str = "%") -> str:
-    """Number with its sign, as text."""
-    return f"{value:+.1f} {unit}".replace("-", "\N{MINUS SIGN}").replace(
-        f"\N{MINUS SIGN}0.0 {unit}", f"0.0 {unit}"
-    )
+def signed(value: float, unit: str = "%", decimals: int = 1) -> str:
+    """Number with its sign, as text; none at zero."""
+    if not round(value, decimals):
+        return f"{0:.{decimals}f} {unit}"
+    return f"{value:+.{decimals}f} {unit}".replace("-", "\N{MINUS SIGN}")
 
 
 def changes_in_words(name: str, metrics: Columns, branched: float | None = None) -> list[str]:
@@ -130,9 +130,9 @@ def changes_in_words(name: str, metrics: Columns, branched: float | None = None)
     found: list[str] = []
     for index in starts:
         start, end = values[index], values[-1]
-        text = f"{start:.3f} on day {times[index]:g}, {end:.3f} on day {times[-1]:g}"
+        text = f"{start:.4f} on day {times[index]:g}, {end:.4f} on day {times[-1]:g}"
         change = percent(start, end)
         if math.isfinite(change) and index != len(times) - 1:
-            text += f" ({signed(change)})"
+            text += f" ({signed(change, decimals=2)})"
         found.append(text if not found else f"since the branch: {text}")
     return found

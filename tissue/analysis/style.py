@@ -105,7 +105,7 @@ def add_note(figure: "Figure", text: str) -> None:
         return
     wide, high = figure.get_size_inches()
     size = text_size()
-    lines = textwrap.wrap(text, int(wide * 72 / (0.52 * size)))
+    lines = textwrap.wrap(text, int(wide * 72 / (0.56 * size)))
     figure.set_size_inches(wide, high + (len(lines) + 0.6) * 1.25 * size / 72)
     figure.supxlabel("\n".join(lines), fontsize=size, color="#5C5C5C", x=0.01, ha="left")
 

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tissue.analysis.courses import Course, flattened, limits, regimens_of, time_unit
+from tissue.analysis.curve_figures import TREATED, shade
+from tissue.analysis.lineage import branch_day, changes_in_words, snapshots_since_start
 from tissue.analysis.panels import (
     FAINT,
     FORMED,
@@ -86,23 +89,25 @@ def write_summary(folder: Path, name: str | None = None) -> Path:
     folder = Path(folder)
     metrics = _metrics(folder)
     moments = _moments(folder)
+    name = name or folder.resolve().name
+    course = Course(name, metrics, regimens_of(folder), branch_day(folder))
     made = BytesIO()
-    with mpl.rc_context(dict(PLAIN)):
-        figure = _drawn(name or folder.resolve().name, metrics, moments)
+    with mpl.rc_context({**PLAIN, "axes.formatter.useoffset": False}):
+        figure = _drawn(course, moments)
         figure.savefig(made, format="png", pil_kwargs={"optimize": True})
     write_atomically(folder / SUMMARY, made.getbuffer())
     return folder / SUMMARY
 
 
-def _drawn(name: str, metrics: Metrics, moments: Sequence[_Moment]) -> "Figure":
+def _drawn(course: Course, moments: Sequence[_Moment]) -> "Figure":
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=_SIZE, dpi=_DPI, facecolor="white")
     FigureCanvasAgg(figure)
-    _draw_heading(figure, drawn(name, _NAME), metrics)
+    _draw_heading(figure, course)
     _draw_bones(figure, moments)
-    _draw_curves(figure, metrics)
+    _draw_curves(figure, course)
     return figure
 
 
@@ -124,7 +129,7 @@ def _metrics(folder: Path) -> Metrics:
 
 
 def _moments(folder: Path) -> list[_Moment]:
-    paths = list_snapshots(folder)
+    paths = snapshots_since_start(folder)
     if not paths:
         raise InputError(f"{folder} has no snapshots (snap_*.hdf); give the folder of a run")
     first = read_snapshot(paths[0])
@@ -139,17 +144,15 @@ def _moments(folder: Path) -> list[_Moment]:
     return moments
 
 
-def _draw_heading(figure: "Figure", name: str, metrics: Metrics) -> None:
-    start, end = metrics["bv_tv"][[0, -1]]
-    days = metrics["time_day"][-1] - metrics["time_day"][0]
-    change = metrics["bv_tv_change_percent"][-1]
+def _draw_heading(figure: "Figure", course: Course) -> None:
+    name = drawn(course.name, _NAME)
+    first, *since = changes_in_words("bv_tv", course.metrics, course.branched)
     size = min(20.0, 760 / len(name))  # a long name is drawn smaller
     figure.text(0.025, 0.955, name, fontsize=size, weight="bold", color=INK, va="center")
-    text = f"BV/TV {start:.3f} \N{RIGHTWARDS ARROW} {end:.3f}"
-    if np.isfinite(change):
-        text += f"   ({change:+.1f} %)".replace("-", "\N{MINUS SIGN}")
-    text += f"   in {days:g} days"
-    figure.text(0.975, 0.955, text, fontsize=17, color=INK, va="center", ha="right")
+    right: dict[str, Any] = {"color": INK, "va": "center", "ha": "right"}
+    figure.text(0.975, 0.962, f"BV/TV {first}", fontsize=15, **right)
+    for text in since:
+        figure.text(0.975, 0.928, text, fontsize=12, **right)
 
 
 def _draw_bones(figure: "Figure", moments: Sequence[_Moment]) -> None:
@@ -169,7 +172,8 @@ def _draw_bones(figure: "Figure", moments: Sequence[_Moment]) -> None:
         if moment.change.min() < -_VISIBLE:
             figure.text(x + 0.02, 0.90, "lost bone", color=LOST, weight="bold", va="center")
         axes = figure.add_axes((x, 0.345, share, 0.535))
-        draw_surface(axes, pictures[column], moment.bone.shape)
+        grid = moment.snapshot.grid
+        draw_surface(axes, pictures[column], grid.shape, grid.spacing)
         _draw_slice(figure.add_axes((x + 0.01, 0.035, share - 0.02, 0.28)), moment)
 
 
@@ -193,21 +197,31 @@ def _draw_slice(axes: "Axes", moment: _Moment) -> None:
         label(axes, "formed bone", FORMED, top=0.85)
 
 
-def _draw_curves(figure: "Figure", metrics: Metrics) -> None:
-    time = metrics["time_day"]
+def _draw_curves(figure: "Figure", course: Course) -> None:
+    metrics, branched = course.metrics, course.branched
+    unit = time_unit(float(metrics["time_day"][-1] - metrics["time_day"][0]))
+    time = metrics["time_day"] / unit.days
     marker = "o" if time.size == 1 else None
     change = figure.add_axes((0.725, 0.515, 0.25, 0.35))
     rates = figure.add_axes((0.725, 0.09, 0.25, 0.35), sharex=change)
-    change.plot(time, metrics["bv_tv_change_percent"], color=INK, lw=2.2, marker=marker)
+    values, _ = flattened(metrics["bv_tv_change_percent"], percent=True)
+    change.plot(time, values, color=INK, lw=2.2, marker=marker)
+    change.set_ylim(*limits([values, np.zeros(1)]))
     change.axhline(0, color=FAINT, lw=0.8, zorder=0)
-    change.set_ylabel("change in BV/TV [%]")
+    change.set_ylabel(f"BV/TV since {unit.moment(metrics['time_day'][0])} [%]")
     change.tick_params(labelbottom=False)
     for name, color in (("resorption", LOST), ("formation", FORMED)):
-        values = metrics[f"{name}_um_per_day"]
+        values, _ = flattened(metrics[f"{name}_um_per_day"])
         rates.plot(time, values, color=color, lw=2.2, marker=marker, label=name)
     rates.set_ylim(bottom=min(0.0, rates.get_ylim()[0]))
-    rates.set(xlabel="time [day]", ylabel="rate at bone surface [\N{MICRO SIGN}m/day]")
+    rates.set(xlabel=f"time [{unit.name}]", ylabel="rate at bone surface [\N{MICRO SIGN}m/day]")
     rates.legend(frameon=False, fontsize=11, loc="best")
     for axes in (change, rates):
         tidy(axes)
+        shade(axes, course, unit, TREATED, None)
+    if branched is not None and metrics["time_day"][0] < branched < metrics["time_day"][-1]:
+        change.text(
+            branched / unit.days, 1.01, "branch", transform=change.get_xaxis_transform(),
+            ha="center", va="bottom", fontsize=10, color=INK,
+        )  # fmt: skip
     figure.align_ylabels([change, rates])

@@ -293,10 +293,12 @@ def _shown(record: logging.LogRecord, start: str = "") -> str:
 
 
 def _change(done: "Run") -> str:
-    bone, days = done.metrics["bv_tv"], done.metrics["time_day"]
-    # for a branch, since it left its parent
-    change = 100 * (bone[-1] / bone[0] - 1)
-    text = f"BV/TV {bone[0]:.4f} -> {bone[-1]:.4f} ({change:+.2f} %) in {days[-1] - days[0]:g} days"
+    """Change of the bone and its strength since the start, and of a branch also since then."""
+    from tissue.analysis.lineage import branch_day, changes_in_words
+
+    branched = branch_day(done.folder)
+    text = "; ".join(changes_in_words("bv_tv", done.metrics, branched))
+    lines = [f"BV/TV {text}".replace("\N{MINUS SIGN}", "-")]  # for terminals without Unicode
     for name, key, unit in (
         ("stiffness", "stiffness_z_N_per_mm", "N/mm"),
         ("failure load", "failure_load_z_N", "N"),
@@ -304,5 +306,7 @@ def _change(done: "Run") -> str:
         values = done.metrics.get(key)
         if values is not None and math.isfinite(values[0]) and math.isfinite(values[-1]):
             change = 100 * (values[-1] / values[0] - 1)
-            text += f"\n{name} along z {values[0]:.4g} -> {values[-1]:.4g} {unit} ({change:+.2f} %)"
-    return text
+            lines.append(
+                f"{name} along z {values[0]:.4g} -> {values[-1]:.4g} {unit} ({change:+.2f} %)"
+            )
+    return "\n".join(lines)

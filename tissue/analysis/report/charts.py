@@ -26,6 +26,9 @@ WIDTH, HEIGHT = 440, 232
 LEFT, RIGHT, TOP, BOTTOM = 58, 12, 12, 40
 """Size of a chart, and the margins of its axes [px]."""
 
+LANE = 9
+"""Height of the strip that shows a treatment where several runs have one [px]."""
+
 MOST_POINTS = 400
 """Most points of a curve [1]."""
 
@@ -49,6 +52,10 @@ class Chart:
         notes = [FLAT_NOTE if flat else "", coincidence(panel, courses)]
         self.note = ". ".join(filter(None, notes))
         self.low, self.high = limits([values for *_, values in drawn])
+        strips = sum(1 for each in courses if each.therapy)
+        if strips > 1:  # they lie below the curves
+            share = LANE * strips / (HEIGHT - TOP - BOTTOM)
+            self.low -= share * (self.high - self.low) / (1 - share)
         self.svg = self._svg(courses, drawn)
 
     def _curves(
@@ -115,8 +122,13 @@ class Chart:
 
     def _spans(self, courses: Sequence[Course]) -> list[str]:
         """Times of treatment, shaded, with a mark for each dose."""
-        parts, top, foot = [], TOP, HEIGHT - BOTTOM
+        parts, foot = [], HEIGHT - BOTTOM
+        treated = [course for course in courses if course.therapy]
         for index, course in enumerate(courses):
+            lane = treated.index(course) if len(treated) > 1 and course.therapy else None
+            y = foot - 4 - LANE * (lane or 0)
+            top, height = (TOP, foot - TOP) if lane is None else (y - 7, LANE - 1)
+            kind = "span" if lane is None else f"strip dot{index % 4}"
             end = float(course.metrics["time_day"][-1])
             for regimen in course.therapy:
                 start, stop = regimen.span
@@ -125,12 +137,11 @@ class Chart:
                 left, right = self._x(max(start, self.first)), self._x(min(stop, end))
                 width = max(right - left, 2)
                 parts.append(
-                    f'<rect class="span" x="{left:.1f}" y="{top}" width="{width:.1f}" '
-                    f'height="{foot - top}"><title>{escape(course.name)}: '
+                    f'<rect class="{kind}" x="{left:.1f}" y="{top}" width="{width:.1f}" '
+                    f'height="{height}"><title>{escape(course.name)}: '
                     f"{escape(regimen.words(end))}</title></rect>"
                 )
                 given = [t for t in regimen.times if self.first <= t <= end]
-                y = foot - 4 - 8 * (index % 4)
                 if len(given) <= MOST_MARKS:
                     parts += [
                         f'<path class="dose dot{index % 4 if len(courses) > 1 else 3}" '

@@ -1,0 +1,216 @@
+"""Paragraph of a report, its reservations, charts without noise, and contrast of its colors."""
+
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from analysis.made import branched, made
+
+from tissue.analysis.courses import (
+    PANELS,
+    Course,
+    Regimen,
+    coincidence,
+    flattened,
+    limits,
+    regimens,
+    tick_texts,
+    ticks,
+    time_unit,
+)
+from tissue.analysis.report import words
+from tissue.analysis.report.charts import charts
+from tissue.analysis.report.collect import collected
+from tissue.analysis.report.page import page
+
+RUN_FILE = """
+[run]
+preset = "human"
+duration = "14 day"
+[geometry]
+file = "../data/spine.nrrd"
+[disease]
+tnf = "0 pM"
+il6_excess = "2 pM"
+aging = true
+[disease.pannus]
+faces = ["z_low", "x_high"]
+depth = "100 um"
+[disease.estrogen]
+loss = 1
+onset = "0 day"
+ramp = "730.5 day"
+[[disease.il1_excess]]
+from = "0 day"
+to = "7 day"
+value = "10 pM"
+[knockout]
+il1_receptor = true
+tnf = false
+[[therapy]]
+drug = "denosumab"
+dose = "0.9230769230769231 mg/kg"
+times = ["0 day", "7 day"]
+"""
+
+
+def about(folder: Path, run_file: str = "", **changes: Any) -> dict[str, Any]:
+    """Contents of a page about a run, with another run file."""
+    if run_file:
+        (folder / "run.toml").write_text(run_file, encoding="utf-8")
+    return collected(folder) | {"name": folder.name, "parameters": []} | changes
+
+
+def test_the_paragraph_says_what_was_simulated(tmp_path: Path) -> None:
+    text = words.setting(about(made(tmp_path / "run"), RUN_FILE))
+    times = "\N{MULTIPLICATION SIGN}"
+    assert text.startswith(
+        "Trabecular bone of the image spine.nrrd with the cells of a human, "
+        f"0.24 {times} 0.24 {times} 0.24 mm (z, y, x), of 24 {times} 24 {times} 24 voxels of "
+        "10 \N{MICRO SIGN}m, was simulated from day 0 to 14."
+    )
+    for part in (
+        "IL-1 raised by 10 pM from 0 day to 7 day everywhere",
+        "IL-6 raised by 2 pM everywhere",
+        "inflamed tissue (pannus) at the low face of z and the high face of x, "
+        "100 \N{MICRO SIGN}m deep",
+        "all of the estrogen lost over 730.5 day from 0 day",
+        "aging",
+        "without the gene of il1 receptor",
+        "Treatment: denosumab 0.923 mg/kg every 7 days, 2 doses from day 0 to 7.",
+    ):
+        assert part in text
+    assert "TNF raised" not in text
+
+
+def test_the_paragraph_says_what_came_of_it(tmp_path: Path) -> None:
+    run = about(made(tmp_path / "run", 0.1))
+    text = words.outcome(run)
+    start, end = (run["metrics"]["bv_tv"][i] for i in (0, -1))
+    change = 100 * (1 - end / start)
+    assert f"fell from {start:.3f} on day 0 to {end:.3f} on day 14" in text
+    assert f"(\N{MINUS SIGN}{change:.1f} %)" in text
+    assert "osteoclasts +200.0 %" in text
+    assert "Strength was not computed" in text
+    healthy = words.setting(about(made(tmp_path / "healthy"), '[run]\npreset = "mouse"\n'))
+    assert "It had no disease. It had no treatment." in healthy
+
+
+def test_a_branch_says_when_it_left_its_parent(tmp_path: Path) -> None:
+    branch = branched(made(tmp_path / "mine"), tmp_path / "treated", 0.0)
+    assert "left its parent on day 7; before that day both are one run" in words.setting(
+        about(branch)
+    )
+
+
+def test_the_strongest_reservation_comes_first(tmp_path: Path) -> None:
+    run = about(made(tmp_path / "run"))
+    run["ledger"] = [{"name": "bone", "residual": 0.02}, {"name": "rankl", "residual": 1e-9}]
+    run["morphometry"] = {"tb_th": [0.05], "tb_sp": [0.15]}
+    run["parameters"] = [{"confidence": "low"}, {"confidence": "high"}]
+    found = words.reservations(run)
+    assert found[0].startswith("The budget of bone does not close")
+    assert found[1] == "The run warns: <b>look</b> out"
+    assert "1.2 distances between trabeculae, and 5 are needed" in found[2]
+    assert "1 of the 2 parameters are of low confidence" in found[3]
+    assert "do not all close, the worst (bone) to 2e-02" in words.budgets(run)
+    run["ledger"] = [{"name": "bone", "residual": 1e-7}]
+    assert "the budgets close, the worst (bone) to 1e-07" in words.budgets(run)
+    text = page([tmp_path / "run"])
+    top = text[text.index('id="short"') : text.index('id="numbers-title"')]
+    assert top.count("<li>") == words.RESERVATIONS
+    assert "The run warns: &lt;b&gt;look&lt;/b&gt; out." in top
+
+
+def test_noise_of_the_solver_is_drawn_flat() -> None:
+    noise = 10.5 + 3e-7 * np.arange(9.0)
+    values, flat = flattened(noise)
+    assert flat
+    assert np.ptp(values) == 0
+    low, high = limits([values])
+    assert low < 9.6
+    assert high > 11.4
+    values, flat = flattened(np.array([1e-14, -2e-5, 3e-5]), percent=True)
+    assert flat
+    assert not values.any()
+    values, flat = flattened(np.array([10.5, 10.6]))
+    assert not flat
+    assert values.tolist() == [10.5, 10.6]
+
+
+def test_axes_have_round_numbers_without_an_offset() -> None:
+    assert ticks(0.31, 0.42) == pytest.approx([0.32, 0.34, 0.36, 0.38, 0.40, 0.42])
+    assert tick_texts([0.3, 0.35, 0.4]) == ["0.30", "0.35", "0.40"]
+    assert tick_texts([-5.0, 0.0, 5.0]) == ["\N{MINUS SIGN}5", "0", "5"]
+    assert [time_unit(days).name for days in (14, 168, 365, 3650)] == [
+        *("day", "day", "month", "year")
+    ]
+    assert time_unit(3650).moment(1826.25) == "year 5"
+    assert time_unit(14).moment(7.5) == "day 7.5"
+
+
+def test_charts_name_every_line_and_mark_doses_and_branches() -> None:
+    days = np.arange(15.0)
+    columns = (
+        *("bv_tv", "bv_tv_change_percent", "resorption_um_per_day", "formation_um_per_day"),
+        *("osteoclasts_per_mm2", "osteoblasts_per_mm2", "rankl_pM", "opg_pM", "il1_marrow_pM"),
+    )
+    metrics = {"time_day": days} | dict.fromkeys(columns, 1 + days)
+    drug = Regimen("anakinra", "1 mg/kg", (7.0, 8.0))
+    one = Course("mine", metrics)
+    two = Course("treated", metrics | {"osteoclasts_per_mm2": 1 + 2 * days}, (drug,), 7.0)
+    found = {chart.title: chart for chart in charts([one, two])}
+    assert len(found) == 7
+    cells = found["osteoclasts, N.Oc/BS [1/mm\N{SUPERSCRIPT TWO}]"]
+    assert [name for _, name in cells.legend] == ["mine", "treated"]
+    assert cells.svg.count('class="dose') == 2
+    assert "treated branches, day 7" in cells.svg
+    assert "anakinra 1 mg/kg daily, 2 doses from day 7 to 8" in cells.svg
+    starts = re.findall(r'<polyline class="line(\d)" points="([\d.]+),', cells.svg)
+    assert float(starts[1][1]) > float(starts[0][1])  # the branch begins at its day
+    assert not cells.note
+    il1 = PANELS[5]
+    assert coincidence(il1, [one, two]) == "treated lies on mine"
+    blocked = two._replace(metrics=metrics | {"il1_receptor_drug_pM": 1 + days})
+    assert "leaves the concentration as it is" in coincidence(il1, [one, blocked])
+    alone = {chart.title: chart for chart in charts([one])}
+    rates = alone["rate at the surface [\N{MICRO SIGN}m/day]"]
+    assert [name for _, name in rates.legend] == ["resorption", "formation"]
+
+
+def test_damaged_run_files_have_no_doses_and_no_words() -> None:
+    assert regimens("[[therapy]]\ndrug = 'x'\ndose = '1 mg'\ntimes = ['x']") == []
+    assert regimens("[[") == []
+    assert words.parsed("[[") == {}
+
+
+def luminance(color: str) -> float:
+    """Relative luminance of a color such as '#a0b0c0' (WCAG 2.2)."""
+    parts = [int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio of two colors (WCAG 2.2)."""
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_texts_and_lines_of_a_page_have_the_contrast_of_level_aa() -> None:
+    style = (files("tissue.analysis.report") / "page.css").read_text(encoding="utf-8")
+    themes = [
+        dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", block))
+        for block in re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    ]
+    themes = [theme for theme in themes if "ink" in theme]
+    assert len(themes) >= 2
+    for theme in themes:
+        for back in (theme["back"], theme["card"]):
+            assert contrast(theme["ink"], back) >= 7
+            assert contrast(theme["faint"], back) >= 4.5
+            for number in range(4):
+                assert contrast(theme[f"run{number}"], back) >= 3

@@ -40,7 +40,7 @@ MAY_IMPORT = {
     },
     "simulation": {
         *("scenario", "storage", "model", "mechanics", "kernels", "geometry", "machine", "units"),
-        *("display", "errors", "version"),
+        *("display", "errors", "suggestion", "version"),
     },
     "viewers": {"storage", "model.fields", "errors"},
     "bench": {

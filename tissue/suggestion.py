@@ -7,7 +7,7 @@ LIKENESS = 0.6
 """Least similarity (difflib) of a name that is suggested: of five letters two may be swapped."""
 
 FIELD_LIKENESS = 0.7
-"""That of a field: il1 is not meant where there is no il6."""
+"""Least similarity of a field that is suggested: il1 is not meant where il6 is missing."""
 
 LONGEST = 300
 """Characters of a name that are compared: the time of a comparison grows with their square."""

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tissue.bench.tasks import DECAY, MIN_POROSITY, WORD, Task, bone, tasks
+from tissue.bench.tasks import DECAY, MIN_POROSITY, SPACING, WORD, Task, bone, tasks
 from tissue.bench.timing import Timing, clocked, timed
 from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry
@@ -94,7 +94,8 @@ class Plan:
 def measurements(plan: Plan) -> Iterator[Measurement | speed.Speed]:
     """Every measurement as it is made; a step of the model comes as its `Speed` too."""
     for edge in plan.edges:
-        need, usable = run_memory(speed.standard(edge), edge**3), usable_memory()
+        elements = ELEMENTS in plan.parts
+        need, usable = run_memory(speed.standard(edge), edge**3, fe=elements), usable_memory()
         if need > usable:
             reason = f"a run needs about {size(need)}, and {size(usable)} are usable"
             yield Measurement(GRID, edge, None, reason=reason)
@@ -185,11 +186,14 @@ def iteration_row(name: str, edge: int, solve: Callable[[float], Any]) -> Measur
 
 
 def of_step(edge: int) -> Iterator[Measurement | speed.Speed]:
-    """Measurement of warmed-up coupling steps of the whole model, and their `Speed`."""
+    """Measurement of warmed-up coupling steps of the whole model, and their `Speed`.
+
+    The load is that of the density of bone near by; finite elements are measured by themselves.
+    """
     try:
-        found = speed.measure(
-            speed.standard(edge), Geometry(Grid((edge,) * 3, 10.0), np.asarray(bone(edge)), (), ())
-        )
+        geometry = Geometry(Grid((edge,) * 3, SPACING), np.asarray(bone(edge)), (), ())
+        config = speed.standard(edge).changed({"load.mechanics": "density"})
+        found = speed.measure(config, geometry)
     except Exception as error:
         yield failed(COUPLING_STEP, edge, error)
         return

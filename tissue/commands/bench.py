@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 PROCESSOR_EDGES, ACCELERATOR_EDGES = (64, 96), (128, 256)
 """Edges of the grids that are measured unless others are asked for [voxels]."""
 
+WITHOUT_ELEMENTS = "steps and estimates take the load from the density of bone near by"
+
 SMALLEST_EDGE, LARGEST_EDGE = 16, 2048
 NAME_WIDTH = 38
 """Width of the column of names [characters]."""
@@ -190,7 +192,7 @@ def _conclusions(speeds: Sequence["Speed"]) -> tuple[list[str], tuple[Any, ...]]
     from tissue.machine.host import load_note
     from tissue.simulation.speed import start_note, years
 
-    notes = [start_note(tuple(speeds))] if speeds else []
+    notes = [start_note(tuple(speeds)), WITHOUT_ELEMENTS] if speeds else []
     if load := load_note():
         notes.append(f"measured{load.removeprefix(',')}: times of a quiet machine are shorter")
     return notes, years(speeds[-1]) if speeds else ()

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,6 @@ from tissue.storage.tables import Columns, read_table
 
 if TYPE_CHECKING:
     import xarray
-    from matplotlib.figure import Figure
 
 DAY_ATOL = 1e-6
 """Difference up to which a time is that of a snapshot [day]: 0.1 s, far below any step."""
@@ -139,18 +138,21 @@ class Results(Displayed):
 
         return dataset(self, (names,) if isinstance(names, str) else tuple(names) or self.fields)
 
-    def plot(self) -> "Figure":
+    def plot(self) -> Any:
         """Figure of the bone at the start and at the end, bone loss, and cells over time.
 
-        A notebook shows it where it is the last value of a cell; elsewhere `savefig` writes it.
+        A notebook shows it where it is the last value of a cell; elsewhere its method `savefig`
+        writes it.
+
+        Returns:
+            A figure of matplotlib.
 
         Raises:
             InputError: a snapshot is damaged, or this module was imported without `tissue`.
         """
         if display.plot is None:
             raise InputError("plot needs the drawing code of tissue: import tissue first")
-        figure: Figure = display.plot(self)
-        return figure
+        return display.plot(self)
 
     @property
     def _first(self) -> Fields:

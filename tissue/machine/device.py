@@ -6,6 +6,7 @@ import logging
 import os
 import platform
 import tempfile
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 
 PLATFORM_VARIABLES = ("JAX_PLATFORMS", "JAX_PLATFORM_NAME")
 """Environment variables that choose the devices of JAX."""
+
+CROWDED_GRID = 2**22
+"""Number of voxels from which memory counts more than the last per cents of speed (assumption)."""
 
 PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "h5py", "SimpleITK")
 
@@ -142,6 +146,19 @@ def release_memory() -> None:
     libc = _libc()
     if libc:
         libc.malloc_trim(0)
+
+
+def room_maker(voxels: int) -> Callable[[], None] | None:
+    """Function that makes room for the largest solve of a step; None where it is not worth it.
+
+    Freed fields leave gaps in the heap that the single block of a solve does not fit in. To return
+    them to the system costs a few per cent of a step, which only a large grid on a CPU need pay.
+
+    Args:
+        voxels: of the grid.
+    """
+    large = voxels >= CROWDED_GRID and jax.default_backend() == "cpu"
+    return release_memory if large else None
 
 
 def release_programs() -> None:

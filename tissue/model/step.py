@@ -7,7 +7,7 @@ A step is a short chain of compiled programs rather than one: the multigrid solv
 longest to compile, is then compiled once for all fields. Nothing is read back between them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -40,7 +40,11 @@ from tissue.model.turnover import Turnover, on_surface
 
 
 def advance(
-    state: State, context: StepContext, dt: Scalar, theta_min: Scalar = THETA_MIN
+    state: State,
+    context: StepContext,
+    dt: Scalar,
+    theta_min: Scalar = THETA_MIN,
+    make_room: Callable[[], None] | None = None,
 ) -> tuple[State, StepDiagnostics]:
     """The tissue dt days later, and diagnostics of the step.
 
@@ -53,20 +57,25 @@ def advance(
         dt: [day].
         theta_min: THETA_MIN, or 1 for the first step after a change of the forcing, whose jump
             would ring, and for a step whose density would fall below zero.
+        make_room: called before the solve that takes most memory; None where there is enough.
     """
     with _stage("predict the midpoint"):
         midpoint, early = _midpoint(state, context, dt)
     geometry = midpoint.geometry
-    with _stage("osteoblast lineage"):
+    with _stage("uncoupled solutes"):
         uncoupled, environment = cytokines.uncoupled_solutes(
             state.solutes, early.bisphosphonate, geometry, context
         )
+    with _stage("osteoblast lineage"):
         osteoblasts = osteoblast_lineage(
             state, (midpoint, early), environment, context, dt, theta_min
         )
     with _stage("RANKL and OPG"):
         made = _rankl_opg_made(state, (geometry, early.load), environment, osteoblasts, context)
         del early  # every field let go is memory for the solve
+        if make_room:
+            jax.block_until_ready(made)
+            make_room()
         fluid = Fluid(uncoupled, *solve_rankl_opg(state.solutes, made, geometry, context))
         rankl = {RANKL.name: fluid.pair.a}
         at_surface = cytokines.surface_concentrations(environment, rankl, geometry, context)

@@ -15,7 +15,7 @@ from tissue.geometry.load import Geometry, load_image
 from tissue.geometry.settings import SyntheticSettings
 from tissue.geometry.synthetic import synthesize
 from tissue.kernels.elliptic import SolverStats
-from tissue.machine.device import keep_memory, release_memory, release_programs
+from tissue.machine.device import keep_memory, release_memory, release_programs, room_maker
 from tissue.machine.host import allowed_memory
 from tissue.model.bone import bone_geometry
 from tissue.model.conservation import StepRecord
@@ -135,6 +135,7 @@ class Simulation(Displayed):
         self._controller = step_size_controller(config, self._schedule.stop_times)
         spacing, tolerance = self.geometry.grid.spacing, solver_tolerance(config)
         self._numerics = Numerics(spacing, tolerance, config.periodic_axes)
+        self._make_room = room_maker(self.geometry.bone_volume_fraction.size)
         if start:
             self.state, self.healthy, self.controller_state, bone, self.loaded = start
             self._start_fraction = jnp.asarray(bone, jnp.float64)
@@ -304,7 +305,8 @@ class Simulation(Displayed):
         p, forcing, dt = self._p, self._forcing(step), step.length
         solved = self.loaded.load(self._numerics, p) if self.loaded else None
         context = StepContext(forcing, p, self._numerics, self.healthy, solved)
-        following, diagnostics = advance(start, context, dt, 1.0 if damped else THETA_MIN)
+        theta = 1.0 if damped else THETA_MIN
+        following, diagnostics = advance(start, context, dt, theta, self._make_room)
         record = StepRecord(self.state, following, diagnostics)
         found = step_numbers(record, forcing, (step.end, dt), self._start_fraction)
         tried = _Tried(

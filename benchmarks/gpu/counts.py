@@ -32,6 +32,12 @@ TRANSIENT_STEPS = 4  # first steps of a day, which start from poorer guesses tha
 
 SOLVES = ("il1", "il6", "osteoblast precursors", "osteoclast precursors")
 SPREADS = ("osteoclasts along", "osteoblasts along", "coupling store along")
+SOLVE_STAGES = {
+    "osteoblast_lineage": "osteoblast precursors",
+    "osteoclast_lineage": "osteoclast precursors",
+}
+"""Solve by conjugate gradients in each stage of a step that has one only."""
+
 MOVES = ("sub-steps of the predictor", "sub-steps of the surface")
 
 # functions that contain loops, innermost first, and names of their loops in order of execution

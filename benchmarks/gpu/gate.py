@@ -20,14 +20,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from checks import failures
+from checks import failures, held_too_much
 from costs import GOALS, LAUNCH, STEP, YEAR, Cost, costs, counted, elastic_costs, plain
 from devices import COMPILED, EDGES, H100
 
 HERE = Path(__file__).resolve().parent
 OUT = HERE.parents[1] / "runs" / "out" / "bench" / "gpu.jsonl"
 PACKAGES = ("jax", "jaxlib", "jax-cuda12-plugin", "jax-cuda12-pjrt", "nvidia-cuda-nvcc-cu12")
-CONTROLS, ELASTIC_CONTROLS = 14, 3  # negative controls that must be reported, and each caught
+CONTROLS, ELASTIC_CONTROLS = 15, 3  # negative controls that must be reported, and each caught
 PROGRAMS, ELASTIC_PROGRAMS = 9, 3
 COUNTED_EDGE = 64
 
@@ -80,6 +80,8 @@ def gathered(cases: Sequence[tuple[str, int]], *, elastic: bool) -> tuple[list[R
             shutil.rmtree(folder, ignore_errors=True)
         if len([row for row in found if "program" in row]) != programs and not failed:
             failed = [f"{device} {edge}^3: some programs are missing"]
+        if not (elastic or failed or any("memory" in row for row in found)):
+            failed = [f"{device} {edge}^3: the memory of a step is missing"]
         rows, wrong = rows + found, wrong + failed
     found, failed = finished(counting)
     if not found and not failed:
@@ -93,6 +95,8 @@ def judged(rows: Iterable[Row], needed: int) -> list[str]:
     for row in rows:
         if "program" in row:
             wrong += [f"{row['device']} {row['edge']}^3, {text}" for text in failures(row)]
+        if "memory" in row:
+            wrong += [f"{row['device']} {row['edge']}^3, {text}" for text in held_too_much(row)]
     wrong += [f"control not caught: {row['control']}" for row in controls if not row["caught"]]
     if len(controls) < needed:
         wrong.append(f"{len(controls)} negative controls, at least {needed} are needed")
@@ -136,10 +140,25 @@ def shown(rows: Sequence[Row]) -> None:
             name = ONE_LOOP.get(row["program"], f"a turn of {loop['loop']}")
             print(line.format("", "", f"  {name}", *counts, *("",) * 4))
     for row in rows:
+        if "memory" in row:
+            memory_shown(row)
+    for row in rows:
         if "control" in row:
             verdict = "caught" if row["caught"] else "NOT CAUGHT"
             print(f"control {row['control']:32} {verdict}: {'; '.join(row['reasons'])[:90]}")
     print()
+
+
+def memory_shown(row: Row) -> None:
+    """Print the memory of a coupling step by stage, and what is alive at its peak."""
+    line = "{:32} {:>8} {:>8} {:>10} {:>8}"
+    print(f"\nmemory of a coupling step, {row['device']} {row['edge']}^3, B/voxel")
+    print(line.format("stage", "alive", "results", "temporary", "all"))
+    for each in row["memory"]:
+        numbers = each["alive"], each["results"], each["temporary"], each["peak"]
+        print(line.format(each["stage"], *numbers))
+    top = max(row["memory"], key=lambda each: each["peak"])
+    print(f"alive in {top['stage']}: {', '.join(top['fields'])}")
 
 
 def coupling_steps(rows: Sequence[Row], cases: Iterable[tuple[str, int]]) -> list[Row]:

@@ -119,7 +119,9 @@ class Loop:
 
     Attributes:
         name: of its instruction.
-        chain: functions around it, outermost first.
+        chain: functions around it, outermost first; of all loops of a function that is compiled
+            once, those of the first.
+        stage: scopes around it, each by its name in `step.advance`.
         body, condition: computations of one pass.
         parent: computation that it is in.
         trips: number of its turns where the compiler knows it, so that no host reads its
@@ -128,10 +130,16 @@ class Loop:
 
     name: str
     chain: tuple[str, ...]
+    stage: tuple[str, ...]
     body: str
     condition: str
     parent: str
     trips: int | None
+
+    @property
+    def solves(self) -> bool:
+        """Whether it is the loop of conjugate gradients."""
+        return "_conjugate_gradients" in "".join(self.stage[-2:])
 
 
 class Module:
@@ -241,7 +249,9 @@ class Module:
                 body, condition = line.attribute("body"), line.attribute("condition")
                 trips = re.search(r'"known_trip_count":\{"n":"(\d+)"', line.rest)
                 known = int(trips[1]) if trips else None
-                yield Loop(line.name, chain, body, condition, computation, known)
+                scopes = re.search(r'op_name="([^"]*)"', line.rest)
+                stage = tuple(scopes[1].split("/")) if scopes else ()
+                yield Loop(line.name, chain, stage, body, condition, computation, known)
                 yield from self._loops_in(body)
 
     def around(self, loop: Loop) -> tuple[Loop, ...]:

@@ -15,11 +15,12 @@ from typing import Any
 
 import controls
 import elastic
+import memory
 import programs
 import ptx
 from ahead import WORD, Built, Target
-from checks import ELASTIC_SOLVE, failures
-from counts import LOOPS
+from checks import ELASTIC_SOLVE, failures, held_too_much
+from counts import LOOPS, SOLVE_STAGES
 from devices import COMPILED
 from hlo import Loop, Module, arrays
 from ptx import NoData
@@ -80,10 +81,22 @@ def row(built: Built, kernels: tuple[ptx.Kernel, ...]) -> Row:
 
 
 def named(loops: tuple[Loop, ...]) -> list[str]:
-    """Names of the loops as in `counts.py`, or the functions around one that it lacks."""
+    """Names of the loops as in `counts.py`, or the functions around one that it lacks.
+
+    A solve for precursors is named by its stage: solutes that are the same everywhere have none.
+    """
     names: list[str] = []
-    left = {function: iter(of_one) for function, of_one in LOOPS.items()}
+    staged = set(SOLVE_STAGES.values())
+    left = {
+        function: iter([name for name in of_one if name not in staged])
+        for function, of_one in LOOPS.items()
+    }
     for loop in loops:
+        if loop.solves:
+            found = next((SOLVE_STAGES[s] for s in loop.stage if s in SOLVE_STAGES), None)
+            if found:
+                names.append(found)
+                continue
         around = {part for function in loop.chain for part in function.split(".")}
         function = next((f for f in LOOPS if f in around), "")
         names.append(next(left.get(function, iter(())), "/".join(loop.chain)))
@@ -188,6 +201,11 @@ def main(key: str, edge: int, *, elastic_only: bool, with_controls: bool) -> Non
     for built in (elastic if elastic_only else programs).every(target, edge):
         good = good or built
         show(measured(built, ptxas))
+    if not elastic_only:
+        show(memory.row(target, edge))
+        if with_controls:
+            reasons = held_too_much(memory.kept_row(target, edge))
+            show(control("results that are held until the end of a step", reasons))
     if with_controls and good:
         for found in caught_forces(target, edge, ptxas):
             show(found)

@@ -20,7 +20,7 @@ MADE_UP = """
 [run]
 duration = "28 day"
 [geometry.synthetic]
-shape = [96, 96, 96]
+shape = [48, 48, 48]
 spacing = "10 um"
 bv_tv = 0.2
 thickness = "60 um"

@@ -5,6 +5,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import DTypeLike
 
 from tissue.model.forcing import Forcing
@@ -13,7 +14,7 @@ from tissue.model.targets import TARGETS, Concentration
 
 NO_EXCESS = {solute.name: 0.0 for solute in UNCOUPLED}
 NO_DRUG = {
-    name: jnp.zeros(1)
+    name: np.zeros(1)
     for name, target in TARGETS.items()
     if isinstance(target.action, Concentration)
 }

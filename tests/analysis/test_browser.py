@@ -1,6 +1,8 @@
 """The page is alive in a real browser, of runs that are over and while one goes."""
 
+import base64
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -13,7 +15,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-from analysis.made import made
+from analysis.made import branched, made
 
 from tissue.analysis.report.page import write_report
 from tissue.cli import main
@@ -128,6 +130,80 @@ def everything_answers(browser: Any, address: str, runs: int) -> None:
 def test_everything_on_the_page_answers(browser: Any, tmp_path: Path) -> None:
     folders = [made(tmp_path / "untreated", 0.2), made(tmp_path / "treated", 0.05)]
     everything_answers(browser, write_report(folders).as_uri(), 2)
+
+
+OVERLAPS = """
+const boxes = [...document.querySelectorAll("main figure, main table, main p, main .controls")]
+  .filter((e) => e.getClientRects().length && !e.closest("details"));
+const inside = (e) => e.closest(".scroll");
+const wide = boxes.filter((e) => !inside(e) && e.getBoundingClientRect().right > innerWidth + 0.5);
+const apart = (a, b) => a.bottom <= b.top + 0.5 || b.bottom <= a.top + 0.5
+  || a.right <= b.left + 0.5 || b.right <= a.left + 0.5;
+const clash = boxes.filter((a) => boxes.some((b) => a !== b && !a.contains(b) && !b.contains(a)
+  && !a.matches(".time") && !b.matches(".time")
+  && !apart(a.getBoundingClientRect(), b.getBoundingClientRect())));
+return [wide, clash].map((each) => each.map((e) => e.outerHTML.slice(0, 90)));
+"""
+"""Elements of a page that are wider than the window, and those that lie on each other."""
+
+
+def sized(browser: Any, width: int, address: str) -> None:
+    """Opens a page in a window of a width [px]."""
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get(address)
+    until(lambda: drawings(browser) >= 2)
+
+
+@needs_browser
+def test_a_page_fits_a_phone_and_paper(browser: Any, tmp_path: Path) -> None:
+    parent = made(tmp_path / "mine", 0.1)
+    treated = branched(parent, tmp_path / "treated", 0.02)
+    address = write_report([parent, treated], tmp_path / "both.html").as_uri()
+    for width in (1280, 400):
+        sized(browser, width, address)
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        assert browser.execute_script(OVERLAPS) == [[], []]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    visible = "return [...document.querySelectorAll(arguments[0])].filter(e => e.offsetParent)"
+    captions = [each.text for each in browser.execute_script(visible, "figcaption")]
+    assert "mine: day 14, how far the surface moved since day 0" in captions
+    assert any(
+        each.startswith(
+            "treated: RANKL in marrow fluid [pM], day 14, plane z = 120 \N{MICRO SIGN}m"
+        )
+        for each in captions
+    )
+    assert not browser.execute_script(visible, ".controls, details, .surface")
+    stills = browser.execute_script(visible, ".still")
+    assert len(stills) == 2
+    assert all(len(each.get_attribute("src")) > 3000 for each in stills)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    paper = browser.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
+    text = base64.b64decode(paper["data"])
+    assert 1 <= len(re.findall(rb"/Type\s*/Page\b", text)) <= 4
+    assert problems(browser) == []
+
+
+@needs_browser
+def test_everything_has_a_name_for_a_screen_reader(browser: Any, tmp_path: Path) -> None:
+    address = write_report([made(tmp_path / "run", 0.1)]).as_uri()
+    sized(browser, 1280, address)
+    tree = browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+    named = ("slider", "combobox", "checkbox", "image", "img", "application", "region", "button")
+    seen = [
+        (node["role"]["value"], node.get("name", {}).get("value", ""))
+        for node in tree
+        if not node.get("ignored") and node.get("role", {}).get("value") in named
+    ]
+    assert [role for role, name in seen if not name.strip()] == []
+    assert {"slider", "combobox", "checkbox", "application"} <= {role for role, _ in seen}
+    slider = browser.find_element("id", "time")
+    assert slider.get_attribute("aria-valuetext").startswith("day 14 of 14")
+    before = drawings(browser)
+    slider.send_keys("\ue012")  # arrow to the left
+    until(lambda: drawings(browser) > before)
+    assert slider.get_attribute("aria-valuetext").startswith("day 7 of 14")
 
 
 @pytest.mark.slow

@@ -11,12 +11,18 @@ from jaxtyping import install_import_hook
 
 # the command sets this before it loads JAX; here JAX is there before any command
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ["XDG_CACHE_HOME"] = str(Path(__file__).resolve().parents[1] / ".pytest_cache" / "home")
+HERE = Path(__file__).resolve().parent
+FIRST = (
+    *("test_runs.py", "mechanics/test_against_direct.py", "simulation/test_branch.py"),
+    *("model/test_disease_mechanisms.py", "simulation/test_local_forcing.py"),
+)
+os.environ["XDG_CACHE_HOME"] = str(HERE.parent / ".pytest_cache" / "home")
 
 install_import_hook(["tissue.kernels"], "beartype.beartype")
 
 # what these import is annotated too
 from tissue.machine.device import enable_compilation_cache, release_programs  # noqa: E402
+from tissue.mechanics import hierarchy  # noqa: E402
 
 enable_compilation_cache()
 
@@ -25,11 +31,33 @@ settings.register_profile("tissue", deadline=None)
 settings.load_profile("tissue")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that compile for many others come first, so that two processes do not compile the same.
+
+    Each of them has grids of its own.
+    """
+    place = {HERE / name: number for number, name in enumerate(FIRST)}
+    items.sort(key=lambda item: place.get(item.path, len(FIRST)))
+
+
 @pytest.fixture(autouse=True, scope="module")
 def few_programs() -> Iterator[None]:
     """A process runs hundreds of tests, and would hold more programs than the system lets it."""
     yield
     release_programs()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def few_sizes_of_tables() -> Iterator[None]:
+    """Small bones share the programs of their solves, each of which takes seconds to compile."""
+    bucket, few = hierarchy._bucket, (16, 256, 1024)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            hierarchy,
+            "_bucket",
+            lambda count: next((size for size in few if size > count), bucket(count)),
+        )
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -98,7 +98,7 @@ def test_traces_of_bone_are_left_out() -> None:
 
 
 def test_two_bones_side_by_side_bear_both() -> None:
-    one = np.zeros((8, 6, 12))
+    one = np.zeros(SHAPE)
     one[:, 1:4, 1:4] = 1
     both = one.copy()
     both[:, 2:5, 7:10] = 1

@@ -113,8 +113,8 @@ def test_solid_bone_under_a_uniaxial_load() -> None:
 
 
 def test_strength_names_the_axis_that_bone_does_not_span() -> None:
-    bone = np.ones((6, 6, 6))
-    bone[:, 3] = 0
+    bone = np.ones((6, 5, 4))
+    bone[:, 2] = 0
     with pytest.raises(InputError, match="bone does not reach both ends in y"):
         strength(bone, 50.0, 10000)
     assert strength(bone, 50.0, 10000, axes=("z",)).failure_load_N["z"] > 0
@@ -130,8 +130,8 @@ def test_lengths_and_moduli_are_positive(spacing: float, modulus: float, message
 
 
 def test_a_loose_speck_is_left_out() -> None:
-    bone = np.zeros((8, 8, 8))
+    bone = np.zeros((12, 12, 12))
     bone[:, 1:4, 1:4] = 1
     bone[3:5, 6:8, 6:8] = 1
     (one,) = compress(bone, ("z",), "platens").values()
-    assert left_out(one, bone) == pytest.approx(8 / 80)
+    assert left_out(one, bone) == pytest.approx(8 / 116)

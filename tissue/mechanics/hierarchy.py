@@ -221,7 +221,7 @@ def _pseudoinverse(pieces: Pieces, matrices: np.ndarray) -> np.ndarray:
     Its matrices are in double precision: soft modes of the whole bone lie near their rounding in
     single precision.
     """
-    size = 3 * _bucket(pieces.node_count)
+    size = 3 * pieces.node_count
     freedom = (3 * pieces.nodes[:, :, None] + np.arange(3)).reshape(-1, 24)
     whole = np.zeros((size, size))
     np.add.at(whole, (freedom[:, :, None], freedom[:, None, :]), matrices)
@@ -230,7 +230,8 @@ def _pseudoinverse(pieces: Pieces, matrices: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh(whole * scale[:, None] * scale)
     kept = values > CUT * values.max()
     vectors = vectors[:, kept] * scale[:, None]
-    return ((vectors / values[kept]) @ vectors.T).astype(np.float32)
+    inverse = ((vectors / values[kept]) @ vectors.T).astype(np.float32)
+    return np.pad(inverse, (0, 3 * _bucket(pieces.node_count) - size))
 
 
 def _bucket(count: int) -> int:

@@ -41,6 +41,7 @@ const mixed = (from, to, share) => from.map((part, k) => part + share * (to[k] -
 const BONE = [226, 208, 178], LOST = [213, 94, 0], FORMED = [0, 114, 178];
 const SOLID = [190, 186, 180], MARROW = [244, 241, 236];
 const number = (value) => Number(value.toPrecision(3)).toString();
+const dayText = (day) => Number(day.toFixed(3)).toString();
 const unitOf = (field) => (field.unit === "1" ? "" : ` [${field.unit.replace("^2", "²").replace("^3", "³")}]`);
 
 // the same range in all runs, so that they can be compared: that of all days, or of the shown one

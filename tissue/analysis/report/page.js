@@ -5,12 +5,18 @@ function fill(select, entries, chosen) {
   for (const [value, text] of entries) select.append(new Option(text, value, false, value === chosen));
 }
 
+// whether a day lies between the first dose and the end of the interval of the last
+function acts(times, day) {
+  const last = times[times.length - 1], gap = times.length > 1 ? last - times[times.length - 2] : 0;
+  return times[0] <= day && day <= last + gap;
+}
+
 // what is given and what branches on a day, in words
 function eventsOf(day) {
   const found = [];
   runs.forEach((run) => {
     const name = runs.length > 1 ? `${run.name}: ` : "";
-    const drugs = run.therapy.filter((each) => each.times[0] <= day && run.times[0] <= day).map((each) => each.drug);
+    const drugs = run.therapy.filter((each) => acts(each.times, day) && day <= run.last).map((each) => each.drug);
     const events = drugs.length ? [[...new Set(drugs)].join(" and ")] : [];
     if (run.branched !== null && Math.abs(run.branched - day) < 1e-6) events.unshift("branch");
     if (events.length) found.push(name + events.join(", "));
@@ -52,7 +58,7 @@ async function start() {
   time.max = days.length - 1;
   time.value = time.max;
   const showDay = () => {
-    const events = eventsOf(shown.day), text = `${number(shown.day)} of ${number(days[days.length - 1])}`;
+    const events = eventsOf(shown.day), text = `${dayText(shown.day)} of ${dayText(days[days.length - 1])}`;
     day.textContent = `day ${text}${events ? ` (${events})` : ""}`;
     time.setAttribute("aria-valuetext", day.textContent);
     markDay();

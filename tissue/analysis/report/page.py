@@ -66,11 +66,13 @@ def page(
         _with_words(collected(folder) | {"name": name, "parameters": rows})
         for folder, name, rows in zip_longest(folders, unique_labels(folders), parameters)
     ]
+    for run in runs:
+        run["setting"] = words.setting(run, None if run is runs[0] else runs[0])
     courses = [_course(run) for run in runs]
     doubts = list(dict.fromkeys(line for run in runs for line in words.reservations(run)))
     parts = files("tissue.analysis.report")
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"digits": digits, "signed": signed}
+    environment.filters |= {"digits": digits, "exact": exact, "signed": signed}
     template = environment.from_string((parts / "page.html").read_text(encoding="utf-8"))
     text = template.render(
         runs=runs,
@@ -95,7 +97,6 @@ def _with_words(run: dict[str, Any]) -> dict[str, Any]:
     """A run with the sentences about it."""
     end = run["metrics"]["time_day"][-1]
     return run | {
-        "setting": words.setting(run),
         "outcome": words.outcome(run),
         "treatment": [each.words(end) for each in regimens(run["run_file"])],
         "block": next((each["block"] for each in run["fields"].values()), 1),
@@ -130,6 +131,11 @@ def _comparison(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def digits(value: float, count: int) -> str:
     """Number with `count` significant digits and no exponent where none is needed."""
     return f"{value:.0f}" if abs(value) >= 10**count else f"{value:.{count}g}"
+
+
+def exact(value: float) -> str:
+    """Number with three significant digits, zeros too, so that a start and an end look alike."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:#.3g}"
 
 
 def _drawn(run: Mapping[str, Any]) -> dict[str, Any]:

@@ -138,7 +138,7 @@ function label(figure, run, field, time, layer, [low, high]) {
   const um = run.grid.origin[shown.axis] + run.grid.spacing * ((layer + 0.5) * field.block - 0.5);
   const even = high - low < 0.01 * Math.abs(high) ? "; nearly even" : "";
   const where = `${AXES[shown.axis]} = ${Math.round(um)} µm`;
-  const text = `${runs.length > 1 ? `${run.name}: ` : ""}${field.long_name}${unitOf(field)}, day ${number(run.times[time])}, ` +
+  const text = `${runs.length > 1 ? `${run.name}: ` : ""}${field.long_name}${unitOf(field)}, day ${dayText(run.times[time])}, ` +
     `plane ${where} (${across[0]} down, ${across[1]} to the right); colors ${number(low)} to ${number(high)}` +
     `${unitOf(field).replace(/[[\]]/g, "")}${RANGES[shown.range]}${even}` +
     `${field.where === "marrow" ? "; bone is gray" : ""}`;

@@ -162,7 +162,9 @@ async function drawSurface(scene) {
     camera.setFocalPoint(0, 0, 0);
     camera.setViewUp(0, 0, 1);
     renderer.resetCamera();
-    camera.zoom(1.15);
+    const box = scene.figure.querySelector(".surface");
+    const wide = Math.min(1, box.clientWidth / (box.clientHeight || 1)) || 1;
+    camera.setParallelScale(camera.getParallelScale() / (1.15 * wide));
     scene.placed = true;
   }
   caption(scene, time);
@@ -171,10 +173,10 @@ async function drawSurface(scene) {
 
 function caption(scene, time) {
   const run = runs[scene.index], name = runs.length > 1 ? `${run.name}: ` : "", field = run.fields[shown.paint];
-  const since = `day ${number(run.times[0])}`;
+  const since = `day ${dayText(run.times[0])}`;
   const what = shown.paint === "moved" ? (time ? `how far the surface moved since ${since}` : `the start, ${since}`)
     : shown.paint === "plain" || !field ? "bone" : `${field.long_name}${unitOf(field)}`;
-  const text = `${name}day ${number(run.times[time])}, ${what}`;
+  const text = `${name}day ${dayText(run.times[time])}, ${what}`;
   scene.figure.querySelector("figcaption").textContent = text;
   scene.figure.querySelector(".still").alt = text;
 }

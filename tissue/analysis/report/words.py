@@ -41,20 +41,20 @@ def parsed(text: str) -> dict[str, Any]:
         return {}
 
 
-def setting(run: Run) -> str:
-    """The bone, its voxels, the disease, the drugs and the days of a run, as sentences."""
-    tables = parsed(run["run_file"])
+def setting(run: Run, first: Run | None = None) -> str:
+    """The bone, its voxels, the disease, the drugs and the days of a run, as sentences.
+
+    Args:
+        run: the run.
+        first: another run whose sentences stand before; what both share is not said again.
+    """
     times = run["metrics"]["time_day"]
-    shape, spacing = run["grid"]["shape"], run["grid"]["spacing"]
-    edges = " \N{MULTIPLICATION SIGN} ".join(f"{n * spacing / 1e3:.3g}" for n in shape)
-    voxels = " \N{MULTIPLICATION SIGN} ".join(f"{n}" for n in shape)
-    text = (
-        f"{_bone(tables)}, {edges} mm (z, y, x), of {voxels} voxels of {spacing:g} "
-        f"\N{MICRO SIGN}m, was simulated from day {times[0]:g} to {times[-1]:g}"
-        f"{_years(times[-1] - times[0])}. "
-    )
-    causes = list(_causes(tables))
-    text += f"Disease: {_listed(causes)}. " if causes else "It had no disease. "
+    piece, disease = _piece_of_bone(run), _disease(run)
+    period = f"from day {times[0]:g} to {times[-1]:g}{_years(times[-1] - times[0])}"
+    if first and (piece, disease) == (_piece_of_bone(first), _disease(first)):
+        text = f"The same bone and disease, {period}. "
+    else:
+        text = f"{piece}, was simulated {period}. {disease} "
     doses = [each.words(times[-1]) for each in regimens(run["run_file"])]
     text += f"Treatment: {'; '.join(doses)}. " if doses else "It had no treatment. "
     if run["branched"] is not None:
@@ -64,6 +64,22 @@ def setting(run: Run) -> str:
             else "the days before it are not here, and changes count from that day. "
         )
     return text.strip()
+
+
+def _piece_of_bone(run: Run) -> str:
+    shape, spacing = run["grid"]["shape"], run["grid"]["spacing"]
+    times = " \N{MULTIPLICATION SIGN} "
+    edges = times.join(f"{n * spacing / 1e3:.3g}" for n in shape)
+    voxels = times.join(f"{n}" for n in shape)
+    return (
+        f"{_bone(parsed(run['run_file']))}, {edges} mm (z, y, x), of {voxels} voxels of "
+        f"{spacing:g} \N{MICRO SIGN}m"
+    )
+
+
+def _disease(run: Run) -> str:
+    causes = list(_causes(parsed(run["run_file"])))
+    return f"Disease: {_listed(causes)}." if causes else "It had no disease."
 
 
 def outcome(run: Run) -> str:
@@ -238,7 +254,7 @@ def _change(line: Mapping[str, Any]) -> float:
 
 
 def _years(days: float) -> str:
-    return f" ({days / YEAR:.3g} years)" if days >= YEAR else ""
+    return f" ({round(days / YEAR, 1):g} years)" if days >= YEAR else ""
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -9,7 +9,6 @@ usage: python tests/faults/play_queue.py [KILLS] [SEED]
 """
 
 import argparse
-import os
 import random
 import shutil
 import signal
@@ -40,36 +39,23 @@ LONGEST_GRACE = 2.0
 LONGEST = 600.0
 """Time after which a run hangs [s]."""
 
-BLANK = (
-    "import sys; from tissue.analysis import summary; from faults.small_run import nothing_drawn; "
-    "summary._drawn = nothing_drawn; from tissue.cli import main; sys.exit(main())"
-)
-"""The command without the seconds that its last picture takes."""
-
 
 class Queue(NamedTuple):
     """Runs that a queue starts, in a folder of its own.
 
     Attributes:
         room: folder for the run file and the runs.
-        drawing: whether the run draws its last picture, as a user's does.
     """
 
     room: Path
-    drawing: bool = True
 
     def start(self, name: str) -> "subprocess.Popen[str]":
         """Starts the run in a folder, or goes on with it: one command for both."""
         file = self.room / "small.toml"
         file.write_text(RUN, encoding="utf-8")
-        command = ["-m", "tissue"] if self.drawing else ["-c", BLANK]
         words = ["run", str(file), "--out", str(self.room / name), "--resume", "--quiet"]
-        tests = str(Path(__file__).resolve().parents[1])
         return subprocess.Popen(
-            [sys.executable, *command, *words],
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PYTHONPATH": tests} if not self.drawing else None,
+            [sys.executable, "-m", "tissue", *words], stderr=subprocess.PIPE, text=True
         )
 
 

@@ -13,7 +13,6 @@ from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.geometry.journal import Journal
 from tissue.geometry.load import Geometry
-from tissue.kernels.stencil import total
 from tissue.model.bone import bone_geometry
 from tissue.model.context import Numerics, StepContext
 from tissue.model.cytokines import UncoupledSolute, uncoupled_solutes
@@ -110,7 +109,7 @@ def test_a_permeable_wall_exchanges_with_blood() -> None:
 def test_what_passes_a_wall_is_in_the_budget() -> None:
     both = {"x_low": {"value": "10 pM"}, "z_high": {"permeability": "9 mm/day", "blood": "2 pM"}}
     solute, _ = il1(configured(boundary={"il1": both}))
-    assert_allclose(total(solute.source), total(solute.lost), rtol=1e-8)
+    assert_allclose(solute.turnover.gained, solute.turnover.lost, rtol=1e-8)
 
 
 @pytest.mark.slow

@@ -138,12 +138,16 @@ def _measured(
     compared = spent - set_up.get(edge, 0) if name.startswith("three axes") else spent
     share = row["bandwidth_percent"]
     cells = (
-        f"{spent:.3g} ms",
-        "-" if expected is None else f"{expected:.3g} ms",
+        f"{_shown(spent)} ms",
+        "-" if expected is None else f"{_shown(expected)} ms",
         "-" if expected is None else f"{compared / expected:.2f}",
         "-" if share is None else f"{share:.0f}",
     )
     return f"| {name} | {_edge(row)} | {' | '.join(cells)} |"
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def _expected(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ from tissue.model.species import SOLUTES, UNCOUPLED
 from tissue.model.targets import TARGETS, Concentration
 
 NO_EXCESS = {solute.name: 0.0 for solute in UNCOUPLED}
-NO_DRUG = {
+NO_DRUG: dict[str, Any] = {
     name: np.zeros(1)
     for name, target in TARGETS.items()
     if isinstance(target.action, Concentration)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tissue import units
-from tissue.analysis.lineage import SAME_TIME
+from tissue.analysis.common_start import SAME_TIME
 from tissue.analysis.strength import solved
 
 Values = NDArray[np.float64]
@@ -231,7 +231,7 @@ def flattened(values: Values, *, percent: bool = False) -> tuple[Values, bool]:
 
     Args:
         values: of the curve.
-        percent: the values are changes in percent, whose zero is no change.
+        percent: the values are changes in percent, 0 where nothing changed.
     """
     if not values.size:
         return values, False

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tissue.analysis.common_start import SAME_TIME, branch_day
 from tissue.analysis.courses import (
     FLAT_NOTE,
     Course,
@@ -22,7 +23,6 @@ from tissue.analysis.courses import (
     unlike_lengths,
 )
 from tissue.analysis.labels import unique_labels
-from tissue.analysis.lineage import SAME_TIME, branch_day
 from tissue.analysis.panels import FAINT, FORMED, INK, LOST, RUNS, drawn, tidy
 from tissue.analysis.style import add_note, narrow, new_figure, text_size, width
 from tissue.storage.results import Run
@@ -85,7 +85,11 @@ def curves(runs: Sequence[Run]) -> "Figure":
 
 
 def _draw_panel(axes: "Axes", panel: Panel, courses: Sequence[Course], unit: TimeUnit) -> bool:
-    """Draw a panel; tells whether all its curves are flat."""
+    """Draw a panel.
+
+    Returns:
+        Whether all its curves are flat.
+    """
     seen: list[Values] = []
     alone, flat = len(courses) == 1 and len(panel.lines) > 1, True
     lanes = [index for index, course in enumerate(courses) if course.therapy]

@@ -20,7 +20,7 @@ NEAR, FAR = 0.7, 1.4
 surface is; between them it is a mean of both [voxel]."""
 
 FARTHEST = 6.0
-"""Largest distance that is told apart [voxel]."""
+"""Largest distance; larger ones count as this [voxel]."""
 
 
 def moved(before: Field, after: Field, spacing: float) -> Array:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tissue.analysis.lineage import since_start
+from tissue.analysis.common_start import since_start
 from tissue.analysis.morphometry import Measure
 from tissue.storage.results import Run
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from tissue.analysis.common_start import percent, signed
 from tissue.analysis.courses import NOISE, tick_texts, time_unit
 from tissue.analysis.displacement import at_surface, moved
-from tissue.analysis.lineage import percent, signed
 from tissue.analysis.panels import (
     FAINT,
     FORMED,
@@ -119,7 +119,7 @@ def slices(run: Run, name: str, ranges: str = "each") -> "Figure":
     figure = new_figure(width(), height)
     row = figure.subplots(1, len(times), squeeze=False)[0]
     span = float(run.times[-1] - run.times[0])
-    colors = "Greys" if name == BONE else "viridis"
+    colors = "gist_yarg" if name == BONE else "viridis"
     extend = "both" if marrow else "neither"
     for axes, index, plane, bone, (low, high) in zip(row, times, planes, bones, ends, strict=True):
         image = _show(axes, run, plane, vmin=low, vmax=high, cmap=colors)
@@ -212,7 +212,11 @@ def _diverging() -> "LinearSegmentedColormap":
 
 
 def _show_change(axes: "Axes", run: Run, old: Plane, new: Plane) -> tuple[bool, bool]:
-    """Draw what is bone at both times and at one of them; tells whether any was lost, or formed."""
+    """Draw what is bone at both times and at one of them.
+
+    Returns:
+        Whether any was lost, and whether any was formed.
+    """
     how = {"order": 1, "mode": "nearest", "grid_mode": True}
     before, after = (ndimage.zoom(each, FINER, **how) >= 0.5 for each in (old, new))
     lost, formed = before & ~after, after & ~before

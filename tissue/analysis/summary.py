@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tissue.analysis.common_start import branch_day, changes_in_words, snapshots_since_start
 from tissue.analysis.courses import Course, flattened, limits, regimens_of, time_unit
 from tissue.analysis.curve_figures import TREATED, shade
-from tissue.analysis.lineage import branch_day, changes_in_words, snapshots_since_start
 from tissue.analysis.panels import (
     FAINT,
     FORMED,

@@ -66,7 +66,7 @@ def add(commands: Commands) -> None:
 
 
 def _opened(folders: Sequence[Path]) -> list["Run"]:
-    from tissue.analysis.lineage import since_start
+    from tissue.analysis.common_start import since_start
     from tissue.storage.results import open_run
 
     runs = [open_run(folder) for folder in folders]

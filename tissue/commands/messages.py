@@ -294,7 +294,7 @@ def _shown(record: logging.LogRecord, start: str = "") -> str:
 
 def _change(done: "Run") -> str:
     """Change of the bone and its strength since the start, and of a branch also since then."""
-    from tissue.analysis.lineage import branch_day, changes_in_words
+    from tissue.analysis.common_start import branch_day, changes_in_words
 
     branched = branch_day(done.folder)
     text = "; ".join(changes_in_words("bv_tv", done.metrics, branched))

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tissue.analysis.blocks import block_means
+from tissue.analysis.common_start import GENERATIONS, branch_day, parent_of, since_start
 from tissue.analysis.courses import PER_MM2, regimens
 from tissue.analysis.displacement import at_surface, moved
-from tissue.analysis.lineage import GENERATIONS, branch_day, parent_of, since_start
 from tissue.analysis.morphometry import MEASURES
 from tissue.analysis.strength import solved
 from tissue.errors import InputError

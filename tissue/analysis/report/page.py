@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from tissue.analysis.common_start import signed
 from tissue.analysis.courses import Course, regimens, unlike_lengths
 from tissue.analysis.labels import unique_labels
-from tissue.analysis.lineage import signed
 from tissue.analysis.morphometry import MEASURES
 from tissue.analysis.report import words
 from tissue.analysis.report.charts import charts

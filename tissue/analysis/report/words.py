@@ -5,8 +5,8 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tissue.analysis.common_start import SAME_TIME, percent, signed
 from tissue.analysis.courses import YEAR, regimens
-from tissue.analysis.lineage import SAME_TIME, percent, signed
 
 RESERVATIONS = 3
 """Most reservations at the top of a page [1]; the section on trust has all."""

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from analysis.made import branched, made
 
-from tissue.analysis.courses import Course, first_shown
-from tissue.analysis.dynamic import dynamic
-from tissue.analysis.lineage import (
+from tissue.analysis.common_start import (
     branch_day,
     changes_in_words,
     parent_of,
     signed,
     snapshots_since_start,
 )
+from tissue.analysis.courses import Course, first_shown
+from tissue.analysis.dynamic import dynamic
 from tissue.analysis.report.collect import collected, differences
 from tissue.analysis.report.page import page
 from tissue.storage.results import open_run

@@ -23,7 +23,7 @@ SAME_TIME = 1e-6
 
 
 def branch_day(folder: Path) -> float | None:
-    """Time at which a run left its parent [day]; None where it is no branch.
+    """Time at which a run left its parent [day]; None for a run without a parent.
 
     Raises:
         InputError: a snapshot cannot be read.

@@ -118,7 +118,7 @@ def test_its_six_lines_lead_from_a_scan_to_a_report(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert read_run_file(tmp_path / "il1.toml").therapy == ()
     (drug,) = read_run_file(tmp_path / "treated.toml").therapy
-    assert (drug.drug, drug.start) == ("anakinra", 7.0)
+    assert (drug.drug, drug.times[0]) == ("anakinra", 7.0)
     changes = [
         open_run(tmp_path / "runs" / "out" / name).metrics["bv_tv_change_percent"][-1]
         for name in ("il1", "treated")

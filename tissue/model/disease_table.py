@@ -408,9 +408,10 @@ class DiseaseParameters:
     g_mech: Scalar = quantity(
         "mechanostat gain",
         "1",
-        mouse=(1.55, 0.0, 2.0),
+        mouse=(1.8, 0.0, 2.0),
         human=(0.53, 0.0, 2.0),
-        source=CALIBRATED,
+        source=f"{CALIBRATED}; mouse: by finite elements, one and three months after ovariectomy "
+        "(Bouxsein 2005, and a study of strains, read abstracts)",
         confidence="low",
         allowed=NON_NEGATIVE,
     )

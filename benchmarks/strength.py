@@ -22,7 +22,7 @@ from typing import NamedTuple
 import bones
 import numpy as np
 from compressions import EQUAL_RESIDUAL, Parosol, Row
-from harness import machine, measured_on, publish, record, table
+from harness import machine, publish, record, table
 from scipy import ndimage
 
 AXES = ("x", "y", "z")
@@ -160,7 +160,7 @@ def main() -> int:
         reasons.add(f"radius left out: name its file by --radius FILE or in {bones.RADIUS}")
     parts = [table(HEADS, map(line, rows))]
     parts += [f"Left out: {reason}." for reason in sorted(reasons)]
-    publish("strength", "\n\n".join([*parts, measured_on()]))
+    publish("strength", "\n\n".join(parts))
     record("strength", rows)
     print(f"\n{(time.perf_counter() - start) / 60:.1f} min")
     return 0

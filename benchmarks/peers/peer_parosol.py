@@ -87,8 +87,8 @@ def results(file: Path, bone: np.ndarray, output: str) -> dict[str, Any]:
     order = np.argsort(offset @ [4, 2, 1], axis=1)
     corners = moved[np.take_along_axis(elements, order, 1)].reshape(-1, 24)
     energy = np.einsum("ei,ij,ej,e->", corners, element_matrix(), corners, moduli / MODULUS) / 2
-    # some runs print them as hexadecimal
-    printed = re.findall(r"\tRel res:\s+(\S+)", output)
+    # some runs print them as hexadecimal, or with blanks between sign and number
+    printed = ["".join(r.split()) for r in re.findall(r"\tRel res:\s+(\+?\s*[^\s+]\S*)", output)]
     history = [float.fromhex(r) if "x" in r.lower() else float(r) for r in printed]
     iterations = len(history) - 1
     levels = len(re.findall("used Grid Size", output))

@@ -75,6 +75,7 @@ def _dot(x: Rows, y: Rows) -> Array:
     return total(x * y)
 
 
+@jax.jit  # forward and adjoint solve are traced once
 def _conjugate_gradients(
     levels: tuple[Level, ...], source: Rows, start: Rows, tolerance: Scalar
 ) -> tuple[Rows, SolverStats]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 State = TypeVar("State")
@@ -30,12 +30,15 @@ def materialize(function: Callable[..., Result], *arguments: Any) -> Result:
     function = jax.jit(function)  # traced once, although it is called twice below
     shapes = jax.eval_shape(function, *arguments)
 
+    # plain operations of lax, here and below: those of jax.numpy take ten times as long to trace
     def all_nan(*_: Any) -> Result:
-        return jax.tree.map(lambda s: jnp.full(s.shape, jnp.nan, s.dtype), shapes)
+        return jax.tree.map(lambda s: lax.full(s.shape, np.nan, s.dtype), shapes)
 
     def behind_branch(*arguments: Any) -> Result:
         leaf = jax.tree.leaves(arguments)[0]
-        taken = leaf[(0,) * leaf.ndim] < jnp.inf  # a NaN takes the other branch and so stays a NaN
+        first = lax.reshape(lax.slice(leaf, (0,) * leaf.ndim, (1,) * leaf.ndim), ())
+        # a NaN takes the other branch and so stays a NaN
+        taken = lax.lt(first, np.asarray(np.inf, leaf.dtype))
         return lax.cond(taken, function, all_nan, *arguments)
 
     return lax.platform_dependent(*arguments, cpu=behind_branch, default=function)

@@ -74,6 +74,7 @@ def multiply(matrix: Array, u: Array) -> Array:
     return jnp.stack([sum(matrix[i, j] * u[j] for j in range(n)) for i in range(n)])
 
 
+@jax.jit  # traced once for every level
 def residual(level: Level, u: Rows, source: Rows) -> Rows:
     """Residual s - c u + sum T (u_neighbor - u) on a level."""
     inflow = flux_divergence(level.faces, u, level.shape, level.periodic_faces)

@@ -49,6 +49,7 @@ NO_PERIODIC_FACES: PeriodicFaces = (None, None, None)
 SUM_SLABS = 8  # slabs of an array that `total` adds to one in the precision of the array
 
 
+@jax.jit  # traced once for every shape, which a step would do a hundred times
 def total(values: Array) -> Array:
     """Sum of all elements: eight at a time in their own precision, the rest in float64.
 

@@ -62,6 +62,7 @@ def specific_surface(phi: Field, spacing: Scalar, periodic: Axes = ()) -> Field:
     return jnp.where(slope > MIN_SLOPE, slope / spacing, 0)
 
 
+@partial(jax.jit, static_argnames="periodic")  # traced once
 def godunov_slopes(phi: Field, spacing: Scalar, periodic: Axes = ()) -> tuple[Field, Field]:
     """Upwind |grad phi| [1/spacing] for a surface that (erodes, grows).
 
@@ -79,6 +80,7 @@ def godunov_slopes(phi: Field, spacing: Scalar, periodic: Axes = ()) -> tuple[Fi
 _BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 
 
+@partial(jax.jit, static_argnames="periodic")  # traced once
 def _binomial(u: Field, periodic: Axes) -> Field:
     """[1, 4, 6, 4, 1] / 16 along each axis of the field, mirrored at walls.
 

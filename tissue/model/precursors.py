@@ -70,6 +70,7 @@ class SurfaceTurnover(NamedTuple):
     uptake: Field
 
 
+@jax.jit
 def osteoclast_precursors(
     rankl: Field,
     environment: Environment,
@@ -101,6 +102,7 @@ def osteoclast_precursors(
     )
 
 
+@jax.jit
 def osteoblast_precursors(
     environment: Environment,
     tgf_beta: Field | None,

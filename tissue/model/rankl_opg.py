@@ -11,7 +11,7 @@ from tissue.kernels.binding import PairSolution, Reactant, binding_pair
 from tissue.kernels.stencil import Field, total
 from tissue.model import osteoclast_responses as responses
 from tissue.model.bone import BoneGeometry
-from tissue.model.context import StepContext
+from tissue.model.context import Numerics, StepContext
 from tissue.model.cytokines import surface_environment, through_wall
 from tissue.model.forcing import Forcing, Value
 from tissue.model.production import released
@@ -135,35 +135,50 @@ def solve_rankl_opg(
     Returns:
         Both [pM], and their turnover by name [pM/day].
     """
+    f, p = context.forcing, context.parameters
     starts = guess[RANKL.name], guess[OPG.name]
-    return _in_balance(made.sources, made.totals, starts, geometry, context)
+    lost = [
+        through_wall(getattr(p, solute.clearance), 0.0, f.wall(solute.name))[0] for solute in PAIR
+    ]
+    rates = _Rates((p.D_R, p.D_O), (lost[0], lost[1]), p.kappa)
+    return _in_balance(made.sources, made.totals, starts, geometry, rates, context.numerics)
 
 
-# the sources leave their memory to the solution
+class _Rates(NamedTuple):
+    """Diffusivities, rates of loss and rate of binding; a healthy set-up has the same types."""
+
+    diffusivities: tuple[Value, Value]
+    lost: tuple[Value, Value]
+    bind: Value
+
+
+# six arguments, of which the sources leave their memory to the solution; not the whole context,
+# so that health and every step share one program, the longest to compile
 @partial(jax.jit, donate_argnames="sources")
 def _in_balance(
     sources: tuple[Field, Field],
     totals: tuple[Array, Array],
     starts: tuple[Field, Field],
     geometry: BoneGeometry,
-    context: StepContext,
+    rates: _Rates,
+    numerics: Numerics,
 ) -> tuple[PairSolution, dict[str, Turnover]]:
-    f, p, n, eps = context.forcing, context.parameters, context.numerics, geometry.solute_porosity
-    rates = [
-        through_wall(getattr(p, solute.clearance), 0.0, f.wall(solute.name))[0] for solute in PAIR
-    ]
-    (rankl_start, opg_start), (rankl, opg) = starts, sources
+    eps = geometry.solute_porosity
+    rankl, opg = (
+        Reactant(*each)
+        for each in zip(rates.diffusivities, rates.lost, sources, starts, strict=True)
+    )
     pair = binding_pair(
         eps,
-        Reactant(p.D_R, rates[0], rankl, rankl_start),
-        Reactant(p.D_O, rates[1], opg, opg_start),
-        p.kappa,
-        spacing=n.spacing,
-        tolerance=n.tolerance,
+        rankl,
+        opg,
+        rates.bind,
+        spacing=numerics.spacing,
+        tolerance=numerics.tolerance,
         periodic=geometry.periodic,
     )
-    bound = total(eps * p.kappa * pair.a * pair.b)
-    cleared = [total(eps * rate * c) for rate, c in zip(rates, (pair.a, pair.b), strict=True)]
+    bound = total(eps * rates.bind * pair.a * pair.b)
+    cleared = [total(eps * rate * c) for rate, c in zip(rates.lost, (pair.a, pair.b), strict=True)]
     turnover = {
         solute.name: Turnover(gained, lost + bound)
         for solute, gained, lost in zip(PAIR, totals, cleared, strict=True)

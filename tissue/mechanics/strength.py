@@ -33,9 +33,11 @@ CRITICAL_SHARE = 0.02
 """Share of the bone volume [1] strained beyond it when the bone breaks (Pistoia 2002)."""
 
 PROGRAM_BYTES, VOXEL_BYTES, BONE_VOXEL_BYTES = 800_000_000, 380, 1100
-"""Memory of the compiled programs, of a voxel of the box, and more for one of bone [bytes]: 4 to 16 %
-above the peaks of processes that compressed 64^3 voxels along z, 0.86 GB with 23 % bone in struts of
-6 voxels, 0.83 GB with 29 % in plates and 0.92 GB with 60 %; 0.71 GB at 24^3."""
+"""Memory of the compiled programs, of a voxel of the box, and more for one of bone [bytes].
+
+These are 4 to 16 % above the peaks of processes that compressed 64^3 voxels along z: 0.86 GB with
+23 % bone in struts of 6 voxels, 0.83 GB with 29 % in plates and 0.92 GB with 60 %; 0.71 GB at 24^3.
+"""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,152 @@
+"""Facts that depend on the mechanostat: without load, by density and by finite elements.
+
+usage: python docs/load_facts.py [ID ...]
+
+Simulates the findings of `tissue validate` and `tissue verify` with each mechanics of load, and
+writes what load moves into docs/science.md: an hour of one core. With ids, such as V04, only these
+are simulated, and the other rows stay.
+"""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from tissue.validation.findings import Expected, ReferenceFinding, compare
+from tissue.validation.report import number
+from tissue.validation.simulations import BONES, Estimate, SimulationCache, Trajectory
+from tissue.validation.table import VALIDATION
+from tissue.verification.table import VERIFICATION
+
+PAGE = Path(__file__).parent / "science.md"
+MARKS = "<!-- load facts -->\n", "<!-- /load facts -->"
+HEADS = ("fact", "use", "quantity", "data", "no load", "density", "finite elements")
+STILL = "Not moved by more than the error of the solver: "
+
+MECHANICS = ("off", "density", "fe")
+ON = "mechanostat on"
+"""Part of the name of a bone on which load acts."""
+
+ACCURACY = 0.002
+"""Allowed error of the steps over the bone at the start [1]."""
+
+REACHING = {**BONES, "human": replace(BONES["human"], seed=8)}
+"""Bones that reach all faces of their box, as finite elements need."""
+
+Values = Mapping[str, Sequence[Estimate]]
+
+
+class Loaded(SimulationCache):
+    """Simulations whose load comes from one mechanics, whatever the findings ask for."""
+
+    def __init__(self, mechanics: str, errors: SimulationCache) -> None:
+        """Start empty.
+
+        Args:
+            mechanics: of load, one of MECHANICS.
+            errors: estimates the errors of cells and rates.
+        """
+        super().__init__(ACCURACY, REACHING)
+        self._mechanics, self._reference = mechanics, errors
+
+    def run(
+        self, species: str, days: float, *, after: Trajectory | None = None, **tables: Any
+    ) -> Trajectory:
+        """Trajectory of a simulation with this mechanics."""
+        load = {**tables.pop("load", {}), "mechanics": self._mechanics}
+        return super().run(species, days, after=after, load=load, **tables)
+
+    def errors(self, species: str) -> tuple[float, float, float]:
+        """Errors of a reference run, estimated once for all mechanics."""
+        return self._reference.errors(species)
+
+
+def facts() -> dict[str, ReferenceFinding]:
+    """Findings that are simulated on bone on which load acts, by id."""
+    every = (*VALIDATION.findings, *VERIFICATION.findings)
+    return {each.id: each for each in every if each.compute and ON in each.bone}
+
+
+def measured(finding: ReferenceFinding, caches: Mapping[str, SimulationCache]) -> Values:
+    """Values of the quantities of a finding by mechanics; none where it cannot be simulated."""
+    found = {}
+    for mechanics, cache in caches.items():
+        (result,) = compare([finding], cache, slow=True)
+        found[mechanics] = result.computed
+    return found
+
+
+def moves(values: Sequence[Estimate]) -> bool:
+    """Whether two of the values differ by more than their errors together."""
+    return any(
+        abs(one.value - other.value) > one.error + other.error
+        for one, other in combinations(values, 2)
+    )
+
+
+def rows(finding: ReferenceFinding, values: Values) -> list[str]:
+    """Rows of the quantities that load moves; a value outside the range of the data is bold."""
+    found = []
+    for place, expected in enumerate(finding.expected):
+        there = {name: each[place] for name, each in values.items() if each}
+        if not moves(tuple(there.values())):
+            continue
+        cells = [_cell(expected, there[name]) if name in there else "-" for name in MECHANICS]
+        given = (finding.id, finding.use, expected.quantity, expected.range)
+        found.append(f"| {' | '.join((*given, *cells))} |")
+    return found
+
+
+def _cell(expected: Expected, value: Estimate) -> str:
+    text = number(expected, value)
+    return text if expected.contains(value) else f"**{text}**"
+
+
+def table(found: Mapping[str, Iterable[str]]) -> str:
+    """The table of rows by id, and the ids without any."""
+    still = [name for name, of_fact in found.items() if not of_fact]
+    lines = [f"| {' | '.join(HEADS)} |", f"|{'---|' * len(HEADS)}"]
+    lines += [row for of_fact in found.values() for row in of_fact]
+    return "\n".join([*lines, "", f"{STILL}{', '.join(still)}."]) + "\n"
+
+
+def read(text: str) -> dict[str, list[str]]:
+    """Rows by id of the table in a page, and the ids without any."""
+    lines = text.partition(MARKS[0])[2].partition(MARKS[1])[0].splitlines()
+    found: dict[str, list[str]] = {}
+    for line in lines[2:]:
+        if line.startswith("| "):
+            found.setdefault(line.split(" | ")[0].strip("| "), []).append(line)
+        elif line.startswith(STILL):
+            found |= {name: [] for name in line.removeprefix(STILL).rstrip(".").split(", ") if name}
+    return found
+
+
+def written(text: str, made: str) -> str:
+    """A page with the table put in."""
+    before, start, rest = text.partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not end:
+        sys.exit(f"{PAGE} lacks the marks {MARKS}")
+    return f"{before}{start}{made}{end}{after}"
+
+
+def main(only: Sequence[str]) -> None:
+    """Simulates the facts and writes them into the page."""
+    known = facts()
+    if unknown := set(only) - set(known):
+        sys.exit(f"{', '.join(sorted(unknown))}: not among {', '.join(known)}")
+    reference = SimulationCache(ACCURACY, REACHING)
+    caches = {each: Loaded(each, reference) for each in MECHANICS}
+    for name in only or known:
+        found = read(PAGE.read_text(encoding="utf-8"))
+        found[name] = rows(known[name], measured(known[name], caches))
+        print(name, *found[name], sep="\n", flush=True)
+        made = table({each: found[each] for each in known if each in found})
+        PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), made), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -38,8 +38,9 @@ SOLVE_PASSES = 1500.0
 """Time of an iteration of finite elements per voxel of bone, set-up included, over that of a pass
 over the grid per voxel [1]: 3.5 to 6.4 us of processor (`benchmarks/mechanics.py`) over 2.7 ns."""
 
-HEALTHY_ITERATIONS, LATER_ITERATIONS = 21, 9
-"""Iterations of finite elements along all three axes, in health and from the solve before."""
+HEALTHY_ITERATIONS, LATER_ITERATIONS = 14, 6
+"""Iterations of finite elements along all three axes, in health and from the solve before (shrew,
+57^3, IL-1, 28 days)."""
 
 SWEEPS_PER_STEP, LARGE_GRID = 500.0, 128**3
 """Time of a coupling step over that of a pass over its grid (`speed.probe`), up to LARGE_GRID

@@ -30,7 +30,7 @@ Row = dict[str, Any]
 
 
 _COMPILED: dict[Any, Any] = {}
-"""What was compiled, by function, grid and arguments."""
+"""Compiled programs by function, grid and arguments."""
 
 
 class Chain:

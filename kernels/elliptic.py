@@ -31,6 +31,7 @@ from tissue.kernels.stencil import (
     harmonic_periodic_faces,
     pad_z,
     total,
+    totals,
     unflatten,
     unpad_z,
 )
@@ -87,27 +88,31 @@ def _conjugate_gradients(
     of the residual has a floor of 1e-3 in float32 at long decay lengths. The V-cycle stands at the
     head of the loop, so that it is compiled once; one iteration is always done.
     """
-    finest = levels[0]
+    finest, in_slabs = levels[0], slabs.current_cut() is not None
 
     def unfinished(state: tuple[Array, ...]) -> Array:
         *_, r_z, energy, iteration = state
         return (r_z > tolerance**2 * jnp.abs(energy)) & (iteration < MAX_ITERATIONS)
 
     def iterate(state: tuple[Array, ...]) -> tuple[Array, ...]:
-        u, r, p, r_z_before, _, iteration = state
+        u, r, p, r_z_before, energy, iteration = state
         z = v_cycle(levels, r)
         r_z = _dot(r, z)
         beta = jnp.where(iteration > 0, r_z / r_z_before, 0).astype(u.dtype)
         p = materialize(lambda z, p, b: z + b * p, z, p, beta)
         a_p = materialize(lambda p: -residual(finest, p, jnp.zeros_like(p)), p)
-        p_a_p = _dot(p, a_p)
+        # sums over slabs wait for each other: two of them in one message
+        p_a_p, p_s = totals([p * a_p, p * source]) if in_slabs else (_dot(p, a_p), 0)
         alpha = jnp.where(p_a_p > 0, r_z / jnp.where(p_a_p > 0, p_a_p, 1), 0).astype(u.dtype)
         u, r = u + alpha * p, r - alpha * a_p
-        return u, r, p, r_z, _dot(u, source), iteration + 1
+        energy = energy + alpha * p_s if in_slabs else _dot(u, source)
+        return u, r, p, r_z, energy, iteration + 1
 
     r = materialize(lambda u: residual(finest, u, source), start)
     one = jnp.ones((), jnp.float64)
-    state: tuple[Array, ...] = (start, r, jnp.zeros_like(r), one, one * 0, jnp.zeros((), jnp.int32))
+    # the first round is always done
+    r_z, energy = (jnp.inf * one, _dot(start, source)) if in_slabs else (one, one * 0)
+    state: tuple[Array, ...] = (start, r, jnp.zeros_like(r), r_z, energy, jnp.zeros((), jnp.int32))
     u, *_, r_z, energy, iterations = lax.while_loop(unfinished, iterate, state)
     # rounding may give either a negative sign where both are next to zero
     square = jnp.abs(r_z) / jnp.where(energy == 0, 1, jnp.abs(energy))

@@ -9,7 +9,7 @@ Functions that run on slabs have no derivative.
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import jax
@@ -20,6 +20,8 @@ from jax.sharding import PartitionSpec as Spec
 from tissue.kernels.slabs import MIN_PLANES, PREFIX, current_cut, cut_over
 
 Tree = TypeVar("Tree")
+
+_meshes: set[Mesh] = set()  # all there are: without any, no call looks for fields in slabs
 
 MAX_FILLING = 1 / 8  # of the planes of a slab: added so that multigrid can halve it more often
 
@@ -44,10 +46,16 @@ def planes_of_a_slab(planes: int, devices: int) -> int:
     return count
 
 
-def mesh_of(planes: int, devices: int) -> Mesh:
-    """Mesh of the first `devices` devices for a grid of `planes` planes."""
-    name = f"{PREFIX}{planes}"
-    return jax.make_mesh((devices,), (name,), (AxisType.Auto,), devices=jax.devices()[:devices])
+def mesh_of(planes: int, devices: Sequence[Any]) -> Mesh:
+    """Mesh of devices, in the order of their slabs, for a grid of `planes` planes.
+
+    Raises:
+        ValueError: some devices would have no planes.
+    """
+    planes_of_a_slab(planes, len(devices))
+    mesh = Mesh(np.asarray(devices), (f"{PREFIX}{planes}",), axis_types=(AxisType.Auto,))
+    _meshes.add(mesh)
+    return mesh
 
 
 def put(tree: Tree, mesh: Mesh) -> Tree:
@@ -83,10 +91,10 @@ def whole_grid(tree: Tree) -> Tree:
 
 
 def _mesh(leaf: Any) -> Mesh | None:
-    """Mesh over which an array lies in slabs."""
-    if not isinstance(leaf, jax.Array) or isinstance(leaf, jax.core.Tracer):
+    """Mesh over which an array, or the description of one, lies in slabs."""
+    if isinstance(leaf, jax.core.Tracer):
         return None
-    placed = leaf.sharding
+    placed = getattr(leaf, "sharding", None)
     if isinstance(placed, NamedSharding) and cut_over(placed.mesh.axis_names):
         return placed.mesh  # type: ignore[return-value]
     return None
@@ -184,7 +192,7 @@ def _names(names: str | tuple[str, ...]) -> tuple[str, ...]:
 
 def _mesh_among(arguments: tuple[Any, ...], named: dict[str, Any]) -> Mesh | None:
     """Mesh of the first argument in slabs; None while a function is being traced."""
-    if current_cut() is not None:
+    if not _meshes or current_cut() is not None:
         return None
     for leaf in jax.tree.leaves((arguments, named)):
         if isinstance(leaf, jax.core.Tracer):

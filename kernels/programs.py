@@ -113,6 +113,41 @@ def _spec(mesh: Mesh, leaf: Any) -> Spec:
     return Spec(*(None,) * (ndim - 3), mesh.axis_names[0]) if ndim >= 3 else Spec()
 
 
+def over_slabs(function: Callable[[Any], Any], mesh: Mesh, arguments: Any) -> Any:
+    """Result of a function of a tree of arrays, computed on the slabs of its fields.
+
+    Args:
+        function: what every device computes of its slabs.
+        mesh: devices.
+        arguments: with global arrays, as `put` makes them.
+    """
+    # leaves, as some classes of trees hold nothing but arrays
+    leaves, tree = jax.tree.flatten(arguments)
+    trees = []
+
+    def of_leaves(*leaves: Any) -> list[Any]:
+        results, result_tree = jax.tree.flatten(function(jax.tree.unflatten(tree, leaves)))
+        trees.append(result_tree)
+        return results
+
+    def slab_of(leaf: Any) -> Any:
+        if np.ndim(leaf) < 3:
+            return leaf
+        *lead, planes, y, x = leaf.shape
+        return jax.ShapeDtypeStruct((*lead, planes // mesh.size, y, x), leaf.dtype)
+
+    # for the number of axes of the results, which does not depend on the cut
+    shapes = jax.eval_shape(of_leaves, *map(slab_of, leaves))
+    results = jax.shard_map(
+        of_leaves,
+        mesh=mesh,
+        in_specs=tuple(_spec(mesh, leaf) for leaf in leaves),
+        out_specs=[_spec(mesh, shape) for shape in shapes],
+        check_vma=False,  # needs marks on every loop and branch
+    )(*leaves)
+    return jax.tree.unflatten(trees[-1], results)
+
+
 def program(
     function: Callable[..., Any] | None = None,
     *,
@@ -136,32 +171,18 @@ def program(
     signature = inspect.signature(function)
     static, donated = _names(static_argnames), _names(donate_argnames)
 
-    @functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=3)
-    def over_slabs(
+    def on_slabs(
         mesh: Mesh, compiled_in: tuple[tuple[str, Any], ...], kept: Any, given: Any
     ) -> Any:
-        def of_a_slab(kept: Any, given: Any) -> Any:
+        def of_named(arguments: tuple[dict[str, Any], dict[str, Any]]) -> Any:
+            kept, given = arguments
             return function(**dict(compiled_in), **kept, **given)
 
-        def slab_of(leaf: Any) -> Any:
-            if np.ndim(leaf) < 3:
-                return leaf
-            *lead, planes, y, x = leaf.shape
-            return jax.ShapeDtypeStruct((*lead, planes // mesh.size, y, x), leaf.dtype)
+        return over_slabs(of_named, mesh, (kept, given))
 
-        def specs(tree: Any) -> Any:
-            return jax.tree.map(functools.partial(_spec, mesh), tree)
-
-        # for the number of axes of the results, which does not depend on the cut
-        results = jax.eval_shape(of_a_slab, *jax.tree.map(slab_of, (kept, given)))
-        mapped = jax.shard_map(
-            of_a_slab,
-            mesh=mesh,
-            in_specs=specs((kept, given)),
-            out_specs=specs(results),
-            check_vma=False,
-        )
-        return mapped(kept, given)
+    # for those who read traces and compiled programs
+    on_slabs.__name__ = getattr(function, "__name__", on_slabs.__name__)
+    compiled_on_slabs = jax.jit(on_slabs, static_argnums=(0, 1), donate_argnums=3)
 
     def over(mesh: Mesh, arguments: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
         bound = signature.bind(*arguments, **named).arguments
@@ -174,13 +195,13 @@ def program(
         mesh = _mesh_among(arguments, named)
         if mesh is None:
             return compiled(*arguments, **named)
-        return over_slabs(*over(mesh, arguments, named))
+        return compiled_on_slabs(*over(mesh, arguments, named))
 
     def lower(*arguments: Any, **named: Any) -> Any:
         mesh = _mesh_among(arguments, named)
         if mesh is None:
             return compiled.lower(*arguments, **named)
-        return over_slabs.lower(*over(mesh, arguments, named))
+        return compiled_on_slabs.lower(*over(mesh, arguments, named))
 
     called.lower = lower  # type: ignore[attr-defined]
     return called

@@ -113,7 +113,7 @@ def _binomial(u: Field, periodic: Axes) -> Field:
     return u
 
 
-def _extended_slab(u: Field, cut: slabs.Cut) -> Field:
+def _extended_slab(u: Field, cut: slabs.Cut) -> Array:
     """Slab with two planes more on both sides; planes outside of the grid mirror those inside."""
     n = cut.planes
     place = slabs.places(u.shape[0], cut, margin=2)[:, None, None]

@@ -156,7 +156,7 @@ def _close_budgets(u: Rows, sources: Array, loss: Rows, binding: Row) -> Rows:
 
 def _inside(u: Field | Scalar) -> Field | Scalar:
     """A field with zeros where slabs reach beyond the grid; a number as it is."""
-    return u if jnp.ndim(u) == 0 else slabs.only_inside(u)
+    return slabs.only_inside(jnp.asarray(u)) if jnp.ndim(u) else u
 
 
 @program(static_argnames="periodic")

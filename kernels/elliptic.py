@@ -183,7 +183,9 @@ def _inside(system: LinearSystem) -> LinearSystem:
     padded = partial(slabs.only_inside, padding=1)
     return LinearSystem(
         (padded(in_z, beyond=1), padded(in_y), padded(in_x)),
-        *map(padded, (system.capacity, system.source, system.start)),
+        padded(system.capacity),
+        padded(system.source),
+        padded(system.start),
         jax.tree.map(slabs.only_inside, system.periodic_faces),
     )
 

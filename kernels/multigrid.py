@@ -9,8 +9,8 @@ exactly; both ends smooth with the same damped Jacobi sweep: the cycle is symmet
 Fields are padded rows (see `stencil`); only the transfer between levels sees them as [z, y, x].
 
 In slabs a V-cycle exchanges planes four times a level: it needs the source, the residual, the
-corrected and the smoothed solution of neighboring slabs. Where slabs have become thin, every device
-goes on with the whole level, whose source is gathered once a cycle.
+corrected and the smoothed solution of neighboring slabs. Every device keeps the whole of small
+levels, whose source is gathered once a cycle.
 """
 
 from dataclasses import dataclass, field, replace
@@ -209,7 +209,7 @@ def hierarchy(
     levels = [_level(faces, capacity, periodic_faces, shape, inverse_open, cut)]
     while max(levels[-1].shape) > 1:
         fine = levels[-1]
-        if cut and slabs.is_gathered(fine.shape[0], cut):
+        if cut and slabs.is_gathered(fine.shape, cut, finest=len(levels) == 1):
             levels[-1] = replace(fine, gathered=True)
             levels.append(_gathered(fine, cut, inverse_open))
             cut = None

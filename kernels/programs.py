@@ -10,7 +10,7 @@ Functions that run on slabs have no derivative.
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import jax
 import numpy as np
@@ -69,7 +69,8 @@ def put(tree: Tree, mesh: Mesh) -> Tree:
         field = np.asarray(leaf)
         shape = (*field.shape[:-3], mesh.size * count, *field.shape[-2:])
 
-        def slab(index: tuple[slice, ...]) -> np.ndarray:
+        def slab(index: tuple[slice, ...] | None) -> np.ndarray:
+            assert index is not None
             start, stop, _ = index[-3].indices(shape[-3])
             return field.take(np.minimum(np.arange(start, stop), planes - 1), axis=-3)
 
@@ -146,6 +147,19 @@ def over_slabs(function: Callable[[Any], Any], mesh: Mesh, arguments: Any) -> An
         check_vma=False,  # needs marks on every loop and branch
     )(*leaves)
     return jax.tree.unflatten(trees[-1], results)
+
+
+@overload
+def program(function: Callable[..., Any]) -> Any: ...
+
+
+@overload
+def program(
+    function: None = None,
+    *,
+    static_argnames: str | tuple[str, ...] = (),
+    donate_argnames: str | tuple[str, ...] = (),
+) -> Callable[[Callable[..., Any]], Any]: ...
 
 
 def program(

@@ -23,7 +23,8 @@ from jax import Array, lax
 Shape = tuple[int, ...]
 
 PREFIX = "z"  # of the axis of a mesh; the number of planes of the grid follows
-MIN_PLANES = 4  # of a slab of a multigrid level; with fewer, all devices keep the whole level
+MIN_PLANES = 4  # of a slab of a multigrid level that is not gathered
+SMALL_LEVEL = 32**3  # voxels of a coarse level that is gathered: messages would take longest
 
 
 class Cut(NamedTuple):
@@ -225,9 +226,17 @@ def own_row(u: Array, shape: Shape, cut: Cut) -> Array:
     return lax.dynamic_slice_in_dim(u, first, (shape[0] + 2) * plane, axis=-1)
 
 
-def is_gathered(planes: int, cut: Cut | None) -> bool:
-    """Whether every device keeps the whole of a multigrid level whose slabs have `planes`."""
-    return cut is not None and (planes % 2 == 1 or planes <= MIN_PLANES)
+def is_gathered(shape: Shape, cut: Cut, *, finest: bool) -> bool:
+    """Whether every device keeps the whole of a multigrid level, not its slab alone.
+
+    Args:
+        shape: voxels (z, y, x) of a slab of the level.
+        cut: slabs.
+        finest: it is the finest level, however small.
+    """
+    halved = shape[0] % 2 == 0 and shape[0] > MIN_PLANES
+    small = cut.planes * shape[1] * shape[2] <= SMALL_LEVEL
+    return not halved or (small and not finest)
 
 
 def refuse_periodic_z(periodic: tuple[int, ...]) -> None:

@@ -51,14 +51,14 @@ for an axis that ends at walls."""
 
 AXES = (-3, -2, -1)
 NO_PERIODIC_FACES: PeriodicFaces = (None, None, None)
-SUM_SLABS = 8  # slabs of an array that `total` adds to one in the precision of the array
+SUM_PARTS = 8  # parts of an array that `total` adds to one in the precision of the array
 
 
 @program  # traced once for every shape, which a step would do a hundred times
 def total(values: Array) -> Array:
     """Sum of all elements: eight at a time in their own precision, the rest in float64.
 
-    Eight slabs are added to one first. That fuses with whatever makes the values and leaves an
+    Eight parts are added to one first. That fuses with whatever makes the values and leaves an
     eighth of them to convert, so it costs a sixth of a plain sum in float64 on CPU, and next to no
     memory, where a plain sum keeps every product in float64.
     """
@@ -77,9 +77,9 @@ def _total_here(values: Array) -> Array:
     if values.ndim >= 3:
         values = slabs.only_inside(values)
     values = values.reshape(-1, *values.shape[-2:]) if values.ndim >= 3 else values.reshape(-1)
-    n = values.shape[0] // SUM_SLABS
-    parts = [lax.slice_in_dim(values, i * n, (i + 1) * n) for i in range(SUM_SLABS)]
-    rest = lax.slice_in_dim(values, SUM_SLABS * n, values.shape[0])
+    n = values.shape[0] // SUM_PARTS
+    parts = [lax.slice_in_dim(values, i * n, (i + 1) * n) for i in range(SUM_PARTS)]
+    rest = lax.slice_in_dim(values, SUM_PARTS * n, values.shape[0])
     folded = sum(parts[1:], start=parts[0])
     return jnp.sum(folded, dtype=jnp.float64) + jnp.sum(rest, dtype=jnp.float64)
 
@@ -93,7 +93,7 @@ def shift(u: Array, axis: int, step: int) -> Array:
 
 
 def shift_alone(u: Array, axis: int, step: int) -> Array:
-    """`shift` of an array that is no slab of a larger one."""
+    """`shift` that looks at this device alone: zero outside its slab."""
     widths = [(0, 0, 0)] * u.ndim
     widths[axis] = (-step, step, 0)
     return lax.pad(u, jnp.zeros((), u.dtype), widths)

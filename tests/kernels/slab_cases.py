@@ -165,6 +165,19 @@ def compiled(function: Any, *arguments: Any) -> dict[str, Any]:
     return messages(function.lower(*arguments).compile().as_text())
 
 
+def refusal(function: Any, *arguments: Any) -> str:
+    """Sentence with which a function refuses its arguments."""
+    try:
+        function(*arguments)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def periodic_along_z(u: Array) -> Array:
+    return surface.specific_surface(u, SPACING, (-3,))
+
+
 def main() -> None:
     enable_compilation_cache()
     mesh = mesh_of(SHAPE[0], jax.devices())
@@ -189,6 +202,7 @@ def main() -> None:
             "one device": compiled(elliptic.solve, whole_system(), 1e-4),
         },
         "nan": bool(np.isnan(whole_grid(program(cycle)(porosity, put(spoiled, mesh)))).all()),
+        "periodic along z": refusal(program(periodic_along_z), source),
         "back": bool(np.array_equal(whole_grid(source), NOISE)),
     }
     json.dump(result, sys.stdout)

@@ -119,6 +119,11 @@ def test_a_bad_voxel_of_one_device_spoils_all_and_stops_none(found: dict[str, An
     assert found["nan"]
 
 
+def test_a_grid_that_is_periodic_along_z_is_refused(found: dict[str, Any]) -> None:
+    sentence = "a grid that is periodic along z is not cut into slabs: use one device"
+    assert found["periodic along z"] == sentence
+
+
 def test_a_field_comes_back_as_it_was_put(found: dict[str, Any]) -> None:
     assert found["back"]
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
+MODEL = ROOT / "tissue" / "model"
 FIELD = 16 * 12 * 10  # voxels of a field of two slabs of 8 planes
 BONE, FIELDS, VOLUME = 1e-6, 1e-5, 1e-8
 """Largest differences: of the bone, of fields that solves to 1e-4 find, and of BV/TV."""
@@ -77,6 +78,13 @@ def test_no_device_ever_holds_a_whole_field(found: dict[str, Any]) -> None:
     assert max(size for each in messages.values() for size in each["gathered"]) <= FIELD // 2
     kinds = {kind for each in messages.values() for kind in each["all"]}
     assert kinds == {"collective-permute", "all-gather", "all-reduce"}
+
+
+def test_every_program_of_the_model_knows_slabs() -> None:
+    # one that JAX compiles alone would count the planes that fill slabs up, and say nothing
+    sources = {path.name: path.read_text(encoding="utf-8") for path in MODEL.glob("*.py")}
+    assert sum("@program" in source for source in sources.values()) > 10
+    assert [name for name, source in sources.items() if "jax.jit" in source] == []
 
 
 def test_no_message_waits_in_a_branch(found: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Time of a simulated year of human bone with the complete model.
+"""Time of a simulated year of human bone, with load from the density of bone near by.
 
 Runs the complete year by default; `--steps N` measures N steps and extrapolates to the
 number of steps that the plan expects, and says so.
@@ -66,7 +66,7 @@ def human(edge: int) -> RunConfig:
         il1="3 pM",
         spacing=20.0,
         thickness=150.0,
-    )
+    ).changed({"load.mechanics": "density"})
 
 
 def one(edge: int, limit: int | None) -> dict[str, Any]:
@@ -144,8 +144,8 @@ def year_table(found: list[dict[str, Any]], left_out: list[str]) -> str:
         for f in found
     )
     return (
-        f"Human bone under 3 pM of IL-1, voxels of 20 um, float32, complete model, nothing "
-        f"written; set-up apart. {lost}.{''.join(left_out)}\n\n"
+        "Human bone under 3 pM of IL-1, voxels of 20 um, float32, load from the density of bone "
+        f"near by, nothing written; set-up apart. {lost}.{''.join(left_out)}\n\n"
         f"{table(heads, rows)}\n\n{measured_on()}"
     )
 

@@ -52,9 +52,17 @@ def _fitted(eps_a: Array, eps_b: Array, psi_a: Array, psi_b: Array, a: Array, b:
     return harmonic(eps_a, eps_b) * jnp.where(near, jnp.sqrt(product) * series, quotient)
 
 
-def _fitted_faces(
+def fitted_faces(
     conductance: Field, potential: Field, boltzmann: Field, periodic: Axes
 ) -> tuple[Faces, PeriodicFaces]:
+    """Conductances of all faces, exponentially fitted to a potential.
+
+    Args:
+        conductance: of the voxels [z, y, x].
+        potential: [1].
+        boltzmann: exp(-potential).
+        periodic: axes along which the box is periodic.
+    """
     fields = conductance, potential, boltzmann
 
     def faces(axis: int) -> Field:
@@ -120,7 +128,7 @@ def _symmetrized(  # eight arguments, so that one program writes all fields of t
     scale = jnp.asarray(scale, porosity.dtype)
     psi = potential - slabs.mean(potential)  # a constant drops out; exp stays near 1
     boltzmann = materialize(lambda psi: jnp.exp(-psi), psi)
-    faces, periodic_faces = _fitted_faces(porosity * mobility, psi, boltzmann, periodic)
+    faces, periodic_faces = fitted_faces(porosity * mobility, psi, boltzmann, periodic)
     fields = faces, loss * boltzmann * scale, source * scale, start / boltzmann
     padded_faces, capacity, source, start = jax.tree.map(pad_z, fields)
     return boltzmann, LinearSystem(padded_faces, capacity, source, start, periodic_faces)

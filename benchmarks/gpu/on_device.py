@@ -90,6 +90,10 @@ def run(part: Part, limit: float) -> Iterator[Row]:
             os.killpg(process.pid, signal.SIGKILL)  # with its compiler, if one runs
             process.wait()
             code = None
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
         out.seek(0)
         lines = out.read().splitlines()
     for line in lines:

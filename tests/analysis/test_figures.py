@@ -10,10 +10,12 @@ from matplotlib.image import imread
 from PIL import Image
 
 from tissue.analysis import figures
+from tissue.analysis.courses import MOST_RUNS
 from tissue.analysis.curve_figures import curves
 from tissue.analysis.dynamic import DYNAMIC, dynamic
 from tissue.analysis.style import STYLES, styled
 from tissue.cli import main
+from tissue.errors import InputError
 from tissue.storage.results import open_run
 
 Told = pytest.CaptureFixture[str]
@@ -99,6 +101,58 @@ def test_a_figure_does_not_follow_a_link(folders: list[Path], tmp_path: Path, na
     assert main([*words, "--out", str(tmp_path)]) == 0
     assert outside.read_text() == "mine"
     assert not (tmp_path / name).is_symlink()
+
+
+def test_more_runs_than_colors_have_dashes(folders: list[Path]) -> None:
+    run = open_run(folders[0])
+    with styled():
+        figure = curves([run] * MOST_RUNS)
+    for axes in figure.axes:
+        looks = {(line.get_color(), line.get_linestyle()) for line in axes.lines}
+        assert len(looks) == len(axes.lines) == MOST_RUNS >= 8
+    titles = [" ".join(axes.get_title(loc="left").split()) for axes in figure.axes]
+    assert sum("rate at the surface" in title for title in titles) == 2
+    with pytest.raises(InputError, match="at most 16"):
+        curves([run] * (MOST_RUNS + 1))
+
+
+def test_a_run_that_is_given_twice_is_refused(
+    folders: list[Path], tmp_path: Path, capfd: Told
+) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(folders[0])
+    for command in ("report", "plot"):
+        assert main([command, *map(str, folders), str(folders[0])]) == 2
+        assert f"{folders[0]} is given twice; give each run once" in capfd.readouterr().err
+    assert main(["report", str(folders[0]), str(link)]) == 2
+    assert "is the same folder" in capfd.readouterr().err
+    assert main(["report", *[str(folders[0])] * (MOST_RUNS + 1)]) == 2
+    assert "at most 16" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("kind", "needed"),
+    [("load", "strain_energy_density or load_stimulus"), ("ratio", "opg and rankl")],
+)
+def test_a_named_figure_without_its_fields_is_refused(
+    folders: list[Path], tmp_path: Path, capfd: Told, kind: str, needed: str
+) -> None:
+    out = tmp_path / "figures"
+    words = ["plot", str(folders[0]), "--kind", kind, "--kind", "curves", "--out", str(out)]
+    assert main(words) == 2
+    assert f"--kind {kind} needs {needed} in snapshots" in capfd.readouterr().err
+    assert not out.exists()
+
+
+def test_curves_of_a_table_without_their_columns_are_refused(
+    folders: list[Path], tmp_path: Path, capfd: Told
+) -> None:
+    folder = shutil.copytree(folders[0], tmp_path / "run")
+    (folder / "metrics.csv").write_text("time_day\n0\n")
+    assert main(["plot", str(folder), "--kind", "curves"]) == 2
+    told = capfd.readouterr().err
+    assert f"{folder / 'metrics.csv'} has no values that curves show" in told
+    assert not (folder / "figures").exists()
 
 
 @pytest.mark.parametrize("count", [2, 9])

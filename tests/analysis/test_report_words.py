@@ -10,13 +10,13 @@ import pytest
 from analysis.made import branched, made
 
 from tissue.analysis.courses import (
+    MOST_RUNS,
     PANELS,
     Course,
-    Regimen,
     coincidence,
     flattened,
     limits,
-    regimens,
+    marks_in_words,
     tick_texts,
     ticks,
     time_unit,
@@ -25,6 +25,7 @@ from tissue.analysis.report import words
 from tissue.analysis.report.charts import charts
 from tissue.analysis.report.collect import collected
 from tissue.analysis.report.page import page
+from tissue.analysis.treatment import MOST_MARKS, Regimen, regimens
 
 RUN_FILE = """
 [run]
@@ -178,7 +179,44 @@ def test_charts_name_every_line_and_mark_doses_and_branches() -> None:
     assert "leaves the concentration as it is" in coincidence(il1, [one, blocked])
     alone = {chart.title: chart for chart in charts([one])}
     rates = alone["rate at the surface [\N{MICRO SIGN}m/day]"]
-    assert [name for _, name in rates.legend] == ["resorption", "formation"]
+    assert rates.legend == [(1, "resorption"), (0, "formation")], "orange is lost, blue is formed"
+
+
+def test_equal_courses_are_drawn_in_strips_of_their_own() -> None:
+    metrics = {"time_day": np.arange(3.0), "bv_tv_change_percent": -np.arange(3.0)}
+    drug = Regimen("anakinra", "1 mg/kg", (1.0,))
+    twins = [Course("mine", dict(metrics), (drug,)) for _ in range(2)]
+    (chart,) = charts(twins)
+    strips = re.findall(r'<rect class="strip dot(\d)" x="[\d.]+" y="([\d.]+)"', chart.svg)
+    assert [number for number, _ in strips] == ["0", "1"]
+    assert strips[0][1] != strips[1][1]
+
+
+def test_as_many_runs_as_are_allowed_have_a_line_of_their_own() -> None:
+    metrics = {"time_day": np.arange(3.0), "bv_tv_change_percent": -np.arange(3.0)}
+    (chart,) = charts([Course(f"{number}", metrics) for number in range(MOST_RUNS)])
+    lines = re.findall(r'<polyline class="([^"]*)"', chart.svg)
+    assert len(set(lines)) == MOST_RUNS >= 8
+    style = (files("tissue.analysis.report") / "page.css").read_text(encoding="utf-8")
+    for name in {each for line in lines for each in line.split()}:
+        assert f".{name} {{ stroke" in style, name
+
+
+def test_marks_are_named_only_where_they_are_drawn() -> None:
+    metrics = {"time_day": np.arange(101.0), "bv_tv_change_percent": np.arange(101.0)}
+    few = Regimen("anakinra", "1 mg/kg", tuple(range(MOST_MARKS)))
+    many = few._replace(times=tuple(range(MOST_MARKS + 1)))
+    late = few._replace(times=(200.0,))
+    for therapy, text, count in (
+        ((few,), ", with a mark for each dose", MOST_MARKS),
+        ((many,), "", 0),
+        ((late,), "", 0),
+        ((few, many), ", with a mark for each dose of treatments that have at most 60", MOST_MARKS),
+    ):
+        course = Course("mine", metrics, therapy)
+        assert marks_in_words([course]) == text
+        (chart,) = charts([course])
+        assert chart.svg.count('class="dose') == count
 
 
 def test_damaged_run_files_have_no_doses_and_no_words() -> None:

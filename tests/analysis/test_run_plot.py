@@ -1,17 +1,19 @@
 """Figure of a run in a notebook."""
 
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from analysis.made import branched, made
 from PIL import Image
 
 import tissue
 from tissue import display
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
-from tissue.storage.results import Fields, Results
+from tissue.storage.results import Fields, Results, open_run
 from tissue.storage.tables import Columns
 
 
@@ -89,3 +91,15 @@ def test_without_the_drawing_code_the_remedy_is_named(monkeypatch: pytest.Monkey
     monkeypatch.setattr(display, "plot", None)
     with pytest.raises(InputError, match="import tissue first"):
         Made([], [1.0, 1.0, 1.0]).plot()
+
+
+def test_a_branch_has_one_start_in_all_panels(tmp_path: Path) -> None:
+    folder = branched(made(tmp_path / "mine", 0.1), tmp_path / "treated", 0.0)
+    figure: Any = open_run(folder).plot()
+    start, end, loss, cells = figure.axes
+    assert start.texts[0].get_text() == "day 0"
+    assert loss.get_ylabel() == "change in BV/TV since day 0 [%]"
+    assert cells.get_ylabel() == "cells per surface [% of day 0]"
+    legend = end.get_legend()
+    assert legend.get_title().get_text() == "since day 0"
+    assert [text.get_text() for text in legend.get_texts()] == ["lost", "formed"]

@@ -6,11 +6,13 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from tissue.analysis import summary
+from tissue.analysis.courses import FLAT_NOTE, Course
 from tissue.analysis.panels import round_length
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
@@ -71,6 +73,17 @@ def test_the_summary_is_a_full_picture(tmp_path: Path) -> None:
     assert not inked[[0, -1]].any()
     assert not inked[:, [0, -1]].any()
     assert not list(tmp_path.glob("*.tmp"))
+
+
+@pytest.mark.parametrize(("change", "notes"), [(1e-6, 2), (1.0, 0), (0.0, 1)])
+def test_a_flat_curve_says_why(change: float, notes: int) -> None:
+    days = np.arange(3.0)
+    metrics = dict.fromkeys(COLUMNS[3:], 1 + change * days)
+    metrics |= {"time_day": days, "bv_tv_change_percent": change * days}
+    figure = Figure()
+    summary._draw_curves(figure, Course("mine", metrics))
+    found = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert [" ".join(text.split()) for text in found] == [FLAT_NOTE] * notes
 
 
 def test_a_slice_shows_loss_in_orange_and_gain_in_blue(tmp_path: Path) -> None:

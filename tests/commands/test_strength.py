@@ -172,8 +172,8 @@ def test_the_end_of_a_run_is_said_with_its_strength(tmp_path: Path) -> None:
     run = SimpleNamespace(folder=tmp_path, metrics=columns)
     assert _change(cast(Any, run)).splitlines() == [
         "BV/TV 0.2000 on day 0, 0.1900 on day 7 (-5.00 %)",
-        "stiffness along z 500 -> 400 N/mm (-20.00 %)",
-        "failure load along z 8 -> 6 N (-25.00 %)",
+        "stiffness along z 500 N/mm on day 0, 400 N/mm on day 7 (-20.00 %)",
+        "failure load along z 8 N on day 0, 6 N on day 7 (-25.00 %)",
     ]
     run.metrics |= dict.fromkeys(("stiffness_z_N_per_mm", "failure_load_z_N"), np.full(2, np.nan))
     assert len(_change(cast(Any, run)).splitlines()) == 1

@@ -57,6 +57,40 @@ def test_a_branch_has_the_rows_of_its_parent(complete: Run, tmp_path: Path, name
     assert (np.diff(after["time_day"]) > 0).all()
 
 
+def test_a_branch_at_the_start_has_its_row_once_and_is_resumed(
+    complete: Run, tmp_path: Path
+) -> None:
+    parent = read_checkpoint(list_checkpoints(complete.folder)[0])
+    assert parent.time == 0
+    worse = diseased(disease={"il1_excess": "30 pM"}, therapy=[])
+    branch = run(worse, tmp_path / "out", parent=parent)
+    times = branch.metrics["time_day"]
+    assert times[0] == 0
+    assert (np.diff(times) > 0).all()
+    folder = cut_after(branch.folder, tmp_path / "cut", 1)
+    run(worse, folder, resume="latest")
+    assert_same(branch.folder, folder)
+
+
+def test_a_branch_that_was_killed_before_its_first_checkpoint_starts_again(
+    complete: Run, tmp_path: Path
+) -> None:
+    parent = read_checkpoint(list_checkpoints(complete.folder)[2])
+    worse = diseased(disease={"il1_excess": "30 pM"}, therapy=[])
+    branch = run(worse, tmp_path / "out", parent=parent)
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for name in ("metrics.csv", "ledger.csv"):
+        lines = (branch.folder / name).read_text().splitlines(keepends=True)
+        (killed / name).write_text("".join(lines[: parent.rows[name] + 1]))
+    run(worse, killed, parent=parent, resume="latest")
+    assert_same(branch.folder, killed)
+    for path in list_checkpoints(killed):
+        path.unlink()
+    with pytest.raises(InputError, match="holds results"):
+        run(worse, killed, parent=parent, resume="latest")
+
+
 def test_a_branch_without_the_tables_of_its_parent_says_so(
     complete: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -67,7 +101,7 @@ def test_a_branch_without_the_tables_of_its_parent_says_so(
     branch = run(worse, tmp_path / "worse", parent=parent)
     assert branch.metrics["time_day"][0] > 1
     (warning,) = [each for each in caplog.messages if "tables of the parent" in each]
-    assert "those of the branch begin at day 1, and its changes count from there" in warning
+    assert "those of the branch begin at day 1, and figures and pages count" in warning
 
 
 def test_a_branch_follows_another_protocol(complete: Run, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry
 from tissue.geometry.settings import SyntheticSettings
-from tissue.machine import bandwidth
 from tissue.machine.bandwidth import Bandwidth
 from tissue.scenario.config import RunConfig
 from tissue.simulation import speed
@@ -29,7 +28,7 @@ def large(edge: int = 100) -> Geometry:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "STEPS_TIME", 0.0)
-    monkeypatch.setattr(bandwidth, "measured", lambda: Bandwidth(12.5, "given"))
+    monkeypatch.setattr(speed, "measured", lambda: Bandwidth(12.5, "given"))
 
 
 def test_a_run_is_measured_and_estimated(quick: None, tiny: RunConfig) -> None:
@@ -40,7 +39,7 @@ def test_a_run_is_measured_and_estimated(quick: None, tiny: RunConfig) -> None:
     assert measured.rate == pytest.approx(1e9 * measured.seconds / 512)
     assert (whole.shape, whole.steps, whole.fits) == ((8, 8, 8), 4, True)
     assert whole.seconds == pytest.approx(measured.start + 4 * measured.seconds)
-    assert done.bandwidth == 12.5
+    assert done.bandwidth.triad == 12.5
     assert not any("middle" in note for note in done.notes)
 
 

@@ -29,6 +29,8 @@ def test_a_field_is_found_by_its_day(folder: Path) -> None:
         np.testing.assert_array_equal(run.field("il1", day=day), field("il1", index))
     with pytest.raises(InputError, match=rf"has no snapshot of day 5.5; it has {TIMES[0]:g}, "):
         run.field("il1", day=5.5)
+    with pytest.raises(InputError, match="index 1 and the day 7 of a snapshot; give one"):
+        run.field("il1", 1, day=7.0)
 
 
 def test_xarray_gets_a_labeled_dataset(folder: Path) -> None:

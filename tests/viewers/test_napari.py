@@ -141,7 +141,7 @@ def test_without_napari_one_is_told_how_to_install_it(
 
     monkeypatch.setattr(view, "find_spec", lambda _: None)
     assert main(["view", str(run.folder), "--with", "napari"]) == 2
-    assert 'pip install "tissue-sim[napari]"' in " ".join(capfd.readouterr().err.split())
+    assert 'pip install "napari[all]"' in " ".join(capfd.readouterr().err.split())
 
 
 @pytest.mark.slow

@@ -111,13 +111,22 @@ def signed(value: float, unit: str = "%", decimals: int = 1) -> str:
     return f"{value:+.{decimals}f} {unit}".replace("-", "\N{MINUS SIGN}")
 
 
-def changes_in_words(name: str, metrics: Columns, branched: float | None = None) -> list[str]:
+def changes_in_words(
+    name: str,
+    metrics: Columns,
+    branched: float | None = None,
+    *,
+    unit: str = "",
+    digits: str = ".4f",
+) -> list[str]:
     """A metric at its ends in words, with the time that each change counts from.
 
     Args:
         name: of the metric, as in metrics.csv.
         metrics: columns of metrics.csv, those of a branch with the rows of its parent.
         branched: time at which the run left its parent [day].
+        unit: of the metric, for the sentences; empty for none.
+        digits: format of its values.
 
     Returns:
         A sentence without a point about the change since the first row; for a branch with rows of
@@ -130,7 +139,8 @@ def changes_in_words(name: str, metrics: Columns, branched: float | None = None)
     found: list[str] = []
     for index in starts:
         start, end = values[index], values[-1]
-        text = f"{start:.4f} on day {times[index]:g}, {end:.4f} on day {times[-1]:g}"
+        before, after = (f"{value:{digits}} {unit}".rstrip() for value in (start, end))
+        text = f"{before} on day {times[index]:g}, {after} on day {times[-1]:g}"
         change = percent(start, end)
         if math.isfinite(change) and index != len(times) - 1:
             text += f" ({signed(change, decimals=2)})"

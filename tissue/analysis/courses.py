@@ -1,18 +1,16 @@
-"""Time courses as figures and pages show them: panels, units of time, ticks, doses and noise."""
+"""Time courses as figures and pages show them: panels, units of time, ticks and noise."""
 
 import math
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tissue import units
 from tissue.analysis.common_start import SAME_TIME
 from tissue.analysis.strength import solved
+from tissue.analysis.treatment import MOST_MARKS, Regimen
+from tissue.errors import InputError
 
 Values = NDArray[np.float64]
 
@@ -28,6 +26,9 @@ MONTH, YEAR = 30.4375, 365.25
 
 LONGEST_IN_DAYS = 200
 """Length up to which a run is counted in days [day]."""
+
+MOST_RUNS = 16
+"""Most runs in a figure or a page [1]: each has its own color and kind of line."""
 
 FLAT_NOTE = f"flat, it changes by less than {100 * NOISE:g} %, the accuracy of the solver"
 """Note of a panel whose curves do not change by more than the accuracy of the solver."""
@@ -93,71 +94,39 @@ class Course(NamedTuple):
 
     name: str
     metrics: Mapping[str, Values]
-    therapy: "Sequence[Regimen]" = ()
+    therapy: Sequence[Regimen] = ()
     branched: float | None = None
-
-
-class Regimen(NamedTuple):
-    """Doses of one drug.
-
-    Attributes:
-        drug: its name.
-        dose: every dose, with its unit.
-        times: of the doses [day].
-    """
-
-    drug: str
-    dose: str
-    times: tuple[float, ...]
-
-    @property
-    def span(self) -> tuple[float, float]:
-        """Time of the first dose, and the end of the last interval [day]."""
-        gap = self.times[-1] - self.times[-2] if len(self.times) > 1 else 0.0
-        return self.times[0], self.times[-1] + gap
-
-    def words(self, end: float) -> str:
-        """Drug, dose and times up to the end of a run [day], for people."""
-        given = [time for time in self.times if time <= end + SAME_TIME]
-        if not given:
-            return f"{self.drug} {self.dose} (no dose before the end)"
-        if len(given) == 1:
-            return f"{self.drug} {self.dose} once, on day {given[0]:g}"
-        gaps = np.diff(given)
-        even = float(np.ptp(gaps)) < SAME_TIME
-        every = "" if not even else " daily" if gaps[0] == 1 else f" every {gaps[0]:g} days"
-        span = f"day {given[0]:g} to {given[-1]:g}"
-        return f"{self.drug} {self.dose}{every}, {len(given)} doses from {span}"
-
-
-def regimens(text: str) -> list[Regimen]:
-    """Regimens of a run file; none where the file is damaged, which the commands report."""
-    found = []
-    try:
-        for each in tomllib.loads(text).get("therapy", []):
-            times = tuple(sorted(units.parse(str(time), "day") for time in each["times"]))
-            if times:
-                found.append(Regimen(str(each["drug"]), _short(str(each["dose"])), times))
-    except (ValueError, RecursionError, KeyError, TypeError, units.UnitError):
-        return []
-    return found
-
-
-def regimens_of(folder: Path) -> list[Regimen]:
-    """Regimens of a run; none where its run file is gone or damaged."""
-    path = folder / "run.toml"
-    return regimens(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else []
-
-
-def _short(quantity: str) -> str:
-    """Amount with its unit, in three digits."""
-    number, space, unit = quantity.partition(" ")
-    return f"{float(Fraction(number)):.3g}{space}{unit}"
 
 
 def shown_panels(courses: Sequence[Course]) -> list[Panel]:
     """Panels of which some run has values."""
     return [panel for panel in PANELS if any(has_panel(panel, each) for each in courses)]
+
+
+def with_one_line(panels: Iterable[Panel]) -> list[Panel]:
+    """Panels, those of several lines as a panel for each line."""
+    found: list[Panel] = []
+    for panel in panels:
+        found += [
+            panel._replace(title=f"{line.name}, {panel.title}", lines=(line._replace(name=""),))
+            if len(panel.lines) > 1
+            else panel
+            for line in panel.lines
+        ]
+    return found
+
+
+def refuse_many(count: int) -> None:
+    """Refuse more runs than colors and kinds of lines distinguish.
+
+    Raises:
+        InputError: naming how many are allowed.
+    """
+    if count > MOST_RUNS:
+        raise InputError(
+            f"{count} runs are given, and lines of at most {MOST_RUNS} can be distinguished; give "
+            "fewer runs"
+        )
 
 
 def has_panel(panel: Panel, course: Course) -> bool:
@@ -233,7 +202,7 @@ def flattened(values: Values, *, percent: bool = False) -> tuple[Values, bool]:
         values: of the curve.
         percent: the values are changes in percent, 0 where nothing changed.
     """
-    if not values.size:
+    if values.size < 2:
         return values, False
     allowed = POINT_NOISE if percent else NOISE * float(np.abs(values).max())
     if float(np.ptp(values)) > allowed:
@@ -291,6 +260,20 @@ def tick_texts(values: Sequence[float]) -> list[str]:
         f"{value if abs(value) > 1e-12 else 0.0:.{decimals}f}".replace("-", "\N{MINUS SIGN}")
         for value in values
     ]
+
+
+def marks_in_words(courses: Iterable[Course]) -> str:
+    """Clause about the doses that have a mark; empty where none has."""
+    marked = []
+    for course in courses:
+        first, end = (float(each) for each in course.metrics["time_day"][[0, -1]])
+        marked += [
+            bool(each.marks(first, end)) for each in course.therapy if each.given(first, end)
+        ]
+    if not any(marked):
+        return ""
+    some = "" if all(marked) else f" of treatments that have at most {MOST_MARKS}"
+    return f", with a mark for each dose{some}"
 
 
 def unlike_lengths(courses: Sequence[Course]) -> str:

@@ -1,12 +1,14 @@
 """Figure of metrics over time, of one run or of several on common axes."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tissue.analysis.common_start import SAME_TIME, branch_day
+from tissue.analysis.common_start import branch_day
 from tissue.analysis.courses import (
     FLAT_NOTE,
+    PANELS,
     Course,
     Panel,
     TimeUnit,
@@ -16,15 +18,19 @@ from tissue.analysis.courses import (
     flattened,
     has_panel,
     limits,
+    marks_in_words,
     points,
-    regimens_of,
+    refuse_many,
     shown_panels,
     time_unit,
     unlike_lengths,
+    with_one_line,
 )
 from tissue.analysis.labels import unique_labels
-from tissue.analysis.panels import FAINT, FORMED, INK, LOST, RUNS, drawn, tidy
+from tissue.analysis.panels import DASHES, FAINT, FORMED, INK, LOST, RUNS, drawn, tidy
 from tissue.analysis.style import add_note, narrow, new_figure, text_size, width
+from tissue.analysis.treatment import regimens_of
+from tissue.errors import InputError
 from tissue.storage.results import Run
 
 if TYPE_CHECKING:
@@ -35,8 +41,8 @@ LEGEND, KEY, NAME, ROW = 14, 8, 50, 0.16
 """Legend above the curves: characters in an inch, characters that the key of a run takes, most
 characters of a name, and height of a line [inch]."""
 
-MOST_MARKS = 60
-"""Most doses of a regimen that have a mark each [1]."""
+TITLE = 30
+"""Characters in a line of the title of a panel, so that it is not wider than the panel [1]."""
 
 LANE = 0.035
 """Height of the strip that shows a treatment where several runs have one, over the panel [1]."""
@@ -54,12 +60,25 @@ def course_of(run: Run, name: str) -> Course:
 
 
 def curves(runs: Sequence[Run]) -> "Figure":
-    """Metrics over time; several runs share the axes, with a legend."""
+    """Metrics over time; several runs share the axes, with a legend.
+
+    Raises:
+        InputError: there are too many runs, or none has a value to show.
+    """
+    refuse_many(len(runs))
     names = [drawn(name, NAME) for name in unique_labels([run.folder for run in runs])]
     courses = [course_of(run, name) for run, name in zip(runs, names, strict=True)]
     room = int(LEGEND * width())
     beside = max(1, min(len(runs), 4, room // (max(map(len, names)) + KEY)))
     shown = shown_panels(courses)
+    if not shown:
+        columns_shown = ", ".join(line.column for panel in PANELS for line in panel.lines)
+        raise InputError(
+            f"{' and '.join(str(run.folder / 'metrics.csv') for run in runs)} has no values that "
+            f"curves show ({columns_shown.replace('/', ', ')}); use the file as the run wrote it"
+        )
+    if len(runs) > len(RUNS):  # a kind of line then stands for a run
+        shown = with_one_line(shown)
     columns = 2 if narrow() else 3
     rows = math.ceil(len(shown) / columns)
     height = (1.6 if narrow() else 2.05) * rows
@@ -94,31 +113,27 @@ def _draw_panel(axes: "Axes", panel: Panel, courses: Sequence[Course], unit: Tim
     alone, flat = len(courses) == 1 and len(panel.lines) > 1, True
     lanes = [index for index, course in enumerate(courses) if course.therapy]
     for index, course in enumerate(courses):
-        color = TREATED if len(courses) == 1 else RUNS[index % len(RUNS)]
-        shade(
-            axes,
-            course,
-            unit,
-            color,
-            lanes.index(index) if len(lanes) > 1 and course.therapy else None,
-        )
+        color, dash = run_line(index)
+        lane = lanes.index(index) if len(lanes) > 1 and course.therapy else None
+        shade(axes, course, unit, TREATED if len(courses) == 1 else color, lane, dash)
         if not has_panel(panel, course):
             continue
         after = first_shown(course, courses)
         for position, line in enumerate(panel.lines):
             times, values = points(panel, line, course, after)
+            nonzero = bool(values.any())
             values, level = flattened(values, percent=panel.unit == "%")
-            flat &= level and bool(values.any())
+            flat &= level and nonzero
             seen.append(values)
             axes.plot(
                 times / unit.days,
                 values,
-                color=(LOST, FORMED)[position] if alone else RUNS[index % len(RUNS)],
-                ls="--" if position and not alone else "-",
+                color=(LOST, FORMED)[position] if alone else color,
+                ls="--" if position and not alone else dash,
                 marker="o" if len(times) == 1 else None,
                 label=line.name if alone else None,
             )
-    axes.set_title(panel.label, loc="left", fontsize=text_size(), color=INK)
+    axes.set_title(textwrap.fill(panel.label, TITLE), loc="left", fontsize=text_size(), color=INK)
     low, high = limits(seen)
     below = LANE * (len(lanes) if len(lanes) > 1 else 0)  # the strips lie below the curves
     axes.set_ylim(low - below * (high - low) / (1 - below), high)
@@ -128,7 +143,14 @@ def _draw_panel(axes: "Axes", panel: Panel, courses: Sequence[Course], unit: Tim
     return flat
 
 
-def shade(axes: "Axes", course: Course, unit: TimeUnit, color: str, lane: int | None) -> None:
+def run_line(index: int) -> tuple[str, str]:
+    """Color and kind of line of a compared run."""
+    return RUNS[index % len(RUNS)], DASHES[index // len(RUNS)]
+
+
+def shade(
+    axes: "Axes", course: Course, unit: TimeUnit, color: str, lane: int | None, dash: str = "-"
+) -> None:
     """Times of treatment, marks of the doses, and the branch of a run.
 
     Args:
@@ -137,6 +159,7 @@ def shade(axes: "Axes", course: Course, unit: TimeUnit, color: str, lane: int | 
         unit: of the time.
         color: of the run.
         lane: number of the strip at the bottom that shows its treatment; None for all the height.
+        dash: kind of line of the run; a strip is an outline where it is not "-".
     """
     first, end = (float(each) for each in course.metrics["time_day"][[0, -1]])
     bottom = 0.0 if lane is None else LANE * lane
@@ -144,21 +167,22 @@ def shade(axes: "Axes", course: Course, unit: TimeUnit, color: str, lane: int | 
         start, stop = regimen.span
         if start > end:
             continue
-        given = [t for t in regimen.times if first <= t <= end + SAME_TIME]
         right = min(max(stop, start + 0.004 * (end - first)), end)
         top, alpha = (1.0, 0.1) if lane is None else (bottom + 0.8 * LANE, 0.35)
         span = (start / unit.days, right / unit.days)
-        axes.axvspan(*span, bottom, top, color=color, alpha=alpha, lw=0, zorder=0)
-        if len(given) <= MOST_MARKS:
-            axes.vlines(
-                [time / unit.days for time in given],
-                bottom,
-                bottom + LANE,
-                transform=axes.get_xaxis_transform(),
-                color=color,
-                lw=1,
-                zorder=1,
-            )
+        if dash == "-":
+            axes.axvspan(*span, bottom, top, color=color, alpha=alpha, lw=0, zorder=0)
+        else:
+            axes.axvspan(*span, bottom, top, ec=color, fc="none", lw=0.8, ls=dash, zorder=0)
+        axes.vlines(
+            [time / unit.days for time in regimen.marks(first, end)],
+            bottom,
+            bottom + LANE,
+            transform=axes.get_xaxis_transform(),
+            color=color,
+            lw=1,
+            zorder=1,
+        )
     if course.branched is not None and first < course.branched < end:
         axes.vlines(
             course.branched / unit.days,
@@ -192,7 +216,7 @@ def _note(courses: Sequence[Course], panels: Sequence[Panel], flat: Sequence[str
         if several and (text := _hidden(panel, courses))
     ]
     sentences = [
-        f"{SHOWN_AS[len(treated_runs) > 1]}, with a mark for each dose: {'; '.join(treated)}"
+        f"{SHOWN_AS[len(treated_runs) > 1]}{marks_in_words(courses)}: {'; '.join(treated)}"
         if treated
         else "",
         "; ".join(branched),
@@ -210,7 +234,8 @@ def _hidden(panel: Panel, courses: Sequence[Course]) -> str:
 def _add_legend(figure: "Figure", names: Sequence[str], beside: int) -> None:
     from matplotlib.lines import Line2D
 
-    lines = [Line2D([], [], color=RUNS[i % len(RUNS)]) for i in range(len(names))]
+    looks = [run_line(index) for index in range(len(names))]
+    lines = [Line2D([], [], color=color, ls=dash) for color, dash in looks]
     # matplotlib may omit a label that begins with an underscore
     numbers = list(map(str, range(len(names))))
     legend = figure.legend(lines, numbers, loc="outside upper left", ncols=beside)

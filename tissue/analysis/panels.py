@@ -27,6 +27,9 @@ would be mathematics, and % would end a label."""
 RUNS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Colors of compared runs, in their order."""
 
+DASHES = ("-", "--", ":")
+"""Kinds of line of compared runs: each for as many runs as there are colors."""
+
 
 def drawn(name: str, most: int) -> str:
     """Name as text of a figure: on one line, in characters that a font may have.

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tissue.analysis.common_start import since_start
 from tissue.analysis.panels import FORMED, LOST, colored, draw_scale, frame, label, tidy
 from tissue.analysis.style import styled
-from tissue.storage.results import Fields, Results
+from tissue.storage.results import Fields, Results, Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +32,8 @@ def run_plot(run: Results) -> "Figure":
     Raises:
         InputError: a snapshot is damaged.
     """
+    if isinstance(run, Run):
+        run = since_start(run)  # the pictures of a branch begin where its curves do
     with styled():
         figure = _new_figure()
         pictures = bool(run.opened)
@@ -41,9 +44,11 @@ def run_plot(run: Results) -> "Figure":
             first, last = run.opened[0], run.opened[-1]
             _draw_bone(axes[0], first, first)
             _draw_bone(axes[1], first, last)
+            _add_legend(axes[1], first.time)
         days = run.metrics["time_day"]
+        start = f"day {days[0]:g}"
         axes[-2].plot(days, run.metrics["bv_tv_change_percent"], color=LOST)
-        axes[-2].set_ylabel("change in BV/TV [%]")
+        axes[-2].set_ylabel(f"change in BV/TV since {start} [%]")
         axes[-2].axhline(0.0, color="#BBBBBB", lw=0.8)
         scaled = axes[-1]
         for column, name, color in (
@@ -51,7 +56,7 @@ def run_plot(run: Results) -> "Figure":
             ("osteoblasts_per_mm2", "osteoblasts", FORMED),
         ):
             scaled.plot(days, 100 * _relative(run.metrics[column]), color=color, label=name)
-        scaled.set_ylabel("cells per surface [% of the start]")
+        scaled.set_ylabel(f"cells per surface [% of {start}]")
         scaled.legend(loc="best")
         for each in axes[-2:]:
             each.set_xlabel("time [day]")
@@ -73,6 +78,19 @@ def _draw_bone(axes: "Axes", first: Fields, now: Fields) -> None:
     frame(axes)
     draw_scale(axes, width, height)
     label(axes, f"day {now.time:g}", "#222222")
+
+
+def _add_legend(axes: "Axes", start: float) -> None:
+    """Meaning of the colors, with the day [day] from which changes count."""
+    from matplotlib.patches import Patch
+
+    axes.legend(
+        handles=[Patch(color=LOST, label="lost"), Patch(color=FORMED, label="formed")],
+        title=f"since day {start:g}",
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0.0),
+        ncols=2,
+    )
 
 
 def _new_figure() -> "Figure":

@@ -1,5 +1,6 @@
 """Summary picture of a run."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tissue.analysis.common_start import branch_day, changes_in_words, snapshots_since_start
-from tissue.analysis.courses import Course, flattened, limits, regimens_of, time_unit
+from tissue.analysis.courses import FLAT_NOTE, Course, flattened, limits, time_unit
 from tissue.analysis.curve_figures import TREATED, shade
 from tissue.analysis.panels import (
     FAINT,
@@ -27,6 +28,7 @@ from tissue.analysis.panels import (
     tidy,
 )
 from tissue.analysis.render import picture_of_bone, pictures_of_loss
+from tissue.analysis.treatment import regimens_of
 from tissue.errors import InputError
 from tissue.storage.atomic import write_atomically
 from tissue.storage.snapshot import Snapshot, list_snapshots, read_snapshot
@@ -204,18 +206,24 @@ def _draw_curves(figure: "Figure", course: Course) -> None:
     marker = "o" if time.size == 1 else None
     change = figure.add_axes((0.725, 0.515, 0.25, 0.35))
     rates = figure.add_axes((0.725, 0.09, 0.25, 0.35), sharex=change)
-    values, _ = flattened(metrics["bv_tv_change_percent"], percent=True)
+    values, flat = flattened(metrics["bv_tv_change_percent"], percent=True)
     change.plot(time, values, color=INK, lw=2.2, marker=marker)
     change.set_ylim(*limits([values, np.zeros(1)]))
     change.axhline(0, color=FAINT, lw=0.8, zorder=0)
     change.set_ylabel(f"BV/TV since {unit.moment(metrics['time_day'][0])} [%]")
     change.tick_params(labelbottom=False)
+    if flat and metrics["bv_tv_change_percent"].any():
+        _note_flat(change)
+    flat = True
     for name, color in (("resorption", LOST), ("formation", FORMED)):
-        values, _ = flattened(metrics[f"{name}_um_per_day"])
+        values, level = flattened(metrics[f"{name}_um_per_day"])
+        flat &= level and bool(values.any())
         rates.plot(time, values, color=color, lw=2.2, marker=marker, label=name)
     rates.set_ylim(bottom=min(0.0, rates.get_ylim()[0]))
     rates.set(xlabel=f"time [{unit.name}]", ylabel="rate at bone surface [\N{MICRO SIGN}m/day]")
     rates.legend(frameon=False, fontsize=11, loc="best")
+    if flat:
+        _note_flat(rates)
     for axes in (change, rates):
         tidy(axes)
         shade(axes, course, unit, TREATED, None)
@@ -225,3 +233,11 @@ def _draw_curves(figure: "Figure", course: Course) -> None:
             ha="center", va="bottom", fontsize=10, color=INK,
         )  # fmt: skip
     figure.align_ylabels([change, rates])
+
+
+def _note_flat(axes: "Axes") -> None:
+    """Say at the bottom of a panel why its curves are flat."""
+    text = "\n".join(textwrap.wrap(FLAT_NOTE, 44))
+    axes.text(
+        0.97, 0.05, text, transform=axes.transAxes, ha="right", va="bottom", fontsize=9, color=INK
+    )

@@ -173,7 +173,7 @@ def iteration_row(name: str, edge: int, solve: Callable[[float], Any]) -> Measur
         solve: iterations that it takes to a residual.
 
     Raises:
-        ValueError: both solves take equally many.
+        ValueError: both solves take equally many, or their difference is lost in the noise.
     """
     loose, tight = (int(solve(tolerance)) for tolerance in (LOOSE, TIGHT))
     if tight <= loose:
@@ -182,6 +182,8 @@ def iteration_row(name: str, edge: int, solve: Callable[[float], Any]) -> Measur
     for _ in range(QUICK_REPEATS):
         short, long = (clocked(partial(solve, tolerance))[1] for tolerance in (LOOSE, TIGHT))
         spent.append(1e3 * (long - short) / (tight - loose))
+    if min(spent) <= 0:
+        raise ValueError("the time of an iteration is lost in the noise of the clock")
     return Measurement(name, edge, float(np.median(spent)), min(spent), max(spent))
 
 

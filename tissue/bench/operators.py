@@ -45,7 +45,7 @@ def newton_residual(level: multigrid.Level, bind: Array, u: Array, source: Array
 
 def fitted_faces(conductance: Array, potential: Array) -> Any:
     """Scharfetter-Gummel conductances."""
-    return transport._fitted_faces(conductance, potential, jnp.exp(-potential), ())[0]
+    return transport.fitted_faces(conductance, potential, jnp.exp(-potential), ())[0]
 
 
 def coarse(u: Array) -> Array:

@@ -188,11 +188,11 @@ def _number(value: float) -> str:
 
 
 def _conclusions(speeds: Sequence["Speed"]) -> tuple[list[str], tuple[Any, ...]]:
-    """Notes, and estimates of years from the steps on the largest grid."""
+    """Notes, and estimates of years from the steps on the largest grid that was measured."""
     from tissue.machine.host import load_note
     from tissue.simulation.speed import start_note, years
 
     notes = [start_note(tuple(speeds)), WITHOUT_ELEMENTS] if speeds else []
     if load := load_note():
         notes.append(f"measured{load.removeprefix(',')}: times of a quiet machine are shorter")
-    return notes, years(speeds[-1]) if speeds else ()
+    return notes, years(max(speeds, key=lambda speed: speed.shape)) if speeds else ()

@@ -2,9 +2,9 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tissue.commands.common import Commands, require_folder
 from tissue.errors import InputError, printable
@@ -17,6 +17,9 @@ LARGEST_MEASURED = 130**3
 
 LONGEST_REASON = 2000
 """Characters of the reason why a page lacks a table [1]."""
+
+RATIO = {"rankl", "opg"}
+"""Fields that the figure of their ratio needs."""
 
 KINDS = ("curves", "slices", "ratio", "sites", "loss", "load", "animation")
 
@@ -69,6 +72,12 @@ def _opened(folders: Sequence[Path]) -> list["Run"]:
     from tissue.analysis.common_start import since_start
     from tissue.storage.results import open_run
 
+    seen: dict[Path, Path] = {}
+    for folder in folders:
+        other = seen.setdefault(folder.resolve(), folder)
+        if other is not folder:
+            same = "" if other == folder else f" ({other} is the same folder)"
+            raise InputError(f"{folder} is given twice{same}; give each run once")
     runs = [open_run(folder) for folder in folders]
     for run in runs:
         if not run.snapshots or not run.metrics["time_day"].size:
@@ -97,9 +106,33 @@ def _plot(options: argparse.Namespace) -> int:
     for name in options.field or ():
         for run in runs:
             run.opened[0].refuse_unknown(name)
+    _refuse_absent(runs, options.kind or ())
     for path in _drawn(runs, kinds, options):
         print(path)
     return 0
+
+
+def _refuse_absent(runs: Sequence["Run"], kinds: Sequence[str]) -> None:
+    """Refuse a named kind of figure whose fields no run has."""
+    from tissue.analysis.load_figures import LOAD_FIELDS
+
+    choices: Mapping[str, Sequence[set[str]]] = {
+        "ratio": [RATIO],
+        "load": [{name} for name in LOAD_FIELDS],
+    }
+    for kind in kinds:
+        sets = choices.get(kind, ())
+        if sets and not any(each <= set(run.fields) for each in sets for run in runs):
+            needed = " or ".join(" and ".join(sorted(each)) for each in sets)
+            raise InputError(
+                f"--kind {kind} needs {needed} in snapshots, which {_names(runs)} not have; name"
+                " them in output.fields of the run file and run it again"
+            )
+
+
+def _names(runs: Sequence["Run"]) -> str:
+    """The runs as the start of a denial: 'RUN does', or 'RUN and RUN do'."""
+    return f"{' and '.join(str(run.folder) for run in runs)} {'do' if runs[1:] else 'does'}"
 
 
 def _drawn(runs: list["Run"], kinds: Sequence[str], options: argparse.Namespace) -> Iterator[Path]:
@@ -107,34 +140,38 @@ def _drawn(runs: list["Run"], kinds: Sequence[str], options: argparse.Namespace)
     from tissue.analysis.curve_figures import curves
     from tissue.analysis.labels import unique_labels
     from tissue.analysis.load_figures import LOAD_FIELDS, load_on_bone
-    from tissue.analysis.style import save, styled
+    from tissue.analysis.style import styled
 
     suffix = f".{options.format}"
     with styled(options.style):
         if "curves" in kinds:
-            folder = _made(options.out or runs[0].folder / "figures")
-            save(curves(runs), folder / f"curves{suffix}")
-            yield folder / f"curves{suffix}"
+            path = (options.out or runs[0].folder / "figures") / f"curves{suffix}"
+            yield _saved(curves(runs), path)
         for run, name in zip(runs, unique_labels([run.folder for run in runs]), strict=True):
             own = options.out or run.folder / "figures"
             if not set(kinds) - {"curves"}:
                 continue  # curves show all runs together
-            folder = _made(own / name if options.out and runs[1:] else own)
+            folder = own / name if options.out and runs[1:] else own
             for field in options.field or run.fields if "slices" in kinds else ():
                 figure = figures.slices(run, field, options.ranges)
-                save(figure, folder / f"slices_{field}{suffix}")
-                yield folder / f"slices_{field}{suffix}"
+                yield _saved(figure, folder / f"slices_{field}{suffix}")
             for kind in figures.FIGURES:
-                if kind in kinds and (kind != "ratio" or {"rankl", "opg"} <= set(run.fields)):
-                    save(figures.FIGURES[kind](run), folder / f"{kind}{suffix}")
-                    yield folder / f"{kind}{suffix}"
+                if kind in kinds and (kind != "ratio" or set(run.fields) >= RATIO):
+                    yield _saved(figures.FIGURES[kind](run), folder / f"{kind}{suffix}")
             for field in LOAD_FIELDS if "load" in kinds else ():
                 if field in run.fields:
-                    save(load_on_bone(run, field), folder / f"{field}{suffix}")
-                    yield folder / f"{field}{suffix}"
+                    yield _saved(load_on_bone(run, field), folder / f"{field}{suffix}")
             if "animation" in kinds:
-                figures.animation(run, folder / "loss.gif")
+                figures.animation(run, _made(folder) / "loss.gif")
                 yield folder / "loss.gif"
+
+
+def _saved(figure: Any, path: Path) -> Path:
+    """Write a figure; its folder is made now, so that none stays empty."""
+    from tissue.analysis.style import save
+
+    save(figure, _made(path.parent) / path.name)
+    return path
 
 
 def _made(folder: Path) -> Path:
@@ -149,8 +186,10 @@ def _made(folder: Path) -> Path:
 
 
 def _report(options: argparse.Namespace) -> int:
+    from tissue.analysis.courses import refuse_many
     from tissue.analysis.report.page import write_report
 
+    refuse_many(len(options.folders))
     require_folder("--out", options.out)
     _measure_ends(options.folders)
     print(write_report(options.folders, options.out, _parameters(options.folders)))
@@ -172,8 +211,10 @@ def _measure_ends(folders: Sequence[Path]) -> None:
 
 
 def _watch(options: argparse.Namespace) -> int:
+    from tissue.analysis.courses import refuse_many
     from tissue.analysis.report.server import serve
 
+    refuse_many(len(options.folders))
     if not 0 <= options.port < 65536:
         raise InputError(f"--port {options.port} must lie between 0 and 65535")
     _opened(options.folders)

@@ -297,16 +297,13 @@ def _change(done: "Run") -> str:
     from tissue.analysis.common_start import branch_day, changes_in_words
 
     branched = branch_day(done.folder)
-    text = "; ".join(changes_in_words("bv_tv", done.metrics, branched))
-    lines = [f"BV/TV {text}".replace("\N{MINUS SIGN}", "-")]  # for terminals without Unicode
+    lines = [f"BV/TV {'; '.join(changes_in_words('bv_tv', done.metrics, branched))}"]
     for name, key, unit in (
         ("stiffness", "stiffness_z_N_per_mm", "N/mm"),
         ("failure load", "failure_load_z_N", "N"),
     ):
         values = done.metrics.get(key)
         if values is not None and math.isfinite(values[0]) and math.isfinite(values[-1]):
-            change = 100 * (values[-1] / values[0] - 1)
-            lines.append(
-                f"{name} along z {values[0]:.4g} -> {values[-1]:.4g} {unit} ({change:+.2f} %)"
-            )
-    return "\n".join(lines)
+            found = changes_in_words(key, done.metrics, branched, unit=unit, digits=".4g")
+            lines.append(f"{name} along z {'; '.join(found)}")
+    return "\n".join(lines).replace("\N{MINUS SIGN}", "-")  # for terminals without Unicode

@@ -20,6 +20,9 @@ INDENT = "    "
 NARROWEST_TEXT = 20
 """Smallest width that a column of text is wrapped to [characters]."""
 
+SHORTEST_SUGGESTED = 5
+"""Length from which words of a text are suggested in place of unknown ones [characters]."""
+
 Cell = str | float | None
 Record = TypeVar("Record", bound=Mapping[str, Cell])
 
@@ -63,7 +66,11 @@ def chosen(
         return found
     known = {f"{each[name]}" for each in records}
     known |= {
-        word.strip("(),;:.") for each in records for key in text for word in _words(each[key])
+        word
+        for each in records
+        for key in text
+        for word in (word.strip("(),;:.") for word in _words(each[key]))
+        if len(word) >= SHORTEST_SUGGESTED
     }
     for word in words:
         if not any(_holds(each, word, name, text) for each in records):
@@ -112,10 +119,11 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], below: int 
     """
     count = len(heads) - below
     main = [row[:count] for row in rows]
-    for number, columns in enumerate(_parts(heads[:count], main, width())):
-        if number:
-            print()
-        _print_part(heads, rows, columns, below)
+    *firsts, last = _parts(heads[:count], main, width())
+    for columns in firsts:
+        _print_part(heads, main, columns, 0)
+        print()
+    _print_part(heads, rows, last, below)
 
 
 def _parts(

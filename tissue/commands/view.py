@@ -35,19 +35,15 @@ def _named() -> str:
 
 
 def _view(options: argparse.Namespace) -> int:
-    from tissue.storage.results import Run
-    from tissue.storage.snapshot import list_snapshots
-    from tissue.storage.tables import Columns
+    from tissue.storage.results import open_snapshots
     from tissue.viewers import napari_view, paraview
 
     if options.program not in PROGRAMS:
         raise InputError(f"--with {shown(options.program)} is not known; it must be {_named()}")
     require_folder("--out", options.out)
-    snapshots = tuple(list_snapshots(options.folder))
-    if not snapshots:
+    run = open_snapshots(options.folder)
+    if run is None:
         raise InputError(f"{options.folder} holds no snapshots; give the folder of a run")
-    none = Columns(options.folder, {})  # a folder of snapshots alone can be looked at
-    run = Run(options.folder, none, none, snapshots)
     write = {"paraview": paraview.write_state, "napari": napari_view.write_script}
     path = write[options.program](run, options.field, options.out)
     print(path)
@@ -64,7 +60,7 @@ def _opened(program: str, script: Path) -> int:
     if program == "napari":
         if find_spec("napari") is None:
             raise InputError(
-                'napari is not installed here; install it with pip install "tissue-sim[napari]", or'
+                'napari is not installed here; install it with pip install "napari[all]", or'
                 " write the script with --write-only"
             )
         words = [sys.executable, str(script)]

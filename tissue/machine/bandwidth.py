@@ -1,7 +1,6 @@
 """Memory bandwidth, the reference of every kernel: a triad in C, or in JAX where gcc is missing."""
 
 import json
-import os
 import subprocess
 import tempfile
 import time
@@ -11,6 +10,9 @@ from shutil import which
 
 import jax
 import jax.numpy as jnp
+
+from tissue.machine.device import device_summary
+from tissue.machine.host import cores
 
 ELEMENTS = 2**25
 """Numbers in an array of the triad: 128 MiB in float32, beyond every cache."""
@@ -63,10 +65,10 @@ def _in_c(gcc: str, folder: Path) -> Bandwidth | None:
     source, program = folder / "triad.c", folder / "triad"
     source.write_text(SOURCE % {"elements": ELEMENTS, "repeats": REPEATS}, encoding="utf-8")
     flags = ["-O3", "-march=native", "-fopenmp", str(source), "-o", str(program)]
-    if subprocess.run([gcc, *flags], capture_output=True, check=False).returncode:
-        return None
-    done = subprocess.run([program], capture_output=True, text=True, check=False)
-    if done.returncode:
+    try:
+        subprocess.run([gcc, *flags], capture_output=True, check=True)
+        done = subprocess.run([program], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):  # as in a folder without programs
         return None
     result = json.loads(done.stdout)
     how = f"STREAM triad in C, gcc, {result['threads']} threads"
@@ -81,5 +83,6 @@ def _in_jax() -> Bandwidth:
         start = time.perf_counter()
         a = jax.block_until_ready(triad(a, b))
         best = min(best, time.perf_counter() - start)
-    how = f"a += 1.5 b in JAX, {os.cpu_count()} cores of the host"
+    on = device_summary() if jax.default_backend() != "cpu" else f"{cores()} cores"
+    how = f"a += 1.5 b in JAX, {on}"
     return Bandwidth(12 * ELEMENTS / best / 1e9, how)

@@ -142,7 +142,7 @@ def keep_memory() -> None:
 
 
 def release_memory() -> None:
-    """Returns to the system what compilation has left allocated, half a gigabyte."""
+    """Returns gaps in the heap to the system; compilation leaves half a gigabyte of them."""
     libc = _libc()
     if libc:
         libc.malloc_trim(0)

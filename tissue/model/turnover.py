@@ -14,7 +14,7 @@ from tissue.model.quantity import Scalar
 
 
 class Turnover(NamedTuple):
-    """Gain and loss of a quantity, each summed over voxels: of cells in a step, else in a day."""
+    """Gain and loss of a quantity, each summed over voxels: of solutes in a day, else in a step."""
 
     gained: Array
     lost: Array

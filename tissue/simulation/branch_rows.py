@@ -32,9 +32,10 @@ def parent_rows(parent: Checkpoint, tables: Mapping[str, Collection[str]]) -> di
             for name, columns in tables.items()
         }
     except (InputError, OSError, KeyError) as error:
+        why = f"no {error} in its checkpoint" if isinstance(error, KeyError) else error
         log.warning(
-            f"the tables of the parent cannot be used ({error}): those of the branch begin at day "
-            f"{parent.time:g}, and its changes count from there"
+            f"the tables of the parent cannot be used ({why}): those of the branch begin at day "
+            f"{parent.time:g}, and figures and pages count its changes from there"
         )
         return {}
 

@@ -79,18 +79,19 @@ def _on_device(arrays: Mapping[str, Any]) -> dict[str, jax.Array]:
     return {name: jnp.asarray(values) for name, values in arrays.items()}
 
 
-def find(folder: Path, where: str) -> Checkpoint | None:
+def find(folder: Path, where: str, since: float = 0.0) -> Checkpoint | None:
     """Finds the checkpoint that `--resume` asks for; None where there is nothing to resume.
 
     Args:
         folder: of the run.
         where: latest, a time such as "7 day", or the path of a checkpoint.
+        since: start of the run [day]; that of a branch is the time of its parent.
 
     Raises:
         InputError: there is no such checkpoint, or results without any.
     """
     if where == "latest":
-        return newest(folder)
+        return newest(folder, since)
     path = Path(where)
     if path.suffix == SUFFIX or path.exists():
         inside = folder / path.name  # as messages name it
@@ -104,8 +105,12 @@ def find(folder: Path, where: str) -> Checkpoint | None:
         ) from None
 
 
-def newest(folder: Path) -> Checkpoint | None:
+def newest(folder: Path, since: float = 0.0) -> Checkpoint | None:
     """Finds the newest intact checkpoint in the folder of a run; None before its first one.
+
+    Args:
+        folder: of the run.
+        since: start of the run [day]. Rows up to it are no results of its own.
 
     Raises:
         InputError: there is none, and results that a new start would destroy; or an older version
@@ -118,11 +123,11 @@ def newest(folder: Path) -> Checkpoint | None:
             raise
         except InputError as error:
             log.warning(f"skipped: {error}")
-    rows, snapshots = count_rows(folder / METRICS_TABLE), len(list_snapshots(folder))
-    # a run writes its first row and snapshot before its first checkpoint
-    if rows > 1 or snapshots > 1:
+    rows, snapshots = count_rows(folder / METRICS_TABLE, since), len(list_snapshots(folder))
+    # a run writes the rows up to its start, and a snapshot of it, before its first checkpoint
+    if rows or snapshots > 1:
         raise InputError(
-            f"{folder} holds results ({snapshots} snapshots, {rows} rows of {METRICS_TABLE}) and "
+            f"{folder} holds results ({snapshots} snapshots, {rows} steps in {METRICS_TABLE}) and "
             "no intact checkpoint to resume from; choose another folder with --out, or start again "
             "with --overwrite"
         )

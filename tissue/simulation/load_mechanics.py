@@ -9,7 +9,7 @@ from tissue.errors import InputError
 from tissue.machine.device import usable_memory
 from tissue.mechanics.compression import AXES, MIN_FRACTION, bearing_voxels, reaching_both_ends
 from tissue.scenario.config import RunConfig
-from tissue.simulation.cost import SHORTEST_EDGE, run_memory
+from tissue.simulation.cost import MEMORY_MARGIN, SHORTEST_EDGE, run_memory
 from tissue.simulation.loaded_bone import INTERVAL, LARGEST_MOVE
 from tissue.simulation.text import size
 
@@ -80,7 +80,7 @@ def _unaffordable(config: RunConfig, bone: np.ndarray, shape: tuple[int, ...]) -
     share = bearing_voxels(bone) / bone.size
     need = run_memory(config, int(np.prod(shape)), fe=True, bone_share=share)
     available = usable_memory()
-    if need > available:
+    if MEMORY_MARGIN * need > available:
         return f"finite elements need about {size(need)} of memory and {size(available)} are there"
     return ""
 

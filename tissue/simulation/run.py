@@ -206,7 +206,7 @@ def _fill(
             for table in (metrics, ledger):
                 for row in start.rows.get(table.path.name, ()):
                     table.append(row)
-            if simulation.step == 0:
+            if simulation.step == 0 and not metrics.rows:
                 metrics.append(simulation.start_metrics())
             writer.put(output.snapshot)
             writer.put(output.checkpoint)
@@ -223,7 +223,7 @@ def _fill(
                     writer.put(output.failed)
                 raise
             if not ready:
-                # a run that is killed before its first checkpoint starts again, without any row
+                # a run that is killed before its first checkpoint starts again: it has no own row
                 writer.wait()
                 ready = True
             metrics.append(record.metrics)

@@ -73,7 +73,7 @@ def start_run(
     """
     if resume:
         refuse_links(folder)
-        source = find(folder, resume)
+        source = find(folder, resume, parent.time if parent else 0.0)
         if source:
             if parent:
                 refuse_other_branch(source, parent.time)

@@ -101,7 +101,8 @@ def scan_run_file(
     geometry |= _fitting(config_of(preset, geometry), part)
     config = config_of(preset, geometry)
     settings, journal = _image(config), Journal()
-    if settings.voxel_size is not None and "voxel_size" not in "".join(values):
+    given = {value.partition("=")[0] for value in values}
+    if settings.voxel_size is not None and "geometry.voxel_size" not in given:
         settings = replace(settings, voxel_size=None)  # so that the log names its source
     part = extent(settings, Journal())
     partial = part.memory > MAX_READ
@@ -152,10 +153,11 @@ def _fitting(config: RunConfig, part: Extent) -> dict[str, Any]:
         part = extent(settings, Journal())
     box = part.box
     while not _forecast(config, part).surely_fits:
-        if settings.region is not None:
+        if settings.region is not None or settings.crop is not None:
+            given = "crop" if settings.region is None else f"region {settings.region.name}"
             raise RunError(
-                f"the region {settings.region.name} is too large for the memory: give a smaller "
-                "one, or a coarser --resample"
+                f"the {given} is too large for the memory: give a smaller one, or a coarser "
+                "--resample"
             )
         crop = _smaller(part)
         if min(stop - start for start, stop in crop) < 2 * part.sampling.factor:

@@ -15,7 +15,7 @@ from tissue.geometry.load import Geometry
 from tissue.geometry.settings import SyntheticSettings
 from tissue.geometry.synthetic import synthesize
 from tissue.kernels.loop import repeat
-from tissue.machine import bandwidth
+from tissue.machine.bandwidth import Bandwidth, measured
 from tissue.machine.device import device_summary, usable_memory
 from tissue.scenario.config import RunConfig, read_run_file
 from tissue.simulation import simulation
@@ -179,14 +179,14 @@ class Bench:
 
     Attributes:
         device: the devices that compute.
-        bandwidth: of its memory [GB/s].
+        bandwidth: of its memory, and how it was measured.
         speeds: of the grids measured.
         estimates: for complete runs.
         notes: conditions of the measurement.
     """
 
     device: str
-    bandwidth: float
+    bandwidth: Bandwidth
     speeds: tuple[Speed, ...]
     estimates: tuple[Estimate, ...]
     notes: tuple[str, ...]
@@ -195,7 +195,7 @@ class Bench:
         """Numbers as text."""
         return (
             f"device     {self.device}",
-            f"memory     {self.bandwidth:.1f} GB/s (a += 1.5 b)",
+            f"memory     {self.bandwidth.triad:.1f} GB/s ({self.bandwidth.how})",
             *(
                 f"step       {_grid(s.shape)}: {s.rate:.0f} ns/voxel, "
                 f"{1e3 / s.rate:.2f} million voxels/s, {s.seconds:.3g} s "
@@ -214,7 +214,8 @@ class Bench:
         ]
         return {
             "device": self.device,
-            "bandwidth_gb_per_s": self.bandwidth,
+            "bandwidth_gb_per_s": self.bandwidth.triad,
+            "bandwidth_by": self.bandwidth.how,
             "speeds": rates,
             "estimates": [asdict(e) for e in self.estimates],
             "notes": self.notes,
@@ -235,7 +236,7 @@ def bench(config: RunConfig) -> Bench:
     if part is not bone:
         notes += (f"measured on the middle {_grid(part.grid.shape)} of the bone, scaled by voxels",)
     whole = estimate(f"run {config.name}", config, bone.grid.shape, speed)
-    return Bench(device_summary(), bandwidth.measured().triad, (speed,), (whole,), notes)
+    return Bench(device_summary(), measured(), (speed,), (whole,), notes)
 
 
 def years(speed: Speed) -> tuple[Estimate, ...]:

@@ -107,18 +107,25 @@ def _readable(paths: Sequence[Path]) -> Iterator[Snapshot]:
 
 def indices_are_current(folder: Path) -> bool:
     """Whether all indices of a run are there and contain every snapshot."""
-    paths = list_snapshots(folder)
-    series, index = folder / SERIES, folder / INDEX
+    paths, index = list_snapshots(folder), folder / INDEX
+    if not series_is_current(folder, paths):
+        return False
     try:
-        listed = [each["name"] for each in json.loads(series.read_bytes())["files"]]
-        if listed != [path.name for path in paths]:
-            return False
         if len(paths) == 1:
             return not index.exists()
         with open_hdf5(index, "damaged") as file:
             times = np.asarray(file["time"])
         return [float(time) for time in times] == [time_of(path) for path in paths]
     except (OSError, ValueError, LookupError, TypeError, InputError):  # missing or damaged
+        return False
+
+
+def series_is_current(folder: Path, snapshots: Sequence[Path]) -> bool:
+    """Whether the list of snapshots for ParaView is there and names these."""
+    try:
+        files = json.loads((folder / SERIES).read_bytes())["files"]
+        return [each["name"] for each in files] == [path.name for path in snapshots]
+    except (OSError, ValueError, LookupError, TypeError):  # missing or damaged
         return False
 
 

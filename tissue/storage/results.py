@@ -102,7 +102,9 @@ class Results(Displayed):
             for axis, count, first in zip(AXES, grid.shape, grid.origin, strict=True)
         }
 
-    def field(self, name: str, index: int = -1, *, day: float | None = None) -> NDArray[np.float32]:
+    def field(
+        self, name: str, index: int | None = None, *, day: float | None = None
+    ) -> NDArray[np.float32]:
         """A field [z, y, x] of one snapshot, the last by default.
 
         Args:
@@ -111,15 +113,19 @@ class Results(Displayed):
             day: its time instead [day].
 
         Raises:
-            InputError: there is no such field, or no snapshot of that day.
+            InputError: there is no such field, no snapshot of that day, or both were given.
         """
         if day is not None:
+            if index is not None:
+                raise InputError(
+                    f"field got the index {index} and the day {day:g} of a snapshot; give one"
+                )
             (found,) = np.nonzero(np.isclose(self.times, day, rtol=0, atol=DAY_ATOL))
             if not len(found):
                 days = ", ".join(f"{time:g}" for time in self.times)
                 raise InputError(f"{self.name} has no snapshot of day {day:g}; it has {days}")
             index = int(found[0])
-        return self.opened[index].field(name)
+        return self.opened[-1 if index is None else index].field(name)
 
     def to_xarray(self, names: str | Sequence[str] = ()) -> "xarray.Dataset":
         """Fields over time as a labeled dataset, each read from disk when its values are used.
@@ -225,3 +231,15 @@ def open_run(folder: Path | str) -> Run:
         read_table(folder / "ledger.csv"),
         tuple(list_snapshots(folder)),
     )
+
+
+def open_snapshots(folder: Path) -> Run | None:
+    """Opens a run for its snapshots: its tables may be missing. None where it has none."""
+    snapshots = tuple(list_snapshots(folder))
+    if not snapshots:
+        return None
+    try:
+        return open_run(folder)
+    except InputError:
+        none = Columns(folder, {})
+        return Run(folder, none, none, snapshots)

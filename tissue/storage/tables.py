@@ -261,9 +261,24 @@ def rows_until(path: Path, time: float) -> str:
     return "".join(f"{line}\n" for line in (header, *kept))
 
 
-def count_rows(path: Path) -> int:
-    """Number of complete rows of a table; 0 where there is no file."""
-    return max(len(_complete_lines(path)) - 1, 0) if path.is_file() else 0
+def count_rows(path: Path, after: float = -math.inf) -> int:
+    """Number of complete rows of a table; 0 where there is no file.
+
+    Args:
+        path: the table.
+        after: time [day] that rows to be counted are later than. A row without a time is counted.
+    """
+    lines = _complete_lines(path)[1:] if path.is_file() else []
+    last = after + TIME_RTOL * max(abs(after), 1.0) if math.isfinite(after) else after
+    return sum(not _first_number(line) <= last for line in lines)
+
+
+def _first_number(line: str) -> float:
+    """Time of a row [day]; nan where it has none."""
+    try:
+        return float(line.partition(",")[0])
+    except ValueError:
+        return math.nan
 
 
 def _complete_lines(path: Path) -> list[str]:

@@ -11,12 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tissue.errors import InputError
 from tissue.storage.export_series import FieldSeries
 from tissue.storage.index import INDEX, SERIES
-from tissue.storage.results import Run, open_run
-from tissue.storage.snapshot import DEFAULT_FIELD, Snapshot, is_snapshot, list_snapshots
-from tissue.storage.tables import Columns
+from tissue.storage.results import Run, open_snapshots
+from tissue.storage.snapshot import DEFAULT_FIELD, Snapshot, is_snapshot
 from tissue.viewers.appearance import BONE_COLOR, appearances, shown_field
 
 Layer = tuple[Any, dict[str, Any], str]
@@ -139,20 +137,10 @@ def _run_of(paths: Sequence[Path]) -> Run | None:
     if len(paths) == 1:
         folder = paths[0].parent if paths[0].name in (INDEX, SERIES) else paths[0]
         if folder.is_dir():
-            return _of_folder(folder)
+            return open_snapshots(folder)
     if not paths or not all(is_snapshot(each) for each in paths):
         return None
-    whole = _of_folder(paths[0].parent)
+    whole = open_snapshots(paths[0].parent)
     wanted = {each.resolve() for each in paths}
     chosen = tuple(each for each in (whole.snapshots if whole else ()) if each.resolve() in wanted)
     return Run(whole.folder, whole.metrics, whole.ledger, chosen) if whole and chosen else None
-
-
-def _of_folder(folder: Path) -> Run | None:
-    if not list_snapshots(folder):
-        return None
-    try:
-        return open_run(folder)
-    except InputError:  # the tables are missing, and the snapshots suffice
-        none = Columns(folder, {})
-        return Run(folder, none, none, tuple(list_snapshots(folder)))

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tissue.errors import InputError
 from tissue.storage.atomic import write_atomically
-from tissue.storage.results import Run, open_run
+from tissue.storage.results import Run, open_snapshots
 from tissue.viewers.appearance import shown_field
 from tissue.viewers.napari_layers import layers
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "view_napari.py"
 SCRIPT = """\
-# A run of tissue in napari, which needs: pip install "tissue-sim[napari]"
+# A run of tissue in napari, which needs: pip install "napari[all]"
 import napari
 
 from tissue.viewers.napari_view import view
@@ -65,7 +66,9 @@ def view(folder: Path | str, field: str = "", **window: Any) -> "Viewer":
     import napari
     from napari.layers import Layer
 
-    run = open_run(folder)
+    run = open_snapshots(Path(folder))
+    if run is None:
+        raise InputError(f"{folder} holds no snapshots; give the folder of a run")
     viewer = napari.Viewer(title=f"tissue: {run.name}", ndisplay=3, **window)
     for layer in layers(run, field):
         viewer.add_layer(Layer.create(*layer))

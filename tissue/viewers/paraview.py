@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tissue.storage.atomic import write_atomically
 from tissue.storage.frame import direction_xyz, runs_along_space
-from tissue.storage.index import write_series
+from tissue.storage.index import series_is_current, write_series
 from tissue.storage.results import Run
 from tissue.viewers.appearance import COLORS, appearances, shown_field
 
@@ -32,7 +32,8 @@ def write_state(run: Run, field: str = "", path: Path | None = None) -> Path:
     looks = {
         name: {**look._asdict(), "ticks": look.ticks} for name, look in appearances(run).items()
     }
-    write_series(run.folder, run.snapshots)
+    if not series_is_current(run.folder, run.snapshots):
+        write_series(run.folder, run.snapshots)
     values = {
         "FOLDER": repr(str(run.folder.resolve())),
         "FIELDS": repr(json.dumps(looks)),

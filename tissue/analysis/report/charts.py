@@ -20,6 +20,7 @@ from tissue.analysis.courses import (
     tick_texts,
     ticks,
     time_unit,
+    with_one_line,
 )
 
 WIDTH, HEIGHT = 440, 232
@@ -32,8 +33,11 @@ LANE = 9
 MOST_POINTS = 400
 """Most points of a curve [1]."""
 
-MOST_MARKS = 60
-"""Most doses of a regimen that have a mark each [1]."""
+COLORS = 4
+"""Colors of lines [1]; more runs have them again, with dashes."""
+
+LOST, FORMED = 1, 0
+"""Numbers of the colors that mean lost and formed bone, as in the 3-D pictures of a page."""
 
 
 class Chart:
@@ -68,7 +72,8 @@ class Chart:
             for position, line in enumerate(panel.lines):
                 times, values = points(panel, line, course, first_shown(course, courses))
                 values, is_flat = flattened(values, percent=panel.unit == "%")
-                number = position if len(courses) == 1 and len(panel.lines) > 1 else index
+                meaning = len(courses) == 1 and len(panel.lines) > 1
+                number = (LOST, FORMED)[position] if meaning else index
                 name = " ".join(filter(None, (course.name if len(courses) > 1 else "", line.name)))
                 self.legend.append((number, name or panel.title))
                 drawn.append((number, name or panel.title, *_thinned(times, values)))
@@ -100,12 +105,12 @@ class Chart:
             )
             if len(times) == 1:
                 parts.append(
-                    f'<circle class="dot{number % 4}" cx="{self._x(times[0]):.1f}" '
+                    f'<circle class="{_filled(number)}" cx="{self._x(times[0]):.1f}" '
                     f'cy="{self._y(values[0]):.1f}" r="4"><title>{escape(name)}</title></circle>'
                 )
             elif len(times):
                 parts.append(
-                    f'<polyline class="line{number % 4}" points="{path}">'
+                    f'<polyline class="{_line(number)}" points="{path}">'
                     f"<title>{escape(name)}</title></polyline>"
                 )
         parts.append(f'<line class="now" y1="{TOP}" y2="{foot}" visibility="hidden"/>')
@@ -123,13 +128,13 @@ class Chart:
     def _spans(self, courses: Sequence[Course]) -> list[str]:
         """Times of treatment, shaded, with a mark for each dose."""
         parts, foot = [], HEIGHT - BOTTOM
-        treated = [course for course in courses if course.therapy]
+        treated = [index for index, course in enumerate(courses) if course.therapy]
         for index, course in enumerate(courses):
-            lane = treated.index(course) if len(treated) > 1 and course.therapy else None
+            lane = treated.index(index) if len(treated) > 1 and course.therapy else None
             y = foot - 4 - LANE * (lane or 0)
             top, height = (TOP, foot - TOP) if lane is None else (y - 7, LANE - 1)
-            kind = "span" if lane is None else f"strip dot{index % 4}"
-            end = float(course.metrics["time_day"][-1])
+            kind = "span" if lane is None else f"strip {_filled(index)}"
+            first, end = (float(each) for each in course.metrics["time_day"][[0, -1]])
             for regimen in course.therapy:
                 start, stop = regimen.span
                 if start > end:
@@ -141,13 +146,11 @@ class Chart:
                     f'height="{height}"><title>{escape(course.name)}: '
                     f"{escape(regimen.words(end))}</title></rect>"
                 )
-                given = [t for t in regimen.times if self.first <= t <= end]
-                if len(given) <= MOST_MARKS:
-                    parts += [
-                        f'<path class="dose dot{index % 4 if len(courses) > 1 else 3}" '
-                        f'd="M{self._x(t):.1f} {y - 5}l3.5 6h-7z"/>'
-                        for t in given
-                    ]
+                color = _filled(index if len(courses) > 1 else COLORS - 1)
+                parts += [
+                    f'<path class="dose {color}" d="M{self._x(t):.1f} {y - 5}l3.5 6h-7z"/>'
+                    for t in regimen.marks(first, end)
+                ]
         return parts
 
     def _axes(self) -> list[str]:
@@ -178,16 +181,21 @@ class Chart:
 
 def charts(courses: Sequence[Course]) -> list[Chart]:
     """Charts of all panels; those with several curves are split where runs are compared."""
-    panels: list[Panel] = []
-    for panel in shown_panels(courses):
-        if len(courses) > 1 and len(panel.lines) > 1:
-            panels += [
-                panel._replace(title=f"{line.name}, {panel.title}", lines=(line._replace(name=""),))
-                for line in panel.lines
-            ]
-        else:
-            panels.append(panel)
+    panels = shown_panels(courses)
+    if len(courses) > 1:
+        panels = with_one_line(panels)
     return [Chart(panel, courses) for panel in panels]
+
+
+def _line(number: int) -> str:
+    """Classes of the line of a run."""
+    dash = number // COLORS
+    return f"line{number % COLORS} dash{dash}" if dash else f"line{number % COLORS}"
+
+
+def _filled(number: int) -> str:
+    """Classes of a shape in the color of a run; an outline where the line has dashes."""
+    return f"{_line(number)} outline" if number >= COLORS else f"dot{number}"
 
 
 def _thinned(times: Values, values: Values) -> tuple[Values, Values]:

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from tissue.analysis.blocks import block_means
 from tissue.analysis.common_start import GENERATIONS, branch_day, parent_of, since_start
-from tissue.analysis.courses import PER_MM2, regimens
+from tissue.analysis.courses import PER_MM2
 from tissue.analysis.displacement import at_surface, moved
 from tissue.analysis.morphometry import MEASURES
 from tissue.analysis.strength import solved
+from tissue.analysis.treatment import regimens
 from tissue.errors import InputError
 from tissue.model.fields import ENERGY_DENSITY, FIELDS
 from tissue.storage.results import Run, open_run
@@ -237,7 +238,7 @@ def _morphometry(folder: Path) -> dict[str, list[float | None]]:
             break
         before, origin = _measured(parent), parent
         if before and before["time_day"][0] is not None and before["time_day"][0] < time:
-            found = {name: [before[name][0], *values] for name, values in found.items()}
+            found = {name: [before.get(name, [None])[0], *values] for name, values in found.items()}
     return found
 
 

@@ -38,7 +38,7 @@ function markTimes() {
 }
 
 function markDay() {
-  for (const svg of document.querySelectorAll("#curves svg")) {
+  for (const svg of document.querySelectorAll("#curves .chart > svg")) {
     const { first, last, left, right } = svg.dataset, line = svg.querySelector(".now");
     const share = (shown.day - first) / (last - first), x = Number(left) + share * (right - left);
     line.setAttribute("x1", x);

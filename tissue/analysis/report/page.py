@@ -11,12 +11,18 @@ from typing import Any
 import numpy as np
 
 from tissue.analysis.common_start import signed
-from tissue.analysis.courses import Course, regimens, unlike_lengths
+from tissue.analysis.courses import (
+    Course,
+    marks_in_words,
+    refuse_many,
+    unlike_lengths,
+)
 from tissue.analysis.labels import unique_labels
 from tissue.analysis.morphometry import MEASURES
 from tissue.analysis.report import words
 from tissue.analysis.report.charts import charts
 from tissue.analysis.report.collect import LARGEST_EDGE, collected, differences
+from tissue.analysis.treatment import regimens
 from tissue.storage.atomic import write_atomically
 
 REPORT = "report.html"
@@ -40,7 +46,7 @@ def write_report(
         parameters: for each run, rows of symbol, value, unit, name, source and confidence.
 
     Raises:
-        InputError: a folder holds no run with a snapshot.
+        InputError: a folder holds no run with a snapshot, or there are too many runs.
     """
     path = out or folders[0] / REPORT
     write_atomically(path, page(folders, parameters).encode())
@@ -59,9 +65,13 @@ def page(
         folders: folders of the runs.
         parameters: see `write_report`.
         live: state of the runs that the page shows; None for a page that is not served.
+
+    Raises:
+        InputError: a folder holds no run with a snapshot, or there are too many runs.
     """
     from jinja2 import Environment
 
+    refuse_many(len(folders))
     runs = [
         _with_words(collected(folder) | {"name": name, "parameters": rows})
         for folder, name, rows in zip_longest(folders, unique_labels(folders), parameters)
@@ -77,8 +87,10 @@ def page(
     text = template.render(
         runs=runs,
         measured=[run for run in runs if run["morphometry"]],
+        known={name for run in runs for name in run["morphometry"]},
         comparison=_comparison(runs) if len(runs) > 1 else None,
         charts=charts(courses),
+        marks=marks_in_words(courses),
         lengths=unlike_lengths(courses),
         reservations=doubts[: words.RESERVATIONS],
         all_reservations=doubts,

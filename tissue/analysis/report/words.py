@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tissue.analysis.common_start import SAME_TIME, percent, signed
-from tissue.analysis.courses import YEAR, regimens
+from tissue.analysis.courses import YEAR
+from tissue.analysis.treatment import regimens
 
 RESERVATIONS = 3
 """Most reservations at the top of a page [1]; the section on trust has all."""

@@ -9,7 +9,6 @@ References:
     Vinsome 1976, SPE-5729 (Orthomin); Eisenstat & Walker 1996, SIAM J Sci Comput 17:16.
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -18,19 +17,23 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
+from tissue.kernels import slabs
 from tissue.kernels.elliptic import SolverStats
 from tissue.kernels.loop import materialize
 from tissue.kernels.multigrid import Level, hierarchy, residual, v_cycle
+from tissue.kernels.programs import program
 from tissue.kernels.stencil import (
     Axes,
     Field,
     Row,
     Rows,
+    Shape,
     flux_divergence,
     harmonic_faces,
     harmonic_periodic_faces,
     to_padded_rows,
     total,
+    totals,
     unflatten,
     unpad_z,
 )
@@ -71,10 +74,11 @@ class Reactant(NamedTuple):
 
 
 def _dots(x: Rows, y: Rows) -> Array:
-    return jnp.stack([total(p * q) for p, q in zip(x, y, strict=True)])
+    return totals([p * q for p, q in zip(x, y, strict=True)])
 
 
-def _norms(u: Rows) -> Array:
+def _norms(u: Rows, shape: Shape) -> Array:
+    u = slabs.without_end_planes(u, shape)
     return jnp.sqrt(_dots(u, u))
 
 
@@ -94,7 +98,7 @@ def _newton_step(
         u after the step, length of the step relative to u, relative error left in it, V-cycles.
     """
     finest = levels[0]
-    norms, sign = _norms(u), jnp.asarray([[1], [-1]], u.dtype)
+    norms, sign = _norms(u, finest.shape), jnp.asarray([[1], [-1]], u.dtype)
 
     def dot(x: Rows, y: Rows) -> Array:
         return jnp.sum(weight * _dots(x, y))
@@ -112,13 +116,13 @@ def _newton_step(
     def iterate(state: tuple[Array, ...]) -> tuple[Array, ...]:
         u, r, p, a_p, square, length, first_error, _, iteration = state
         z = v_cycle(levels, r)
-        error = ERROR_SAFETY * jnp.max(_norms(z) / norms)
+        error = ERROR_SAFETY * jnp.max(_norms(z, finest.shape) / norms)
         a_z = materialize(lambda z: -residual(finest, z, jnp.zeros_like(z)), z)
         beta = -quotient(dot(a_z, a_p), square)
         p, a_p = z + beta * p, a_z + beta * a_p
         square = dot(a_p, a_p)
         alpha = quotient(dot(r, a_p), square)
-        length = length + jnp.abs(alpha) * jnp.max(_norms(p) / norms)
+        length = length + jnp.abs(alpha) * jnp.max(_norms(p, finest.shape) / norms)
         u = jnp.maximum(u + sign * (alpha * p), MIN_KEPT_FRACTION * u)
         first_error = jnp.where(iteration == 0, error, first_error)
         return u, r - alpha * a_p, p, a_p, square, length, first_error, error, iteration + 1
@@ -150,7 +154,12 @@ def _close_budgets(u: Rows, sources: Array, loss: Rows, binding: Row) -> Rows:
     return u + u * (jnp.stack([x, y]) - 1)[:, None].astype(u.dtype)
 
 
-@partial(jax.jit, static_argnames="periodic")
+def _inside(u: Field | Scalar) -> Field | Scalar:
+    """A field with zeros where slabs reach beyond the grid; a number as it is."""
+    return slabs.only_inside(jnp.asarray(u)) if jnp.ndim(u) else u
+
+
+@program(static_argnames="periodic")
 def binding_pair(
     porosity: Field,
     first: Reactant,
@@ -175,11 +184,14 @@ def binding_pair(
     Returns:
         Both fields, positive, with sum(source) = sum(loss + binding) for each to rounding.
     """
-    shape = porosity.shape
+    shape, cut = porosity.shape, slabs.current_cut()
+    porosity, first, second, bind = jax.tree.map(_inside, (porosity, first, second, bind))
     faces, eps = to_padded_rows((harmonic_faces(porosity), porosity))
+    faces = slabs.with_end_planes(faces[0], shape, cut), *faces[1:]
     periodic_faces = harmonic_periodic_faces(porosity, periodic)
     source = to_padded_rows(jnp.stack([first.source, second.source]))
     start = to_padded_rows(jnp.stack([first.start, second.start]))
+    start = slabs.with_end_planes(start, shape, cut)
     rates = [r if jnp.ndim(r) == 0 else to_padded_rows(r) for r in (first.rate, second.rate)]
     bind = bind if jnp.ndim(bind) == 0 else to_padded_rows(bind)
     stiffness = jnp.stack([jnp.asarray(s.diffusivity, eps.dtype) for s in (first, second)])
@@ -233,6 +245,6 @@ def binding_pair(
     zero = jnp.zeros((), jnp.int32)
     state: tuple[Array, ...] = (start, infinite, infinite, infinite, zero, zero)
     u, nonlinear, error, *_, iterations = lax.while_loop(unfinished, with_new_jacobian, state)
-    sources = jnp.stack([total(first.source), total(second.source)])
+    sources = totals([first.source, second.source])
     a, b = unpad_z(unflatten(_close_budgets(u, sources, loss(), binding()), shape))
     return PairSolution(a, b, SolverStats(iterations, jnp.maximum(error, nonlinear)))

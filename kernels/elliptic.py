@@ -13,8 +13,10 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
 
+from tissue.kernels import slabs
 from tissue.kernels.loop import materialize
 from tissue.kernels.multigrid import DAMPING, Level, hierarchy, multiply, residual, v_cycle
+from tissue.kernels.programs import program
 from tissue.kernels.stencil import (
     NO_PERIODIC_FACES,
     Axes,
@@ -29,6 +31,7 @@ from tissue.kernels.stencil import (
     harmonic_periodic_faces,
     pad_z,
     total,
+    totals,
     unflatten,
     unpad_z,
 )
@@ -85,27 +88,31 @@ def _conjugate_gradients(
     of the residual has a floor of 1e-3 in float32 at long decay lengths. The V-cycle stands at the
     head of the loop, so that it is compiled once; one iteration is always done.
     """
-    finest = levels[0]
+    finest, in_slabs = levels[0], slabs.current_cut() is not None
 
     def unfinished(state: tuple[Array, ...]) -> Array:
         *_, r_z, energy, iteration = state
         return (r_z > tolerance**2 * jnp.abs(energy)) & (iteration < MAX_ITERATIONS)
 
     def iterate(state: tuple[Array, ...]) -> tuple[Array, ...]:
-        u, r, p, r_z_before, _, iteration = state
+        u, r, p, r_z_before, energy, iteration = state
         z = v_cycle(levels, r)
         r_z = _dot(r, z)
         beta = jnp.where(iteration > 0, r_z / r_z_before, 0).astype(u.dtype)
         p = materialize(lambda z, p, b: z + b * p, z, p, beta)
         a_p = materialize(lambda p: -residual(finest, p, jnp.zeros_like(p)), p)
-        p_a_p = _dot(p, a_p)
+        # sums over slabs wait for each other: two of them in one message
+        p_a_p, p_s = totals([p * a_p, p * source]) if in_slabs else (_dot(p, a_p), 0)
         alpha = jnp.where(p_a_p > 0, r_z / jnp.where(p_a_p > 0, p_a_p, 1), 0).astype(u.dtype)
         u, r = u + alpha * p, r - alpha * a_p
-        return u, r, p, r_z, _dot(u, source), iteration + 1
+        energy = energy + alpha * p_s if in_slabs else _dot(u, source)
+        return u, r, p, r_z, energy, iteration + 1
 
     r = materialize(lambda u: residual(finest, u, source), start)
     one = jnp.ones((), jnp.float64)
-    state: tuple[Array, ...] = (start, r, jnp.zeros_like(r), one, one * 0, jnp.zeros((), jnp.int32))
+    # the first round is always done
+    r_z, energy = (jnp.inf * one, _dot(start, source)) if in_slabs else (one, one * 0)
+    state: tuple[Array, ...] = (start, r, jnp.zeros_like(r), r_z, energy, jnp.zeros((), jnp.int32))
     u, *_, r_z, energy, iterations = lax.while_loop(unfinished, iterate, state)
     # rounding may give either a negative sign where both are next to zero
     square = jnp.abs(r_z) / jnp.where(energy == 0, 1, jnp.abs(energy))
@@ -128,7 +135,7 @@ def _clip_and_balance(u: Rows, finest: Level, source: Rows) -> Rows:
     return u + u * change.astype(u.dtype)
 
 
-@jax.jit
+@program
 def solve(system: LinearSystem, tolerance: Scalar) -> tuple[PaddedField, SolverStats]:
     """Non-negative solution u of a linear system, and the stats of the solve.
 
@@ -144,10 +151,13 @@ def solve(system: LinearSystem, tolerance: Scalar) -> tuple[PaddedField, SolverS
         u, padded, with sum(c u) = sum(s) to rounding; and the stats.
     """
     shape = (system.source.shape[0] - 2, *system.source.shape[1:])
+    system = _inside(system)
     in_z, in_y, in_x = system.faces
-    faces, periodic_faces = (flatten(in_z), flatten(in_y), flatten(in_x)), system.periodic_faces
+    cut, periodic_faces = slabs.current_cut(), system.periodic_faces
+    faces = slabs.with_end_planes(flatten(in_z), shape, cut), flatten(in_y), flatten(in_x)
     capacity = flatten(system.capacity)
     source, start = flatten(system.source)[None], flatten(system.start)[None]
+    start = slabs.with_end_planes(start, shape, cut)
     levels = lax.stop_gradient(hierarchy(faces, capacity[None, None], shape, periodic_faces))
     start, tolerance = lax.stop_gradient((start, tolerance))
 
@@ -165,6 +175,19 @@ def solve(system: LinearSystem, tolerance: Scalar) -> tuple[PaddedField, SolverS
     )
     correction = lax.stop_gradient(_clip_and_balance(u, levels[0], source) - u)
     return unflatten(u + correction, shape)[0], stats
+
+
+def _inside(system: LinearSystem) -> LinearSystem:
+    """The system with zeros outside of the grid, where slabs reach beyond it."""
+    in_z, in_y, in_x = system.faces
+    padded = partial(slabs.only_inside, padding=1)
+    return LinearSystem(
+        (padded(in_z, beyond=1), padded(in_y), padded(in_x)),
+        padded(system.capacity),
+        padded(system.source),
+        padded(system.start),
+        jax.tree.map(slabs.only_inside, system.periodic_faces),
+    )
 
 
 # eight arguments: four fields of one equation, and by keyword what the grid and the solver need
@@ -199,7 +222,7 @@ def screened_diffusion(
     return unpad_z(u), stats
 
 
-@partial(jax.jit, static_argnames="periodic")
+@program(static_argnames="periodic")
 def _scaled_system(  # six arguments, so that one program writes all fields of the system
     porosity: Field, loss: Field, source: Field, start: Field, scale: Scalar, periodic: Axes
 ) -> LinearSystem:

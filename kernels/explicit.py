@@ -20,8 +20,10 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Bool, Float, Int8
 
+from tissue.kernels import slabs
 from tissue.kernels.loop import materialize, repeat
-from tissue.kernels.stencil import AXES, Field, shift
+from tissue.kernels.programs import program
+from tissue.kernels.stencil import AXES, Field, shift, shift_alone, shift_beside
 
 Scalar = Float[Array, ""] | float
 Rates = Float[Array, " n"]
@@ -110,7 +112,7 @@ def steps(
     return _repeated(solutes, pores, source, factors, n, c.pair)
 
 
-@partial(jax.jit, static_argnames=("n", "pair"))
+@program(static_argnames=("n", "pair"))
 def _repeated(  # six arguments, two of them compiled in
     solutes: Concentrations,
     pores: PoreMask,
@@ -119,12 +121,14 @@ def _repeated(  # six arguments, two of them compiled in
     n: int,
     pair: tuple[int, int] | None,
 ) -> Concentrations:
+    pores = slabs.only_inside(pores)
     faces = _open_faces(pores)
 
     def once(solutes: Concentrations) -> Concentrations:
         # the barrier keeps a GPU from sorting solutes of two steps into three kernels
         solutes = lax.optimization_barrier(solutes)
-        return materialize(partial(_euler, pair=pair), solutes, faces, source, factors)
+        beside = tuple(_planes_beside(u) for u in solutes)
+        return materialize(partial(_euler, pair=pair), solutes, beside, faces, source, factors)
 
     solutes = tuple(jnp.where(pores, u, 0) for u in solutes)
     solutes = repeat(lambda u: once(once(u)), n // 2)(solutes)
@@ -138,8 +142,21 @@ def _open_faces(pores: PoreMask) -> OpenFaces:
     return jnp.where(pores, count, jnp.int8(-1))
 
 
+def _shift(u: Field, axis: int, side: int, beside: dict[int, Array]) -> Field:
+    if axis == -3 and beside:
+        return shift_beside(u, side, beside[side])
+    return shift_alone(u, axis, side)
+
+
+def _planes_beside(u: Field) -> dict[int, Array]:
+    """Planes of the slabs below (-1) and above (1) that touch this one; none on one device."""
+    cut = slabs.current_cut()
+    return {side: slabs.planes_beside(u, side, cut) for side in (-1, 1)} if cut else {}
+
+
 def _euler(
     solutes: Concentrations,
+    beside: tuple[dict[int, Array], ...],
     faces: OpenFaces,
     source: Field | Concentrations,
     factors: _StepFactors,
@@ -153,7 +170,9 @@ def _euler(
     count = faces.astype(solutes[0].dtype)
     results = []
     for i, u in enumerate(solutes):
-        neighbors = sum((shift(u, a, side) for a in AXES for side in (-1, 1)), start=0.0)
+        neighbors = sum(
+            (_shift(u, a, side, beside[i]) for a in AXES for side in (-1, 1)), start=0.0
+        )
         made = factors.production[i] * (source[i] if isinstance(source, tuple) else source)
         change = factors.exchange[i] * (neighbors - count * u) - factors.loss[i] * u + made
         if pair is not None and i in pair:

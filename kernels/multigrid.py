@@ -7,9 +7,14 @@ is carried through bone; restriction is its transpose, written as face fluxes so
 exactly; both ends smooth with the same damped Jacobi sweep: the cycle is symmetric where c is.
 
 Fields are padded rows (see `stencil`); only the transfer between levels sees them as [z, y, x].
+
+In slabs a V-cycle exchanges planes four times a level: it needs the source, the residual, the
+corrected and the smoothed solution of neighboring slabs. Every device keeps the whole of small
+levels, whose source is gathered once a cycle.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +22,7 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
+from tissue.kernels import slabs
 from tissue.kernels.loop import materialize
 from tissue.kernels.stencil import (
     AXES,
@@ -30,7 +36,7 @@ from tissue.kernels.stencil import (
     flux_divergence,
     neighbor,
     pad_z,
-    shift,
+    shift_alone,
     unflatten,
     unpad_z,
 )
@@ -55,7 +61,9 @@ class Level:
         weights: prolongation weights of the faces, a quarter of the openness of each [0, 1/4].
         periodic_faces: conductances of the faces that close periodic axes; prolongation does not
             cross them.
-        shape: voxels (z, y, x).
+        shape: voxels (z, y, x), in slabs those of one slab.
+        cut: slabs of this level; None where every device has all of it.
+        gathered: the next level is the same grid, whole on every device.
     """
 
     faces: RowFaces
@@ -64,6 +72,8 @@ class Level:
     weights: RowFaces
     periodic_faces: PeriodicFaces
     shape: Shape = field(metadata={"static": True})
+    cut: slabs.Cut | None = field(default=None, metadata={"static": True})
+    gathered: bool = field(default=False, metadata={"static": True})
 
 
 def multiply(matrix: Array, u: Array) -> Array:
@@ -97,6 +107,7 @@ def _level(
     periodic_faces: PeriodicFaces,
     shape: Shape,
     inverse_open: float,  # one over the conductance of an open face
+    cut: slabs.Cut | None,
 ) -> Level:
     def smoother(faces: RowFaces, capacity: Coupling, periodic_faces: PeriodicFaces) -> Coupling:
         unit = jnp.eye(capacity.shape[0], dtype=capacity.dtype)[:, :, None]
@@ -104,7 +115,8 @@ def _level(
 
     in_z, in_y, in_x = (0.25 * jnp.minimum(1, t * inverse_open) for t in faces)
     inverse = materialize(smoother, faces, capacity, periodic_faces)
-    return Level(faces, capacity, inverse, (in_z, in_y, in_x), periodic_faces, shape)
+    inverse = slabs.with_end_planes(inverse, shape, cut)
+    return Level(faces, capacity, inverse, (in_z, in_y, in_x), periodic_faces, shape, cut)
 
 
 def _coarse_shape(shape: Shape) -> Shape:
@@ -165,6 +177,19 @@ def _coarse_capacity(capacity: Coupling, shape: Shape) -> CoarseCoupling:
     return flatten(materialize(coarsen, unflatten(capacity, shape)))
 
 
+def _gathered(level: Level, cut: slabs.Cut, inverse_open: float) -> Level:
+    """A level in slabs as a whole, the same on every device."""
+
+    def whole_row(u: Array) -> Array:
+        return slabs.whole_row(u, level.shape, cut)
+
+    in_z, in_y, in_x = (whole_row(t) for t in level.faces)
+    periodic_faces = jax.tree.map(lambda t: slabs.whole(t, cut), level.periodic_faces)
+    shape = (cut.planes, *level.shape[1:])
+    capacity = whole_row(level.capacity)
+    return _level((in_z, in_y, in_x), capacity, periodic_faces, shape, inverse_open, None)
+
+
 def hierarchy(
     faces: RowFaces,
     capacity: Coupling,
@@ -174,19 +199,37 @@ def hierarchy(
     """All levels from the finest to a single voxel.
 
     Args:
-        faces: conductance of every face, 1 for an open one (any units shared with capacity).
+        faces: conductance of every face, 1 for an open one (any units shared with capacity); in
+            slabs those along z hold the planes of neighboring slabs.
         capacity: loss in every voxel in the units of the faces, an n x n matrix with n = 1 or 2.
         shape: voxels (z, y, x).
         periodic_faces: conductance of the faces that close periodic axes.
     """
-    levels = [_level(faces, capacity, periodic_faces, shape, 1.0)]
-    while max(shape) > 1:
-        faces = _coarse_faces(faces, shape)
-        periodic_faces = _coarse_periodic_faces(periodic_faces, shape)
-        capacity = _coarse_capacity(capacity, shape)
-        shape = _coarse_shape(shape)
-        levels.append(_level(faces, capacity, periodic_faces, shape, 4.0 ** len(levels)))
+    cut, inverse_open = slabs.current_cut(), 1.0
+    levels = [_level(faces, capacity, periodic_faces, shape, inverse_open, cut)]
+    while max(levels[-1].shape) > 1:
+        fine = levels[-1]
+        if cut and slabs.is_gathered(fine.shape, cut, finest=len(levels) == 1):
+            levels[-1] = replace(fine, gathered=True)
+            levels.append(_gathered(fine, cut, inverse_open))
+            cut = None
+            continue
+        faces = _coarse_faces(fine.faces, fine.shape)
+        periodic_faces = _coarse_periodic_faces(fine.periodic_faces, fine.shape)
+        capacity = _coarse_capacity(fine.capacity, fine.shape)
+        shape, inverse_open = _coarse_shape(fine.shape), 4.0 * inverse_open
+        if cut:
+            cut = cut._replace(planes=(cut.planes + 1) // 2)
+            faces = (slabs.with_end_planes(faces[0], shape, cut), *faces[1:])
+        levels.append(_level(faces, capacity, periodic_faces, shape, inverse_open, cut))
     return tuple(levels)
+
+
+def _sum_of_four(plane: Array) -> Array:
+    """Sums of 2 x 2 voxels of a plane; an odd side ends on zeros."""
+    lead = [(0, 0)] * (plane.ndim - 2)
+    plane = jnp.pad(plane, lead + [(0, n % 2) for n in plane.shape[-2:]])
+    return sum(plane[..., j::2, k::2] for j in (0, 1) for k in (0, 1))  # type: ignore[return-value]
 
 
 def restrict(coarse: Level, r: Rows, shape: Shape) -> CoarseRows:
@@ -198,8 +241,15 @@ def restrict(coarse: Level, r: Rows, shape: Shape) -> CoarseRows:
         for axis, weight in zip(AXES, weights, strict=True):
             near = sum(v for o, v in child.items() if o[axis] == 1)
             far = sum(v for o, v in child.items() if o[axis] == 0)
-            flux = unpad_z(weight) * (shift(far, axis, 1) - near)  # type: ignore[arg-type]
-            result = result + flux - shift(flux, axis, -1)
+            if coarse.cut and axis == -3:
+                # also over the faces to the slabs below and above
+                below, above = _sum_of_four(r[..., :1, :, :]), _sum_of_four(r[..., -1:, :, :])
+                near, far = jnp.concatenate([below, near], -3), jnp.concatenate([far, above], -3)
+                flux = weight[..., :-1, :, :] * (far - near)
+                result = result + flux[..., 1:, :, :] - flux[..., :-1, :, :]
+                continue
+            flux = unpad_z(weight) * (shift_alone(far, axis, 1) - near)  # type: ignore[arg-type]
+            result = result + flux - shift_alone(flux, axis, -1)
         return pad_z(result / 8)
 
     weights = (unflatten(w, coarse.shape) for w in coarse.weights)
@@ -241,6 +291,11 @@ def v_cycle(levels: tuple[Level, ...], source: Rows) -> Rows:
     level, coarser = levels[0], levels[1:]
     if not coarser:  # a single voxel: exact
         return multiply(level.smoother, source) / DAMPING
+    if level.cut and level.gathered:
+        solution = v_cycle(coarser, slabs.whole_row(source, level.shape, level.cut))
+        return slabs.own_row(solution, level.shape, level.cut)
+    fill_ends = partial(slabs.with_end_planes, shape=level.shape, cut=level.cut)
+    source = fill_ends(source)
 
     def first_residual(smoother: Array, s: Array) -> Array:
         # the first sweep is cheaper recomputed at every neighbor than kept
@@ -252,9 +307,9 @@ def v_cycle(levels: tuple[Level, ...], source: Rows) -> Rows:
     def last_sweep(u: Array, s: Array) -> Array:
         return u + multiply(level.smoother, residual(level, u, s))
 
-    r = materialize(first_residual, level.smoother, source)
+    r = fill_ends(materialize(first_residual, level.smoother, source))
     correction = v_cycle(coarser, restrict(coarser[0], r, level.shape))
     terms = prolongation_terms(coarser[0], correction)
     fields = (unflatten(u, level.shape) for u in (level.smoother, source))
-    u = flatten(materialize(corrected, *fields, terms))
-    return materialize(last_sweep, u, source)
+    u = fill_ends(flatten(materialize(corrected, *fields, terms)))
+    return fill_ends(materialize(last_sweep, u, source))

@@ -9,9 +9,12 @@ use padded rows [cells]: all voxels one after the other, with a plane of zeros b
 neighbor is then a plain offset, which vectorizes without a test in the inner loop (twice as fast on
 CPU): along y and x the last voxel of a line lies next to the first of the next line, but the face
 between them is a wall and conducts nothing.
+
+Functions of fields know when these are slabs of a grid (see `slabs`). Those of rows do not: whoever
+calls them fills the planes at their ends.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -21,7 +24,9 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
+from tissue.kernels import slabs
 from tissue.kernels.loop import materialize
+from tissue.kernels.programs import program
 
 Tree = TypeVar("Tree")
 Field = Float[Array, "z y x"]
@@ -46,30 +51,58 @@ for an axis that ends at walls."""
 
 AXES = (-3, -2, -1)
 NO_PERIODIC_FACES: PeriodicFaces = (None, None, None)
-SUM_SLABS = 8  # slabs of an array that `total` adds to one in the precision of the array
+SUM_PARTS = 8  # parts of an array that `total` adds to one in the precision of the array
 
 
-@jax.jit  # traced once for every shape, which a step would do a hundred times
+@program  # traced once for every shape, which a step would do a hundred times
 def total(values: Array) -> Array:
     """Sum of all elements: eight at a time in their own precision, the rest in float64.
 
-    Eight slabs are added to one first. That fuses with whatever makes the values and leaves an
+    Eight parts are added to one first. That fuses with whatever makes the values and leaves an
     eighth of them to convert, so it costs a sixth of a plain sum in float64 on CPU, and next to no
     memory, where a plain sum keeps every product in float64.
     """
+    return slabs.added_up(_total_here(values))
+
+
+def totals(values: Sequence[Array]) -> Array:
+    """Sums of all elements of several arrays, as `total` takes them, in one array [n]."""
+    if slabs.current_cut() is None:
+        return jnp.stack([total(each) for each in values])
+    return slabs.added_up(jnp.stack([_total_here(each) for each in values]))
+
+
+def _total_here(values: Array) -> Array:
+    """Sum over the voxels of this device."""
+    if values.ndim >= 3:
+        values = slabs.only_inside(values)
     values = values.reshape(-1, *values.shape[-2:]) if values.ndim >= 3 else values.reshape(-1)
-    n = values.shape[0] // SUM_SLABS
-    slabs = [lax.slice_in_dim(values, i * n, (i + 1) * n) for i in range(SUM_SLABS)]
-    rest = lax.slice_in_dim(values, SUM_SLABS * n, values.shape[0])
-    folded = sum(slabs[1:], start=slabs[0])
+    n = values.shape[0] // SUM_PARTS
+    parts = [lax.slice_in_dim(values, i * n, (i + 1) * n) for i in range(SUM_PARTS)]
+    rest = lax.slice_in_dim(values, SUM_PARTS * n, values.shape[0])
+    folded = sum(parts[1:], start=parts[0])
     return jnp.sum(folded, dtype=jnp.float64) + jnp.sum(rest, dtype=jnp.float64)
 
 
 def shift(u: Array, axis: int, step: int) -> Array:
     """Array whose element i along an axis is element i + step of u, zero outside the box."""
+    cut = slabs.current_cut()
+    if cut and axis == -3:
+        return shift_beside(u, step, slabs.planes_beside(u, step, cut))
+    return shift_alone(u, axis, step)
+
+
+def shift_alone(u: Array, axis: int, step: int) -> Array:
+    """`shift` that looks at this device alone: zero outside its slab."""
     widths = [(0, 0, 0)] * u.ndim
     widths[axis] = (-step, step, 0)
     return lax.pad(u, jnp.zeros((), u.dtype), widths)
+
+
+def shift_beside(u: Array, step: int, plane: Array) -> Array:
+    """`shift` of a slab by one voxel along z, with the `plane` [..., 1, y, x] that lies beyond."""
+    kept = lax.slice_in_dim(u, max(step, 0), u.shape[-3] + min(step, 0), axis=-3)
+    return jnp.concatenate([kept, plane] if step > 0 else [plane, kept], -3)
 
 
 def end_layers(u: Array, axis: int) -> tuple[Array, Array]:
@@ -82,8 +115,12 @@ def shift_replicate(u: Array, axis: int, step: int, periodic: Axes = ()) -> Arra
 
     Beyond the end of a periodic axis it reads the voxel at the other end.
     """
-    index = lax.broadcasted_iota(jnp.int32, u.shape, u.ndim + axis)
-    edge = u.shape[axis] - 1 if step > 0 else 0
+    slabs.refuse_periodic_z(periodic)
+    index, count = lax.broadcasted_iota(jnp.int32, u.shape, u.ndim + axis), u.shape[axis]
+    cut = slabs.current_cut()
+    if cut and axis == -3:
+        index, count = slabs.places(count, cut)[:, None, None], cut.planes
+    edge = count - 1 if step > 0 else 0
     outside = end_layers(u, axis)[0 if step > 0 else 1] if axis in periodic else u
     return jnp.where(index == edge, outside, shift(u, axis, step))
 
@@ -99,8 +136,16 @@ def local_max(u: Field, radius: int, periodic: Axes = ()) -> Field:
             u, padding = jnp.pad(u, padding, mode="wrap"), [(0, 0)] * 3
         return lax.reduce_window(u, lowest, lax.max, window, (1, 1, 1), padding)
 
+    slabs.refuse_periodic_z(periodic)
+    cut = slabs.current_cut()
+    u = slabs.only_inside(u, -np.inf)
     for axis in AXES:
-        u = materialize(partial(along, axis=axis), u)
+        if cut and axis == -3:
+            thick = slabs.thickened(u, radius, cut, -np.inf)
+            u = materialize(partial(along, axis=axis), thick)
+            u = lax.slice_in_dim(u, radius, u.shape[axis] - radius, axis=axis)
+        else:
+            u = materialize(partial(along, axis=axis), u)
     return u
 
 
@@ -115,12 +160,14 @@ def harmonic_faces(porosity: Field) -> Faces:
 
     With one impermeable side the face is impermeable, so nothing diffuses through thin bone.
     """
+    porosity = slabs.only_inside(porosity)
     in_z, in_y, in_x = (harmonic(porosity, shift(porosity, axis, 1)) for axis in AXES)
     return in_z, in_y, in_x
 
 
 def harmonic_periodic_faces(porosity: Field, periodic: Axes) -> PeriodicFaces:
     """Conductance of the faces that close the periodic axes, as in `harmonic_faces`."""
+    porosity = slabs.only_inside(porosity)
     return at_periodic_faces(harmonic, periodic, porosity)
 
 
@@ -132,6 +179,7 @@ def at_periodic_faces(rule: Callable[..., Array], periodic: Axes, *fields: Field
         periodic: periodic axes.
         fields: arguments of the rule, [z, y, x].
     """
+    slabs.refuse_periodic_z(periodic)
 
     def faces(axis: int) -> FaceLayer | None:
         # one layer of voxels is its own neighbor: nothing flows
@@ -148,6 +196,7 @@ def pad_z(u: Array) -> Array:
     return jnp.pad(u, [(0, 0)] * (u.ndim - 3) + [(1, 1), (0, 0), (0, 0)])
 
 
+@program
 def unpad_z(u: Array) -> Array:
     """Inverse of `pad_z`: u without its first and last plane."""
     return u[..., 1:-1, :, :]

@@ -15,8 +15,10 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
+from tissue.kernels import slabs
 from tissue.kernels.elliptic import SolverStats
 from tissue.kernels.loop import materialize
+from tissue.kernels.programs import program
 from tissue.kernels.stencil import (
     AXES,
     Axes,
@@ -27,9 +29,11 @@ from tissue.kernels.stencil import (
     flux_divergence,
     harmonic_faces,
     harmonic_periodic_faces,
+    shift_alone,
     shift_replicate,
     to_padded_rows,
     total,
+    totals,
     unflatten,
     unpad_z,
 )
@@ -62,7 +66,7 @@ def specific_surface(phi: Field, spacing: Scalar, periodic: Axes = ()) -> Field:
     return jnp.where(slope > MIN_SLOPE, slope / spacing, 0)
 
 
-@partial(jax.jit, static_argnames="periodic")  # traced once
+@program(static_argnames="periodic")  # traced once
 def godunov_slopes(phi: Field, spacing: Scalar, periodic: Axes = ()) -> tuple[Field, Field]:
     """Upwind |grad phi| [1/spacing] for a surface that (erodes, grows).
 
@@ -80,7 +84,7 @@ def godunov_slopes(phi: Field, spacing: Scalar, periodic: Axes = ()) -> tuple[Fi
 _BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 
 
-@partial(jax.jit, static_argnames="periodic")  # traced once
+@program(static_argnames="periodic")  # traced once
 def _binomial(u: Field, periodic: Axes) -> Field:
     """[1, 4, 6, 4, 1] / 16 along each axis of the field, mirrored at walls.
 
@@ -97,10 +101,25 @@ def _binomial(u: Field, periodic: Axes) -> Field:
         n = u.shape[axis] - 4
         return sum(w * lax.slice_in_dim(u, i, i + n, axis=axis) for i, w in enumerate(_BINOMIAL))  # type: ignore[return-value]
 
+    slabs.refuse_periodic_z(periodic)
+    cut = slabs.current_cut()
     for axis in AXES:
         # the ends are put on first: with a test for them in the inner loop it takes twice as long
-        u = materialize(partial(extended, axis=axis), u)
+        if cut and axis == -3:
+            u = _extended_slab(u, cut)
+        else:
+            u = materialize(partial(extended, axis=axis), u)
         u = materialize(partial(smoothed, axis=axis), u)
+    return u
+
+
+def _extended_slab(u: Field, cut: slabs.Cut) -> Array:
+    """Slab with two planes more on both sides; planes outside of the grid mirror those inside."""
+    n = cut.planes
+    place = slabs.places(u.shape[0], cut, margin=2)[:, None, None]
+    u = slabs.thickened(u, 2, cut)
+    for outside, mirrored in ((-1, 0), (-2, 1), (n, n - 1), (n + 1, n - 2)):
+        u = jnp.where(place == outside, shift_alone(u, -3, mirrored - outside), u)
     return u
 
 
@@ -169,19 +188,23 @@ def diffuse_along_surface(
         tolerance: relative residual.
         periodic: periodic axes; the others end at closed walls.
     """
-    tiny, shape = np.finfo(surface.dtype).tiny, surface.shape
+    tiny, shape, cut = np.finfo(surface.dtype).tiny, surface.shape, slabs.current_cut()
+    surface, densities = slabs.only_inside(surface), slabs.only_inside(densities)
     stiffness = (diffusivities * time / spacing**2).astype(surface.dtype)[:, None]
     faces, area, before = to_padded_rows((harmonic_faces(surface), surface, densities))
+    faces = slabs.with_end_planes(faces[0], shape, cut), *faces[1:]
+    before = slabs.with_end_planes(before, shape, cut)
     periodic_faces = harmonic_periodic_faces(surface, periodic)
     mass = jnp.where(area > 0, area, 1)
     inverse_diagonal = 1 / (mass + stiffness * face_sum(faces, shape, periodic_faces))
 
     def dots(x: Rows, y: Rows) -> Array:
-        products = jnp.stack([total(p * q) for p, q in zip(x, y, strict=True)])
+        x, y = slabs.without_end_planes(x, shape), slabs.without_end_planes(y, shape)
+        products = totals([p * q for p, q in zip(x, y, strict=True)])
         return products.astype(x.dtype)[:, None]
 
     def numbers(u: Rows) -> Array:
-        return jnp.stack([total(area * n) for n in u])
+        return totals([area * n for n in u])
 
     def balanced(u: Rows) -> Rows:
         """Scale each field so that its number on the surface is that of `before`."""
@@ -198,6 +221,7 @@ def diffuse_along_surface(
 
     def iterate(state: tuple[Array, ...]) -> tuple[Array, ...]:
         u, r, p, r_z, iteration = state
+        p = slabs.with_end_planes(p, shape, cut)
         a_p = materialize(lambda p: -residual(p, jnp.zeros_like(p)), p)
         alpha = r_z / jnp.maximum(dots(p, a_p), tiny)
         u, r = u + alpha * p, r - alpha * a_p
@@ -257,7 +281,7 @@ def move(
     """
     velocity = growing - eroding
     inward, outward = godunov_slopes(phi, spacing, periodic)
-    speed = jnp.max(jnp.where(inward + outward > 0, jnp.abs(velocity), 0))
+    speed = slabs.largest(jnp.where(inward + outward > 0, jnp.abs(velocity), 0))
     # a NaN gives one sub-step and shows in phi
     steps = jnp.clip(jnp.ceil(jnp.nan_to_num(speed * time / (COURANT * spacing))), 1, MAX_SUBSTEPS)
     dt = (time / steps).astype(phi.dtype)

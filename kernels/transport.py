@@ -9,15 +9,15 @@ References:
     Scharfetter & Gummel 1969, IEEE Trans Electron Devices 16:64.
 """
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
+from tissue.kernels import slabs
 from tissue.kernels.elliptic import LinearSystem, Solution, solve
 from tissue.kernels.loop import materialize
+from tissue.kernels.programs import program
 from tissue.kernels.stencil import (
     AXES,
     Axes,
@@ -113,7 +113,7 @@ def drift_diffusion(
     return _density(w, boltzmann), stats
 
 
-@partial(jax.jit, static_argnames="periodic")
+@program(static_argnames="periodic")
 def _symmetrized(  # eight arguments, so that one program writes all fields of the system
     porosity: Field,
     mobility: Field | Scalar,
@@ -126,7 +126,7 @@ def _symmetrized(  # eight arguments, so that one program writes all fields of t
 ) -> tuple[Field, LinearSystem]:
     """Boltzmann factor exp(-psi), and the system in w times scale = h^2 / D."""
     scale = jnp.asarray(scale, porosity.dtype)
-    psi = potential - jnp.mean(potential)  # a constant drops out; exp stays near 1
+    psi = potential - slabs.mean(potential)  # a constant drops out; exp stays near 1
     boltzmann = materialize(lambda psi: jnp.exp(-psi), psi)
     faces, periodic_faces = fitted_faces(porosity * mobility, psi, boltzmann, periodic)
     fields = faces, loss * boltzmann * scale, source * scale, start / boltzmann
@@ -134,6 +134,6 @@ def _symmetrized(  # eight arguments, so that one program writes all fields of t
     return boltzmann, LinearSystem(padded_faces, capacity, source, start, periodic_faces)
 
 
-@jax.jit
+@program
 def _density(w: PaddedField, boltzmann: Field) -> Field:
     return unpad_z(w) * boltzmann

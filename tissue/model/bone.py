@@ -1,12 +1,11 @@
 """Geometry of bone: the pore space and the surface of a bone volume fraction."""
 
-from functools import partial
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
+from tissue.kernels.programs import program
 from tissue.kernels.stencil import Axes, Field, total
 from tissue.kernels.surface import (
     Exchange,
@@ -51,7 +50,7 @@ def cell_porosity(bone_volume_fraction: Field) -> Field:
     return jnp.maximum(1 - bone_volume_fraction, CELL_POROSITY_FLOOR)
 
 
-@partial(jax.jit, static_argnames="periodic")
+@program(static_argnames="periodic")
 def bone_geometry(
     bone_volume_fraction: Field, spacing: Scalar, p: Parameters, periodic: Axes = ()
 ) -> BoneGeometry:

@@ -4,7 +4,6 @@ Sources and losses carry the porosity: a uniform concentration in the marrow sta
 """
 
 from collections.abc import Mapping
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -13,6 +12,7 @@ from jax import Array
 
 from tissue.kernels.binding import PairSolution
 from tissue.kernels.elliptic import Solution, SolverStats, screened_diffusion
+from tissue.kernels.programs import program
 from tissue.kernels.stencil import Field, total
 from tissue.model import signals
 from tissue.model.bone import BoneGeometry, surface_mean
@@ -135,7 +135,7 @@ def uncoupled_solutes(
     return found, environment
 
 
-@jax.jit
+@program
 def marrow_environment(
     solutes: Mapping[str, Field],
     bisphosphonate: Field,
@@ -174,7 +174,7 @@ def surface_environment(environment: Environment, geometry: BoneGeometry) -> Env
     return surface
 
 
-@jax.jit
+@program
 def surface_concentrations(
     environment: Environment,
     bound: Mapping[str, Field],
@@ -212,7 +212,7 @@ def tgf_beta(
     return _in_balance(geometry, (loss, source), jnp.zeros_like(source), p.D_G, numerics)[0]
 
 
-@jax.jit
+@program
 def _tgf_beta_balance(
     geometry: BoneGeometry, coupling_store: Field, p: Parameters
 ) -> tuple[Field, Field]:
@@ -220,7 +220,7 @@ def _tgf_beta_balance(
     return geometry.solute_porosity * p.k_G, released
 
 
-@partial(jax.jit, static_argnames="solute")
+@program(static_argnames="solute")
 def _balance(
     solute: Solute,
     geometry: BoneGeometry,
@@ -261,7 +261,7 @@ def _in_balance(
     )
 
 
-@jax.jit
+@program
 def _mean_over_surface(geometry: BoneGeometry, field: Field) -> Array:
     return surface_mean(geometry, field).astype(field.dtype)
 
@@ -282,7 +282,7 @@ def through_wall(rate: Value, made: Value, wall: Wall | None) -> tuple[Value, Va
     return rate + wall.rate, made + wall.rate * wall.beyond
 
 
-@partial(jax.jit, static_argnames="solute")
+@program(static_argnames="solute")
 def _at_level(
     solute: Solute,
     geometry: BoneGeometry,

@@ -9,11 +9,12 @@ known, so each field is one solve.
 from dataclasses import replace
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
 from tissue.kernels.elliptic import Solution, SolverStats
+from tissue.kernels.programs import program
+from tissue.kernels.slabs import smallest
 from tissue.kernels.stencil import Field, total
 from tissue.model import cytokines, osteoclast_responses, precursors, signals
 from tissue.model.bone import BoneGeometry, bone_geometry, may_move, surface_mean
@@ -161,7 +162,7 @@ def _at_rest(start: Field, population: Population, geometry: BoneGeometry, n: Nu
     return precursors.implicit_step((start, start), population, geometry, forever, n)
 
 
-@jax.jit
+@program
 def _filled(reference: Field, geometry: BoneGeometry, bone_volume_fraction: Field) -> Field:
     """The reference where a surface may come to be, and smoothly continued elsewhere."""
     known = may_move(bone_volume_fraction, geometry)
@@ -170,6 +171,7 @@ def _filled(reference: Field, geometry: BoneGeometry, bone_volume_fraction: Fiel
     return filled(reference, known, mean, geometry.periodic)
 
 
+@program
 def min_precursor_fraction(
     state: State, healthy: HealthyReference, p: Parameters
 ) -> dict[str, Array]:
@@ -179,4 +181,4 @@ def min_precursor_fraction(
         "osteoclast_precursors": (healthy.osteoclast_precursors, p.M_0),
         "osteoblast_precursors": (healthy.osteoblast_precursors, p.P_0),
     }
-    return {k: jnp.min(jnp.where(marrow, f, jnp.inf)) / size for k, (f, size) in pairs.items()}
+    return {k: smallest(jnp.where(marrow, f, jnp.inf)) / size for k, (f, size) in pairs.items()}

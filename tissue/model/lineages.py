@@ -6,9 +6,8 @@ the precursors in the marrow, and what they supply forms the cells.
 
 from typing import NamedTuple
 
-import jax
-
 from tissue.kernels.elliptic import SolverStats
+from tissue.kernels.programs import program
 from tissue.kernels.stencil import Field, total
 from tissue.model import cytokines, osteoclast_responses, precursors, signals, surface_rates
 from tissue.model.bone import BoneGeometry
@@ -146,7 +145,7 @@ def osteoclast_lineage(
     return LineageStep(found.end, lineage.cells, osteomorphs.cells.end, turnover, found.stats)
 
 
-@jax.jit
+@program
 def _osteoblast_sink(
     midpoint: Midpoint,
     early: EarlyMidpoint,
@@ -176,7 +175,7 @@ def _osteoblast_sink(
     return population, sources
 
 
-@jax.jit
+@program
 def _osteoclast_sink(
     state: State,
     midpoint: Midpoint,
@@ -205,7 +204,7 @@ def _osteoclast_sink(
     return RecruitmentSink(relative, population, loss)
 
 
-@jax.jit
+@program
 def _grow_osteoblasts(
     state: State,
     recruiting: tuple[BoneGeometry, Field, OsteoblastRecruitment],
@@ -233,7 +232,7 @@ def _grow_osteoblasts(
     return Lineage(found, supply, recruited, formed, sources.loss, grown), lining
 
 
-@jax.jit
+@program
 def _grow_osteoclasts(
     state: State,
     sink: RecruitmentSink,
@@ -252,7 +251,7 @@ def _grow_osteoclasts(
     return lineage, terms.osteomorphs
 
 
-@jax.jit
+@program
 def osteoblast_turnover(
     lineage: Lineage, lining: LiningCellTerms, geometry: BoneGeometry, p: Parameters, dt: Scalar
 ) -> dict[str, Turnover]:
@@ -265,7 +264,7 @@ def osteoblast_turnover(
     }
 
 
-@jax.jit
+@program
 def osteoclast_turnover(
     lineage: Lineage,
     osteomorphs: OsteomorphTerms,

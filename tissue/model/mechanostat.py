@@ -7,10 +7,12 @@ makes more bone and less RANKL. Either way it is compared with that of the same 
 
 from functools import partial
 
-import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import DTypeLike
 
+from tissue.kernels import slabs
+from tissue.kernels.programs import program
 from tissue.kernels.stencil import Axes, Field
 from tissue.model.context import StepContext
 from tissue.model.filling import filled
@@ -34,7 +36,7 @@ IMAGES = 4
 than 0.001, as a box far narrower than sigma_U is averaged as a whole."""
 
 
-@partial(jax.jit, static_argnames="periodic")
+@program(static_argnames="periodic")
 def gaussian_mean(values: Field, spacing: Scalar, sigma: Scalar, periodic: Axes = ()) -> Field:
     """Values averaged with a Gaussian that ends at closed walls.
 
@@ -44,8 +46,14 @@ def gaussian_mean(values: Field, spacing: Scalar, sigma: Scalar, periodic: Axes 
         sigma: standard deviation [um].
         periodic: axes along which the box repeats itself.
     """
+    slabs.refuse_periodic_z(periodic)
     averaged: Field = values
+    cut = slabs.current_cut()
     for axis, count in enumerate(averaged.shape):
+        if cut and axis == 0:
+            weights = partial(_weights_along_z, dtype=averaged.dtype, spacing=spacing, sigma=sigma)
+            averaged = slabs.weighted_along_z(weights, averaged, cut)
+            continue
         place = jnp.arange(count, dtype=averaged.dtype)
         away, images = place[:, None] - place[None, :], range(1)
         if axis - 3 in periodic:
@@ -59,6 +67,15 @@ def gaussian_mean(values: Field, spacing: Scalar, sigma: Scalar, periodic: Axes 
     return averaged
 
 
+def _weights_along_z(
+    places: Array, planes: int, dtype: DTypeLike, spacing: Scalar, sigma: Scalar
+) -> Array:
+    """Weights of `gaussian_mean`, [places, planes], along a z axis that ends at closed walls."""
+    away = places[:, None].astype(dtype) - jnp.arange(planes, dtype=dtype)[None, :]
+    weight = jnp.exp(-0.5 * (away * spacing / sigma) ** 2)
+    return weight / jnp.sum(weight, axis=1, keepdims=True)
+
+
 def local_density(
     bone_volume_fraction: Field, spacing: Scalar, p: Parameters, periodic: Axes = ()
 ) -> Field:
@@ -66,7 +83,7 @@ def local_density(
     return gaussian_mean(bone_volume_fraction, spacing, p.sigma_U, periodic)
 
 
-@jax.jit
+@program
 def log_osteocyte_signal(
     bone_volume_fraction: Field, energy_density: Field, spacing: Scalar, p: Parameters
 ) -> Field:
@@ -88,11 +105,13 @@ def log_osteocyte_signal(
     known = near >= MIN_NEAR
     felt = gaussian_mean(bone * energy, spacing, p.sigma_Y) / jnp.where(known, near, 1)
     signal = jnp.log(jnp.maximum(felt, MIN_ENERGY))
-    mean = jnp.sum(jnp.where(known, signal, 0)) / jnp.maximum(jnp.sum(known), 1)
+    number = slabs.added_up(jnp.sum(slabs.only_inside(known)))
+    mean = slabs.added_up(jnp.sum(slabs.only_inside(jnp.where(known, signal, 0))))
+    mean = mean / jnp.maximum(number, 1)
     return filled(signal, known, mean.astype(signal.dtype), ())
 
 
-@jax.jit
+@program
 def load_stimulus(bone_volume_fraction: Field, context: StepContext) -> Array | float:
     """Stimulus u of the mechanostat, -g_mech to g_mech; 0 in health, and where load does not act.
 

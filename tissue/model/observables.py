@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
+from tissue.kernels.programs import program
+from tissue.kernels.slabs import number_of_voxels
 from tissue.kernels.stencil import Axes, Field, local_max, total
 from tissue.model.bone import BoneGeometry, marrow_mean, surface_mean
 from tissue.model.fields import FIELDS, PER_MM, Observed
@@ -78,18 +79,20 @@ def observe(observation: Observation) -> dict[str, Value]:
     return {name: metric.of(observation) for name, metric in METRICS.items()}
 
 
-@jax.jit
+@program
 def fields_of(observed: Observed) -> dict[str, Field]:
     """Fields as snapshots show them, by the names in `fields.FIELDS`."""
     return {name: field.of(observed) for name, field in FIELDS.items()}
 
 
 def _bv_tv(o: Observation) -> Array:
-    return total(o.state.bone_volume_fraction) / o.state.bone_volume_fraction.size
+    bone = o.state.bone_volume_fraction
+    return total(bone) / number_of_voxels(bone)
 
 
 def _surface_density(o: Observation) -> Array:
-    return PER_MM * total(o.geometry.exchange.surface) / o.state.bone_volume_fraction.size
+    surface = o.geometry.exchange.surface
+    return PER_MM * total(surface) / number_of_voxels(surface)
 
 
 def _density_at_surface(name: str, o: Observation) -> Array:

@@ -7,11 +7,11 @@ marrow loses.
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
 from tissue.kernels.elliptic import Solution, SolverStats
+from tissue.kernels.programs import program
 from tissue.kernels.response import saturation
 from tissue.kernels.stencil import Field, total
 from tissue.kernels.transport import drift_diffusion
@@ -70,7 +70,7 @@ class SurfaceTurnover(NamedTuple):
     uptake: Field
 
 
-@jax.jit
+@program
 def osteoclast_precursors(
     rankl: Field,
     environment: Environment,
@@ -102,7 +102,7 @@ def osteoclast_precursors(
     )
 
 
-@jax.jit
+@program
 def osteoblast_precursors(
     environment: Environment,
     tgf_beta: Field | None,
@@ -221,7 +221,7 @@ def implicit_step(
     )
 
 
-@jax.jit
+@program
 def halfway(start: tuple[Field, Field], end: Field, geometry: BoneGeometry) -> Field:
     """Precursors in the middle of a step [cells/mm^3 marrow].
 
@@ -239,7 +239,7 @@ def _amount(start: tuple[Field, Field]) -> Field:
     return cell_porosity(bone_volume_fraction) * density
 
 
-@jax.jit
+@program
 def _amount_and_theta(
     start: tuple[Field, Field], geometry: BoneGeometry, theta_min: Scalar
 ) -> tuple[Field, Field]:
@@ -247,7 +247,7 @@ def _amount_and_theta(
     return amount, local_theta(amount, geometry, theta_min)
 
 
-@jax.jit
+@program
 def _loss_and_source(
     amount: Field, population: Population, geometry: BoneGeometry, time: Field | Scalar
 ) -> tuple[Field, Field]:
@@ -257,7 +257,7 @@ def _loss_and_source(
     return loss, population.supply + amount / time
 
 
-@jax.jit
+@program
 def _end(amount: Field, mean: Field, geometry: BoneGeometry, theta: Field) -> Field:
     """Number at the end of a step of the theta method [cells/mm^3 tissue]."""
     return amount + (geometry.exchange.porosity * mean - amount) / theta

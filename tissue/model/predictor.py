@@ -6,10 +6,10 @@ by the square of the step, so that one solve of every field makes a step of the 
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
+from tissue.kernels.programs import program
 from tissue.kernels.stencil import Field, total
 from tissue.kernels.surface import move
 from tissue.model import osteoclast_responses, surface_rates
@@ -55,7 +55,7 @@ class EarlyMidpoint(NamedTuple):
     load: Value
 
 
-@jax.jit
+@program
 def predict_midpoint(
     state: State,
     geometry: BoneGeometry,
@@ -113,7 +113,7 @@ def predict_midpoint(
     return midpoint, EarlyMidpoint(store, osteoblast_mean, resorbed.bisphosphonate.mean, load)
 
 
-@jax.jit
+@program
 def local_error(
     predicted: Midpoint, found: tuple[Field, Field], bone: Field, dt: Scalar
 ) -> LocalError:

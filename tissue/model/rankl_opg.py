@@ -1,13 +1,12 @@
 """RANKL and OPG, which bind each other one to one: their sources and their balance."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import NamedTuple
 
-import jax
 from jax import Array
 
 from tissue.kernels.binding import PairSolution, Reactant, binding_pair
+from tissue.kernels.programs import program
 from tissue.kernels.stencil import Field, total
 from tissue.model import osteoclast_responses as responses
 from tissue.model.bone import BoneGeometry
@@ -102,7 +101,7 @@ class RanklOpgMade(NamedTuple):
     totals: tuple[Array, Array]
 
 
-@jax.jit
+@program
 def rankl_opg_made(
     environment: Environment, cells: RanklOpgSources, geometry: BoneGeometry, context: StepContext
 ) -> RanklOpgMade:
@@ -154,7 +153,7 @@ class _Rates(NamedTuple):
 
 # six arguments, of which the sources leave their memory to the solution; not the whole context,
 # so that health and every step share one program, the longest to compile
-@partial(jax.jit, donate_argnames="sources")
+@program(donate_argnames="sources")
 def _in_balance(
     sources: tuple[Field, Field],
     totals: tuple[Array, Array],

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from tissue.kernels.elliptic import SolverStats
+from tissue.kernels.programs import program
 from tissue.kernels.stencil import Field
 from tissue.kernels.surface import diffuse_along_surface, move
 from tissue.model import cytokines, precursors, surface_rates
@@ -175,7 +176,7 @@ def _rankl_opg_made(
     return rankl_opg_made(environment, cells, geometry, context)
 
 
-@jax.jit
+@program
 def _resorption(
     state: State,
     osteoclast_mean: Field,
@@ -202,7 +203,7 @@ class _Moved(NamedTuple):
     turnover: Turnover
 
 
-@jax.jit
+@program
 def _remodel(
     state: State,
     velocities: tuple[Field, Field],
@@ -254,7 +255,7 @@ def _spread_along_surface(
     return spread, SolverStats(iterations, error)
 
 
-@jax.jit
+@program
 def _spread(
     density: Field, surface: Field, motility: Scalar, dt: Scalar, numerics: Numerics
 ) -> tuple[Field, SolverStats]:

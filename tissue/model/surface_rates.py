@@ -6,9 +6,9 @@ of a step and once with what has been solved for in its middle.
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 
+from tissue.kernels.programs import program
 from tissue.kernels.stencil import Field
 from tissue.model import osteoblast_responses, osteoclast_responses
 from tissue.model.context import StepContext
@@ -270,7 +270,7 @@ def osteoblasts(density: Field, formed: Field, loss: Value, dt: Scalar) -> StepV
     return exponential_step(density, formed, loss, dt)
 
 
-@jax.jit
+@program
 def formation(
     osteoblast_mean: Field, at_surface: SurfaceConcentrations, context: StepContext
 ) -> Field:

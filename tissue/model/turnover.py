@@ -6,9 +6,9 @@ fields behind them, which would be half of all memory of a step.
 
 from typing import NamedTuple
 
-import jax
 from jax import Array
 
+from tissue.kernels.programs import program
 from tissue.kernels.stencil import Field, total
 from tissue.model.quantity import Scalar
 
@@ -20,7 +20,7 @@ class Turnover(NamedTuple):
     lost: Array
 
 
-@jax.jit
+@program
 def of_rates(gained: Field, loss: Field, level: Field) -> Turnover:
     """Turnover of a level that a loss [1/time] takes from."""
     return Turnover(total(gained), total(loss * level))

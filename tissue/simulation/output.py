@@ -5,11 +5,11 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
-import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
 from tissue.errors import InputError, RunError
+from tissue.kernels.programs import program
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import resolved_toml
 from tissue.simulation.checkpoints import checkpoint_of
@@ -26,7 +26,7 @@ EXACT = "bone_volume_fraction"
 """Field that snapshots keep bit for bit."""
 
 
-@jax.jit
+@program
 def rounded(fields: dict[str, Array]) -> dict[str, Array]:
     """Fields as in snapshots, without the last bits, which are noise that does not compress.
 

@@ -1,12 +1,10 @@
 """Fields of a simulation as snapshots show them."""
 
-from functools import partial
-
-import jax
 import jax.numpy as jnp
 from jax import Array
 
 from tissue.errors import InputError
+from tissue.kernels.programs import program
 from tissue.model.bone import bone_geometry
 from tissue.model.context import Numerics, StepContext
 from tissue.model.fields import ENERGY_DENSITY, Observed
@@ -46,7 +44,7 @@ def shown_fields(
     return _shown(state, energy, context, names)
 
 
-@partial(jax.jit, static_argnames="names")
+@program(static_argnames="names")
 def _shown(
     state: State, energy_density: Array, context: StepContext, names: tuple[str, ...]
 ) -> dict[str, Array]:

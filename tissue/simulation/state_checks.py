@@ -12,6 +12,7 @@ from jax import Array
 
 from tissue.errors import InputError
 from tissue.kernels.elliptic import SolverStats
+from tissue.kernels.programs import program
 from tissue.kernels.stencil import total
 from tissue.model.homeostasis import HealthyState, min_precursor_fraction
 from tissue.model.parameters import Parameters
@@ -38,7 +39,7 @@ def _bad(name: str, values: Array) -> Array:
     return wrong | (values > 1) if name == "bone_volume_fraction" else wrong
 
 
-@jax.jit
+@program
 def bad_voxels(state: State) -> dict[str, Array]:
     """Number of unphysical voxels of each field, by name."""
     # as `total` adds them up: counted as whole numbers each field would take 8 bytes a voxel

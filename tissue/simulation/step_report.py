@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 from jax import Array
 
+from tissue.kernels.programs import program
 from tissue.model.conservation import Budget, StepRecord, budgets, swept
 from tissue.model.forcing import Forcing
 from tissue.model.observables import Observation, observe
@@ -49,7 +50,7 @@ class StepNumbers(NamedTuple):
     bad: Mapping[str, Any]
 
 
-@jax.jit
+@program
 def step_numbers(
     record: StepRecord, forcing: Forcing, span: tuple[float, float], start: Array
 ) -> StepNumbers:

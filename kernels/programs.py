@@ -1,0 +1,237 @@
+"""Compiled functions that run on one device or on slabs, and the fields that lie there.
+
+`put` lays a field out over devices, `program` compiles a function that then runs on the slabs of
+its arguments, and `whole_grid` reads a field back. The fields say where a function runs: the same
+calls serve one device and many.
+
+Functions that run on slabs have no derivative.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, overload
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import PartitionSpec as Spec
+
+from tissue.kernels.slabs import MIN_PLANES, PREFIX, current_cut, cut_over
+
+Tree = TypeVar("Tree")
+
+_meshes: set[Mesh] = set()  # all there are: without any, no call looks for fields in slabs
+
+MAX_FILLING = 1 / 8  # of the planes of a slab: added so that multigrid can halve it more often
+
+
+def planes_of_a_slab(planes: int, devices: int) -> int:
+    """Number of planes of every slab of a grid, which multigrid can halve at least once.
+
+    Raises:
+        ValueError: some devices would have none.
+    """
+    least = max(-(-planes // devices), MIN_PLANES + 1)
+    alignment = 2
+    while 2 * alignment <= MAX_FILLING * least:
+        alignment *= 2
+    count = -(-least // alignment) * alignment
+    if (devices - 1) * count >= planes:
+        most = -(-planes // count)
+        raise ValueError(
+            f"{devices} devices for {planes} planes: a slab has at least {count}, so at most "
+            f"{most} devices can be used"
+        )
+    return count
+
+
+def mesh_of(planes: int, devices: Sequence[Any]) -> Mesh:
+    """Mesh of devices, in the order of their slabs, for a grid of `planes` planes.
+
+    Raises:
+        ValueError: some devices would have no planes.
+    """
+    planes_of_a_slab(planes, len(devices))
+    mesh = Mesh(np.asarray(devices), (f"{PREFIX}{planes}",), axis_types=(AxisType.Auto,))
+    _meshes.add(mesh)
+    return mesh
+
+
+def put(tree: Tree, mesh: Mesh) -> Tree:
+    """Fields [..., z, y, x] of a tree in slabs over a mesh; numbers and vectors as they are."""
+    planes = _planes(mesh)
+    count = planes_of_a_slab(planes, mesh.size)
+
+    def placed(leaf: Any) -> Any:
+        if np.ndim(leaf) < 3:
+            return leaf
+        field = np.asarray(leaf)
+        shape = (*field.shape[:-3], mesh.size * count, *field.shape[-2:])
+
+        def slab(index: tuple[slice, ...] | None) -> np.ndarray:
+            assert index is not None
+            start, stop, _ = index[-3].indices(shape[-3])
+            return field.take(np.minimum(np.arange(start, stop), planes - 1), axis=-3)
+
+        return jax.make_array_from_callback(shape, NamedSharding(mesh, _spec(mesh, leaf)), slab)
+
+    return jax.tree.map(placed, tree)
+
+
+def whole_grid(tree: Tree) -> Tree:
+    """Tree of the host's arrays, of one whose fields may lie in slabs."""
+
+    def read(leaf: Any) -> Any:
+        mesh = _mesh(leaf)
+        if mesh is None or np.ndim(leaf) < 3:
+            return leaf
+        return np.asarray(leaf)[..., : _planes(mesh), :, :]
+
+    return jax.tree.map(read, tree)
+
+
+def _mesh(leaf: Any) -> Mesh | None:
+    """Mesh over which an array, or the description of one, lies in slabs."""
+    if isinstance(leaf, jax.core.Tracer):
+        return None
+    placed = getattr(leaf, "sharding", None)
+    if isinstance(placed, NamedSharding) and cut_over(placed.mesh.axis_names):
+        return placed.mesh  # type: ignore[return-value]
+    return None
+
+
+def _planes(mesh: Mesh) -> int:
+    """Number of planes of the grid that lies over a mesh."""
+    cut = cut_over(mesh.axis_names)
+    assert cut is not None
+    return cut.planes
+
+
+def _spec(mesh: Mesh, leaf: Any) -> Spec:
+    """Fields are cut along z; everything else is the same on every device."""
+    ndim = np.ndim(leaf)
+    return Spec(*(None,) * (ndim - 3), mesh.axis_names[0]) if ndim >= 3 else Spec()
+
+
+def over_slabs(function: Callable[[Any], Any], mesh: Mesh, arguments: Any) -> Any:
+    """Result of a function of a tree of arrays, computed on the slabs of its fields.
+
+    Args:
+        function: what every device computes of its slabs.
+        mesh: devices.
+        arguments: with global arrays, as `put` makes them.
+    """
+    # leaves, as some classes of trees hold nothing but arrays
+    leaves, tree = jax.tree.flatten(arguments)
+    trees = []
+
+    def of_leaves(*leaves: Any) -> list[Any]:
+        results, result_tree = jax.tree.flatten(function(jax.tree.unflatten(tree, leaves)))
+        trees.append(result_tree)
+        return results
+
+    def slab_of(leaf: Any) -> Any:
+        if np.ndim(leaf) < 3:
+            return leaf
+        *lead, planes, y, x = leaf.shape
+        return jax.ShapeDtypeStruct((*lead, planes // mesh.size, y, x), leaf.dtype)
+
+    # for the number of axes of the results, which does not depend on the cut
+    shapes = jax.eval_shape(of_leaves, *map(slab_of, leaves))
+    results = jax.shard_map(
+        of_leaves,
+        mesh=mesh,
+        in_specs=tuple(_spec(mesh, leaf) for leaf in leaves),
+        out_specs=[_spec(mesh, shape) for shape in shapes],
+        check_vma=False,  # needs marks on every loop and branch
+    )(*leaves)
+    return jax.tree.unflatten(trees[-1], results)
+
+
+@overload
+def program(function: Callable[..., Any]) -> Any: ...
+
+
+@overload
+def program(
+    function: None = None,
+    *,
+    static_argnames: str | tuple[str, ...] = (),
+    donate_argnames: str | tuple[str, ...] = (),
+) -> Callable[[Callable[..., Any]], Any]: ...
+
+
+def program(
+    function: Callable[..., Any] | None = None,
+    *,
+    static_argnames: str | tuple[str, ...] = (),
+    donate_argnames: str | tuple[str, ...] = (),
+) -> Any:
+    """Compiled function; where a field among its arguments lies in slabs, it runs on these.
+
+    Its results with three axes and more are fields in slabs, all others the same on every device.
+
+    Args:
+        function: of arrays or trees of them; None makes a decorator.
+        static_argnames: arguments that are compiled in.
+        donate_argnames: arguments whose memory the results may take.
+    """
+    if function is None:
+        return functools.partial(
+            program, static_argnames=static_argnames, donate_argnames=donate_argnames
+        )
+    compiled = jax.jit(function, static_argnames=static_argnames, donate_argnames=donate_argnames)
+    signature = inspect.signature(function)
+    static, donated = _names(static_argnames), _names(donate_argnames)
+
+    def on_slabs(
+        mesh: Mesh, compiled_in: tuple[tuple[str, Any], ...], kept: Any, given: Any
+    ) -> Any:
+        def of_named(arguments: tuple[dict[str, Any], dict[str, Any]]) -> Any:
+            kept, given = arguments
+            return function(**dict(compiled_in), **kept, **given)
+
+        return over_slabs(of_named, mesh, (kept, given))
+
+    # for those who read traces and compiled programs
+    on_slabs.__name__ = getattr(function, "__name__", on_slabs.__name__)
+    compiled_on_slabs = jax.jit(on_slabs, static_argnums=(0, 1), donate_argnums=3)
+
+    def over(mesh: Mesh, arguments: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        bound = signature.bind(*arguments, **named).arguments
+        compiled_in = tuple((name, bound.pop(name)) for name in static if name in bound)
+        given = {name: bound.pop(name) for name in donated if name in bound}
+        return mesh, compiled_in, bound, given
+
+    @functools.wraps(function)
+    def called(*arguments: Any, **named: Any) -> Any:
+        mesh = _mesh_among(arguments, named)
+        if mesh is None:
+            return compiled(*arguments, **named)
+        return compiled_on_slabs(*over(mesh, arguments, named))
+
+    def lower(*arguments: Any, **named: Any) -> Any:
+        mesh = _mesh_among(arguments, named)
+        if mesh is None:
+            return compiled.lower(*arguments, **named)
+        return compiled_on_slabs.lower(*over(mesh, arguments, named))
+
+    called.lower = lower  # type: ignore[attr-defined]
+    return called
+
+
+def _names(names: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else names
+
+
+def _mesh_among(arguments: tuple[Any, ...], named: dict[str, Any]) -> Mesh | None:
+    """Mesh of the first argument in slabs; None while a function is being traced."""
+    if not _meshes or current_cut() is not None:
+        return None
+    for leaf in jax.tree.leaves((arguments, named)):
+        if isinstance(leaf, jax.core.Tracer):
+            return None
+        if np.ndim(leaf) >= 3 and (mesh := _mesh(leaf)) is not None:
+            return mesh
+    return None

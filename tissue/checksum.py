@@ -18,6 +18,24 @@ def footer(content: bytes | memoryview) -> bytes:
     return _MARK + hashlib.sha256(content).digest()
 
 
+def stored_digest(path: Path) -> bytes | None:
+    """Return the SHA-256 in the footer of a file, which is not compared with its content.
+
+    Returns:
+        32 bytes; None where the file has no footer, as one that was cut short.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    left = path.stat().st_size - _SIZE
+    if left < 0:
+        return None
+    with path.open("rb") as file:
+        file.seek(left)
+        end = file.read()
+    return end.removeprefix(_MARK) if end.startswith(_MARK) else None
+
+
 def is_intact(path: Path) -> bool | None:
     """Compare a file with its footer; None where it has none.
 

@@ -4,7 +4,7 @@ Checkpoints are not made for viewers, as snapshots are. They may be deleted at a
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -17,12 +17,20 @@ from numpy.typing import NDArray
 from tissue.checksum import is_intact
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
-from tissue.storage.atomic import remove_old, remove_temporary, write_with_checksum
+from tissue.storage.atomic import remove_temporary, write_with_checksum
 from tissue.storage.deflate import write_dataset
 from tissue.storage.frame import frame_attributes, read_frame, vector
 from tissue.storage.links import own_member
 from tissue.storage.names import CHECKPOINTS, FAILED, file_name, in_order_of_time
 from tissue.storage.reading import open_hdf5
+from tissue.storage.shards import (
+    Shard,
+    read_planes,
+    refuse_other_planes,
+    remove_unfinished_shards,
+    remove_with_shards,
+    shards_of,
+)
 
 FORMAT = "tissue-checkpoint"
 FORMAT_VERSION = "4.0"
@@ -30,6 +38,10 @@ FORMAT_VERSION = "4.0"
 WRITERS = {"1": "0.1.0", "2": "0.2.0", "3": "0.3.0"}
 """Versions of this program that wrote older layouts, by the first number of the layout."""
 SUFFIX = ".h5"
+ARRAYS = ("state", "healthy", "mechanics")
+"""Groups of the arrays of a checkpoint, by the names of its attributes."""
+WHOLE = slice(None)
+"""All planes of a field."""
 NEWEST_KEPT = 2
 """Number of the newest checkpoints that stay."""
 
@@ -113,6 +125,21 @@ def write_checkpoint(
     Raises:
         OSError: the folder cannot be written to; older checkpoints are untouched.
     """
+    path = folder / file_name(FAILED if failed else CHECKPOINTS, checkpoint.time)
+    publish_checkpoint(path, checkpoint_content(checkpoint, keep))
+    return path
+
+
+def checkpoint_content(
+    checkpoint: Checkpoint, keep: bool, finish: Callable[[h5py.File], None] = lambda file: None
+) -> memoryview:
+    """Content of the file of a checkpoint.
+
+    Args:
+        checkpoint: the checkpoint.
+        keep: never remove it.
+        finish: writes what else belongs into the file.
+    """
     made = BytesIO()
     with h5py.File(made, "w", libver=("earliest", "v110")) as file:
         file.attrs["format"], file.attrs["format_version"] = FORMAT, FORMAT_VERSION
@@ -122,26 +149,43 @@ def write_checkpoint(
         file.attrs["spacing"] = np.float64(checkpoint.grid.spacing)
         file.attrs.update(frame_attributes(checkpoint.grid))
         file.attrs["config"] = checkpoint.config
-        for group in ("state", "healthy", "mechanics"):
+        for group in ARRAYS:
             _write_arrays(file.create_group(group), getattr(checkpoint, group))
         for group in ("controller", "rows", "provenance"):
             file.create_group(group).attrs.update(getattr(checkpoint, group))
         file.attrs["keep"] = np.int64(keep)
         file.attrs["complete"] = np.int64(1)
-    path = folder / file_name(FAILED if failed else CHECKPOINTS, checkpoint.time)
-    write_with_checksum(path, made.getbuffer())
-    for old in list_checkpoints(folder)[:-NEWEST_KEPT]:
+        finish(file)
+    return made.getbuffer()
+
+
+def publish_checkpoint(path: Path, content: memoryview) -> None:
+    """Writes the file of a checkpoint, then removes older ones except the newest and the kept.
+
+    Raises:
+        OSError: the folder cannot be written to; older checkpoints are untouched.
+    """
+    write_with_checksum(path, content)
+    for old in list_checkpoints(path.parent)[:-NEWEST_KEPT]:
         if old != path and not _stays(old):  # one may be later, after a branch
-            remove_old(old)
-    return path
+            remove_with_shards(old)
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
-    """Reads a checkpoint and checks that every array is intact.
+def read_checkpoint(path: Path, planes: slice = WHOLE) -> Checkpoint:
+    """Reads a checkpoint, or a part of its fields, and checks that it is intact.
+
+    A checkpoint can be read by any number of processes, however many have written it: each reads
+    the planes it needs, from the shards that hold them.
+
+    Args:
+        path: the file.
+        planes: of the fields [z, y, x] that are read; all by default. The grid, and arrays that are
+            no fields of the grid, are read wholly.
 
     Raises:
         OldCheckpointError: an older version of this program wrote it.
-        InputError: it is absent, damaged, of another kind or of a newer version.
+        InputError: it is absent, damaged, of another kind or of a newer version, or a shard that
+            holds some of these planes is missing or damaged.
     """
     path = Path(path)
     if not path.is_file():
@@ -164,15 +208,18 @@ def read_checkpoint(path: Path) -> Checkpoint:
         if not is_intact(path):
             raise InputError(damaged)
         nz, ny, nx = (int(n) for n in file.attrs["shape"])
+        shards = shards_of(path, file)
+        refuse_other_planes(path, shards, nz)
+        arrays = {
+            group: _read_arrays(path, file, group, (nz, ny, nx), planes, shards) for group in ARRAYS
+        }
         origin = vector(file.attrs["origin"])
         return Checkpoint(
             path=path,
             grid=Grid((nz, ny, nx), float(file.attrs["spacing"]), origin, read_frame(file)),
             step=int(file.attrs["step"]),
             time=float(file.attrs["time"]),
-            state=_read_arrays(path, own_member(path, file, "state")),
-            healthy=_read_arrays(path, own_member(path, file, "healthy")),
-            mechanics=_read_arrays(path, own_member(path, file, "mechanics")),
+            **arrays,
             controller={k: float(v) for k, v in own_member(path, file, "controller").attrs.items()},
             rows={k: int(v) for k, v in own_member(path, file, "rows").attrs.items()},
             config=str(file.attrs["config"]),
@@ -181,8 +228,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Removes the temporary files of a killed writer."""
+    """Removes what killed writers have left, before a run writes to the folder."""
     remove_temporary(folder, CHECKPOINTS)
+    for pattern in (CHECKPOINTS, FAILED):
+        remove_unfinished_shards(folder, pattern)
 
 
 def _stays(path: Path) -> bool:
@@ -203,10 +252,25 @@ def _write_arrays(group: h5py.Group, arrays: Mapping[str, Any]) -> None:
         dataset.attrs["sha256"] = _digest(array)
 
 
-def _read_arrays(path: Path, group: h5py.Group) -> dict[str, NDArray[np.generic]]:
-    found = {}
+def _read_arrays(
+    path: Path,
+    file: h5py.File,
+    kind: str,
+    whole: tuple[int, int, int],
+    planes: slice,
+    shards: Sequence[Shard],
+) -> dict[str, NDArray[np.generic]]:
+    found: dict[str, NDArray[np.generic]] = {}
+    group = own_member(path, file, kind)
     for name in group:
-        dataset = own_member(path, group, name)
+        dataset = own_member(path, group, name, joined=bool(shards))
+        if dataset.is_virtual:
+            source = f"{kind}/{name}"
+            found[name] = read_planes(path, shards, source, planes, whole, dataset.dtype)
+            continue
+        if dataset.shape == whole and planes != WHOLE:  # the checksum of the file matched
+            found[name] = np.asarray(dataset[planes])
+            continue
         values = np.asarray(dataset[()])
         if _digest(values) != dataset.attrs["sha256"]:
             raise InputError(

@@ -16,8 +16,8 @@ from xarray.core.indexing import (
 
 from tissue.model.fields import FIELDS
 from tissue.storage.frame import frame_attributes
+from tissue.storage.layout import AXES, scale_name
 from tissue.storage.results import Fields, Results
-from tissue.storage.snapshot import AXES, scale_name
 
 
 class _FieldOverTime(BackendArray):  # type: ignore[misc]

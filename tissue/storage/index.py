@@ -21,18 +21,10 @@ from tissue.errors import InputError
 from tissue.model.fields import FIELDS
 from tissue.storage.atomic import write_atomically, write_with_checksum
 from tissue.storage.frame import frame_attributes
+from tissue.storage.layout import AXES, DEFAULT_FIELD, write_image, write_scales, write_signal
 from tissue.storage.names import time_of
 from tissue.storage.reading import open_hdf5
-from tissue.storage.snapshot import (
-    AXES,
-    DEFAULT_FIELD,
-    Snapshot,
-    list_snapshots,
-    read_snapshot,
-    write_image,
-    write_scales,
-    write_signal,
-)
+from tissue.storage.snapshot import Snapshot, list_snapshots, read_snapshot
 
 log = logging.getLogger(__name__)
 

@@ -6,13 +6,14 @@ from pathlib import Path
 import h5py
 
 from tissue.errors import InputError, printable
-from tissue.storage import checkpoint, snapshot
+from tissue.storage import checkpoint, layout
 from tissue.storage.checkpoint import OldCheckpointError, list_checkpoints, read_checkpoint
 from tissue.storage.checks import number_of, text_of
 from tissue.storage.index import FORMAT as INDEX_FORMAT
+from tissue.storage.layout import DEFAULT_FIELD
 from tissue.storage.links import own_member
 from tissue.storage.reading import open_hdf5
-from tissue.storage.snapshot import DEFAULT_FIELD, list_snapshots, read_snapshot
+from tissue.storage.snapshot import list_snapshots, read_snapshot
 from tissue.storage.tables import read_table
 
 MAX_UNKNOWN_FIELDS = 5
@@ -33,7 +34,7 @@ def describe(path: Path) -> Iterator[str]:
         raise InputError(f"{path} does not exist; give a run, a snapshot or a checkpoint")
     with open_hdf5(path, _damaged(path)) as file:
         kind = text_of(file.attrs.get("format"))
-    if kind == snapshot.FORMAT:
+    if kind == layout.FORMAT:
         yield from _snapshot(path)
     elif kind == checkpoint.FORMAT:
         yield from _checkpoint(path)

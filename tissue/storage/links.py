@@ -7,13 +7,16 @@ import h5py
 from tissue.errors import InputError, printable
 
 
-def own_member(path: Path, group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
+def own_member(
+    path: Path, group: h5py.Group, name: str, *, joined: bool = False
+) -> h5py.Group | h5py.Dataset:
     """Member of a group, which must lie in the same file.
 
     Args:
         path: the file, for the message.
         group: a group of the file.
         name: of the member.
+        joined: the numbers may lie in shards, which are read by `shards`.
 
     Raises:
         InputError: the name is a link, or the numbers lie in another file.
@@ -22,7 +25,9 @@ def own_member(path: Path, group: h5py.Group, name: str) -> h5py.Group | h5py.Da
     member = None
     if isinstance(group.get(name, getlink=True), h5py.HardLink):
         member = group[name]
-    elsewhere = isinstance(member, h5py.Dataset) and (member.external or member.is_virtual)
+    elsewhere = isinstance(member, h5py.Dataset) and (
+        member.external or (member.is_virtual and not joined)
+    )
     if member is None or elsewhere:
         raise InputError(
             f"{path} has only a link to another place for {printable(name)!r}; use the file as the"

@@ -24,6 +24,9 @@ DIGITS, DECIMALS = 4, 3
 """Smallest number of digits of a day before and after the point: a decade has 3650 days, and 0.001
 day is 86 s."""
 
+SHARD_SUFFIX = ".shard"
+"""End of the names of shards, such as snap_day0007.000.0002.shard of process 2."""
+
 _TIMED = re.compile(rf"[a-z]+_day([0-9]{{{DIGITS},}}\.[0-9]{{{DECIMALS},}})")
 
 
@@ -52,6 +55,18 @@ def day_name(time: float) -> str:
         raise ValueError(f"no file is named by the time {time:g} day")
     digits, _, decimals = f"{Decimal(repr(float(abs(time)))):f}".partition(".")
     return f"day{digits.zfill(DIGITS)}.{decimals.ljust(DECIMALS, '0')}"
+
+
+def shard_path(path: Path, rank: int) -> Path:
+    """Path of the shard of a process, of the file of a run that joins it."""
+    return path.with_name(f"{path.stem}.{rank:04d}{SHARD_SUFFIX}")
+
+
+def shards_beside(path: Path) -> list[Path]:
+    """Shards in the folder of a file that have its name, in order of their processes."""
+    found = path.parent.glob(f"{path.stem}.*{SHARD_SUFFIX}")
+    own = (each for each in found if Path(each.stem).stem == path.stem)
+    return sorted(own, key=lambda each: (len(each.name), each.name))
 
 
 def time_in_name(path: Path) -> float | None:

@@ -14,8 +14,8 @@ from tissue import display
 from tissue.display import Displayed
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
+from tissue.storage.layout import AXES
 from tissue.storage.snapshot import (
-    AXES,
     Snapshot,
     list_snapshots,
     read_provenance,

@@ -1,14 +1,10 @@
-"""Snapshot of a run: one immutable HDF5 file that viewers open directly.
+"""Snapshot of a run: one immutable HDF5 file that viewers open directly, laid out by `layout`.
 
-The same datasets are hard-linked into four layouts, so nothing is stored twice: VTKHDF (ParaView,
-VTK, pyvista), NeXus (silx, h5web), dimension scales (xarray, netCDF) and ITK (SimpleITK).
-Arrays are [z, y, x]. VTK and ITK metadata are (x, y, z), as those tools expect, in the space of the
-scanner; the dimension scales start at the first voxel of the scan and follow its axes.
+Where many processes have written it, the file joins their shards (see `shards`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import h5py
@@ -29,18 +25,23 @@ from tissue.storage.checks import (
     values_of,
 )
 from tissue.storage.deflate import write_dataset
-from tissue.storage.frame import direction_xyz, first_xyz, frame_attributes, read_frame, vector
+from tissue.storage.frame import read_frame, vector
+from tissue.storage.layout import DEFAULT_FIELD, FORMAT, FORMAT_VERSION, snapshot_content
 from tissue.storage.links import own_member
 from tissue.storage.names import SNAPSHOTS, file_name, in_order_of_time
 from tissue.storage.reading import open_hdf5
+from tissue.storage.shards import (
+    Shard,
+    open_shard,
+    refuse_bad_shards,
+    refuse_other_planes,
+    remove_unfinished_shards,
+    shards_of,
+)
 from tissue.suggestion import unknown_field
 
-FORMAT = "tissue-snapshot"
-FORMAT_VERSION = "1.1"
-"""Version of the layout; 1.1 stores the position in space, 1.0 only that in the scan."""
-DEFAULT_FIELD = "bone_volume_fraction"
-AXES = ("z", "y", "x")
-FLOAT32_MANTISSA = 23  # bits
+SHARD_FIELDS = "fields"
+"""Group of the fields in the shard of a snapshot."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Snapshot:
         time: simulated time [day].
         units: unit of each field.
         ignored: names among the fields that are not in `FIELDS`.
+        shards: files that hold the fields; none where the snapshot itself does.
     """
 
     path: Path
@@ -62,6 +64,7 @@ class Snapshot:
     time: float
     units: Mapping[str, str]
     ignored: tuple[str, ...] = ()
+    shards: tuple[Shard, ...] = ()
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -78,18 +81,30 @@ class Snapshot:
             The values [z, y, x], in `units[name]`.
 
         Raises:
-            InputError: there is no such field, its data are damaged or not finite, or it has
-                another shape than the bone or another unit than this program writes.
+            InputError: there is no such field, its data are missing, damaged or not finite, or it
+                has another shape than the bone or another unit than this program writes.
         """
         self.refuse_unknown(name)
+        if self.units[name] != FIELDS[name].unit:
+            raise InputError(
+                f"{self.path} has {name} in {printable(self.units[name])!r}, and"
+                f" {FIELDS[name].unit!r} is needed; give another snapshot (snap_*.hdf)"
+            )
+        if self.shards:
+            return self._joined(name)
         with open_hdf5(self.path, f"{self.path} is damaged; delete it") as file:
             points = own_member(self.path, own_member(self.path, file, "VTKHDF"), "PointData")
-            if self.units[name] != FIELDS[name].unit:
-                raise InputError(
-                    f"{self.path} has {name} in {printable(self.units[name])!r}, and"
-                    f" {FIELDS[name].unit!r} is needed; give another snapshot (snap_*.hdf)"
-                )
             return values_of(self.path, own_member(self.path, points, name), name, self.grid.shape)
+
+    def _joined(self, name: str) -> NDArray[np.float32]:
+        values = np.empty(self.grid.shape, np.float32)
+        for each in self.shards:
+            place = self.path.with_name(each.name)
+            with open_shard(self.path, each) as file:
+                stored = own_member(place, own_member(place, file, SHARD_FIELDS), name)
+                shape = (each.planes, *self.grid.shape[1:])
+                values[each.first_plane : each.end] = values_of(place, stored, name, shape)
+        return values
 
     def refuse_unknown(self, name: str) -> None:
         """Refuses the name of a field that is not in the file.
@@ -131,19 +146,17 @@ def write_snapshot(
         OSError: the folder cannot be written to.
     """
     _check(grid, fields)
-    # in memory: HDF5 does not recover from a full disk and may crash the program
-    made = BytesIO()
-    # "latest" would make VTK read zero arrays without any error
-    with h5py.File(made, "w", libver=("earliest", "v110")) as file:
-        _write_root(file, step, time)
-        file.attrs.update(frame_attributes(grid))
-        write_scales(file, grid)
-        _write_vtk(file, grid, fields, kept_bits or {})
-        _write_nexus(file, fields)
-        _write_itk(file, grid)
-        _write_provenance(file, provenance)
+    content = snapshot_content(
+        grid,
+        step,
+        time,
+        fields,
+        lambda points, name: write_dataset(points, name, fields[name]),
+        provenance,
+        kept_bits or {},
+    )
     path = folder / file_name(SNAPSHOTS, time)
-    write_with_checksum(path, made.getbuffer())
+    write_with_checksum(path, content)
     return path
 
 
@@ -157,14 +170,17 @@ def read_snapshot(path: Path) -> Snapshot:
         The snapshot; its arrays are still on disk.
 
     Raises:
-        InputError: the file is absent, truncated, or not a snapshot.
+        InputError: the file is absent, truncated, or not a snapshot, or one of its shards is
+            missing or of another file.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path} does not exist; give the path of a snapshot (snap_*.hdf)")
     damaged = f"{path} is truncated, damaged or not HDF5; give another snapshot (snap_*.hdf)"
     with open_hdf5(path, damaged) as file:
-        return _read_header(path, file)
+        found = _read_header(path, file)
+    refuse_bad_shards(path, found.shards)
+    return found
 
 
 def is_snapshot(path: Path) -> bool:
@@ -192,8 +208,9 @@ def list_snapshots(folder: Path) -> list[Path]:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Removes the temporary files of a killed writer, before a run writes to the folder."""
+    """Removes what killed writers have left, before a run writes to the folder."""
     remove_temporary(folder, SNAPSHOTS)
+    remove_unfinished_shards(folder, SNAPSHOTS)
 
 
 def _check(grid: Grid, fields: Mapping[str, ArrayLike]) -> None:
@@ -206,118 +223,21 @@ def _check(grid: Grid, fields: Mapping[str, ArrayLike]) -> None:
             raise ValueError(f"{name} has shape {np.shape(values)}, the grid {grid.shape}")
 
 
-def _write_root(file: h5py.File, step: int, time: float) -> None:
-    file.attrs["NX_class"] = "NXroot"
-    file.attrs["default"] = "entry"
-    file.attrs["format"] = FORMAT
-    file.attrs["format_version"] = FORMAT_VERSION
-    file.attrs["Conventions"] = "VTKHDF NeXus"
-    file.attrs["step"] = np.int64(step)
-    file.attrs["time"] = np.float64(time)
-    file["time"] = np.float64(time)
-    file["time"].attrs["units"] = "d"
-
-
-def write_scales(file: h5py.File, grid: Grid) -> None:
-    """Writes positions of the voxel centers as dimension scales [um].
-
-    They start at the center of the first voxel of the scan and follow its axes: the scale of one
-    axis cannot hold a position in space, where the axes of the scan may be oblique.
-    """
-    for axis, count, first in zip(AXES, grid.shape, grid.origin, strict=True):
-        scale = file.create_dataset(axis, data=first + grid.spacing * np.arange(count, dtype="f8"))
-        scale.make_scale(axis)
-        scale.attrs["units"] = "um"
-        scale.attrs["long_name"] = scale_name(axis)
-
-
-def scale_name(axis: str) -> str:
-    """Full name of the positions along an axis, for labels of viewers."""
-    return f"{axis} along the scan, from its first voxel [um]"
-
-
-def write_image(file: h5py.File, grid: Grid, version: tuple[int, int]) -> h5py.Group:
-    """Writes the metadata of a VTK image, in the space of the scanner [um].
-
-    Returns:
-        The group of the fields.
-    """
-    nz, ny, nx = grid.shape
-    root = file.create_group("VTKHDF")
-    root.attrs["Version"] = np.array(version, dtype="i8")
-    root.attrs["Type"] = np.bytes_("ImageData")
-    root.attrs["WholeExtent"] = np.array([0, nx - 1, 0, ny - 1, 0, nz - 1], dtype="i8")
-    root.attrs["Origin"] = first_xyz(grid)
-    root.attrs["Spacing"] = np.full(3, grid.spacing, dtype="f8")
-    root.attrs["Direction"] = direction_xyz(grid).ravel()  # row by row
-    # voxel values as point data: older readers fail on cell data of images
-    return root.create_group("PointData")
-
-
-def _write_vtk(
-    file: h5py.File, grid: Grid, fields: Mapping[str, ArrayLike], kept_bits: Mapping[str, int]
-) -> None:
-    # static data must say 1.0: VTK 9.2 and ParaView 5.11 refuse a higher version
-    points = write_image(file, grid, (1, 0))
-    for name, values in fields.items():
-        dataset = write_dataset(points, name, values)
-        dataset.attrs["units"] = FIELDS[name].unit
-        dataset.attrs["long_name"] = FIELDS[name].long_name
-        dataset.attrs["keep_mantissa_bits"] = np.int64(kept_bits.get(name, FLOAT32_MANTISSA))
-        for dimension, axis in enumerate(AXES):
-            dataset.dims[dimension].attach_scale(file[axis])
-
-
-def _write_nexus(file: h5py.File, fields: Mapping[str, ArrayLike]) -> None:
-    entry = file.create_group("entry")
-    entry.attrs["NX_class"] = "NXentry"
-    entry.attrs["default"] = DEFAULT_FIELD
-    for name in fields:
-        write_signal(file, name, AXES)
-
-
-def write_signal(file: h5py.File, name: str, axes: Sequence[str]) -> None:
-    """Links a field and its axes for NeXus readers, without a copy."""
-    data = file["entry"].create_group(name)
-    data.attrs["NX_class"], data.attrs["signal"] = "NXdata", name
-    data.attrs["axes"] = list(axes)
-    data.attrs["title"] = f"{FIELDS[name].long_name} [{FIELDS[name].unit}]"
-    data[name] = file["VTKHDF/PointData"][name]
-    for axis in axes:
-        data[axis] = file[axis]
-
-
-def _write_itk(file: h5py.File, grid: Grid) -> None:
-    text = h5py.string_dtype("ascii")
-    file.create_dataset("ITKVersion", data=["5.4.0"], dtype=text)
-    file.create_dataset("HDFVersion", data=[h5py.version.hdf5_version], dtype=text)
-    image = file.create_group("ITKImage/0")
-    image["Origin"] = first_xyz(grid)
-    image["Spacing"] = np.full(3, grid.spacing, dtype="f8")
-    image["Directions"] = direction_xyz(grid).T  # ITK stores one axis of the image per row
-    image["Dimension"] = np.array(grid.shape[::-1], dtype="u8")
-    image.create_dataset("VoxelType", data=["FLOAT"], dtype=text)
-    image["VoxelData"] = file["VTKHDF/PointData"][DEFAULT_FIELD]
-    image.create_group("MetaData")
-
-
-def _write_provenance(file: h5py.File, provenance: Mapping[str, str]) -> None:
-    written_by = {"h5py": h5py.version.version, "hdf5": h5py.version.hdf5_version}
-    group = file.create_group("provenance")
-    for name, value in {**written_by, **provenance}.items():
-        group.attrs[name] = value
-
-
 def _read_header(path: Path, file: h5py.File) -> Snapshot:
     if file.attrs.get("format") != FORMAT:
         raise InputError(f"{path} is HDF5 but not a snapshot; give a file named snap_*.hdf")
     version = str(file.attrs["format_version"])
     if version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
         raise InputError(f"{path} has format version {version}; install a newer tissue to read it")
+    shards = shards_of(path, file)
     image = own_member(path, file, "VTKHDF")
     points = own_member(path, image, "PointData")
     # an unknown name may be a path, or contain anything
-    fields = {name: own_member(path, points, name) for name in FIELDS if name in points}
+    fields = {
+        name: own_member(path, points, name, joined=bool(shards))
+        for name in FIELDS
+        if name in points
+    }
     if DEFAULT_FIELD not in fields:
         raise InputError(f"{path} has no {DEFAULT_FIELD}; give another snapshot (snap_*.hdf)")
     # version 1.0 has only the origin of VTK, which is the offset from the first voxel
@@ -325,6 +245,7 @@ def _read_header(path: Path, file: h5py.File) -> Snapshot:
     frame = read_frame(file)
     refuse_bad_position(path, origin, frame)
     shape = shape_of(path, fields[DEFAULT_FIELD], DEFAULT_FIELD)
+    refuse_other_planes(path, shards, shape[0])
     return Snapshot(
         path=path,
         grid=Grid(shape, edge_of(path, image.attrs["Spacing"]), origin, frame),
@@ -332,4 +253,5 @@ def _read_header(path: Path, file: h5py.File) -> Snapshot:
         time=time_of(path, file.attrs["time"]),
         units={name: text_of(dataset.attrs["units"]) for name, dataset in fields.items()},
         ignored=tuple(name for name in points if name not in FIELDS),
+        shards=shards,
     )

@@ -9,8 +9,8 @@ import numpy as np
 from tissue.errors import InputError
 from tissue.model.fields import FIELDS
 from tissue.storage.export_series import FieldSeries
+from tissue.storage.layout import DEFAULT_FIELD
 from tissue.storage.results import Run
-from tissue.storage.snapshot import DEFAULT_FIELD
 
 FIRST_CHOICES = ("rankl", "osteoclasts", "il1")
 """Fields that a viewer shows at first, the best one first."""

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from tissue.storage.export_series import FieldSeries
 from tissue.storage.index import INDEX, SERIES
+from tissue.storage.layout import DEFAULT_FIELD
 from tissue.storage.results import Run, open_snapshots
-from tissue.storage.snapshot import DEFAULT_FIELD, Snapshot, is_snapshot
+from tissue.storage.snapshot import Snapshot, is_snapshot
 from tissue.viewers.appearance import BONE_COLOR, appearances, shown_field
 
 Layer = tuple[Any, dict[str, Any], str]

@@ -2,12 +2,13 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
+from virtual_screen import SERVER, virtual_screen
 
 # the command sets this before it loads JAX; here JAX is there before any command
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -67,3 +68,12 @@ def logging_as_before() -> Iterator[None]:
     before = logger.level, list(logger.handlers), logger.propagate
     yield
     logger.level, logger.handlers[:], logger.propagate = before
+
+
+@pytest.fixture
+def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
+    """Environment of programs that draw on a screen of their own."""
+    if not SERVER:
+        pytest.skip("Xvfb is not installed")
+    with virtual_screen(tmp_path_factory.mktemp("home")) as environment:
+        yield environment

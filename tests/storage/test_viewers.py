@@ -1,8 +1,8 @@
 """Statements of docs/viewers.md are true of the files."""
 
 import re
-import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import h5py
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from storage.places import scan
+from virtual_screen import PARAVIEW, needs_paraview
 from vtkmodules.vtkCommonDataModel import vtkImageData, vtkPlane
 from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline as Pipeline
 from vtkmodules.vtkFiltersCore import vtkContourFilter, vtkCutter, vtkFlyingEdges3D, vtkThreshold
@@ -89,13 +90,13 @@ def test_its_commands_write_their_scripts(run: Grid, program: str) -> None:
 
 
 @pytest.mark.slow
-def test_its_picture_of_paraview_is_made(run: Grid) -> None:
-    if not (shutil.which("pvbatch") and shutil.which("xvfb-run")):
-        pytest.skip("ParaView (pvbatch) and xvfb-run are not installed here")
+@needs_paraview
+def test_its_picture_of_paraview_is_made(run: Grid, screen: Mapping[str, str]) -> None:
+    assert PARAVIEW
     assert main(["view", "runs/out/shrew", "--with", "paraview", "--write-only"]) == 0
     (block,) = (each for each in BLOCKS if IN_PARAVIEW.search(each))
     Path("show.py").write_text(block, encoding="utf-8")
-    subprocess.run(["xvfb-run", "-a", "pvbatch", "show.py"], check=True, timeout=300)
+    subprocess.run([PARAVIEW, "show.py"], env=screen, check=True, timeout=300)
     assert Path("bone.png").stat().st_size > 10_000
 
 

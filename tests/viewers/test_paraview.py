@@ -2,8 +2,8 @@
 
 import ast
 import json
-import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from storage.places import scan
 from viewers.conftest import DAYS, GRID, PEAKS, write_run
+from virtual_screen import PARAVIEW, needs_paraview
 from vtkmodules.util.numpy_support import vtk_to_numpy
 from vtkmodules.vtkFiltersCore import vtkContourFilter
 from vtkmodules.vtkIOHDF import vtkHDFReader
@@ -172,16 +173,18 @@ print("BOUNDS", *bone.GetDataInformation().GetBounds())
 """
 
 
-def shot(run: Run, tmp_path: Path) -> tuple[list[np.ndarray], np.ndarray]:
+def shot(
+    run: Run, tmp_path: Path, screen: Mapping[str, str]
+) -> tuple[list[np.ndarray], np.ndarray]:
     """Pictures [y, x, 3] of the first and last day by ParaView, and the center of the bone."""
-    if not (shutil.which("pvbatch") and shutil.which("xvfb-run")):
-        pytest.skip("ParaView (pvbatch) and xvfb-run are not installed here")
+    assert PARAVIEW
     script = write_state(run)
     (tmp_path / "shoot.py").write_text(
         SHOOT.format(script=str(script), folder=str(tmp_path)), encoding="utf-8"
     )
     done = subprocess.run(
-        ["xvfb-run", "-a", "pvbatch", str(tmp_path / "shoot.py")],
+        [PARAVIEW, str(tmp_path / "shoot.py")],
+        env=screen,
         capture_output=True,
         text=True,
         check=False,
@@ -197,8 +200,11 @@ def shot(run: Run, tmp_path: Path) -> tuple[list[np.ndarray], np.ndarray]:
 
 
 @pytest.mark.slow
-def test_paraview_shows_bone_and_colors_on_both_days(run: Run, tmp_path: Path) -> None:
-    pictures, _ = shot(run, tmp_path)
+@needs_paraview
+def test_paraview_shows_bone_and_colors_on_both_days(
+    run: Run, tmp_path: Path, screen: Mapping[str, str]
+) -> None:
+    pictures, _ = shot(run, tmp_path, screen)
     colors = constants(run.folder / "view_paraview.py")["COLORS"]
     for picture in pictures:
         share, at_end = saturated(picture[100:280, 500:700], colors)  # the slice
@@ -209,12 +215,15 @@ def test_paraview_shows_bone_and_colors_on_both_days(run: Run, tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_paraview_puts_the_bone_of_an_oblique_scan_where_it_is(tmp_path: Path) -> None:
+@needs_paraview
+def test_paraview_puts_the_bone_of_an_oblique_scan_where_it_is(
+    tmp_path: Path, screen: Mapping[str, str]
+) -> None:
     placed = scan("oblique and flipped")
     folder = tmp_path / "oblique"
     folder.mkdir()
     run = open_run(write_run(folder, grid=placed.grid((3, 5, 2), GRID.shape, 8.0)))
-    pictures, center = shot(run, tmp_path)
+    pictures, center = shot(run, tmp_path, screen)
     middle = pictures[0][180:220, 180:220]
     assert middle.mean() > 80  # lit, though the axes are left-handed
     np.testing.assert_allclose(center, 1e3 * placed.center((3, 5, 2), 8.0, (6, 7, 8)), atol=0.5)

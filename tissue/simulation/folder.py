@@ -15,6 +15,7 @@ from tissue.storage import snapshot as snapshot_files
 from tissue.storage.atomic import ABANDONED_AGE, refuse_link, remove_temporary
 from tissue.storage.checkpoint import Checkpoint, list_checkpoints
 from tissue.storage.index import INDEX, OLD_XDMF, SERIES
+from tissue.storage.names import list_shards
 from tissue.storage.snapshot import list_snapshots
 
 METRICS_TABLE, LEDGER_TABLE, RUN_LOG, RUN_FILE = "metrics.csv", "ledger.csv", "run.log", "run.toml"
@@ -114,7 +115,14 @@ def remove_unfinished(folder: Path) -> None:
 def _files(folder: Path) -> list[Path]:
     files = (folder / name for name in _FILES)
     found = [file for file in files if os.path.lexists(file)]
-    return [*found, *list_snapshots(folder), *list_checkpoints(folder), *folder.glob("failed_*.h5")]
+    failed = folder.glob("failed_*.h5")
+    return [
+        *found,
+        *list_snapshots(folder),
+        *list_checkpoints(folder),
+        *failed,
+        *list_shards(folder),
+    ]
 
 
 def intact_output(folder: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tissue.storage.atomic import sync_folder, write_atomically
 from tissue.storage.checkpoint import list_checkpoints
 from tissue.storage.index import INDEX, OLD_XDMF, write_series
-from tissue.storage.names import time_of
+from tissue.storage.names import list_shards, shards_beside, time_of
 from tissue.storage.snapshot import list_snapshots
 from tissue.storage.tables import rows_until
 
@@ -48,7 +48,8 @@ def set_aside(folder: Path, time: float) -> Path | None:
         if (folder / name).is_file() and not (folder / name).is_symlink():
             write_atomically(aside / name, (folder / name).read_bytes())
     for path in later:
-        path.rename(aside / path.name)
+        for each in (*shards_beside(path), path):  # a file without its shards is of no use
+            each.rename(aside / each.name)
     sync_folder(aside)
     # the indices refer to files that are no longer here
     for name in (INDEX, OLD_XDMF):
@@ -68,7 +69,7 @@ def remove_superseded(folder: Path) -> None:
     for aside in folder.glob(f"{FOLDER_PREFIX}*"):
         if aside.is_symlink() or not aside.is_dir():
             continue
-        for path in (*list_checkpoints(aside), *list_snapshots(aside)):
+        for path in (*list_checkpoints(aside), *list_snapshots(aside), *list_shards(aside)):
             path.unlink()
         for name in COPIED:
             (aside / name).unlink(missing_ok=True)

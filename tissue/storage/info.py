@@ -1,6 +1,7 @@
 """Description of a file or folder in a few lines, and whether it is intact."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -13,6 +14,7 @@ from tissue.storage.index import FORMAT as INDEX_FORMAT
 from tissue.storage.layout import DEFAULT_FIELD
 from tissue.storage.links import own_member
 from tissue.storage.reading import open_hdf5
+from tissue.storage.shards import ShardError, missing_shards
 from tissue.storage.snapshot import list_snapshots, read_snapshot
 from tissue.storage.tables import read_table
 
@@ -66,6 +68,9 @@ def _run(folder: Path) -> Iterator[str]:
                 read(each)
             except OldCheckpointError as error:
                 found.setdefault(error.origin, []).append(each.name)
+            except ShardError as error:
+                named = f"{each.name} (see {error.name})"
+                found.setdefault("not complete", []).append(named)
             except InputError:
                 found.setdefault("damaged", []).append(each.name)
         state = "; ".join(f"{what}: {', '.join(names)}" for what, names in found.items())
@@ -121,6 +126,9 @@ def _index(path: Path) -> Iterator[str]:
                     " tissue index RUN"
                 )
         missing = [printable(name) for name in names if not (path.parent / name).is_file()]
+        for name in names:
+            with suppress(InputError):  # damaged: described by itself
+                missing += [f"./{each}" for each in missing_shards(path.parent / name)]
     yield f"index       of {len(times)} snapshots, day {times[0]:g} to {times[-1]:g}"
     yield f"missing     {', '.join(missing) or 'none'}"
 

@@ -69,6 +69,12 @@ def shards_beside(path: Path) -> list[Path]:
     return sorted(own, key=lambda each: (len(each.name), each.name))
 
 
+def list_shards(folder: Path) -> list[Path]:
+    """Lists all shards in the folder of a run, also those that no file joins."""
+    patterns = (f"{Path(each).stem}{SHARD_SUFFIX}" for each in (SNAPSHOTS, CHECKPOINTS, FAILED))
+    return sorted(path for pattern in patterns for path in folder.glob(pattern))
+
+
 def time_in_name(path: Path) -> float | None:
     """Time in the name of a file [day]; None where it contains none."""
     found = _TIMED.fullmatch(path.stem)

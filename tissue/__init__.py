@@ -1,5 +1,6 @@
 """tissue: how inflammation destroys trabecular bone, simulated in 3-D on real micro-CT."""
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from tissue.simulation.run import run
     from tissue.simulation.simulation import Simulation
     from tissue.storage.results import open_run
+
+# JAX reads this when it is loaded: it takes tuning hints of programs kept on disk for missing
+# features of the machine, and logs each in a line of 2 kB
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 _MODULES = {
     "Forcing": "tissue.model.forcing",

@@ -66,8 +66,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run_command(options: argparse.Namespace) -> int:
-    # XLA's loader of programs kept on disk takes two tuning hints for missing machine features
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         refuse_mistyped(options)
         code = int(options.command(options))

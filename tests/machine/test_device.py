@@ -82,6 +82,31 @@ def test_compiled_programs_are_kept_where_the_user_says_or_in_the_cache(
     assert kept == Path("chosen") if given else kept.parent == tmp_path / "tissue/jax"
 
 
+def test_simulations_in_python_keep_their_programs(
+    monkeypatch: pytest.MonkeyPatch, cache_setting: None, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    jax.config.update("jax_compilation_cache_dir", None)
+    empty = {"run": {"duration": "1 day"}, "geometry": {"file": str(tmp_path / "none.nrrd")}}
+    with pytest.raises(tissue.InputError, match=r"none\.nrrd"):
+        tissue.simulate(empty)
+    assert Path(jax.config.values["jax_compilation_cache_dir"]).parent == tmp_path / "tissue/jax"
+
+
+def test_the_settings_of_the_user_stay(
+    monkeypatch: pytest.MonkeyPatch, cache_setting: None, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    jax.config.update("jax_compilation_cache_dir", None)
+    jax.config.update("jax_enable_compilation_cache", False)
+    device.enable_compilation_cache()
+    assert jax.config.values["jax_compilation_cache_dir"] is None
+    jax.config.update("jax_enable_compilation_cache", True)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 5.0)
+    device.enable_compilation_cache()
+    assert jax.config.values["jax_persistent_cache_min_compile_time_secs"] == 5.0
+
+
 def no_home(monkeypatch: pytest.MonkeyPatch, _: Path) -> str:
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.delenv("HOME", raising=False)
@@ -113,7 +138,9 @@ def test_without_a_writable_folder_no_programs_are_kept(
 ) -> None:
     jax.config.update("jax_compilation_cache_dir", None)
     reason = make(monkeypatch, tmp_path)
-    device.enable_compilation_cache()
+    device._warn_once.cache_clear()
+    for _ in range(2):
+        device.enable_compilation_cache()
     assert jax.config.values["jax_compilation_cache_dir"] is None
     (message,) = caplog.messages
     assert "compiled programs are not kept" in message
@@ -129,8 +156,9 @@ def test_cached_programs_are_loaded_without_a_message(tmp_path: Path) -> None:
     )
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
-    for _ in range(2):
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
+    for first in ("", "", "import jax\n"):  # after which the messages cannot be turned off
+        command = [sys.executable, "-c", first + code]
+        done = subprocess.run(command, capture_output=True, env=environment)
         assert (done.returncode, done.stderr) == (0, b"")
         assert len(list(tmp_path.rglob("*-cache"))) > 0
 
@@ -175,7 +203,11 @@ def raising(error: BaseException) -> Callable[..., Any]:
 def cache_setting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Restore the cache settings of JAX; the command line may have silenced the log."""
     monkeypatch.setattr(logging.getLogger("tissue"), "propagate", True)
-    options = "jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs"
+    options = (
+        "jax_compilation_cache_dir",
+        "jax_enable_compilation_cache",
+        "jax_persistent_cache_min_compile_time_secs",
+    )
     before = {name: jax.config.values[name] for name in options}
     yield
     for name, value in before.items():

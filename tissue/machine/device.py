@@ -7,12 +7,9 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-
-# read when JAX is loaded: its loader of programs kept on disk takes tuning hints for missing
-# machine features, and logs each in a line of 2 kB
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +26,15 @@ PLATFORM_VARIABLES = ("JAX_PLATFORMS", "JAX_PLATFORM_NAME")
 
 CROWDED_GRID = 2**22
 """Number of voxels from which memory counts more than the last per cents of speed (assumption)."""
+
+LOG_LEVEL, LEVEL_OF_JAX = "TF_CPP_MIN_LOG_LEVEL", "1"
+"""Environment variable that `import tissue` sets, and its value where JAX was imported before."""
+
+MIN_COMPILE_TIME = "jax_persistent_cache_min_compile_time_secs"
+"""Setting of JAX: time of compiling [s] from which a program is kept on disk."""
+
+USUAL_MIN_COMPILE_TIME = 1.0
+"""Its value where the user has set none [s]; a run has hundreds of smaller programs."""
 
 PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "h5py", "SimpleITK")
 
@@ -59,12 +65,16 @@ def start_backend() -> None:
 
 
 def enable_compilation_cache() -> None:
-    """Keeps compiled programs on disk between runs, unless the user has set another folder.
+    """Keeps compiled programs on disk between runs, unless the user has set JAX otherwise.
 
+    None are kept where JAX was imported before tissue, and would log hundreds of lines about them.
     There is one folder for each kind of processor: a home folder may be shared by machines that
     cannot run each other's programs. Without a folder to write to, none are kept.
     """
-    if jax.config.values["jax_compilation_cache_dir"]:
+    settings = jax.config.values
+    if settings["jax_compilation_cache_dir"] or os.environ.get(LOG_LEVEL) == LEVEL_OF_JAX:
+        return
+    if not settings["jax_enable_compilation_cache"]:
         return
     try:
         root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -73,13 +83,20 @@ def enable_compilation_cache() -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home
-        log.warning(
+        _warn_once(
             f"compiled programs are not kept, and every run compiles again ({error}); set "
             "XDG_CACHE_HOME to a folder that can be written to"
         )
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    if settings[MIN_COMPILE_TIME] == USUAL_MIN_COMPILE_TIME:
+        jax.config.update(MIN_COMPILE_TIME, 0.0)
+
+
+@cache
+def _warn_once(sentence: str) -> None:
+    """Warns, also where a session makes many simulations, a single time."""
+    log.warning(sentence)
 
 
 def _processor() -> str:

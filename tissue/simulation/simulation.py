@@ -15,7 +15,7 @@ from tissue.geometry.load import Geometry, load_image
 from tissue.geometry.settings import SyntheticSettings
 from tissue.geometry.synthetic import synthesize
 from tissue.kernels.elliptic import SolverStats
-from tissue.machine.device import keep_memory, release_memory, release_programs, room_maker
+from tissue.machine import device
 from tissue.machine.host import allowed_memory
 from tissue.model.bone import bone_geometry
 from tissue.model.conservation import StepRecord
@@ -123,8 +123,9 @@ class Simulation(Displayed):
         refuse_no_geometry(geometry)
         if forcing is not None and not callable(forcing):
             raise InputError(f"forcing = {shown(forcing)} must be a function or None")
-        keep_memory()
-        release_programs()
+        device.enable_compilation_cache()
+        device.keep_memory()
+        device.release_programs()
         self.failed: State | None = None
         self.config = config
         self.geometry = geometry or load_geometry(config)
@@ -135,7 +136,7 @@ class Simulation(Displayed):
         self._controller = step_size_controller(config, self._schedule.stop_times)
         spacing, tolerance = self.geometry.grid.spacing, solver_tolerance(config)
         self._numerics = Numerics(spacing, tolerance, config.periodic_axes)
-        self._make_room = room_maker(self.geometry.bone_volume_fraction.size)
+        self._make_room = device.room_maker(self.geometry.bone_volume_fraction.size)
         if start:
             self.state, self.healthy, self.controller_state, bone, self.loaded = start
             self._start_fraction = jnp.asarray(bone, jnp.float64)
@@ -143,7 +144,7 @@ class Simulation(Displayed):
             self._set_up_health()
             self._give_bisphosphonate()
         refuse_unsolved_fields(config, self.loaded)
-        release_memory()
+        device.release_memory()
 
     def _set_up_health(self) -> None:
         config, kind = (
@@ -252,7 +253,7 @@ class Simulation(Displayed):
         if any(same_time(self.time, change) for change in self._schedule.stop_times):
             self.change_forcing()
         if self.step == 1:  # all is compiled now
-            release_memory()
+            device.release_memory()
         last, bone = self.loaded, self.state.bone_volume_fraction
         self.loaded = after_step(last, bone, self.time, self.config, self._numerics)
         if self.finished:

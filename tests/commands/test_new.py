@@ -12,6 +12,7 @@ from commands.conftest import Capture, refused
 import tissue
 from tissue.cli import main
 from tissue.geometry.settings import ImageSettings
+from tissue.model.drugs import DRUGS
 from tissue.simulation import scan_run_file
 from tissue.simulation.cost import PROGRAM_MEMORY
 
@@ -80,6 +81,21 @@ def test_the_written_file_passes_check_at_once(
     assert "16 x 16 x 16 voxels" in capfd.readouterr().out
 
 
+@pytest.mark.parametrize(("species", "dose"), [("mouse", "25 mg/kg"), ("human", "100 mg")])
+def test_the_example_of_a_drug_is_its_usual_regimen(folder: Path, species: str, dose: str) -> None:
+    """Doses and intervals are those of the table of drugs: label, and studies of mice."""
+    assert main(["new", str(plate(folder / "a.nrrd")), "--preset", species]) == 0
+    text = (folder / "a.toml").read_text()
+    start = text.index("# [[therapy]]")
+    commented = text[start : text.index("\n\n", start)]
+    therapy = tomllib.loads(commented.replace("# ", "", 1).replace("\n# ", "\n"))["therapy"]
+    assert therapy[0].items() >= {"drug": "anakinra", "dose": dose, "every": "1 day"}.items()
+    config = tissue.read_run_file("a.toml").changed({"therapy": therapy})
+    regimen, (acting,) = DRUGS["anakinra"].regimen[species], config.therapy
+    assert acting.per_day == pytest.approx(regimen.dose / regimen.interval)
+    assert config.warnings == ()
+
+
 def test_nothing_is_written_over(capfd: Capture, folder: Path) -> None:
     (folder / "shrew.toml").write_text("mine")
     assert "shrew.toml exists already; name another" in refused(capfd, "new", SHREW)
@@ -126,7 +142,8 @@ def test_a_scan_without_a_voxel_size_asks_for_one(capfd: Capture, folder: Path) 
     ("words", "sentence"),
     [
         (["--preset", "mose"], "the preset 'mose' does not exist, did you mean 'mouse'?"),
-        (["--out", "a.txt"], "--out a.txt: a run file ends in .toml"),
+        (["--out", "a.txt"], "--out a.txt: a run file ends in .toml; write --out a.txt.toml"),
+        (["--out", ""], "--out .: a run file ends in .toml; write --out mine.toml"),
         (["--out", "none/a.toml"], "--out none/a.toml: the folder none does not exist"),
         (["--voxel-size", "10 stone"], "--voxel-size: 'stone' is not a known unit"),
     ],
@@ -136,6 +153,18 @@ def test_a_mistake_is_one_sentence(
 ) -> None:
     assert sentence in refused(capfd, "new", plate(folder / "a.nrrd"), *words)
     assert not list(folder.glob("*.toml"))
+
+
+def test_a_closed_shell_names_no_key_that_the_command_lacks(capfd: Capture, folder: Path) -> None:
+    gray = np.full((12, 12, 12), 200, np.uint8)
+    gray[2:-2, 2:-2, 2:-2] = 40
+    np.save("shell.npy", gray)
+    assert refused(capfd, "new", "shell.npy", "--voxel-size", "10 um") == (
+        "tissue: closing pockets of marrow leaves no marrow, because bone covers every face of the "
+        "box; cut the shell off with --crop"
+    )
+    crop = ["--crop", "[[2, 10], [2, 10], [0, 10]]"]
+    assert main(["new", "shell.npy", "--voxel-size", "10 um", *crop]) == 0
 
 
 def test_a_scan_that_is_not_there_is_refused(capfd: Capture, folder: Path) -> None:

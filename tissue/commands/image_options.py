@@ -101,8 +101,17 @@ def bone_of_image(options: argparse.Namespace) -> "Geometry":
     return geometry
 
 
-def with_options(text: str) -> str:
-    """A sentence about an image with the options of this command in place of run-file keys."""
+def with_options(text: str, *, can_clean: bool = True) -> str:
+    """A sentence about an image with the options of a command in place of run-file keys.
+
+    Args:
+        text: the sentence.
+        can_clean: whether the command has the option `CLEAN`.
+    """
+    if not can_clean:
+        text = text.replace("geometry.close_pockets = true", "closing pockets of marrow").replace(
+            "set it to false, or crop the shell away", "cut the shell off with geometry.crop"
+        )
     text = re.sub(r"^geometry\.file(: | = )", "", text)
     for key in IMAGE_KEYS:
         text = text.replace(f"geometry.{key}", _option(key)).replace(

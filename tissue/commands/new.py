@@ -35,7 +35,8 @@ def _new(options: argparse.Namespace) -> int:
     if options.preset is not None:
         preset(options.preset)
     if file.suffix != ".toml":
-        raise InputError(f"--out {file}: a run file ends in .toml; write --out {file}.toml")
+        name = file if file.name else Path("mine")
+        raise InputError(f"--out {file}: a run file ends in .toml; write --out {name}.toml")
     require_folder("--out", file)
     refuse_existing(file)
     given = {key: value for key in IMAGE_KEYS if (value := getattr(options, key)) is not None}
@@ -43,7 +44,7 @@ def _new(options: argparse.Namespace) -> int:
     try:
         made = scan_run_file(options.path, file, values, options.preset)
     except InputError as error:
-        raise InputError(with_options(f"{error}")) from None
+        raise InputError(with_options(f"{error}", can_clean=False)) from None
     with file.open("x", encoding="utf-8") as written:
         written.write(made.text)
     print(f"wrote {file}")

@@ -14,6 +14,7 @@ from tissue.geometry.load import simulated_bone
 from tissue.geometry.segment import segment
 from tissue.geometry.settings import Crop, ImageSettings
 from tissue.machine.host import allowed_memory
+from tissue.model.drugs import BODY_WEIGHT, DRUGS
 from tissue.scenario.config import RunConfig, read_run_file
 from tissue.scenario.resolved import toml_value
 from tissue.simulation.bone_preview import MAX_READ, middle_crop
@@ -37,18 +38,17 @@ VALUE = 29
 
 
 class Course(NamedTuple):
-    """Duration, interval of snapshots and dose of a species, as texts of a run file."""
+    """Duration and interval of snapshots of a species, as texts of a run file."""
 
     duration: str
     snapshots: str
-    dose: str
 
 
-COURSES = {
-    "mouse": Course("28 day", "7 day", "100 mg/kg"),
-    "human": Course("364 day", "91 day", "100 mg"),
-}
-"""Length of the bundled arthritis runs, and doses of anakinra (see the table of drugs)."""
+COURSES = {"mouse": Course("28 day", "7 day"), "human": Course("364 day", "91 day")}
+"""Length of the bundled arthritis runs."""
+
+EXAMPLE_DRUG = "anakinra"
+"""Drug of the example, which blocks the receptor of the IL-1 of the example."""
 
 
 class ScanRunFile(NamedTuple):
@@ -211,10 +211,21 @@ def _text(
     yield from ("", "[disease]")
     yield _key("il1_excess", "3.5 pM", "IL-1 over the healthy level, everywhere: an example")
     yield from ("", "# [[therapy]]                # a drug: take the # away, and see tissue drugs")
-    yield f'# drug = "anakinra"\n# dose = "{course.dose}"\n# start = "{course.snapshots}"'
-    yield '# every = "1 day"'
+    yield from (f"# {line}" for line in _example_therapy(preset, course))
     yield from ("", "[output]", _key("snapshots", course.snapshots, "interval of the 3-D fields"))
     yield f"fields = {toml_value(list(config.output.fields))}"
+
+
+def _example_therapy(species: str, course: Course) -> Iterator[str]:
+    """Lines of a table [[therapy]]: the usual regimen of the example, from the table of drugs."""
+    dose, interval = DRUGS[EXAMPLE_DRUG].regimen[species]
+    amount = f"{dose:g} mg/kg"
+    if species == "human":
+        amount = f"{dose * BODY_WEIGHT[species]:g} mg"
+    yield f"drug = {toml_value(EXAMPLE_DRUG)}"
+    yield _key("dose", amount, f"usual in a {species}")
+    yield f'start = "{course.snapshots}"'
+    yield f'every = "{interval:g} day"'
 
 
 def _geometry(config: RunConfig, file: Path, part: Extent) -> Iterator[str]:

@@ -18,7 +18,6 @@ from tissue.storage.many_writers import (
     write_joined_snapshot,
     write_snapshot_shard,
 )
-from tissue.storage.tables import Table
 
 GRID = Grid(
     (29, 6, 5),
@@ -126,8 +125,5 @@ def write_run(folder: Path) -> Path:
     for each in others:
         each.join()
         assert each.exitcode == 0
-    for name in ("metrics.csv", "ledger.csv"):
-        with Table(folder / name, ("time_day", "bv_tv_change_percent")) as table:
-            table.append({"time_day": 21, "bv_tv_change_percent": -3})
     write_indices(folder)
     return folder

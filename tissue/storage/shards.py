@@ -245,8 +245,8 @@ def _refuse_bad(path: Path, shard: Shard) -> None:
     if not place.is_file():
         raise ShardError(
             shard.name,
-            f"{place}, which holds {held}, is missing; copy it into the same folder, where the run"
-            " wrote it",
+            f"{place}, which holds {held}, is missing; copy it there from where the run wrote it, or"
+            f" delete {path.name} too",
         )
     digest = stored_digest(place)
     if digest is None:

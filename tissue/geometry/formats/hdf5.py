@@ -8,12 +8,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from tissue.checksum import is_intact
+from tissue.checksum import is_intact, stored_digest
 from tissue.errors import InputError
 from tissue.geometry.formats.conventions import text
 from tissue.geometry.formats.hdf5_header import (
     CHECKPOINT,
     INDEX,
+    SHARD,
     SNAPSHOT,
     Header,
     attributes_of,
@@ -35,6 +36,9 @@ STARTS = (0, 512, 1024, 2048)
 
 BONE = "VTKHDF/PointData/bone_volume_fraction"
 """Volume of a snapshot that is read where no dataset is named."""
+
+PARTS_OF_RUNS = {INDEX: "the index", CHECKPOINT: "a checkpoint", SHARD: "a shard"}
+"""Files of runs that hold no image for another run, by their format."""
 
 OTHERS = {
     "minc-2.0": "is a MINC file, whose values are scaled slice by slice; convert it with mnc2nii",
@@ -130,9 +134,11 @@ def _one_sentence(file: Path) -> Iterator[None]:
 
 def _refuse_other_files(file: Path, tree: Tree) -> None:
     kind = text(tree.root.attrs.get("format", b""))
-    if kind in (INDEX, CHECKPOINT):
-        name = "the index" if kind == INDEX else "a checkpoint"
-        raise refused(file, f"is {name} of a run of tissue; give one of its snapshots (snap_*.hdf)")
+    if kind in PARTS_OF_RUNS:
+        raise refused(
+            file,
+            f"is {PARTS_OF_RUNS[kind]} of a run of tissue; give one of its snapshots (snap_*.hdf)",
+        )
     if kind != SNAPSHOT and all(group in tree.root for group in ("VTKHDF", "ITKImage")):
         # no other program writes both, and lengths of the one are um, those of the other mm
         raise refused(
@@ -143,6 +149,22 @@ def _refuse_other_files(file: Path, tree: Tree) -> None:
     for group, reason in OTHERS.items():
         if group in tree.root:
             raise refused(file, reason)
+    if kind == SNAPSHOT and "shards" in tree.root:
+        _refuse_bad_shards(file, tree)
+
+
+def _refuse_bad_shards(file: Path, tree: Tree) -> None:
+    """Refuse a snapshot of many processes one of whose shards is missing or another one."""
+    names, digests = (tree.root[f"shards/{column}"][()] for column in ("file", "sha256"))
+    for name, digest in zip(map(text, names), map(text, digests), strict=True):
+        path = tree.inside(name, tree.root)
+        found = stored_digest(path)
+        if found is None or found.hex() != digest or not is_intact(path):
+            raise refused(
+                file,
+                f"takes data from {shortened(name)}, which is damaged or belongs to another file;"
+                " copy that file again from its source",
+            )
 
 
 def _only_volume(file: Path, tree: Tree) -> str:

@@ -29,6 +29,7 @@ from tissue.geometry.grid import Frame
 from tissue.geometry.image import MICROMETERS, Spacing, refused, shortened
 
 SNAPSHOT, INDEX, CHECKPOINT = "tissue-snapshot", "tissue-index", "tissue-checkpoint"
+SHARD = "tissue-shard"
 """Values of the attribute `format` of the files that this program writes."""
 
 COUNTING = (

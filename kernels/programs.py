@@ -13,9 +13,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, overload
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as Spec
+from jax.typing import DTypeLike
 
 from tissue.kernels.slabs import MIN_PLANES, PREFIX, current_cut, cut_over
 
@@ -46,6 +49,17 @@ def planes_of_a_slab(planes: int, devices: int) -> int:
     return count
 
 
+def most_devices(planes: int, available: int) -> int:
+    """Largest number of devices, of those available, that all have planes of a grid."""
+    for devices in range(available, 1, -1):
+        try:
+            planes_of_a_slab(planes, devices)
+        except ValueError:
+            continue
+        return devices
+    return 1
+
+
 def mesh_of(planes: int, devices: Sequence[Any]) -> Mesh:
     """Mesh of devices, in the order of their slabs, for a grid of `planes` planes.
 
@@ -58,15 +72,30 @@ def mesh_of(planes: int, devices: Sequence[Any]) -> Mesh:
     return mesh
 
 
-def put(tree: Tree, mesh: Mesh) -> Tree:
-    """Fields [..., z, y, x] of a tree in slabs over a mesh; numbers and vectors as they are."""
-    planes = _planes(mesh)
-    count = planes_of_a_slab(planes, mesh.size)
+@overload
+def put(tree: np.ndarray, mesh: Mesh | None) -> Array: ...
+
+
+@overload
+def put(tree: Tree, mesh: Mesh | None) -> Tree: ...
+
+
+def put(tree: Any, mesh: Mesh | None) -> Any:
+    """Fields [..., z, y, x] of a tree on devices; numbers and vectors as they are.
+
+    Args:
+        tree: of the host's arrays, or of fields wherever they lie now.
+        mesh: devices over which they are to lie in slabs; None for one device.
+    """
+    planes = _planes(mesh) if mesh else 0
+    count = planes_of_a_slab(planes, mesh.size) if mesh else 0
 
     def placed(leaf: Any) -> Any:
-        if np.ndim(leaf) < 3:
+        if np.ndim(leaf) < 3 or (mesh and mesh_over(leaf) == mesh):
             return leaf
-        field = np.asarray(leaf)
+        if not mesh:
+            return jnp.asarray(whole_grid(leaf))
+        field = np.asarray(whole_grid(leaf))
         shape = (*field.shape[:-3], mesh.size * count, *field.shape[-2:])
 
         def slab(index: tuple[slice, ...] | None) -> np.ndarray:
@@ -80,18 +109,54 @@ def put(tree: Tree, mesh: Mesh) -> Tree:
 
 
 def whole_grid(tree: Tree) -> Tree:
-    """Tree of the host's arrays, of one whose fields may lie in slabs."""
+    """Tree whose fields in slabs are arrays of the host; all others are as they are.
+
+    Where the slabs belong to several processes, all of these must call it, and each gets all.
+    """
 
     def read(leaf: Any) -> Any:
-        mesh = _mesh(leaf)
+        mesh = mesh_over(leaf)
         if mesh is None or np.ndim(leaf) < 3:
             return leaf
+        if not leaf.is_fully_addressable:
+            everywhere = NamedSharding(mesh, Spec())
+            leaf = jax.jit(lambda u: u, out_shardings=everywhere)(leaf)
         return np.asarray(leaf)[..., : _planes(mesh), :, :]
 
     return jax.tree.map(read, tree)
 
 
-def _mesh(leaf: Any) -> Mesh | None:
+class ReadLater:
+    """Field of the whole grid that is read back only when numpy asks for it.
+
+    Attributes:
+        field: that lies in slabs.
+        shape: of the whole grid.
+    """
+
+    def __init__(self, field: Array) -> None:
+        self.field, self.shape = field, grid_shape(field)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(whole_grid(self.field), dtype, copy=copy)
+
+
+def read_later(tree: Tree) -> Tree:
+    """Tree with a `ReadLater` for each field in slabs."""
+
+    def wrapped(leaf: Any) -> Any:
+        return ReadLater(leaf) if np.ndim(leaf) >= 3 and mesh_over(leaf) else leaf
+
+    return jax.tree.map(wrapped, tree)
+
+
+def grid_shape(field: Any) -> tuple[int, ...]:
+    """Shape of a field without the planes that fill slabs up."""
+    shape, mesh = np.shape(field), mesh_over(field)
+    return (*shape[:-3], _planes(mesh), *shape[-2:]) if mesh else shape
+
+
+def mesh_over(leaf: Any) -> Mesh | None:
     """Mesh over which an array, or the description of one, lies in slabs."""
     if isinstance(leaf, jax.core.Tracer):
         return None
@@ -232,6 +297,6 @@ def _mesh_among(arguments: tuple[Any, ...], named: dict[str, Any]) -> Mesh | Non
     for leaf in jax.tree.leaves((arguments, named)):
         if isinstance(leaf, jax.core.Tracer):
             return None
-        if np.ndim(leaf) >= 3 and (mesh := _mesh(leaf)) is not None:
+        if np.ndim(leaf) >= 3 and (mesh := mesh_over(leaf)) is not None:
             return mesh
     return None

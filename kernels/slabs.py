@@ -19,11 +19,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
+from jax.typing import DTypeLike
 
 Shape = tuple[int, ...]
 
 PREFIX = "z"  # of the axis of a mesh; the number of planes of the grid follows
 MIN_PLANES = 4  # of a slab of a multigrid level that is not gathered
+NOWHERE = 2**62  # place of a voxel after those of any grid
 SMALL_LEVEL = 32**3  # voxels of a coarse level that is gathered: messages would take longest
 
 
@@ -138,6 +140,8 @@ def only_inside(u: Array, outside: float = 0.0, *, padding: int = 0, beyond: int
     if cut is None:
         return u
     count = u.shape[-3] - 2 * padding
+    if not padding and not beyond and count * _devices(cut) == cut.planes:
+        return u  # no slab reaches beyond the grid
     inside = jnp.pad(places(count, cut) < cut.planes - beyond, padding)
     return jnp.where(inside[:, None, None], u, jnp.asarray(outside, u.dtype))
 
@@ -164,12 +168,39 @@ def smallest(u: Array) -> Array:
     return lax.pmin(jnp.min(only_inside(u, np.inf)), cut.axis)
 
 
-def mean(u: Array) -> Array:
-    """Mean of a field, in its own precision."""
+def mean(u: Array, dtype: DTypeLike | None = None) -> Array:
+    """Mean of a field, in its own precision or in another one."""
     if current_cut() is None:
-        return jnp.mean(u)
+        return jnp.mean(u, dtype=dtype)
     sum_of_all = added_up(jnp.sum(only_inside(u), dtype=jnp.float64))
-    return (sum_of_all / number_of_voxels(u)).astype(u.dtype)
+    return (sum_of_all / number_of_voxels(u)).astype(dtype or u.dtype)
+
+
+def first_place(wanted: Array) -> tuple[Array, Array, Array]:
+    """Place (z, y, x) in the whole grid of the first voxel that is wanted; there must be one.
+
+    Args:
+        wanted: truth of each voxel [z, y, x].
+    """
+    cut, (_, y, x) = current_cut(), wanted.shape
+    place = jnp.argmax(wanted)
+    if cut is not None:
+        wanted = only_inside(wanted, False)
+        voxels_before = lax.axis_index(cut.axis).astype(jnp.int64) * wanted.size
+        place = jnp.where(jnp.any(wanted), voxels_before + jnp.argmax(wanted), NOWHERE)
+        place = lax.pmin(place, cut.axis)
+    return place // (y * x), place // x % y, place % x
+
+
+def value_at(u: Array, place: tuple[Array, Array, Array]) -> Array:
+    """Element of a field at a place (z, y, x) of the whole grid."""
+    cut, (z, y, x) = current_cut(), place
+    if cut is None:
+        return u[z, y, x]
+    z = z - lax.axis_index(cut.axis) * u.shape[0]
+    here = (z >= 0) & (z < u.shape[0])
+    # a sum, in which the element may be anything, as all others are 0
+    return lax.psum(jnp.where(here, u[z, y, x], 0), cut.axis)
 
 
 def number_of_voxels(u: Array) -> int:

@@ -172,7 +172,7 @@ def test_provenance_names_the_image(tmp_path: Path) -> None:
     assert given["bone_sha256"] != made["bone_sha256"]
     assert "input_sha256" not in given
     assert made["input_sha256"] == hashlib.sha256(image.read_bytes()).hexdigest()
-    reported = provenance(config, tmp_path, made)
+    reported = provenance(config, tmp_path, made, 20)
     assert reported["config"] == resolved_toml(config, tmp_path)
     assert made.items() <= reported.items()
 

@@ -1,10 +1,12 @@
 """Faces of the box: the tables under [boundary], from the registry of solutes."""
 
+from collections.abc import Collection
 from typing import Any, get_args
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from tissue.errors import InputError
 from tissue.model.species import SOLUTES, Solute
 from tissue.scenario.solutes import CONCENTRATION, concentration
 from tissue.scenario.values import (
@@ -16,6 +18,23 @@ from tissue.scenario.values import (
     Table,
     registry_table,
 )
+
+
+def refuse_cut_of_periodic_z(periodic: Collection[str], devices: int) -> None:
+    """Refuses several devices for a box that is periodic along z, where they would cut it.
+
+    Args:
+        periodic: names of the periodic axes.
+        devices: their number.
+
+    Raises:
+        InputError: always then.
+    """
+    if devices > 1 and "z" in periodic:
+        raise InputError(
+            f"{devices} devices cut the box along z, and boundary.periodic names 'z', where it "
+            "repeats itself: give run.devices = 1, or take 'z' out of boundary.periodic"
+        )
 
 
 class WallTable(Table):

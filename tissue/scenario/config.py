@@ -25,7 +25,7 @@ from tissue.keys import Context, as_tuple, quantity_schema
 from tissue.model import parameters as model_parameters
 from tissue.model.mechanisms import MECHANISMS
 from tissue.model.parameters import QUANTITIES, Parameters
-from tissue.scenario.boundary import BoundaryTable
+from tissue.scenario.boundary import BoundaryTable, refuse_cut_of_periodic_z
 from tissue.scenario.dose_doubts import doubtful_doses
 from tissue.scenario.messages import explain
 from tissue.scenario.renamed import refuse_old_keys
@@ -234,6 +234,8 @@ class RunConfig(Table):
         checks = (_refuse_steps, _refuse_many_snapshots, _refuse_late_ramp, _refuse_faces)
         for refuse in (*checks, _refuse_idle_load):
             refuse(self)
+        if self.run.devices != "all":
+            refuse_cut_of_periodic_z(self.boundary.periodic, self.run.devices)
         return self
 
 

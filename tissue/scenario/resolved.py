@@ -10,6 +10,9 @@ from tissue.keys import NAME_ONLY
 from tissue.model.parameters import QUANTITIES
 from tissue.scenario.config import RunConfig
 
+DEVICES = "run.devices"
+"""Key of the number of devices."""
+
 
 def resolved_toml(config: RunConfig, folder: Path | None = None) -> str:
     """Write the complete run file: every default and every parameter, with its unit.
@@ -35,8 +38,13 @@ def resolved_keys(config: RunConfig) -> dict[str, str]:
 
 
 def config_hash(config: RunConfig) -> str:
-    """Give the SHA-256 of everything in the run but its name and the folders of its files."""
-    return hashlib.sha256(json.dumps(resolved_keys(config), sort_keys=True).encode()).hexdigest()
+    """Give the SHA-256 of everything in the run but its name, its devices and its files' folders.
+
+    The devices that compute a run are no part of what it simulates.
+    """
+    found = resolved_keys(config)
+    del found[DEVICES]
+    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
 
 
 def _dumped(config: RunConfig, folder: Path) -> dict[str, Any]:

@@ -77,6 +77,10 @@ class RunTable(values.Table):
         default="float32", description="'float32' or 'float64'"
     )
     seed: keys.Seed = Field(default=0, description=keys.SEED)
+    devices: Annotated[int, Field(ge=1, le=values.MOST_DEVICES)] | Literal["all"] = Field(
+        default=1,
+        description=f"a whole number of GPUs from 1 to {values.MOST_DEVICES}, or 'all'",
+    )
 
     @property
     def fixed_step(self) -> float | None:

@@ -54,6 +54,9 @@ HIGHEST_DENSITY = 1e7
 HIGHEST_PERMEABILITY = 1e9
 """Highest permeability of a face [um/day]: 3 nm of water for a protein of 30 um^2/s."""
 
+MOST_DEVICES = 65536
+"""Most devices of a run: more than any machine has."""
+
 HIGHEST_ACCURACY, LOWEST_ACCURACY = 1e-5, 0.05
 """Finest and coarsest accuracy of adaptive steps [1]."""
 

@@ -2,17 +2,15 @@
 
 import dataclasses
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from tissue import units
 from tissue.errors import InputError, shown
 from tissue.geometry.load import Geometry
+from tissue.kernels.programs import read_later
 from tissue.model.state import HealthyReference, State
 from tissue.scenario.config import RunConfig
 from tissue.simulation.folder import METRICS_TABLE
@@ -36,19 +34,23 @@ log = logging.getLogger(__name__)
 def checkpoint_of(simulation: Simulation, **more: Any) -> Checkpoint:
     """Checkpoint of a simulation, in arrays that later steps do not change.
 
+    Fields in slabs are read back when they are written: a checkpoint has the whole grid, so that
+    any number of devices continues from it.
+
     Args:
         simulation: the simulation.
         more: its rows, config and provenance, or another state.
     """
     state, healthy, controller_state, bone, loaded = simulation.start
+    references = {name: value for name, value in vars(healthy).items() if value is not None}
     numbers = {k: float(v) for k, v in dataclasses.asdict(controller_state).items()}
     content: dict[str, Any] = {
         "grid": simulation.geometry.grid,
         "step": simulation.step,
         "time": simulation.time,
-        "state": state.fields,
-        "healthy": {name: value for name, value in vars(healthy).items() if value is not None},
-        "mechanics": loaded.arrays() if loaded else {},
+        "state": read_later(state.fields),
+        "healthy": read_later(references),
+        "mechanics": read_later(loaded.arrays()) if loaded else {},
         "controller": {**numbers, "start_bv_tv": bone},
     }
     return Checkpoint(**content | more)
@@ -66,17 +68,13 @@ def restored(config: RunConfig, checkpoint: Checkpoint) -> Simulation:
     typed = {name: type(getattr(before, name))(value) for name, value in numbers.items()}
     fraction = np.asarray(checkpoint.state["bone_volume_fraction"], np.float64)
     start = Start(
-        State.of_fields(_on_device(checkpoint.state)),
-        HealthyReference(**_on_device(checkpoint.healthy)),
+        State.of_fields(checkpoint.state),
+        HealthyReference(**checkpoint.healthy),
         ControllerState(**typed),
         bone,
         LoadedBone.of_arrays(checkpoint.mechanics) if checkpoint.mechanics else None,
     )
     return Simulation(config, Geometry(checkpoint.grid, fraction, (), ()), start)
-
-
-def _on_device(arrays: Mapping[str, Any]) -> dict[str, jax.Array]:
-    return {name: jnp.asarray(values) for name, values in arrays.items()}
 
 
 def find(folder: Path, where: str, since: float = 0.0) -> Checkpoint | None:

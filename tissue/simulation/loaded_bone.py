@@ -10,12 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.sharding import Mesh
 
 from tissue.errors import InputError
+from tissue.kernels.programs import mesh_over, program, put, whole_grid
 from tissue.kernels.stencil import Field, total
 from tissue.mechanics.compression import AXES, Compression, compress
 from tissue.mechanics.loading_history import loading_history
@@ -113,12 +114,16 @@ class LoadedBone:
             name: {key: float(arrays[stored]) for key, stored in keys.items()}
             for name, keys in TABLES.items()
         }
-        found |= {name: jnp.asarray(arrays[name]) for name in FIELDS}
+        found |= {name: arrays[name] for name in FIELDS}
         found["displacement"] = {
             axis: jnp.stack([arrays[stored] for stored in names])
             for axis, names in DISPLACEMENTS.items()
         }
         return cls(**found)
+
+    def placed(self, mesh: Mesh | None) -> "LoadedBone":
+        """The same with its fields in slabs over a mesh; None puts them on one device."""
+        return replace(self, **{name: put(getattr(self, name), mesh) for name in FIELDS})
 
 
 NUMBERS = tuple(each.name for each in fields(LoadedBone) if each.type is float)
@@ -140,7 +145,7 @@ DISPLACEMENTS = {
 """Names of the components of displacement among the arrays, in their order, by axis."""
 
 
-@jax.jit
+@program
 def _moved(before: Field, now: Field) -> Array:
     """Bone that has come or gone anywhere over all bone before."""
     return total(jnp.abs(now - before)) / jnp.maximum(total(before), 1)
@@ -148,6 +153,8 @@ def _moved(before: Field, now: Field) -> Array:
 
 def healthy_load(bone: Field, n: Numerics, config: RunConfig) -> LoadedBone:
     """Healthy bone under the forces that it is taken to be adapted to.
+
+    Finite elements are solved on one device, also of bone that lies in slabs.
 
     Args:
         bone: volume fraction [z, y, x].
@@ -157,14 +164,14 @@ def healthy_load(bone: Field, n: Numerics, config: RunConfig) -> LoadedBone:
     Raises:
         InputError: bone does not reach both ends of an axis.
     """
-    p = config.acting
-    found = compress(bone, AXES, config.load.loading, HEALTHY_TOLERANCE)
+    p, whole = config.acting, jnp.asarray(whole_grid(bone))
+    found = compress(whole, AXES, config.load.loading, HEALTHY_TOLERANCE)
     modulus = float(p.E_t)
     weights = loading_history({axis: each.energy_density for axis, each in found.items()}, modulus)
     healthy = {axis: each.apparent_modulus for axis, each in found.items()}
-    energy = _energy(found, weights, healthy, modulus).astype(bone.dtype)
+    energy = put(_energy(found, weights, healthy, modulus).astype(bone.dtype), mesh_over(bone))
     signal = log_osteocyte_signal(bone, energy, n.spacing, p)
-    load = failure_load_N(found["z"], bone, float(n.spacing), modulus)
+    load = failure_load_N(found["z"], whole, float(n.spacing), modulus)
     return LoadedBone(
         time=0.0,
         bone=bone,
@@ -175,7 +182,7 @@ def healthy_load(bone: Field, n: Numerics, config: RunConfig) -> LoadedBone:
         healthy_log_signal=signal,
         log_energy_ratio=jnp.zeros_like(signal),
         energy_density=energy,
-        metrics=_metrics(found, bone, energy, (healthy["z"], load), (n, modulus)),
+        metrics=_metrics(found, whole, energy, (healthy["z"], load), (n, modulus)),
     )
 
 
@@ -197,15 +204,17 @@ def solved_again(
     """
     modulus = float(p.E_t)
     healthy = before.healthy_modulus["z"], before.healthy_failure_load
-    found, broken = _compressed(bone, loading, before.displacement)
+    whole = jnp.asarray(whole_grid(bone))
+    found, broken = _compressed(whole, loading, before.displacement)
     if broken:
         log.warning(
             f"day {time:g}: bone no longer reaches both ends in {' and '.join(broken)}: its "
             "stiffness there is 0, and the load that bone feels stays that of the last solve"
         )
-        metrics = _metrics(found, bone, before.energy_density, healthy, (n, modulus))
+        metrics = _metrics(found, whole, before.energy_density, healthy, (n, modulus))
         return replace(before, time=time, bone=bone, metrics=metrics)
     energy = _energy(found, before.weights, before.healthy_modulus, modulus).astype(bone.dtype)
+    energy = put(energy, mesh_over(bone))
     signal = log_osteocyte_signal(bone, energy, n.spacing, p)
     return replace(
         before,
@@ -214,7 +223,7 @@ def solved_again(
         displacement={axis: each.displacement for axis, each in found.items()},
         log_energy_ratio=signal - before.healthy_log_signal,
         energy_density=energy,
-        metrics=_metrics(found, bone, energy, healthy, (n, modulus)),
+        metrics=_metrics(found, whole, energy, healthy, (n, modulus)),
     )
 
 
@@ -300,12 +309,12 @@ def _metrics(
 
     Args:
         found: compressions by axis; an axis along which the bone is broken is not among them.
-        bone: volume fraction.
+        bone: volume fraction on one device.
         energy: strain energy per volume of bone [MPa].
         healthy: apparent modulus over that of tissue [1] and failure load [N] along z in health.
         given: numerics, and the modulus of tissue [MPa].
     """
-    (n, modulus), volume = given, float(total(bone))
+    (n, modulus), volume, energy = given, float(total(bone)), jnp.asarray(whole_grid(energy))
     moduli = dict.fromkeys(AXES, 0.0)
     moduli |= {axis: apparent_modulus_MPa(each, modulus) for axis, each in found.items()}
     stiffness = load = 0.0

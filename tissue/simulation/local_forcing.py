@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from tissue.geometry.grid import Grid
 from tissue.geometry.journal import Journal
 from tissue.geometry.load import Geometry, mask_share, refuse_misplaced_mask
 from tissue.geometry.settings import ImageSettings
+from tissue.kernels.programs import put
 from tissue.kernels.stencil import Field
 from tissue.model.forcing import LocalForcing, Wall
 from tissue.model.species import SOLUTES, Solute
@@ -25,7 +27,12 @@ class LocalSchedule:
     """Local disease over the time of a run: fixed walls and pannus, uniform cells that may vary."""
 
     def __init__(
-        self, config: RunConfig, grid: Grid, pannus: np.ndarray | None, walls: Mapping[str, Wall]
+        self,
+        config: RunConfig,
+        grid: Grid,
+        pannus: np.ndarray | None,
+        walls: Mapping[str, Wall],
+        mesh: Mesh | None,
     ) -> None:
         """Keeps what does not change.
 
@@ -34,10 +41,13 @@ class LocalSchedule:
             grid: grid of its bone.
             pannus: density of inflammatory cells in a pannus, 0 outside [cells/mm^3].
             walls: open walls, by solute.
+            mesh: devices over which fields lie in slabs; None on one device.
         """
-        self._cells, self._walls = config.disease.inflammatory_cells, dict(walls)
-        self._shape, self._precision = grid.shape, config.run.precision
-        self._pannus = None if pannus is None else jnp.asarray(pannus, self._precision)
+        self._cells, self._walls = config.disease.inflammatory_cells, put(dict(walls), mesh)
+        self._shape, self._precision, self._mesh = grid.shape, config.run.precision, mesh
+        self._pannus = None
+        if pannus is not None:
+            self._pannus = put(pannus.astype(self._precision), mesh)
         self._last: tuple[float, LocalForcing] | None = None
 
     def at(self, time: float) -> LocalForcing:
@@ -50,17 +60,20 @@ class LocalSchedule:
     def _density(self, uniform: float) -> Field:
         """Inflammatory cells [cells/mm^3 marrow], the larger of the pannus and the uniform ones."""
         if self._pannus is None:
-            return jnp.full(self._shape, uniform, self._precision)
+            return put(np.full(self._shape, uniform, self._precision), self._mesh)
         return jnp.maximum(self._pannus, uniform) if uniform else self._pannus
 
 
-def local_schedule(config: RunConfig, geometry: Geometry, journal: Journal) -> LocalSchedule | None:
+def local_schedule(
+    config: RunConfig, geometry: Geometry, journal: Journal, mesh: Mesh | None = None
+) -> LocalSchedule | None:
     """Local disease of a run; None where all disease is uniform.
 
     Args:
         config: the run.
         geometry: the bone.
         journal: records how the mask of a pannus was placed.
+        mesh: devices over which fields lie in slabs; None on one device.
 
     Raises:
         InputError: the mask of a pannus cannot be read or does not fit the bone.
@@ -72,7 +85,7 @@ def local_schedule(config: RunConfig, geometry: Geometry, journal: Journal) -> L
         solute: _wall(SOLUTES[solute], faces, config, grid)
         for solute, faces in config.boundary.walls.items()
     }
-    return LocalSchedule(config, grid, _pannus(config, grid, journal), walls)
+    return LocalSchedule(config, grid, _pannus(config, grid, journal), walls, mesh)
 
 
 def _pannus(config: RunConfig, grid: Grid, journal: Journal) -> np.ndarray | None:
@@ -138,4 +151,5 @@ def _wall(solute: Solute, faces: Mapping[str, WallTable], config: RunConfig, gri
         rate += exchange * at_face
         inflow += exchange * wall.concentration * at_face
     beyond = np.divide(inflow, rate, out=np.zeros_like(rate), where=rate > 0)
-    return Wall(jnp.asarray(rate, config.run.precision), jnp.asarray(beyond, config.run.precision))
+    precision = config.run.precision
+    return Wall(rate.astype(precision), beyond.astype(precision))  # type: ignore[arg-type]

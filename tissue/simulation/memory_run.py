@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry
+from tissue.kernels.programs import whole_grid
 from tissue.model.fields import FIELDS
 from tissue.model.observables import METRICS
 from tissue.model.state import State
@@ -155,13 +156,13 @@ def simulate(
         _columns("metrics", METRICS, rows),
         _columns("ledger", LEDGER, budgets),
         tuple(snapshots),
-        simulation.state,
-        provenance(config, config.source.parent, origin),
+        whole_grid(simulation.state),
+        provenance(config, config.source.parent, origin, simulation.geometry.grid.shape[0]),
     )
 
 
 def _snapshot(simulation: Simulation) -> MemorySnapshot:
-    fields = jax.device_get(rounded(simulation.fields()))
+    fields = jax.device_get(whole_grid(rounded(simulation.placed_fields())))
     values = {name: np.asarray(fields[name], np.float32) for name in FIELDS if name in fields}
     return MemorySnapshot(simulation.geometry.grid, simulation.step, simulation.time, values)
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from tissue.geometry.settings import ImageSettings
-from tissue.machine.device import device_summary
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import config_hash, resolved_toml
+from tissue.simulation.devices import device_summary
 from tissue.storage.checkpoint import Checkpoint
 from tissue.version import __version__
 
@@ -39,13 +39,16 @@ HASH_DIGITS = 12
 """Number of digits of a hash in a message."""
 
 
-def provenance(config: RunConfig, folder: Path, start: Mapping[str, str]) -> dict[str, str]:
+def provenance(
+    config: RunConfig, folder: Path, start: Mapping[str, str], planes: int
+) -> dict[str, str]:
     """Provenance that every snapshot of a run carries.
 
     Args:
         config: the run.
         folder: of its results.
         start: provenance of its start.
+        planes: of its grid, along z.
     """
     made = {
         "config": resolved_toml(config, folder),
@@ -53,7 +56,7 @@ def provenance(config: RunConfig, folder: Path, start: Mapping[str, str]) -> dic
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "seed": str(config.run.seed),
-        **computed_by(),
+        **computed_by(config, planes),
         **start,
     }
     commit = _commit()
@@ -102,10 +105,15 @@ def _hash(bone: np.ndarray) -> dict[str, str]:
     return {BONE: hashlib.sha256(np.ascontiguousarray(bone).tobytes()).hexdigest()}
 
 
-def computed_by() -> dict[str, str]:
-    """Versions and device that the last digits of a result depend on."""
+def computed_by(config: RunConfig, planes: int) -> dict[str, str]:
+    """Versions and devices that the last digits of a result depend on.
+
+    Args:
+        config: the run.
+        planes: of its grid, along z.
+    """
     packages = {package: version(package) for package in ("jax", "jaxlib", "numpy")}
-    return {"tissue": __version__, **packages, "device": device_summary()}
+    return {"tissue": __version__, **packages, "device": device_summary(config, planes)}
 
 
 def images(config: RunConfig) -> dict[str, Path]:
@@ -129,7 +137,7 @@ def log_changes(config: RunConfig, checkpoint: Checkpoint, *, branch: bool) -> N
     before = checkpoint.provenance
     changed = [
         f"{name} {before[name]} there, {now} here"
-        for name, now in computed_by().items()
+        for name, now in computed_by(config, checkpoint.grid.shape[0]).items()
         if before.get(name, now) != now
     ]
     if changed:

@@ -10,8 +10,10 @@ from jax.errors import JaxRuntimeError
 
 from tissue.errors import InputError, RunError, RunStopped
 from tissue.geometry.load import Geometry
+from tissue.machine import processes
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import resolved_toml
+from tissue.simulation.agreement import Agreement, refuse_other_folder, refuse_other_start
 from tissue.simulation.folder import (
     LEDGER_TABLE,
     METRICS_TABLE,
@@ -98,25 +100,34 @@ def run(
             if watch:
                 watch(record)
 
+        first = processes.first()
         # the log must have a warning about the lock
         with (
-            _prepared(folder, overwrite or resume is not None),
+            _prepared(folder, overwrite or resume is not None) if first else nullcontext(),
             RunLog() as run_log,
             Progress() as messages,
-            locked(folder),
+            locked(folder) if first else nullcontext(),
+            processes.failing_last(),
             _out_of_memory_named(),
         ):
+            refuse_other_folder(folder)
             with handler.raising_on_stop("before the first step: nothing was written"):
                 start = start_run(config, folder, geometry, resume, parent, messages)
                 if start.simulation:
-                    origin = provenance(start.config, folder, start.provenance)
+                    planes = start.simulation.geometry.grid.shape[0]
+                    origin = provenance(start.config, folder, start.provenance, planes)
+            refuse_other_start(start.simulation)
             with _folder_failure_named(folder, start.simulation):
-                _clear(folder, start.source)
-                run_log.write_to(folder / RUN_LOG, append=start.source is not None)
+                if first:
+                    _clear(folder, start.source)
+                    run_log.write_to(folder / RUN_LOG, append=start.source is not None)
+                processes.wait_for_all()
                 if start.simulation:
                     _fill(folder, start, origin, handler, messages, after_step, measure)
                 else:
                     messages.finishing()
+                    processes.leave()
+                if not start.simulation and first:
                     _complete(folder, start.config, start.source, measure)
     return open_run(folder)
 
@@ -193,25 +204,24 @@ def _fill(
     simulation, source = start.simulation, start.source
     assert simulation
     config = simulation.config
-    write_atomically(folder / RUN_FILE, resolved_toml(config, folder).encode())
-    due = set(config.snapshot_times)
-    with (
-        _table(folder, METRICS_TABLE, source) as metrics,
-        _table(folder, LEDGER_TABLE, source) as ledger,
-        Writer() as writer,
-    ):
-        output = Output(folder, simulation, origin, (metrics, ledger), progress, measure)
+    if processes.first():
+        write_atomically(folder / RUN_FILE, resolved_toml(config, folder).encode())
+    due, agreement = set(config.snapshot_times), Agreement(signals)
+    with agreement.ending(), _tables(folder, source) as tables, Writer() as writer:
+        output = Output(folder, simulation, origin, tables, progress, measure)
         progress.begin(simulation.time, config.run.duration, simulation.step)
         if not source:
-            for table in (metrics, ledger):
+            for table in tables:
                 for row in start.rows.get(table.path.name, ()):
                     table.append(row)
-            if simulation.step == 0 and not metrics.rows:
-                metrics.append(simulation.start_metrics())
+            if simulation.step == 0 and not start.rows.get(METRICS_TABLE):
+                found = simulation.start_metrics()
+                for metrics in tables[:1]:
+                    metrics.append(found)
             writer.put(output.snapshot)
             writer.put(output.checkpoint)
         saved, ready = simulation.step, False
-        while not (simulation.finished or signals.stop):
+        while not (simulation.finished or agreement.stop):
             try:
                 # the first step compiles, takes long, and is quickly repeated
                 with nullcontext() if ready else signals.raising_on_stop("in its first step"):
@@ -221,21 +231,22 @@ def _fill(
                     writer.put(output.checkpoint)
                 if simulation.failed:
                     writer.put(output.failed)
+                agreement.failed = True
                 raise
             if not ready:
                 # a run that is killed before its first checkpoint starts again: it has no own row
                 writer.wait()
                 ready = True
-            metrics.append(record.metrics)
-            ledger.append(record.ledger)
+            for table, row in zip(tables, (record.metrics, record.ledger), strict=False):
+                table.append(row)
             progress.step(record, simulation.step)
-            writer.check()
+            own_due, bv_tv = output.checkpoint_due(), record.metrics["bv_tv"]
+            agreed = agreement.after(simulation, bv_tv, due=own_due, failure=writer.failure)
             if simulation.time in due:
                 writer.put(output.snapshot)
             for name in signals.take_received():
                 log.info(f"received {name} in step {simulation.step}")
-            if output.checkpoint_due() or signals.checkpoint_requested:
-                signals.checkpoint_requested = False
+            if agreed:
                 writer.put(output.checkpoint)
                 saved = simulation.step
             if watch:
@@ -247,14 +258,28 @@ def _fill(
         if simulation.step != saved:  # stopped at the very end of the step
             writer.put(output.checkpoint)
     if not simulation.finished:
-        assert signals.stop
+        assert agreement.stop
         raise RunStopped(
-            f"stopped by {signals.stop.name} after step {simulation.step}, day "
+            f"stopped by {agreement.stop.name} after step {simulation.step}, day "
             f"{simulation.time:g}; continue it with --resume"
         )
-    _index(folder)
+    if processes.first():
+        _index(folder)
     _comment(simulation, record.metrics)
     log.info(f"finished: {simulation.step} steps, {simulation.time:g} days")
+
+
+@contextmanager
+def _tables(folder: Path, source: Checkpoint | None) -> Iterator[tuple[Table, ...]]:
+    """Tables with a row for each step; none on processes that do not write them."""
+    if not processes.first():
+        yield ()
+        return
+    with (
+        _table(folder, METRICS_TABLE, source) as metrics,
+        _table(folder, LEDGER_TABLE, source) as ledger,
+    ):
+        yield metrics, ledger
 
 
 def _table(folder: Path, name: str, source: Checkpoint | None) -> Table:

@@ -10,6 +10,7 @@ from tissue.model.observables import METRICS
 from tissue.scenario.config import RunConfig
 from tissue.simulation.branch_rows import Rows, parent_rows
 from tissue.simulation.checkpoints import find, restored
+from tissue.simulation.devices import number_of_devices, refuse_missing_devices
 from tissue.simulation.folder import (
     LEDGER_TABLE,
     METRICS_TABLE,
@@ -69,8 +70,10 @@ def start_run(
         progress: reports phases that take long.
 
     Raises:
-        InputError: the bone, the checkpoint or the tables of a run cannot be used.
+        InputError: the bone, the checkpoint or the tables of a run cannot be used, or there are
+            fewer devices than it asks for.
     """
+    refuse_missing_devices(config)
     if resume:
         refuse_links(folder)
         source = find(folder, resume, parent.time if parent else 0.0)
@@ -122,6 +125,7 @@ def _set_up(
     if geometry is None:
         progress.preparing("reading the bone")
         geometry = load_geometry(config)
+    number_of_devices(config, geometry.grid.shape[0])  # refused before anything that takes long
     planned = plan(config, geometry, folder=folder)
     for line in (*geometry.log, *planned.lines()):
         log.info(line)

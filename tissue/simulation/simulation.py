@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from tissue.display import Displayed
@@ -15,22 +16,21 @@ from tissue.geometry.load import Geometry, load_image
 from tissue.geometry.settings import SyntheticSettings
 from tissue.geometry.synthetic import synthesize
 from tissue.kernels.elliptic import SolverStats
+from tissue.kernels.programs import put, whole_grid
 from tissue.machine import device
 from tissue.machine.host import allowed_memory
-from tissue.model.bone import bone_geometry
 from tissue.model.conservation import StepRecord
 from tissue.model.context import Numerics, StepContext
-from tissue.model.cytokines import marrow_environment, surface_concentrations
 from tissue.model.diagnostics import LocalError
 from tissue.model.drug_effects import bound_after_dose
 from tissue.model.forcing import Forcing
 from tissue.model.homeostasis import healthy_state
 from tissue.model.integrators import THETA_MIN
-from tissue.model.observables import Observation, observe
-from tissue.model.species import PAIR, SOLUTES
+from tissue.model.species import SOLUTES
 from tissue.model.state import HealthyReference, State
 from tissue.model.step import advance
 from tissue.scenario.config import RunConfig
+from tissue.simulation.devices import refuse_missing_devices, slabs_of
 from tissue.simulation.forcing_schedule import ForcingSchedule
 from tissue.simulation.given import GivenRun, given_config, refuse_no_geometry
 from tissue.simulation.ledger import broken_budget, ledger_row
@@ -47,7 +47,14 @@ from tissue.simulation.state_checks import (
     warn_of_failure,
     warn_of_failures,
 )
-from tissue.simulation.step_report import Record, StepNumbers, plain_numbers, step_numbers
+from tissue.simulation.step_report import (
+    Record,
+    StepNumbers,
+    bv_tv,
+    plain_numbers,
+    start_numbers,
+    step_numbers,
+)
 from tissue.simulation.step_size import ControllerState, TimeStep, same_time, step_size_controller
 from tissue.simulation.tolerances import HEALTHY_TOLERANCE, solver_tolerance
 
@@ -93,7 +100,8 @@ class Simulation(Displayed):
         config: the run.
         geometry: the bone it started from.
         healthy: references that keep health still.
-        state: the tissue now.
+        state: the tissue now; where there is a mesh, `whole_grid` reads its fields.
+        mesh: devices over which fields lie in slabs; None on one device.
         loaded: its bone as finite elements solved it last; None without these.
         failed: state of a step that was not physical, for diagnosis.
         controller_state: the clock, and what the choice of steps remembers; with the state and the
@@ -128,18 +136,22 @@ class Simulation(Displayed):
         device.release_programs()
         self.failed: State | None = None
         self.config = config
+        refuse_missing_devices(config)
         self.geometry = geometry or load_geometry(config)
+        self.mesh = slabs_of(config, self.geometry.grid.shape[0])
         self.controller_state = ControllerState()
         self._p, self._own_forcing = config.acting, forcing
-        local = local_schedule(config, self.geometry, Journal())  # the plan reports on it
+        local = local_schedule(config, self.geometry, Journal(), self.mesh)  # the plan reports it
         self._schedule = ForcingSchedule(config, local)
         self._controller = step_size_controller(config, self._schedule.stop_times)
         spacing, tolerance = self.geometry.grid.spacing, solver_tolerance(config)
         self._numerics = Numerics(spacing, tolerance, config.periodic_axes)
         self._make_room = device.room_maker(self.geometry.bone_volume_fraction.size)
         if start:
-            self.state, self.healthy, self.controller_state, bone, self.loaded = start
-            self._start_fraction = jnp.asarray(bone, jnp.float64)
+            self.state, self.healthy = put((start.state, start.healthy), self.mesh)
+            self.controller_state = start.controller_state
+            self.loaded = start.loaded.placed(self.mesh) if start.loaded else None
+            self._start_fraction = jnp.asarray(start.bone, jnp.float64)
         else:
             self._set_up_health()
             self._give_bisphosphonate()
@@ -147,11 +159,9 @@ class Simulation(Displayed):
         device.release_memory()
 
     def _set_up_health(self) -> None:
-        config, kind = (
-            self.config,
-            load_mechanics(self.config, self.geometry.bone_volume_fraction).kind,
-        )
-        bone = jnp.asarray(self.geometry.bone_volume_fraction, config.run.precision)
+        config, fraction = self.config, self.geometry.bone_volume_fraction
+        kind = load_mechanics(config, fraction).kind
+        bone = put(np.asarray(fraction, config.run.precision), self.mesh)
         exact = replace(self._numerics, tolerance=HEALTHY_TOLERANCE[config.run.precision])
         healthy = healthy_state(
             bone,
@@ -161,7 +171,7 @@ class Simulation(Displayed):
             tgf_beta_chemotaxis=config.mechanisms.tgf_beta_chemotaxis,
         )
         self.state, self.healthy = healthy.state, healthy.reference
-        self._start_fraction = jnp.mean(bone, dtype=jnp.float64)
+        self._start_fraction = bv_tv(bone)
         refuse_unhealthy_start(healthy, float(exact.tolerance))
         refuse_starved_marrow(self.state, self.healthy, self._p)
         self.loaded = healthy_load(bone, self._numerics, config) if kind == "fe" else None
@@ -189,7 +199,7 @@ class Simulation(Displayed):
 
     def __repr__(self) -> str:
         config, grid = self.config, self.geometry.grid
-        bone = float(jnp.mean(self.state.bone_volume_fraction, dtype=jnp.float64))
+        bone = float(bv_tv(self.state.bone_volume_fraction))
         change = 100 * (bone / float(self._start_fraction) - 1)
         return (
             f"Simulation {config.name!r}: day {self.time:g} of {config.run.duration:g}, "
@@ -199,25 +209,9 @@ class Simulation(Displayed):
 
     def start_metrics(self) -> dict[str, float]:
         """Metrics of the healthy start."""
-        p, state, n = self._p, self.state, self._numerics
-        geometry = bone_geometry(state.bone_volume_fraction, n.spacing, p, n.periodic)
-        context = StepContext(Forcing(), p, n)
-        nothing = jnp.zeros_like(state.bisphosphonate)
-        environment = marrow_environment(state.solutes, nothing, geometry, context)
-        bound = {solute.name: state.solutes[solute.name] for solute in PAIR}
-        velocity = jnp.full_like(state.bone_volume_fraction, p.v_0)
-        observation = Observation(
-            time=self.time,
-            dt=0.0,
-            state=state,
-            geometry=geometry,
-            at_surface=surface_concentrations(environment, bound, geometry, context).solutes,
-            resorption=velocity,
-            formation=velocity,
-            forcing=context.forcing,
-            start_fraction=self._start_fraction,
-        )
-        return plain_numbers(observe(observation)) | row(self.loaded, solved=True)
+        context = StepContext(Forcing(), self._p, self._numerics)
+        found = start_numbers(self.state, context, self.time, self._start_fraction)
+        return plain_numbers(found) | row(self.loaded, solved=True)
 
     def advance(self) -> Record:
         """Takes one coupling step, as long as its error allows.
@@ -297,8 +291,9 @@ class Simulation(Displayed):
         forcing = self._schedule.forcing(self.time, step.length, precision)
         if self._own_forcing is None:
             return forcing
-        given = self._own_forcing(forcing, self.time, step.length)
-        return checked(given, forcing, self.geometry.grid.shape, precision)
+        seen = whole_grid(forcing)
+        given = self._own_forcing(seen, self.time, step.length)
+        return put(checked(given, seen, self.geometry.grid.shape, precision), self.mesh)
 
     def _try(self, step: TimeStep, *, damped: bool, guess: State | None = None) -> _Tried:
         """A step that may yet be rejected; `guess` is where its solves begin, if not at `state`."""
@@ -333,6 +328,10 @@ class Simulation(Displayed):
 
     def fields(self) -> dict[str, Array]:
         """The tissue as snapshots show it, by field name; not touched by later steps."""
+        return whole_grid(self.placed_fields())
+
+    def placed_fields(self) -> dict[str, Array]:
+        """The same fields on the devices that have them."""
         references = self.healthy, self.loaded
         return shown_fields(self.state, references, self.config, self._numerics, self.time)
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from tissue.errors import InputError
 from tissue.kernels.elliptic import SolverStats
-from tissue.kernels.programs import program
+from tissue.kernels.programs import grid_shape, program
+from tissue.kernels.slabs import first_place, value_at
 from tissue.kernels.stencil import total
 from tissue.model.homeostasis import HealthyState, min_precursor_fraction
 from tissue.model.parameters import Parameters
@@ -49,6 +49,21 @@ def bad_voxels(state: State) -> dict[str, Array]:
     }
 
 
+@program(static_argnames="name")
+def _first_bad(values: Array, name: str) -> tuple[tuple[Array, Array, Array], Array]:
+    """Place of the first unphysical voxel in the grid, and its value."""
+    place = first_place(_bad(name, values))
+    return place, value_at(values, place)
+
+
+@program
+def _all_finite(reference: HealthyReference) -> Array:
+    """Whether every value of a healthy reference is finite."""
+    leaves = jax.tree.leaves(reference)
+    wrong = [(~jnp.isfinite(leaf)).astype(jnp.float32) for leaf in leaves]
+    return jnp.stack([total(each) if each.ndim else each for each in wrong]).sum() == 0
+
+
 def unconverged(solver_stats: Mapping[str, SolverStats], tolerance: float) -> str | None:
     """A sentence about the first solve that ended far from its tolerance, if there is one.
 
@@ -69,10 +84,8 @@ def diagnosis(state: State, counts: Mapping[str, Any]) -> str | None:
     for name, values in state.fields.items():
         count = counts[name]
         if count:
-            voxel = np.unravel_index(int(jnp.argmax(_bad(name, values))), values.shape)
-            z, y, x = (int(i) for i in voxel)
-            value = float(values[voxel])
-            extent = f"{int(count)} of {values.size} voxels wrong"
+            (z, y, x), value = jax.device_get(_first_bad(values, name))
+            extent = f"{int(count)} of {math.prod(grid_shape(values))} voxels wrong"
             return f"{name} is {value:g} in voxel [{z}, {y}, {x}] ({extent})"
     return None
 
@@ -85,8 +98,7 @@ def refuse_unhealthy_start(healthy: HealthyState, tolerance: float) -> None:
     """
     state = healthy.state
     wrong = diagnosis(state, bad_voxels(state)) or unconverged(healthy.solver_stats, tolerance)
-    finite = all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(healthy.reference))
-    if wrong or not finite:
+    if wrong or not _all_finite(healthy.reference):
         raise InputError(
             f"this bone has no healthy state with these parameters: "
             f"{wrong or 'a healthy reference is not finite'}; look at the bone with "

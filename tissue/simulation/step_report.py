@@ -6,13 +6,19 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 
 from tissue.kernels.programs import program
+from tissue.kernels.slabs import mean
+from tissue.model.bone import bone_geometry
 from tissue.model.conservation import Budget, StepRecord, budgets, swept
+from tissue.model.context import StepContext
+from tissue.model.cytokines import marrow_environment, surface_concentrations
 from tissue.model.forcing import Forcing
 from tissue.model.observables import Observation, observe
-from tissue.model.species import OPG
+from tissue.model.species import OPG, PAIR
+from tissue.model.state import State
 from tissue.simulation.state_checks import bad_voxels
 
 
@@ -81,6 +87,42 @@ def step_numbers(
         start_fraction=start,
     )
     return StepNumbers(observe(observation), found, residuals, carried, bad_voxels(after))
+
+
+@program
+def start_numbers(state: State, context: StepContext, time: float, start: Array) -> dict[str, Any]:
+    """Metrics of the healthy start.
+
+    Args:
+        state: the tissue.
+        context: without any forcing.
+        time: of the start [day].
+        start: its BV/TV.
+    """
+    p, n, bone = context.parameters, context.numerics, state.bone_volume_fraction
+    geometry = bone_geometry(bone, n.spacing, p, n.periodic)
+    nothing = jnp.zeros_like(bone)
+    environment = marrow_environment(state.solutes, nothing, geometry, context)
+    bound = {solute.name: state.solutes[solute.name] for solute in PAIR}
+    velocity = jnp.full_like(bone, p.v_0)
+    observation = Observation(
+        time=time,
+        dt=0.0,
+        state=state,
+        geometry=geometry,
+        at_surface=surface_concentrations(environment, bound, geometry, context).solutes,
+        resorption=velocity,
+        formation=velocity,
+        forcing=context.forcing,
+        start_fraction=start,
+    )
+    return observe(observation)
+
+
+@program
+def bv_tv(bone_volume_fraction: Array) -> Array:
+    """Bone over the volume of the box [1], in float64."""
+    return mean(bone_volume_fraction, jnp.float64)
 
 
 def plain_numbers(values: Mapping[str, Any]) -> dict[str, float]:

@@ -1,0 +1,82 @@
+"""Devices that share a run, each with a slab of its grid."""
+
+import logging
+
+import jax
+from jax.sharding import Mesh
+
+from tissue.errors import InputError
+from tissue.kernels.programs import mesh_of, most_devices, planes_of_a_slab
+from tissue.scenario.boundary import refuse_cut_of_periodic_z
+from tissue.scenario.config import RunConfig
+from tissue.scenario.resolved import DEVICES
+
+log = logging.getLogger(__name__)
+
+MORE_OF_A_CPU = "XLA_FLAGS=--xla_force_host_platform_device_count="
+"""Setting that shows the processor as several devices; the number follows."""
+
+
+def refuse_missing_devices(config: RunConfig) -> None:
+    """Refuses more devices than the machine has, and any that would cut a periodic axis.
+
+    Raises:
+        InputError: naming how many there are.
+    """
+    wanted, there = config.run.devices, jax.device_count()
+    refuse_cut_of_periodic_z(config.boundary.periodic, there if wanted == "all" else wanted)
+    if wanted == "all" or wanted <= there:
+        return
+    kind = jax.default_backend()
+    remedy = f"give at most {there}, or 'all'"
+    if kind == "cpu":
+        remedy += f", or set {MORE_OF_A_CPU}{wanted} to try slabs on a processor"
+    raise InputError(f"= {wanted}: this machine has {there} ({kind}); {remedy}", key=DEVICES)
+
+
+def number_of_devices(config: RunConfig, planes: int) -> int:
+    """Number of devices that a run uses.
+
+    Args:
+        config: the run.
+        planes: of its grid, along z.
+
+    Raises:
+        InputError: they are not there, or the grid has too few planes for them.
+    """
+    refuse_missing_devices(config)
+    wanted, there = config.run.devices, jax.device_count()
+    most = most_devices(planes, there if wanted == "all" else wanted)
+    if wanted not in ("all", most):
+        raise InputError(
+            f"= {wanted} is too many for {planes} planes along z, which are enough for {most}: "
+            f"give at most {most}, or 'all' for as many as can be used",
+            key=DEVICES,
+        )
+    return most
+
+
+def slabs_of(config: RunConfig, planes: int) -> Mesh | None:
+    """Devices over which the fields of a run lie in slabs; None where one device has them all.
+
+    Args:
+        config: the run.
+        planes: of its grid, along z.
+
+    Raises:
+        InputError: they are not there, or the grid has too few planes for them.
+    """
+    number = number_of_devices(config, planes)
+    if number == 1:
+        return None
+    log.info(
+        f"the {planes} planes along z lie in slabs of {planes_of_a_slab(planes, number)} on "
+        f"{number} of {jax.device_count()} devices"
+    )
+    return mesh_of(planes, jax.devices()[:number])
+
+
+def device_summary(config: RunConfig, planes: int) -> str:
+    """Number and kind of the devices that compute a run, such as 2 x cpu (cpu)."""
+    kind = jax.devices()[0].device_kind
+    return f"{number_of_devices(config, planes)} x {kind} ({jax.default_backend()})"

@@ -3,16 +3,14 @@
 Checkpoints are not made for viewers, as snapshots are. They may be deleted at any time.
 """
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from tissue.checksum import is_intact
 from tissue.errors import InputError
@@ -25,12 +23,13 @@ from tissue.storage.names import CHECKPOINTS, FAILED, file_name, in_order_of_tim
 from tissue.storage.reading import open_hdf5
 from tissue.storage.shards import (
     Shard,
-    read_planes,
+    refuse_bad_shards,
     refuse_other_planes,
     remove_unfinished_shards,
     remove_with_shards,
     shards_of,
 )
+from tissue.storage.stored_field import StoredField, digest_of
 
 FORMAT = "tissue-checkpoint"
 FORMAT_VERSION = "4.0"
@@ -40,8 +39,6 @@ WRITERS = {"1": "0.1.0", "2": "0.2.0", "3": "0.3.0"}
 SUFFIX = ".h5"
 ARRAYS = ("state", "healthy", "mechanics")
 """Groups of the arrays of a checkpoint, by the names of its attributes."""
-WHOLE = slice(None)
-"""All planes of a field."""
 NEWEST_KEPT = 2
 """Number of the newest checkpoints that stay."""
 
@@ -171,21 +168,31 @@ def publish_checkpoint(path: Path, content: memoryview) -> None:
             remove_with_shards(old)
 
 
-def read_checkpoint(path: Path, planes: slice = WHOLE) -> Checkpoint:
-    """Reads a checkpoint, or a part of its fields, and checks that it is intact.
-
-    A checkpoint can be read by any number of processes, however many have written it: each reads
-    the planes it needs, from the shards that hold them.
-
-    Args:
-        path: the file.
-        planes: of the fields [z, y, x] that are read; all by default. The grid, and arrays that are
-            no fields of the grid, are read wholly.
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Reads a checkpoint and checks that every array is intact.
 
     Raises:
         OldCheckpointError: an older version of this program wrote it.
-        InputError: it is absent, damaged, of another kind or of a newer version, or a shard that
-            holds some of these planes is missing or damaged.
+        InputError: it is absent, damaged, of another kind or of a newer version, or a shard of it
+            is missing or damaged.
+    """
+    found = open_checkpoint(path)
+    arrays: dict[str, Any] = {
+        group: {name: np.asarray(values) for name, values in getattr(found, group).items()}
+        for group in ARRAYS
+    }
+    return replace(found, **arrays)
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Opens a checkpoint and checks that its files are intact.
+
+    Its fields stay on disk, as `StoredField`: any number of processes continues from it, however
+    many have written it, and each reads the planes it needs.
+
+    Raises:
+        OldCheckpointError: an older version of this program wrote it.
+        InputError: as of `read_checkpoint`.
     """
     path = Path(path)
     if not path.is_file():
@@ -210,9 +217,8 @@ def read_checkpoint(path: Path, planes: slice = WHOLE) -> Checkpoint:
         nz, ny, nx = (int(n) for n in file.attrs["shape"])
         shards = shards_of(path, file)
         refuse_other_planes(path, shards, nz)
-        arrays = {
-            group: _read_arrays(path, file, group, (nz, ny, nx), planes, shards) for group in ARRAYS
-        }
+        refuse_bad_shards(path, shards, wholly=True)
+        arrays = {group: _arrays(path, file, group, (nz, ny, nx), shards) for group in ARRAYS}
         origin = vector(file.attrs["origin"])
         return Checkpoint(
             path=path,
@@ -249,36 +255,33 @@ def _write_arrays(group: h5py.Group, arrays: Mapping[str, Any]) -> None:
             dataset = write_dataset(group, name, array, array.dtype)
         else:
             dataset = group.create_dataset(name, data=array)
-        dataset.attrs["sha256"] = _digest(array)
+        dataset.attrs["sha256"] = digest_of(array)
 
 
-def _read_arrays(
+def _arrays(
     path: Path,
     file: h5py.File,
-    kind: str,
+    group: str,
     whole: tuple[int, int, int],
-    planes: slice,
-    shards: Sequence[Shard],
-) -> dict[str, NDArray[np.generic]]:
-    found: dict[str, NDArray[np.generic]] = {}
-    group = own_member(path, file, kind)
-    for name in group:
-        dataset = own_member(path, group, name, joined=bool(shards))
+    shards: tuple[Shard, ...],
+) -> dict[str, Any]:
+    """Arrays of a group; those of the shape of the whole grid stay on disk."""
+    found: dict[str, Any] = {}
+    holder = own_member(path, file, group)
+    for name in holder:
+        dataset = own_member(path, holder, name, joined=bool(shards))
+        place = path, group, name, whole, dataset.dtype
         if dataset.is_virtual:
-            source = f"{kind}/{name}"
-            found[name] = read_planes(path, shards, source, planes, whole, dataset.dtype)
+            found[name] = StoredField(*place, shards)
             continue
-        if dataset.shape == whole and planes != WHOLE:  # the checksum of the file matched
-            found[name] = np.asarray(dataset[planes])
+        digest = str(dataset.attrs["sha256"])
+        if dataset.shape == whole:
+            found[name] = StoredField(*place, digest=digest)
             continue
         values = np.asarray(dataset[()])
-        if _digest(values) != dataset.attrs["sha256"]:
+        if digest_of(values) != digest:
             raise InputError(
                 f"{path} is damaged in {name}; resume from an older checkpoint or delete it"
             )
         found[name] = values
     return found
-
-
-def _digest(values: NDArray[np.generic]) -> str:
-    return hashlib.sha256(values.tobytes()).hexdigest()

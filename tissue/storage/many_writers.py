@@ -37,7 +37,8 @@ from tissue.storage.names import (
     shard_path,
     shards_beside,
 )
-from tissue.storage.shards import Planes, Shard, join, write_shard, write_table
+from tissue.storage.shard_writing import Planes, join, write_shard, write_table
+from tissue.storage.shards import Shard
 from tissue.storage.snapshot import SHARD_FIELDS
 
 PATIENCE = 600.0

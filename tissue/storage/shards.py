@@ -8,28 +8,24 @@ so that the folder may be moved.
 HDF5 fills in NaN for a shard that is missing, without an error. So this program reads the shards
 themselves, and refuses one that is missing, cut short, damaged or of another file.
 
-`many_writers` has the functions that write them.
+`many_writers` has the functions that a run writes them with.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
 import h5py
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from tissue.checksum import stored_digest
+from tissue.checksum import is_intact, stored_digest
 from tissue.errors import InputError, printable
-from tissue.storage.atomic import remove_old, remove_temporary, write_with_checksum
-from tissue.storage.deflate import write_dataset
+from tissue.storage.atomic import remove_old, remove_temporary
 from tissue.storage.links import own_member
-from tissue.storage.names import SHARD_SUFFIX, shard_path, shards_beside
+from tissue.storage.names import SHARD_SUFFIX, shards_beside
 from tissue.storage.reading import open_hdf5
-
-FORMAT, FORMAT_VERSION = "tissue-shard", "1.0"
 
 TABLE = "shards"
 """Group of a snapshot or checkpoint that lists its shards."""
@@ -74,107 +70,6 @@ class Shard(NamedTuple):
     def end(self) -> int:
         """Index of the first plane after it."""
         return self.first_plane + self.planes
-
-
-class Planes(NamedTuple):
-    """Planes of the whole grid that one process holds.
-
-    Attributes:
-        rank: number of the process, from 0; a higher one holds higher planes.
-        first: index of its first plane.
-        whole: shape of the whole grid [z, y, x].
-    """
-
-    rank: int
-    first: int
-    whole: tuple[int, int, int]
-
-
-def write_shard(
-    path: Path,
-    planes: Planes,
-    content: Mapping[str, Mapping[str, ArrayLike]],
-    time: float,
-    kind: DTypeLike | None = None,
-) -> Path:
-    """Writes the planes of one process; under its name a shard is complete or absent.
-
-    Args:
-        path: of the snapshot or checkpoint that it belongs to.
-        planes: those of the blocks. Planes beyond the grid, which fill up a slab, are left out.
-        content: blocks [z, y, x] by name, by group.
-        time: simulated time [day].
-        kind: type of the numbers on disk; that of each block by default.
-
-    Returns:
-        The path of the shard.
-
-    Raises:
-        ValueError: a block has other voxels than the grid, or lies outside.
-        OSError: the folder cannot be written to.
-    """
-    depth = planes.whole[0] - planes.first
-    count = 0
-    made = BytesIO()
-    with h5py.File(made, "w", libver=("earliest", "v110")) as file:
-        for group, blocks in content.items():
-            holder = file.create_group(group)
-            for name, values in blocks.items():
-                block = np.asarray(values)
-                if block.ndim != 3 or block.shape[1:] != planes.whole[1:]:
-                    raise ValueError(f"{name} has shape {block.shape}, the grid {planes.whole}")
-                block = block[: max(depth, 0)]
-                count = count or len(block)
-                if not 0 < len(block) == count or planes.first < 0:
-                    raise ValueError(
-                        f"{name} has {len(block)} planes from {planes.first} on in a grid of "
-                        f"{planes.whole[0]}, other blocks {count}"
-                    )
-                write_dataset(holder, name, block, block.dtype if kind is None else kind)
-        file.attrs["format"], file.attrs["format_version"] = FORMAT, FORMAT_VERSION
-        file.attrs["rank"], file.attrs["first_plane"] = np.int64(planes.rank), planes.first
-        file.attrs["planes"], file.attrs["time"] = count, np.float64(time)
-        file.attrs["shape"] = np.array(planes.whole, dtype="i8")
-    shard = shard_path(path, planes.rank)
-    write_with_checksum(shard, made.getbuffer())
-    return shard
-
-
-def write_table(file: h5py.File, shards: Sequence[Shard]) -> None:
-    """Writes the list of the shards that a file joins."""
-    table = file.create_group(TABLE)
-    names = [each.name for each in shards]
-    table.create_dataset("file", data=names, dtype=h5py.string_dtype())
-    table["first_plane"] = np.array([each.first_plane for each in shards], dtype="i8")
-    table["planes"] = np.array([each.planes for each in shards], dtype="i8")
-    digests = [each.digest.hex() for each in shards]
-    table.create_dataset("sha256", data=digests, dtype=h5py.string_dtype())
-
-
-def join(
-    group: h5py.Group,
-    name: str,
-    shards: Sequence[Shard],
-    source: str,
-    whole: tuple[int, ...],
-    kind: DTypeLike,
-) -> h5py.Dataset:
-    """Makes a virtual dataset of the planes in the shards, for viewers.
-
-    Args:
-        group: its place.
-        name: of the dataset.
-        shards: all, in order.
-        source: path of the dataset in each of them.
-        whole: shape of the whole grid.
-        kind: type of its numbers.
-    """
-    layout = h5py.VirtualLayout(whole, dtype=kind)
-    for each in shards:
-        # relative, so that the folder can be moved
-        part = h5py.VirtualSource(f"./{each.name}", source, (each.planes, *whole[1:]))
-        layout[each.first_plane : each.end] = part
-    return group.create_virtual_dataset(name, layout, fillvalue=np.nan)
 
 
 def shards_of(path: Path, file: h5py.File) -> tuple[Shard, ...]:
@@ -227,16 +122,21 @@ def missing_shards(path: Path) -> tuple[str, ...]:
     return tuple(each.name for each in found if not path.with_name(each.name).is_file())
 
 
-def refuse_bad_shards(path: Path, shards: Sequence[Shard]) -> None:
+def refuse_bad_shards(path: Path, shards: Sequence[Shard], *, wholly: bool = False) -> None:
     """Refuses a file some of whose shards are missing, cut short or of another file.
 
-    This does not read them: damage inside of them is found when they are read.
+    Args:
+        path: the file.
+        shards: all of them.
+        wholly: read them, and refuse damage anywhere; otherwise it is found when they are read.
 
     Raises:
         ShardError: with the name of the first such shard.
     """
     for each in shards:
         _refuse_bad(path, each)
+        if wholly and not is_intact(path.with_name(each.name)):
+            raise ShardError(each.name, _damaged(path, each))
 
 
 def _refuse_bad(path: Path, shard: Shard) -> None:
@@ -245,8 +145,8 @@ def _refuse_bad(path: Path, shard: Shard) -> None:
     if not place.is_file():
         raise ShardError(
             shard.name,
-            f"{place}, which holds {held}, is missing; copy it there from where the run wrote it, or"
-            f" delete {path.name} too",
+            f"{place}, which holds {held}, is missing; copy it there from where the run wrote it,"
+            f" or delete {path.name} too",
         )
     digest = stored_digest(place)
     if digest is None:

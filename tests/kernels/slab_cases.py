@@ -27,6 +27,7 @@ from tissue.kernels.transport import drift_diffusion  # noqa: E402
 from tissue.machine.device import enable_compilation_cache  # noqa: E402
 
 SHAPE = (13, 12, 10)
+FULL = 12  # planes of a grid whose slabs are not filled up
 SPACING = 10.0
 PERIODIC = (-2, -1)
 Volume = npt.NDArray[np.float32]
@@ -182,6 +183,8 @@ def main() -> None:
     enable_compilation_cache()
     mesh = mesh_of(SHAPE[0], jax.devices())
     differences = {name: compared(*case, mesh) for name, case in CASES.items()}
+    full = mesh_of(FULL, jax.devices())
+    differences["sums of full slabs"] = compared(sums, (NOISE[:FULL],), full)
     porosity, source = put((POROSITY, NOISE), mesh)
 
     def in_a_branch(u: Array) -> Array:

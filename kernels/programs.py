@@ -10,7 +10,7 @@ Functions that run on slabs have no derivative.
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, overload
+from typing import Any, Protocol, TypeVar, overload, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +27,18 @@ Tree = TypeVar("Tree")
 _meshes: set[Mesh] = set()  # all there are: without any, no call looks for fields in slabs
 
 MAX_FILLING = 1 / 8  # of the planes of a slab: added so that multigrid can halve it more often
+
+
+@runtime_checkable
+class PlaneReader(Protocol):
+    """Field [z, y, x] of the whole grid that is not in memory, and gives some of its planes."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Voxels of the whole grid."""
+
+    def planes(self, first: int, end: int) -> np.ndarray:
+        """Planes from `first` to the one before `end`."""
 
 
 def planes_of_a_slab(planes: int, devices: int) -> int:
@@ -83,8 +95,10 @@ def put(tree: Tree, mesh: Mesh | None) -> Tree: ...
 def put(tree: Any, mesh: Mesh | None) -> Any:
     """Fields [..., z, y, x] of a tree on devices; numbers and vectors as they are.
 
+    Of a `PlaneReader` each process reads the planes of its own devices only, one slab at a time.
+
     Args:
-        tree: of the host's arrays, or of fields wherever they lie now.
+        tree: of the host's arrays, of fields wherever they lie now, or of `PlaneReader`s.
         mesh: devices over which they are to lie in slabs; None for one device.
     """
     planes = _planes(mesh) if mesh else 0
@@ -95,13 +109,18 @@ def put(tree: Any, mesh: Mesh | None) -> Any:
             return leaf
         if not mesh:
             return jnp.asarray(whole_grid(leaf))
-        field = np.asarray(whole_grid(leaf))
+        field = leaf if isinstance(leaf, PlaneReader) else np.asarray(whole_grid(leaf))
         shape = (*field.shape[:-3], mesh.size * count, *field.shape[-2:])
 
         def slab(index: tuple[slice, ...] | None) -> np.ndarray:
             assert index is not None
             start, stop, _ = index[-3].indices(shape[-3])
-            return field.take(np.minimum(np.arange(start, stop), planes - 1), axis=-3)
+            end = min(stop, planes)
+            if isinstance(field, PlaneReader):
+                inside = field.planes(start, end)
+            else:
+                inside = field[..., start:end, :, :]
+            return inside.take(np.minimum(np.arange(stop - start), end - start - 1), axis=-3)
 
         return jax.make_array_from_callback(shape, NamedSharding(mesh, _spec(mesh, leaf)), slab)
 

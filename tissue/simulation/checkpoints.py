@@ -22,7 +22,7 @@ from tissue.storage.checkpoint import (
     Checkpoint,
     OldCheckpointError,
     list_checkpoints,
-    read_checkpoint,
+    open_checkpoint,
 )
 from tissue.storage.names import time_of
 from tissue.storage.snapshot import list_snapshots
@@ -93,7 +93,7 @@ def find(folder: Path, where: str, since: float = 0.0) -> Checkpoint | None:
     path = Path(where)
     if path.suffix == SUFFIX or path.exists():
         inside = folder / path.name  # as messages name it
-        return read_checkpoint(inside if not path.exists() and inside.exists() else path)
+        return open_checkpoint(inside if not path.exists() and inside.exists() else path)
     try:
         return at_time(folder, units.parse(where, "day"))
     except units.UnitError:
@@ -116,7 +116,7 @@ def newest(folder: Path, since: float = 0.0) -> Checkpoint | None:
     """
     for path in reversed(list_checkpoints(folder)):
         try:
-            return read_checkpoint(path)
+            return open_checkpoint(path)
         except OldCheckpointError:
             raise
         except InputError as error:
@@ -141,7 +141,7 @@ def at_time(folder: Path, time: float) -> Checkpoint:
     times = {path: time_of(path) for path in list_checkpoints(folder)}
     for path, found in times.items():
         if found is not None and abs(found - time) <= 1e-6 * max(time, 1.0):
-            return read_checkpoint(path)
+            return open_checkpoint(path)
     known = ", ".join(f"{found:g}" for found in times.values() if found is not None) or "none"
     raise InputError(
         f"{folder} has no checkpoint of day {time:g}, only those of days {known} "

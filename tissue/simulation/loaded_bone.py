@@ -116,7 +116,7 @@ class LoadedBone:
         }
         found |= {name: arrays[name] for name in FIELDS}
         found["displacement"] = {
-            axis: jnp.stack([arrays[stored] for stored in names])
+            axis: jnp.asarray(np.stack([arrays[stored] for stored in names]))
             for axis, names in DISPLACEMENTS.items()
         }
         return cls(**found)

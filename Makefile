@@ -38,10 +38,10 @@ bench-full: .venv/.run
 gpu-gate: .venv-gpu/.gate
 	.venv-gpu/bin/python benchmarks/gpu/gate.py
 
-# the predictions of docs/gpu.md, measured in ten minutes; installs nothing: tissue runs from here, in
-# .venv or in the Python that has its dependencies. make gpu-measure ARGS="--edges 128"
+# the predictions of docs/gpu.md, measured in fifteen minutes; installs nothing: tissue runs from
+# here, in .venv or in the Python that has its dependencies. make gpu-measure ARGS="--edges 128"
 gpu-measure:
-	PYTHONPATH="$(CURDIR)" $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) \
+	PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}" $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) \
 		benchmarks/gpu/on_device.py $(ARGS)
 
 # ours beside what else a user could take, each in an environment of its own; make peers ARGS=--quick

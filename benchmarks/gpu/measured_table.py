@@ -17,7 +17,7 @@ PREDICTED = {
     "coupling step, diagnostics included": "coupling step, diagnostics included",
     "elastic operator": "elastic operator",
     "elastic CG iteration, cycle included": "elastic CG iteration, cycle included",
-    "three axes from rest, set-up included": "three axes from rest",
+    "three axes from rest": "three axes from rest",
 }
 """Names of predictions in docs/gpu.md, by the name of the measurement."""
 
@@ -96,31 +96,112 @@ def _lines(rows: Sequence[Row]) -> Iterator[str]:
     yield "|---|---|---|---|---|---|"
     known = predictions(DOCS.read_text(encoding="utf-8")) if gpu else {}
     column = next((name for part, name in NAMES.items() if part in about.get("kind", "")), "")
-    set_up = {r["edge"]: r["milliseconds"] for r in rest if _is(r, "set-up of finite elements")}
-    for row in rest:
-        if "measured" in row:
-            yield _measured(row, known, column, triad, set_up)
+    # a part that is measured again and again prints its median each time
+    last = {(r["part"], r["measured"], r["edge"]): r for r in rest if "measured" in r}
+    for row in last.values():
+        yield _measured(row, known, column, triad)
     yield from _years(rest, known, column, triad)
     yield from _memory(rest)
     yield ""
     source = f"docs/gpu.md for the {column}" if column else "its formula with this triad"
     if gpu:
         yield f"Predicted: {source}."
-    yield "Three axes from rest are predicted, and compared, without their set-up on the host."
-    yield ""
-    yield "| part | edge | ended | s |"
-    yield "|---|---|---|---|"
+    yield from _demonstrations(rest)
     for row in rest:
+        if "trace" in row:
+            yield from _trace(row)
+    yield ""
+    yield "| part | edge | ended | s | of these compiling | programs compiled | read from disk |"
+    yield "|---|---|---|---|---|---|---|"
+    compiled: Row = {}
+    for row in rest:
+        if "compile_s" in row:
+            compiled = row
         if "ended" in row:
             how = row.get("reason") or "complete"
             said = row.get("said") or [""]
-            last = f"; {said[-1]}" if row["part"] in ("doctor", "tests") and said[-1] else ""
-            spent = row.get("seconds", "-")
-            yield f"| {row['part']} | {_edge(row)} | {_cell(how + last)} | {spent} |"
+            said_last = f"; {said[-1]}" if row["part"] in ("doctor", "tests") and said[-1] else ""
+            cells = (
+                *(row["part"], _edge(row), _cell(how + said_last), row.get("seconds", "-")),
+                *_compiling(compiled if compiled.get("part") == row["part"] else {}),
+            )
+            yield f"| {' | '.join(map(str, cells))} |"
+            compiled = {}
 
 
-def _is(row: Row, name: str) -> bool:
-    return row.get("measured") == name and row.get("milliseconds") is not None
+def _compiling(row: Row) -> tuple[str, str, str]:
+    """Time of compiling, and the numbers of programs compiled and read from disk."""
+    if not row:
+        return "-", "-", "-"
+    kept = row["from_disk"]
+    return f"{row['compile_s']:.1f}", str(row["programs"] - kept), str(kept)
+
+
+def _demonstrations(rows: Sequence[Row]) -> Iterator[str]:
+    found = [row for row in rows if "demonstration" in row]
+    if not found:
+        return
+    yield ""
+    yield "| demonstration, load by | device | steps | BV/TV at the end | change | set-up | run |"
+    yield "|---|---|---|---|---|---|---|"
+    for row in found:
+        metrics = row["metrics"]
+        steps = f"{row['steps']}, {row['rejected']} rejected"
+        cells = (
+            *(row["demonstration"], row["platform"], steps, f"{metrics['bv_tv']:.7f}"),
+            f"{metrics['bv_tv_change_percent']:.5f} %",
+            *(f"{row['set_up_s']:.1f} s", f"{row['run_s']:.2f} s"),
+        )
+        yield f"| {' | '.join(map(str, cells))} |"
+    for mechanics in dict.fromkeys(row["demonstration"] for row in found):
+        yield from _difference([row for row in found if row["demonstration"] == mechanics])
+
+
+def _difference(rows: Sequence[Row]) -> Iterator[str]:
+    """Sentence on the two devices that ran the demonstration."""
+    if len({row["platform"] for row in rows}) < 2:
+        return
+    one, other = (row["metrics"] for row in rows[:2])
+    apart = {
+        name: abs(value - other[name]) / max(abs(value), abs(other[name]))
+        for name, value in one.items()
+        if name in other and max(abs(value), abs(other[name])) > 0
+    }
+    worst = max(apart, key=lambda name: apart[name])
+    yield ""
+    yield (
+        f"Load by {rows[0]['demonstration']}: BV/TV of the two devices differs by "
+        f"{apart.get('bv_tv', 0):.1e} of itself; of all {len(apart)} metrics, {worst} differs "
+        f"most, by {apart[worst]:.1e}."
+    )
+
+
+def _trace(row: Row) -> Iterator[str]:
+    """Where the device spends its time in coupling steps."""
+    found = row["trace"]
+    steps = found["steps"]
+    gaps = ", ".join(
+        f"{each['times']} {name} ({each['ms']:.3g} ms)" for name, each in found["gaps"].items()
+    )
+    yield ""
+    yield (
+        f"Trace of {steps} coupling steps, {row['part']}, {_edge(row)}: {found['wall_ms']:.1f} ms, "
+        f"of which the device is idle for {found['idle_percent']:.0f} %; "
+        f"{found['kernels'] / steps:.0f} kernels and copies a step, {found['copies'] / steps:.0f} "
+        f"of them copies; {found['kernels_below_5_us']} take less than 5 us, the shortest "
+        f"{found['shortest_kernel_us']:.2g} us. Gaps below 5 us, below 50 us and longer: {gaps}."
+    )
+    yield ""
+    yield "| kernel | program | times | ms |"
+    yield "|---|---|---|---|"
+    for each in found["longest_kernels"]:
+        named = _cell(each["kernel"]), each["program"] or "-"
+        yield f"| {' | '.join(named)} | {each['times']} | {each['ms']:.3g} |"
+    yield ""
+    yield "| program | kernels | ms |"
+    yield "|---|---|---|"
+    for each in found["longest_programs"]:
+        yield f"| {each['program'] or '-'} | {each['kernels']} | {each['ms']:.3g} |"
 
 
 def _measured(
@@ -128,22 +209,21 @@ def _measured(
     known: Mapping[tuple[str, int], Prediction],
     column: str,
     triad: float | None,
-    set_up: Mapping[int, float],
 ) -> str:
     name, edge, spent = row["measured"], row["edge"], row["milliseconds"]
+    what = name + row["part"].removeprefix("step") if row["part"].startswith("step") else name
     if spent is None:
-        return f"| {name} | {_edge(row)} | not measured: {_cell(row['reason'])} | - | - | - |"
+        return f"| {what} | {_edge(row)} | not measured: {_cell(row['reason'])} | - | - | - |"
     page = PREDICTED.get(name)
     expected = _expected(known.get((page or "", edge)), column, triad, edge)
-    compared = spent - set_up.get(edge, 0) if name.startswith("three axes") else spent
     share = row["bandwidth_percent"]
     cells = (
         f"{_shown(spent)} ms",
         "-" if expected is None else f"{_shown(expected)} ms",
-        "-" if expected is None else f"{compared / expected:.2f}",
+        "-" if expected is None else f"{spent / expected:.2f}",
         "-" if share is None else f"{share:.0f}",
     )
-    return f"| {name} | {_edge(row)} | {' | '.join(cells)} |"
+    return f"| {what} | {_edge(row)} | {' | '.join(cells)} |"
 
 
 def _shown(value: float) -> str:
@@ -188,7 +268,7 @@ def _years(
 
 
 def _memory(rows: Sequence[Row]) -> Iterator[str]:
-    last = {row["edge"]: row for row in rows if "planned_bytes" in row}
+    last = {row["edge"]: row for row in rows if "planned_bytes" in row and row["part"] == "step"}
     for edge, row in last.items():
         peak, planned = row["peak_bytes"], row["planned_bytes"]
         if peak is None:

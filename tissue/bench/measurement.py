@@ -26,6 +26,9 @@ from tissue.simulation.cost import run_memory
 from tissue.simulation.text import size
 
 REPEATS, QUICK_REPEATS = 9, 3
+QUEUED = 20
+"""Calls in a row on a GPU: the start of each hides behind the work of the one before."""
+
 LOADING = "confined"
 TOLERANCE = 1e-5  # residual of finite elements [1]
 LOOSE, TIGHT = 1e-1, 1e-5
@@ -125,8 +128,15 @@ def of_kernel(plan: Plan, edge: int, name: str, make: Callable[[], Task]) -> Mea
     """Measurement of one kernel."""
     task = make()
     run = jax.jit(task.run)
-    calls = timed({name: lambda: run(*task.arguments)}, plan.repeats)
-    return kernel_row(task, calls[name].shared_by(task.times), edge, plan.bandwidth)
+    calls = 1 if jax.default_backend() == "cpu" else QUEUED
+
+    def in_a_row() -> Any:
+        for _ in range(calls):
+            result = run(*task.arguments)
+        return result
+
+    spent = timed({name: in_a_row}, plan.repeats)[name]
+    return kernel_row(task, spent.shared_by(calls * task.times), edge, plan.bandwidth)
 
 
 def kernel_row(task: Task, time: Timing, edge: int, bandwidth: float) -> Measurement:

@@ -36,7 +36,34 @@ MIN_COMPILE_TIME = "jax_persistent_cache_min_compile_time_secs"
 USUAL_MIN_COMPILE_TIME = 1.0
 """Its value where the user has set none [s]; a run has hundreds of smaller programs."""
 
+VIRTUAL_DEVICES = "--xla_force_host_platform_device_count"
+"""Setting of XLA, in its variable XLA_FLAGS, that shows a processor as several devices."""
+
+PATIENCE = {
+    "--xla_cpu_collective_call_warn_stuck_timeout_seconds": 600,
+    "--xla_cpu_collective_call_terminate_timeout_seconds": 7200,
+}
+"""Times that such devices wait for each other until XLA warns and until it ends the process [s]. By
+default 20 and 40, which a machine that is busy with other work exceeds: then the threads of some
+devices get no core for that long."""
+
 PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "h5py", "SimpleITK")
+
+
+def patient(flags: str) -> str:
+    """Settings of XLA with which virtual devices wait for each other on a busy machine.
+
+    Args:
+        flags: settings of the user, which stay.
+    """
+    if VIRTUAL_DEVICES not in flags:
+        return flags
+    missing = (f"{name}={time}" for name, time in PATIENCE.items() if name not in flags)
+    return " ".join([flags, *missing])
+
+
+if "XLA_FLAGS" in os.environ:  # XLA reads it when it first compiles
+    os.environ["XLA_FLAGS"] = patient(os.environ["XLA_FLAGS"])
 
 
 def start_backend() -> None:
@@ -136,13 +163,13 @@ def device_summary() -> str:
 
 def usable_memory() -> int:
     """Memory that the fields of a run can fill [bytes]: of the first device, or of the host."""
-    stats = jax.devices()[0].memory_stats() or {}
+    stats = jax.local_devices()[0].memory_stats() or {}
     return int(stats.get("bytes_limit", allowed_memory()))
 
 
 def device_memory() -> int | None:
     """Memory in use on the first device [bytes]; None for a CPU, which has none of its own."""
-    stats = jax.devices()[0].memory_stats() or {}
+    stats = jax.local_devices()[0].memory_stats() or {}
     return int(stats["bytes_in_use"]) if "bytes_in_use" in stats else None
 
 

@@ -28,7 +28,7 @@ def refuse_missing_devices(config: RunConfig) -> None:
     if wanted == "all" or wanted <= there:
         return
     kind = jax.default_backend()
-    remedy = f"give at most {there}, or 'all'"
+    remedy = f"give {'' if there == 1 else 'at most '}{there}, or 'all'"
     if kind == "cpu":
         remedy += f", or set {MORE_OF_A_CPU}{wanted} to try slabs on a processor"
     raise InputError(f"= {wanted}: this machine has {there} ({kind}); {remedy}", key=DEVICES)

@@ -12,6 +12,7 @@ from tissue.commands import (
     catalog,
     checking,
     completion,
+    distributed,
     drawing,
     files,
     machine,
@@ -57,10 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with guarded():
         options = _parsed(parser, commands, sys.argv[1:] if arguments is None else arguments)
         options.ends_program = arguments is None
+        options.arguments = sys.argv[1:] if arguments is None else list(arguments)
         code = _run_command(options)
-    if options.ends_program and code in (STOPPED, INTERRUPTED):
+    if options.ends_program and (code in (STOPPED, INTERRUPTED) or distributed.has_joined()):
         # while XLA still computes in a thread, the shutdown of Python would end in a segmentation
-        # fault, and a queue waits for this exit code
+        # fault, and a queue waits for this exit code; JAX would wait for processes that are gone
         os._exit(code)
     return code
 

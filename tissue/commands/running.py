@@ -6,12 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tissue.commands.common import Commands, Options, add_run_file, config_of
+from tissue.commands import distributed
+from tissue.commands.common import OUTPUT_FOLDER, Commands, Options, add_run_file, config_of
 from tissue.commands.messages import STYLES, messages
 from tissue.errors import InputError, RunError
 from tissue.simulation.signal_handling import SignalHandler
 
 if TYPE_CHECKING:
+    from tissue.machine.watched_process import Role
     from tissue.simulation.resume import Parent
     from tissue.storage.checkpoint import Checkpoint
 
@@ -33,6 +35,7 @@ def add(commands: Commands) -> None:
         help="continue the run in the folder, or start it where there is none; WHERE is latest "
         "(the default), a time such as '7 day', or a checkpoint",
     )
+    distributed.add(command)
     _add_messages(command)
     command.set_defaults(command=_run, at=None)
 
@@ -50,6 +53,7 @@ def add(commands: Commands) -> None:
         const="latest",
         help="continue the branch in the folder, or start it where there is none",
     )
+    distributed.add(command)
     _add_messages(command)
     command.set_defaults(command=_run)
 
@@ -74,14 +78,20 @@ def _add_messages(command: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    role = distributed.role(options)
+    if options.distributed and role is None:
+        return distributed.supervised(options)
     with SignalHandler(ends_program=options.ends_program) as signals:
-        return _run_handling(options, signals)
+        return _run_handling(options, signals, role)
 
 
-def _run_handling(options: argparse.Namespace, signals: SignalHandler) -> int:
-    with messages(options.progress, options.quiet) as handler:
+def _run_handling(options: argparse.Namespace, signals: SignalHandler, role: "Role | None") -> int:
+    silent = role is not None and role.process > 0
+    with messages(None if silent else options.progress, options.quiet or silent) as handler:
         with signals.raising_on_stop("before it began"):
             config = config_of(options)
+            if role:
+                config = distributed.joined(role, config)
             handler.begin(config)
             from tissue.analysis.series import measured_run
             from tissue.analysis.summary import SUMMARY, summary_is_current, write_summary
@@ -91,7 +101,7 @@ def _run_handling(options: argparse.Namespace, signals: SignalHandler) -> int:
             device.enable_compilation_cache()
             device.start_backend()  # before an image is read, which may take long
             parent = _parent(options)
-        folder = options.out or Path("runs/out") / config.name
+        folder = options.out or OUTPUT_FOLDER / config.name
         done = run(
             config,
             folder,
@@ -102,6 +112,8 @@ def _run_handling(options: argparse.Namespace, signals: SignalHandler) -> int:
             measure=partial(measured_run, skip_damaged=True) if config.output.morphometry else None,
             signals=signals,
         )
+        if silent:
+            return 0
         picture: Path | None = folder / SUMMARY
         try:
             if not (options.resume and summary_is_current(folder)):

@@ -1,0 +1,140 @@
+"""Verdict on the processes of a run: when must all end, and why."""
+
+import signal
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tissue.machine.watched_process import Status
+
+FAILED, INTERRUPTED_RUN = 1, 75
+"""Exit codes of a run that failed, and of one that `--resume` continues."""
+
+CRASHED = 70
+"""Exit code of a process that ended by an error that nothing handles."""
+
+SILENCE = 20.0
+"""Time without word of a supervisor, or in which a process is held stopped [s], after which it is
+given up (assumption): far above a pause of the network, and half of what users are promised."""
+
+STUCK = 30.0
+"""Time in which a process that others wait for does no work [s], after which it is given up
+(assumption)."""
+
+GRACE = 5.0
+"""Time for the other processes to end in the same way [s] (assumption)."""
+
+LONGEST_WRITE = 300.0
+"""Time for the others to write a checkpoint when the run was stopped [s]: that of a queue."""
+
+CASCADE = 1.5
+"""Time in which processes may end because another one did [s] (assumption)."""
+
+LEAST_PATIENCE, STEPS_OF_PATIENCE = 600.0, 10.0
+"""Time without a step after which all are given up [s], or as many of the longest step so far
+(assumptions): a program that is compiled on the way takes minutes."""
+
+
+class Ending(NamedTuple):
+    """End of all processes.
+
+    Attributes:
+        code: exit code.
+        sentence: reason, without its end; None where process 0 has printed it.
+        resumable: what is on disk can be resumed.
+    """
+
+    code: int
+    sentence: str | None = None
+    resumable: bool = False
+
+
+class Verdict:
+    """Verdict that waits as long as a process may yet end by itself."""
+
+    def __init__(self) -> None:
+        self._since_exit = self._since_step = self._longest = 0.0
+        self._step: int | None = None
+
+    def on(self, statuses: Mapping[int, Status], seconds: float) -> Ending | None:
+        """Reason to end all processes; None while they work.
+
+        Args:
+            statuses: of every process, by its number.
+            seconds: since the last call.
+        """
+        codes = {rank: s.code for rank, s in statuses.items() if s.code is not None}
+        all_over = len(codes) == len(statuses)
+        if codes:
+            self._since_exit += seconds
+        dead = {rank: code for rank, code in codes.items() if code < 0 or code == CRASHED}
+        if dead:
+            if self._since_exit < CASCADE and not all_over:
+                return None
+            return _death(statuses, dead)
+        failed = {rank: code for rank, code in codes.items() if code}
+        if failed and (all_over or self._enough(statuses, max(failed.values()))):
+            rank = min(failed)
+            said = None if rank == 0 else f"{_name(rank, statuses)}: {statuses[rank].text}"
+            return Ending(failed[rank], said)
+        if all_over or (0 in codes and self._since_exit >= GRACE):
+            return Ending(0) if not failed else None
+        return self._lost(statuses, codes) or self._waited(statuses, codes, seconds)
+
+    def _enough(self, statuses: Mapping[int, Status], code: int) -> bool:
+        """Whether the others have had time to end in the same way.
+
+        Where the run was stopped, they may still write what all of them have computed.
+        """
+        waiting = all(s.idle >= GRACE for s in statuses.values() if s.code is None)
+        limit = GRACE if waiting or code != INTERRUPTED_RUN else LONGEST_WRITE
+        return self._since_exit >= limit
+
+    def _lost(self, statuses: Mapping[int, Status], codes: Mapping[int, int]) -> Ending | None:
+        most = max(status.agreements for status in statuses.values())
+        for rank, status in statuses.items():
+            if rank in codes:
+                continue
+            reason = None
+            if status.silent >= SILENCE:
+                reason = f"has not been heard of for {SILENCE:g} s"
+            elif status.stopped >= SILENCE:
+                reason = f"has been held stopped for {SILENCE:g} s"
+            elif status.idle >= STUCK and status.agreements < most:
+                reason = f"is stuck: the others have waited for it for {STUCK:g} s"
+            if reason:
+                return Ending(INTERRUPTED_RUN, f"{_name(rank, statuses)} {reason}", resumable=True)
+        return None
+
+    def _waited(
+        self, statuses: Mapping[int, Status], codes: Mapping[int, int], seconds: float
+    ) -> Ending | None:
+        """Verdict on a run none of whose processes gets any further."""
+        step = max((s.step for s in statuses.values() if s.step is not None), default=None)
+        if step is None or codes:
+            return None
+        self._since_step += seconds
+        if step != self._step:
+            self._longest = max(self._longest, self._since_step)
+            self._step, self._since_step = step, 0.0
+        limit = max(LEAST_PATIENCE, STEPS_OF_PATIENCE * self._longest)
+        if self._since_step < limit:
+            return None
+        reason = f"no process has finished a step for {limit / 60:.0f} min"
+        return Ending(INTERRUPTED_RUN, reason, resumable=True)
+
+
+def _death(statuses: Mapping[int, Status], dead: Mapping[int, int]) -> Ending:
+    """End after the process that died of itself; others abort when they lose it."""
+    order = {-signal.SIGABRT: 2, CRASHED: 1}
+    rank = min(dead, key=lambda each: (order.get(dead[each], 0), each))
+    code, status = dead[rank], statuses[rank]
+    if code == CRASHED:
+        why = f": {status.text}" if status.text else ""
+        return Ending(FAILED, f"{_name(rank, statuses)} ended by an unexpected error{why}")
+    after = "" if status.step is None else f" after step {status.step}"
+    how = f"was ended by {signal.Signals(-code).name}{after}"
+    return Ending(INTERRUPTED_RUN, f"{_name(rank, statuses)} {how}", resumable=True)
+
+
+def _name(rank: int, statuses: Mapping[int, Status]) -> str:
+    return f"process {rank} of {len(statuses)} on {statuses[rank].host}"

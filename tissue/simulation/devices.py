@@ -7,14 +7,12 @@ from jax.sharding import Mesh
 
 from tissue.errors import InputError
 from tissue.kernels.programs import mesh_of, most_devices, planes_of_a_slab
+from tissue.machine.device import VIRTUAL_DEVICES
 from tissue.scenario.boundary import refuse_cut_of_periodic_z
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import DEVICES
 
 log = logging.getLogger(__name__)
-
-MORE_OF_A_CPU = "XLA_FLAGS=--xla_force_host_platform_device_count="
-"""Setting that shows the processor as several devices; the number follows."""
 
 
 def refuse_missing_devices(config: RunConfig) -> None:
@@ -30,7 +28,7 @@ def refuse_missing_devices(config: RunConfig) -> None:
     kind = jax.default_backend()
     remedy = f"give {'' if there == 1 else 'at most '}{there}, or 'all'"
     if kind == "cpu":
-        remedy += f", or set {MORE_OF_A_CPU}{wanted} to try slabs on a processor"
+        remedy += f", or set XLA_FLAGS={VIRTUAL_DEVICES}={wanted} to try slabs on a processor"
     raise InputError(f"= {wanted}: this machine has {there} ({kind}); {remedy}", key=DEVICES)
 
 

@@ -9,16 +9,16 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from tissue.errors import InputError, RunError
-from tissue.kernels.programs import program
+from tissue.kernels.programs import program, read_later
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import resolved_toml
 from tissue.simulation.checkpoints import checkpoint_of
 from tissue.simulation.output_forecast import KEPT_BITS, complete_intervals
 from tissue.simulation.progress import Progress
+from tissue.simulation.shared_files import write_checkpoint, write_snapshot
 from tissue.simulation.simulation import Simulation
-from tissue.storage.checkpoint import write_checkpoint
 from tissue.storage.index import write_series
-from tissue.storage.snapshot import list_snapshots, write_snapshot
+from tissue.storage.snapshot import list_snapshots
 from tissue.storage.tables import Table
 from tissue.storage.writer import Job
 
@@ -71,7 +71,7 @@ class Output:
         """Job that writes a snapshot."""
         simulation, folder, measure = self._simulation, self._folder, self._measure
         progress, time = self._progress, simulation.time
-        fields = rounded(simulation.fields())
+        fields = read_later(rounded(simulation.placed_fields()))
         write = partial(
             write_snapshot,
             folder,
@@ -84,7 +84,10 @@ class Output:
         )
 
         def write_and_measure() -> None:
-            progress.written("snapshot", write(), time)
+            written = write()
+            if written is None:
+                return
+            progress.written("snapshot", written, time)
             write_series(folder, list_snapshots(folder))
             if measure:
                 run_job(folder, partial(measure, folder))
@@ -110,7 +113,9 @@ class Output:
         def write_after_rows() -> None:
             for table in self._tables:
                 table.sync()
-            progress.written("checkpoint", write(), time)
+            written = write()
+            if written:
+                progress.written("checkpoint", written, time)
 
         return write_after_rows
 
@@ -119,7 +124,7 @@ class Output:
         assert self._simulation.failed
         checkpoint = checkpoint_of(
             self._simulation,
-            state=self._simulation.failed.fields,
+            state=read_later(self._simulation.failed.fields),
             config=self._config,
             provenance=self._origin,
         )

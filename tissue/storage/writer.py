@@ -65,6 +65,11 @@ class Writer:
         self._free.release(self._slots)
         self.check()
 
+    @property
+    def failure(self) -> BaseException | None:
+        """Error of a job; None while there was none."""
+        return self._error
+
     def check(self) -> None:
         """Raises the error of a job, if there was one."""
         if self._error:

@@ -20,7 +20,8 @@ from tissue.commands.messages import messages
 from tissue.commands.streams import Output
 from tissue.errors import InputError, RunError, RunStopped
 from tissue.machine.cluster import place_of
-from tissue.machine.supervisor import Refused, supervise
+from tissue.machine.contact import Refused
+from tissue.machine.supervisor import supervise
 from tissue.machine.verdict import Ending
 from tissue.machine.watched_process import ROLE, Role
 from tissue.version import __version__

@@ -237,8 +237,8 @@ def _fill(
                 # a run that is killed before its first checkpoint starts again: it has no own row
                 writer.wait()
                 ready = True
-            for table, row in zip(tables, (record.metrics, record.ledger), strict=False):
-                table.append(row)
+            for table, numbers in zip(tables, (record.metrics, record.ledger), strict=False):
+                table.append(numbers)
             progress.step(record, simulation.step)
             own_due, bv_tv = output.checkpoint_due(), record.metrics["bv_tv"]
             agreed = agreement.after(simulation, bv_tv, due=own_due, failure=writer.failure)

@@ -161,7 +161,7 @@ def test_a_closed_shell_names_no_key_that_the_command_lacks(capfd: Capture, fold
     np.save("shell.npy", gray)
     assert refused(capfd, "new", "shell.npy", "--voxel-size", "10 um") == (
         "tissue: closing pockets of marrow leaves no marrow, because bone covers every face of the "
-        "box; cut the shell off with --crop"
+        "box; cut the shell off with --crop\n"
     )
     crop = ["--crop", "[[2, 10], [2, 10], [0, 10]]"]
     assert main(["new", "shell.npy", "--voxel-size", "10 um", *crop]) == 0

@@ -178,10 +178,12 @@ def as_row(line: str) -> Row | None:
 
 
 def device(out: Path) -> Row:
-    """Device that JAX computes on, found by a process of its own."""
+    """Device that JAX computes on and the bandwidth of its memory, by a process of its own."""
     command = (sys.executable, str(PART), "device", "0", str(out))
     rows = list(run(Part("device", command, 90), 90, out))
-    found = next((row for row in rows if "platform" in row), None)
+    found: Row = {}
+    for row in rows:
+        found |= row if "platform" in row else {}
     return found or {"platform": None, "reason": rows[-1].get("reason", "it printed nothing")}
 
 

@@ -1,6 +1,7 @@
 """Fields of a checkpoint that stay on disk until a device takes its planes."""
 
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -35,7 +36,7 @@ def test_it_goes_to_devices_as_its_array_does(
 
     monkeypatch.setattr(StoredField, "planes", noted)
     mesh = mesh_of(GRID.shape[0], jax.devices()[:1])
-    placed = put({"il1": joined, "number": 3.0}, mesh)
+    placed: Any = put({"il1": joined, "number": 3.0}, mesh)
     assert set(asked) == {(0, 29)}
     assert placed["number"] == 3.0
     field = placed["il1"]

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import tissue.kernels  # noqa: F401 - the same 64-bit mode as in a run
 from tissue.errors import RunError
 from tissue.machine.host import allowed_memory
+from tissue.machine.program_cache import keep_whole_programs
 from tissue.version import __version__
 
 log = logging.getLogger(__name__)
@@ -115,6 +116,7 @@ def enable_compilation_cache() -> None:
             "XDG_CACHE_HOME to a folder that can be written to"
         )
         return
+    keep_whole_programs()
     jax.config.update("jax_compilation_cache_dir", str(folder))
     if settings[MIN_COMPILE_TIME] == USUAL_MIN_COMPILE_TIME:
         jax.config.update(MIN_COMPILE_TIME, 0.0)

@@ -112,10 +112,9 @@ def rendered(run: Run, index: int, state: dict[str, Any]) -> np.ndarray:
     contour.SetInputArrayToProcess(0, 0, 0, 0, state["BONE"])
     contour.SetValue(0, state["HALF"])
     field, table = state["FIELDS"][state["SHOWN"]], vtkColorTransferFunction()
-    for at, color in zip(
-        np.linspace(field["low"], field["high"], len(state["COLORS"])), state["COLORS"], strict=True
-    ):
-        table.AddRGBPoint(at, *color)
+    low, width = field["low"], field["high"] - field["low"]
+    for share, color in zip(field["shares"], state["COLORS"], strict=True):
+        table.AddRGBPoint(low + width * share, *color)
     mapper = vtkPolyDataMapper()
     mapper.SetInputConnection(contour.GetOutputPort())
     mapper.SetLookupTable(table)
@@ -148,6 +147,29 @@ def saturated(picture: np.ndarray, colors: list[tuple[float, float, float]]) -> 
     ends = 255 * np.array([colors[0], colors[-1]])
     at_end = (np.abs(shown[:, None] - ends).max(axis=-1) < 3).any(axis=1)
     return len(shown) / picture[..., 0].size, float(at_end.mean()) if len(shown) else 1.0
+
+
+def spread(picture: np.ndarray, colors: list[tuple[float, float, float]]) -> float:
+    """Share of the color bar [1] over which the middle 90 % of the colored pixels spread."""
+    places = np.linspace(0, 1, 201)
+    known = np.linspace(0, 1, len(colors))
+    bar = 255 * np.stack([np.interp(places, known, band) for band in np.array(colors).T], axis=-1)
+    pixels = picture.reshape(-1, 3).astype(float)
+    distance = np.abs(pixels[:, None] - bar).max(axis=-1)
+    found = places[distance.argmin(axis=1)][distance.min(axis=1) < 4]
+    low, high = np.quantile(found, [0.05, 0.95])
+    return float(high - low)
+
+
+@pytest.mark.parametrize("index", [0, -1])
+def test_structure_is_seen_on_both_days(run: Run, index: int) -> None:
+    """On the ball of bone RANKL differs by 20 % in space, and by much more between the days."""
+    state = constants(write_state(run))
+    colors = state["COLORS"]
+    assert spread(rendered(run, index, state), colors) > 0.14
+    # with evenly spaced colors the last day would have one shade
+    state["FIELDS"]["rankl"]["shares"] = np.linspace(0, 1, len(colors)).tolist()
+    assert spread(rendered(run, index, state), colors) < 0.12
 
 
 @pytest.mark.parametrize("index", [0, -1])
@@ -210,6 +232,7 @@ def test_paraview_shows_bone_and_colors_on_both_days(
         share, at_end = saturated(picture[100:280, 500:700], colors)  # the slice
         assert share > 0.9
         assert at_end < 0.1
+        assert spread(picture[100:280, 500:700], colors) > 0.25
         assert (picture[:, :400] < 250).any(axis=-1).mean() > 0.1  # the bone
     assert np.abs(pictures[0].astype(int) - pictures[1]).mean() > 1
 

@@ -16,10 +16,18 @@ from tissue.storage.index import INDEX, SERIES
 from tissue.storage.layout import DEFAULT_FIELD
 from tissue.storage.results import Run, open_snapshots
 from tissue.storage.snapshot import Snapshot, is_snapshot
-from tissue.viewers.appearance import BONE_COLOR, appearances, shown_field
+from tissue.viewers.appearance import BONE_COLOR, Appearance, appearances, shown_field
 
 Layer = tuple[Any, dict[str, Any], str]
 """Data, properties and kind of a layer."""
+
+VIRIDIS = (
+    *((0.254, 0.265, 0.530), (0.207, 0.372, 0.553), (0.164, 0.471, 0.558)),
+    *((0.128, 0.567, 0.551), (0.135, 0.659, 0.518), (0.267, 0.749, 0.441)),
+    *((0.478, 0.821, 0.318), (0.741, 0.873, 0.150), (0.993, 0.906, 0.144)),
+)
+"""Red, green and blue [1] of viridis of matplotlib at evenly spaced places: no color of bone. Its
+first fifth is left out, which is too dark for a black window."""
 
 SURFACE = 0.5
 """Bone volume fraction at the surface of bone [1]."""
@@ -82,7 +90,7 @@ def layers(run: Run, field: str = "") -> list[Layer]:
                 "folder": str(run.folder),
             },
         }
-        properties |= _bone(run) if name == DEFAULT_FIELD else _plane(run, name == visible)
+        properties |= _bone(run) if name == DEFAULT_FIELD else _plane(run, look, name == visible)
         made.append((FieldOverTime(run.opened, name), properties, "image"))
     # napari draws the first layer below the others
     return sorted(made, key=lambda layer: layer[1]["metadata"]["field"] != DEFAULT_FIELD)
@@ -109,10 +117,10 @@ def _bone(run: Run) -> Mapping[str, Any]:
     }
 
 
-def _plane(run: Run, visible: bool) -> Mapping[str, Any]:
+def _plane(run: Run, look: Appearance, visible: bool) -> Mapping[str, Any]:
     middle = tuple((count - 1) / 2 for count in run.grid.shape)
     return {
-        "colormap": "viridis",  # no color of bone
+        "colormap": {"name": look.label, "colors": VIRIDIS, "controls": look.shares},
         "blending": "translucent",
         "opacity": 0.8,
         "visible": visible,

@@ -1,4 +1,4 @@
-"""State for ParaView: a script that opens a run with its days, units and limits of colors."""
+"""State for ParaView: a script that opens a run with its days, units and colors."""
 
 import json
 from importlib.resources import files
@@ -30,7 +30,8 @@ def write_state(run: Run, field: str = "", path: Path | None = None) -> Path:
         OSError: the folder cannot be written to.
     """
     looks = {
-        name: {**look._asdict(), "ticks": look.ticks} for name, look in appearances(run).items()
+        name: {**look._asdict(), "ticks": look.ticks, "shares": look.shares}
+        for name, look in appearances(run).items()
     }
     if not series_is_current(run.folder, run.snapshots):
         write_series(run.folder, run.snapshots)

@@ -236,23 +236,32 @@ class Member:
         """
         place = self._place
         self._line = _Line(_connected(place, stopped))
+        try:
+            return self._answer(command, stopped)
+        except (_Lost, KeyError):
+            self._line.close()
+        except BaseException:
+            self._line.close()
+            raise
+        raise InputError(
+            f"what listens on {place.host}:{place.port} is not process 0 of this run, or it has "
+            "ended; give all processes the same --coordinator HOST:PORT, with a free port"
+        )
+
+    def _answer(self, command: str, stopped: Callable[[], None]) -> str:
+        """Answer of process 0, when all have come: the address of JAX's coordinator."""
+        place = self._place
         hello = {"process": place.process, "processes": place.processes, "command": command}
         self._line.send(hello | {"host": platform.node()})
         deadline = time.monotonic() + JOIN_LIMIT + SILENCE
         while time.monotonic() < deadline:
             stopped()
-            try:
-                for _ in _ready([self._line], TICK):
-                    for message in self._line.receive():
-                        if "end" in message:
-                            raise Refused(int(message["end"]))
-                        return str(message["start"])
-            except (_Lost, KeyError):
-                break
-        raise InputError(
-            f"what listens on {place.host}:{place.port} is not process 0 of this run, or it has "
-            "ended; give all processes the same --coordinator HOST:PORT, with a free port"
-        )
+            for _ in _ready([self._line], TICK):
+                for message in self._line.receive():
+                    if "end" in message:
+                        raise Refused(int(message["end"]))
+                    return str(message["start"])
+        raise _Lost
 
     def exchange(self, status: Status, seconds: float) -> Ending | None:
         """Reports on the own process; returns the end of all, once it is decided."""

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import signal
 import sys
 import threading
 import time
@@ -41,6 +42,11 @@ def join(role: Role) -> None:
         heartbeat_timeout_seconds=HEARTBEAT_LIMIT,
         shutdown_timeout_seconds=LEAVING_LIMIT,
     )
+    # JAX has taken SIGTERM, of which its own service of preemption would learn
+    for number in signal.valid_signals():
+        handler = signal.getsignal(number)
+        if callable(handler):
+            signal.signal(number, handler)
     _role = role
 
 

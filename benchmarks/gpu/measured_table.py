@@ -177,7 +177,7 @@ def _difference(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _trace(row: Row) -> Iterator[str]:
-    """Where the device spends its time in coupling steps."""
+    """Kernels and gaps of the device in coupling steps, and the programs that take longest."""
     found = row["trace"]
     steps = found["steps"]
     gaps = ", ".join(

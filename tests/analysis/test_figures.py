@@ -1,6 +1,7 @@
 """Figures that are drawn, labeled, and the same every time."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from tissue.analysis import figures
 from tissue.analysis.courses import MOST_RUNS
 from tissue.analysis.curve_figures import curves
 from tissue.analysis.dynamic import DYNAMIC, dynamic
+from tissue.analysis.panels import RUNS
 from tissue.analysis.style import STYLES, styled
 from tissue.cli import main
 from tissue.errors import InputError
@@ -65,7 +67,10 @@ def test_curves_of_several_runs_have_a_legend(folders: list[Path]) -> None:
     runs = [open_run(folder) for folder in folders]
     with styled():
         figure = curves(runs)
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["untreated", "treated"]
+    # beside each other, and so the kinds of lines below the runs
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts == ["untreated", "resorption", "treated", "formation"]
+    assert not any(axes.get_legend() for axes in figure.axes)  # it would lie on the curves
     assert all(axes.get_title(loc="left") for axes in figure.axes)
     assert {axes.get_xlabel() for axes in figure.axes[3:]} == {"time [day]"}
 
@@ -86,8 +91,8 @@ def test_names_of_runs_are_drawn_as_they_are(
     assert (tmp_path / f"curves.{kind}").stat().st_size > 5000
     with styled():
         legend = curves([open_run(each) for each in named]).legends[0]
-    shown = [text.get_text() for text in legend.get_texts()]
-    assert shown == [*NAMES[:4], "two lines", "B\N{REPLACEMENT CHARACTER}ro"]
+    shown = {text.get_text() for text in legend.get_texts()} - {"resorption", "formation"}
+    assert shown == {*NAMES[:4], "two lines", "B\N{REPLACEMENT CHARACTER}ro"}
     assert not any(text.get_parse_math() for text in legend.get_texts())
 
 
@@ -167,8 +172,8 @@ def test_a_legend_of_long_names_leaves_room_for_the_curves(
     with styled():
         figure = curves(runs)
         figure.canvas.draw()
-    shown = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert len(set(shown)) == count  # the ends tell them apart
+    shown = {text.get_text() for text in figure.legends[0].get_texts()}
+    assert len(shown) == count + 2 * (count <= len(RUNS))  # the ends tell them apart
     box = np.array(figure.get_tightbbox().extents)
     width, height = figure.get_size_inches()
     assert box.min() > -0.01
@@ -192,6 +197,18 @@ def test_slices_tell_their_plane_their_unit_and_their_days(folders: list[Path]) 
     *_, bar = fixed.axes
     assert bar.get_ylabel() == "RANKL in marrow fluid [pM]"
     assert len({axes.images[0].get_clim() for axes in fixed.axes[:3]}) == 1
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [(1, [0]), (2, [0, 1]), (4, [0, 1, 2, 3]), (5, [0, 2, 4]), (7, [0, 2, 4, 6])],
+)
+def test_days_of_slices_are_evenly_spaced(
+    folders: list[Path], count: int, shown: list[int]
+) -> None:
+    run = open_run(folders[0])
+    with styled():
+        assert figures._spread(replace(run, snapshots=run.snapshots[:1] * count)) == shown
 
 
 def test_a_plane_with_z_shows_it_upwards(folders: list[Path]) -> None:

@@ -13,6 +13,7 @@ from tissue.analysis.courses import (
     MOST_RUNS,
     PANELS,
     Course,
+    Panel,
     coincidence,
     flattened,
     limits,
@@ -20,6 +21,7 @@ from tissue.analysis.courses import (
     tick_texts,
     ticks,
     time_unit,
+    unseen_drugs,
 )
 from tissue.analysis.report import words
 from tissue.analysis.report.charts import charts
@@ -176,7 +178,10 @@ def test_charts_name_every_line_and_mark_doses_and_branches() -> None:
     il1 = PANELS[5]
     assert coincidence(il1, [one, two]) == "treated lies on mine"
     blocked = two._replace(metrics=metrics | {"il1_receptor_drug_pM": 1 + days})
-    assert "leaves the concentration as it is" in coincidence(il1, [one, blocked])
+    assert unseen_drugs(il1, [one, two]) == ""
+    assert unseen_drugs(il1, [one, blocked]).startswith("the drug of treated blocks the receptor")
+    (note,) = (each.note for each in charts([blocked]) if each.title.startswith("IL-1"))
+    assert note.startswith("the drug blocks the receptor and leaves IL-1 itself as it is")
     alone = {chart.title: chart for chart in charts([one])}
     rates = alone["rate at the surface [\N{MICRO SIGN}m/day]"]
     assert rates.legend == [(1, "resorption"), (0, "formation")], "orange is lost, blue is formed"
@@ -252,3 +257,20 @@ def test_texts_and_lines_of_a_page_have_the_contrast_of_level_aa() -> None:
             assert contrast(theme["faint"], back) >= 4.5
             for number in range(4):
                 assert contrast(theme[f"run{number}"], back) >= 3
+
+
+@pytest.mark.parametrize(
+    ("panel", "column", "told"),
+    [
+        (PANELS[4], "rankl_drug_pM", True),
+        (PANELS[5], "il1_drug_pM", True),
+        (PANELS[5], "il1_beta_drug_pM", True),
+        (PANELS[5], "rankl_drug_pM", False),
+        (PANELS[0], "rankl_drug_pM", False),
+    ],
+)
+def test_what_a_drug_has_bound_is_said_to_be_counted(panel: Panel, column: str, told: bool) -> None:
+    """The model follows free and bound molecules as one, and lowers only their effect."""
+    course = Course("a", {"time_day": np.arange(2.0), column: np.array([0.0, 1.0])})
+    said = "what the drug has bound is counted too" if told else ""
+    assert unseen_drugs(panel, [course]) == said

@@ -30,6 +30,19 @@ LONGEST_IN_DAYS = 200
 MOST_RUNS = 16
 """Most runs in a figure or a page [1]: each has its own color and kind of line."""
 
+COUNTED = "what {drug} has bound is counted too"
+UNSEEN_DRUGS = {
+    "il1": {
+        "il1_receptor_drug_pM": "{drug} blocks the receptor and leaves IL-1 itself as it is: the "
+        "other curves show the effect",
+        "il1_beta_drug_pM": COUNTED,
+        "il1_drug_pM": COUNTED,
+    },
+    "rankl": {"rankl_drug_pM": COUNTED},
+}
+"""Notes on concentrations that a drug does not lower, though it takes their effect: by the solute
+that columns of curves begin with, and by the column of the drug."""
+
 FLAT_NOTE = f"flat, it changes by less than {100 * NOISE:g} %, the accuracy of the solver"
 """Note of a panel whose curves do not change by more than the accuracy of the solver."""
 
@@ -185,14 +198,23 @@ def coincidence(panel: Panel, courses: Sequence[Course]) -> str:
             if float(np.abs(values[common] - there).max()) <= allowed:
                 found.append(f"{course.name} lies on {other.name}")
                 break
-    if not found:
-        return ""
-    why = ""
-    if line.column.startswith("il1_") and any(
-        np.any(each.metrics.get("il1_receptor_drug_pM", 0) > 0) for each in courses
-    ):
-        why = "; a drug that blocks the receptor leaves the concentration as it is"
-    return f"{', '.join(found)}{why}"
+    return ", ".join(found)
+
+
+def unseen_drugs(panel: Panel, courses: Sequence[Course]) -> str:
+    """Sentence about drugs whose effect a concentration does not show; empty without these."""
+    solutes = {line.column.partition("_")[0] for line in panel.lines}
+    found: dict[str, list[str]] = {}
+    for solute in UNSEEN_DRUGS.keys() & solutes:
+        for column, note in UNSEEN_DRUGS[solute].items():
+            names = [each.name for each in courses if np.any(each.metrics.get(column, 0) > 0)]
+            if names:
+                found.setdefault(note, []).extend(names)
+    several = len(courses) > 1
+    return "; ".join(
+        note.format(drug=f"the drug of {' and '.join(names)}" if several else "the drug")
+        for note, names in found.items()
+    )
 
 
 def flattened(values: Values, *, percent: bool = False) -> tuple[Values, bool]:

@@ -24,6 +24,7 @@ from tissue.analysis.courses import (
     shown_panels,
     time_unit,
     unlike_lengths,
+    unseen_drugs,
     with_one_line,
 )
 from tissue.analysis.labels import unique_labels
@@ -65,6 +66,8 @@ def curves(runs: Sequence[Run]) -> "Figure":
     Raises:
         InputError: there are too many runs, or none has a value to show.
     """
+    from matplotlib.ticker import MaxNLocator
+
     refuse_many(len(runs))
     names = [drawn(name, NAME) for name in unique_labels([run.folder for run in runs])]
     courses = [course_of(run, name) for run, name in zip(runs, names, strict=True)]
@@ -82,7 +85,8 @@ def curves(runs: Sequence[Run]) -> "Figure":
     columns = 2 if narrow() else 3
     rows = math.ceil(len(shown) / columns)
     height = (1.6 if narrow() else 2.05) * rows
-    figure = new_figure(width(), height + ROW * (math.ceil(len(runs) / beside) - 1))
+    kinds = _kinds(shown) if len(runs) > 1 else []
+    figure = new_figure(width(), height + ROW * (math.ceil(len([*runs, *kinds]) / beside) - 1))
     panels = figure.subplots(rows, columns, sharex=True, squeeze=False).ravel()
     last = max(float(each.metrics["time_day"][-1]) for each in courses)
     unit = time_unit(last - min(float(each.metrics["time_day"][0]) for each in courses))
@@ -96,11 +100,17 @@ def curves(runs: Sequence[Run]) -> "Figure":
     for number, axes in enumerate(panels[: len(shown)]):
         if number + columns >= len(shown):
             axes.set_xlabel(f"time [{unit.name}]")
+            axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
             axes.tick_params(labelbottom=True)
     if len(runs) > 1:
-        _add_legend(figure, names, beside)
+        _add_legend(figure, [*names, *kinds], len(names), beside)
     add_note(figure, _note(courses, shown, flat))
     return figure
+
+
+def _kinds(panels: Sequence[Panel]) -> list[str]:
+    """Names of the curves of a panel that has several, which kinds of lines tell apart."""
+    return next(([line.name for line in each.lines] for each in panels if len(each.lines) > 1), [])
 
 
 def _draw_panel(axes: "Axes", panel: Panel, courses: Sequence[Course], unit: TimeUnit) -> bool:
@@ -114,7 +124,8 @@ def _draw_panel(axes: "Axes", panel: Panel, courses: Sequence[Course], unit: Tim
     lanes = [index for index, course in enumerate(courses) if course.therapy]
     for index, course in enumerate(courses):
         color, dash = run_line(index)
-        lane = lanes.index(index) if len(lanes) > 1 and course.therapy else None
+        several = len(lanes) > 1 and course.therapy  # the first of the legend is the uppermost
+        lane = len(lanes) - 1 - lanes.index(index) if several else None
         shade(axes, course, unit, TREATED if len(courses) == 1 else color, lane, dash)
         if not has_panel(panel, course):
             continue
@@ -138,8 +149,8 @@ def _draw_panel(axes: "Axes", panel: Panel, courses: Sequence[Course], unit: Tim
     below = LANE * (len(lanes) if len(lanes) > 1 else 0)  # the strips lie below the curves
     axes.set_ylim(low - below * (high - low) / (1 - below), high)
     tidy(axes, text_size())
-    if len(panel.lines) > 1:
-        _add_line_legend(axes, [line.name for line in panel.lines], alone=alone)
+    if alone:
+        axes.legend(loc="best")
     return flat
 
 
@@ -213,7 +224,8 @@ def _note(courses: Sequence[Course], panels: Sequence[Panel], flat: Sequence[str
     hidden = [
         f"{panel.title}: {text}"
         for panel in panels
-        if several and (text := _hidden(panel, courses))
+        for text in (_hidden(panel, courses) if several else "", unseen_drugs(panel, courses))
+        if text
     ]
     sentences = [
         f"{SHOWN_AS[len(treated_runs) > 1]}{marks_in_words(courses)}: {'; '.join(treated)}"
@@ -231,23 +243,16 @@ def _hidden(panel: Panel, courses: Sequence[Course]) -> str:
     return coincidence(panel, courses) if len(panel.lines) == 1 else ""
 
 
-def _add_legend(figure: "Figure", names: Sequence[str], beside: int) -> None:
+def _add_legend(figure: "Figure", names: Sequence[str], runs: int, beside: int) -> None:
+    """Legend above the panels: the runs in their colors, then curves of one panel in black."""
     from matplotlib.lines import Line2D
 
-    looks = [run_line(index) for index in range(len(names))]
-    lines = [Line2D([], [], color=color, ls=dash) for color, dash in looks]
+    looks = [run_line(index) for index in range(runs)]
+    looks += [(INK, style) for style in DASHES[: len(names) - runs]]
+    order = [each for first in range(beside) for each in range(first, len(names), beside)]
+    lines = [Line2D([], [], color=looks[index][0], ls=looks[index][1]) for index in order]
     # matplotlib may omit a label that begins with an underscore
-    numbers = list(map(str, range(len(names))))
+    numbers = list(map(str, order))
     legend = figure.legend(lines, numbers, loc="outside upper left", ncols=beside)
-    for text, name in zip(legend.get_texts(), names, strict=True):
-        text.set_text(name)
-
-
-def _add_line_legend(axes: "Axes", names: Sequence[str], *, alone: bool) -> None:
-    from matplotlib.lines import Line2D
-
-    if alone:
-        axes.legend(loc="best")
-        return
-    lines = [Line2D([], [], color=INK, ls=style) for style in ("-", "--")]
-    axes.legend(lines, names, loc="best")
+    for text, index in zip(legend.get_texts(), order, strict=True):
+        text.set_text(names[index])

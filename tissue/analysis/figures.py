@@ -299,8 +299,10 @@ def _spread(run: Run) -> list[int]:
     count = len(run.snapshots)
     if not count:
         raise InputError("there are no snapshots to draw yet")
-    most = MOST_TIMES // 2 if narrow() else MOST_TIMES
-    return sorted({round(i) for i in np.linspace(0, count - 1, min(count, most))})
+    most = min(count, MOST_TIMES // 2 if narrow() else MOST_TIMES)
+    # three or more that are evenly spaced rather than one more that is not
+    even = next((each for each in range(most, 2, -1) if (count - 1) % (each - 1) == 0), most)
+    return sorted({round(i) for i in np.linspace(0, count - 1, even)})
 
 
 def _ends(plane: Plane, bone: Plane, marrow: bool) -> tuple[float, float]:

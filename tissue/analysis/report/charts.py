@@ -20,6 +20,7 @@ from tissue.analysis.courses import (
     tick_texts,
     ticks,
     time_unit,
+    unseen_drugs,
     with_one_line,
 )
 
@@ -53,7 +54,11 @@ class Chart:
         if self.last <= self.first:
             self.last = self.first + 1
         drawn, flat = self._curves(panel, courses)
-        notes = [FLAT_NOTE if flat else "", coincidence(panel, courses)]
+        notes = [
+            FLAT_NOTE if flat else "",
+            coincidence(panel, courses),
+            unseen_drugs(panel, courses),
+        ]
         self.note = ". ".join(filter(None, notes))
         self.low, self.high = limits([values for *_, values in drawn])
         strips = sum(1 for each in courses if each.therapy)
@@ -130,7 +135,8 @@ class Chart:
         parts, foot = [], HEIGHT - BOTTOM
         treated = [index for index, course in enumerate(courses) if course.therapy]
         for index, course in enumerate(courses):
-            lane = treated.index(index) if len(treated) > 1 and course.therapy else None
+            several = len(treated) > 1 and course.therapy  # the first run is the uppermost
+            lane = len(treated) - 1 - treated.index(index) if several else None
             y = foot - 4 - LANE * (lane or 0)
             top, height = (TOP, foot - TOP) if lane is None else (y - 7, LANE - 1)
             kind = "span" if lane is None else f"strip {_filled(index)}"

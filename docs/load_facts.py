@@ -11,8 +11,9 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
-from pathlib import Path
 from typing import Any
+
+import science_page
 
 from tissue.validation.findings import Expected, ReferenceFinding, compare
 from tissue.validation.report import number
@@ -20,8 +21,7 @@ from tissue.validation.simulations import BONES, Estimate, SimulationCache, Traj
 from tissue.validation.table import VALIDATION
 from tissue.verification.table import VERIFICATION
 
-PAGE = Path(__file__).parent / "science.md"
-MARKS = "<!-- load facts -->\n", "<!-- /load facts -->"
+NAME = "load facts"
 HEADS = ("fact", "use", "quantity", "data", "no load", "density", "finite elements")
 STILL = "Not moved by more than the error of the solver: "
 
@@ -114,23 +114,13 @@ def table(found: Mapping[str, Iterable[str]]) -> str:
 
 def read(text: str) -> dict[str, list[str]]:
     """Rows by id of the table in a page, and the ids without any."""
-    lines = text.partition(MARKS[0])[2].partition(MARKS[1])[0].splitlines()
     found: dict[str, list[str]] = {}
-    for line in lines[2:]:
+    for line in science_page.lines(text, NAME):
         if line.startswith("| "):
             found.setdefault(line.split(" | ")[0].strip("| "), []).append(line)
         elif line.startswith(STILL):
             found |= {name: [] for name in line.removeprefix(STILL).rstrip(".").split(", ") if name}
     return found
-
-
-def written(text: str, made: str) -> str:
-    """A page with the table put in."""
-    before, start, rest = text.partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
-    if not end:
-        sys.exit(f"{PAGE} lacks the marks {MARKS}")
-    return f"{before}{start}{made}{end}{after}"
 
 
 def main(only: Sequence[str]) -> None:
@@ -141,11 +131,10 @@ def main(only: Sequence[str]) -> None:
     reference = SimulationCache(ACCURACY, REACHING)
     caches = {each: Loaded(each, reference) for each in MECHANICS}
     for name in only or known:
-        found = read(PAGE.read_text(encoding="utf-8"))
-        found[name] = rows(known[name], measured(known[name], caches))
-        print(name, *found[name], sep="\n", flush=True)
-        made = table({each: found[each] for each in known if each in found})
-        PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), made), encoding="utf-8")
+        of_fact = rows(known[name], measured(known[name], caches))
+        print(name, *of_fact, sep="\n", flush=True)
+        found = read(science_page.PAGE.read_text(encoding="utf-8")) | {name: of_fact}
+        science_page.write(NAME, table({each: found[each] for each in known if each in found}))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Reads docs/claims.toml and writes its table into docs/science.md. Each example r
 synthetic bone of its species, as it is and with the action switched off: five minutes of one core.
 """
 
-import sys
 import tomllib
 from collections.abc import Mapping
 from copy import deepcopy
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import science_page
 
 from tissue.geometry.load import Geometry
 from tissue.geometry.settings import SyntheticSettings
@@ -24,9 +24,7 @@ from tissue.scenario.config import read_run_file
 from tissue.scenario.library import examples
 from tissue.simulation.simulation import Simulation
 
-DOCS = Path(__file__).parent
-PAGE, CLAIMS = DOCS / "science.md", DOCS / "claims.toml"
-MARKS = "<!-- shares -->\n", "<!-- /shares -->"
+CLAIMS = Path(__file__).parent / "claims.toml"
 
 NOMINAL = 0.05
 """Share of a loss below which an action is there in name only [1]."""
@@ -161,15 +159,5 @@ def table(losses: Losses) -> str:
     return "\n".join(rows) + "\n"
 
 
-def main() -> None:
-    """Measures the shares and writes them into the page."""
-    text = PAGE.read_text(encoding="utf-8")
-    before, start, rest = text.partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
-    if not end:
-        sys.exit(f"{PAGE} lacks the marks {MARKS}")
-    PAGE.write_text(f"{before}{start}{table(Losses())}{end}{after}", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    science_page.write("shares", table(Losses()))

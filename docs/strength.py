@@ -6,18 +6,15 @@ Writes its table into docs/science.md. The first three years of `postmenopausal`
 each run goes on from there for two years: ten minutes of one core.
 """
 
-import sys
 import tomllib
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import NamedTuple
+
+import science_page
 
 from tissue.scenario.config import RunConfig, read_run_file
 from tissue.scenario.library import examples
 from tissue.simulation.simulation import Simulation, load_geometry
-
-PAGE = Path(__file__).parent / "science.md"
-MARKS = "<!-- strength -->\n", "<!-- /strength -->"
 
 UNTREATED = "postmenopausal"
 TREATED = ("denosumab-stop", "zoledronate", "teriparatide", "romosozumab")
@@ -93,25 +90,5 @@ def table(changes: Mapping[str, Mapping[int, Change]]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def written(text: str, made: str) -> str:
-    """A page with the table put in."""
-    before, start, rest = text.partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
-    if not end:
-        sys.exit(f"{PAGE} lacks the marks {MARKS}")
-    return f"{before}{start}{made}{end}{after}"
-
-
-def rows(text: str) -> Sequence[str]:
-    """Rows of the table in a page."""
-    return text.partition(MARKS[0])[2].partition(MARKS[1])[0].splitlines()[2:]
-
-
-def main() -> None:
-    """Simulates and writes the table into the page."""
-    made = table(measured())
-    PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), made), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    science_page.write("strength", table(measured()))

@@ -15,5 +15,7 @@ def docs_script(name: str) -> ModuleType:
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up there
+    if str(DOCS) not in sys.path:
+        sys.path.append(str(DOCS))  # where the scripts find each other when they are run
     spec.loader.exec_module(module)
     return module

@@ -88,12 +88,12 @@ def test_rows_are_read_as_they_are_written(load_facts: ModuleType) -> None:
     }
     rows = load_facts.rows(made("V98", 0.5, 0.3), values)
     assert rows == ["| V98 | calibrated | quantity 0 | 0 to 1 | - | 0.5 +- 0.1 | **1.5 +- 0.1** |"]
-    page = f"a\n{load_facts.MARKS[0]}old\n{load_facts.MARKS[1]}\nb\n"
+    page = "a\n<!-- load facts -->\nold\n<!-- /load facts -->\nb\n"
     found = {"V98": rows, "V99": []}
-    text = load_facts.written(page, load_facts.table(found))
+    table = load_facts.table(found)
+    text = load_facts.science_page.written(page, load_facts.NAME, table)
+    assert text == f"a\n<!-- load facts -->\n{table}<!-- /load facts -->\nb\n"
     assert load_facts.read(text) == found
-    assert text.startswith("a\n<!--")
-    assert text.endswith("-->\nb\n")
 
 
 def test_simulations_have_the_mechanics_that_is_compared(

@@ -24,8 +24,7 @@ def shares() -> ModuleType:
 
 def test_every_claim_has_a_row_with_its_shares(shares: ModuleType) -> None:
     page = (ROOT / "docs" / "science.md").read_text(encoding="utf-8")
-    start, end = shares.MARKS
-    rows = page.partition(start)[2].partition(end)[0].splitlines()[2:]
+    rows = shares.science_page.lines(page, "shares")
     for claim, row in zip(shares.claims(), rows, strict=True):
         cells = [cell.strip() for cell in row.strip("|").split("|")]
         assert cells[0] == claim["claim"]

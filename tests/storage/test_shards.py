@@ -199,7 +199,7 @@ def test_the_folder_may_be_moved_beside_another_run(
 
 
 def test_names_of_shards_are_in_no_other_folder(run: Path) -> None:
-    for name in ("../x.shard", "/tmp/x.shard", "x.hdf"):
+    for name in ("../x.shard", f"../{SHARD}", f"/{SHARD}", "x.hdf", f"\x1b[2J\n{SHARD}"):
         with h5py.File(run / f"{DAY}.hdf", "a") as file:
             file["shards/file"][1] = name
         with pytest.raises(InputError, match="damaged list of its shards"):

@@ -62,6 +62,11 @@ def shard_path(path: Path, rank: int) -> Path:
     return path.with_name(f"{path.stem}.{rank:04d}{SHARD_SUFFIX}")
 
 
+def is_shard_name(name: str) -> bool:
+    """Whether a file has the name of a shard, which leads to no other folder."""
+    return re.fullmatch(r"[a-z]+_day[0-9]+\.[0-9]+\.[0-9]{4,}\.shard", name, re.ASCII) is not None
+
+
 def shards_beside(path: Path) -> list[Path]:
     """Shards in the folder of a file that have its name, in order of their processes."""
     found = path.parent.glob(f"{path.stem}.*{SHARD_SUFFIX}")

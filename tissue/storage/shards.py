@@ -24,7 +24,7 @@ from tissue.checksum import is_intact, stored_digest
 from tissue.errors import InputError, printable
 from tissue.storage.atomic import remove_old, remove_temporary
 from tissue.storage.links import own_member
-from tissue.storage.names import SHARD_SUFFIX, shards_beside
+from tissue.storage.names import SHARD_SUFFIX, is_shard_name, shards_beside
 from tissue.storage.reading import open_hdf5
 
 TABLE = "shards"
@@ -88,8 +88,7 @@ def shards_of(path: Path, file: h5py.File) -> tuple[Shard, ...]:
     )
     end = 0
     for each in found:
-        inside = Path(each.name).name == each.name and each.name.endswith(SHARD_SUFFIX)
-        if not inside or each.first_plane != end or each.planes < 1:
+        if not is_shard_name(each.name) or each.first_plane != end or each.planes < 1:
             raise InputError(
                 f"{path} has a damaged list of its shards, at {printable(each.name)!r}; use the"
                 " file as the run wrote it"

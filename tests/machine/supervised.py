@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
+PATHS = f"{ROOT}:{ROOT / 'tests'}"
 
 SUPERVISOR = """
 import json, sys
@@ -18,10 +19,10 @@ from tissue.machine.cluster import place_of
 from tissue.machine.contact import Refused
 from tissue.machine.supervisor import supervise
 
-address, processes, process, program = sys.argv[1:]
+address, processes, process, *words = sys.argv[1:]
 place = place_of({}, address, int(processes), int(process))
 try:
-    ending = list(supervise(place, [sys.executable, "-c", program], "a run"))
+    ending = list(supervise(place, [sys.executable, *words], "a run"))
 except Refused as refused:
     ending = [refused.code, None, False]
 except (InputError, RunStopped) as error:
@@ -63,20 +64,21 @@ def free_port() -> int:
 
 
 class Pair:
-    """Two supervisors, each with a process that runs the same program."""
+    """Two supervisors, each with a process that runs the same command."""
 
-    def __init__(self, program: str) -> None:
+    def __init__(self, *words: str, **variables: str) -> None:
         """Starts both.
 
         Args:
-            program: Python code after `PROGRAM`.
+            words: of Python's command line.
+            variables: of the environment.
         """
         address = f"localhost:{free_port()}"
-        self._start = time.monotonic()
+        self._start, self.errors = time.monotonic(), ["", ""]
         self.supervisors = [
             subprocess.Popen(
-                [sys.executable, "-c", SUPERVISOR, address, "2", f"{i}", PROGRAM + program],
-                env=os.environ | {"PYTHONPATH": str(ROOT), "HTTP_PROXY": "nowhere"},
+                [sys.executable, "-c", SUPERVISOR, address, "2", f"{i}", *words],
+                env=os.environ | {"PYTHONPATH": PATHS, "HTTP_PROXY": "nowhere"} | variables,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -93,8 +95,8 @@ class Pair:
         """
         supervisor = self.supervisors[number]
         left = max(0.1, self._start + longest - time.monotonic())
-        printed, errors = supervisor.communicate(timeout=left)
-        assert "Traceback" not in errors, errors
+        printed, self.errors[number] = supervisor.communicate(timeout=left)
+        assert "Traceback" not in self.errors[number], self.errors[number]
         if not printed:
             return supervisor.returncode
         return Outcome(*json.loads(printed.splitlines()[-1]))

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from machine.supervised import Outcome, Pair, free_port
+from machine.supervised import PROGRAM, Outcome, Pair, free_port
 
 from tissue.errors import InputError, RunStopped
 from tissue.machine import contact
@@ -79,6 +79,11 @@ ENDS: dict[str, tuple[str, int, str | None]] = {
         75,
         f"{ONE.rstrip()}: stopped by SIGTERM in its first step",
     ),
+    "the other aborts when the first has failed": (
+        "time.sleep(0.3 * me)\nlast_words('tissue: no bone', 2) if not me else os.abort()",
+        2,
+        None,
+    ),
     "first one draws its picture": ("time.sleep(0 if me else 8)", 0, None),
 }
 """Programs of both processes, and the exit code and sentence of the run."""
@@ -89,7 +94,7 @@ RESUMABLE = {"is gone", "was ended", "held", "stuck", "heard"}
 @pytest.fixture(scope="module")
 def pairs() -> Iterator[dict[str, Pair]]:
     """All pairs at once: they wait, and do not compute."""
-    started = {name: Pair(program) for name, (program, *_) in ENDS.items()}
+    started = {name: Pair("-c", PROGRAM + program) for name, (program, *_) in ENDS.items()}
     yield started
     for pair in started.values():
         for supervisor in pair.supervisors:
@@ -124,7 +129,7 @@ signal.signal(signal.SIGTERM, lambda *_: last_words("tissue: stopped by SIGTERM"
 open({str(ready)!r} + str(me), "w").close()
 while True: time.sleep(0.1)
 """
-    pair = Pair(program)
+    pair = Pair("-c", PROGRAM + program)
     while not all(ready.with_name(f"ready{i}").exists() for i in (0, 1)):
         time.sleep(0.05)
     for supervisor in pair.supervisors:

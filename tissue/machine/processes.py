@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
+from typing import Any
 
 import jax
 import numpy as np
@@ -42,12 +43,29 @@ def join(role: Role) -> None:
         heartbeat_timeout_seconds=HEARTBEAT_LIMIT,
         shutdown_timeout_seconds=LEAVING_LIMIT,
     )
+    _keep_programs()
     # JAX has taken SIGTERM, of which its own service of preemption would learn
     for number in signal.valid_signals():
         handler = signal.getsignal(number)
         if callable(handler):
             signal.signal(number, handler)
     _role = role
+
+
+def _keep_programs() -> None:
+    """Lets this process keep its compiled programs on disk.
+
+    JAX keeps those of process 0 alone (0.8 to 0.12), and on a CPU gives each process other names
+    for the same programs, so that all others would compile in each run. JAX has no setting for
+    this; where it is not as expected, it stays as it is.
+    """
+    jax.devices()  # takes the number of the process
+    try:
+        from jax._src.distributed import global_state
+    except ImportError:
+        return
+    state: Any = global_state
+    state.process_id = 0
 
 
 def leave() -> None:

@@ -66,12 +66,17 @@ class Verdict:
         all_over = len(codes) == len(statuses)
         if codes:
             self._since_exit += seconds
-        dead = {rank: code for rank, code in codes.items() if code < 0 or code == CRASHED}
+        failed = {rank: code for rank, code in codes.items() if code > 0 and code != CRASHED}
+        dead = {
+            rank: code
+            for rank, code in codes.items()
+            # JAX aborts the others when process 0 has ended
+            if code == CRASHED or (code < 0 and not (failed and code == -signal.SIGABRT))
+        }
         if dead:
             if self._since_exit < CASCADE and not all_over:
                 return None
             return _death(statuses, dead)
-        failed = {rank: code for rank, code in codes.items() if code}
         if failed and (all_over or self._enough(statuses, max(failed.values()))):
             rank = min(failed)
             said = None if rank == 0 else f"{_name(rank, statuses)}: {statuses[rank].text}"

@@ -29,6 +29,7 @@ def made(
     edge: int = 24,
     snapshots: int = 3,
     provenance: Mapping[str, str] = ORIGIN,
+    first_day: float = 0.0,
 ) -> Path:
     """The folder of a run that never ran: real bone that is lost evenly, and a gradient."""
     folder.mkdir(parents=True)
@@ -40,14 +41,15 @@ def made(
     ):
         for step in range(snapshots):
             left = np.clip(bone - loss * step, 0, 1).astype("f4")
-            row = dict.fromkeys(COLUMNS, 1.0 + step) | {"time_day": 7 * step, "bv_tv": left.mean()}
+            row = dict.fromkeys(COLUMNS, 1.0 + step) | {"bv_tv": left.mean()}
+            row["time_day"] = first_day + 7 * step
             metrics.append(row | {"bv_tv_change_percent": -10.0 * loss * step})
-            ledger.append({"time_day": 7 * step, "bone_residual": 1e-7})
+            ledger.append({"time_day": row["time_day"], "bone_residual": 1e-7})
             write_snapshot(
                 folder,
                 grid=Grid(bone.shape, 10.0),
                 step=step,
-                time=7.0 * step,
+                time=row["time_day"],
                 fields={"bone_volume_fraction": left, "rankl": 10 + gradient + step},
                 provenance=provenance,
             )

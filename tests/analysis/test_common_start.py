@@ -72,7 +72,18 @@ def test_runs_of_unlike_length_are_compared_on_the_last_day_of_all(tmp_path: Pat
     (bone,) = (each for each in found["lines"] if each["label"] == "BV/TV")
     assert bone["arms"][0]["points"] == bone["arms"][1]["points"] == 0
     text = page([long, short])
-    assert "The runs end at different times (long on day 14, short on day 7)" in text
+    spans = "long from day 0 to 14; short from day 0 to 7"
+    assert f"The runs have different times ({spans}): a shorter line is a run that is over." in text
+
+
+def test_runs_that_share_no_days_are_not_compared(tmp_path: Path) -> None:
+    early, later = made(tmp_path / "early"), made(tmp_path / "later", first_day=20.0)
+    assert differences([collected(early), collected(later)])["lines"] == []
+    text = page([early, later])
+    days = "early day 0 to 14, later day 20 to 34"
+    assert f"The runs share no span of days and are not compared ({days})." in text
+    assert "Arms compared" not in text
+    assert "changes of each count from its own start" in text
 
 
 def test_dynamic_measures_of_a_branch_count_from_the_start(arms: tuple[Path, Path]) -> None:

@@ -14,6 +14,7 @@ from tissue.storage.checkpoint import Checkpoint, write_checkpoint
 from tissue.storage.index import INDEX
 from tissue.storage.info import describe
 from tissue.storage.snapshot import list_snapshots, write_snapshot
+from tissue.storage.tables import Table
 
 
 def reported(path: Path) -> str:
@@ -44,7 +45,11 @@ def test_an_index_names_what_is_missing(folder: Path) -> None:
 
 
 def test_a_run_names_what_is_damaged(folder: Path) -> None:
-    assert "reached     day 21, BV/TV -3.00 %\nsnapshots   3, all intact" in reported(folder)
+    with Table(folder / "metrics.csv", ("time_day", "bv_tv_change_percent")) as table:
+        for day, change in ((0, 0), (21, -3)):
+            table.append({"time_day": day, "bv_tv_change_percent": change})
+    reached = "reached     day 21, BV/TV -3.00 % since day 0"
+    assert f"{reached}\nsnapshots   3, all intact" in reported(folder)
     path = list_snapshots(folder)[1]
     path.write_bytes(path.read_bytes()[:2000])
     assert f"snapshots   3, damaged: {path.name}" in reported(folder)

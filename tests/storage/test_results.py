@@ -11,7 +11,7 @@ from storage.conftest import GRID, TIMES, field
 from tissue.errors import InputError
 from tissue.storage.results import open_run
 from tissue.storage.snapshot import Snapshot
-from tissue.storage.tables import Columns
+from tissue.storage.tables import Columns, Table
 
 
 def test_fields_have_coordinates_and_units(folder: Path) -> None:
@@ -129,3 +129,11 @@ def test_a_run_prints_in_a_few_lines(folder: Path) -> None:
     assert len(text) < 500
     assert f"{len(TIMES)} snapshots" in text
     assert "il1" in text
+
+
+def test_a_run_names_the_day_that_its_change_counts_from(folder: Path) -> None:
+    columns = ("time_day", "bv_tv", "bv_tv_change_percent")
+    with Table(folder / "metrics.csv", columns) as table:
+        for row in ((0, 0.2, 0), (21, 0.19, -5)):
+            table.append(dict(zip(columns, row, strict=True)))
+    assert "day 21, BV/TV 0.1900 (-5.00 % since day 0)" in repr(open_run(folder))

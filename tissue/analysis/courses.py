@@ -299,9 +299,17 @@ def marks_in_words(courses: Iterable[Course]) -> str:
 
 
 def unlike_lengths(courses: Sequence[Course]) -> str:
-    """Sentence about runs of different length; empty where all end together."""
-    ends = {each.name: float(each.metrics["time_day"][-1]) for each in courses}
-    if len(set(ends.values())) < 2:
-        return ""
-    listed = ", ".join(f"{name} on day {end:g}" for name, end in ends.items())
-    return f"The runs end at different times ({listed}): a shorter line is a run that is over."
+    """Sentences about runs that start or end at different times; empty where none do."""
+    times = [each.metrics["time_day"] for each in courses]
+    starts, ends = ({float(each[at]) for each in times} for at in (0, -1))
+    listed = "; ".join(
+        f"{course.name} from day {each[0]:g} to {each[-1]:g}"
+        for course, each in zip(courses, times, strict=True)
+    )
+    found = []
+    if len(ends) > 1:
+        found.append("a shorter line is a run that is over" if len(starts) == 1 else "")
+    if len(starts) > 1:
+        found.append("changes of each count from its own start")
+    about = ", and ".join(filter(None, found))
+    return f"The runs have different times ({listed}): {about}." if found else ""

@@ -55,8 +55,9 @@ def _run(folder: Path) -> Iterator[str]:
     snapshots, checkpoints = list_snapshots(folder), list_checkpoints(folder)
     yield f"run         {folder}"
     if len(metrics["time_day"]):
-        days, change = metrics["time_day"][-1], metrics["bv_tv_change_percent"][-1]
-        yield f"reached     day {days:g}, BV/TV {change:+.2f} %"
+        first, last = metrics["time_day"][[0, -1]]
+        change = metrics["bv_tv_change_percent"][-1]
+        yield f"reached     day {last:g}, BV/TV {change:+.2f} % since day {first:g}"
     readers: tuple[tuple[str, list[Path], Callable[[Path], object]], ...] = (
         ("snapshots", snapshots, _read_completely),
         ("checkpoints", checkpoints, read_checkpoint),

@@ -179,8 +179,8 @@ class Results(Displayed):
         last = {name: values[-1] for name, values in self.metrics.items() if len(values)}
         if not {"time_day", "bv_tv", "bv_tv_change_percent"} <= last.keys():
             return "no metrics yet"
-        change = last["bv_tv_change_percent"]
-        return f"day {last['time_day']:g}, BV/TV {last['bv_tv']:.4f} ({change:+.2f} %)"
+        since = f"{last['bv_tv_change_percent']:+.2f} % since day {self.metrics['time_day'][0]:g}"
+        return f"day {last['time_day']:g}, BV/TV {last['bv_tv']:.4f} ({since})"
 
 
 @dataclass(frozen=True, repr=False)

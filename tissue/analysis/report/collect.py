@@ -276,12 +276,12 @@ def differences(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     Returns:
         The days of the comparison, and a line for each metric: its value at the start and at the
         end of each run, the change of each [%], and the difference of the changes of each from
-        that of the first run [percentage point].
+        that of the first run [percentage point]; no lines where the runs share no span of days.
     """
     start = max(run["metrics"]["time_day"][0] for run in runs)
     end = min(run["metrics"]["time_day"][-1] for run in runs)
     lines = []
-    for line in runs[0]["headlines"]:
+    for line in runs[0]["headlines"] if start < end else ():
         name = line["name"]
         if not all(any(each["name"] == name for each in run["headlines"]) for run in runs):
             continue

@@ -127,6 +127,13 @@ def _course(run: Mapping[str, Any]) -> Course:
 def _comparison(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Comparison of runs with a sentence about the bone volume of each."""
     found = differences(runs)
+    if not found["lines"]:
+        spans = ", ".join(
+            f"{run['name']} day {run['metrics']['time_day'][0]:g} to "
+            f"{run['metrics']['time_day'][-1]:g}"
+            for run in runs
+        )
+        return found | {"words": f"The runs share no span of days and are not compared ({spans})."}
     (bone, *_) = (line for line in found["lines"] if line["label"] == "BV/TV")
     arms = [
         f"{run['name']} {signed(arm['points'], 'points')}"

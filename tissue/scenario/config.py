@@ -47,7 +47,8 @@ REPR_WIDTH = 100
 """Characters of a table in the text of a `RunConfig`."""
 
 
-def _read_parameters(value: object, info: ValidationInfo[Any]) -> object:
+# in quotes: ValidationInfo takes no type when a program runs with pydantic 2.10
+def _read_parameters(value: object, info: "ValidationInfo[Any]") -> object:
     """The parameters of the preset with those of the run file."""
     if isinstance(value, Parameters):
         return value
@@ -71,7 +72,7 @@ def _write_parameters(parameters: Parameters) -> dict[str, str | float]:
 
 
 def _read_therapies(
-    therapies: tuple[Therapy, ...], info: ValidationInfo[Any]
+    therapies: tuple[Therapy, ...], info: "ValidationInfo[Any]"
 ) -> tuple[Therapy, ...]:
     """Regimens with their schedules written out; doubtful doses are noted."""
     run = info.context.run
@@ -82,19 +83,19 @@ def _read_therapies(
     return found
 
 
-def _note_late_disease(disease: DiseaseTable, info: ValidationInfo[Any]) -> DiseaseTable:
+def _note_late_disease(disease: DiseaseTable, info: "ValidationInfo[Any]") -> DiseaseTable:
     estrogen = disease.estrogen
     values = dict(disease) | ({"estrogen.loss": estrogen.loss} if estrogen else {})
     _note_late_pieces("disease", values, info)
     return disease
 
 
-def _note_late_load(load: LoadTable, info: ValidationInfo[Any]) -> LoadTable:
+def _note_late_load(load: LoadTable, info: "ValidationInfo[Any]") -> LoadTable:
     _note_late_pieces("load", dict(load), info)
     return load
 
 
-def _note_late_pieces(table: str, values: Mapping[str, Any], info: ValidationInfo[Any]) -> None:
+def _note_late_pieces(table: str, values: Mapping[str, Any], info: "ValidationInfo[Any]") -> None:
     run = info.context.run
     for key, course in values.items():
         for number, piece in enumerate(getattr(course, "pieces", ()), start=1):

@@ -37,9 +37,11 @@ LEAST_REDUCTION = 2e-6
 
 MAX_SWEEPS = 6
 
-LEAST_ITERATIONS = 2
-"""Iterations from the solution of an earlier bone: its residual is small where the bone changed,
-while the energy far away is still the old one."""
+LEAST_ITERATIONS = 1
+"""Iterations from the solution of an earlier bone, however small its residual: most of it is at the
+surface, while the energy far away is still the old one. One cycle of multigrid mends both: an error
+of 0.0002 is left in the logarithm of the osteocytes' signal, which moves by 0.01 around its mean
+from solve to solve (shrew, 57^3, 28 days of IL-1; root mean squares)."""
 
 ROUNDING = 1e-10
 """Forces on free nodes over those on all, below which the displacement at the start is exact."""

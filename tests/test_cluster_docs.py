@@ -20,14 +20,14 @@ from faults.small_run import same
 from tissue import cli
 from tissue.scenario.config import read_run_file
 from tissue.scenario.library import examples
-from tissue.simulation.cost import MEMORY_MARGIN, PROGRAM_MEMORY, run_memory
-from tissue.simulation.machine_forecast import DEVICES, JAX_FRACTION, MAX_FRACTION
+from tissue.simulation.cost import BONE_SHARE, MEMORY_MARGIN, gpu_memory
+from tissue.simulation.gpus import DEVICES, JAX_FRACTION, MAX_FRACTION, slabs_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "cluster.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 CONTAINERS = ROOT / "docs" / "containers"
-EDGES = (128, 256, 320, 384, 448, 480, 512)
+EDGES = (128, 256, 384, 448, 512, 576, 640)
 JOB, DOSE, FILES = re.findall(r"```bash\n(.*?)```", TEXT, re.DOTALL)
 INSTALL, COLLECT, OFFLINE, ONE_CORE, AS_JSON = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
 PLAIN = re.findall(r"```text\n(.*?)```", TEXT, re.DOTALL)
@@ -43,13 +43,17 @@ def verdict(need: float, room: float) -> str:
 
 
 def memory_table() -> str:
-    """Memory of the fields of a run, as the page shows it."""
-    rows = ["| edge | float32 | | float64 | |", "|---|---|---|---|---|"]
+    """Memory of a run on a GPU, as the page shows it."""
+    rows = [
+        "| edge | load from density | | finite elements | | float64, density | |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    config = read_run_file(examples()["shrew"])
+    double = config.changed({"run.precision": "float64"})
     for edge in EDGES:
-        cells = [f"{edge}^3"]
-        for precision in ("float32", "float64"):
-            config = read_run_file(examples()["shrew"], [f"run.precision={precision}"])
-            need = run_memory(config, edge**3) - PROGRAM_MEMORY
+        cells, cut = [f"{edge}^3"], slabs_of((edge,) * 3, 1)
+        for each, share in ((config, None), (config, BONE_SHARE), (double, None)):
+            need = gpu_memory(each, cut, share)
             cells += [f"{need / 1e9:.1f} GB", verdict(need, DEVICES["h100"].memory)]
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)

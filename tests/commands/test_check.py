@@ -12,9 +12,10 @@ from commands.conftest import Capture, refused
 from tissue.cli import main
 from tissue.commands.common import RUN_FAILED
 from tissue.simulation import bone_preview
-from tissue.simulation.machine_forecast import FRACTION_VARIABLE
+from tissue.simulation.gpus import FRACTION_VARIABLE
 
 LARGE = ["--set", "geometry.synthetic.shape=[512, 512, 512]"]
+BEYOND_A_GPU = ["--set", "geometry.synthetic.shape=[640, 640, 640]"]
 DENSITY = ["--set", "load.mechanics=density"]
 MADE_UP = """
 [run]
@@ -105,13 +106,30 @@ def test_another_machine_is_asked_for(
     lines, _ = checked(capfd, synthetic_bone, "--device", "cpu:8")
     assert lines[0].startswith(f"{synthetic_bone}: ready to run on 8 cores (prediction), if it has")
     lines, err = checked(
-        capfd, synthetic_bone, *LARGE, *DENSITY, "--device", "a100", code=RUN_FAILED
+        capfd, synthetic_bone, *BEYOND_A_GPU, *DENSITY, "--device", "a100", code=RUN_FAILED
     )
-    assert "cannot run on an A100 SXM 80 GB (prediction): it needs about 70" in lines[0]
+    assert "cannot run on an A100 SXM 80 GB (prediction): it needs about 75" in lines[0]
     assert f"JAX takes 75% of its 80 GB there: set {FRACTION_VARIABLE}=0.95 there, or use" in err
     assert "give h100, a100, rtx4090 or cpu:N" in refused(
         capfd, "check", synthetic_bone, "--device", "h200"
     )
+
+
+def test_gpus_that_share_a_grid_are_planned(
+    capfd: Capture, synthetic_bone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(FRACTION_VARIABLE, raising=False)
+    shared = [*BEYOND_A_GPU, "--device", "h100", "--devices"]
+    lines, err = checked(capfd, synthetic_bone, *shared, 4)
+    head = f"{synthetic_bone}: ready to run on 4 GPUs, each an H100 SXM (prediction)"
+    assert (lines[0], err) == (head, "")
+    words = [line.split()[0] for line in lines[2:]]
+    order = ["grid", "steps", "load", "memory", "time", "slabs", "messages", "scaling", "writes"]
+    assert words == order
+    # the bone of all slabs is solved on one of them, which has no room for that
+    assert "density of bone near by, as finite elements need about" in lines[4]
+    assert "and 60 GB are there" in lines[4]
+    assert "give at most 40" in refused(capfd, "check", synthetic_bone, *shared, "41")
 
 
 def test_a_picture_shows_all_of_a_large_scan(

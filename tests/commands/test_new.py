@@ -180,8 +180,8 @@ def test_a_scan_too_large_for_the_memory_is_resampled_and_then_cropped(
     """The memory holds a run of so many voxels of the 16^3 of the scan, whose edge is 5 um."""
     # measured of the formula, so that the number of voxels alone decides
     monkeypatch.setattr(
-        "tissue.simulation.machine_forecast.run_memory",
-        lambda config, count, **_: PROGRAM_MEMORY + 1_000_000 * count,
+        "tissue.simulation.machine_forecast.memory_here",
+        lambda config, shape, share: PROGRAM_MEMORY + 1_000_000 * np.prod(shape),
     )
     memory = round(1.25 * (PROGRAM_MEMORY + 1_000_000 * 1.1 * voxels))
     monkeypatch.setattr("tissue.simulation.machine_forecast.usable_memory", lambda: memory)

@@ -7,33 +7,59 @@ import pytest
 
 from tissue.errors import InputError
 from tissue.scenario.config import RunConfig
-from tissue.simulation import machine_forecast
+from tissue.simulation import other_machine
 from tissue.simulation.cost import (
-    PROGRAM_MEMORY,
+    BONE_SHARE,
+    GPU_STEP_BYTES,
     SET_UP_STEPS,
     Probe,
     expected_steps,
+    gpu_memory,
     run_memory,
     wall_time,
 )
-from tissue.simulation.machine_forecast import (
+from tissue.simulation.gpus import (
     DEVICES,
     FRACTION_VARIABLE,
+    IN_A_COMPUTER,
     JAX_FRACTION,
     LAUNCH_TIME,
     STEP_COSTS,
     TURN_TIME,
+    refuse_large_slab,
+    slab_step_time,
+    slabs_of,
+    step_time,
+)
+from tissue.simulation.machine_forecast import MachineForecast
+from tissue.simulation.other_machine import (
+    Machine,
+    chosen_machine,
     find_machine,
     forecast_elsewhere,
     max_gain,
-    step_time,
 )
-from tissue.simulation.text import duration
+from tissue.simulation.text import duration, size
 
 GPU = (Path(__file__).parents[2] / "docs" / "gpu.md").read_text(encoding="utf-8")
 ROW = re.compile(r"\| coupling step, diagnostics included \| (\d+)\^3 \|(.*)\|")
 NAMES = {"h100": "H100 SXM", "a100": "A100 SXM 80 GB", "rtx4090": "RTX 4090"}
 PROBE = Probe(sweep=1.0, compilation=0.1, loading=7.0)
+
+
+def forecast(
+    name: str,
+    config: RunConfig,
+    edge: int = 100,
+    *,
+    loading: int = 0,
+    share: float | None = None,
+    devices: int = 1,
+    probe: Probe = PROBE,
+) -> MachineForecast:
+    """Forecast for a cube on a machine of this name."""
+    machine = Machine(find_machine(name), devices)
+    return forecast_elsewhere(machine, config, (edge,) * 3, probe, loading, share)
 
 
 def table() -> dict[int, list[float]]:
@@ -88,72 +114,62 @@ def test_a_larger_grid_takes_its_bytes() -> None:
 
 def test_a_gpu_holds_what_jax_takes_of_it(tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(FRACTION_VARIABLE, raising=False)
-    tiny = tiny.changed({"load.mechanics": "density"})
-    large = forecast_elsewhere(find_machine("H100"), tiny, 512**3, PROBE)
-    assert (large.need, large.available) == (
-        run_memory(tiny, 512**3) - PROGRAM_MEMORY,
-        60_000_000_000,
-    )
+    large = forecast("H100", tiny, 640)
+    # the bytes of a step, and of two snapshots that are being written
+    need = (GPU_STEP_BYTES + 2 * 4 * len(tiny.output.fields)) * 640**3
+    assert (large.need, large.available) == (need, 60_000_000_000)
     assert not large.fits
     assert large.verdict.startswith(
-        "cannot run on an H100 SXM (prediction): it needs about 70.9 GB"
+        f"cannot run on an H100 SXM (prediction): it needs about {size(need)}"
     )
     assert f"JAX takes 75% of its 80 GB there: set {FRACTION_VARIABLE}=0.95 there" in large.remedy
-    assert (
-        FRACTION_VARIABLE
-        not in forecast_elsewhere(find_machine("rtx4090"), tiny, 512**3, PROBE).remedy
-    )
+    assert FRACTION_VARIABLE not in forecast("rtx4090", tiny, 640).remedy
     monkeypatch.setenv(FRACTION_VARIABLE, "0.95")
-    raised = forecast_elsewhere(find_machine("h100"), tiny, 512**3, PROBE)
+    raised = forecast("h100", tiny, 640)
     assert raised.fits
-    assert raised.verdict.startswith("may not fit on an H100 SXM (prediction): it needs about 70.9")
+    assert raised.verdict.startswith("may not fit on an H100 SXM (prediction): it needs about 7")
     assert FRACTION_VARIABLE not in raised.remedy
-    smaller = forecast_elsewhere(find_machine("h100"), tiny, 480**3, PROBE)
-    assert smaller.verdict == "ready to run on an H100 SXM (prediction)"
+    assert forecast("h100", tiny, 512).verdict == "ready to run on an H100 SXM (prediction)"
     monkeypatch.setenv(FRACTION_VARIABLE, "lots")
-    assert (
-        forecast_elsewhere(find_machine("h100"), tiny, 512**3, PROBE).available == large.available
-    )
+    assert forecast("h100", tiny, 640).available == large.available
 
 
 def test_a_prediction_says_that_it_is_one(tiny: RunConfig) -> None:
     year = tiny.changed(
         {"run.duration": "365 day", "run.step": "adaptive", "output.snapshots": "73 day"}
     )
-    forecast = forecast_elsewhere(find_machine("a100"), year, 256**3, PROBE)
+    found = forecast("a100", year, 256)
     steps = expected_steps(year)
     seconds = steps * step_time(DEVICES["a100"], 256**3)
-    assert forecast.time.startswith("prediction, not measured: about ")
-    assert f"for {steps} steps of 0.076 s" in forecast.time
-    assert f"about {seconds:.2g} s for" in forecast.time
-    assert forecast.memory.startswith("prediction: about ")
-    double = forecast_elsewhere(
-        find_machine("rtx4090"), year.changed({"run.precision": "float64"}), 64**3, PROBE
-    )
+    assert found.time.startswith("prediction, not measured: about ")
+    assert f"for {steps} steps of 0.076 s" in found.time
+    assert f"about {seconds:.2g} s for" in found.time
+    assert found.memory.startswith("prediction: about ")
+    double = forecast("rtx4090", year.changed({"run.precision": "float64"}), 64)
     assert "not predicted: an RTX 4090 computes float64 at 1/64" in double.time
 
 
 def test_finite_elements_are_part_of_a_prediction(tiny: RunConfig) -> None:
-    loaded, other = (tiny.changed({"load.mechanics": kind}) for kind in ("fe", "density"))
     text = "about 2 solves of finite elements of "
-    assert text in forecast_elsewhere(find_machine("cpu:8"), loaded, 10**6, PROBE).time
-    assert text not in forecast_elsewhere(find_machine("cpu:8"), other, 10**6, PROBE).time
+    assert text in forecast("cpu:8", tiny, share=BONE_SHARE).time
+    assert text not in forecast("cpu:8", tiny).time
     left_out = "finite elements and output not counted"
-    assert left_out in forecast_elsewhere(find_machine("h100"), loaded, 10**6, PROBE).time
-    assert left_out not in forecast_elsewhere(find_machine("h100"), other, 10**6, PROBE).time
+    loaded, other = forecast("h100", tiny, share=BONE_SHARE), forecast("h100", tiny)
+    assert left_out in loaded.time
+    assert left_out not in other.time
+    # of the GPU what its own programs take, and of its host what the set-up takes there
+    assert other.need < loaded.need < 3 * other.need
+    host = run_memory(tiny, 10**6, fe=True, bone_share=BONE_SHARE)
+    assert f"the set-up of finite elements takes about {size(host)} of its host" in loaded.memory
 
 
 def test_cores_share_a_memory(tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine_forecast, "cores", lambda: 4)
-    tiny = tiny.changed({"load.mechanics": "density"})
-    here = wall_time(tiny, 10**8, PROBE)
+    monkeypatch.setattr(other_machine, "cores", lambda: 4)
+    here = wall_time(tiny, 500**3, PROBE)
     stepping = (SET_UP_STEPS + here.steps) * here.step
-    many, few, same = (
-        forecast_elsewhere(find_machine(f"cpu:{n}"), tiny, 10**8, PROBE) for n in (16, 1, 4)
-    )
-    assert all(
-        forecast.memory.startswith("prediction: about 53.8 GB; whether") for forecast in (many, few)
-    )
+    many, few, same = (forecast(f"cpu:{n}", tiny, 500) for n in (16, 1, 4))
+    need = size(run_memory(tiny, 500**3, fe=False))
+    assert all(each.memory.startswith(f"prediction: about {need}; whether") for each in (many, few))
     assert "memory there is as fast as here or 4 times as fast; and" in many.time
     assert "memory there is as fast as here or 0.25 times as fast; and" in few.time
     assert "as memory" not in same.time
@@ -167,26 +183,97 @@ def test_cores_share_a_memory(tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) 
 def test_cores_gain_no_more_than_the_fastest_memory(
     tiny: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine_forecast, "cores", lambda: 2)
+    monkeypatch.setattr(other_machine, "cores", lambda: 2)
     # 28 bytes a voxel in 1 ns are 28 GB/s, and two processors with 12 channels each reach
     fastest = 2 * 12 * 8 * 8.8e9
     for precision, most in (("float32", fastest / 28e9), ("float64", fastest / 56e9)):
         config = tiny.changed({"run.precision": precision})
         assert max_gain(precision, PROBE) == pytest.approx(most, rel=0.01)
-        forecast = forecast_elsewhere(find_machine("cpu:9999"), config, 10**8, PROBE).time
-        assert f"as fast as here or {most:.0f} times as fast" in forecast
+        found = forecast("cpu:9999", config, 500).time
+        assert f"as fast as here or {most:.0f} times as fast" in found
     fast = PROBE._replace(sweep=1e-3)  # where nothing is gained, nothing is lost
-    assert "as memory" not in forecast_elsewhere(find_machine("cpu:9999"), tiny, 10**8, fast).time
+    assert "as memory" not in forecast("cpu:9999", tiny, 500, probe=fast).time
 
 
 def test_a_machine_must_hold_the_bone_while_it_is_read(tiny: RunConfig) -> None:
-    need = run_memory(tiny, 10**6)
-    assert forecast_elsewhere(find_machine("cpu:8"), tiny, 10**6, PROBE, need - 1).need == need
-    assert forecast_elsewhere(find_machine("cpu:8"), tiny, 10**6, PROBE, 2 * need).need == 2 * need
-    gpu = forecast_elsewhere(find_machine("h100"), tiny, 10**6, PROBE, 10**12)
+    need = run_memory(tiny, 10**6, fe=False)
+    assert forecast("cpu:8", tiny, loading=need - 1).need == need
+    assert forecast("cpu:8", tiny, loading=2 * need).need == 2 * need
+    gpu = forecast("h100", tiny, loading=10**12)
     assert gpu.fits
     assert gpu.memory.endswith("; loading the bone takes about 1 TB of its host")
-    assert "host" not in forecast_elsewhere(find_machine("h100"), tiny, 10**6, PROBE, 10**6).memory
+    assert "host" not in forecast("h100", tiny, loading=10**6).memory
+
+
+def test_gpus_that_share_a_grid_hold_a_slab_each(tiny: RunConfig) -> None:
+    one, eight = forecast("h100", tiny, 1024), forecast("h100", tiny, 1024, devices=8)
+    # a slab of 128 planes, and the planes of its neighbors
+    assert eight.need == pytest.approx(one.need / 8 * 130 / 128, rel=1e-3)
+    assert not one.fits
+    assert eight.verdict == "ready to run on 8 GPUs, each an H100 SXM (prediction)"
+    assert f"about {size(eight.need)} on each of 8" in eight.memory
+    slabs, messages, scaling = eight.sharing
+    assert slabs.startswith("slabs      8 of 128 planes along z; 5 levels of multigrid in slabs")
+    assert slabs.endswith("then 32768 voxels on every device")
+    assert one.sharing == ()
+    odd = forecast("h100", tiny, 1000, devices=8).sharing[0]
+    assert odd.startswith("slabs      8 of 128 planes along z, 24 of them beyond the grid")
+    assert "messages   prediction: each device sends about" in messages
+    assert scaling.startswith("scaling    prediction: a step of ")
+
+
+def test_messages_of_a_step_add_up() -> None:
+    h100, cut = DEVICES["h100"], slabs_of((1024,) * 3, 8)
+    found, density = (slab_step_time(h100, cut, density=on) for on in (False, True))
+    alone = step_time(h100, 1024 * 1024 * 128)
+    # multigrid on 5 levels, 8 messages each: 6.3 iterations for precursors and 3.9 for the pair
+    assert found.number == pytest.approx(5 * 8 * (6.3 + 3.9), rel=0.35)
+    assert found.messages == found.number * IN_A_COMPUTER.message
+    # a plane each way of every field that is exchanged, 123 of multigrid on the finest level
+    assert found.bytes == pytest.approx((68 + 123 * 4 / 3) / 2 * 4 * 1024**2, rel=0.02)
+    assert found.total == pytest.approx(alone + found.messages + found.sent)
+    # two fields of which every slab visits seven others
+    assert density.visiting == 2 * 7 * 4 * 1024 * 1024 * 128
+    assert density.bytes == found.bytes + density.visiting
+    assert slab_step_time(h100, slabs_of((256,) * 3, 1)).total == step_time(h100, 256**3)
+    far = slab_step_time(h100, slabs_of((4096,) * 3, 16))
+    near = slab_step_time(h100, slabs_of((4096,) * 3, 8))
+    assert far.messages / far.number > 3 * near.messages / near.number  # more than one computer
+
+
+def test_slabs_of_too_few_planes_are_seen_in_memory(tiny: RunConfig) -> None:
+    # a slab of 8 planes is halved once, and the level of 2048^3 would lie on every device
+    cut = slabs_of((4096,) * 3, 512)
+    assert (cut.planes, cut.levels) == (8, 1)
+    assert gpu_memory(tiny, cut) > 24 * 4 * 2048**3
+
+
+def test_machines_and_numbers_that_cannot_be(tiny: RunConfig) -> None:
+    assert chosen_machine(None, None, tiny) is None
+    assert chosen_machine("h100", None, tiny.changed({"run.devices": 4})) == Machine(
+        DEVICES["h100"], 4
+    )
+    assert chosen_machine("h100", 2, tiny) == Machine(DEVICES["h100"], 2)
+    periodic = tiny.changed({"boundary.periodic": ["z"]})
+    for name, devices, config, text in (
+        (None, 4, tiny, "--devices 4 counts GPUs of a machine that --device names: add --device"),
+        ("cpu:8", 2, tiny, "--devices 2 counts GPUs, and cpu:8 names cores"),
+        ("h100", 0, tiny, "--devices 0: give a whole number of GPUs, 1 or more"),
+        ("h100", 2, periodic, "2 devices cut the box along z, and boundary.periodic names 'z'"),
+    ):
+        with pytest.raises(InputError, match=re.escape(text)):
+            chosen_machine(name, devices, config)
+    with pytest.raises(InputError, match=r"--devices 4 is too many for 13 planes .* at most 3"):
+        slabs_of((13, 12, 10), 4)
+
+
+def test_a_slab_of_more_voxels_than_are_counted_is_refused() -> None:
+    refuse_large_slab((1288, 1290, 1290), 1)
+    refuse_large_slab((4096, 1290, 1290), 4)
+    with pytest.raises(InputError, match=r"the device has 2146689000 .*\(run.devices\)"):
+        refuse_large_slab((1290, 1290, 1290), 1)
+    with pytest.raises(InputError, match=r"each of 2 devices has .* fewer than 2147483648"):
+        refuse_large_slab((4096, 1290, 1290), 2)
 
 
 @pytest.mark.parametrize(

@@ -69,11 +69,32 @@ def test_an_estimate_grows_with_voxels_and_steps(
     monkeypatch.setattr("tissue.simulation.speed.usable_memory", lambda: 10**9)
     once = estimate("it", tiny, (100, 10, 10), STEP)
     assert once.seconds == pytest.approx(5 + 4 * 0.02)
-    assert once.memory == run_memory(tiny, 10_000)
+    assert once.memory == run_memory(tiny, 10_000, fe=False)
     assert once.fits
     longer = estimate("it", tiny.changed({"run.duration": "20 day"}), (100, 100, 100), STEP)
     assert longer.seconds == pytest.approx(5 + 40 * 2.0)
     assert not longer.fits
+
+
+def test_finite_elements_are_estimated_where_they_fit(
+    tiny: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tissue.simulation.speed.usable_memory", lambda: 10**11)
+    month = tiny.changed({"run.duration": "28 day", "output.snapshots": "7 day"})
+    solving = replace(STEP, solve=0.03)  # of 1000 voxels
+    shape, steps = (100, 100, 100), 56 * 2.0
+    # the first solve takes 14 iterations and later ones 6: four, as there are four snapshots
+    solved = 14 / 6 * (30 - 0.03) + 4 * 30
+    large = estimate("it", month, shape, solving)
+    assert large.seconds == pytest.approx(5 + steps + solved)
+    assert large.memory == run_memory(month, 10**6, fe=True)
+    density = month.changed({"load.mechanics": "density"})
+    assert estimate("it", density, shape, STEP).seconds == pytest.approx(5 + steps)
+    # a run that does not ask for them does without where they do not fit
+    monkeypatch.setattr("tissue.simulation.speed.usable_memory", lambda: 1_600_000_000)
+    for mechanics, seconds in ((None, 5 + steps), ("fe", 5 + steps + solved)):
+        asked = month.changed({"load.mechanics": mechanics}) if mechanics else month
+        assert estimate("it", asked, shape, solving).seconds == pytest.approx(seconds)
 
 
 def test_a_large_bone_is_measured_in_the_middle(

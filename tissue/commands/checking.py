@@ -28,6 +28,12 @@ def add(commands: Commands) -> None:
         "cores of a machine like this one",
     )
     command.add_argument(
+        "--devices",
+        type=int,
+        metavar="N",
+        help="number of GPUs of --device that share the grid",
+    )
+    command.add_argument(
         "--picture",
         type=Path,
         metavar="FILE",
@@ -39,11 +45,11 @@ def add(commands: Commands) -> None:
 def _check(options: argparse.Namespace) -> int:
     config = config_of(options)
     from tissue.simulation.bone_preview import BonePreview, preview_bone
-    from tissue.simulation.machine_forecast import find_machine, forecast_elsewhere
+    from tissue.simulation.other_machine import chosen_machine
     from tissue.simulation.plan import plan
     from tissue.simulation.speed import probe
 
-    elsewhere = find_machine(options.device) if options.device else None
+    elsewhere = chosen_machine(options.device, options.devices, config)
     picture: Path | None = options.picture
     start = time.perf_counter()
     with waiting("reading the bone"):
@@ -55,16 +61,13 @@ def _check(options: argparse.Namespace) -> int:
     grid = preview.full_grid or preview.geometry.grid
     with waiting("compiling, and measuring the speed of this machine"):
         measured = probe(grid.shape, config.run.precision, preview.loading_time)
-    there = None
-    if elsewhere:
-        there = forecast_elsewhere(elsewhere, config, grid.voxels, measured, preview.loading_memory)
     planned = plan(
         config,
         preview.geometry,
         measured,
         full_grid=preview.full_grid,
         loading=preview.loading_memory,
-        forecast=there,
+        machine=elsewhere,
         folder=None if elsewhere else Path("runs/out") / config.name,
     )
     print(f"{options.file}: {planned.forecast.verdict}")

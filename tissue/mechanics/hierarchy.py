@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tissue.errors import InputError
 from tissue.kernels.block_jacobi import with_smoother
 from tissue.kernels.elasticity import Coarse, Finest, Hierarchy, Table
 from tissue.kernels.hexahedron import CORNERS, PART_MATRICES, PART_STIFFNESS, STIFFNESS
@@ -16,6 +17,7 @@ from tissue.mechanics.pieces import (
     first_pieces,
     gather_table,
     next_pieces,
+    too_many_nodes,
     weight_table,
 )
 
@@ -39,7 +41,12 @@ def hierarchy(modulus: np.ndarray, fixed: np.ndarray) -> Hierarchy:
     Args:
         modulus: of each voxel over that of the tissue [z, y, x]; 0 is void.
         fixed: ends at which displacement is prescribed [component, axis, end].
+
+    Raises:
+        InputError: the box or the bone is too large for tables of 32-bit integers.
     """
+    if problem := too_many_nodes(modulus.shape):
+        raise InputError(f"{problem}: take a smaller box or coarser voxels")
     first = first_pieces(modulus > 0)
     order, outer = _outer_first(first, modulus.shape, fixed)
     first = _in_order(first, order)

@@ -10,6 +10,7 @@ References:
     by connectivity); Nesme et al. 2009, SIGGRAPH (the same without a grid hierarchy).
 """
 
+import math
 from dataclasses import dataclass
 from itertools import product
 
@@ -17,9 +18,14 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from tissue.errors import InputError
 from tissue.kernels.hexahedron import CORNERS, INTERPOLATION, POSITIONS
 
 Integers = np.ndarray
+
+MOST_NUMBERS = 2**31
+"""Most numbers of a vector on the nodes of the grid, or on those of the pieces of the first coarse
+level: tables of places in them are of 32-bit integers."""
 
 _TOUCHED = np.array(
     [
@@ -94,11 +100,25 @@ class NextPieces:
     weights: np.ndarray
 
 
+def too_many_nodes(shape: tuple[int, ...]) -> str:
+    """Reason why a box of voxels [z, y, x] has too many nodes; empty where it has not."""
+    numbers = 3 * math.prod(size + 1 for size in shape)
+    if numbers < MOST_NUMBERS:
+        return ""
+    return (
+        f"the box has {numbers} displacements on its nodes, and finite elements number fewer than "
+        f"{MOST_NUMBERS}, those of about 890^3 voxels"
+    )
+
+
 def first_pieces(bone: np.ndarray) -> FirstPieces:
     """Pieces of voxels that are bone [z, y, x].
 
     All voxels of a block share its middle node, so a block is one piece; only its corners may be
     several nodes.
+
+    Raises:
+        InputError: there are more of them than 32-bit integers count.
     """
     shape = tuple((size + 1) // 2 for size in bone.shape)
     blocks = np.zeros(tuple(2 * size for size in shape), bool)
@@ -107,6 +127,11 @@ def first_pieces(bone: np.ndarray) -> FirstPieces:
     for voxel, (k, j, i) in enumerate(CORNERS):
         code |= blocks[k::2, j::2, i::2].astype(np.uint8) << voxel
     cells = np.argwhere(code)
+    if 27 * len(cells) >= MOST_NUMBERS:
+        raise InputError(
+            f"bone fills {len(cells)} blocks of 2 x 2 x 2 voxels, and finite elements number at "
+            f"most {MOST_NUMBERS // 27}: take a smaller box or coarser voxels"
+        )
     number = np.full(tuple(size + 2 for size in shape), -1, np.int32)  # a rim of no piece
     number[tuple((cells + 1).T)] = np.arange(len(cells))
     codes = code[tuple(cells.T)]

@@ -2,15 +2,35 @@
 
 import math
 from itertools import pairwise
+from math import prod
 from typing import NamedTuple
 
+from tissue.machine.device import device_memory
 from tissue.mechanics.strength import BONE_VOXEL_BYTES, VOXEL_BYTES
 from tissue.scenario.config import RunConfig
+from tissue.simulation.devices import number_of_devices
+from tissue.simulation.gpus import ITEM, Shape, Slabs, slabs_of, words
 from tissue.simulation.loaded_bone import INTERVAL
 
 FIELDS_IN_MEMORY = 120
-"""Peak number of fields in memory: two thirds used by a step, the rest lost to gaps in the heap or
-to a checkpoint that is being written (`benchmarks/forecast.py`)."""
+"""Peak number of fields in the memory of a processor: two thirds used by a step, the rest lost to
+gaps in the heap or to a checkpoint that is being written (`benchmarks/growth.py --fit`)."""
+
+GPU_STEP_BYTES = 240
+"""Peak memory of a coupling step on a GPU per voxel in float32 [bytes]: all fields that are alive,
+with the state before the step (docs/gpu.md, "Memory of a step")."""
+
+GPU_SOLVE_BYTES, GPU_SOLVE_BONE_BYTES, GPU_FIELDS_BETWEEN_STEPS = 210, 400, 20
+"""Memory of finite elements on a GPU while they are solved, of a voxel of the box, and more for one
+of bone [bytes]; and fields of the tissue that are in memory then.
+
+Compiled for an H100 at 128^3, with 25 % bone: coarse levels 58 B and grid 21 B a voxel of the box,
+124 B temporary, 12 B the correction, 49 B displacements in float64, 41 B the axes before the last;
+of these 98 B go with the bone (2026-11-26). The set-up is done by the host.
+"""
+
+GATHERED_FIELDS = 24
+"""Fields of the level of multigrid that every device has: hierarchies of a pair and of a solute."""
 
 SNAPSHOTS_IN_MEMORY = 2
 """Snapshots in memory with a slow disk: one that is being written and one that waits."""
@@ -131,6 +151,24 @@ def likely_finite_elements(config: RunConfig, voxels: int) -> bool:
     return config.load.mechanics == "fe" or (config.load.mechanics is None and large)
 
 
+def likely_share(config: RunConfig, shape: Shape, available: int) -> float | None:
+    """Share of the voxels that hold bone [1] where load is likely computed by finite elements.
+
+    Args:
+        config: the run.
+        shape: voxels (z, y, x) of its grid, a cube of bone that allows them.
+        available: memory [bytes]; a run for which it is too small does without finite elements,
+            unless it asks for them.
+
+    Returns:
+        BONE_SHARE; None where load is not computed by finite elements.
+    """
+    if not likely_finite_elements(config, prod(shape)):
+        return None
+    fit = MEMORY_MARGIN * memory_here(config, shape, BONE_SHARE) <= available
+    return BONE_SHARE if fit or config.load.mechanics == "fe" else None
+
+
 def run_memory(
     config: RunConfig, voxels: int, *, fe: bool | None = None, bone_share: float = BONE_SHARE
 ) -> int:
@@ -151,6 +189,47 @@ def run_memory(
         between = FIELDS_BETWEEN_STEPS * item + VOXEL_BYTES + round(bone_share * BONE_VOXEL_BYTES)
         a_voxel = SOLVED_MEMORY + max(a_voxel, between)
     return PROGRAM_MEMORY + a_voxel * voxels
+
+
+def gpu_memory(config: RunConfig, cut: Slabs, solved_share: float | None = None) -> int:
+    """Estimated peak memory of a run on each GPU that it uses [bytes].
+
+    Finite elements are solved on the first of them.
+
+    Args:
+        config: the run.
+        cut: slabs of the grid; one of them is all of it.
+        solved_share: share of the voxels that hold bone [1] where load is computed by finite
+            elements; None elsewhere.
+    """
+    number = words(config.run.precision)
+    # the planes of other slabs beside those of this one
+    own = cut.voxels + (2 * cut.shape[1] * cut.shape[2] if cut.devices > 1 else 0)
+    snapshots = SNAPSHOTS_IN_MEMORY * len(config.output.fields) * ITEM
+    step = (GPU_STEP_BYTES + snapshots) * number * own
+    if cut.devices > 1:
+        step += GATHERED_FIELDS * ITEM * number * cut.gathered
+    if solved_share is None:
+        return step
+    voxels = prod(cut.shape)
+    between = GPU_FIELDS_BETWEEN_STEPS * ITEM * number * own
+    solving = (GPU_SOLVE_BYTES + round(solved_share * GPU_SOLVE_BONE_BYTES)) * voxels
+    return SOLVED_MEMORY * voxels + max(step, between + solving)
+
+
+def memory_here(config: RunConfig, shape: Shape, solved_share: float | None) -> int:
+    """Estimated peak memory of a run on each device of this machine [bytes].
+
+    Args:
+        config: the run.
+        shape: voxels (z, y, x) of its grid.
+        solved_share: as in `gpu_memory`.
+    """
+    if device_memory() is not None:
+        cut = slabs_of(shape, number_of_devices(config, shape[0]))
+        return gpu_memory(config, cut, solved_share)
+    fe, share = solved_share is not None, solved_share or 0.0
+    return run_memory(config, prod(shape), fe=fe, bone_share=share)
 
 
 def wall_time(config: RunConfig, voxels: int, probe: Probe, *, solved_voxels: int = 0) -> WallTime:

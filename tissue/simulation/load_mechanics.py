@@ -8,9 +8,12 @@ from scipy import ndimage
 from tissue.errors import InputError
 from tissue.machine.device import usable_memory
 from tissue.mechanics.compression import AXES, MIN_FRACTION, bearing_voxels, reaching_both_ends
+from tissue.mechanics.pieces import too_many_nodes
 from tissue.scenario.config import RunConfig
-from tissue.simulation.cost import MEMORY_MARGIN, SHORTEST_EDGE, run_memory
+from tissue.simulation.cost import MEMORY_MARGIN, SHORTEST_EDGE, gpu_memory, memory_here
+from tissue.simulation.gpus import Shape, slabs_of
 from tissue.simulation.loaded_bone import INTERVAL, LARGEST_MOVE
+from tissue.simulation.other_machine import Machine
 from tissue.simulation.text import size
 
 
@@ -27,7 +30,10 @@ class LoadMechanics(NamedTuple):
 
 
 def load_mechanics(
-    config: RunConfig, bone: np.ndarray, shape: tuple[int, int, int] | None = None
+    config: RunConfig,
+    bone: np.ndarray,
+    shape: Shape | None = None,
+    machine: Machine | None = None,
 ) -> LoadMechanics:
     """Mechanics that a run file asks for, or those that suit its bone.
 
@@ -35,6 +41,7 @@ def load_mechanics(
         config: the run.
         bone: bone volume fraction [z, y, x], of the complete grid or of a part of it.
         shape: of the complete grid, where the bone is a part of it.
+        machine: another machine on which it is to run; None for this one.
 
     Raises:
         InputError: the bone or the box does not allow what the run file asks for.
@@ -44,8 +51,9 @@ def load_mechanics(
         return LoadMechanics("off", "does not act (load.mechanics = 'off')")
     if given == "density":
         return LoadMechanics("density", "from the density of bone near by")
-    problem = "" if given else _unaffordable(config, bone, shape or bone.shape)
-    problem = problem or _impossible(config, bone, part=part)
+    whole = shape or bone.shape
+    problem = "" if given else _unaffordable(config, bone, whole, machine)
+    problem = problem or too_many_nodes(whole) or _impossible(config, bone, part=part)
     if given and problem:
         raise InputError(
             f"load.mechanics = 'fe' is not possible: {problem}; give 'density', or other bone"
@@ -72,14 +80,21 @@ def _impossible(config: RunConfig, bone: np.ndarray, *, part: bool) -> str:
     return f"bone does not reach both ends in {' and '.join(unreached)}" if unreached else ""
 
 
-def _unaffordable(config: RunConfig, bone: np.ndarray, shape: tuple[int, ...]) -> str:
+def _unaffordable(
+    config: RunConfig, bone: np.ndarray, shape: Shape, machine: Machine | None
+) -> str:
     """Reason why finite elements do not suit a grid; empty where they do."""
     shortest = min(shape)
     if shortest < SHORTEST_EDGE:
         return f"an edge of {shortest} voxels is shorter than {SHORTEST_EDGE}"
     share = bearing_voxels(bone) / bone.size
-    need = run_memory(config, int(np.prod(shape)), fe=True, bone_share=share)
-    available = usable_memory()
+    if machine is None:
+        need, available = memory_here(config, shape, share), usable_memory()
+    elif machine.room is not None:
+        need = gpu_memory(config, slabs_of(shape, machine.devices), share)
+        available = machine.room
+    else:
+        return ""
     if MEMORY_MARGIN * need > available:
         return f"finite elements need about {size(need)} of memory and {size(available)} are there"
     return ""

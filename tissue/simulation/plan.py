@@ -11,9 +11,12 @@ from tissue.machine.host import free_disk
 from tissue.mechanics.compression import bearing_voxels
 from tissue.scenario.config import RunConfig
 from tissue.simulation.cost import Probe, WallTime, expected_steps, wall_time
+from tissue.simulation.devices import number_of_devices
+from tissue.simulation.gpus import refuse_large_slab
 from tissue.simulation.load_mechanics import load_mechanics
 from tissue.simulation.local_forcing import pannus_mask, refuse_misplaced_pannus
 from tissue.simulation.machine_forecast import MachineForecast, forecast_here
+from tissue.simulation.other_machine import Machine, forecast_elsewhere
 from tissue.simulation.output_forecast import OutputForecast, forecast_output
 from tissue.simulation.run_warnings import cut_warnings, grid_warnings
 from tissue.simulation.text import size
@@ -70,6 +73,7 @@ class Plan:
             f"load       {self.load}",
             f"memory     {self.forecast.memory}",
             *([f"time       {self.forecast.time}"] if self.forecast.time else []),
+            *self.forecast.sharing,
             f"writes     {self._writes()}",
         )
 
@@ -94,7 +98,7 @@ def plan(
     *,
     full_grid: Grid | None = None,
     loading: int = 0,
-    forecast: MachineForecast | None = None,
+    machine: Machine | None = None,
     folder: Path | None = None,
 ) -> Plan:
     """Plans a run.
@@ -105,13 +109,16 @@ def plan(
         probe: measured speed of this machine, for the wall time.
         full_grid: grid of the run, where the geometry is only a part of it.
         loading: memory to read or synthesize the complete bone [bytes]; 0 once it is done.
-        forecast: memory and time on another machine; None for this one.
+        machine: another machine whose memory and time are predicted; None for this one.
         folder: of the output, which need not exist.
 
     Raises:
-        InputError: the mask of a pannus cannot be read or does not fit the bone.
+        InputError: the mask of a pannus cannot be read or does not fit the bone, or the grid is too
+            large or has too few planes for the devices.
     """
     grid, steps = full_grid or geometry.grid, expected_steps(config)
+    devices = machine.devices if machine else number_of_devices(config, grid.shape[0])
+    refuse_large_slab(grid.shape, devices)
     warnings = [*geometry.warnings, *config.warnings, *grid_warnings(config, grid)]
     warnings += [] if full_grid else cut_warnings(config, geometry)
     journal = Journal()  # a mask that does not fit is refused before anything that takes long
@@ -121,11 +128,15 @@ def plan(
         pannus_mask(config, grid, journal)
     warnings += journal.warnings
     bone = geometry.bone_volume_fraction
-    mechanics = load_mechanics(config, bone, full_grid.shape if full_grid else None)
+    mechanics = load_mechanics(config, bone, full_grid.shape if full_grid else None, machine)
     share = bearing_voxels(bone) / bone.size if mechanics.kind == "fe" else None
     solved = round((share or 0) * grid.voxels)
     expected = wall_time(config, grid.voxels, probe, solved_voxels=solved) if probe else None
-    forecast = forecast or forecast_here(config, grid.voxels, expected, loading, share)
+    if machine:
+        assert probe
+        forecast = forecast_elsewhere(machine, config, grid.shape, probe, loading, share)
+    else:
+        forecast = forecast_here(config, grid.shape, expected, loading, share)
     warnings += filter(None, [forecast.warning])
     output = forecast_output(config, bone, grid.voxels, grid.spacing, steps, mechanics.kind)
     warnings += _full_disk(output, folder)

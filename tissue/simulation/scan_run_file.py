@@ -169,7 +169,7 @@ def _fitting(config: RunConfig, part: Extent) -> dict[str, Any]:
 
 
 def _forecast(config: RunConfig, part: Extent) -> MachineForecast:
-    return forecast_here(config, part.grid.voxels, None, part.memory, None)
+    return forecast_here(config, part.grid.shape, None, part.memory, None)
 
 
 def _smaller(part: Extent) -> Crop:

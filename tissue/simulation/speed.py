@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import asdict, dataclass, replace
+from math import prod
 from statistics import median
 from typing import Any
 
@@ -17,10 +18,22 @@ from tissue.geometry.synthetic import synthesize
 from tissue.kernels.loop import repeat
 from tissue.machine.bandwidth import Bandwidth, measured
 from tissue.machine.device import device_summary, usable_memory
+from tissue.model.context import Numerics
 from tissue.scenario.config import RunConfig, read_run_file
 from tissue.simulation import simulation
-from tissue.simulation.cost import Probe, expected_steps, run_memory
+from tissue.simulation.cost import (
+    HEALTHY_ITERATIONS,
+    LATER_ITERATIONS,
+    Probe,
+    expected_solves,
+    expected_steps,
+    likely_share,
+    memory_here,
+)
+from tissue.simulation.gpus import Shape
+from tissue.simulation.loaded_bone import solved_again
 from tissue.simulation.text import duration, size
+from tissue.simulation.tolerances import solver_tolerance
 
 YEAR_EDGES = (128, 256)
 """Edges of the grids for which a year is estimated [voxels]."""
@@ -102,6 +115,7 @@ class Speed:
         seconds: wall time of a step, the median [s].
         shortest, longest: of the steps [s].
         start: healthy set-up and the first step, compilation included [s].
+        solve: of finite elements from the displacements before [s]; 0 without these.
     """
 
     shape: tuple[int, int, int]
@@ -110,6 +124,7 @@ class Speed:
     shortest: float
     longest: float
     start: float
+    solve: float = 0.0
 
     @property
     def voxels(self) -> int:
@@ -142,7 +157,20 @@ def measure(config: RunConfig, bone: Geometry) -> Speed:
         start = time.perf_counter()
         running.advance()
         spent.append(time.perf_counter() - start)
-    return Speed(bone.grid.shape, len(spent), median(spent), min(spent), max(spent), ready)
+    solve = _solve_time(running, bone.grid.spacing) if running.loaded else 0.0
+    shortest, longest = min(spent), max(spent)
+    return Speed(bone.grid.shape, len(spent), median(spent), shortest, longest, ready, solve)
+
+
+def _solve_time(running: simulation.Simulation, spacing: float) -> float:
+    """Time of a solve of finite elements from the displacements of the one before [s]."""
+    config, before = running.config, running.loaded
+    assert before
+    n = Numerics(spacing, solver_tolerance(config))
+    given = running.time, n, config.acting, config.load.loading
+    start = time.perf_counter()
+    solved_again(before, running.state.bone_volume_fraction, *given)
+    return time.perf_counter() - start
 
 
 @dataclass(frozen=True)
@@ -247,13 +275,21 @@ def years(speed: Speed) -> tuple[Estimate, ...]:
     )
 
 
-def estimate(what: str, config: RunConfig, shape: tuple[int, int, int], speed: Speed) -> Estimate:
-    """Estimates wall time and memory of a run on a grid from steps measured on another."""
-    voxels = int(np.prod(shape))
-    steps = expected_steps(config)
-    need = run_memory(config, voxels)
+def estimate(what: str, config: RunConfig, shape: Shape, speed: Speed) -> Estimate:
+    """Estimates wall time and memory of a run on a grid from steps measured on another.
+
+    Finite elements count where they were measured and the memory holds them.
+    """
+    voxels, available = prod(shape), usable_memory()
+    steps, share = expected_steps(config), likely_share(config, shape, available)
+    need = memory_here(config, shape, share)
     seconds = speed.start + steps * speed.rate * voxels / 1e9
-    return Estimate(what, shape, steps, seconds, need, need <= usable_memory())
+    if share is not None:
+        solve = speed.solve * voxels / speed.voxels
+        seconds += expected_solves(config) * solve
+        # the start holds the first solve, of the grid that was measured
+        seconds += HEALTHY_ITERATIONS / LATER_ITERATIONS * (solve - speed.solve)
+    return Estimate(what, shape, steps, seconds, need, need <= available)
 
 
 def standard(edge: int, days: float = 28.0, step: str | None = None) -> RunConfig:

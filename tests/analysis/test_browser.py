@@ -133,6 +133,43 @@ def test_everything_on_the_page_answers(browser: Any, tmp_path: Path) -> None:
     everything_answers(browser, write_report(folders).as_uri(), 2)
 
 
+@needs_browser
+def test_charts_read_out_their_values(browser: Any, tmp_path: Path) -> None:
+    """The curves of `made` rise from 1 by 1 every 7 days, and BV/TV falls by 1 %."""
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    sized(browser, 1280, write_report([made(tmp_path / "run", 0.1)]).as_uri())
+    charts = browser.find_elements(By.CSS_SELECTOR, "#curves .chart")
+
+    def readings() -> list[str]:
+        return [each.find_element(By.CLASS_NAME, "reading").text for each in charts[:3]]
+
+    assert readings() == ["day 14: \N{MINUS SIGN}2.00", *READ[14]]
+    choose(browser, "time", 1)
+    assert readings() == ["day 7: \N{MINUS SIGN}1.00", *READ[7]]
+    cells = charts[2].find_element(By.TAG_NAME, "svg")
+    # the axis lies between 58 and 428 of 440 px, and its middle 23 px right of that of the chart
+    size = cells.rect["width"] / 440
+    ActionChains(browser).move_to_element_with_offset(cells, round(23 * size), 0).perform()
+    assert re.fullmatch(r"day 7(\.[01])?: 2\.0[01]", readings()[2])
+    ActionChains(browser).move_to_element(browser.find_element("id", "time")).perform()
+    assert readings()[2] == READ[7][1]
+    cells.send_keys(Keys.ARROW_RIGHT * 3)
+    assert readings()[2] == "day 7.6: 2.09"
+    assert readings()[:2] == ["day 7: \N{MINUS SIGN}1.00", READ[7][0]]
+    cells.send_keys(Keys.TAB)
+    assert readings()[2] == READ[7][1]
+    assert problems(browser) == []
+
+
+READ = {
+    day: [f"day {day}: resorption {value}, formation {value}", f"day {day}: {value}"]
+    for day, value in ((7, "2.00"), (14, "3.00"))
+}
+
+
 OVERLAPS = """
 const boxes = [...document.querySelectorAll("main figure, main table, main p, main .controls")]
   .filter((e) => e.getClientRects().length && !e.closest("details"));

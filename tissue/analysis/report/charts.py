@@ -106,12 +106,12 @@ class Chart:
                 )
         for number, name, times, values in drawn:
             path = " ".join(
-                f"{self._x(t):.1f},{self._y(v):.1f}" for t, v in zip(times, values, strict=True)
+                f"{self._x(t):.1f},{self._y(v):.2f}" for t, v in zip(times, values, strict=True)
             )
             if len(times) == 1:
                 parts.append(
                     f'<circle class="{_filled(number)}" cx="{self._x(times[0]):.1f}" '
-                    f'cy="{self._y(values[0]):.1f}" r="4"><title>{escape(name)}</title></circle>'
+                    f'cy="{self._y(values[0]):.2f}" r="4"><title>{escape(name)}</title></circle>'
                 )
             elif len(times):
                 parts.append(
@@ -127,6 +127,8 @@ class Chart:
         return (
             f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" data-first="{self.first:.9g}" '
             f'data-last="{self.last:.9g}" data-left="{LEFT}" data-right="{WIDTH - RIGHT}" '
+            f'data-low="{self.low:.9g}" data-high="{self.high:.9g}" data-top="{TOP}" '
+            f'data-foot="{foot}" tabindex="0" '
             f'aria-label="{escape(self.title)}. {escape(about)}">{"".join(parts)}</svg>'
         )
 

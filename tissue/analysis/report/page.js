@@ -37,16 +37,6 @@ function markTimes() {
   for (const [index, text] of marks) element("times").append(new Option(text, index));
 }
 
-function markDay() {
-  for (const svg of document.querySelectorAll("#curves .chart > svg")) {
-    const { first, last, left, right } = svg.dataset, line = svg.querySelector(".now");
-    const share = (shown.day - first) / (last - first), x = Number(left) + share * (right - left);
-    line.setAttribute("x1", x);
-    line.setAttribute("x2", x);
-    line.setAttribute("visibility", "visible");
-  }
-}
-
 async function start() {
   const names = Object.keys(runs[0].fields);
   if (!names.includes(shown.field)) shown.field = names[0];
@@ -64,6 +54,7 @@ async function start() {
     markDay();
   };
   markTimes();
+  makeReadings();
   showDay();
   makeSlices();
   const counts = () => runs[0].fields[shown.field].shape;

@@ -27,7 +27,7 @@ from tissue.storage.atomic import write_atomically
 
 REPORT = "report.html"
 
-SCRIPTS = ("page.common.js", "page.slices.js", "page.surface.js", "page.js")
+SCRIPTS = ("page.common.js", "page.slices.js", "page.surface.js", "page.charts.js", "page.js")
 """Scripts of a page, in their order."""
 
 Row = Mapping[str, str]

@@ -79,6 +79,7 @@ def moved(state: State) -> State:
     return jax.tree.map(lambda field: jnp.roll(field, ROUND, (0, 1, 2)), state)
 
 
+@pytest.mark.slow
 def test_tissue_is_the_same_wherever_its_box_begins(phi: np.ndarray, ill: SimpleNamespace) -> None:
     """Bone that is moved round its box does the same, moved round."""
     other = ran(np.roll(phi, ROUND, (0, 1, 2)), 10.0)
@@ -96,6 +97,7 @@ def test_walls_make_a_difference(phi: np.ndarray, ill: SimpleNamespace) -> None:
     assert off["osteoclast_precursors"] > 0.01
 
 
+@pytest.mark.slow
 def test_health_stands_still_in_a_periodic_box(phi: np.ndarray) -> None:
     still = ran(phi, 0.0)
     off = differences(still.start, still.after)
@@ -114,6 +116,7 @@ def test_bone_may_be_resorbed_across_a_periodic_face() -> None:
         assert bool(np.asarray(may_move(jnp.asarray(bone), geometry))[..., 0].all()) == expected
 
 
+@pytest.mark.slow
 def test_budgets_close_in_a_periodic_box(ill: SimpleNamespace) -> None:
     for name, budget in budgets(StepRecord(ill.before, ill.after, ill.diagnostics)).items():
         assert abs(float(budget.residual)) < 1e-9, name

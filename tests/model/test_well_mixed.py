@@ -68,6 +68,7 @@ def assert_close(got: Outcome, wanted: Outcome) -> None:
     assert abs(got.osteoblasts / wanted.osteoblasts - 1) < 0.04, (got, wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("excess", [3.5, 10.0])
 def test_shrew_agrees_with_the_well_mixed_limit(excess: float) -> None:
     assert_close(outcome(il1(excess)), reference(f"il1_{excess:g}"))

@@ -1,5 +1,6 @@
 """Two processes compute one run: they agree on when to write and to stop, and write each a part."""
 
+import platform
 import re
 from pathlib import Path
 
@@ -7,11 +8,19 @@ import numpy as np
 import pytest
 from machine.supervised import Outcome, Pair
 from simulation.instant_run import SCENARIO
+from simulation.killed_run import LAST
 
+from tissue.scenario.config import RunConfig, read_run_file
+from tissue.simulation.run import run
 from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
+from tissue.storage.results import Run
 from tissue.storage.snapshot import list_snapshots, read_snapshot
+from tissue.storage.tables import read_table
 
-INSTANT = Path(__file__).with_name("instant_run.py")
+INSTANT, KILLED = (Path(__file__).with_name(f"{name}_run.py") for name in ("instant", "killed"))
+TINY = Path(__file__).parents[1] / "tiny.toml"
+BONE, FIELDS, VOLUME = 1e-6, 1e-5, 1e-8
+"""Largest differences: of the bone, of fields that solves to 1e-4 find, and of BV/TV."""
 SHAPE = (13, 9, 8)
 RUN = f"""
 [run]
@@ -28,6 +37,20 @@ checkpoints = "6 day"
 """
 LONGEST = 120.0
 """Time for a pair of processes on a busy machine [s]."""
+
+
+def assert_equal(one: Path, other: Path) -> None:
+    """Assert that two runs have the same steps and, within the goals of slabs, the same tissue."""
+    tables = [read_table(folder / "metrics.csv") for folder in (one, other)]
+    np.testing.assert_array_equal(*(table["time_day"] for table in tables))
+    np.testing.assert_allclose(*(table["bv_tv"] for table in tables), rtol=0, atol=VOLUME)
+    assert tables[0]["bv_tv"][-1] < tables[0]["bv_tv"][0] - 1e-3
+    states = [read_checkpoint(list_checkpoints(folder)[-1]).state for folder in (one, other)]
+    for name in states[0]:
+        expected, found = (np.asarray(state[name], np.float64) for state in states)
+        bar = BONE if name == "bone_volume_fraction" else FIELDS
+        atol = bar * np.abs(expected).max()
+        np.testing.assert_allclose(found, expected, rtol=0, atol=atol, err_msg=name)
 
 
 def instant(scenario: str, folder: Path) -> tuple[list[Outcome | int], str]:
@@ -84,6 +107,23 @@ def test_a_full_disk_of_one_process_ends_all(tmp_path: Path) -> None:
         r"ckpt_day0000.000.h5 is the last good checkpoint \(--resume\)",
         first.sentence or "",
     )
+
+
+def test_a_killed_process_ends_all_and_one_process_resumes(
+    finished: Run, tiny: RunConfig, tmp_path: Path
+) -> None:
+    folder, every = tmp_path / "killed", ["output.checkpoints=0.5 day"]
+    words = (f"{KILLED}", "run", f"{TINY}", "--set", *every, "--out", f"{folder}", "--distributed")
+    pair = Pair(*words, JAX_PLATFORMS="cpu", XLA_FLAGS="")
+    outcomes = [pair.wait(i, 3 * LONGEST) for i in (0, 1)]
+    named = f"process 1 of 2 on {platform.node()} was ended by SIGKILL after step {LAST - 1}"
+    assert outcomes == [Outcome(75, named, True), Outcome(75, None, False)], pair.errors
+    assert "tissue: " not in pair.errors[0]
+    newest = list_checkpoints(folder)[-1]
+    assert read_checkpoint(newest).step == LAST - 1
+    assert len(list(folder.glob(f"{newest.stem}.*.shard"))) == 2
+    run(read_run_file(TINY, every), folder, resume="latest")
+    assert_equal(finished.folder, folder)
 
 
 @pytest.mark.slow

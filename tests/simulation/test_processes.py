@@ -1,16 +1,23 @@
 """Two processes compute one run: they agree on when to write and to stop, and write each a part."""
 
+import json
+import os
 import platform
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from machine.supervised import Outcome, Pair
+from machine.supervised import PATHS, Outcome, Pair, free_port
 from simulation.instant_run import SCENARIO
 from simulation.killed_run import LAST
 
+from tissue.cli import main
 from tissue.scenario.config import RunConfig, read_run_file
+from tissue.scenario.library import examples
 from tissue.simulation.run import run
 from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
 from tissue.storage.results import Run
@@ -35,22 +42,64 @@ thickness = "20 um"
 snapshots = "4 day"
 checkpoints = "6 day"
 """
-LONGEST = 120.0
-"""Time for a pair of processes on a busy machine [s]."""
+LONGEST, MINUTES = 120.0, 1800.0
+"""Times for a pair of processes on a busy machine [s]."""
 
 
 def assert_equal(one: Path, other: Path) -> None:
     """Assert that two runs have the same steps and, within the goals of slabs, the same tissue."""
-    tables = [read_table(folder / "metrics.csv") for folder in (one, other)]
-    np.testing.assert_array_equal(*(table["time_day"] for table in tables))
-    np.testing.assert_allclose(*(table["bv_tv"] for table in tables), rtol=0, atol=VOLUME)
-    assert tables[0]["bv_tv"][-1] < tables[0]["bv_tv"][0] - 1e-3
+    expected, found = (read_table(folder / "metrics.csv") for folder in (one, other))
+    np.testing.assert_array_equal(found["time_day"], expected["time_day"])
+    np.testing.assert_allclose(found["bv_tv"], expected["bv_tv"], rtol=0, atol=VOLUME)
+    assert expected["bv_tv"][-1] < expected["bv_tv"][0] - 1e-3
     states = [read_checkpoint(list_checkpoints(folder)[-1]).state for folder in (one, other)]
     for name in states[0]:
-        expected, found = (np.asarray(state[name], np.float64) for state in states)
+        before, after = (np.asarray(state[name], np.float64) for state in states)
         bar = BONE if name == "bone_volume_fraction" else FIELDS
-        atol = bar * np.abs(expected).max()
-        np.testing.assert_allclose(found, expected, rtol=0, atol=atol, err_msg=name)
+        assert np.abs(after - before).max() <= bar * np.abs(before).max(), name
+
+
+def two(*words: str) -> list[subprocess.Popen[str]]:
+    """Two processes of one command, as two users would start them by hand."""
+    place = ("--coordinator", f"localhost:{free_port()}", "--processes", "2")
+    return [
+        subprocess.Popen(
+            [sys.executable, "-m", "tissue", *words, *place, "--process", f"{i}"],
+            env=os.environ | {"PYTHONPATH": PATHS, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for i in (0, 1)
+    ]
+
+
+def test_bad_input_is_told_once(tmp_path: Path) -> None:
+    words = (f"{TINY}", "--set", "run.step=0 day", "--out", f"{tmp_path / 'new'}")
+    started = two("run", *words, "--distributed")
+    told = [each.communicate(timeout=LONGEST) for each in started]
+    assert [each.returncode for each in started] == [2, 2], told
+    (printed, errors), other = told
+    assert (printed, other) == ("", ("", ""))
+    assert errors.startswith("tissue: run.step = '0 day'")
+    assert errors.count("\n") == 1
+    assert not (tmp_path / "new").exists()
+
+
+def test_options_that_need_others_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, reason in (
+        (["--process", "1"], "--process is for runs of several processes: add --distributed"),
+        (["--distributed", "--process", "1"], "--coordinator and --processes must be given too"),
+        (["--distributed", "--coordinator", "a:1", "--processes", "2", "--process", "2"], "0 to 1"),
+        (
+            ["--distributed", "--coordinator", "a", "--processes", "2", "--process", "1"],
+            "HOST:PORT",
+        ),
+    ):
+        assert main(["run", f"{TINY}", *words]) == 2
+        errors = capsys.readouterr().err
+        assert reason in errors
+        assert errors.count("tissue: ") == 1
 
 
 def instant(scenario: str, folder: Path) -> tuple[list[Outcome | int], str]:
@@ -148,3 +197,31 @@ def test_an_unexpected_error_of_one_process_ends_all(tmp_path: Path) -> None:
         r"process 1 of 2 on \S+ ended by an unexpected error: KeyError: 'step 3'",
         first.sentence or "",
     )
+
+
+@pytest.mark.slow
+def test_the_shrew_goes_from_two_processes_to_two_and_to_one(tmp_path: Path) -> None:
+    changes = [
+        *("run.duration=1.5 day", "run.step=0.25 day", "output.snapshots=0.5 day"),
+        *("output.checkpoints=0.25 day", "output.morphometry=false"),
+    ]
+    config = read_run_file(examples()["shrew"], changes)
+    folder, whole = tmp_path / "parts", tmp_path / "whole"
+    command = ["run", "shrew", "--out", f"{folder}", "--distributed", "--progress", "json"]
+    for change in changes:
+        command += ["--set", change]
+    pair = Pair(f"{KILLED}", *command, JAX_PLATFORMS="cpu", XLA_FLAGS="")
+    outcomes = [pair.wait(i, MINUTES) for i in (0, 1)]
+    assert [each.code for each in outcomes if isinstance(each, Outcome)] == [75, 75]
+    assert read_checkpoint(list_checkpoints(folder)[-1]).step == LAST - 1
+    supervisors = two(*command, "--resume")
+    assert supervisors[0].stdout
+    for line in supervisors[0].stdout:
+        if json.loads(line)["event"] == "first_step":
+            supervisors[1].send_signal(signal.SIGTERM)
+    assert [each.wait(MINUTES) for each in supervisors] == [75, 75]
+    done = read_checkpoint(list_checkpoints(folder)[-1]).step
+    assert LAST - 1 <= done < 6
+    run(config, folder, resume="latest")
+    run(config, whole)
+    assert_equal(whole, folder)

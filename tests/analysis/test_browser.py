@@ -16,6 +16,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from analysis.made import branched, made
+from axe_core_python.selenium import Axe
 
 from tissue.analysis.report.page import write_report
 from tissue.cli import main
@@ -242,6 +243,36 @@ def test_everything_has_a_name_for_a_screen_reader(browser: Any, tmp_path: Path)
     slider.send_keys("\ue012")  # arrow to the left
     until(lambda: drawings(browser) > before)
     assert slider.get_attribute("aria-valuetext").startswith("day 7 of 14")
+
+
+@pytest.mark.slow
+@needs_browser
+def test_axe_finds_nothing_serious(browser: Any, tmp_path: Path) -> None:
+    parent = made(tmp_path / "mine", 0.1)
+    page = write_report([parent, branched(parent, tmp_path / "treated", 0.02)], tmp_path / "a.html")
+    browser.set_script_timeout(120)
+
+    def serious() -> dict[str, list[str]]:
+        """Elements of the page that break a rule, and some that keep one, by the rule."""
+        found = Axe().run(browser)
+        kept = {rule["id"] for rule in found["passes"]}
+        assert {"color-contrast", "label", "document-title"} <= kept
+        return {
+            rule["id"]: [node["html"] for node in rule["nodes"]]
+            for rule in found["violations"]
+            if rule["impact"] in ("serious", "critical")
+        }
+
+    for width in (1280, 400):
+        for scheme in ("light", "dark"):
+            media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+            browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+            sized(browser, width, page.as_uri())
+            for details in browser.find_elements("css selector", "details"):
+                browser.execute_script("arguments[0].open = true", details)
+            assert serious() == {}, (width, scheme)
+    browser.execute_script("document.querySelector('main').append(new Image(9, 9))")
+    assert serious().keys() == {"image-alt"}
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from jax.sharding import Mesh
 
 from tissue.errors import InputError
 from tissue.kernels.programs import mesh_of, most_devices, planes_of_a_slab
+from tissue.machine import processes
 from tissue.machine.device import VIRTUAL_DEVICES
 from tissue.scenario.boundary import refuse_cut_of_periodic_z
 from tissue.scenario.config import RunConfig
@@ -26,10 +27,14 @@ def refuse_missing_devices(config: RunConfig) -> None:
     if wanted == "all" or wanted <= there:
         return
     kind = jax.default_backend()
-    remedy = f"give {'' if there == 1 else 'at most '}{there}, or 'all'"
+    remedy = f"give {_at_most(there)}, or 'all'"
     if kind == "cpu":
         remedy += f", or set XLA_FLAGS={VIRTUAL_DEVICES}={wanted} to try slabs on a processor"
     raise InputError(f"= {wanted}: this machine has {there} ({kind}); {remedy}", key=DEVICES)
+
+
+def _at_most(number: int) -> str:
+    return "1" if number == 1 else f"at most {number}"
 
 
 def number_of_devices(config: RunConfig, planes: int) -> int:
@@ -48,8 +53,13 @@ def number_of_devices(config: RunConfig, planes: int) -> int:
     if wanted not in ("all", most):
         raise InputError(
             f"= {wanted} is too many for {planes} planes along z, which are enough for {most}: "
-            f"give at most {most}, or 'all' for as many as can be used",
+            f"give {_at_most(most)}, or 'all' for as many as can be used",
             key=DEVICES,
+        )
+    if processes.joined() and most < there:
+        raise InputError(
+            f"{planes} planes along z are enough for {most} devices, and the processes of this run "
+            f"have {there}, each of which needs some: start fewer processes or give each fewer GPUs"
         )
     return most
 

@@ -179,6 +179,8 @@ def solve(system: LinearSystem, tolerance: Scalar) -> tuple[PaddedField, SolverS
 
 def _inside(system: LinearSystem) -> LinearSystem:
     """The system with zeros outside of the grid, where slabs reach beyond it."""
+    if not slabs.reach_beyond(system.source.shape[0] - 2):
+        return system
     in_z, in_y, in_x = system.faces
     padded = partial(slabs.only_inside, padding=1)
     return LinearSystem(
@@ -217,17 +219,24 @@ def screened_diffusion(
     Returns:
         The concentration, never negative, with sum(loss u) = sum(source); and the stats.
     """
-    system = _scaled_system(porosity, loss, source, start, spacing**2 / diffusivity, periodic)
+    lengths = spacing, diffusivity
+    system = _scaled_system(porosity, loss, source, start, lengths, periodic)
     u, stats = solve(system, tolerance)
     return unpad_z(u), stats
 
 
 @program(static_argnames="periodic")
 def _scaled_system(  # six arguments, so that one program writes all fields of the system
-    porosity: Field, loss: Field, source: Field, start: Field, scale: Scalar, periodic: Axes
+    porosity: Field,
+    loss: Field,
+    source: Field,
+    start: Field,
+    lengths: tuple[Scalar, Scalar],
+    periodic: Axes,
 ) -> LinearSystem:
-    """System of `screened_diffusion` times scale = h^2 / D."""
-    scale = jnp.asarray(scale, porosity.dtype)
+    """System of `screened_diffusion` times h^2 / D; `lengths` are h and D."""
+    spacing, diffusivity = lengths
+    scale = jnp.asarray(spacing**2 / diffusivity, porosity.dtype)
     fields = harmonic_faces(porosity), loss * scale, source * scale, start
     faces, capacity, source, start = jax.tree.map(pad_z, fields)
     periodic_faces = harmonic_periodic_faces(porosity, periodic)

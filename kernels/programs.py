@@ -127,6 +127,50 @@ def put(tree: Any, mesh: Mesh | None) -> Any:
     return jax.tree.map(placed, tree)
 
 
+def put_numbers(tree: Tree, mesh: Mesh | None) -> Tree:
+    """Tree whose numbers and vectors lie on the devices; fields as they are.
+
+    A number of the host travels with every call of every program that uses it, which takes a GPU
+    longer than the work of many a program.
+
+    Args:
+        tree: of arrays, and numbers of Python, which keep their weak type.
+        mesh: devices of which each gets all; None for one device.
+    """
+    leaves, structure = jax.tree.flatten(tree)
+    small = [i for i, leaf in enumerate(leaves) if np.ndim(leaf) < 3]
+    numbers = [leaves[i] for i in small]
+    sent = _copied_to(mesh)(numbers) if mesh else jax.device_put(numbers)
+    for i, number in zip(small, sent, strict=True):
+        leaves[i] = number
+    return jax.tree.unflatten(structure, leaves)
+
+
+@functools.cache
+def _copied_to(mesh: Mesh) -> Callable[[list[Any]], list[Array]]:
+    """Function that copies numbers to each device."""
+    return jax.jit(lambda numbers: numbers, out_shardings=NamedSharding(mesh, Spec()))
+
+
+def read_numbers(tree: Tree) -> Tree:
+    """Tree of the host's arrays, of one of numbers and vectors, read back in one message."""
+    leaves, structure = jax.tree.flatten(tree)
+    together = np.asarray(_in_a_row(leaves))
+    ends = np.cumsum([np.size(leaf) for leaf in leaves])
+    parts = np.split(together, ends[:-1])
+    read = [
+        part.reshape(np.shape(leaf)).astype(jnp.result_type(leaf))
+        for part, leaf in zip(parts, leaves, strict=True)
+    ]
+    return jax.tree.unflatten(structure, read)
+
+
+@jax.jit
+def _in_a_row(leaves: list[Array]) -> Array:
+    """All numbers in float64, which holds whole numbers up to 2^53 exactly."""
+    return jnp.concatenate([jnp.ravel(leaf).astype(jnp.float64) for leaf in leaves])
+
+
 def whole_grid(tree: Tree) -> Tree:
     """Tree whose fields in slabs are arrays of the host; all others are as they are.
 

@@ -105,9 +105,9 @@ def drift_diffusion(
     Returns:
         The density, with sum(loss n) = sum(source) to rounding, and the stats.
     """
-    scale = spacing**2 / diffusivity
+    lengths = spacing, diffusivity
     boltzmann, system = _symmetrized(
-        porosity, mobility, potential, loss, source, start, scale, periodic
+        porosity, mobility, potential, loss, source, start, lengths, periodic
     )
     w, stats = solve(system, tolerance)
     return _density(w, boltzmann), stats
@@ -121,11 +121,12 @@ def _symmetrized(  # eight arguments, so that one program writes all fields of t
     loss: Field,
     source: Field,
     start: Field,
-    scale: Scalar,
+    lengths: tuple[Scalar, Scalar],
     periodic: Axes,
 ) -> tuple[Field, LinearSystem]:
-    """Boltzmann factor exp(-psi), and the system in w times scale = h^2 / D."""
-    scale = jnp.asarray(scale, porosity.dtype)
+    """Boltzmann factor exp(-psi), and the system in w times h^2 / D; `lengths` are h and D."""
+    spacing, diffusivity = lengths
+    scale = jnp.asarray(spacing**2 / diffusivity, porosity.dtype)
     psi = potential - slabs.mean(potential)  # a constant drops out; exp stays near 1
     boltzmann = materialize(lambda psi: jnp.exp(-psi), psi)
     faces, periodic_faces = fitted_faces(porosity * mobility, psi, boltzmann, periodic)

@@ -184,13 +184,16 @@ def main() -> None:
     mesh = mesh_of(SHAPE[0], jax.devices())
     differences = {name: compared(*case, mesh) for name, case in CASES.items()}
     full = mesh_of(FULL, jax.devices())
-    differences["sums of full slabs"] = compared(sums, (NOISE[:FULL],), full)
+    for name in ("sums", "diffusion", "drift"):
+        function, arguments = CASES[name]
+        shorter = tuple(each[:FULL] for each in arguments)
+        differences[f"{name} of full slabs"] = compared(function, shorter, full)
     porosity, source = put((POROSITY, NOISE), mesh)
 
     def in_a_branch(u: Array) -> Array:
         return materialize(lambda u: stencil.shift(u, -3, 1), u)
 
-    system = elliptic._scaled_system(porosity, porosity, source, source, 1.0, ())
+    system = elliptic._scaled_system(porosity, porosity, source, source, (1.0, 1.0), ())
     spoiled = NOISE.copy()
     spoiled[0, 0, 0] = np.nan
     result = {
@@ -213,7 +216,7 @@ def main() -> None:
 
 def whole_system() -> elliptic.LinearSystem:
     porosity, source = jnp.asarray(POROSITY), jnp.asarray(NOISE)
-    return elliptic._scaled_system(porosity, porosity, source, source, 1.0, ())
+    return elliptic._scaled_system(porosity, porosity, source, source, (1.0, 1.0), ())
 
 
 if __name__ == "__main__":

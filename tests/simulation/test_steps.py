@@ -163,3 +163,10 @@ def test_a_step_cut_short_after_a_change_is_followed_by_a_usual_one(adaptive: Ru
     assert step.length == pytest.approx(0.001)
     _, after = controller.evaluate(state, step, 0.0, 0.0)
     assert controller.next(after).length >= controller.dt_min
+
+
+def test_programs_of_a_step_are_sent_no_numbers(adaptive: RunConfig) -> None:
+    simulation = Simulation(adaptive)
+    simulation.advance()
+    with jax.transfer_guard_host_to_device("disallow"):  # of what is not put there on purpose
+        simulation.advance()

@@ -181,8 +181,8 @@ def step_precursors(
         numerics: resolution.
         theta_min: smallest theta.
     """
-    amount, theta = _amount_and_theta(start, geometry, theta_min)
-    mean, stats = implicit_step((amount, start[1]), population, geometry, theta * dt, numerics)
+    amount, theta, time = _amount_and_theta(start, geometry, dt, theta_min)
+    mean, stats = implicit_step((amount, start[1]), population, geometry, time, numerics)
     return PrecursorStep(mean, _end(amount, mean, geometry, theta), stats)
 
 
@@ -241,10 +241,12 @@ def _amount(start: tuple[Field, Field]) -> Field:
 
 @program
 def _amount_and_theta(
-    start: tuple[Field, Field], geometry: BoneGeometry, theta_min: Scalar
-) -> tuple[Field, Field]:
+    start: tuple[Field, Field], geometry: BoneGeometry, dt: Scalar, theta_min: Scalar
+) -> tuple[Field, Field, Field]:
+    """Number at the start [cells/mm^3 tissue], theta and theta dt."""
     amount = _amount(start)
-    return amount, local_theta(amount, geometry, theta_min)
+    theta = local_theta(amount, geometry, theta_min)
+    return amount, theta, theta * dt
 
 
 @program

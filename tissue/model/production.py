@@ -74,7 +74,8 @@ def released(solute: Solute, environment: Environment, f: Forcing, p: Parameters
     References:
         Brennan 1989, Lancet ii:244 (IL-1); Hashizume 2008, Rheumatology 47:1635 (RANKL).
     """
-    if solute.inflammatory_cells is None:
+    cells = environment.inflammatory_cells
+    if solute.inflammatory_cells is None or cells is None:
         return 0.0
     driven: Value = 1.0
     if solute.driven_by == "tnf":
@@ -82,5 +83,5 @@ def released(solute: Solute, environment: Environment, f: Forcing, p: Parameters
     elif solute.driven_by == "il6":
         driven = 1 - p.w_F6 * (1 - il6_share(environment["il6"], f, p))
     inhibited = il1_inhibition(f, p) * glucocorticoid_inhibition(p.K_GF, f)
-    made = PM_PER_MM3 * getattr(p, solute.inflammatory_cells) * environment.inflammatory_cells
+    made = PM_PER_MM3 * getattr(p, solute.inflammatory_cells) * cells
     return made * (driven * inhibited)

@@ -31,11 +31,11 @@ class Environment:
 
     Attributes:
         solutes: concentrations of those that diffuse alone, by name [pM].
-        inflammatory_cells: [cells/mm^3 marrow].
+        inflammatory_cells: [cells/mm^3 marrow]; None where there are none.
     """
 
     solutes: Mapping[str, Value]
-    inflammatory_cells: Value = 0.0
+    inflammatory_cells: Value | None = None
 
     def __getitem__(self, solute: str) -> Value:
         """Concentration of a solute [pM]."""
@@ -110,7 +110,8 @@ def antagonist(environment: Environment, f: Forcing, p: Parameters) -> Value:
 
     (A) A = A_0 + A_F F/F_0 + excess
     """
-    from_cells = p.A_F * environment.inflammatory_cells / p.F_0
+    cells = environment.inflammatory_cells
+    from_cells = p.A_F * cells / p.F_0 if cells is not None else 0.0
     return f.il1ra * (p.A_0 + from_cells) + f.il1ra_excess
 
 

@@ -247,12 +247,18 @@ def _spread_along_surface(
 ) -> tuple[dict[str, Field], SolverStats]:
     """Densities after diffusing along the surface; one at a time, for the sake of memory."""
     p, surface = context.parameters, geometry.exchange.surface
-    spread, iterations, error = {}, jnp.zeros((), jnp.int32), jnp.zeros(())
+    spread, stats = {}, {}
     for name, density in densities.items():
         motility = p.D_sC if name == "osteoclasts" else p.D_sB
-        spread[name], stats = _spread(density, surface, motility, dt, context.numerics)
-        iterations, error = iterations + stats.iterations, jnp.maximum(error, stats.relative_error)
-    return spread, SolverStats(iterations, error)
+        spread[name], stats[name] = _spread(density, surface, motility, dt, context.numerics)
+    return spread, _of_all(stats)
+
+
+@program
+def _of_all(stats: dict[str, SolverStats]) -> SolverStats:
+    """Iterations of all solves, and their largest error."""
+    iterations, errors = zip(*stats.values(), strict=True)
+    return SolverStats(sum(iterations), jnp.max(jnp.stack(errors)))
 
 
 @program

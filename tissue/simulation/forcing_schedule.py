@@ -1,9 +1,9 @@
 """Schedule of disease and therapy over the time of a run: the forcing of each of its steps."""
 
 from functools import partial
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
@@ -119,16 +119,21 @@ class ForcingSchedule:
             exposure=exposure,
             local=self._local.at(middle) if self._local else None,
         )
-        return jax.tree.map(partial(jnp.asarray, dtype=precision), forcing)
+        return jax.tree.map(partial(_rounded, precision=precision), forcing)
 
-    def _drugs(self, time: float, length: float) -> tuple[dict[str, Array], AnabolicActions]:
+    def _drugs(self, time: float, length: float) -> tuple[dict[str, Any], AnabolicActions]:
         """Exposures of a step by target, and the actions of anabolic drugs."""
         at_nodes, effects = {}, {}
         for target, exposure in self._exposures.items():
             action = TARGETS[target].action
             if isinstance(action, Concentration):
-                at_nodes[target] = jnp.asarray(exposure.at_nodes(time, length))
+                at_nodes[target] = exposure.at_nodes(time, length)
             else:
                 species = self._config.run.preset
                 effects[target] = anabolic_effect(target, exposure, time, length, species)
         return at_nodes, anabolic_actions(effects, self._config.acting)
+
+
+def _rounded(value: Any, precision: str) -> Array | np.ndarray:
+    """A number or vector of the host in the precision of the run; a field as it is."""
+    return value if isinstance(value, Array) else np.asarray(value, precision)

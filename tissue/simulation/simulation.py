@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -16,7 +15,7 @@ from tissue.geometry.load import Geometry, load_image
 from tissue.geometry.settings import SyntheticSettings
 from tissue.geometry.synthetic import synthesize
 from tissue.kernels.elliptic import SolverStats
-from tissue.kernels.programs import put, whole_grid
+from tissue.kernels.programs import put, put_numbers, read_numbers, whole_grid
 from tissue.machine import device
 from tissue.machine.host import allowed_memory
 from tissue.model.conservation import StepRecord
@@ -146,6 +145,7 @@ class Simulation(Displayed):
         self._controller = step_size_controller(config, self._schedule.stop_times)
         spacing, tolerance = self.geometry.grid.spacing, solver_tolerance(config)
         self._numerics = Numerics(spacing, tolerance, config.periodic_axes)
+        self._sent = put_numbers((self._p, self._numerics), self.mesh)
         self._make_room = device.room_maker(self.geometry.bone_volume_fraction.size)
         if start:
             self.state, self.healthy = put((start.state, start.healthy), self.mesh)
@@ -298,18 +298,16 @@ class Simulation(Displayed):
     def _try(self, step: TimeStep, *, damped: bool, guess: State | None = None) -> _Tried:
         """A step that may yet be rejected; `guess` is where its solves begin, if not at `state`."""
         start = replace(self.state, solutes=guess.solutes) if guess else self.state
-        p, forcing, dt = self._p, self._forcing(step), step.length
-        solved = self.loaded.load(self._numerics, p) if self.loaded else None
-        context = StepContext(forcing, p, self._numerics, self.healthy, solved)
+        solved = self.loaded.load(self._numerics, self._p) if self.loaded else None
         theta = 1.0 if damped else THETA_MIN
+        numbers = self._forcing(step), step.end, step.length, theta
+        forcing, end, dt, theta = put_numbers(numbers, self.mesh)
+        context = StepContext(forcing, *self._sent, self.healthy, solved)
         following, diagnostics = advance(start, context, dt, theta, self._make_room)
         record = StepRecord(self.state, following, diagnostics)
-        found = step_numbers(record, forcing, (step.end, dt), self._start_fraction)
-        tried = _Tried(
-            step,
-            following,
-            *jax.device_get((found, diagnostics.solver_stats, diagnostics.error)),
-        )
+        found = step_numbers(record, forcing, (end, dt), self._start_fraction)
+        examined = read_numbers((found, diagnostics.solver_stats, diagnostics.error))
+        tried = _Tried(step, following, *examined)
         if not damped and tried.bad_in(PRECURSORS):
             # precursors that all but vanish within one step undershoot zero, unless damped
             return self._try(step, damped=True, guess=guess)

@@ -67,6 +67,12 @@ def about(folder: Path, run_file: str = "", **changes: Any) -> dict[str, Any]:
     return collected(folder) | {"name": folder.name, "parameters": []} | changes
 
 
+def test_a_folder_of_slices_is_no_image(tmp_path: Path) -> None:
+    folder = RUN_FILE.replace("../data/spine.nrrd", "../scans/left knee/")
+    text = words.setting(about(made(tmp_path / "run"), folder))
+    assert text.startswith("Trabecular bone of the slices in left knee with the cells of a human, ")
+
+
 def test_the_paragraph_says_what_was_simulated(tmp_path: Path) -> None:
     text = words.setting(about(made(tmp_path / "run"), RUN_FILE))
     times = "\N{MULTIPLICATION SIGN}"

@@ -59,7 +59,7 @@ class Chart:
             coincidence(panel, courses),
             unseen_drugs(panel, courses),
         ]
-        self.note = ". ".join(filter(None, notes))
+        self.note = "; ".join(filter(None, notes))
         self.low, self.high = limits([values for *_, values in drawn])
         strips = sum(1 for each in courses if each.therapy)
         if strips > 1:  # they lie below the curves

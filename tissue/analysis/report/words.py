@@ -3,6 +3,7 @@
 import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tissue.analysis.common_start import SAME_TIME, percent, signed
@@ -189,7 +190,9 @@ def _bone(tables: Mapping[str, Any]) -> str:
     if "synthetic" in geometry:
         return f"A piece of synthetic trabecular bone{of}"
     name = str(geometry.get("file", "")).replace("\\", "/").rstrip("/").rpartition("/")[2]
-    return f"Trabecular bone of the image {name}{of}" if name else f"A piece of bone{of}"
+    if not name:
+        return f"A piece of bone{of}"
+    return f"Trabecular bone of the {'image' if Path(name).suffix else 'slices in'} {name}{of}"
 
 
 def _causes(tables: Mapping[str, Any]) -> Iterator[str]:

@@ -127,6 +127,12 @@ def places(count: int, cut: Cut, margin: int = 0) -> Array:
     return first - margin + lax.iota(jnp.int32, count + 2 * margin)
 
 
+def reach_beyond(count: int) -> bool:
+    """Whether slabs of `count` planes have some outside of the grid."""
+    cut = current_cut()
+    return cut is not None and count * _devices(cut) > cut.planes
+
+
 def only_inside(u: Array, outside: float = 0.0, *, padding: int = 0, beyond: int = 0) -> Array:
     """Field whose planes outside of the grid hold the number `outside`; as it is on one device.
 
@@ -140,8 +146,8 @@ def only_inside(u: Array, outside: float = 0.0, *, padding: int = 0, beyond: int
     if cut is None:
         return u
     count = u.shape[-3] - 2 * padding
-    if not padding and not beyond and count * _devices(cut) == cut.planes:
-        return u  # no slab reaches beyond the grid
+    if not padding and not beyond and not reach_beyond(count):
+        return u
     inside = jnp.pad(places(count, cut) < cut.planes - beyond, padding)
     return jnp.where(inside[:, None, None], u, jnp.asarray(outside, u.dtype))
 

@@ -15,7 +15,14 @@ ROOT = Path(__file__).parents[2]
 BITWISE = {"flux": 1, "v-cycle": 1, "explicit": 2, "surface terms": 4}
 """Cases that must be equal bit for bit, with their number of fields."""
 
-SOLVES = {"diffusion": 1, "drift": 1, "pair": 2, "along the surface": 1}
+SOLVES = {
+    "diffusion": 1,
+    "drift": 1,
+    "pair": 2,
+    "along the surface": 1,
+    "diffusion of full slabs": 1,
+    "drift of full slabs": 1,
+}
 """Cases that take sums, whose order differs, with their number of fields."""
 
 GATHERED = 2 * 4 * 6 * 5

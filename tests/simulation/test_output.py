@@ -119,7 +119,7 @@ def test_little_is_held_for_a_slow_disk(
     made: list[int] = []
     written: list[int] = []
     held: list[int] = []
-    fields = Simulation.fields
+    fields = Simulation.placed_fields
 
     def counted(self: Simulation) -> Any:
         made.append(self.step)
@@ -131,7 +131,7 @@ def test_little_is_held_for_a_slow_disk(
         written.append(given["step"])
         return path
 
-    monkeypatch.setattr(Simulation, "fields", counted)
+    monkeypatch.setattr(Simulation, "placed_fields", counted)
     monkeypatch.setattr(output, "write_snapshot", noted)
     run(tiny.changed({"output.snapshots": "0.5 day", "output.checkpoints": "1 day"}), tmp_path)
     assert made == written == [0, 1, 2, 3, 4]

@@ -1,7 +1,8 @@
 """Growth of time and memory of a coupling step with the grid.
 
 Every size runs in a process of its own, on bone mirrored from one block, so that only the size
-differs. `--fit` prints the constants of tissue/simulation/cost.py that fit the measurements.
+differs; load comes from the density of bone near by. `--fit` prints the constants of
+tissue/simulation/cost.py that fit the measurements.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from harness import (
 )
 
 from tissue.machine.device import usable_memory
+from tissue.scenario.config import RunConfig
 from tissue.simulation import cost, plan, speed
 
 SHORT, FULL, HUGE = (64, 96), (64, 96, 128, 192, 256), 384
@@ -49,7 +51,7 @@ def main() -> None:
     edges = (asked.edges or [*usual]) + ([HUGE] if asked.huge else [])
     found, left_out = [], []
     for edge in edges:
-        need = cost.run_memory(config(edge), edge**3)
+        need = cost.run_memory(without_elements(edge), edge**3)
         if need > LARGEST_SHARE * usable_memory():
             left_out.append(f"{edge}^3 needs about {need / 1e9:.1f} GB")
         else:
@@ -62,9 +64,14 @@ def main() -> None:
         publish("memory", memory_table(found))
 
 
+def without_elements(edge: int) -> RunConfig:
+    """Run whose steps alone take memory and time, with no finite elements between them."""
+    return config(edge).changed({"load.mechanics": "density"})
+
+
 def one(edge: int) -> dict[str, Any]:
     """Time and memory of a grid in this process."""
-    run = config(edge)
+    run = without_elements(edge)
     bone = tiled(run)
     forecast = plan.plan(run, bone)
     early = speed.probe(bone.grid.shape, run.run.precision)

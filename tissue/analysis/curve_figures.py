@@ -109,7 +109,7 @@ def curves(runs: Sequence[Run]) -> "Figure":
 
 
 def _kinds(panels: Sequence[Panel]) -> list[str]:
-    """Names of the curves of a panel that has several, which kinds of lines tell apart."""
+    """Names of the curves of a panel that has several, which the kind of line distinguishes."""
     return next(([line.name for line in each.lines] for each in panels if len(each.lines) > 1), [])
 
 

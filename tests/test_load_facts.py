@@ -15,7 +15,7 @@ from tissue.validation.simulations import Estimate, SimulationCache, Trajectory
 
 ROOT = Path(__file__).resolve().parents[1]
 FITTED = ("V03", "V04", "V29")
-"""Facts that the gains of the mechanostat were fitted to: mice by finite elements, women by density."""
+"""Facts that the gains were fitted to: that of mice by finite elements, of women by density."""
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ PAGE = ROOT / "docs" / "cluster.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 CONTAINERS = ROOT / "docs" / "containers"
 EDGES = (128, 256, 384, 448, 512, 576, 640)
-JOB, DOSE, FILES = re.findall(r"```bash\n(.*?)```", TEXT, re.DOTALL)
+JOB, DOSE, FILES, LARGE = re.findall(r"```bash\n(.*?)```", TEXT, re.DOTALL)
 INSTALL, COLLECT, OFFLINE, ONE_CORE, AS_JSON = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
 PLAIN = re.findall(r"```text\n(.*?)```", TEXT, re.DOTALL)
 
@@ -68,13 +68,15 @@ def test_its_table_of_memory_is_what_is_predicted() -> None:
     assert "no |" in table
 
 
-@pytest.mark.parametrize("script", [JOB, DOSE, FILES, INSTALL, COLLECT, OFFLINE, ONE_CORE, AS_JSON])
+@pytest.mark.parametrize(
+    "script", [JOB, DOSE, FILES, LARGE, INSTALL, COLLECT, OFFLINE, ONE_CORE, AS_JSON]
+)
 def test_its_scripts_are_shell(script: str) -> None:
     done = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("script", [JOB, DOSE])
+@pytest.mark.parametrize("script", [JOB, DOSE, LARGE])
 def test_its_jobs_hear_of_their_limit_and_come_back(script: str) -> None:
     assert script.startswith("#!/bin/bash\n#SBATCH")
     directives = re.findall(r"^#SBATCH (.*)$", script, re.MULTILINE)
@@ -134,7 +136,7 @@ class Queue:
             tissue: shell script in place of the command `tissue`.
         """
         self.folder = folder
-        for name, text in (("tissue.sbatch", JOB), ("dose.sbatch", DOSE)):
+        for name, text in (("tissue.sbatch", JOB), ("dose.sbatch", DOSE), ("large.sbatch", LARGE)):
             (folder / name).write_text(text, encoding="utf-8")
         self._program("venv/bin/tissue", tissue)
         self._program("bin/scontrol", 'echo "$@" >> requeued')
@@ -196,6 +198,7 @@ def test_signals_reach_the_run_and_its_code_comes_back(tmp_path: Path) -> None:
     job = queue.start("tissue.sbatch", "mine.toml", **array)
     assert job.stdout
     assert job.stdout.readline() == "ready\n"
+    time.sleep(0.5)  # on a busy machine the script notes the number of its process later
     job.send_signal(signal.SIGUSR1)
     assert job.stdout.readline() == "checkpoint\n"
     job.send_signal(signal.SIGTERM)
@@ -216,6 +219,18 @@ def test_each_task_of_an_array_has_its_value_and_its_folder(task: int, tmp_path:
     ended = queue.end(queue.start("list.sbatch", SLURM_ARRAY_TASK_ID=f"{task}"))
     file = ("one.toml", "more/two b.toml", "3.toml", "4.toml")[task]
     assert ended.log == f"run|{file}|--out|runs/out/{Path(file).stem}|--resume|"
+
+
+def test_a_large_job_starts_its_processes_with_srun(tmp_path: Path) -> None:
+    queue = Queue(tmp_path, 'printf "%s|" "$@"; exit 75')
+    queue._program("bin/srun", 'printf "%s|" srun "$1" "$2"; shift 2; exec "$@"')
+    ended = queue.end(
+        queue.start("large.sbatch", "mine.toml", "--out", "x", SLURM_CPUS_PER_TASK="8")
+    )
+    words = (
+        "srun|--kill-on-bad-exit=0|--cpus-per-task=8|run|mine.toml|--out|x|--distributed|--resume|"
+    )
+    assert ended == (75, ["requeue 7"], words)
 
 
 def directory_of(containerfile: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from simulation.loaded_run import EDGE, FIELDS, TABLES, config
+from simulation.loaded_run import FIELDS, TABLES, config
 
 from tissue.kernels.surface import move
 from tissue.model.parameters import preset
@@ -17,6 +17,10 @@ from tissue.simulation.loaded_bone import solved_again
 from tissue.simulation.memory_run import MemoryRun, simulate
 from tissue.simulation.simulation import Simulation
 
+EDGE = 16
+LARGE = {"synthetic": {"shape": [EDGE] * 3, "spacing": "10 um", "bv_tv": 0.4, "thickness": "60 um"}}
+"""Bone in which struts are thicker than what is lost in weeks."""
+
 
 def of_factor(mechanics: str, factor: float, days: int) -> MemoryRun:
     """Healthy bone under other forces from the start."""
@@ -25,7 +29,7 @@ def of_factor(mechanics: str, factor: float, days: int) -> MemoryRun:
         "load": {"mechanics": mechanics, "factor": factor},
         "output": {"snapshots": f"{days} day", "fields": FIELDS[:2]},
     }
-    return simulate(config(disease={}, **tables))
+    return simulate(config(geometry=LARGE, disease={}, **tables))
 
 
 @pytest.mark.slow
@@ -107,7 +111,8 @@ def notched(mechanics: str, *, everywhere: bool) -> float:
     From struts in a quarter of the box, or everywhere.
     """
     days = {"run": {"duration": "28 day", "step": "1 day"}}
-    given = config(disease={}, load={"mechanics": mechanics}, output={"snapshots": "7 day"}, **days)
+    tables = {"disease": {}, "load": {"mechanics": mechanics}, "output": {"snapshots": "7 day"}}
+    given = config(geometry=LARGE, **tables, **days)
     simulation = Simulation(given)
     phi = simulation.state.bone_volume_fraction
     depth = jnp.full_like(phi, 2.0)
@@ -144,7 +149,12 @@ def halved(value: Any) -> Any:
 
 @pytest.mark.slow
 def test_solving_twice_as_often_changes_little(monkeypatch: pytest.MonkeyPatch) -> None:
-    month = config(run={"duration": "28 day", "step": "0.5 day"}, output={"snapshots": "28 day"})
+    month = config(
+        run={"duration": "28 day", "step": "0.5 day"},
+        geometry=LARGE,
+        disease={"il1_excess": "10 pM"},
+        output={"snapshots": "28 day"},
+    )
     once = simulate(month).metrics
     for name in ("LARGEST_MOVE", "INTERVAL"):
         monkeypatch.setattr(loaded_bone, name, halved(getattr(loaded_bone, name)))

@@ -307,9 +307,14 @@ def v_cycle(levels: tuple[Level, ...], source: Rows) -> Rows:
     def last_sweep(u: Array, s: Array) -> Array:
         return u + multiply(level.smoother, residual(level, u, s))
 
-    r = fill_ends(materialize(first_residual, level.smoother, source))
+    def in_memory(u: Array) -> Array:
+        # written before its planes are sent: XLA would compute them twice, and with a pair run out
+        # of registers, which costs more than reading the field again
+        return fill_ends(lax.optimization_barrier(u) if level.cut else u)
+
+    r = in_memory(materialize(first_residual, level.smoother, source))
     correction = v_cycle(coarser, restrict(coarser[0], r, level.shape))
     terms = prolongation_terms(coarser[0], correction)
     fields = (unflatten(u, level.shape) for u in (level.smoother, source))
-    u = fill_ends(flatten(materialize(corrected, *fields, terms)))
+    u = in_memory(flatten(materialize(corrected, *fields, terms)))
     return fill_ends(materialize(last_sweep, u, source))

@@ -195,7 +195,7 @@ def fitted(found: list[dict[str, Any]]) -> str:
     )
     return "\n".join(
         (
-            f"FIELDS_IN_MEMORY = {max(fields, 0):.0f}",
+            f"# of FIELDS_IN_MEMORY a step takes {max(fields, 0):.0f}, output that is written more",
             f"PROGRAM_MEMORY = {max(program, 0) / 1e6:.0f}_000_000",
             f"SWEEPS_PER_STEP = {median(usual):.0f}",
             f"COMPILATION_RATIO = {compiling:.3g}",

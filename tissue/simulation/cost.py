@@ -12,9 +12,10 @@ from tissue.simulation.devices import number_of_devices
 from tissue.simulation.gpus import ITEM, Shape, Slabs, slabs_of, words
 from tissue.simulation.loaded_bone import INTERVAL
 
-FIELDS_IN_MEMORY = 120
-"""Peak number of fields in the memory of a processor: two thirds used by a step, the rest lost to
-gaps in the heap or to a checkpoint that is being written (`benchmarks/growth.py --fit`)."""
+FIELDS_IN_MEMORY = 112
+"""Peak number of fields in the memory of a processor: 80 by steps (`benchmarks/growth.py`: 1.17 GB
+at 96^3 and 2.63 GB at 176^3), the others by output that is being written. A run of 160^3 with six
+fields took 2.93 GB, where 2.98 GB are predicted (2026-11-26)."""
 
 GPU_STEP_BYTES = 240
 """Peak memory of a coupling step on a GPU per voxel in float32 [bytes]: all fields that are alive,

@@ -82,7 +82,7 @@ class Instant(Simulation):
 
 
 def happen(step: int) -> float:
-    """What happens to process 1 in a step; returns its BV/TV."""
+    """Lets something happen to process 1 in a step; returns its BV/TV."""
     scenario = os.environ[SCENARIO]
     if scenario == "signals":
         if step == 2:

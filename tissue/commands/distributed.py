@@ -24,7 +24,6 @@ from tissue.machine.contact import Refused
 from tissue.machine.supervisor import supervise
 from tissue.machine.verdict import Ending
 from tissue.machine.watched_process import ROLE, Role
-from tissue.version import __version__
 
 if TYPE_CHECKING:
     from tissue.scenario.config import RunConfig
@@ -72,7 +71,7 @@ def supervised(options: argparse.Namespace) -> int:
     """
     place = place_of(os.environ, options.coordinator, options.processes, options.process)
     alike = {name: getattr(options, name, None) for name in SAME_FOR_ALL}
-    command = json.dumps([__version__, alike], default=str)
+    command = json.dumps(alike, default=str)
     words = [sys.executable, "-m", "tissue", *options.arguments]
     try:
         ending = supervise(place, words, command)

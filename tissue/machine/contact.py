@@ -25,7 +25,7 @@ SEND_LIMIT = 5.0
 """Time to send a short message [s] (assumption)."""
 
 LONGEST_MESSAGE = 2**16
-"""Bytes of a message [1]; who sends more is no process of a run."""
+"""Bytes of a message [1]; another program may send more."""
 
 
 class _Lost(Exception):

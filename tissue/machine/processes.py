@@ -101,7 +101,7 @@ def gathered(numbers: Sequence[float]) -> np.ndarray:
 
 @functools.cache
 def _gathering(processes: int) -> tuple[NamedSharding, Callable[[jax.Array], jax.Array]]:
-    """Where the rows of processes lie, each on the first device of its own, and what joins them."""
+    """Placement of the rows of processes, each on a device of its own, and what joins them."""
     firsts = {device.process_index: device for device in reversed(jax.devices())}
     devices = np.asarray([firsts[i] for i in range(processes)])
     mesh = Mesh(devices, ("process",), axis_types=(AxisType.Auto,))

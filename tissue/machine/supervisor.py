@@ -19,6 +19,7 @@ from tissue.machine.cluster import GPU_LIST, Place, own_gpus
 from tissue.machine.contact import TICK, Center, Contact, Member
 from tissue.machine.verdict import Ending
 from tissue.machine.watched_process import WatchedProcess
+from tissue.version import __version__
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 
@@ -79,7 +80,7 @@ def supervise(
     received = _Received()
     with received.collecting():
         contact: Contact = Center(place) if place.process == 0 else Member(place)
-        address = contact.join(command, received.raise_stop)
+        address = contact.join(f"{__version__} {command}", received.raise_stop)
         gpus = own_gpus(place, variables)
         chosen = dict(variables) if gpus is None else {**variables, GPU_LIST: gpus}
         role = (address, place.process, place.processes)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROLE = "TISSUE_PROCESS"
-"""Variable of the environment with which a supervisor tells its process what it is."""
+"""Variable of the environment with which a supervisor gives its process a role."""
 
 LEAST_WORK = 0.02
 """Share of a core below which a process is idle [1] (assumption): its threads that only wait take

@@ -17,7 +17,8 @@ FIRST = (
     *("test_runs.py", "mechanics/test_against_direct.py", "simulation/test_branch.py"),
     *("model/test_disease_mechanisms.py", "simulation/test_local_forcing.py"),
 )
-os.environ["XDG_CACHE_HOME"] = str(HERE.parent / ".pytest_cache" / "home")
+CACHES = HERE.parent / ".pytest_cache" / "home"
+os.environ["XDG_CACHE_HOME"] = str(CACHES)
 
 install_import_hook(["tissue.kernels"], "beartype.beartype")
 
@@ -30,6 +31,15 @@ enable_compilation_cache()
 # a busy machine is no failure
 settings.register_profile("tissue", deadline=None)
 settings.load_profile("tissue")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Lists the fonts once, before processes start that would each do so at their first figure.
+
+    Where that takes more than seconds, matplotlib says so among the messages of a command.
+    """
+    if not hasattr(config, "workerinput") and not any(CACHES.glob("matplotlib/fontlist-*.json")):
+        import matplotlib.font_manager  # noqa: F401
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

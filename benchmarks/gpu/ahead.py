@@ -14,7 +14,7 @@ import jax
 from devices import Device
 from hlo import Module
 from jax.experimental import topologies
-from jax.sharding import Sharding, SingleDeviceSharding
+from jax.sharding import Mesh, Sharding, SingleDeviceSharding
 
 WORD = 4  # bytes of a float32
 
@@ -25,7 +25,7 @@ class Built:
 
     Attributes:
         name: name of the program.
-        voxels: of the grid.
+        voxels: of the grid, of the part of one device.
         module: its scheduled HLO.
         ptx: files of its PTX.
         thunks: kernels and copies that the runtime will issue, loops counted once; None if the
@@ -54,10 +54,21 @@ def dump_folder() -> Path:
 
 
 class Target:
-    """Device to compile for."""
+    """Device to compile for.
 
-    def __init__(self, device: Device) -> None:
+    Attributes:
+        devices: those that share a grid.
+        mesh: of them, where they do; else None.
+    """
+
+    mesh: Mesh | None = None
+
+    def __init__(self, device: Device, count: int = 1) -> None:
         """Describe the device to JAX.
+
+        Args:
+            device: GPU.
+            count: number of them in one computer.
 
         Raises:
             RuntimeError: JAX takes it for another device than a GPU, or the dump folder is in use.
@@ -65,12 +76,16 @@ class Target:
         if any(dump_folder().glob("*")):
             raise RuntimeError("the dump folder must be empty, so that each PTX has its program")
         topology: Any = topologies.get_topology_desc(
-            platform="cuda", target_config=device.target, topology="1x1x1"
+            platform="cuda", target_config=device.target, topology=f"1x1x{count}"
         )
-        (gpu,) = topology.devices
-        if gpu.platform not in ("gpu", "cuda"):
-            raise RuntimeError(f"asked for a GPU, got {gpu.platform}")
-        self.sharding: Sharding = SingleDeviceSharding(gpu)
+        self.devices: list[Any] = topology.devices
+        platforms = {gpu.platform for gpu in self.devices}
+        if len(self.devices) != count or not platforms <= {"gpu", "cuda"}:
+            raise RuntimeError(f"asked for {count} GPUs, got {self.devices}")
+
+    def sharding(self, leaf: Any) -> Sharding:
+        """Place of an array: the first device."""
+        return SingleDeviceSharding(self.devices[0])
 
     def placed(self, tree: Any) -> Any:
         """Shapes on this device of shapes, arrays and numbers."""
@@ -78,10 +93,10 @@ class Target:
         def place(leaf: Any) -> jax.ShapeDtypeStruct:
             if isinstance(leaf, int | float):
                 kind = jax.dtypes.canonicalize_dtype(type(leaf))
-                return jax.ShapeDtypeStruct((), kind, sharding=self.sharding, weak_type=True)
+                return jax.ShapeDtypeStruct((), kind, sharding=self.sharding(leaf), weak_type=True)
             weak = getattr(leaf, "weak_type", False)
             return jax.ShapeDtypeStruct(
-                leaf.shape, leaf.dtype, sharding=self.sharding, weak_type=weak
+                leaf.shape, leaf.dtype, sharding=self.sharding(leaf), weak_type=weak
             )
 
         return jax.tree.map(place, tree)
@@ -91,7 +106,7 @@ class Target:
 
         Args:
             name: for the reports.
-            voxels: of its grid.
+            voxels: of its grid, of the part of one device.
             function: made by jax.jit.
             arguments: shapes.
         """

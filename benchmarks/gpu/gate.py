@@ -1,11 +1,12 @@
 """Gate of the GPU path: compiles it for GPUs that this machine lacks and checks the programs.
 
-usage: python benchmarks/gpu/gate.py [--quick] [--elastic]
+usage: python benchmarks/gpu/gate.py [--quick] [--elastic | --slabs]
 
 Needs the environment that `make gpu-gate` makes, and no GPU. Prints a table, adds JSON lines to
 runs/out/bench/gpu.jsonl and exits with 1 if a check fails, if a negative control is not caught, or
-if data for a check are missing. --quick compiles for one GPU and one grid only, --elastic the
-programs of finite elements only, which takes a fifth of the time.
+if data for a check are missing. --quick compiles for one GPU and one grid only, and one in slabs on
+four; --elastic the programs of finite elements only, which takes a fifth of the time; --slabs those
+of a grid in slabs only.
 """
 
 import json
@@ -15,11 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import slab_checks
 from checks import failures, held_too_much
 from costs import GOALS, LAUNCH, STEP, YEAR, Cost, costs, counted, elastic_costs, plain
 from devices import COMPILED, EDGES, H100
@@ -27,11 +30,18 @@ from devices import COMPILED, EDGES, H100
 HERE = Path(__file__).resolve().parent
 OUT = HERE.parents[1] / "runs" / "out" / "bench" / "gpu.jsonl"
 PACKAGES = ("jax", "jaxlib", "jax-cuda12-plugin", "jax-cuda12-pjrt", "nvidia-cuda-nvcc-cu12")
-CONTROLS, ELASTIC_CONTROLS = 15, 3  # negative controls that must be reported, and each caught
-PROGRAMS, ELASTIC_PROGRAMS = 9, 3
+# negative controls that must be reported, and each caught
+CONTROLS, ELASTIC_CONTROLS, SLAB_CONTROLS = 15, 3, 5
+PROGRAMS, ELASTIC_PROGRAMS, SLAB_PROGRAMS = 9, 3, 2
+IN_SLABS = H100.key, 256
+"""GPU and edge of the grid that lies in slabs on several of them."""
 COUNTED_EDGE = 64
 
-ONE_LOOP = {"explicit step": "two steps in a loop", "solve": "a CG iteration"}
+ONE_LOOP = {
+    "explicit step": "two steps in a loop",
+    "solve": "a CG iteration",
+    slab_checks.SOLVE: "a CG iteration",
+}
 
 Row = dict[str, Any]
 
@@ -60,28 +70,38 @@ def finished(process: subprocess.Popen[str]) -> tuple[list[Row], list[str]]:
     return rows, []
 
 
+def compiled(device: str, edge: int, *options: str, programs: int) -> tuple[list[Row], list[str]]:
+    """Rows of the programs for a GPU and a grid, and their failures."""
+    folder = Path(tempfile.mkdtemp(prefix="tissue-gpu-"))
+    try:
+        start = time.perf_counter()
+        found, failed = finished(started("measure.py", device, edge, *options, dump=folder))
+        seconds = time.perf_counter() - start
+        many = " in slabs" if "--slabs" in options else ""
+        print(f"compiled for {device} at {edge}^3{many} in {seconds:.0f} s", flush=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if len([row for row in found if "program" in row]) != programs and not failed:
+        failed = [f"{device} {edge}^3{many}: some programs are missing"]
+    if not ("--elastic" in options or failed or any("memory" in row for row in found)):
+        failed = [f"{device} {edge}^3{many}: the memory of a step is missing"]
+    return found, failed
+
+
+def in_slabs() -> tuple[list[Row], list[str]]:
+    """Rows of a grid in slabs on several GPUs, and their failures."""
+    return compiled(*IN_SLABS, "--slabs", programs=SLAB_PROGRAMS)
+
+
 def gathered(cases: Sequence[tuple[str, int]], *, elastic: bool) -> tuple[list[Row], list[str]]:
-    """Rows of all measurements, and their failures."""
+    """Rows of all measurements on one GPU, and their failures."""
     programs, chosen = (ELASTIC_PROGRAMS, ["--elastic"]) if elastic else (PROGRAMS, [])
     counting = started("counts.py", COUNTED_EDGE)
     rows: list[Row] = []
     wrong: list[str] = []
     for device, edge in cases:
-        folder = Path(tempfile.mkdtemp(prefix="tissue-gpu-"))
-        try:
-            first = [] if rows else ["--controls"]
-            start = time.perf_counter()
-            found, failed = finished(
-                started("measure.py", device, edge, *chosen, *first, dump=folder)
-            )
-            seconds = time.perf_counter() - start
-            print(f"compiled for {device} at {edge}^3 in {seconds:.0f} s", flush=True)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        if len([row for row in found if "program" in row]) != programs and not failed:
-            failed = [f"{device} {edge}^3: some programs are missing"]
-        if not (elastic or failed or any("memory" in row for row in found)):
-            failed = [f"{device} {edge}^3: the memory of a step is missing"]
+        first = [] if rows else ["--controls"]
+        found, failed = compiled(device, edge, *chosen, *first, programs=programs)
         rows, wrong = rows + found, wrong + failed
     found, failed = finished(counting)
     if not found and not failed:
@@ -93,10 +113,14 @@ def judged(rows: Iterable[Row], needed: int) -> list[str]:
     """Failed checks, in words."""
     wrong, controls = [], [row for row in rows if "control" in row]
     for row in rows:
+        many = "devices" in row
+        where = f"{row.get('device')} {row.get('edge')}^3"
         if "program" in row:
-            wrong += [f"{row['device']} {row['edge']}^3, {text}" for text in failures(row)]
+            found = slab_checks.failures(row) if many else failures(row)
+            wrong += [f"{where}, {text}" for text in found]
         if "memory" in row:
-            wrong += [f"{row['device']} {row['edge']}^3, {text}" for text in held_too_much(row)]
+            found = held_too_much(row, slab_checks.MEMORY) if many else held_too_much(row)
+            wrong += [f"{where}{' in slabs' if many else ''}, {text}" for text in found]
     wrong += [f"control not caught: {row['control']}" for row in controls if not row["caught"]]
     if len(controls) < needed:
         wrong.append(f"{len(controls)} negative controls, at least {needed} are needed")
@@ -138,7 +162,9 @@ def shown(rows: Sequence[Row]) -> None:
         for loop in row["loops"]:
             counts = loop["launches"], loop["copies"], loop["bytes_per_voxel"]
             name = ONE_LOOP.get(row["program"], f"a turn of {loop['loop']}")
-            print(line.format("", "", f"  {name}", *counts, *("",) * 4))
+            print(line.format("", "", f"  {name}", *counts, *("",) * 4), sent(loop))
+        if "devices" in row:
+            print(f"{'':16}outside of the loops {sent(row)}")
     for row in rows:
         if "memory" in row:
             memory_shown(row)
@@ -149,10 +175,17 @@ def shown(rows: Sequence[Row]) -> None:
     print()
 
 
+def sent(where: Row) -> str:
+    """Messages in one pass, by kind, as text."""
+    count = Counter(kind for kind, _ in where["messages"])
+    return ", ".join(f"{number} {kind}" for kind, number in count.items())
+
+
 def memory_shown(row: Row) -> None:
     """Print the memory of a coupling step by stage, and what is alive at its peak."""
     line = "{:32} {:>8} {:>8} {:>10} {:>8}"
-    print(f"\nmemory of a coupling step, {row['device']} {row['edge']}^3, B/voxel")
+    many = f" in slabs on {row['devices']}, of one" if "devices" in row else ""
+    print(f"\nmemory of a coupling step, {row['device']} {row['edge']}^3{many}, B/voxel")
     print(line.format("stage", "alive", "results", "temporary", "all"))
     for each in row["memory"]:
         numbers = each["alive"], each["results"], each["temporary"], each["peak"]
@@ -204,15 +237,20 @@ def kept(rows: Iterable[Mapping[str, Any]]) -> None:
             file.write(json.dumps({**row, **about}) + "\n")
 
 
-def main(*, quick: bool, elastic: bool) -> int:
+def main(*, quick: bool, elastic: bool, slabs: bool) -> int:
     start = time.perf_counter()
     cases = [(device, edge) for device in COMPILED for edge in EDGES][: 1 if quick else None]
-    rows, wrong = gathered(cases, elastic=elastic)
+    rows, wrong = ([], []) if slabs else gathered(cases, elastic=elastic)
+    if not elastic:
+        found, failed = in_slabs()
+        rows, wrong = rows + found, wrong + failed
     shown(rows)
-    wrong += judged(rows, ELASTIC_CONTROLS if elastic else CONTROLS)
+    alone = 0 if slabs else ELASTIC_CONTROLS if elastic else CONTROLS
+    wrong += judged(rows, alone + (0 if elastic else SLAB_CONTROLS))
     try:
-        elastic_solves(rows, cases)
-        if not elastic:
+        if not slabs:
+            elastic_solves(rows, cases)
+        if not (elastic or slabs):
             rows += coupling_steps(rows, cases)
             wrong += late(rows, cases)
     except (KeyError, StopIteration) as error:
@@ -227,4 +265,4 @@ def main(*, quick: bool, elastic: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(quick="--quick" in sys.argv, elastic="--elastic" in sys.argv))
+    sys.exit(main(**{name: f"--{name}" in sys.argv for name in ("quick", "elastic", "slabs")}))

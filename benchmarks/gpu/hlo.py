@@ -1,19 +1,20 @@
 """Kernels, copies and loops of a compiled program, read from its scheduled HLO text.
 
 After scheduling, every fusion and every library call of the entry computation and of the bodies of
-its loops is one kernel, which reads its operands from memory and writes its results there. Operands
-and results are counted once each and in full: what a stencil reads twice is taken to come from the
-cache, and an operand of which a kernel reads a part counts in full.
+its loops is one kernel, which reads its operands from memory and writes its results there. Results
+are counted in full. Of an operand as many elements are counted as the results need, at most all of
+it: what a stencil reads twice is taken to come from the cache, and a kernel that takes two planes
+of a field to send them does not read the field.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
 from types import MappingProxyType
 
-ITEM = {"pred": 1, "s8": 1, "u8": 1, "s32": 4, "u32": 4, "f32": 4, "s64": 8, "u64": 8, "f64": 8}
+from instructions import Instruction, arrays, instruction, needed, size
+
 FREE = {
     "parameter",
     "constant",
@@ -24,58 +25,17 @@ FREE = {
     "partition-id",
 }
 COPIES = {"copy", "copy-start"}
-WAITS = {"copy-done", "async-done", "all-gather-done", "all-reduce-done"}
-TRANSFERS = {"infeed", "outfeed", "send", "recv", "send-done", "recv-done"}
+WAITS = {
+    *("copy-done", "async-done", "all-gather-done", "all-reduce-done"),
+    "collective-permute-done",
+}
 COLLECTIVES = {
     f"{name}{suffix}"
     for name in ("all-gather", "all-reduce", "all-to-all", "collective-permute", "reduce-scatter")
     for suffix in ("", "-start")
 }
-HOST_MEMORY = re.compile(r"\{[^{}]*S\(5\)[^{}]*\}")
 _HEAD = re.compile(r"^(ENTRY )?%?([\w.\-]+) \(.*\) -> .*\{\s*$")
 _LINE = re.compile(r"^\s+(?:ROOT )?%([\w.\-]+) = (.*)$")
-_ARRAY = re.compile(r"\b(pred|[a-z]+\d+)\[([\d,]*)\]")
-
-
-@dataclass(frozen=True)
-class Instruction:
-    """Line of a computation.
-
-    Attributes:
-        name: unique in the module.
-        kind: type of the result.
-        opcode: what is done.
-        operands: names of what is read.
-        rest: attributes.
-    """
-
-    name: str
-    kind: str
-    opcode: str
-    operands: tuple[str, ...]
-    rest: str
-
-    def attribute(self, key: str) -> str:
-        """Name after key=, or an empty string."""
-        found = re.search(rf"\b{key}=%?([\w.\-]+)", self.rest)
-        return found[1] if found else ""
-
-    @property
-    def transfers(self) -> bool:
-        """True if it moves data between host and device, or calls back to Python."""
-        calls_host = self.opcode == "custom-call" and "callback" in self.rest
-        return self.opcode in TRANSFERS or calls_host or bool(HOST_MEMORY.search(self.kind))
-
-
-def arrays(kind: str) -> Iterator[tuple[str, int]]:
-    """Element type and number of elements of every array in a type."""
-    for name, sides in _ARRAY.findall(kind):
-        yield name, prod(int(side) for side in sides.split(",") if side)
-
-
-def size(kind: str) -> int:
-    """Bytes of a type."""
-    return sum(ITEM.get(name, 4) * count for name, count in arrays(kind))
 
 
 @dataclass(frozen=True)
@@ -155,6 +115,7 @@ class Module:
             ValueError: there is no scheduled program in it.
         """
         self.text = text
+        self._needs: dict[str, dict[int, int]] = {}
         self.computations: dict[str, list[Instruction]] = {}
         self.entry = ""
         current: list[Instruction] | None = None
@@ -165,7 +126,7 @@ class Module:
             elif line.startswith("}"):
                 current = None
             elif current is not None and (found := _LINE.match(line)):
-                current.append(_instruction(found[1], found[2]))
+                current.append(instruction(found[1], found[2]))
         if "is_scheduled=true" not in text or not self.computations.get(self.entry):
             raise ValueError("no scheduled HLO: this program cannot be checked")
 
@@ -221,7 +182,7 @@ class Module:
         if line.opcode == "conditional":
             inside = (self.work(name, field) for name in self._branches(line))
             return max(inside, key=lambda work: work.bytes) + Work(transfers=1)
-        moved = size(line.kind) + sum(size(known.get(name, "")) for name in line.operands)
+        moved = size(line.kind) + self._read(line, known)
         if line.transfers:
             return Work(transfers=1, bytes=moved)
         if line.opcode in COLLECTIVES:
@@ -229,6 +190,17 @@ class Module:
         if line.opcode in COPIES:
             return Work(copies=1, whole_copies=int(size(line.kind) >= field), bytes=moved)
         return Work(kernels=1, large=int(moved >= field), bytes=moved)
+
+    def _read(self, line: Instruction, known: Mapping[str, str]) -> int:
+        """Bytes of its operands that a kernel reads."""
+        sizes = [size(known.get(name, "")) for name in line.operands]
+        kernel = line.attribute("calls")
+        if line.opcode != "fusion" or kernel not in self.computations:
+            return sum(sizes)
+        if kernel not in self._needs:
+            self._needs[kernel] = needed(self.computations[kernel])
+        read = self._needs[kernel]
+        return sum(min(whole, read.get(i, whole)) for i, whole in enumerate(sizes))
 
     def _branches(self, line: Instruction) -> list[str]:
         listed = re.search(r"branch_computations=\{([^}]*)\}", line.rest)
@@ -258,6 +230,35 @@ class Module:
         """Loops around a loop, innermost first."""
         outer = next((other for other in self.loops if other.body == loop.parent), None)
         return (outer, *self.around(outer)) if outer else ()
+
+    def messages(self, computation: str) -> list[tuple[str, int]]:
+        """Exchanges between devices in one pass of a computation without its loops.
+
+        Returns:
+            Kind of each, and elements of the largest array that it makes.
+        """
+        found = []
+        for line in self.computations[computation]:
+            if line.opcode in COLLECTIVES:
+                largest = max((n for _, n in arrays(line.kind)), default=0)
+                found.append((line.opcode.removesuffix("-start"), largest))
+            elif line.opcode == "conditional":
+                found += [each for name in self._branches(line) for each in self.messages(name)]
+            elif line.opcode in ("call", "async-start"):
+                found += self.messages(line.attribute("to_apply") or line.attribute("calls"))
+        return found
+
+    @property
+    def messages_in_branches(self) -> int:
+        """Exchanges in branches: where only some devices take one, all wait for ever."""
+        branches = (
+            name
+            for lines in self.computations.values()
+            for line in lines
+            if line.opcode == "conditional"
+            for name in self._branches(line)
+        )
+        return sum(len(self.messages(name)) for name in branches)
 
     def uses(self, *opcodes: str) -> int:
         """Number of instructions with one of the opcodes, in and out of kernels."""
@@ -293,24 +294,3 @@ class Module:
             for line in lines
             if any(name == "f64" and count >= elements for name, count in arrays(line.kind))
         } - {"bitcast", "parameter", "get-tuple-element", "tuple", "reshape", "constant"}
-
-
-def _instruction(name: str, rest: str) -> Instruction:
-    kind, rest = _type(re.sub(r"/\*.*?\*/", "", rest))
-    opcode, _, tail = rest.partition("(")
-    inside, _, attributes = tail.partition(")")
-    operands = tuple(re.findall(r"%([\w.\-]+)", inside))
-    return Instruction(name, kind, opcode.strip(), operands, attributes)
-
-
-def _type(rest: str) -> tuple[str, str]:
-    """Type at the head of an instruction, and the rest."""
-    if not rest.startswith("("):
-        kind, _, tail = rest.partition(" ")
-        return kind, tail
-    depth = 0
-    for i, letter in enumerate(rest):
-        depth += (letter == "(") - (letter == ")")
-        if depth == 0:
-            return rest[: i + 1], rest[i + 1 :].lstrip()
-    raise ValueError(f"cannot read the type in {rest[:80]}")

@@ -1,6 +1,6 @@
 """Measures of the programs for one GPU and one grid, printed as JSON lines.
 
-usage: python benchmarks/gpu/measure.py DEVICE EDGE [--elastic] [--controls]
+usage: python benchmarks/gpu/measure.py DEVICE EDGE [--slabs] [--elastic] [--controls]
 
 Started by gate.py, which sets the environment it needs.
 """
@@ -8,7 +8,7 @@ Started by gate.py, which sets the environment it needs.
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import log, prod
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,16 @@ import elastic
 import memory
 import programs
 import ptx
+import slab_checks
 from ahead import WORD, Built, Target
 from checks import ELASTIC_SOLVE, failures, held_too_much
 from counts import LOOPS, SOLVE_STAGES
 from devices import COMPILED
-from hlo import Loop, Module, arrays
+from hlo import Loop, Module
+from in_slabs import CONTROL_EDGE, EDGE, SlabTarget, bad_solves, distributed_levels
+from in_slabs import every as every_in_slabs
+from in_slabs import solve as good_solve
+from instructions import arrays
 from ptx import NoData
 
 Row = dict[str, Any]
@@ -49,6 +54,7 @@ def row(built: Built, kernels: tuple[ptx.Kernel, ...]) -> Row:
                 "transfers": body.transfers + condition.transfers,
                 "collectives": body.collectives,
                 "bytes_per_voxel": round(body.bytes / voxels, 2),
+                "messages": module.messages(loop.body) + module.messages(loop.condition),
                 "trips": loop.trips,
             }
         )
@@ -61,6 +67,8 @@ def row(built: Built, kernels: tuple[ptx.Kernel, ...]) -> Row:
         "whole_copies": straight.whole_copies,
         "transfers": straight.transfers,
         "collectives": straight.collectives,
+        "messages": module.messages(module.entry),
+        "messages_in_branches": module.messages_in_branches,
         "bytes_per_voxel": round(straight.bytes / voxels, 2),
         "loops": loops,
         "launches_listed": listed,
@@ -191,13 +199,40 @@ def caught(target: Target, good: Built, edge: int, ptxas: Path) -> Iterator[Row]
                 yield control(name, [str(error) or type(error).__name__])
 
 
-def main(key: str, edge: int, *, elastic_only: bool, with_controls: bool) -> None:
-    ptxas, target = ptx.assembler(), Target(COMPILED[key])
+def in_slabs_measured(target: SlabTarget, built: Built, edge: int, ptxas: Path) -> Row:
+    """Measures of a program on slabs, and what its checks need to know of them."""
+    about = {"devices": len(target.devices), "voxels": built.voxels}
+    return {**measured(built, ptxas), **about, "distributed_levels": distributed_levels(edge)}
+
+
+def in_slabs(key: str, ptxas: Path, show: Callable[[Row], None]) -> None:
+    """Measures of the programs on slabs, their memory, and their negative controls."""
+    target = SlabTarget(COMPILED[key], EDGE)
+    for built in every_in_slabs(target, EDGE):
+        show(in_slabs_measured(target, built, EDGE, ptxas))
+    show({**memory.row(target, EDGE), "devices": len(target.devices)})
+    small = SlabTarget(COMPILED[key], CONTROL_EDGE)
+
+    def reasons(built: Built) -> list[str]:
+        return slab_checks.messages(in_slabs_measured(small, built, CONTROL_EDGE, ptxas))
+
+    # the good one must pass: a check that refuses everything proves nothing
+    refused = reasons(good_solve(small, CONTROL_EDGE))
+    show(control("slabs without a fault", [] if refused else ["passes"]))
+    for name, built in bad_solves(small, CONTROL_EDGE):
+        show(control(name, reasons(built)))
+
+
+def main(key: str, edge: int, *, slabs_only: bool, elastic_only: bool, with_controls: bool) -> None:
+    ptxas = ptx.assembler()
 
     def show(found: Row) -> None:
         print(json.dumps({"device": key, "edge": edge, **found}), flush=True)
 
-    good = None
+    if slabs_only:
+        in_slabs(key, ptxas, show)
+        return
+    target, good = Target(COMPILED[key]), None
     for built in (elastic if elastic_only else programs).every(target, edge):
         good = good or built
         show(measured(built, ptxas))
@@ -214,5 +249,9 @@ def main(key: str, edge: int, *, elastic_only: bool, with_controls: bool) -> Non
 
 
 if __name__ == "__main__":
-    flags = {"elastic_only": "--elastic" in sys.argv, "with_controls": "--controls" in sys.argv}
+    flags = {
+        "slabs_only": "--slabs" in sys.argv,
+        "elastic_only": "--elastic" in sys.argv,
+        "with_controls": "--controls" in sys.argv,
+    }
     main(sys.argv[1], int(sys.argv[2]), **flags)

@@ -4,9 +4,11 @@ A run computes a step as a chain of programs. Here the chain is run by Python as
 program is only compiled for the GPU and answers with fields of zeros. So what is alive when one
 begins is what Python still holds then; results, temporaries and the memory that arguments leave to
 results are those of the compiled program. What is alive includes the state before the step, to
-which a rejected step returns, and the healthy reference.
+which a rejected step returns, and the healthy reference. On several GPUs all numbers are those of
+one of them.
 """
 
+import inspect
 import sys
 import weakref
 from collections.abc import Callable, Iterator
@@ -19,6 +21,7 @@ import numpy as np
 import programs
 from ahead import Target
 
+from tissue.kernels.programs import over_slabs
 from tissue.model.conservation import StepRecord
 from tissue.model.step import advance
 from tissue.simulation.step_report import step_numbers
@@ -50,6 +53,7 @@ class Chain:
         """
         self.rows: list[Row] = []
         self._target, self._voxels, self._keep = target, edge**3, keep
+        self._devices = len(target.devices)
         self._names: dict[int, str] = {}
         self._held: list[Any] = []
 
@@ -85,25 +89,29 @@ class Chain:
         """
         placed = self._placed((arguments, keywords))
         shapes, tree = jax.tree.flatten(placed)
-        key = function, self._voxels, tree, tuple(map(str, shapes))
+        key = function, self._voxels, self._devices, tree, tuple(map(str, shapes))
         if key not in _COMPILED:
             lowered = function.lower(*placed[0], **placed[1])
             memory = lowered.compile().memory_analysis()
             if memory is None:
                 raise RuntimeError(f"{name}: the compiler does not report its memory")
             donated = [each.donated for each in jax.tree.leaves(lowered.args_info)]
-            _COMPILED[key] = memory, donated, jax.eval_shape(function, *arguments, **keywords)
+            if self._devices > 1:  # where arguments come in another order
+                donated = _donated(lowered, function, arguments, keywords)
+            result = _result(function, arguments, keywords, self._target.mesh)
+            _COMPILED[key] = memory, donated, result
         return _COMPILED[key]
 
     def _note(self, name: str, alive: dict[str, int], results: int, temporary: int) -> None:
-        here = sum(alive.values())
+        here = sum(alive.values()) / self._devices
         numbers = {
             "alive": here,
             "results": results,
             "temporary": temporary,
             "peak": here + results + temporary,
         }
-        by_voxel = {what: round(n / self._voxels, 1) for what, n in numbers.items()}
+        of_slab = self._voxels / self._devices
+        by_voxel = {what: round(n / of_slab, 1) for what, n in numbers.items()}
         fields = {field: round(n / self._voxels, 1) for field, n in sorted(alive.items())}
         self.rows.append({"stage": name, **by_voxel, "fields": fields})
 
@@ -121,6 +129,35 @@ class Chain:
             return self._target.placed(leaf) if _is_array(leaf) else leaf
 
         return jax.tree.map(place, tree)
+
+
+def _donated(lowered: Any, function: Any, arguments: Any, keywords: Any) -> list[bool]:
+    """Whether a program on slabs takes each of the arrays that it is called with."""
+    (*_, given), _ = lowered.args_info  # by name
+    bound = inspect.signature(function).bind(*arguments, **keywords).arguments
+    taken = {id(leaf) for name in given for leaf in jax.tree.leaves(bound[name])}
+    leaves = jax.tree.leaves((arguments, keywords))
+    return [id(leaf) in taken for leaf in leaves if _is_array(leaf)]
+
+
+def _result(function: Any, arguments: Any, keywords: Any, mesh: Any) -> Any:
+    """Shapes of what a function returns, some of whose arguments may be compiled in.
+
+    Padded fields in slabs are longer than those of one device.
+    """
+    leaves, tree = jax.tree.flatten((arguments, keywords))
+
+    def of_arrays(given: Any) -> Any:
+        left = iter(given)
+        filled = [next(left) if _is_array(leaf) else leaf for leaf in leaves]
+        arguments, keywords = jax.tree.unflatten(tree, filled)
+        return function(*arguments, **keywords)
+
+    def of_slabs(given: Any) -> Any:
+        return over_slabs(of_arrays, mesh, given)
+
+    arrays = [leaf for leaf in leaves if _is_array(leaf)]
+    return jax.eval_shape(of_slabs if mesh else of_arrays, arrays)
 
 
 def _zeros(like: Any) -> jax.Array:

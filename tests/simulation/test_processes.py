@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from machine.supervised import PATHS, Outcome, Pair, free_port
+from machine.supervised import PATHS, SUPERVISOR, Outcome, Pair, free_port
 from simulation.instant_run import SCENARIO
 from simulation.killed_run import LAST
 
@@ -197,6 +197,23 @@ def test_an_unexpected_error_of_one_process_ends_all(tmp_path: Path) -> None:
         r"process 1 of 2 on \S+ ended by an unexpected error: KeyError: 'step 3'",
         first.sentence or "",
     )
+
+
+@pytest.mark.slow
+def test_one_process_may_be_all(tmp_path: Path) -> None:
+    file = tmp_path / "one.toml"
+    file.write_text(RUN, encoding="utf-8")
+    words = (f"{INSTANT}", "run", f"{file}", "--out", f"{tmp_path / 'one'}", "--distributed")
+    done = subprocess.run(
+        [sys.executable, "-c", SUPERVISOR, f"localhost:{free_port()}", "1", "0", *words],
+        env=os.environ | {"PYTHONPATH": PATHS, "JAX_PLATFORMS": "cpu", SCENARIO: "none"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == [0, None, False], done.stderr
+    assert len(list_snapshots(tmp_path / "one")) == 3
+    assert not list((tmp_path / "one").glob("*.shard"))
 
 
 @pytest.mark.slow

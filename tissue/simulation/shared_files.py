@@ -85,7 +85,8 @@ def write_snapshot(
         RunError: another process did not write its planes.
         OSError: the folder cannot be written to.
     """
-    if not processes.joined():
+    rank, count = processes.own()
+    if count == 1:
         return snapshot_files.write_snapshot(
             folder,
             grid=grid,
@@ -95,7 +96,6 @@ def write_snapshot(
             provenance=provenance,
             kept_bits=kept_bits,
         )
-    rank, count = processes.own()
     blocks = _own_planes(fields)
     first_plane = next(iter(blocks.values())).first
     write_snapshot_shard(
@@ -132,9 +132,9 @@ def write_checkpoint(
         RunError: another process did not write its planes.
         OSError: the folder cannot be written to; older checkpoints are untouched.
     """
-    if not processes.joined():
-        return checkpoint_files.write_checkpoint(folder, checkpoint, keep=keep, failed=failed)
     rank, count = processes.own()
+    if count == 1:
+        return checkpoint_files.write_checkpoint(folder, checkpoint, keep=keep, failed=failed)
     arrays = {group: _own_planes(getattr(checkpoint, group)) for group in ARRAYS}
     write_checkpoint_shard(
         folder,

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from checks import KINDS, SPILLED, SPILLED_WHOLE, STEP_MEMORY, Limit, above, sane
+from checks import KINDS, SPILLED, STEP_MEMORY, Limit, above, sane
 
 SOLVE, STEP = "solve in slabs", "coupling step in slabs"
 SENT = 8  # planes of a level and iteration: of four fields, to the slabs above and below
@@ -23,17 +23,22 @@ ROUNDS = {STEP: 2}
 LIMITS = {
     # of the bytes 50 are writes of two planes into a field, which count as all of it
     SOLVE: Limit(78, 260),
-    STEP: Limit(480, 2200),
+    # 600 B more than on one GPU: a kernel ends where planes are sent, and the next one reads again
+    STEP: Limit(575, 2640),
 }
 TURNS = {
-    "CG": Limit(69, 213),
-    "pair, inner": Limit(100, 500),
-    "pair, Newton": Limit(30, 110),
-    "pair, Jacobian": Limit(80, 190),
-    "along the surface": Limit(14, 80),
+    "CG": Limit(65, 215),
+    "pair, inner": Limit(97, 504),
+    "pair, Newton": Limit(20, 77),
+    "pair, Jacobian": Limit(83, 194),
+    "along the surface": Limit(13, 82),
     "sub-steps of a motion": Limit(24, 60),
 }
 TEMPORARY = {SOLVE: 63, STEP: 160}  # B/voxel
+SPILLED_WHOLE = {
+    SOLVE: 0,
+    STEP: 24,
+}  # bytes in kernels on whole fields: two of them spill three words
 MEMORY = STEP_MEMORY + 8
 """Most memory of a step, of a slab [B/voxel]: with planes of the slabs beside it."""
 
@@ -53,7 +58,7 @@ def failures(row: Mapping[str, Any]) -> list[str]:
             continue
         moved = loop["launches"], loop["bytes_per_voxel"]
         found += above(*moved, TURNS[kind], f" a turn of {kind}")
-    if row["spilled_whole"] > SPILLED_WHOLE.get(name, 0) or row["spilled"] > SPILLED:
+    if row["spilled_whole"] > SPILLED_WHOLE[name] or row["spilled"] > SPILLED:
         found.append(f"{row['spilled']} bytes spilled, by {', '.join(row['spills'])}")
     if row["temporary_per_voxel"] > TEMPORARY[name]:
         found.append(f"{row['temporary_per_voxel']} B/voxel of temporary memory")

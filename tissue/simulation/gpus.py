@@ -134,6 +134,10 @@ STEP_MESSAGES = StepMessages(51, 84, 45, 13, 21, 68, 123, 2)
 loops that turn as often as in a year of human bone: 6.3 iterations for precursors, 3.9 for RANKL
 and OPG, 1.1 Jacobians, 4.0 along the surface (2026-11-26). Budgets and metrics are not counted."""
 
+SLAB_LAUNCHES, SLAB_BYTES = 1.3, 1.13
+"""Launches and bytes of a coupling step in slabs over those on one GPU, messages apart: 1,526 over
+some 1,150, and 6,533 over 5,787 a voxel (`make gpu-gate`, 2026-11-26)."""
+
 SHRINKING = 1 / 4
 """Voxels of a plane of the next level of multigrid over those of a plane of this one."""
 
@@ -273,7 +277,9 @@ def slab_step_time(
     gathers = found.gathered * item * cut.gathered
     visiting = visits * item * cut.voxels
     sent = beside + gathers + visiting
-    return alone._replace(
+    return StepTime(
+        kernels=SLAB_LAUNCHES * alone.kernels,
+        memory=SLAB_BYTES * alone.memory,
         messages=number * link.message,
         sent=sent / link.bandwidth,
         number=number,

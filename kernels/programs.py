@@ -20,13 +20,11 @@ from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as Spec
 from jax.typing import DTypeLike
 
-from tissue.kernels.slabs import MIN_PLANES, PREFIX, current_cut, cut_over
+from tissue.kernels.slabs import PREFIX, current_cut, cut_over, planes_of_a_slab
 
 Tree = TypeVar("Tree")
 
 _meshes: set[Mesh] = set()  # all there are: without any, no call looks for fields in slabs
-
-MAX_FILLING = 1 / 8  # of the planes of a slab: added so that multigrid can halve it more often
 
 
 @runtime_checkable
@@ -39,37 +37,6 @@ class PlaneReader(Protocol):
 
     def planes(self, first: int, end: int) -> np.ndarray:
         """Planes from `first` to the one before `end`."""
-
-
-def planes_of_a_slab(planes: int, devices: int) -> int:
-    """Number of planes of every slab of a grid, which multigrid can halve at least once.
-
-    Raises:
-        ValueError: some devices would have none.
-    """
-    least = max(-(-planes // devices), MIN_PLANES + 1)
-    alignment = 2
-    while 2 * alignment <= MAX_FILLING * least:
-        alignment *= 2
-    count = -(-least // alignment) * alignment
-    if (devices - 1) * count >= planes:
-        most = -(-planes // count)
-        raise ValueError(
-            f"{devices} devices for {planes} planes: a slab has at least {count}, so at most "
-            f"{most} devices can be used"
-        )
-    return count
-
-
-def most_devices(planes: int, available: int) -> int:
-    """Largest number of devices, of those available, that all have planes of a grid."""
-    for devices in range(available, 1, -1):
-        try:
-            planes_of_a_slab(planes, devices)
-        except ValueError:
-            continue
-        return devices
-    return 1
 
 
 def mesh_of(planes: int, devices: Sequence[Any]) -> Mesh:

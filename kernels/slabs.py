@@ -25,8 +25,40 @@ Shape = tuple[int, ...]
 
 PREFIX = "z"  # of the axis of a mesh; the number of planes of the grid follows
 MIN_PLANES = 4  # of a slab of a multigrid level that is not gathered
+MAX_FILLING = 1 / 8  # of the planes of a slab: added so that multigrid can halve it more often
 NOWHERE = 2**62  # place of a voxel after those of any grid
 SMALL_LEVEL = 32**3  # voxels of a coarse level that is gathered: messages would take longest
+
+
+def planes_of_a_slab(planes: int, devices: int) -> int:
+    """Number of planes of every slab of a grid, which multigrid can halve at least once.
+
+    Raises:
+        ValueError: some devices would have none.
+    """
+    least = max(-(-planes // devices), MIN_PLANES + 1)
+    alignment = 2
+    while 2 * alignment <= MAX_FILLING * least:
+        alignment *= 2
+    count = -(-least // alignment) * alignment
+    if (devices - 1) * count >= planes:
+        most = -(-planes // count)
+        raise ValueError(
+            f"{devices} devices for {planes} planes: a slab has at least {count}, so at most "
+            f"{most} devices can be used"
+        )
+    return count
+
+
+def most_devices(planes: int, available: int) -> int:
+    """Largest number of devices, of those available, that all have planes of a grid."""
+    for devices in range(available, 1, -1):
+        try:
+            planes_of_a_slab(planes, devices)
+        except ValueError:
+            continue
+        return devices
+    return 1
 
 
 class Cut(NamedTuple):

@@ -17,7 +17,8 @@ from jax.sharding import PartitionSpec as Spec
 from slab_checks import SOLVE, STEP
 
 from tissue.kernels import elliptic, slabs, stencil
-from tissue.kernels.programs import mesh_of, over_slabs, planes_of_a_slab
+from tissue.kernels.programs import mesh_of, over_slabs
+from tissue.kernels.slabs import planes_of_a_slab
 from tissue.model.step import advance
 
 DEVICES, EDGE = 4, 256

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tissue.kernels.programs import planes_of_a_slab
+from tissue.kernels.slabs import planes_of_a_slab
 
 ROOT = Path(__file__).parents[2]
 BITWISE = {"flux": 1, "v-cycle": 1, "explicit": 2, "surface terms": 4}

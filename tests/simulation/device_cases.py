@@ -153,7 +153,7 @@ def main() -> None:
     found["own forcing"] = {k: apart(v, record.metrics[k]) for k, v in alone.metrics.items()}
     found["forced"] = apart(alone.metrics["tnf_pM"], one.metrics["tnf_pM"][1])
     found["alone"] = placed(simulation)
-    found["text"] = repr(simulation)
+    found["text"] = f"{simulation!r}; {simulation.state!r}"
     found["spoiled"] = [spoiled(n) for n in (1, 2)]
     found["few planes"] = refusal(2, (5, 12, 10))
     found["all of few planes"] = refusal("all", (5, 12, 10))

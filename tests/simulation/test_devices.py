@@ -114,6 +114,7 @@ def test_a_run_in_memory_has_the_shape_of_the_bone(found: dict[str, Any]) -> Non
     assert difference < VOLUME
     assert set(map(tuple, shapes)) == {(13, 12, 10)}
     assert "13 x 12 x 10 voxels" in found["text"]
+    assert "fields (13, 12, 10) of" in found["text"]
 
 
 def test_more_devices_than_the_planes_allow_are_refused(found: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from tissue.kernels.programs import grid_shape
 from tissue.kernels.stencil import Field
 from tissue.model.species import SOLUTES
 
@@ -46,7 +47,7 @@ class State:
     def __repr__(self) -> str:
         bone = self.bone_volume_fraction
         return (
-            f"State: {jnp.dtype(bone.dtype)} fields {jnp.shape(bone)} of {', '.join(self.fields)}"
+            f"State: {jnp.dtype(bone.dtype)} fields {grid_shape(bone)} of {', '.join(self.fields)}"
         )
 
     @property

@@ -6,7 +6,8 @@ import jax
 from jax.sharding import Mesh
 
 from tissue.errors import InputError
-from tissue.kernels.programs import mesh_of, most_devices, planes_of_a_slab
+from tissue.kernels.programs import mesh_of
+from tissue.kernels.slabs import most_devices, planes_of_a_slab
 from tissue.machine import processes
 from tissue.machine.device import VIRTUAL_DEVICES
 from tissue.scenario.boundary import refuse_cut_of_periodic_z

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from tissue.errors import InputError
 from tissue.kernels import slabs
-from tissue.kernels.programs import most_devices, planes_of_a_slab
+from tissue.kernels.slabs import most_devices, planes_of_a_slab
 
 Shape = tuple[int, int, int]
 

@@ -31,8 +31,10 @@ H100 = DEVICES["h100"]
 
 def plan_table() -> str:
     """Grids on H100s: memory, messages and time of a step."""
-    heads = ("grid", "GPUs", "planes of a slab", "levels in slabs", "memory of each", "fits")
-    heads += ("messages a step", "sent each way", "of it the density", "step", "weak", "strong")
+    heads = (
+        *("grid", "GPUs", "planes of a slab", "levels in slabs", "memory of each", "fits"),
+        *("messages a step", "sent each way", "of it the density", "step", "weak", "strong"),
+    )
     rows = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     config = read_run_file(examples()["human"])
     for edge, devices in PLANS:

@@ -275,7 +275,8 @@ def animation(run: Run, path: Path) -> None:
         frames.append(Image.fromarray(_pixels(figure)[..., :3]))
     made, rest = BytesIO(), [*frames[1:], frames[-1]]
     frames[0].save(made, "gif", save_all=True, append_images=rest, duration=600, loop=0)
-    write_atomically(path, made.getbuffer())
+    with made.getbuffer() as content:
+        write_atomically(path, content)
 
 
 FIGURES: Mapping[str, Callable[[Run], "Figure"]] = {

@@ -48,7 +48,8 @@ def write_segmentation(found: Segmentation, cleaned: np.ndarray, path: Path) -> 
         drawing = segmentation_figure(found, cleaned)
         made = BytesIO()
         drawing.savefig(made, format="png", dpi=DPI, metadata={"Software": None})
-    write_atomically(path, made.getbuffer())
+    with made.getbuffer() as content:
+        write_atomically(path, content)
 
 
 def segmentation_figure(found: Segmentation, cleaned: np.ndarray) -> "Figure":

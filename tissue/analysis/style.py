@@ -116,4 +116,5 @@ def save(figure: "Figure", path: Path) -> None:
     made = BytesIO()
     metadata = dates.get(path.suffix, {})
     figure.savefig(made, format=path.suffix[1:], dpi=DPI, metadata=metadata)
-    write_atomically(path, made.getbuffer())
+    with made.getbuffer() as content:
+        write_atomically(path, content)

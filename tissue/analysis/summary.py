@@ -97,7 +97,8 @@ def write_summary(folder: Path, name: str | None = None) -> Path:
     with mpl.rc_context({**PLAIN, "axes.formatter.useoffset": False}):
         figure = _drawn(course, moments)
         figure.savefig(made, format="png", pil_kwargs={"optimize": True})
-    write_atomically(folder / SUMMARY, made.getbuffer())
+    with made.getbuffer() as content:
+        write_atomically(folder / SUMMARY, content)
     return folder / SUMMARY
 
 

@@ -40,7 +40,8 @@ def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
 
     Args:
         path: the file.
-        parts: its content, one part after the other.
+        parts: its content, one part after the other. The caller releases a view of a buffer, also
+            after an error, which holds it: Python 3.13 reports a buffer that it cannot close.
 
     Raises:
         OSError: its folder cannot be written to; what was there is untouched.

@@ -162,7 +162,8 @@ def publish_checkpoint(path: Path, content: memoryview) -> None:
     Raises:
         OSError: the folder cannot be written to; older checkpoints are untouched.
     """
-    write_with_checksum(path, content)
+    with content:
+        write_with_checksum(path, content)
     for old in list_checkpoints(path.parent)[:-NEWEST_KEPT]:
         if old != path and not _stays(old):  # one may be later, after a branch
             remove_with_shards(old)

@@ -62,7 +62,8 @@ def write_index(folder: Path, snapshots: Sequence[Snapshot]) -> Path:
         _write_root(file, snapshots)
         _write_fields(file, snapshots, shared)
     path = folder / INDEX
-    write_with_checksum(path, made.getbuffer())
+    with made.getbuffer() as content:
+        write_with_checksum(path, content)
     return path
 
 

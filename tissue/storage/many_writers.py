@@ -131,7 +131,8 @@ def write_joined_snapshot(
         kept_bits or {},
         lambda file: write_table(file, found.shards),
     )
-    write_with_checksum(path, content)
+    with content:
+        write_with_checksum(path, content)
     _remove_others(path, found.shards)
     return path
 

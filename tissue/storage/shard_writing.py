@@ -77,7 +77,8 @@ def write_shard(
         file.attrs["planes"], file.attrs["time"] = count, np.float64(time)
         file.attrs["shape"] = np.array(planes.whole, dtype="i8")
     shard = shard_path(path, planes.rank)
-    write_with_checksum(shard, made.getbuffer())
+    with made.getbuffer() as whole:
+        write_with_checksum(shard, whole)
     return shard
 
 

@@ -156,7 +156,8 @@ def write_snapshot(
         kept_bits or {},
     )
     path = folder / file_name(SNAPSHOTS, time)
-    write_with_checksum(path, content)
+    with content:
+        write_with_checksum(path, content)
     return path
 
 

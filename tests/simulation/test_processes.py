@@ -42,7 +42,7 @@ thickness = "20 um"
 snapshots = "4 day"
 checkpoints = "6 day"
 """
-LONGEST, MINUTES = 120.0, 1800.0
+LONGEST, MINUTES = 120.0, 1200.0
 """Times for a pair of processes on a busy machine [s]."""
 
 

@@ -108,17 +108,16 @@ def failures(row: Mapping[str, Any]) -> list[str]:
     return [f"{row['program']}: {text}" for text in found]
 
 
-def held_too_much(row: Mapping[str, Any], most: float = STEP_MEMORY) -> list[str]:
+def held_too_much(row: Mapping[str, Any]) -> list[str]:
     """Failure of the memory of a coupling step, in words.
 
     Args:
-        row: from memory.py.
-        most: limit [B/voxel].
+        row: from memory.py; of a slab, planes of those beside it included.
     """
-    if row["peak_per_voxel"] <= most:
+    if row["peak_per_voxel"] <= STEP_MEMORY:
         return []
     stage = max(row["memory"], key=lambda each: each["peak"])["stage"]
-    return [f"{row['peak_per_voxel']} B/voxel alive in {stage}, at most {most:g}"]
+    return [f"{row['peak_per_voxel']} B/voxel alive in {stage}, at most {STEP_MEMORY:g}"]
 
 
 def _explicit(row: Mapping[str, Any]) -> list[str]:

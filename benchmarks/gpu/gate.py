@@ -119,8 +119,8 @@ def judged(rows: Iterable[Row], needed: int) -> list[str]:
             found = slab_checks.failures(row) if many else failures(row)
             wrong += [f"{where}, {text}" for text in found]
         if "memory" in row:
-            found = held_too_much(row, slab_checks.MEMORY) if many else held_too_much(row)
-            wrong += [f"{where}{' in slabs' if many else ''}, {text}" for text in found]
+            place = f"{where}{' in slabs' if many else ''}"
+            wrong += [f"{place}, {text}" for text in held_too_much(row)]
     wrong += [f"control not caught: {row['control']}" for row in controls if not row["caught"]]
     if len(controls) < needed:
         wrong.append(f"{len(controls)} negative controls, at least {needed} are needed")

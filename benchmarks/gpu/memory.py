@@ -92,13 +92,16 @@ class Chain:
         key = function, self._voxels, self._devices, tree, tuple(map(str, shapes))
         if key not in _COMPILED:
             lowered = function.lower(*placed[0], **placed[1])
+            arrays = [leaf for leaf in shapes if _is_array(leaf)]
             memory = lowered.compile().memory_analysis()
             if memory is None:
                 raise RuntimeError(f"{name}: the compiler does not report its memory")
             donated = [each.donated for each in jax.tree.leaves(lowered.args_info)]
-            if self._devices > 1:  # where arguments come in another order
+            # programs of numbers alone run as on one GPU
+            mesh = self._target.mesh if any(len(leaf.shape) > 2 for leaf in arrays) else None
+            if mesh:  # where arguments come in another order
                 donated = _donated(lowered, function, arguments, keywords)
-            result = _result(function, arguments, keywords, self._target.mesh)
+            result = _result(function, arguments, keywords, mesh)
             _COMPILED[key] = memory, donated, result
         return _COMPILED[key]
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from checks import KINDS, SPILLED, STEP_MEMORY, Limit, above, sane
+from checks import KINDS, SPILLED, Limit, above, sane
 
 SOLVE, STEP = "solve in slabs", "coupling step in slabs"
 SENT = 8  # planes of a level and iteration: of four fields, to the slabs above and below
@@ -39,8 +39,6 @@ SPILLED_WHOLE = {
     SOLVE: 0,
     STEP: 24,
 }  # bytes in kernels on whole fields: two of them spill three words
-MEMORY = STEP_MEMORY + 8
-"""Most memory of a step, of a slab [B/voxel]: with planes of the slabs beside it."""
 
 
 def failures(row: Mapping[str, Any]) -> list[str]:

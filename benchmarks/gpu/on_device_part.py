@@ -47,7 +47,8 @@ from tissue.mechanics import compression
 from tissue.mechanics.hierarchy import hierarchy
 from tissue.scenario.config import read_run_file
 from tissue.simulation import speed
-from tissue.simulation.cost import PROGRAM_MEMORY, run_memory
+from tissue.simulation.cost import gpu_memory
+from tissue.simulation.gpus import slabs_of
 from tissue.simulation.simulation import Simulation
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,7 +120,7 @@ def step(edge: int) -> None:
         show({"step_ms": spent[-1], "rejected": record.rejected, "iterations": record.iterations})
         found = Measurement(COUPLING_STEP, edge, median(spent), min(spent), max(spent))
         show({"measured": found.name} | found.as_dict())
-    planned = run_memory(speed.standard(edge), edge**3, fe=False) - PROGRAM_MEMORY
+    planned = gpu_memory(speed.standard(edge), slabs_of((edge,) * 3, 1))
     show({"planned_bytes": planned, **memory()})
     if edge <= LARGEST_TRACED:
         trace(running)

@@ -93,7 +93,7 @@ def test_finite_elements_that_fail_are_rows_too(
 def test_a_grid_that_does_not_fit_is_left_out(small: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measurement, "usable_memory", lambda: 1_000_000_000)
     monkeypatch.setattr(
-        measurement, "run_memory", lambda config, voxels, fe: 2e9 if voxels > 8**3 else 1e6
+        measurement, "memory_here", lambda config, shape, share: 2e9 if shape[0] > 8 else 1e6
     )
     rows = list(measurements(Plan((8, 10), 10.0, repeats=1, parts=KERNELS_AND_STEP)))
     last = rows[-1]

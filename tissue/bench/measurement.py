@@ -22,7 +22,7 @@ from tissue.machine.device import usable_memory
 from tissue.mechanics.compression import AXES, MIN_FRACTION, compress, held_ends, residual_force
 from tissue.mechanics.hierarchy import hierarchy
 from tissue.simulation import speed
-from tissue.simulation.cost import run_memory
+from tissue.simulation.cost import BONE_SHARE, memory_here
 from tissue.simulation.text import size
 
 REPEATS, QUICK_REPEATS = 9, 3
@@ -98,7 +98,8 @@ def measurements(plan: Plan) -> Iterator[Measurement | speed.Speed]:
     """Every measurement as it is made; a step of the model comes as its `Speed` too."""
     for edge in plan.edges:
         elements = ELEMENTS in plan.parts
-        need, usable = run_memory(speed.standard(edge), edge**3, fe=elements), usable_memory()
+        share = BONE_SHARE if elements else None
+        need, usable = memory_here(speed.standard(edge), (edge,) * 3, share), usable_memory()
         if need > usable:
             reason = f"a run needs about {size(need)}, and {size(usable)} are usable"
             yield Measurement(GRID, edge, None, reason=reason)

@@ -301,7 +301,7 @@ def test_memory_of_the_device_where_it_has_its_own(
         def memory_stats(self) -> dict[str, int] | None:
             return stats
 
-    monkeypatch.setattr(jax, "devices", lambda: [Device()])
+    monkeypatch.setattr(jax, "local_devices", lambda: [Device()])
     assert device_memory() == memory
     run_progress = Progress(clock)
     run_progress.waiting("reading the bone")

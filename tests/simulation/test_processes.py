@@ -46,16 +46,22 @@ LONGEST, MINUTES = 120.0, 1200.0
 """Times for a pair of processes on a busy machine [s]."""
 
 
-def assert_equal(one: Path, other: Path) -> None:
-    """Assert that two runs have the same steps and, within the goals of slabs, the same tissue."""
+def assert_equal(one: Path, other: Path, fields: float = FIELDS) -> None:
+    """Assert that two runs have the same steps and the same tissue.
+
+    Args:
+        one: folder of a run.
+        other: folder of another run.
+        fields: largest difference of fields other than the bone, over their maximum.
+    """
     expected, found = (read_table(folder / "metrics.csv") for folder in (one, other))
     np.testing.assert_array_equal(found["time_day"], expected["time_day"])
     np.testing.assert_allclose(found["bv_tv"], expected["bv_tv"], rtol=0, atol=VOLUME)
-    assert expected["bv_tv"][-1] < expected["bv_tv"][0] - 1e-3
+    assert expected["bv_tv"][-1] < expected["bv_tv"][0] * (1 - 3e-3)
     states = [read_checkpoint(list_checkpoints(folder)[-1]).state for folder in (one, other)]
     for name in states[0]:
         before, after = (np.asarray(state[name], np.float64) for state in states)
-        bar = BONE if name == "bone_volume_fraction" else FIELDS
+        bar = BONE if name == "bone_volume_fraction" else fields
         assert np.abs(after - before).max() <= bar * np.abs(before).max(), name
 
 
@@ -241,4 +247,5 @@ def test_the_shrew_goes_from_two_processes_to_two_and_to_one(tmp_path: Path) -> 
     assert LAST - 1 <= done < 6
     run(config, folder, resume="latest")
     run(config, whole)
-    assert_equal(whole, folder)
+    # two solutions to 1e-4 of fields of 57^3 voxels: precursors differed by 4.7e-5
+    assert_equal(whole, folder, fields=1e-4)

@@ -16,7 +16,10 @@ from tissue.storage.results import Run, open_run
 ROOT = Path(__file__).parents[2]
 DAYS = 4
 BONE, FIELDS, VOLUME = 1e-6, 1e-5, 1e-8
-"""Largest differences: of the bone, of fields that solves to 1e-4 find, and of BV/TV."""
+"""Largest differences: of the bone, of other fields, and of BV/TV."""
+
+STOPPED = dict.fromkeys(("osteoclast_precursors", "osteoblast_precursors"), 2e-4)
+"""Twice the error that a solve may leave: rounding decides whether it stops an iteration earlier."""
 
 LONGEST = 1800.0
 """Longest time that one part of a run may take on a busy machine [s]."""
@@ -86,17 +89,15 @@ def test_bone_and_fields_are_those_of_one_device(runs: tuple[Run, Run]) -> None:
         for name, values in mine.state.items()
         if largest(values) > 0
     }
-    print(apart)
     assert len(apart) > 10
     assert apart["bone_volume_fraction"] < BONE
-    assert {name: each for name, each in apart.items() if each >= FIELDS} == {}
+    assert {k: each for k, each in apart.items() if each >= STOPPED.get(k, FIELDS)} == {}
 
 
 @pytest.mark.slow
 def test_volume_and_steps_are_those_of_one_device(runs: tuple[Run, Run]) -> None:
     mine, theirs = (each.metrics for each in runs)
     np.testing.assert_array_equal(mine["time_day"], theirs["time_day"])
-    print(np.abs(mine["bv_tv"] / theirs["bv_tv"] - 1).max())
     np.testing.assert_allclose(theirs["bv_tv"], mine["bv_tv"], rtol=VOLUME, atol=0)
     assert mine["bv_tv_change_percent"][-1] < -1
     assert mine["fe_iterations"][0] > 0  # load is that of finite elements

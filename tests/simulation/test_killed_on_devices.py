@@ -19,7 +19,7 @@ BONE, FIELDS, VOLUME = 1e-6, 1e-5, 1e-8
 """Largest differences: of the bone, of other fields, and of BV/TV."""
 
 STOPPED = dict.fromkeys(("osteoclast_precursors", "osteoblast_precursors"), 2e-4)
-"""Twice the error that a solve may leave: rounding decides whether it stops an iteration earlier."""
+"""Twice the error that a solve may leave: rounding decides in which iteration it stops."""
 
 LONGEST = 1800.0
 """Longest time that one part of a run may take on a busy machine [s]."""

@@ -207,11 +207,11 @@ def in_slabs_measured(target: SlabTarget, built: Built, edge: int, ptxas: Path) 
 
 def in_slabs(key: str, ptxas: Path, show: Callable[[Row], None]) -> None:
     """Measures of the programs on slabs, their memory, and their negative controls."""
-    target = SlabTarget(COMPILED[key], EDGE)
+    # both before anything is compiled
+    target, small = (SlabTarget(COMPILED[key], edge) for edge in (EDGE, CONTROL_EDGE))
     for built in every_in_slabs(target, EDGE):
         show(in_slabs_measured(target, built, EDGE, ptxas))
     show({**memory.row(target, EDGE), "devices": len(target.devices)})
-    small = SlabTarget(COMPILED[key], CONTROL_EDGE)
 
     def reasons(built: Built) -> list[str]:
         return slab_checks.messages(in_slabs_measured(small, built, CONTROL_EDGE, ptxas))

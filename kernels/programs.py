@@ -304,7 +304,10 @@ def program(
         mesh = _mesh_among(arguments, named)
         if mesh is None:
             return compiled(*arguments, **named)
-        return compiled_on_slabs(*over(mesh, arguments, named))
+        results = compiled_on_slabs(*over(mesh, arguments, named))
+        # devices of a processor share its threads: with dozens of programs under way, one that
+        # waits for a message can hold the thread on which another device is to send it
+        return jax.block_until_ready(results) if _of_a_processor(mesh) else results
 
     def lower(*arguments: Any, **named: Any) -> Any:
         mesh = _mesh_among(arguments, named)
@@ -314,6 +317,11 @@ def program(
 
     called.lower = lower  # type: ignore[attr-defined]
     return called
+
+
+def _of_a_processor(mesh: Mesh) -> bool:
+    platform: str = mesh.devices.flat[0].platform
+    return platform == "cpu"
 
 
 def _names(names: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -134,9 +134,9 @@ def test_a_branch_of_another_tissue_is_refused_with_the_keys_that_may_change(
         with pytest.raises(InputError, match=re.escape(f"it differs in {difference}")) as refused:
             run(diseased(**change), folder, parent=parent)
         assert str(refused.value).endswith(
-            "; a branch may change only run.duration, output, run.step, run.accuracy, disease, "
-            "load.factor, therapy, boundary.tnf, boundary.il1, boundary.il6, boundary.rankl, "
-            "boundary.opg"
+            "; a branch may change only run.duration, run.devices, output, run.step, run.accuracy, "
+            "disease, load.factor, therapy, boundary.tnf, boundary.il1, boundary.il6, "
+            "boundary.rankl, boundary.opg"
         )
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
     assert not list((tmp_path / "there").iterdir())

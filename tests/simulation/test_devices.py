@@ -37,12 +37,14 @@ def found() -> dict[str, Any]:
         capture_output=True,
         text=True,
         check=False,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_states_are_the_same(found: dict[str, Any], case: str) -> None:
     stored = found[case]["checkpoint"]
@@ -52,6 +54,7 @@ def test_states_are_the_same(found: dict[str, Any], case: str) -> None:
     assert {name: each for name, each in fields.items() if each >= FIELDS} == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_loads_are_the_same(found: dict[str, Any], case: str) -> None:
     stored = found[case]["checkpoint"]
@@ -62,6 +65,7 @@ def test_loads_are_the_same(found: dict[str, Any], case: str) -> None:
     assert found["solves"] > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_metrics_and_steps_are_the_same(found: dict[str, Any], case: str) -> None:
     metrics = found[case]["metrics"]
@@ -73,6 +77,7 @@ def test_metrics_and_steps_are_the_same(found: dict[str, Any], case: str) -> Non
     assert found["change"] < -0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_snapshots_are_the_same(found: dict[str, Any], case: str) -> None:
     # a field keeps 12 bits, of which the last may be rounded up in one and down in the other
@@ -81,27 +86,32 @@ def test_snapshots_are_the_same(found: dict[str, Any], case: str) -> None:
     assert {name: each for name, each in fields.items() if each > 2**-12} == {}
 
 
+@pytest.mark.slow
 def test_the_devices_are_no_part_of_the_scenario(found: dict[str, Any]) -> None:
     assert found["devices there"] == 2
     assert found["devices"] == ["1 x cpu (cpu)", "2 x cpu (cpu)"]
     assert len(set(found["hashes"])) == 1
 
 
+@pytest.mark.slow
 def test_the_log_names_another_number_of_devices(found: dict[str, Any]) -> None:
     (to_two,), (to_one,) = found["log 2"], found["log 1"]
     assert "device 1 x cpu (cpu) there, 2 x cpu (cpu) here" in to_two
     assert "device 2 x cpu (cpu) there, 1 x cpu (cpu) here" in to_one
 
 
+@pytest.mark.slow
 def test_no_field_lies_on_one_device(found: dict[str, Any]) -> None:
     assert found["alone"] == []
 
 
+@pytest.mark.slow
 def test_a_function_of_the_user_sees_fields_of_the_shape_of_the_bone(found: dict[str, Any]) -> None:
     assert found["forced"] > 0.1
     assert {name: each for name, each in found["own forcing"].items() if each >= FIELDS} == {}
 
 
+@pytest.mark.slow
 def test_a_bad_voxel_of_any_slab_is_named_by_its_place_in_the_grid(found: dict[str, Any]) -> None:
     one, two = found["spoiled"]
     assert "[12, 3, 4]" in one
@@ -109,6 +119,7 @@ def test_a_bad_voxel_of_any_slab_is_named_by_its_place_in_the_grid(found: dict[s
     assert two == one
 
 
+@pytest.mark.slow
 def test_a_run_in_memory_has_the_shape_of_the_bone(found: dict[str, Any]) -> None:
     difference, *shapes = found["in memory"]
     assert difference < VOLUME
@@ -117,6 +128,7 @@ def test_a_run_in_memory_has_the_shape_of_the_bone(found: dict[str, Any]) -> Non
     assert "fields (13, 12, 10) of" in found["text"]
 
 
+@pytest.mark.slow
 def test_more_devices_than_the_planes_allow_are_refused(found: dict[str, Any]) -> None:
     assert found["few planes"] == (
         "run.devices = 2 is too many for 5 planes along z, which are enough for 1: give 1, or "

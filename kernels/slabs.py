@@ -52,7 +52,7 @@ def planes_of_a_slab(planes: int, devices: int) -> int:
 
 def most_devices(planes: int, available: int) -> int:
     """Largest number of devices, of those available, that all have planes of a grid."""
-    for devices in range(available, 1, -1):
+    for devices in range(min(available, planes), 1, -1):
         try:
             planes_of_a_slab(planes, devices)
         except ValueError:

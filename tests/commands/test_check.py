@@ -129,7 +129,7 @@ def test_gpus_that_share_a_grid_are_planned(
     # the bone of all slabs is solved on one of them, which has no room for that
     assert "density of bone near by, as finite elements need about" in lines[4]
     assert "and 60 GB are there" in lines[4]
-    assert "give at most 40" in refused(capfd, "check", synthetic_bone, *shared, "41")
+    assert "of at most 40" in refused(capfd, "check", synthetic_bone, *shared, "41")
 
 
 def test_a_picture_shows_all_of_a_large_scan(

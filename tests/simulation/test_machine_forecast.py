@@ -265,7 +265,7 @@ def test_machines_and_numbers_that_cannot_be(tiny: RunConfig) -> None:
     ):
         with pytest.raises(InputError, match=re.escape(text)):
             chosen_machine(name, devices, config)
-    with pytest.raises(InputError, match=r"--devices 4 is too many for 13 planes .* at most 3"):
+    with pytest.raises(InputError, match=r"4 devices are too many for 13 planes .* at most 3"):
         slabs_of((13, 12, 10), 4)
 
 

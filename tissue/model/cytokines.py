@@ -119,7 +119,7 @@ def uncoupled_solutes(
     f, p = context.forcing, context.parameters
     bound = _mean_over_surface(geometry, bisphosphonate)
     found: dict[str, UncoupledSolute] = {}
-    environment = Environment({}, f.inflammatory_cells)
+    environment = _inflammatory_cells(f)
     for solute in UNCOUPLED:
         name, diffusivity = solute.name, getattr(p, solute.diffusivity)
         if _same_everywhere(solute, f):
@@ -151,7 +151,7 @@ def marrow_environment(
         context: of the step.
     """
     f, p = context.forcing, context.parameters
-    environment = Environment({}, f.inflammatory_cells)
+    environment = _inflammatory_cells(f)
     for solute in UNCOUPLED:
         level: Value = solutes[solute.name]
         if _same_everywhere(solute, f):
@@ -160,6 +160,11 @@ def marrow_environment(
             level = jnp.asarray(made / getattr(p, solute.clearance), bisphosphonate.dtype)
         environment = environment.with_solute(solute.name, level)
     return environment
+
+
+def _inflammatory_cells(f: Forcing) -> Environment:
+    """Environment in which no solute is known yet."""
+    return Environment({}, f.local.inflammatory_cells if f.local else None)
 
 
 def surface_environment(environment: Environment, geometry: BoneGeometry) -> Environment:

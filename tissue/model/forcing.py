@@ -113,9 +113,9 @@ class Forcing:
     local: LocalForcing | None = None
 
     @property
-    def inflammatory_cells(self) -> Field | None:
-        """Density of inflammatory cells [cells/mm^3 marrow]; None where there are none."""
-        return self.local.inflammatory_cells if self.local else None
+    def inflammatory_cells(self) -> Field | float:
+        """Density of inflammatory cells [cells/mm^3 marrow]."""
+        return self.local.inflammatory_cells if self.local else 0.0
 
     def drug(self, target: str) -> Array:
         """Concentrations of all drugs of a target [pM], see `averaged`."""

@@ -190,8 +190,8 @@ def slabs_of(shape: Shape, devices: int) -> Slabs:
     most = most_devices(shape[0], devices)
     if most < devices:
         raise InputError(
-            f"--devices {devices} is too many for {shape[0]} planes along z, which are enough for "
-            f"{most}: give at most {most}"
+            f"{devices} devices are too many for {shape[0]} planes along z, which are enough for "
+            f"{most}: give --devices, or run.devices, of at most {most}"
         )
     planes = planes_of_a_slab(shape[0], devices)
     level, part, cut = 0, (planes, *shape[1:]), slabs.Cut("", shape[0])

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -291,7 +292,7 @@ class Simulation(Displayed):
         forcing = self._schedule.forcing(self.time, step.length, precision)
         if self._own_forcing is None:
             return forcing
-        seen = whole_grid(forcing)
+        seen = jax.tree.map(jnp.asarray, whole_grid(forcing))
         given = self._own_forcing(seen, self.time, step.length)
         return put(checked(given, seen, self.geometry.grid.shape, precision), self.mesh)
 

@@ -26,7 +26,7 @@ from tissue.model.species import SOLUTES
 from tissue.model.state import HealthyReference, State
 from tissue.scenario.config import RunConfig
 from tissue.simulation import output, run_start
-from tissue.simulation.devices import slabs_of
+from tissue.simulation.devices import mesh_of_run
 from tissue.simulation.ledger import LEDGER
 from tissue.simulation.simulation import Simulation
 from tissue.simulation.step_report import Record
@@ -46,7 +46,7 @@ class Instant(Simulation):
     def __init__(self, config: RunConfig, geometry: Geometry) -> None:
         """Fields that differ from plane to plane."""
         self.config, self.geometry, self.failed, self.loaded = config, geometry, None, None
-        self.mesh = slabs_of(config, geometry.grid.shape[0])
+        self.mesh = mesh_of_run(config, geometry.grid.shape[0])
         shape = geometry.grid.shape
         planes = np.arange(math.prod(shape), dtype=np.float32).reshape(shape) / math.prod(shape)
         names = [field.name for field in dataclasses.fields(State)]

@@ -10,7 +10,7 @@ from tissue.keys import NAME_ONLY
 from tissue.model.parameters import QUANTITIES
 from tissue.scenario.config import RunConfig
 
-DEVICES = "run.devices"
+DEVICES_KEY = "run.devices"
 """Key of the number of devices."""
 
 
@@ -43,7 +43,7 @@ def config_hash(config: RunConfig) -> str:
     The devices that compute a run are no part of what it simulates.
     """
     found = resolved_keys(config)
-    del found[DEVICES]
+    del found[DEVICES_KEY]
     return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
 
 

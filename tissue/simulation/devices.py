@@ -12,7 +12,7 @@ from tissue.machine import processes
 from tissue.machine.device import VIRTUAL_DEVICES
 from tissue.scenario.boundary import refuse_cut_of_periodic_z
 from tissue.scenario.config import RunConfig
-from tissue.scenario.resolved import DEVICES
+from tissue.scenario.resolved import DEVICES_KEY
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def refuse_missing_devices(config: RunConfig) -> None:
     remedy = f"give {_at_most(there)}, or 'all'"
     if kind == "cpu":
         remedy += f", or set XLA_FLAGS={VIRTUAL_DEVICES}={wanted} to try slabs on a processor"
-    raise InputError(f"= {wanted}: this machine has {there} ({kind}); {remedy}", key=DEVICES)
+    raise InputError(f"= {wanted}: this machine has {there} ({kind}); {remedy}", key=DEVICES_KEY)
 
 
 def _at_most(number: int) -> str:
@@ -55,7 +55,7 @@ def number_of_devices(config: RunConfig, planes: int) -> int:
         raise InputError(
             f"= {wanted} is too many for {planes} planes along z, which are enough for {most}: "
             f"give {_at_most(most)}, or 'all' for as many as can be used",
-            key=DEVICES,
+            key=DEVICES_KEY,
         )
     if processes.joined() and most < there:
         raise InputError(
@@ -65,7 +65,7 @@ def number_of_devices(config: RunConfig, planes: int) -> int:
     return most
 
 
-def slabs_of(config: RunConfig, planes: int) -> Mesh | None:
+def mesh_of_run(config: RunConfig, planes: int) -> Mesh | None:
     """Devices over which the fields of a run lie in slabs; None where one device has them all.
 
     Args:
@@ -85,7 +85,7 @@ def slabs_of(config: RunConfig, planes: int) -> Mesh | None:
     return mesh_of(planes, jax.devices()[:number])
 
 
-def device_summary(config: RunConfig, planes: int) -> str:
+def devices_of_run(config: RunConfig, planes: int) -> str:
     """Number and kind of the devices that compute a run, such as 2 x cpu (cpu)."""
     kind = jax.devices()[0].device_kind
     return f"{number_of_devices(config, planes)} x {kind} ({jax.default_backend()})"

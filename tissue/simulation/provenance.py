@@ -14,7 +14,7 @@ import numpy as np
 from tissue.geometry.settings import ImageSettings
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import config_hash, resolved_toml
-from tissue.simulation.devices import device_summary
+from tissue.simulation.devices import devices_of_run
 from tissue.storage.checkpoint import Checkpoint
 from tissue.version import __version__
 
@@ -113,7 +113,7 @@ def computed_by(config: RunConfig, planes: int) -> dict[str, str]:
         planes: of its grid, along z.
     """
     packages = {package: version(package) for package in ("jax", "jaxlib", "numpy")}
-    return {"tissue": __version__, **packages, "device": device_summary(config, planes)}
+    return {"tissue": __version__, **packages, "device": devices_of_run(config, planes)}
 
 
 def images(config: RunConfig) -> dict[str, Path]:

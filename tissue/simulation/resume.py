@@ -9,7 +9,7 @@ from tissue.errors import InputError
 from tissue.model.drug_effects import binds_to_bone
 from tissue.model.species import SOLUTES
 from tissue.scenario.config import RunConfig, read_run_file
-from tissue.scenario.resolved import DEVICES, resolved_keys
+from tissue.scenario.resolved import DEVICES_KEY, resolved_keys
 from tissue.scenario.therapy import Therapy
 from tissue.simulation.checkpoints import at_time, restored
 from tissue.simulation.provenance import GIVEN, PARENT_TIME
@@ -17,7 +17,7 @@ from tissue.simulation.simulation import Simulation
 from tissue.simulation.step_size import same_time
 from tissue.storage.checkpoint import Checkpoint
 
-RESUME_KEYS = ("run.duration", DEVICES, "output.")
+RESUME_KEYS = ("run.duration", DEVICES_KEY, "output.")
 """Keys of the run file that may change when a run is resumed."""
 
 BRANCH_KEYS = (

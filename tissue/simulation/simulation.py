@@ -30,7 +30,7 @@ from tissue.model.species import SOLUTES
 from tissue.model.state import HealthyReference, State
 from tissue.model.step import advance
 from tissue.scenario.config import RunConfig
-from tissue.simulation.devices import refuse_missing_devices, slabs_of
+from tissue.simulation.devices import mesh_of_run, refuse_missing_devices
 from tissue.simulation.forcing_schedule import ForcingSchedule
 from tissue.simulation.given import GivenRun, given_config, refuse_no_geometry
 from tissue.simulation.ledger import broken_budget, ledger_row
@@ -138,7 +138,7 @@ class Simulation(Displayed):
         self.config = config
         refuse_missing_devices(config)
         self.geometry = geometry or load_geometry(config)
-        self.mesh = slabs_of(config, self.geometry.grid.shape[0])
+        self.mesh = mesh_of_run(config, self.geometry.grid.shape[0])
         self.controller_state = ControllerState()
         self._p, self._own_forcing = config.acting, forcing
         local = local_schedule(config, self.geometry, Journal(), self.mesh)  # the plan reports it

@@ -4,6 +4,7 @@ import platform
 import re
 import signal
 import socket
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +17,15 @@ from tissue.errors import InputError, RunStopped
 from tissue.machine import contact
 from tissue.machine.cluster import Place
 from tissue.machine.contact import Center, Member, Refused
-from tissue.machine.verdict import GRACE, LEAST_PATIENCE, LONGEST_WRITE, Ending, Verdict
-from tissue.machine.watched_process import Status
+from tissue.machine.verdict import (
+    GRACE,
+    LEAST_PATIENCE,
+    LONGEST_WRITE,
+    STUCK,
+    Ending,
+    Verdict,
+)
+from tissue.machine.watched_process import Status, WatchedProcess
 
 PROMISED = 40.0
 """Time within which all processes end when one is dead or stuck [s]."""
@@ -273,3 +281,31 @@ def test_a_stopped_run_may_write_its_checkpoint() -> None:
     ended = (75, "process 1 of 2 on here: stopped by SIGTERM", False)
     assert verdict(LONGEST_WRITE, AT_WORK, stopped) == ended
     assert verdict(GRACE, AT_WORK._replace(idle=GRACE), stopped) == ended
+
+
+def test_a_process_that_may_wait_is_not_stuck() -> None:
+    here = AT_WORK._replace(agreements=6, idle=2 * STUCK)
+    late, waiting = AT_WORK._replace(idle=STUCK), AT_WORK._replace(waiting=True)
+
+    def stuck(number: int) -> Ending:
+        reason = "is stuck: the others have waited for it for 30 s"
+        return Ending(75, f"process {number} of 3 on here {reason}", resumable=True)
+
+    assert verdict(1.0, late, here, here) == stuck(0)
+    assert verdict(1.0, waiting, AT_WORK, here) is None  # for a shard that process 1 writes
+    assert verdict(1.0, late, AT_WORK, here) is None  # for planes that process 1 computes
+    assert verdict(1.0, waiting, late, here) == stuck(1)
+
+
+def test_a_process_says_that_it_waits() -> None:
+    program = PROGRAM + "os.write(reports, b'waiting\\n')\ntime.sleep(99)"
+    process = WatchedProcess([sys.executable, "-c", program], {}, ("here:1", 0, 1), "here")
+    try:
+        while not (status := process.observe(2 * STUCK)).waiting:
+            time.sleep(0.05)
+        assert status.idle == 0
+        time.sleep(0.1)
+        status = process.observe(2 * STUCK)
+        assert (status.idle, status.waiting) == (2 * STUCK, False)
+    finally:
+        process.end()

@@ -431,8 +431,11 @@ def test_process_0_waits_for_the_others(tmp_path: Path) -> None:
 
     other = threading.Thread(target=later)
     other.start()
-    path = join_snapshot(tmp_path, 7.0)
+    told: list[float] = []
+    path = join_snapshot(tmp_path, 7.0, waiting=lambda: told.append(clock.monotonic()))
     other.join()
+    # its supervisor must hear of it each half second
+    assert 1 <= len(told) <= 12
     np.testing.assert_array_equal(read_snapshot(path).field("il1"), whole("il1", 7.0))
 
 

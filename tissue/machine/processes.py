@@ -159,6 +159,15 @@ def note_step(number: int) -> None:
         _report(f"{number}")
 
 
+def note_waiting() -> None:
+    """Notes for the supervisor that this process waits for files of the others, as it may.
+
+    To be repeated while it waits: its supervisor looks each half second.
+    """
+    if _role:
+        _report("waiting")
+
+
 def _report(word: str) -> None:
     assert _role
     try:

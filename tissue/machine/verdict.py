@@ -90,12 +90,15 @@ class Verdict:
 
         Where the run was stopped, they may still write what all of them have computed.
         """
-        waiting = all(s.idle >= GRACE for s in statuses.values() if s.code is None)
-        limit = GRACE if waiting or code != INTERRUPTED_RUN else LONGEST_WRITE
+        alive = [status for status in statuses.values() if status.code is None]
+        limit = GRACE if not any(map(_works, alive)) or code != INTERRUPTED_RUN else LONGEST_WRITE
         return self._since_exit >= limit
 
     def _lost(self, statuses: Mapping[int, Status], codes: Mapping[int, int]) -> Ending | None:
         most = max(status.agreements for status in statuses.values())
+        # another one that works has not come either, and this one may wait for it
+        late = [s for s in statuses.values() if s.code is None and s.agreements < most]
+        all_wait = not any(map(_works, late))
         for rank, status in statuses.items():
             if rank in codes:
                 continue
@@ -104,7 +107,7 @@ class Verdict:
                 reason = f"has not been heard of for {SILENCE:g} s"
             elif status.stopped >= SILENCE:
                 reason = f"has been held stopped for {SILENCE:g} s"
-            elif status.idle >= STUCK and status.agreements < most:
+            elif status.idle >= STUCK and status.agreements < most and all_wait:
                 reason = f"is stuck: the others have waited for it for {STUCK:g} s"
             if reason:
                 return Ending(INTERRUPTED_RUN, f"{_name(rank, statuses)} {reason}", resumable=True)
@@ -126,6 +129,11 @@ class Verdict:
             return None
         reason = f"no process has finished a step for {limit / 60:.0f} min"
         return Ending(INTERRUPTED_RUN, reason, resumable=True)
+
+
+def _works(status: Status) -> bool:
+    """Whether a process works, and does not wait."""
+    return status.idle < GRACE and not status.waiting
 
 
 def _death(statuses: Mapping[int, Status], dead: Mapping[int, int]) -> Ending:

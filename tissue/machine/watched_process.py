@@ -52,6 +52,7 @@ class Status(NamedTuple):
         agreements: number of agreements with the others that it has begun.
         stopped: time for which the system has held it stopped [s].
         idle: time without work [s].
+        waiting: it has said that it waits for the others, as it may.
         silent: time without word of its supervisor [s].
     """
 
@@ -62,6 +63,7 @@ class Status(NamedTuple):
     agreements: int = 0
     stopped: float = 0.0
     idle: float = 0.0
+    waiting: bool = False
     silent: float = 0.0
 
 
@@ -115,9 +117,12 @@ class WatchedProcess:
         Args:
             seconds: since the last call.
         """
+        waiting = False
         for word in self._reports():
             if word == "agreeing":
                 self._status = self._status._replace(agreements=self._status.agreements + 1)
+            elif word == "waiting":
+                waiting = True
             else:
                 self._status = self._status._replace(step=int(word))
         code = self._process.poll()
@@ -130,7 +135,8 @@ class WatchedProcess:
         idle = done is not None and before is not None and not _is_work(before, done, seconds)
         self._status = self._status._replace(
             stopped=self._status.stopped + seconds if stopped else 0.0,
-            idle=self._status.idle + seconds if idle else 0.0,
+            idle=self._status.idle + seconds if idle and not waiting else 0.0,
+            waiting=waiting,
         )
         return self._status
 

@@ -121,6 +121,7 @@ def refuse_other_folder(folder: Path) -> None:
                 f"{folder} on {platform.node()} is not the folder of process 0: all processes need "
                 "one folder, on a file system that their hosts share"
             )
+        processes.note_waiting()
         time.sleep(0.1)
 
 

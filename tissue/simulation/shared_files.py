@@ -111,6 +111,7 @@ def write_snapshot(
         time=time,
         provenance=provenance,
         kept_bits=kept_bits,
+        waiting=processes.note_waiting,
     )
 
 
@@ -147,4 +148,11 @@ def write_checkpoint(
     )
     if rank:
         return None
-    return write_joined_checkpoint(folder, checkpoint, processes=count, keep=keep, failed=failed)
+    return write_joined_checkpoint(
+        folder,
+        checkpoint,
+        processes=count,
+        keep=keep,
+        failed=failed,
+        waiting=processes.note_waiting,
+    )

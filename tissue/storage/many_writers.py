@@ -13,7 +13,7 @@ None of these functions knows devices: a block is an array of numpy, or one that
 """
 
 import time as clock
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -95,6 +95,7 @@ def write_joined_snapshot(
     provenance: Mapping[str, str],
     kept_bits: Mapping[str, int] | None = None,
     patience: float = PATIENCE,
+    waiting: Callable[[], None] | None = None,
 ) -> Path:
     """Writes the snapshot that joins the shards of all processes; process 0 calls this.
 
@@ -109,6 +110,7 @@ def write_joined_snapshot(
         provenance: configuration, versions and hashes.
         kept_bits: bits of the mantissa that rounding has left, by field; all 23 by default.
         patience: time to wait for the shards of other processes [s].
+        waiting: called again and again while it waits for them.
 
     Returns:
         The path of the snapshot.
@@ -118,7 +120,7 @@ def write_joined_snapshot(
         OSError: the folder cannot be written to.
     """
     path = folder / file_name(SNAPSHOTS, time)
-    found = _written(path, processes, grid, time, patience)
+    found = _written(path, processes, grid, time, patience, waiting)
     content = snapshot_content(
         grid,
         step,
@@ -178,6 +180,7 @@ def write_joined_checkpoint(
     keep: bool = False,
     failed: bool = False,
     patience: float = PATIENCE,
+    waiting: Callable[[], None] | None = None,
 ) -> Path:
     """Writes the checkpoint that joins the shards of all processes; process 0 calls this.
 
@@ -191,6 +194,7 @@ def write_joined_checkpoint(
         keep: never remove it.
         failed: the state did not pass its checks: it is not named as a checkpoint.
         patience: time to wait for the shards of other processes [s].
+        waiting: called again and again while it waits for them.
 
     Raises:
         RunError: a shard did not come, or shards do not fit together.
@@ -198,7 +202,7 @@ def write_joined_checkpoint(
     """
     path = folder / file_name(FAILED if failed else CHECKPOINTS, checkpoint.time)
     grid = checkpoint.grid
-    found = _written(path, processes, grid, checkpoint.time, patience)
+    found = _written(path, processes, grid, checkpoint.time, patience, waiting)
     own: dict[str, Any] = {
         group: {
             name: values
@@ -232,14 +236,21 @@ class _Written(NamedTuple):
     datasets: Mapping[str, Mapping[str, np.dtype[Any]]]
 
 
-def _written(path: Path, processes: int, grid: Grid, time: float, patience: float) -> _Written:
+def _written(
+    path: Path,
+    processes: int,
+    grid: Grid,
+    time: float,
+    patience: float,
+    waiting: Callable[[], None] | None,
+) -> _Written:
     """Waits for the shards of all processes, and checks that they fit together.
 
     Raises:
         RunError: one did not come, or they do not.
     """
     places = [shard_path(path, rank) for rank in range(processes)]
-    _wait(places, patience)
+    _wait(places, patience, waiting)
     shards: list[Shard] = []
     datasets: dict[str, dict[str, np.dtype[Any]]] = {}
     end = 0
@@ -273,7 +284,7 @@ def _written(path: Path, processes: int, grid: Grid, time: float, patience: floa
     return _Written(tuple(shards), datasets)
 
 
-def _wait(places: Sequence[Path], patience: float) -> None:
+def _wait(places: Sequence[Path], patience: float, waiting: Callable[[], None] | None) -> None:
     """Waits until all files are there.
 
     Raises:
@@ -287,6 +298,8 @@ def _wait(places: Sequence[Path], patience: float) -> None:
                     f"{place} is not there {patience:g} s after process 0 has written its part: all"
                     " processes need one folder, on a file system that their hosts share"
                 )
+            if waiting:
+                waiting()
             clock.sleep(_PAUSE)
 
 

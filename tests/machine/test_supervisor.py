@@ -20,6 +20,7 @@ from tissue.machine.contact import Center, Member, Refused
 from tissue.machine.verdict import (
     GRACE,
     LEAST_PATIENCE,
+    LONGEST_STEP,
     LONGEST_WRITE,
     STUCK,
     Ending,
@@ -262,16 +263,31 @@ def verdict(seconds: float, *statuses: Status, verdict: Verdict | None = None) -
     return (verdict or Verdict()).on(dict(enumerate(statuses)), seconds)
 
 
-def test_no_step_for_long_ends_all() -> None:
+def test_all_end_when_all_wait_for_long() -> None:
     judge = Verdict()
     for step in range(1, 4):
         assert verdict(90.0, AT_WORK._replace(step=step), verdict=judge) is None
-    waiting = AT_WORK._replace(step=3)
-    assert verdict(LEAST_PATIENCE, waiting, verdict=judge) is None  # steps of 90 s took longer
-    ending = verdict(301.0, waiting, verdict=judge)
-    assert ending == (75, "no process has finished a step for 15 min", True)
-    # before the first step programs are compiled
-    assert verdict(1e5, AT_WORK._replace(step=None)) is None
+    here, idle = AT_WORK._replace(step=3), AT_WORK._replace(step=3, idle=1.0)
+    assert verdict(6000.0, idle, here, verdict=judge) is None  # a long solve, or morphometry
+    waiting = idle._replace(idle=0.0, waiting=True)
+    assert (
+        verdict(LEAST_PATIENCE, idle, waiting, verdict=judge) is None
+    )  # steps of 90 s took longer
+    ending = verdict(301.0, idle, idle, verdict=judge)
+    reason = "all processes have waited for {} min, and none has finished a step"
+    assert ending == (75, reason.format(15), True)
+    start = Verdict()
+    assert verdict(1e5, AT_WORK._replace(step=None), verdict=start) is None  # it compiles
+    ending = verdict(LEAST_PATIENCE, idle._replace(step=None), verdict=start)
+    assert ending == (75, reason.format(10), True)
+
+
+def test_no_step_for_very_long_ends_all() -> None:
+    judge = Verdict()
+    assert verdict(1.0, AT_WORK, verdict=judge) is None
+    assert verdict(LONGEST_STEP - 1, AT_WORK, verdict=judge) is None
+    ending = verdict(1.0, AT_WORK, verdict=judge)
+    assert ending == (75, "no process has finished a step for 120 min", True)
 
 
 def test_a_stopped_run_may_write_its_checkpoint() -> None:

@@ -30,8 +30,12 @@ CASCADE = 1.5
 """Time in which processes may end because another one did [s] (assumption)."""
 
 LEAST_PATIENCE, STEPS_OF_PATIENCE = 600.0, 10.0
-"""Time without a step after which all are given up [s], or as many of the longest step so far
-(assumptions): a program that is compiled on the way takes minutes."""
+"""Time without a step in which all are idle, after which they are given up [s], or as many of the
+longest step so far (assumptions): a queue that holds the disks of a run may take minutes."""
+
+LONGEST_STEP = 7200.0
+"""Time without a step after which all are given up even if they work [s], or as many of the longest
+as above (assumption): threads that wait for a GPU take a core, as if they worked."""
 
 
 class Ending(NamedTuple):
@@ -52,7 +56,7 @@ class Verdict:
     """Verdict that waits as long as a process may yet end by itself."""
 
     def __init__(self) -> None:
-        self._since_exit = self._since_step = self._longest = 0.0
+        self._since_exit = self._since_step = self._longest = self._all_idle = 0.0
         self._step: int | None = None
 
     def on(self, statuses: Mapping[int, Status], seconds: float) -> Ending | None:
@@ -118,16 +122,25 @@ class Verdict:
     ) -> Ending | None:
         """Verdict on a run none of whose processes gets any further."""
         step = max((s.step for s in statuses.values() if s.step is not None), default=None)
-        if step is None or codes:
+        if codes:
             return None
         self._since_step += seconds
+        if all(status.idle or status.waiting for status in statuses.values()):
+            self._all_idle += seconds
         if step != self._step:
-            self._longest = max(self._longest, self._since_step)
-            self._step, self._since_step = step, 0.0
-        limit = max(LEAST_PATIENCE, STEPS_OF_PATIENCE * self._longest)
-        if self._since_step < limit:
+            if self._step is not None:
+                self._longest = max(self._longest, self._since_step)
+            self._step, self._since_step, self._all_idle = step, 0.0, 0.0
+        patience = STEPS_OF_PATIENCE * self._longest
+        idle, longest = max(LEAST_PATIENCE, patience), max(LONGEST_STEP, patience)
+        if self._all_idle >= idle:
+            reason = f"all processes have waited for {idle / 60:.0f} min, and none has"
+            reason += " finished a step"
+        elif step is not None and self._since_step >= longest:
+            # before the first step programs are compiled, and the healthy tissue is computed
+            reason = f"no process has finished a step for {longest / 60:.0f} min"
+        else:
             return None
-        reason = f"no process has finished a step for {limit / 60:.0f} min"
         return Ending(INTERRUPTED_RUN, reason, resumable=True)
 
 

@@ -225,6 +225,23 @@ def test_who_speaks_another_language_is_not_heard() -> None:
     assert re.fullmatch(r"localhost:\d+", f"{second[0]}")
 
 
+def test_all_are_ended_at_once() -> None:
+    pairs = [socket.socketpair() for _ in range(3)]
+    silent, *members = (pair[1] for pair in pairs)
+    with ThreadPoolExecutor() as pool:
+        began = time.monotonic()
+        ended = pool.submit(contact._end, [contact._Line(own) for own, _ in pairs], 75)
+        for member in members:
+            member.sendall(b"{}\n")
+            member.settimeout(contact.SEND_LIMIT)
+            assert member.recv(99) == b'{"end": 75}\n'
+            assert member.recv(99) == b""
+            member.close()
+        assert time.monotonic() - began < 1.0  # the first one is held stopped
+        silent.close()
+        ended.result()
+
+
 def test_an_unreachable_coordinator_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contact, "JOIN_LIMIT", 0.6)
     for host, reason in (

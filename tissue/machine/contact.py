@@ -5,7 +5,7 @@ import platform
 import select
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -64,16 +64,30 @@ class _Line:
             raise _Lost
         return messages
 
-    def close(self, last: Mapping[str, Any] | None = None) -> None:
-        """Closes the connection, after a last message that the other end answers by closing."""
-        if last is not None:
-            self.send(last)
-            with suppress(OSError):
-                self.connection.shutdown(socket.SHUT_WR)
-                # closed with something unread, it would lose the message
-                while _ready([self], SEND_LIMIT) and self.connection.recv(LONGEST_MESSAGE):
-                    pass
+    def close(self) -> None:
+        """Closes the connection."""
         self.connection.close()
+
+
+def _end(lines: Iterable[_Line], code: int) -> None:
+    """Ends all others with an exit code, at once: no one waits for another one to answer."""
+    unanswered = list(lines)
+    for line in unanswered:
+        line.connection.setblocking(False)
+        line.send({"end": code})
+        with suppress(OSError):
+            line.connection.shutdown(socket.SHUT_WR)
+    deadline = time.monotonic() + SEND_LIMIT
+    # closed with something unread, a connection would lose the message; the other end closes it
+    while unanswered and time.monotonic() < deadline:
+        for line in _ready(unanswered, deadline - time.monotonic()):
+            with suppress(OSError):
+                if line.connection.recv(LONGEST_MESSAGE):
+                    continue
+            line.close()
+            unanswered.remove(line)
+    for line in unanswered:
+        line.close()
 
 
 def _ready(lines: Sequence[Any], seconds: float) -> list[Any]:
@@ -146,8 +160,7 @@ class Center:
                         ready.close()
         except (InputError, RunStopped) as error:
             code = INTERRUPTED_RUN if isinstance(error, RunStopped) else 2
-            for line in (*self._lines.values(), *unknown):
-                line.close(last={"end": code})
+            _end((*self._lines.values(), *unknown), code)
             self._listening.close()
             raise
         self._listening.close()
@@ -218,8 +231,7 @@ class Center:
 
     def close(self, ending: Ending) -> None:
         """Ends all others."""
-        for line in self._lines.values():
-            line.close(last={"end": ending.code})
+        _end(self._lines.values(), ending.code)
 
 
 class Member:

@@ -8,7 +8,7 @@ are simulated, and the other rows stay.
 """
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
@@ -24,6 +24,7 @@ from tissue.verification.table import VERIFICATION
 NAME = "load facts"
 HEADS = ("fact", "use", "quantity", "data", "no load", "density", "finite elements")
 STILL = "Not moved by more than the error of the solver: "
+STILL_UNDER_LOAD = "Not moved between density and finite elements: "
 
 MECHANICS = ("off", "density", "fe")
 ON = "mechanostat on"
@@ -104,12 +105,23 @@ def _cell(expected: Expected, value: Estimate) -> str:
     return text if expected.contains(value) else f"**{text}**"
 
 
-def table(found: Mapping[str, Iterable[str]]) -> str:
-    """The table of rows by id, and the ids without any."""
-    still = [name for name, of_fact in found.items() if not of_fact]
+def table(found: Mapping[str, Iterable[str]], loaded: Collection[str] = ()) -> str:
+    """The table of rows by id, and the ids without any.
+
+    Args:
+        found: rows by id.
+        loaded: ids of facts that cannot be simulated without load.
+    """
     lines = [f"| {' | '.join(HEADS)} |", f"|{'---|' * len(HEADS)}"]
-    lines += [row for of_fact in found.values() for row in of_fact]
-    return "\n".join([*lines, "", f"{STILL}{', '.join(still)}."]) + "\n"
+    lines += [row for of_fact in found.values() for row in of_fact] + [""]
+    still = [name for name, of_fact in found.items() if not of_fact]
+    for label, names in (
+        (STILL, [name for name in still if name not in loaded]),
+        (STILL_UNDER_LOAD, [name for name in still if name in loaded]),
+    ):
+        if names:
+            lines.append(f"{label}{', '.join(names)}.")
+    return "\n".join(lines) + "\n"
 
 
 def read(text: str) -> dict[str, list[str]]:
@@ -118,9 +130,20 @@ def read(text: str) -> dict[str, list[str]]:
     for line in science_page.lines(text, NAME):
         if line.startswith("| "):
             found.setdefault(line.split(" | ")[0].strip("| "), []).append(line)
-        elif line.startswith(STILL):
-            found |= {name: [] for name in line.removeprefix(STILL).rstrip(".").split(", ") if name}
+        elif line.startswith((STILL, STILL_UNDER_LOAD)):
+            found |= {name: [] for name in _names(line)}
     return found
+
+
+def read_loaded(text: str) -> set[str]:
+    """Ids without rows in the table of a page that cannot be simulated without load."""
+    every = science_page.lines(text, NAME)
+    listed = [line for line in every if line.startswith(STILL_UNDER_LOAD)]
+    return {name for line in listed for name in _names(line)}
+
+
+def _names(line: str) -> list[str]:
+    return line.partition(": ")[2].rstrip(".").split(", ")
 
 
 def main(only: Sequence[str]) -> None:
@@ -131,10 +154,14 @@ def main(only: Sequence[str]) -> None:
     reference = SimulationCache(ACCURACY, REACHING)
     caches = {each: Loaded(each, reference) for each in MECHANICS}
     for name in only or known:
-        of_fact = rows(known[name], measured(known[name], caches))
+        values = measured(known[name], caches)
+        of_fact = rows(known[name], values)
         print(name, *of_fact, sep="\n", flush=True)
-        found = read(science_page.PAGE.read_text(encoding="utf-8")) | {name: of_fact}
-        science_page.write(NAME, table({each: found[each] for each in known if each in found}))
+        page = science_page.PAGE.read_text(encoding="utf-8")
+        found = read(page) | {name: of_fact}
+        loaded = read_loaded(page) - {name} | (set() if values["off"] else {name})
+        ordered = {each: found[each] for each in known if each in found}
+        science_page.write(NAME, table(ordered, loaded))
 
 
 if __name__ == "__main__":

@@ -96,6 +96,21 @@ def test_rows_are_read_as_they_are_written(load_facts: ModuleType) -> None:
     assert load_facts.read(text) == found
 
 
+def test_a_fact_that_needs_load_is_listed_apart(load_facts: ModuleType) -> None:
+    found: dict[str, list[str]] = {"V98": [], "V99": []}
+    text = f"<!-- load facts -->\n{load_facts.table(found, {'V99'})}<!-- /load facts -->\n"
+    assert (
+        "error of the solver: V98.\nNot moved between density and finite elements: V99.\n" in text
+    )
+    assert load_facts.read(text) == found
+    assert load_facts.read_loaded(text) == {"V99"}
+
+
+def test_unloading_cannot_be_simulated_without_load(load_facts: ModuleType) -> None:
+    page = (ROOT / "docs" / "science.md").read_text(encoding="utf-8")
+    assert load_facts.read_loaded(page) == {"V74"}
+
+
 def test_simulations_have_the_mechanics_that_is_compared(
     load_facts: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,7 +28,7 @@ from tissue.scenario.config import RunConfig
 from tissue.simulation import cost, plan, speed
 
 SHORT, FULL, HUGE = (64, 96), (64, 96, 128, 192, 256), 384
-GOAL_GROWTH, GOAL_MEMORY = 1.5, 250
+GOAL_GROWTH, GOAL_MEMORY = 1.5, 350
 MAX_STEPS = 8  # measured on a small grid; on a large one as many as fit in MAX_SECONDS
 MAX_SECONDS = 60.0
 YEAR_STEPS = cost.expected_steps(config(64, preset="human", duration="365 day"))

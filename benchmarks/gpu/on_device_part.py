@@ -113,7 +113,7 @@ def step(edge: int) -> None:
     """Show the time of coupling steps, the memory they took, and the kernels of three of them."""
     running = warm(edge)
     spent: list[float] = []
-    while len(spent) < 2 or (len(spent) < STEPS and sum(spent) < STEPS_TIME):
+    while len(spent) < 2 or (len(spent) < STEPS and sum(spent) < 1e3 * STEPS_TIME):
         start = time.perf_counter()
         record = running.advance()
         spent.append(1e3 * (time.perf_counter() - start))

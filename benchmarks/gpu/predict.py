@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FOUND = ROOT / "runs" / "out" / "bench" / "gpu.jsonl"
 DOCS = ROOT / "docs" / "gpu.md"
 STEPS, ELASTIC = "predictions", "predictions of finite elements"  # parts of the page
+HEADING = "**PREDICTION**; [measured on an H100](#measured-on-an-h100)"
 
 
 def latest(path: Path, program: str) -> list[dict[str, Any]]:
@@ -76,7 +77,7 @@ def _elastic_inputs(rows: list[dict[str, Any]]) -> Iterator[str]:
     found = counted(rows)
     first, later = found["elements"]["first"], found["elements"]["later"]
     times = [each["iterations"] for each in later]
-    yield f"**PREDICTION, nothing measured.** From the programs that jax {_jax(rows)} compiles"
+    yield f"{HEADING}. From the programs that jax {_jax(rows)} compiles"
     yield f"({_date(rows)}), with the formula, the bandwidths and the assumptions above."
     yield ""
     yield (
@@ -125,8 +126,9 @@ def summary(rows: list[dict[str, Any]]) -> str:
     found = {(H100, edge): costs(rows, H100.key, edge) for edge in EDGES}
     steps = counted(rows)["steps"]
     lines = [
-        "**PREDICTION, nothing measured**: `make gpu-gate` compiles the programs ahead of time and",
-        "counts; [docs/gpu.md](../docs/gpu.md) has the arithmetic, other GPUs and all assumptions.",
+        "**PREDICTION**; [measured on an H100](../docs/gpu.md#measured-on-an-h100).",
+        "`make gpu-gate` compiles the programs ahead of time and counts;",
+        "[docs/gpu.md](../docs/gpu.md) has the arithmetic, other GPUs and all assumptions.",
         "",
         f"| {H100.name} | edge | launches | B/voxel | time | of it launches |",
         "|---|---|---|---|---|---|",
@@ -146,7 +148,7 @@ def _inputs(rows: list[dict[str, Any]]) -> Iterator[str]:
     found = counted(rows)
     every = found["turns"].items()
     turns = "; ".join(f"{name} {times:.3g}" for name, times in every)
-    yield f"**PREDICTION, nothing measured.** From the programs that jax {_jax(rows)} compiles"
+    yield f"{HEADING}. From the programs that jax {_jax(rows)} compiles"
     yield (
         f"({_date(rows)}): `time = launches x {1e6 * LAUNCH:g} us + turns x "
         f"{1e6 * TURN:g} us + bytes / (bandwidth x share)`."

@@ -1,6 +1,7 @@
 """Runs whose load comes from finite elements of the bone."""
 
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
@@ -192,6 +193,18 @@ def test_finite_elements_are_the_default_where_the_bone_allows_them() -> None:
 def test_too_little_memory_leaves_the_density(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tissue.simulation.load_mechanics.usable_memory", lambda: 10**8)
     assert "as finite elements need about" in load_mechanics(config(load={}), strut(40)).text
+
+
+def test_the_process_with_the_least_memory_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tissue.simulation.load_mechanics.usable_memory", lambda: 10**12)
+    assert load_mechanics(config(load={}), strut(40)).kind == "fe"
+
+    def gathered(own: tuple[float, float]) -> np.ndarray:
+        return np.array([own, [own[0], 1e8], own])
+
+    monkeypatch.setattr("tissue.machine.processes.gathered", gathered)
+    text = load_mechanics(config(load={}), strut(40)).text
+    assert re.search("from the density .* of memory and 100 MB are there", text)
 
 
 def test_impossible_finite_elements_are_refused_in_one_sentence() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from tissue.errors import InputError
+from tissue.machine import processes
 from tissue.machine.device import usable_memory
 from tissue.mechanics.compression import AXES, MIN_FRACTION, bearing_voxels, reaching_both_ends
 from tissue.mechanics.pieces import too_many_nodes
@@ -89,7 +90,9 @@ def _unaffordable(
         return f"an edge of {shortest} voxels is shorter than {SHORTEST_EDGE}"
     share = bearing_voxels(bone) / bone.size
     if machine is None:
-        need, available = memory_here(config, shape, share), usable_memory()
+        own = memory_here(config, shape, share), usable_memory()
+        # all processes must take the same: the one with the least room chooses
+        need, available = map(int, max(processes.gathered(own), key=lambda row: row[0] / row[1]))
     elif machine.room is not None:
         need = gpu_memory(config, slabs_of(shape, machine.devices), share)
         available = machine.room

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tissue.errors import InputError, RunError
 from tissue.machine import processes
+from tissue.simulation.provenance import PANNUS, images, input_hash
 from tissue.simulation.signal_handling import SignalHandler
 from tissue.simulation.simulation import Simulation
 from tissue.storage.lock import LOCK
@@ -126,20 +127,23 @@ def refuse_other_folder(folder: Path) -> None:
 
 
 def refuse_other_start(simulation: Simulation | None) -> None:
-    """Refuses processes that start from other checkpoints or bones than process 0.
+    """Refuses processes that start from other checkpoints, bones or masks than process 0.
 
     Raises:
         InputError: naming the first of them, on all processes.
     """
     if not processes.joined():
         return
-    numbers = [-1.0, 0.0, 0.0]
+    numbers = [-1.0, 0.0, 0.0, 0.0]
     if simulation:
-        bone = hashlib.sha256(simulation.geometry.bone_volume_fraction.tobytes())
-        numbers = [simulation.step, simulation.time, int(bone.hexdigest()[:12], 16)]
+        bone = hashlib.sha256(simulation.geometry.bone_volume_fraction.tobytes()).hexdigest()
+        mask = images(simulation.config).get(PANNUS)  # other images are in the bone
+        hashes = bone, input_hash(mask) if mask else "0"
+        exact = (int(each[:12], 16) for each in hashes)
+        numbers = [simulation.step, simulation.time, *exact]
     different = processes.different(numbers)
     if different is not None:
         raise InputError(
-            f"process {different} starts from another checkpoint or another bone than process 0; "
-            "give all processes the same files"
+            f"process {different} starts from another checkpoint, another bone or another mask of "
+            "a pannus than process 0; give all processes the same files"
         )

@@ -40,7 +40,7 @@ from tissue.model.observables import METRICS
 from tissue.simulation.checkpoints import newest
 from tissue.simulation.folder import clear_folder, remove_unfinished
 from tissue.simulation.ledger import LEDGER
-from tissue.simulation.superseded import set_aside
+from tissue.simulation.superseded import remove_superseded, set_aside
 from tissue.storage import many_writers
 from tissue.storage.checkpoint import (
     Checkpoint,
@@ -420,6 +420,23 @@ def test_later_files_are_set_aside_with_their_shards(run: Path) -> None:
     (run / "mine.shard").touch()
     clear_folder(run)
     assert names(run) == {"mine.shard"}
+
+
+def test_shards_of_a_failed_state_do_not_spoil_the_next(tmp_path: Path) -> None:
+    files = [
+        f"failed_day{day}{end}"
+        for day in ("0001.000", "0007.000", "0007.500")
+        for end in (".h5", ".0000.shard", ".0001.shard")
+    ]
+    for name in files:
+        (tmp_path / name).touch()
+    aside = set_aside(tmp_path, 7.0)
+    assert aside is not None
+    assert names(aside) == set(files[3:])
+    assert names(tmp_path).isdisjoint(files[3:])
+    assert names(tmp_path).issuperset(files[:3])
+    remove_superseded(tmp_path)
+    assert not aside.exists()
 
 
 def test_process_0_waits_for_the_others(tmp_path: Path) -> None:

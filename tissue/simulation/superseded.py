@@ -8,7 +8,7 @@ from pathlib import Path
 from tissue.storage.atomic import sync_folder, write_atomically
 from tissue.storage.checkpoint import list_checkpoints
 from tissue.storage.index import INDEX, OLD_XDMF, write_series
-from tissue.storage.names import list_shards, shards_beside, time_of
+from tissue.storage.names import FAILED, list_shards, shards_beside, time_of
 from tissue.storage.snapshot import list_snapshots
 from tissue.storage.tables import rows_until
 
@@ -24,7 +24,10 @@ COPIED = ("metrics.csv", "ledger.csv", MORPHOMETRY)
 
 
 def set_aside(folder: Path, time: float) -> Path | None:
-    """Moves snapshots and checkpoints later than a time to a new folder.
+    """Moves snapshots and checkpoints later than a time to a new folder, and states that failed.
+
+    A state that failed has the time of the checkpoint before its step. Its shards would be taken
+    for those of the next state that fails in this step.
 
     The tables are copied first, then the checkpoints are moved, newest first: after an interruption
     anywhere, the newest checkpoint that is left has its snapshots and its rows.
@@ -34,13 +37,14 @@ def set_aside(folder: Path, time: float) -> Path | None:
         time: of the checkpoint that the run is resumed from [day].
 
     Returns:
-        The new folder; None where no file is later.
+        The new folder; None where there is nothing to move.
 
     Raises:
         OSError: the folder cannot be written to.
     """
     later = [path for path in reversed(list_checkpoints(folder)) if _is_later(path, time)]
     later += [path for path in list_snapshots(folder) if _is_later(path, time)]
+    later += [path for path in sorted(folder.glob(FAILED)) if not _is_earlier(path, time)]
     if not later:
         return None
     aside = _new_folder(folder)
@@ -69,7 +73,9 @@ def remove_superseded(folder: Path) -> None:
     for aside in folder.glob(f"{FOLDER_PREFIX}*"):
         if aside.is_symlink() or not aside.is_dir():
             continue
-        for path in (*list_checkpoints(aside), *list_snapshots(aside), *list_shards(aside)):
+        failed = aside.glob(FAILED)
+        files = (*list_checkpoints(aside), *list_snapshots(aside), *failed, *list_shards(aside))
+        for path in files:
             path.unlink()
         for name in COPIED:
             (aside / name).unlink(missing_ok=True)
@@ -80,7 +86,17 @@ def remove_superseded(folder: Path) -> None:
 def _is_later(path: Path, time: float) -> bool:
     found = time_of(path)
     # without a readable time it is damaged
-    return found is None or found > time + 1e-9 * max(abs(time), 1.0)
+    return found is None or found > time + _same(time)
+
+
+def _is_earlier(path: Path, time: float) -> bool:
+    found = time_of(path)
+    return found is not None and found < time - _same(time)
+
+
+def _same(time: float) -> float:
+    """Difference of times [day] that are the same."""
+    return 1e-9 * max(abs(time), 1.0)
 
 
 def _new_folder(folder: Path) -> Path:

@@ -208,7 +208,11 @@ def test_who_speaks_another_language_is_not_heard() -> None:
     places = [(Place("localhost", port, i, 2), "a run") for i in (0, 1)]
     with ThreadPoolExecutor() as pool:
         first = pool.submit(lambda: joined(places[:1]))
-        for words in (b"GET / HTTP/1.1\r\n\r\n", b"[]\n", b'{"process": "x"}\n', b"1" * 70_000):
+        strange = (
+            *(b"GET / HTTP/1.1\r\n\r\n", b"[]\n", b"1" * 70_000, b"[" * 60_000 + b"\n"),
+            *(b'{"process": "x"}\n', b'{"process": Infinity}\n', b'{"process": NaN}\n'),
+        )
+        for words in strange:
             stranger = contact._connected(places[1][0], lambda: None)
             stranger.sendall(words)
             stranger.close()
@@ -251,13 +255,16 @@ def test_an_unreachable_coordinator_is_named(monkeypatch: pytest.MonkeyPatch) ->
         Center(Place("localhost", free_port(), 0, 3)).join("a run", lambda: None)
 
 
-def test_what_listens_there_may_be_another_program(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("words", [b"SSH-2.0-OpenSSH\r\n", b'{"end": "x"}\n', b"{}\n"])
+def test_what_listens_there_may_be_another_program(
+    words: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(contact, "JOIN_LIMIT", 0.6)
     with socket.create_server(("localhost", 0)) as other, ThreadPoolExecutor() as pool:
 
         def answer() -> None:
             with other.accept()[0] as connection:
-                connection.sendall(b"SSH-2.0-OpenSSH\r\n")
+                connection.sendall(words)
 
         pool.submit(answer)
         place = Place("localhost", int(other.getsockname()[1]), 1, 2)

@@ -56,7 +56,7 @@ class _Line:
             self._unread += part
             *lines, self._unread = self._unread.split(b"\n")
             messages = [json.loads(line) for line in lines]
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:  # the last: of a thousand brackets
             raise _Lost from error
         if not part or len(self._unread) > LONGEST_MESSAGE:
             raise _Lost
@@ -189,7 +189,7 @@ class Center:
         try:
             number, processes = int(hello["process"]), int(hello["processes"])
             host, its_command = printable(str(hello["host"])), str(hello["command"])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):  # the last: of Infinity
             raise _Lost from None
         name = f"process {number} on {host}"
         if processes != self._place.processes:
@@ -250,7 +250,7 @@ class Member:
         self._line = _Line(_connected(place, stopped))
         try:
             return self._answer(command, stopped)
-        except (_Lost, KeyError):
+        except (_Lost, KeyError, TypeError, ValueError, OverflowError):
             self._line.close()
         except BaseException:
             self._line.close()

@@ -122,20 +122,28 @@ def test_all_end_with_one_sentence(name: str, pairs: dict[str, Pair]) -> None:
     assert ended[0].resumable == expected
 
 
-def test_signals_reach_the_process(tmp_path: Path) -> None:
-    ready = tmp_path / "ready"
+def test_signals_reach_the_process_when_it_has_handlers(tmp_path: Path) -> None:
+    ready, noted = tmp_path / "ready", tmp_path / "noted"
     program = f"""
-signal.signal(signal.SIGUSR1, lambda *_: None)
-signal.signal(signal.SIGTERM, lambda *_: last_words("tissue: stopped by SIGTERM", 75))
 open({str(ready)!r} + str(me), "w").close()
+time.sleep(1.5)  # SIGUSR1 would end it
+signal.signal(signal.SIGUSR1, lambda *_: open({str(noted)!r} + str(me), "w").close())
+signal.signal(signal.SIGTERM, lambda *_: last_words("tissue: stopped by SIGTERM", 75))
+agree(1)
 while True: time.sleep(0.1)
 """
     pair = Pair("-c", PROGRAM + program)
-    while not all(ready.with_name(f"ready{i}").exists() for i in (0, 1)):
-        time.sleep(0.05)
-    for supervisor in pair.supervisors:
-        supervisor.send_signal(signal.SIGUSR1)
-        supervisor.send_signal(signal.SIGTERM)
+
+    def send_when_all_have(path: Path, number: signal.Signals) -> None:
+        deadline = time.monotonic() + PROMISED
+        while not all(path.with_name(f"{path.name}{i}").exists() for i in (0, 1)):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        for supervisor in pair.supervisors:
+            supervisor.send_signal(number)
+
+    send_when_all_have(ready, signal.SIGUSR1)
+    send_when_all_have(noted, signal.SIGTERM)
     assert [pair.wait(i, PROMISED) for i in (0, 1)] == [Outcome(75, None, False)] * 2
 
 

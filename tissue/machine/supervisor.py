@@ -42,6 +42,19 @@ class _Received:
                     f"stopped by {number.name} before it began; continue it with --resume"
                 )
 
+    def take(self, *, started: bool) -> list[signal.Signals]:
+        """Signals to hand on now.
+
+        Args:
+            started: the process has its handlers; SIGUSR1 would end it before, and waits.
+        """
+        now, held = [], []
+        while self.numbers:  # another one may come at any time
+            number = self.numbers.pop(0)
+            (now if started or number != signal.SIGUSR1 else held).append(number)
+        self.numbers[:0] = held
+        return now
+
     @contextmanager
     def collecting(self) -> Iterator[None]:
         """Collects signals instead of ending."""
@@ -88,8 +101,8 @@ def supervise(
         ending, passed = None, 0.0
         try:
             while ending is None:
-                while received.numbers:
-                    process.signal(received.numbers.pop(0))
+                for number in received.take(started=process.has_reported):
+                    process.signal(number)
                 ending = contact.exchange(process.observe(passed), passed)
                 before = time.monotonic()
                 time.sleep(0.0 if ending else TICK)

@@ -68,7 +68,11 @@ class Status(NamedTuple):
 
 
 class WatchedProcess:
-    """Process that is started, observed, and ended with its supervisor."""
+    """Process that is started, observed, and ended with its supervisor.
+
+    Attributes:
+        has_reported: it has begun to report, and receives all signals of a run.
+    """
 
     def __init__(
         self,
@@ -105,6 +109,7 @@ class WatchedProcess:
         os.set_blocking(received, False)
         self._received, self._unread = received, b""
         self._status = Status(host)
+        self.has_reported = False
         self._work = self._done()
 
     def signal(self, number: signal.Signals) -> None:
@@ -119,6 +124,7 @@ class WatchedProcess:
         """
         waiting = False
         for word in self._reports():
+            self.has_reported = True
             if word == "agreeing":
                 self._status = self._status._replace(agreements=self._status.agreements + 1)
             elif word == "waiting":

@@ -99,8 +99,9 @@ def _run_command(options: argparse.Namespace) -> int:
         if reason is None:  # it is not JAX that lacks a device
             raise
         return _exit_with(reason, RUN_FAILED)
-    except KeyboardInterrupt:
-        return _exit_with("interrupted; all files on disk are complete", INTERRUPTED)
+    except KeyboardInterrupt as interrupt:
+        said = f"{interrupt}" or "interrupted; all files on disk are complete"
+        return _exit_with(said, INTERRUPTED)
 
 
 def _exit_with(sentence: str, code: int) -> int:

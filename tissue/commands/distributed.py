@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 from tissue.commands.common import (
     BAD_INPUT,
+    INTERRUPTED,
     OUTPUT_FOLDER,
     RUN_FAILED,
     STOPPED,
@@ -68,6 +69,7 @@ def supervised(options: argparse.Namespace) -> int:
         InputError: the processes do not find each other; nothing was started.
         RunError: the run failed, and no process has said so.
         RunStopped: a process is dead or stuck; the run can be resumed.
+        KeyboardInterrupt: a second Ctrl-C has ended a process.
     """
     place = place_of(os.environ, options.coordinator, options.processes, options.process)
     alike = {name: getattr(options, name, None) for name in SAME_FOR_ALL}
@@ -86,7 +88,7 @@ def supervised(options: argparse.Namespace) -> int:
         raise _error_of(ending, options)
 
 
-def _error_of(ending: Ending, options: argparse.Namespace) -> Exception | RunStopped:
+def _error_of(ending: Ending, options: argparse.Namespace) -> BaseException:
     sentence = ending.sentence or ""
     if ending.resumable:
         from tissue.simulation.folder import intact_output
@@ -95,7 +97,12 @@ def _error_of(ending: Ending, options: argparse.Namespace) -> Exception | RunSto
         if folder and folder.is_dir():
             sentence += f"; {intact_output(folder)}"
         sentence += "; continue it with the same command and --resume"
-    kinds = {BAD_INPUT: InputError, RUN_FAILED: RunError, STOPPED: RunStopped}
+    kinds: dict[int, type[BaseException]] = {
+        BAD_INPUT: InputError,
+        RUN_FAILED: RunError,
+        STOPPED: RunStopped,
+        INTERRUPTED: KeyboardInterrupt,
+    }
     return kinds.get(ending.code, RunError)(sentence)
 
 

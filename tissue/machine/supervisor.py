@@ -48,7 +48,7 @@ class _Received:
         Args:
             started: the process has its handlers; SIGUSR1 would end it before, and waits.
         """
-        now, held = [], []
+        now, held = list[signal.Signals](), list[signal.Signals]()
         while self.numbers:  # another one may come at any time
             number = self.numbers.pop(0)
             (now if started or number != signal.SIGUSR1 else held).append(number)

@@ -92,7 +92,8 @@ def _unaffordable(
     if machine is None:
         own = memory_here(config, shape, share), usable_memory()
         # all processes must take the same: the one with the least room chooses
-        need, available = map(int, max(processes.gathered(own), key=lambda row: row[0] / row[1]))
+        of_each = processes.gathered(own)
+        need, available = map(int, of_each[np.argmax(of_each[:, 0] / of_each[:, 1])])
     elif machine.room is not None:
         need = gpu_memory(config, slabs_of(shape, machine.devices), share)
         available = machine.room

@@ -1,4 +1,4 @@
-"""Processes of a run refuse to start from unlike files."""
+"""Processes of a run refuse unlike files, and say that they wait where they may."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +9,8 @@ import pytest
 
 from tissue.errors import InputError
 from tissue.machine import processes
-from tissue.simulation.agreement import refuse_other_start
+from tissue.simulation import agreement, shared_files
+from tissue.simulation.agreement import refuse_other_folder, refuse_other_start
 from tissue.simulation.simulation import Simulation
 
 
@@ -46,3 +47,35 @@ def test_processes_that_start_from_other_files_are_refused(
     ):
         with pytest.raises(InputError, match=r"process 1 starts from another .* of a pannus than"):
             refuse_other_start(start)
+
+
+def test_who_looks_for_the_folder_says_that_it_waits(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    noted: list[None] = []
+    monkeypatch.setattr(processes, "first", lambda: False)
+    monkeypatch.setattr(processes, "note_waiting", lambda: noted.append(None))
+    monkeypatch.setattr(agreement, "SHOWN_LATER", 0.15)
+    with pytest.raises(InputError, match="is not the folder of process 0"):
+        refuse_other_folder(tmp_path)
+    assert noted
+
+
+def test_who_looks_for_shards_says_that_it_waits(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    waiting: list[object] = []
+    monkeypatch.setattr(processes, "own", lambda: (0, 2))
+    monkeypatch.setattr(
+        shared_files, "_own_planes", lambda _: {"bone_volume_fraction": SimpleNamespace(first=0)}
+    )
+    for what in ("checkpoint", "snapshot"):
+        monkeypatch.setattr(shared_files, f"write_{what}_shard", lambda *_, **__: None)
+        monkeypatch.setattr(
+            shared_files, f"write_joined_{what}", lambda *_, **more: waiting.append(more["waiting"])
+        )
+    parts: Any = dict.fromkeys(("grid", "step", "time", "fields", "provenance", "kept_bits"))
+    shared_files.write_snapshot(tmp_path, **parts)
+    written: Any = SimpleNamespace(state={}, healthy={}, mechanics={}, grid=None, time=0.0)
+    shared_files.write_checkpoint(tmp_path, written)
+    assert waiting == [processes.note_waiting] * 2

@@ -23,6 +23,7 @@ COPIED = (
     "runs",
     "tests/tiny.toml",
     "tests/conftest.py",
+    "tests/virtual_screen.py",
     "docs",
     "pyproject.toml",
 )

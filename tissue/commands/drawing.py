@@ -248,11 +248,11 @@ def _rows(file: Path) -> list[dict[str, str]]:
     return [
         {
             "symbol": each.symbol,
-            "value": f"{float(getattr(config.parameters, each.symbol)):.6g}",
+            "value": f"{each.value:.6g}",
             "unit": each.unit,
             "name": each.name,
             "source": each.source,
             "confidence": each.confidence,
         }
-        for each in describe(config.run.preset)
+        for each in describe(config.run.preset, config.parameters)
     ]

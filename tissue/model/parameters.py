@@ -167,17 +167,22 @@ def _differing(parameters: Parameters, species: str) -> tuple[str, dict[str, Sca
     }
 
 
-def describe(name: str) -> tuple[ParameterInfo, ...]:
+def describe(name: str, parameters: Parameters | None = None) -> tuple[ParameterInfo, ...]:
     """List everything about the parameters of a preset, in the units of their sources.
 
     Args:
         name: "mouse" or "human".
+        parameters: values to list, such as those of a run; those of the preset by default.
 
     Raises:
         InputError: there is no such preset.
     """
     _check_preset(name)
-    return tuple(_info(symbol, about, name) for symbol, about in QUANTITIES.items())
+    values = preset(name) if parameters is None else parameters
+    return tuple(
+        _info(symbol, about, name, float(getattr(values, symbol)))
+        for symbol, about in QUANTITIES.items()
+    )
 
 
 def override(
@@ -229,8 +234,9 @@ def _check_preset(name: str) -> None:
         raise InputError(f"the preset {name!r} does not exist{hint}")
 
 
-def _info(symbol: str, about: Quantity, species: str) -> ParameterInfo:
-    value, low, high = (_shown(number, about) for number in about.presets[species])
+def _info(symbol: str, about: Quantity, species: str, number: float) -> ParameterInfo:
+    _, *ends = about.presets[species]
+    value, low, high = (_shown(each, about) for each in (number, *ends))
     return ParameterInfo(
         symbol, about.name, about.shown, value, low, high, about.source, about.confidence
     )

@@ -166,7 +166,9 @@ def test_the_log_of_the_run_holds_the_same_with_times(heard: Heard) -> None:
     found = [re.fullmatch(rf"({TIME}) (INFO|WARNING) (.*)", line) for line in lines]
     printed = [match.groups() for match in found if match]
     assert len(printed) == len(lines)
-    events = [each for each in heard.events if each["event"] != "finished"]
+    *events, drawing, _ = heard.events
+    assert (drawing["event"], drawing["text"]) == ("message", "drawing summary.png")
+    assert events[-1]["text"] == "finished: 4 steps, 2 days"
     assert [text for _, _, text in printed] == [each["text"] for each in events]
     assert [moment for moment, _, _ in printed] == [each["time"] for each in events]
     for day in (0, 1, 2):

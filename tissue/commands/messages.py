@@ -187,7 +187,8 @@ class Json(Lines):
     | time | ISO 8601 with the offset from UTC |
     | text | the same in words, as in run.log |
 
-    The events message, warning and error have no more. Those on progress (waiting, first_step,
+    The events message, warning and error have no more; the last message says that the picture is
+    being drawn, when run.log is complete. Those on progress (waiting, first_step,
     progress, snapshot, checkpoint) have all the keys of `tissue.simulation.progress.Progress`, null
     where something is not known. At the end there is one of
 

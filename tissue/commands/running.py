@@ -117,6 +117,7 @@ def _run_handling(options: argparse.Namespace, signals: SignalHandler, role: "Ro
         picture: Path | None = folder / SUMMARY
         try:
             if not (options.resume and summary_is_current(folder)):
+                log.info(f"drawing {SUMMARY}")
                 write_summary(folder, config.name)
         except InputError as error:  # an earlier snapshot is damaged
             picture = None

@@ -25,7 +25,7 @@ from tissue.analysis.courses import (
 )
 from tissue.analysis.report import words
 from tissue.analysis.report.charts import charts
-from tissue.analysis.report.collect import collected
+from tissue.analysis.report.collect import collected, differences, since_first_dose
 from tissue.analysis.report.page import page
 from tissue.analysis.treatment import MOST_MARKS, Regimen, regimens
 
@@ -132,6 +132,55 @@ def test_the_strongest_reservation_comes_first(tmp_path: Path) -> None:
     top = text[text.index('id="short"') : text.index('id="numbers-title"')]
     assert top.count("<li>") == words.RESERVATIONS
     assert "The run warns: &lt;b&gt;look&lt;/b&gt; out." in top
+
+
+def arm(name: str, values: list[float], doses: list[float], **origin: str) -> dict[str, Any]:
+    """Part of the contents of a page about an arm with rows on days 0, 7 and 14."""
+    line = {"name": "bv_tv", "label": "BV/TV", "unit": ""}
+    therapy = [{"drug": "anakinra", "dose": "1 mg/kg", "times": doses}] if doses else []
+    return {
+        "name": name,
+        "metrics": {"time_day": [0.0, 7.0, 14.0], "bv_tv": values},
+        "headlines": [line],
+        "therapy": therapy,
+        "provenance": origin,
+    }
+
+
+def test_arms_are_compared_from_the_start_and_from_a_first_dose() -> None:
+    runs = [
+        arm("il1", [0.2, 0.19, 0.171], []),
+        arm("treated", [0.2, 0.19, 0.181], [7.0, 8.0]),
+        arm("late", [0.2, 0.19, 0.171], [14.0]),
+    ]
+    found = differences(runs)
+    text = words.compared(runs, found, since_first_dose(runs, 0.0, 14.0))
+    minus = "\N{MINUS SIGN}"
+    assert text == (
+        f"From day 0 to 14 BV/TV changed by {minus}14.5 % in il1, by {minus}9.5 % in treated (a "
+        f"difference of +5.0 percentage points from the change of il1) and by {minus}14.5 % in "
+        "late (a difference of 0.0 percentage points from the change of il1). From the first dose "
+        f"(day 7) to day 14 it changed by {minus}10.0 % in il1, by {minus}4.7 % in treated and by "
+        f"{minus}10.0 % in late."
+    )
+    runs[1]["therapy"][0]["times"] = [0.0, 7.0]
+    assert since_first_dose(runs, 0.0, 14.0) == {}, "it was treated from the start"
+
+
+def test_arms_of_different_programs_are_named() -> None:
+    one = arm("il1", [], [], tissue="1.2", git_commit="0123456789abcdef")
+    other = arm("treated", [], [], tissue="1.2", git_commit="fedcba9876543210")
+    (text,) = words.unlike_programs([one, other])
+    assert "il1 by 1.2 (commit 0123456789); treated by 1.2 (commit fedcba9876)" in text
+    assert words.unlike_programs([one, one]) == words.unlike_programs([one]) == []
+    assert "old by an unknown version" in words.unlike_programs([one, arm("old", [], [])])[0]
+
+
+def test_no_file_is_named_that_a_reader_of_the_page_alone_lacks(tmp_path: Path) -> None:
+    text = page([made(tmp_path / "run")])
+    body = text[: text.index('id="data"')]
+    assert "documentation of tissue lists them" in body
+    assert "docs/" not in body
 
 
 def test_noise_of_the_solver_is_drawn_flat() -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tissue.analysis.blocks import block_means
-from tissue.analysis.common_start import GENERATIONS, branch_day, parent_of, since_start
+from tissue.analysis.common_start import (
+    GENERATIONS,
+    SAME_TIME,
+    branch_day,
+    parent_of,
+    percent,
+    since_start,
+)
 from tissue.analysis.courses import PER_MM2
 from tissue.analysis.displacement import at_surface, moved
 from tissue.analysis.morphometry import MEASURES
@@ -294,6 +302,35 @@ def differences(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             arms.append({"start": before, "end": after, "change": change, "points": points})
         lines.append({"label": line["label"], "unit": line["unit"], "arms": arms})
     return {"start": start, "end": end, "lines": lines}
+
+
+def since_first_dose(
+    runs: Sequence[Mapping[str, Any]], start: float, end: float
+) -> dict[float, list[tuple[str, float]]]:
+    """Changes of BV/TV from a first dose to the end, of arms that began untreated.
+
+    Args:
+        runs: the arms.
+        start: first day of the comparison.
+        end: its last day.
+
+    Returns:
+        For each day of a first dose between the two, name and change [%] of each arm that has its
+        first dose on that day or no dose before the end.
+    """
+    firsts = []
+    for run in runs:
+        times = [time for each in run["therapy"] for time in each["times"] if time < end]
+        firsts.append(min(times, default=math.inf))
+    days = sorted({day for day in firsts if start + SAME_TIME < day < math.inf})
+    return {
+        day: [
+            (run["name"], percent(*(_at(run["metrics"], "bv_tv", time) for time in (day, end))))
+            for run, first in zip(runs, firsts, strict=True)
+            if first in (day, math.inf)
+        ]
+        for day in days
+    }
 
 
 def _at(metrics: Mapping[str, Sequence[float | None]], name: str, day: float) -> float:

@@ -21,7 +21,7 @@ from tissue.analysis.labels import unique_labels
 from tissue.analysis.morphometry import MEASURES
 from tissue.analysis.report import words
 from tissue.analysis.report.charts import charts
-from tissue.analysis.report.collect import LARGEST_EDGE, collected, differences
+from tissue.analysis.report.collect import LARGEST_EDGE, collected, differences, since_first_dose
 from tissue.analysis.treatment import regimens
 from tissue.storage.atomic import write_atomically
 
@@ -79,7 +79,8 @@ def page(
     for run in runs:
         run["setting"] = words.setting(run, None if run is runs[0] else runs[0])
     courses = [_course(run) for run in runs]
-    doubts = list(dict.fromkeys(line for run in runs for line in words.reservations(run)))
+    doubts = [line for run in runs for line in words.reservations(run)]
+    doubts = list(dict.fromkeys([*words.unlike_programs(runs), *doubts]))
     parts = files("tissue.analysis.report")
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"digits": digits, "exact": exact, "signed": signed}
@@ -134,17 +135,8 @@ def _comparison(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             for run in runs
         )
         return found | {"words": f"The runs share no span of days and are not compared ({spans})."}
-    (bone, *_) = (line for line in found["lines"] if line["label"] == "BV/TV")
-    arms = [
-        f"{run['name']} {signed(arm['points'], 'points')}"
-        for run, arm in zip(runs[1:], bone["arms"][1:], strict=True)
-        if arm["points"] is not None
-    ]
-    text = (
-        f"Change of BV/TV from day {found['start']:g} to {found['end']:g}, less that of "
-        f"{runs[0]['name']}: {', '.join(arms)}."
-    )
-    return found | {"words": text}
+    later = since_first_dose(runs, found["start"], found["end"])
+    return found | {"words": words.compared(runs, found, later)}
 
 
 def digits(value: float, count: int) -> str:

@@ -25,6 +25,9 @@ UNRESOLVED = 0.05
 LIMIT = 1e-3
 """Relative error of a conservation budget from which a page doubts it [1] (assumption)."""
 
+COMMIT = 10
+"""Characters of a commit that a page shows [1]."""
+
 _RAISED = {
     "tnf": "TNF",
     "il1_excess": "IL-1",
@@ -166,7 +169,63 @@ def _of_model(run: Run) -> Iterator[str]:
             "comparisons are surer than percentages"
         )
     yield "It is one bone, without the differences between animals or patients"
-    yield "The model has known gaps against experiments, listed in docs/validation.md"
+    yield (
+        "The model has known gaps against experiments; the page on validation of the "
+        "documentation of tissue lists them"
+    )
+
+
+def unlike_programs(runs: Sequence[Run]) -> list[str]:
+    """Sentence that names the versions of the program where runs have different ones."""
+    programs = [
+        tuple(run["provenance"].get(key, "") for key in ("tissue", "git_commit")) for run in runs
+    ]
+    if len(set(programs)) < 2:
+        return []
+    shown = "; ".join(
+        f"{run['name']} by {version or 'an unknown version'}"
+        + (f" (commit {commit[:COMMIT]})" if commit else "")
+        for run, (version, commit) in zip(runs, programs, strict=True)
+    )
+    return [
+        f"Different versions of tissue computed the arms, {shown}: part of a difference may be "
+        "due to the program"
+    ]
+
+
+def compared(
+    runs: Sequence[Run],
+    found: Mapping[str, Any],
+    later: Mapping[float, Sequence[tuple[str, float]]],
+) -> str:
+    """Sentences that compare the change of BV/TV of arms.
+
+    Args:
+        runs: the arms.
+        found: their differences, see `collect.differences`.
+        later: changes since a first dose, see `collect.since_first_dose`.
+    """
+    (bone,) = (line for line in found["lines"] if line["label"] == "BV/TV")
+    first, *others = [
+        (run["name"], arm)
+        for run, arm in zip(runs, bone["arms"], strict=True)
+        if arm["change"] is not None
+    ]
+    shown = [f"by {signed(first[1]['change'])} in {first[0]}"]
+    for name, arm in others:
+        points = signed(arm["points"], "percentage points")
+        shown.append(
+            f"by {signed(arm['change'])} in {name} (a difference of {points} from the change of "
+            f"{first[0]})"
+        )
+    text = f"From day {found['start']:g} to {found['end']:g} BV/TV changed {_listed(shown)}."
+    for day, arms in later.items():
+        changes = [f"by {signed(change)} in {name}" for name, change in arms]
+        text += (
+            f" From the first dose (day {day:g}) to day {found['end']:g} it changed "
+            f"{_listed(changes)}."
+        )
+    return text
 
 
 def budgets(run: Run) -> str:

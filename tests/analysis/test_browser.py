@@ -206,7 +206,8 @@ def test_a_page_fits_a_phone_and_paper(browser: Any, tmp_path: Path) -> None:
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     visible = "return [...document.querySelectorAll(arguments[0])].filter(e => e.offsetParent)"
     captions = [each.text for each in browser.execute_script(visible, "figcaption")]
-    assert "mine: day 14, how far the surface moved since day 0" in captions
+    start = "mine: day 14, how far the surface moved since day 0 (median \N{MINUS SIGN}"
+    assert any(re.fullmatch(rf"{re.escape(start)}[\d.]+ µm\)", each) for each in captions)
     assert any(
         each.startswith(
             "treated: RANKL in marrow fluid [pM], day 14, plane z = 120 \N{MICRO SIGN}m"

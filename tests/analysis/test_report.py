@@ -3,14 +3,17 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
-from analysis.made import made
+from analysis.made import ORIGIN, made
 
 from tissue.analysis.labels import unique_labels
-from tissue.analysis.report.collect import chosen
+from tissue.analysis.report.collect import chosen, collected
 from tissue.analysis.report.page import digits, write_report
 from tissue.cli import main
 from tissue.errors import InputError
+from tissue.geometry.grid import Grid
+from tissue.storage.snapshot import write_snapshot
 
 
 def test_the_page_is_whole_and_small(tmp_path: Path) -> None:
@@ -45,6 +48,24 @@ def test_runs_in_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
     assert "Parameters with their sources: severe/run" not in text
     assert unique_labels([folders[0], tmp_path / "other"]) == ["run", "other"]
     assert unique_labels([folders[0], folders[0]]) == ["run", "run"]
+
+
+def test_the_median_distance_is_that_of_the_surface(tmp_path: Path) -> None:
+    folder = made(tmp_path / "run", snapshots=1)
+    for step, thickness in enumerate((12, 10)):
+        bone = np.zeros((24, 24, 24), "f4")
+        bone[:thickness] = 1.0
+        write_snapshot(
+            folder,
+            grid=Grid(bone.shape, 10.0),
+            step=step,
+            time=7.0 * step,
+            fields={"bone_volume_fraction": bone, "rankl": bone},
+            provenance=ORIGIN,
+        )
+    start, median = collected(folder)["moved"]["medians"]
+    assert start is None
+    assert median == pytest.approx(-20.0, rel=0.01), "two voxels of 10 um are gone"
 
 
 def test_a_name_that_is_no_text_is_written_out(tmp_path: Path) -> None:

@@ -168,16 +168,14 @@ def place(name: str) -> str:
 
 
 def _moved(bones: Sequence[Values], spacing: float) -> dict[str, Any]:
-    """Distance of each surface from that at the start, and the end of the color scale [um]."""
+    """Distances of surfaces from that at the start, their medians, and the end of a scale [um]."""
     distances = [moved(bones[0], each, spacing) for each in bones[1:]]
-    sizes = [
-        np.quantile(found, SHOWN_DISTANCES)
-        for distance, bone in zip(distances, bones[1:], strict=True)
-        if (found := np.abs(at_surface(distance, bone))).size
-    ]
-    largest = round_up(max([LEAST_MOVED * spacing, *map(float, sizes)]))
+    shown = [at_surface(each, bone) for each, bone in zip(distances, bones[1:], strict=True)]
+    sizes = [float(np.quantile(np.abs(each), SHOWN_DISTANCES)) for each in shown if each.size]
+    largest = round_up(max([LEAST_MOVED * spacing, *sizes]))
+    medians = [float(np.median(each)) if each.size else None for each in shown]
     data = [packed(_bytes(each, -largest, largest)) for each in distances]
-    return {"largest": largest, "data": ["", *data]}
+    return {"largest": largest, "medians": [None, *medians], "data": ["", *data]}
 
 
 def round_up(value: float) -> float:

@@ -174,7 +174,9 @@ async function drawSurface(scene) {
 function caption(scene, time) {
   const run = runs[scene.index], name = runs.length > 1 ? `${run.name}: ` : "", field = run.fields[shown.paint];
   const since = `day ${dayText(run.times[0])}`;
-  const what = shown.paint === "moved" ? (time ? `how far the surface moved since ${since}` : `the start, ${since}`)
+  const median = run.moved.medians[time];
+  const half = typeof median === "number" ? ` (median ${number(median).replace("-", "−")} µm)` : "";
+  const what = shown.paint === "moved" ? (time ? `how far the surface moved since ${since}${half}` : `the start, ${since}`)
     : shown.paint === "plain" || !field ? "bone" : `${field.long_name}${unitOf(field)}`;
   const text = `${name}day ${dayText(run.times[time])}, ${what}`;
   scene.figure.querySelector("figcaption").textContent = text;

@@ -114,7 +114,8 @@ def main() -> int:
         def tried(mutation: Mutation) -> bool:
             copy = copies.get()
             try:
-                good = matches(mutation) and noticed(mutation, copy)
+                # a second time, as a process may also end for lack of memory
+                good = matches(mutation) and any(noticed(mutation, copy) for _ in range(2))
             finally:
                 copies.put(copy)
             print(f"{'noticed' if good else 'NOT noticed'}: {mutation.mechanism}", flush=True)

@@ -115,8 +115,8 @@ def put_numbers(tree: Tree, mesh: Mesh | None) -> Tree:
 
 @functools.cache
 def _copied_to(mesh: Mesh) -> Callable[[list[Any]], list[Array]]:
-    """Function that copies numbers to each device."""
-    return jax.jit(lambda numbers: numbers, out_shardings=NamedSharding(mesh, Spec()))
+    """Function that gives each device all of some arrays."""
+    return jax.jit(lambda arrays: arrays, out_shardings=NamedSharding(mesh, Spec()))
 
 
 def read_numbers(tree: Tree) -> Tree:
@@ -149,8 +149,7 @@ def whole_grid(tree: Tree) -> Tree:
         if mesh is None or np.ndim(leaf) < 3:
             return leaf
         if not leaf.is_fully_addressable:
-            everywhere = NamedSharding(mesh, Spec())
-            leaf = jax.jit(lambda u: u, out_shardings=everywhere)(leaf)
+            (leaf,) = _copied_to(mesh)([leaf])
         return np.asarray(leaf)[..., : _planes(mesh), :, :]
 
     return jax.tree.map(read, tree)

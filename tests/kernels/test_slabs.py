@@ -1,13 +1,10 @@
 """Grids cut into slabs give what one device gives, and send no more than they must."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from two_devices import results_of
 
 from tissue.kernels.slabs import planes_of_a_slab
 
@@ -31,24 +28,7 @@ GATHERED = 2 * 4 * 6 * 5
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
-    # without fused products and sums, which LLVM places differently in slabs of another size
-    flags = "--xla_force_host_platform_device_count=2 --xla_cpu_max_isa=AVX"
-    done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("slab_cases.py"))],
-        env={
-            **os.environ,
-            "XLA_FLAGS": flags,
-            "JAX_PLATFORMS": "cpu",
-            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
+    return results_of(Path(__file__).with_name("slab_cases.py"))
 
 
 @pytest.mark.parametrize(("case", "fields"), BITWISE.items())

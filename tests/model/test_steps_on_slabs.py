@@ -1,13 +1,10 @@
 """Steps on slabs of the bone are those of one device, with metrics, budgets and checks."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from two_devices import results_of
 
 ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "tissue" / "model"
@@ -18,23 +15,7 @@ BONE, FIELDS, VOLUME = 1e-6, 1e-5, 1e-8
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
-    flags = "--xla_force_host_platform_device_count=2 --xla_cpu_max_isa=AVX"
-    done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("slab_steps.py"))],
-        env={
-            **os.environ,
-            "XLA_FLAGS": flags,
-            "JAX_PLATFORMS": "cpu",
-            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
+    return results_of(Path(__file__).with_name("slab_steps.py"))
 
 
 def test_health_is_the_same(found: dict[str, Any]) -> None:

@@ -1,13 +1,10 @@
 """Runs on several devices are those on one, with their files, and continue on any other number."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from two_devices import results_of
 
 from tissue.errors import InputError
 from tissue.machine import device
@@ -25,23 +22,7 @@ CASES = ("two", "then 2", "then 1")
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("device_cases.py"))],
-        env={
-            **os.environ,
-            # the flags of other tests on slabs, whose programs serve here too
-            "XLA_FLAGS": "--xla_force_host_platform_device_count=2 --xla_cpu_max_isa=AVX",
-            "JAX_PLATFORMS": "cpu",
-            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
+    return results_of(Path(__file__).with_name("device_cases.py"))
 
 
 @pytest.mark.slow

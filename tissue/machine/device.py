@@ -157,10 +157,14 @@ def device_lines() -> tuple[str, ...]:
     return tuple(lines)
 
 
-def device_summary() -> str:
-    """Number and kind of the devices that compute, such as 1 x cpu (cpu)."""
-    kinds = [d.device_kind for d in jax.devices()]
-    return f"{len(kinds)} x {kinds[0]} ({jax.default_backend()})"
+def device_summary(number: int | None = None) -> str:
+    """Number and kind of the devices that compute, such as 1 x cpu (cpu).
+
+    Args:
+        number: of the devices; all that there are by default.
+    """
+    there = jax.devices()
+    return f"{number or len(there)} x {there[0].device_kind} ({jax.default_backend()})"
 
 
 def usable_memory() -> int:

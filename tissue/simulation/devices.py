@@ -9,7 +9,7 @@ from tissue.errors import InputError
 from tissue.kernels.programs import mesh_of
 from tissue.kernels.slabs import most_devices, planes_of_a_slab
 from tissue.machine import processes
-from tissue.machine.device import VIRTUAL_DEVICES
+from tissue.machine.device import VIRTUAL_DEVICES, device_summary
 from tissue.scenario.boundary import refuse_cut_of_periodic_z
 from tissue.scenario.config import RunConfig
 from tissue.scenario.resolved import DEVICES_KEY
@@ -87,5 +87,4 @@ def mesh_of_run(config: RunConfig, planes: int) -> Mesh | None:
 
 def devices_of_run(config: RunConfig, planes: int) -> str:
     """Number and kind of the devices that compute a run, such as 2 x cpu (cpu)."""
-    kind = jax.devices()[0].device_kind
-    return f"{number_of_devices(config, planes)} x {kind} ({jax.default_backend()})"
+    return device_summary(number_of_devices(config, planes))

@@ -1,12 +1,8 @@
-"""The page on large grids shows what the forecast says, and its commands are understood."""
+"""The page on large grids shows what the forecast says."""
 
-import re
-import shlex
-from pathlib import Path
+from docs_script import DOCS
+from page_tables import assert_shown, row
 
-import pytest
-
-from tissue import cli
 from tissue.scenario.config import read_run_file
 from tissue.scenario.library import examples
 from tissue.simulation.cost import MEMORY_MARGIN, gpu_memory
@@ -22,9 +18,7 @@ from tissue.simulation.gpus import (
 )
 from tissue.simulation.text import size
 
-ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "scale.md"
-TEXT = PAGE.read_text(encoding="utf-8")
+TEXT = (DOCS / "scale.md").read_text(encoding="utf-8")
 PLANS = ((512, 1), (512, 4), (512, 8), (1024, 4), (1024, 8), (1024, 32), (2048, 64), (4096, 512))
 H100 = DEVICES["h100"]
 
@@ -35,7 +29,7 @@ def plan_table() -> str:
         *("grid", "GPUs", "planes of a slab", "levels in slabs", "memory of each", "fits"),
         *("messages a step", "sent each way", "of it the density", "step", "weak", "strong"),
     )
-    rows = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    rows = [row(heads), "|" + "---|" * len(heads)]
     config = read_run_file(examples()["human"])
     for edge, devices in PLANS:
         cut = slabs_of((edge,) * 3, devices)
@@ -49,15 +43,12 @@ def plan_table() -> str:
             *(size(int(step.visiting)), f"{1e3 * step.total:.0f} ms"),
             *(f"{weak:.2f}", f"{alone / step.total / devices:.2f}"),
         )
-        rows.append(f"| {' | '.join(cells)} |")
+        rows.append(row(cells))
     return "\n".join(rows)
 
 
 def test_its_table_is_what_is_predicted() -> None:
-    table = plan_table()
-    shown = re.search(r"<!-- plans -->\n(.*?)\n<!-- /plans -->", TEXT, re.DOTALL)
-    assert shown
-    assert shown[1] == table, f"put this between the marks of docs/scale.md:\n{table}"
+    assert_shown("scale.md", "plans", plan_table())
 
 
 def test_it_says_that_it_is_a_plan() -> None:
@@ -74,22 +65,3 @@ def test_its_assumptions_are_those_of_the_forecast() -> None:
     m = STEP_MESSAGES
     assert f"{m.planes} + {m.planes_a_level} a level in slabs + {m.sums + m.gathers}" in text
     assert f"{m.finest} planes outside of multigrid and {m.multigrid} on the finest level" in text
-
-
-def commands() -> list[str]:
-    """Commands of the page."""
-    blocks = re.findall(r"```text\n(.*?)```", TEXT, re.DOTALL)
-    return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
-
-
-@pytest.mark.parametrize("line", commands())
-def test_its_commands_are_understood(line: str) -> None:
-    words = shlex.split(line)
-    assert words[0] == "tissue"
-    cli._parsed(*cli._parser(), words[1:])
-
-
-def test_its_links_are_there() -> None:
-    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", TEXT):
-        if not target.startswith("https:"):
-            assert (PAGE.parent / target).exists(), target

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from page_tables import shown_table
 
 from tissue.bench.measurement import COUPLING_STEP, ELASTIC_ITERATION
 from tissue.bench.tasks import EXPLICIT_STEP
@@ -59,6 +60,5 @@ def test_rows_of_the_same_machine_are_replaced(machines: dict[str, Any]) -> None
 
 
 def test_every_row_of_the_page_has_all_cells() -> None:
-    page = (ROOT / "docs" / "machines.md").read_text(encoding="utf-8")
-    table = page.partition("<!-- machines -->\n")[2].partition("\n<!--")[0].splitlines()
+    table = shown_table("machines.md", "machines").splitlines()
     assert {line.count(" | ") for line in table} == {10}

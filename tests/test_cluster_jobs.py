@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import pytest
 from cluster_page import DOSE, FILES, JOB, LARGE
-from faults.small_run import same
 from docs_script import DOCS
+from faults.small_run import same
 
 
 class Ended(NamedTuple):

@@ -15,6 +15,7 @@ from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry
 from tissue.mechanics.compression import LOADINGS
 from tissue.model.observables import FINITE_ELEMENT_METRICS
+from tissue.scenario.config import RunConfig
 from tissue.scenario.schema import LoadTable
 from tissue.simulation import loaded_bone
 from tissue.simulation.load_mechanics import load_mechanics, unreached_axes
@@ -223,6 +224,29 @@ def test_bone_reaches_an_end_only_as_a_connected_whole() -> None:
     bone[8] = 0
     assert unreached_axes(bone) == ("x", "y", "z")
     assert unreached_axes(np.zeros((8, 8, 8))) == ("x", "y", "z")
+
+
+def test_bone_of_scarcely_joined_parts_is_warned_of() -> None:
+    bone = strut(16)
+    bone[:, :4, :4] = 1  # a strut of its own, with 2/7 of the bone
+    bone[8, 4:6, :4] = 0.2
+
+    def warnings(given: RunConfig, bone: np.ndarray) -> list[str]:
+        planned = plan(given, Geometry(Grid((16, 16, 16), 10.0), bone, (), ())).warnings
+        return [each for each in planned if "hangs on the rest" in each]
+
+    (warning,) = warnings(config(), bone)
+    assert re.match(
+        r"29% of the bone hangs on the rest by voxels filled by less than 0.3: ", warning
+    )
+    assert warnings(config(load={"mechanics": "density"}), bone) == []
+    bone[8, 4:6, :4] = 0.4
+    assert warnings(config(), bone) == []
+    bone[8, 4:6, :4] = 0.2
+    bone[:, :2, :4] = 0  # now a sixth of it
+    assert len(warnings(config(), bone)) == 1
+    bone[:, 2, :4] = 0  # and 9 %
+    assert warnings(config(), bone) == []
 
 
 def test_ways_of_loading_are_those_of_the_finite_elements() -> None:

@@ -18,7 +18,7 @@ from tissue.simulation.local_forcing import pannus_mask, refuse_misplaced_pannus
 from tissue.simulation.machine_forecast import MachineForecast, forecast_here
 from tissue.simulation.other_machine import Machine, forecast_elsewhere
 from tissue.simulation.output_forecast import OutputForecast, forecast_output
-from tissue.simulation.run_warnings import cut_warnings, grid_warnings
+from tissue.simulation.run_warnings import cut_warnings, grid_warnings, joint_warnings
 from tissue.simulation.text import size
 
 
@@ -129,6 +129,7 @@ def plan(
     warnings += journal.warnings
     bone = geometry.bone_volume_fraction
     mechanics = load_mechanics(config, bone, full_grid.shape if full_grid else None, machine)
+    warnings += joint_warnings(bone) if mechanics.kind == "fe" and not full_grid else ()
     share = bearing_voxels(bone) / bone.size if mechanics.kind == "fe" else None
     solved = round((share or 0) * grid.voxels)
     expected = wall_time(config, grid.voxels, probe, solved_voxels=solved) if probe else None

@@ -26,11 +26,11 @@ MAX_SPACING = {"mouse": 10.0, "human": 25.0}
 """Voxel edge above which trabeculae of the species lose surface [um]."""
 
 JOINT = 0.3
-"""Bone volume fraction below which a voxel is no firm joint between parts of a bone [1]."""
+"""Bone volume fraction below which a voxel hardly joins parts of a bone [1]."""
 
 MAX_LOOSE = 0.1
 """Share of bone beyond such joints from which finite elements let parts grow together, as they did
-in synthetic bone with 0.23; the bones of ready-made runs that bear load have 0 to 0.034 [1]."""
+in synthetic bone with 0.23; the bones of bundled runs by finite elements have 0 to 0.034 [1]."""
 
 
 def grid_warnings(config: RunConfig, grid: Grid) -> Iterator[str]:

@@ -1,9 +1,13 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from storage import joined_run
 
 from tissue.geometry.grid import Grid
+from tissue.model.observables import METRICS
+from tissue.simulation.ledger import LEDGER
 from tissue.storage.index import write_indices
 from tissue.storage.snapshot import write_snapshot
 from tissue.storage.tables import Table
@@ -43,3 +47,19 @@ def write_run(folder: Path) -> Path:
 def folder(tmp_path: Path) -> Path:
     """The folder of a run of three snapshots."""
     return write_run(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def complete(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of two processes."""
+    folder = joined_run.write_run(tmp_path_factory.mktemp("run"))
+    for name, columns in (("metrics.csv", METRICS), ("ledger.csv", LEDGER)):
+        rows = [",".join([f"{day:g}"] * len(columns)) for day in joined_run.TIMES]
+        (folder / name).write_text("\n".join((",".join(columns), *rows, "")))
+    return folder
+
+
+@pytest.fixture
+def run(complete: Path, tmp_path: Path) -> Path:
+    """Copy of the run of two processes elsewhere, away from where it was written."""
+    return Path(shutil.copytree(complete, tmp_path / "copied"))

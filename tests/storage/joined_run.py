@@ -34,6 +34,10 @@ PROVENANCE = {"config_sha256": "abc", "git_commit": "def"}
 KEPT_BITS = {"il1": 12}
 NUMBERS = {"tgf_beta": np.float32(3.25)}
 
+DAY = "snap_day0007.000"
+SHARD = f"{DAY}.0001.shard"
+CHECKPOINT_SHARD = "ckpt_day0021.000.0001.shard"
+
 
 def whole(name: str, time: float) -> NDArray[np.float32]:
     """Values that tell every voxel, time and field from every other."""

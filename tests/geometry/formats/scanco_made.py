@@ -15,6 +15,14 @@ CALIBRATION = {
 }
 """Entries of a processing log, as an XtremeCT II writes them."""
 
+GRAY = (np.arange(4 * 5 * 6, dtype="i2").reshape(4, 5, 6) - 40) * 100
+MARKED = np.where(np.arange(9 * 10 * 11).reshape(9, 10, 11) // 300 % 2, 127, 0).astype("i1")
+CHAR, SHORT, INT, VAX, TWO, VALUES, BITS = (
+    *(0x00010001, 0x00020002, 0x00030004, 0x00040004),
+    *(0x00150001, 0x00080002, 0x00060001),
+)
+"""Numbers of the types of voxels, the last three packed."""
+
 
 def vax(value: float, kind: str = "f") -> bytes:
     """A number as the computer of the scanner writes it: F floating (f) or G floating (d)."""

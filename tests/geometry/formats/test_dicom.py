@@ -8,15 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from geometry.formats.dicom_made import (
-    OBLIQUE,
-    UPRIGHT,
-    elements,
-    frames,
-    gray,
-    save,
-    series,
-)
+from geometry.formats.dicom_made import OBLIQUE, UPRIGHT, elements, frames, gray, save, series
 from pydicom.dataset import Dataset
 
 from tissue.errors import InputError

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from geometry.formats.damaged_files import changed
 from geometry.formats.dicom_made import SIZE, elements, frames, gray, save, series
 from pydicom.dataset import Dataset
 
@@ -238,17 +239,6 @@ def test_a_file_named_like_a_slice_that_is_none_is_told(tmp_path: Path) -> None:
         read(folder)
 
 
-def changed(whole: bytes, seed: int) -> bytes:
-    """A file cut at a place, or with some bytes changed, mostly in its header."""
-    random = np.random.default_rng(seed)
-    if seed % 4 == 0:
-        return whole[: int(random.integers(len(whole)))]
-    data = bytearray(whole)
-    for _ in range(int(random.integers(1, 4))):
-        data[int(random.integers(128, len(data)))] = int(random.integers(256))
-    return bytes(data)
-
-
 def by_pydicom(file: Path) -> Dataset:
     data = pydicom.dcmread(file, force=True)
     if "TransferSyntaxUID" not in data.file_meta:
@@ -265,7 +255,8 @@ def gray_by_pydicom(folder: Path) -> np.ndarray:
 def check_changed_series(folder: Path, seed: int) -> None:
     """A changed slice is refused, or read as pydicom reads it."""
     file = differing(folder, every(RescaleSlope=2.0, RescaleIntercept=-5.0)) / "x3"
-    file.write_bytes(changed(file.read_bytes(), seed))
+    whole = file.read_bytes()
+    file.write_bytes(changed(whole, seed, 128, len(whole)))
     try:
         image = read(folder)
         values = image.values
@@ -280,7 +271,8 @@ def check_changed_series(folder: Path, seed: int) -> None:
 def check_changed_frames(file: Path, seed: int) -> None:
     """A changed volume of one file is refused, or read as pydicom reads it."""
     save(frames(gray()), file)
-    file.write_bytes(changed(file.read_bytes(), seed))
+    whole = file.read_bytes()
+    file.write_bytes(changed(whole, seed, 128, len(whole)))
     try:
         image = admit(dicom.read_file(file))
         values = image.values

@@ -8,11 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-
-from tissue.errors import InputError
-from tissue.geometry.formats import hdf5
-from tissue.geometry.gate import admit
-from tissue.geometry.image import Image
+from geometry.formats.hdf5_made import read, refusal
 
 VOLUME = np.arange(1, 8 * 4 * 5 + 1, dtype=np.int16).reshape(8, 4, 5)
 BOX = (slice(1, 6), slice(0, 2), slice(2, 5))
@@ -28,18 +24,6 @@ def folder(tmp_path: Path) -> Path:
             file["gray"] = VOLUME
             file["gray"].attrs["element_size_um"] = 8.0
     return inside
-
-
-def read(file: Path, dataset: str | None = None) -> Image:
-    # without the process that tries a file first, which takes a third of a second each time
-    return admit(hdf5.volume_at(file, hdf5.choose(file, dataset)))
-
-
-def refusal(file: Path, dataset: str | None = None) -> str:
-    with pytest.raises(InputError) as told:
-        read(file, dataset).values  # noqa: B018
-    assert "\n" not in str(told.value)
-    return str(told.value)
 
 
 def linked(folder: Path, name: str, path: str = "/gray") -> Path:

@@ -79,10 +79,15 @@ def opened(read: Reader, file: Path) -> Image:
     return admit(read(file))
 
 
-def refusal(read: Reader, file: Path) -> str:
-    """The sentence that a file is refused with, be it before or while its voxels are read."""
+def refusal(read: Callable[..., Image], *place: object) -> str:
+    """The sentence that a file is refused with, be it before or while its voxels are read.
+
+    Args:
+        read: reader of files of its format.
+        place: file, and what else the reader takes.
+    """
     with pytest.raises(InputError) as caught:
-        _ = admit(read(file)).values
+        _ = admit(read(*place)).values
     text = str(caught.value)
     assert "\n" not in text
     assert "Traceback" not in text
@@ -117,3 +122,9 @@ def written_by_itk(file: Path, values: np.ndarray, direction: str = "upright") -
     image.SetOrigin(ORIGIN_MM)
     image.SetDirection(DIRECTIONS[direction].ravel())
     sitk.WriteImage(image, str(file), useCompression=file.stem.endswith("packed"))
+
+
+def slices(folder: Path, pattern: str, first: int = 1, step: int = 1) -> None:
+    """The gray volume as one file a slice, without a header."""
+    for index, plane in enumerate(gray().astype("<i2")):
+        (folder / (pattern % (first + index * step))).write_bytes(plane.tobytes())

@@ -7,7 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 from geometry.formats.scanco_made import (
+    BITS,
     CALIBRATION,
+    CHAR,
+    SHORT,
+    TWO,
+    VALUES,
+    VAX,
     aim,
     bits,
     isq,
@@ -33,7 +39,7 @@ class Aim(Row):
 
     far = (-37.5, 40000.0, 56.0)
 
-    KINDS: ClassVar[dict[str, int]] = {"i1": 0x00010001, "i2": 0x00020002, "f4": 0x00040004}
+    KINDS: ClassVar[dict[str, int]] = {"i1": CHAR, "i2": SHORT, "f4": VAX}
 
     def write(self, folder: Path, scan: Scan) -> Path:
         kind, data = self.KINDS[scan.values.dtype.str[1:]], scan.values.tobytes()
@@ -41,7 +47,7 @@ class Aim(Row):
             data = b"".join(vax(float(value)) for value in scan.values.ravel())
         if scan.packing:
             packed = {"runs of two": runs_of_two, "runs": runs_of_values, "bits": bits}
-            codes = {"runs of two": 0x00150001, "runs": 0x00080002, "bits": 0x00060001}
+            codes = {"runs of two": TWO, "runs": VALUES, "bits": BITS}
             kind, data = codes[scan.packing], packed[scan.packing](scan.values)
         z, y, x = (edge / 1e3 for edge in scan.edges)
         nz, ny, nx = (

@@ -1,12 +1,13 @@
 """Draws docs/pathways.svg: who acts on whom in the model, and where drugs act.
 
 The names come from the registries of solutes and drugs; the actions stand in the tables below, as
-docs/model.md has them. No arrow crosses another: each card names what raises and lowers it.
+docs/model.md has them. No arrow crosses another: each card names what raises and lowers it. Two
+columns are so narrow that the words can be read on a phone too.
 
 usage: python docs/diagram.py
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
@@ -14,19 +15,15 @@ from typing import NamedTuple
 from tissue.model.drugs import DRUGS
 from tissue.model.species import SOLUTES
 
-WIDTH, MARGIN, GAP = 800, 14, 12
+WIDTH, MARGIN, GAP = 480, 12, 12
 """Width of the picture, its margin, and the room between cards [px]."""
-COLUMNS = 3
-CARD = (WIDTH - 2 * MARGIN - (COLUMNS - 1) * GAP) // COLUMNS
-"""Width of a card [px]."""
-TITLE, LINE, PAD = 22, 18, 9
-"""Height of a title and of a line, and the room around them [px]."""
+TITLE, LINE, PAD, BAND = 22, 18, 9, 26
+"""Height of a title and of a line, the room around them, and height of the name of a band [px]."""
 LETTER = 7.1
 """Mean width of a letter in the widest of the fonts [px]."""
-ARROW = 26
-"""Room for arrows between the cards of cells [px]."""
-BAND = 26
-"""Height of the name of a band [px]."""
+ARROW, APART = 26, 9
+"""Room for arrows between the cards of cells, and half the distance of two that lead back and forth
+[px]."""
 
 UP, DOWN = "\N{BLACK UP-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
 
@@ -65,7 +62,7 @@ class Place(NamedTuple):
 
 
 GIVEN = (
-    Card("inflammatory cells", notes=("release TNF, IL-1, IL-6, RANKL,", "IL-1Ra")),
+    Card("inflammatory cells", notes=("release TNF, IL-1, IL-6, RANKL, IL-1Ra",)),
     Card("loss of estrogen", notes=("menopause, ovariectomy",)),
     Card("load", notes=("strain energy that osteocytes feel",)),
     Card("IL-4 and IL-10", targets=("il4_receptor",)),
@@ -123,51 +120,59 @@ IL1RA = Card(
     "IL-1Ra", (Action("made", ("inflammatory cells",)),), ("made by the tissue in health",)
 )
 
-OF_OSTEOCLASTS = (
-    Card(
-        "osteoclast precursors",
-        (Action("supplied", ("IL-1", "TNF")), Action("drawn", ("RANKL",))),
-    ),
-    Card(
-        "osteoclasts",
-        (
-            Action("form", ("RANKL", "IL-1", "TNF"), ("IL-4 and IL-10",)),
-            Action("live", ("IL-1", "loss of estrogen"), ("bisphosphonate",)),
-            Action("resorb", ("IL-1", "RANKL")),
+CELLS = (
+    (
+        Card(
+            "osteoclast precursors",
+            (Action("supplied", ("IL-1", "TNF")), Action("drawn", ("RANKL",))),
         ),
+        Card("osteomorphs", notes=("osteoclasts that wait for RANKL to form",)),
     ),
-    Card("osteomorphs", notes=("osteoclasts that wait for", "RANKL to form")),
-)
-OF_BONE = (
-    Card("osteocytes", (Action("make RANKL", (), ("load",)),), ("in the bone",)),
-    Card("bone", notes=("resorbed above, formed below",)),
-    Card("coupling store", notes=("matrix factors of resorbed", "bone recruit osteoblasts")),
-)
-OF_OSTEOBLASTS = (
-    Card("osteoblast precursors", (Action("move", (), ("IL-1",)),), ("driven away by IL-1",)),
-    Card(
-        "osteoblasts",
-        (
-            Action(
-                "made",
-                ("coupling store", "load", "PTH receptor"),
-                ("IL-1", "TNF", "IL-4 and IL-10", "age"),
-            ),
-            Action("form", (), ("IL-1", "glucocorticoid")),
-            Action("live", (), ("loss of estrogen",)),
-        ),
-    ),
-    Card(
-        "lining cells",
-        (
-            Action(
-                "become osteoblasts",
-                ("load", "PTH receptor", "blocked sclerostin"),
-                ("IL-1", "TNF", "IL-4 and IL-10", "glucocorticoid"),
+    (
+        Card(
+            "osteoclasts",
+            (
+                Action("form", ("RANKL", "IL-1", "TNF"), ("IL-4 and IL-10",)),
+                Action("live", ("IL-1", "loss of estrogen"), ("bisphosphonate",)),
+                Action("resorb", ("IL-1", "RANKL")),
             ),
         ),
     ),
+    (
+        Card("bone", notes=("resorbed by osteoclasts, formed by osteoblasts",)),
+        Card("coupling store", notes=("matrix factors of resorbed bone recruit osteoblasts",)),
+    ),
+    (
+        Card(
+            "osteoblasts",
+            (
+                Action(
+                    "made",
+                    ("coupling store", "load", "PTH receptor"),
+                    ("IL-1", "TNF", "IL-4 and IL-10", "age"),
+                ),
+                Action("form", (), ("IL-1", "glucocorticoid")),
+                Action("live", (), ("loss of estrogen",)),
+            ),
+        ),
+    ),
+    (
+        Card("osteoblast precursors", (Action("move", (), ("IL-1",)),), ("driven away by IL-1",)),
+        Card(
+            "lining cells",
+            (
+                Action(
+                    "become osteoblasts",
+                    ("load", "PTH receptor", "blocked sclerostin"),
+                    ("IL-1", "TNF", "IL-4 and IL-10", "glucocorticoid"),
+                ),
+            ),
+        ),
+    ),
+    (Card("osteocytes", (Action("make RANKL", (), ("load",)),), ("in the bone",)),),
 )
+"""Rows of cards; a card that is alone in its row is as wide as the picture."""
+
 FLOWS = (
     ("osteoclast precursors", "osteoclasts"),
     ("osteoclasts", "osteomorphs"),
@@ -183,22 +188,20 @@ FLOWS = (
 """Cards of which one becomes, makes or takes the other, beside or below each other."""
 
 STYLE = """
-svg { --back: #ffffff; --band: #f3f1ec; --card: #ffffff; --ink: #222222; --faint: #5c5c5c;
-  --line: #b9b4ab; --up: #b34700; --down: #0063a0; --drug: #8f3a72; }
-@media (prefers-color-scheme: dark) {
-  svg { --back: #16181b; --band: #202327; --card: #2a2e33; --ink: #e8e6e3; --faint: #b5b2ad;
-    --line: #5a5f66; --up: #f0a94a; --down: #6cc3f0; --drug: #e1a3c6; }
-}
-text { font: 13px system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; fill: var(--ink); }
+text { font: 13px system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 .title { font-weight: 600; font-size: 14px; }
-.band { fill: var(--faint); font-style: italic; }
-.faint { fill: var(--faint); }
-.up { fill: var(--up); } .down { fill: var(--down); } .drug { fill: var(--drug); }
-.back { fill: var(--back); } .area { fill: var(--band); }
-.card { fill: var(--card); stroke: var(--line); }
-.flow { stroke: var(--ink); stroke-width: 1.8; fill: none; marker-end: url(#head); }
-#head path { fill: var(--ink); }
+.band { font-style: italic; }
+.flow { stroke-width: 1.8; fill: none; marker-end: url(#head); }
+text, #head path { fill: #222222; } .flow { stroke: #222222; } .band, .faint { fill: #5c5c5c; }
+.up { fill: #b34700; } .down { fill: #0063a0; } .drug { fill: #8f3a72; }
+.back { fill: #ffffff; } .area { fill: #f3f1ec; } .card { fill: #ffffff; stroke: #b9b4ab; }
+@media (prefers-color-scheme: dark) {
+  text, #head path { fill: #e8e6e3; } .flow { stroke: #e8e6e3; } .band, .faint { fill: #b5b2ad; }
+  .up { fill: #f0a94a; } .down { fill: #6cc3f0; } .drug { fill: #e1a3c6; }
+  .back { fill: #16181b; } .area { fill: #202327; } .card { fill: #2a2e33; stroke: #5a5f66; }
+}
 """
+"""Style without variables, which not every program that draws SVG knows."""
 
 
 def solute_cards() -> tuple[Card, ...]:
@@ -211,19 +214,27 @@ def solute_cards() -> tuple[Card, ...]:
     return (*cards[:3], IL1RA, *cards[3:])
 
 
-def bands() -> tuple[tuple[str, tuple[Card, ...]], ...]:
-    """Names and cards of the bands, from the top."""
-    cells = (*OF_OSTEOCLASTS, *OF_BONE, *OF_OSTEOBLASTS)
+def bands() -> tuple[tuple[str, tuple[tuple[Card, ...], ...]], ...]:
+    """Names and rows of cards of the bands, from the top."""
     return (
-        ("given: disease, load and drugs", GIVEN),
-        ("solutes of the marrow", solute_cards()),
-        ("cells, on the surface of bone and near it", cells),
+        ("given: disease, load and drugs", _in_pairs(GIVEN)),
+        ("solutes of the marrow", _in_pairs(solute_cards())),
+        ("cells, on the surface of bone and near it", CELLS),
     )
+
+
+def all_cards() -> tuple[Card, ...]:
+    """Cards of all bands."""
+    return tuple(card for _, rows in bands() for row in rows for card in row)
+
+
+def _in_pairs(cards: tuple[Card, ...]) -> tuple[tuple[Card, ...], ...]:
+    return tuple(cards[at : at + 2] for at in range(0, len(cards), 2))
 
 
 def lines_of(card: Card, width: float) -> list[list[tuple[str, str]]]:
     """Lines of a card of a width [px] as runs of text, each with its class."""
-    found = [[("faint", note)] for note in card.notes]
+    found = [line for note in card.notes for line in _wrapped(_words(note), width)]
     for action in card.actions:
         before = f"{action.process} "
         for kind, sign, names in (("up", UP, action.raised), ("down", DOWN, action.lowered)):
@@ -232,6 +243,10 @@ def lines_of(card: Card, width: float) -> list[list[tuple[str, str]]]:
                 before = ""
     drugs = [name for name, drug in DRUGS.items() if drug.target in card.targets]
     return found + (_wrapped(_listed("drug", "drugs: ", drugs), width) if drugs else [])
+
+
+def _words(note: str) -> list[tuple[str, str]]:
+    return [("faint", f"{word} ") for word in note.split()]
 
 
 def _listed(kind: str, before: str, names: Sequence[str]) -> list[tuple[str, str]]:
@@ -254,38 +269,37 @@ def picture() -> str:
     parts: list[str] = []
     places: dict[str, Place] = {}
     y: float = _legend(parts)
-    for name, cards in bands():
+    for name, rows in bands():
         top, y = y, y + BAND
         inside: list[str] = []
-        room = ARROW if cards[0].title == "osteoclast precursors" else 0
-        wide = CARD - room * (COLUMNS - 1) / COLUMNS
-        for row in range(0, len(cards), COLUMNS):
-            shown = cards[row : row + COLUMNS]
-            height = max(TITLE + LINE * len(lines_of(card, wide)) + 2 * PAD for card in shown)
-            for column, card in enumerate(shown):
-                x = MARGIN + column * (wide + GAP + room)
-                places[card.title] = Place(x, y, wide, height)
+        gap = ARROW if rows is CELLS else GAP
+        for row in rows:
+            wide = (WIDTH - 2 * MARGIN - (len(row) - 1) * gap) / len(row)
+            height = max(TITLE + LINE * len(lines_of(card, wide)) + 2 * PAD for card in row)
+            for column, card in enumerate(row):
+                places[card.title] = Place(MARGIN + column * (wide + gap), y, wide, height)
                 inside += _drawn(card, places[card.title])
-            y += height + GAP + room
-        y -= room
+            y += height + gap
+        y += GAP - gap
         parts.append(
-            f'<rect class="area" x="4" y="{top:g}" width="{WIDTH - 8}" height="{y - top:g}" '
+            f'<rect class="area" x="3" y="{top:g}" width="{WIDTH - 6}" height="{y - top:g}" '
             'rx="10"/>'
             f'<text class="band" x="{MARGIN}" y="{top + 18:g}">{escape(name)}</text>'
         )
         parts += inside
         y += 8
-    parts += [_arrow(places[start], places[end]) for start, end in FLOWS]
+    parts += [_arrow(start, end, places) for start, end in FLOWS]
     return _svg(parts, y)
 
 
 def _legend(parts: list[str]) -> int:
     parts.append(
-        f'<text x="{MARGIN}" y="24"><tspan class="up">{UP} raises</tspan><tspan class="down" '
-        f'dx="18">{DOWN} lowers</tspan><tspan class="drug" dx="18">drugs: act on what the card '
-        'names</tspan><tspan class="faint" dx="18">arrow: becomes, makes or takes</tspan></text>'
+        f'<text x="{MARGIN}" y="20"><tspan class="up">{UP} raises</tspan><tspan class="down" '
+        f'dx="18">{DOWN} lowers</tspan><tspan class="faint" dx="18">arrow: becomes, makes or takes'
+        f'</tspan></text><text class="drug" x="{MARGIN}" y="{20 + LINE}">drugs: act on what the '
+        "card names</text>"
     )
-    return 38
+    return 32 + LINE
 
 
 def _drawn(card: Card, place: Place) -> Iterator[str]:
@@ -300,38 +314,27 @@ def _drawn(card: Card, place: Place) -> Iterator[str]:
         yield f'<text x="{x + PAD:g}" y="{below:g}" xml:space="preserve">{spans}</text>'
 
 
-def _arrow(start: Place, end: Place) -> str:
-    """Arrow between two cards beside or below each other."""
-    if start.y == end.y:  # two that go back and forth lie one above the other
-        forth = start.x < end.x
-        y = start.y + min(start.height, end.height) / 2 + (-9 if forth else 9)
-        left, right = (start, end) if forth else (end, start)
-        ends = (left.x + left.width + 2, right.x - 3)
-        path = (
-            f"M{ends[0]:g} {y:g}H{ends[1]:g}"
-            if forth
-            else (f"M{right.x - 2:g} {y:g}H{left.x + left.width + 3:g}")
-        )
+def _arrow(name: str, other: str, places: Mapping[str, Place]) -> str:
+    """Arrow from a card to another one beside or below it."""
+    start, end = places[name], places[other]
+    # two that go back and forth lie side by side
+    aside = APART if (other, name) in FLOWS else 0
+    if start.y == end.y:
+        y = start.y + min(start.height, end.height) / 2
+        path = f"M{start.x + start.width + 2:g} {y:g}H{end.x - 3:g}"
     else:
-        down = start.y < end.y
-        ends = (
-            (start.y + start.height + 2, end.y - 3)
+        narrow = min(start, end, key=lambda place: place.width)
+        x, down = narrow.x + narrow.width / 2, start.y < end.y
+        path = (
+            f"M{x + aside:g} {start.y + start.height + 2:g}V{end.y - 3:g}"
             if down
-            else (start.y - 2, end.y + end.height + 3)
+            else f"M{x - aside:g} {start.y - 2:g}V{end.y + end.height + 3:g}"
         )
-        middle = start.x + start.width / 2
-        if start.x == end.x:
-            path = f"M{middle:g} {ends[0]:g}V{ends[1]:g}"
-        else:  # from a card in the next column
-            path = (
-                f"M{middle:g} {ends[0]:g}V{(ends[0] + ends[1]) / 2:g}"
-                f"H{end.x + 0.8 * end.width:g}V{ends[1]:g}"
-            )
     return f'<path class="flow" d="{path}"/>'
 
 
 def _svg(parts: Sequence[str], height: float) -> str:
-    names = ", ".join(card.title for _, cards in bands() for card in cards)
+    names = ", ".join(card.title for card in all_cards())
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" width="{WIDTH}" '
         f'height="{height:g}" role="img"><title>Who acts on whom in the model</title>'

@@ -19,7 +19,7 @@ PICTURE = ROOT / "docs" / "pathways.svg"
 diagram = docs_script("diagram")
 
 NO_CELLS = {"bone_volume_fraction", "solutes", "endosteal_supply", "bisphosphonate"}
-CARDS = [card for _, cards in diagram.bands() for card in cards]
+CARDS = diagram.all_cards()
 TITLES = [card.title for card in CARDS]
 
 

@@ -110,6 +110,7 @@ def _simulated(name: str, change: Mapping[str, Any]) -> Loss:
     species = data["run"]["preset"]
     data["geometry"] = {"synthetic": {"shape": list(BONES[species].shape)}}
     data["output"] = {}
+    data.get("load", {}).pop("mechanics", None)  # the small bone does not reach all faces
     if "step" not in data["run"]:
         data["run"]["accuracy"] = ACCURACY
     config = read_run_file(merged(data, change), name=name)

@@ -10,6 +10,7 @@ import pytest
 from docs_script import docs_script
 
 from tissue.simulation.load_mechanics import unreached_axes
+from tissue.simulation.run_warnings import joint_warnings
 from tissue.validation.findings import Expected, ReferenceFinding, Use
 from tissue.validation.simulations import Estimate, SimulationCache, Trajectory
 
@@ -40,7 +41,7 @@ def test_rows_are_those_of_the_facts(
     load_facts: ModuleType, listed: dict[str, list[list[str]]]
 ) -> None:
     known = load_facts.facts()
-    assert set(FITTED) <= set(listed) <= set(known)
+    assert set(listed) == set(known)
     for name, rows in listed.items():
         ranges = {each.quantity: each.range for each in known[name].expected}
         for fact, use, quantity, data, *values in rows:
@@ -87,6 +88,8 @@ def test_rows_are_read_as_they_are_written(load_facts: ModuleType) -> None:
         "fe": (Estimate(1.5, 0.1), Estimate(0.3)),
     }
     rows = load_facts.rows(made("V98", 0.5, 0.3), values)
+    without_error = {"density": [Estimate(0.50001)], "fe": [Estimate(0.50002)]}
+    assert load_facts.rows(made("V97", 0.5), without_error) == []
     assert rows == ["| V98 | calibrated | quantity 0 | 0 to 1 | - | 0.5 +- 0.1 | **1.5 +- 0.1** |"]
     page = "a\n<!-- load facts -->\nold\n<!-- /load facts -->\nb\n"
     found = {"V98": rows, "V99": []}
@@ -135,11 +138,14 @@ def test_errors_are_estimated_once_for_all_mechanics(load_facts: ModuleType) -> 
 
 
 @pytest.mark.parametrize("species", ["mouse", "human"])
-def test_bones_reach_all_faces(load_facts: ModuleType, species: str) -> None:
+def test_bones_are_of_one_firm_piece_that_reaches_all_faces(
+    load_facts: ModuleType, species: str
+) -> None:
     from tissue.geometry.synthetic import synthesize
 
-    bone = synthesize(load_facts.REACHING[species]).bone_volume_fraction
-    assert unreached_axes(np.asarray(bone)) == ()
+    bone = np.asarray(synthesize(load_facts.FIRM[species]).bone_volume_fraction)
+    assert unreached_axes(bone) == ()
+    assert list(joint_warnings(bone)) == []
 
 
 def test_a_fact_is_measured_with_each_mechanics(load_facts: ModuleType) -> None:

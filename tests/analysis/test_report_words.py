@@ -82,13 +82,13 @@ def test_the_paragraph_says_what_was_simulated(tmp_path: Path) -> None:
         "10 \N{MICRO SIGN}m, was simulated from day 0 to 14."
     )
     for part in (
-        "IL-1 raised by 10 pM from 0 day to 7 day everywhere",
-        "IL-6 raised by 2 pM everywhere",
-        "inflamed tissue (pannus) at the low face of z and the high face of x, "
-        "100 \N{MICRO SIGN}m deep",
-        "all of the estrogen lost over 730.5 day from 0 day",
+        "IL-6 raised everywhere by 2 pM from day 0 on; IL-1 raised everywhere by 10 pM from day 0 "
+        "to 7; inflamed",
+        "inflamed tissue (pannus, 100 \N{MICRO SIGN}m deep) at the low face of z and the high face "
+        "of x from day 0 on",
+        "all of the estrogen lost over 730.5 days from day 0 on",
         "aging",
-        "without the gene of il1 receptor",
+        "without the gene of the IL-1 receptor",
         "Treatment: denosumab 0.923 mg/kg every 7 days, 2 doses from day 0 to 7.",
     ):
         assert part in text

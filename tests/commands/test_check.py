@@ -28,6 +28,15 @@ thickness = "60 um"
 [disease]
 il1_excess = "3.5 pM"
 """
+TREATED = """
+[disease.pannus]
+faces = ["z_low"]
+[[therapy]]
+drug = "adalimumab"
+dose = "40 mg"
+every = "14 day"
+start = "7 day"
+"""
 
 
 @pytest.fixture
@@ -123,13 +132,43 @@ def test_gpus_that_share_a_grid_are_planned(
     lines, err = checked(capfd, synthetic_bone, *shared, 4)
     head = f"{synthetic_bone}: ready to run on 4 GPUs, each an H100 SXM (prediction)"
     assert (lines[0], err) == (head, "")
-    words = [line.split()[0] for line in lines[2:]]
+    words = [line.split()[0] for line in lines]
     order = ["grid", "steps", "load", "memory", "time", "slabs", "messages", "scaling", "writes"]
-    assert words == order
+    assert words[-len(order) :] == order
     # the bone of all slabs is solved on one of them, which has no room for that
-    assert "density of bone near by, as finite elements need about" in lines[4]
-    assert "and 60 GB are there" in lines[4]
+    load = lines[words.index("load")]
+    assert "density of bone near by, as finite elements need about" in load
+    assert "and 60 GB are there" in load
     assert "of at most 40" in refused(capfd, "check", synthetic_bone, *shared, "41")
+
+
+def test_the_disease_and_the_drugs_are_seen_before_the_run(
+    capfd: Capture, synthetic_bone: Path
+) -> None:
+    def said(*changes: str) -> dict[str, str]:
+        sets = [word for change in changes for word in ("--set", change)]
+        lines, _ = checked(capfd, synthetic_bone, *sets)
+        words = (line.strip().partition("  ") for line in lines)
+        return {name: text.strip() for name, _, text in words}
+
+    plain = said()
+    assert plain["simulates"] == "28 days, with the cells of a mouse"
+    assert plain["disease"] == "IL-1 raised everywhere by 3.5 pM from day 0 on"
+    assert plain["drugs"] == "none"
+    assert "switched" not in plain
+    assert said("disease.il1_excess=0 pM")["disease"] == "none"
+    treated = MADE_UP + TREATED
+    synthetic_bone.write_text(treated)
+    found = said("run.preset=human", "mechanisms.osteoclast_survival=false")
+    assert found["disease"] == (
+        "IL-1 raised everywhere by 3.5 pM from day 0 on; inflamed tissue (pannus, 100 um deep) at "
+        "the low face of z from day 0 on"
+    )
+    regimen = "adalimumab 40 mg (0.615 mg/kg) every 14 days, 2 doses from day 7 to 21"
+    assert found["drugs"] == regimen
+    assert found["switched"] == "off: IL-1 prolongs the life of osteoclasts"
+    synthetic_bone.write_text(treated.replace("adalimumab", "teriparatide").replace("40 m", "20 u"))
+    assert "teriparatide 20 ug (0.000308 mg/kg)" in said("run.preset=human")["drugs"]
 
 
 def test_a_picture_shows_all_of_a_large_scan(

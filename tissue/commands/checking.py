@@ -11,8 +11,13 @@ from tissue.commands.terminal import waiting, wrapped
 from tissue.errors import InputError, RunError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tissue.geometry.load import Geometry
     from tissue.scenario.config import RunConfig
+
+LEAST_MG = 0.1
+"""Least dose that is shown in mg; smaller ones are shown in ug [mg]."""
 
 
 def add(commands: Commands) -> None:
@@ -71,7 +76,7 @@ def _check(options: argparse.Namespace) -> int:
         folder=None if elsewhere else Path("runs/out") / config.name,
     )
     print(f"{options.file}: {planned.forecast.verdict}")
-    for line in (*preview.geometry.log, *planned.lines()):
+    for line in (*_simulated(config), *preview.geometry.log, *planned.lines()):
         print(wrapped(f"  {line}", sys.stdout))
     for warning in planned.warnings:
         if planned.forecast.fits or warning != planned.forecast.warning:  # printed last
@@ -82,6 +87,38 @@ def _check(options: argparse.Namespace) -> int:
         sys.stdout.flush()
         raise RunError(f"{options.file} {planned.forecast.verdict}; {planned.forecast.remedy}")
     return 0
+
+
+def _simulated(config: "RunConfig") -> "Iterator[str]":
+    """Days, disease and drugs of a run, so that a missing or mistyped one is seen in time."""
+    from tissue.analysis.disease import disease
+    from tissue.analysis.treatment import Regimen
+    from tissue.model.mechanisms import MECHANISMS
+    from tissue.scenario.resolved import resolved_toml
+
+    days, species = config.run.duration, config.run.preset
+    given = [
+        Regimen(each.drug, _dose(each.dose, species), each.times).words(days)
+        for each in config.therapy
+    ]
+    yield f"simulates  {days:g} days, with the cells of a {species}"
+    yield f"disease    {disease(resolved_toml(config)) or 'none'}"
+    yield f"drugs      {'; '.join(given) or 'none'}"
+    for name, on in config.mechanisms:
+        if on != MECHANISMS[name].default:
+            yield f"switched   {'on' if on else 'off'}: {MECHANISMS[name].long_name}"
+
+
+def _dose(dose: float, species: str) -> str:
+    """A dose [mg/kg] as people and as animals get it."""
+    from tissue.model.drugs import BODY_WEIGHT
+
+    by_weight = f"{dose:.3g} mg/kg"
+    if species != "human":
+        return by_weight
+    amount = dose * BODY_WEIGHT[species]
+    shown = f"{amount:.3g} mg" if amount >= LEAST_MG else f"{1e3 * amount:.3g} ug"
+    return f"{shown} ({by_weight})"
 
 
 def _drawn_geometry(config: "RunConfig", picture: Path) -> "tuple[Geometry, int]":

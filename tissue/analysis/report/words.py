@@ -1,13 +1,13 @@
 """Sentences of a report: the bone, the disease, the drugs, the outcome, and how far to trust it."""
 
 import math
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tissue.analysis.common_start import SAME_TIME, percent, signed
 from tissue.analysis.courses import YEAR
+from tissue.analysis.disease import disease, listed, tables_of
 from tissue.analysis.treatment import regimens
 
 RESERVATIONS = 3
@@ -28,22 +28,7 @@ LIMIT = 1e-3
 COMMIT = 10
 """Characters of a commit that a page shows [1]."""
 
-_RAISED = {
-    "tnf": "TNF",
-    "il1_excess": "IL-1",
-    "il6_excess": "IL-6",
-    "il1ra_excess": "IL-1 receptor antagonist",
-}
-
 Run = Mapping[str, Any]
-
-
-def parsed(text: str) -> dict[str, Any]:
-    """Tables of a run file; none where it is damaged, which the commands report."""
-    try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return {}
 
 
 def setting(run: Run, first: Run | None = None) -> str:
@@ -77,14 +62,15 @@ def _piece_of_bone(run: Run) -> str:
     edges = times.join(f"{n * spacing / 1e3:.3g}" for n in shape)
     voxels = times.join(f"{n}" for n in shape)
     return (
-        f"{_bone(parsed(run['run_file']))}, {edges} mm (z, y, x), of {voxels} voxels of "
+        f"{_bone(tables_of(run['run_file']))}, {edges} mm (z, y, x), of {voxels} voxels of "
         f"{spacing:g} \N{MICRO SIGN}m"
     )
 
 
 def _disease(run: Run) -> str:
-    causes = list(_causes(parsed(run["run_file"])))
-    return f"Disease: {_listed(causes)}." if causes else "It had no disease."
+    causes = disease(run["run_file"]).replace(" um", " \N{MICRO SIGN}m")
+    causes = causes.replace("/mm^3", "/mm\N{SUPERSCRIPT THREE}")
+    return f"Disease: {causes}." if causes else "It had no disease."
 
 
 def outcome(run: Run) -> str:
@@ -218,12 +204,12 @@ def compared(
             f"by {signed(arm['change'])} in {name} (a difference of {points} from the change of "
             f"{first[0]})"
         )
-    text = f"From day {found['start']:g} to {found['end']:g} BV/TV changed {_listed(shown)}."
+    text = f"From day {found['start']:g} to {found['end']:g} BV/TV changed {listed(shown)}."
     for day, arms in later.items():
         changes = [f"by {signed(change)} in {name}" for name, change in arms]
         text += (
             f" From the first dose (day {day:g}) to day {found['end']:g} it changed "
-            f"{_listed(changes)}."
+            f"{listed(changes)}."
         )
     return text
 
@@ -254,71 +240,9 @@ def _bone(tables: Mapping[str, Any]) -> str:
     return f"Trabecular bone of the {'image' if Path(name).suffix else 'slices in'} {name}{of}"
 
 
-def _causes(tables: Mapping[str, Any]) -> Iterator[str]:
-    disease = tables.get("disease", {})
-    for key, name in _RAISED.items():
-        if (raised := _course(disease.get(key))) is not None:
-            yield f"{name} raised by {raised} everywhere"
-    if (cells := _course(disease.get("inflammatory_cells"))) is not None:
-        yield f"{cells} of inflammation in the marrow"
-    if pannus := disease.get("pannus"):
-        faces = [
-            f"the {side} face of {axis}"
-            for axis, _, side in (str(each).partition("_") for each in pannus.get("faces", ()))
-        ]
-        where = _listed(faces) if faces else "the mask of an image"
-        deep = f", {_units(pannus['depth'])} deep" if faces and "depth" in pannus else ""
-        yield f"inflamed tissue (pannus) at {where}{deep}"
-    if estrogen := disease.get("estrogen"):
-        ramp = str(estrogen.get("ramp", "0 day"))
-        how = "at once" if ramp == "0 day" else f"over {ramp}"
-        lost = _course(estrogen.get("loss")) or "part"
-        share = "all" if lost == "1" else f"a share of {lost}"
-        yield f"{share} of the estrogen lost {how} from {estrogen.get('onset', '0 day')}"
-    if disease.get("aging"):
-        yield "aging"
-    for key in ("rankl_production", "opg_production"):
-        factor = _course(disease.get(key), healthy=1.0)
-        if factor is not None:
-            yield f"production of {key.partition('_')[0].upper()} {factor} times the healthy one"
-    genes = [name for name, out in tables.get("knockout", {}).items() if out is True]
-    if genes:
-        yield f"without the gene of {_listed([each.replace('_', ' ') for each in genes])}"
-    load = _course(tables.get("load", {}).get("factor"), healthy=1.0)
-    if load is not None:
-        yield f"load {load} times the usual"
-
-
-def _course(value: Any, healthy: float = 0.0) -> str | None:
-    """Value of a run file, or its values over time, in words; None in health."""
-    if isinstance(value, Mapping) or (isinstance(value, list) and value):
-        pieces = [value] if isinstance(value, Mapping) else value
-        shown = [_piece(each) for each in pieces if isinstance(each, Mapping) and "value" in each]
-        return ", ".join(shown) or "an amount that varies with time"
-    number = str(value).partition(" ")[0] if value is not None else ""
-    try:
-        return None if float(number) == healthy else _units(value)
-    except ValueError:
-        return None
-
-
-def _piece(piece: Mapping[str, Any]) -> str:
-    end = f" to {piece['to']}" if "to" in piece else ""
-    return f"{_units(piece['value'])} from {piece.get('from', '0 day')}{end}"
-
-
-def _units(value: Any) -> str:
-    number = f"{value:g}" if isinstance(value, (int, float)) else str(value)
-    return number.replace(" um", " \N{MICRO SIGN}m").replace("/mm^3", "/mm\N{SUPERSCRIPT THREE}")
-
-
 def _change(line: Mapping[str, Any]) -> float:
     return percent(line["start"], line["end"])
 
 
 def _years(days: float) -> str:
     return f" ({round(days / YEAR, 1):g} years)" if days >= YEAR else ""
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""

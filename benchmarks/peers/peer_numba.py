@@ -141,9 +141,7 @@ def build(contest: worker.Contest) -> worker.Explicit | worker.Steady:
 
 
 def stepping(contest: worker.Contest) -> worker.Explicit:
-    marrow, shell = tasks.geometry(contest.n)
-    if not contest.masked:
-        marrow = np.ones_like(marrow)
+    marrow, shell = tasks.geometry(contest.n, contest.masked)
     mask, faces = marrow.astype(np.uint8), open_faces(marrow)
     start = tasks.initial(contest.n, contest.masked)
     state = {"old": start.copy(), "new": np.empty_like(start)}

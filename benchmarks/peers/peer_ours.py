@@ -21,9 +21,7 @@ def build(contest: worker.Contest) -> worker.Explicit | worker.Steady:
 
 
 def stepping(contest: worker.Contest) -> worker.Explicit:
-    marrow, shell = tasks.geometry(contest.n)
-    if not contest.masked:
-        marrow = np.ones_like(marrow)
+    marrow, shell = tasks.geometry(contest.n, contest.masked)
     pores, source, t = jnp.asarray(marrow), jnp.asarray(shell), tasks.STEP
     start = tasks.initial(contest.n, contest.masked)
     d, k, made = (jnp.asarray(rates) for rates in (t.diffusivity, t.decay, t.production))

@@ -81,10 +81,11 @@ def relative(u: Any, answer: np.ndarray) -> float:
     return float(np.linalg.norm(difference) / np.linalg.norm(np.asarray(answer, np.float64)))
 
 
-def geometry(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Marrow (bool) and the shell that produces (float32), [z, y, x]."""
+def geometry(n: int, masked: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Marrow (bool; everywhere unless masked) and the shell that produces (float32), [z, y, x]."""
     with np.load(CACHE / f"bone_{n}.npz") as case:
-        return case["marrow"], case["shell"]
+        marrow, shell = case["marrow"], case["shell"]
+    return marrow if masked else np.ones_like(marrow), shell
 
 
 def rest(task: str, n: int) -> Rest:

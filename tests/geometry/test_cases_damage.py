@@ -9,7 +9,8 @@ import pydicom
 import pytest
 import tifffile
 from geometry.formats.scanco_made import isq
-from geometry.table_rows.base import Scan, gray, refusal
+from geometry.formats.volumes import gray
+from geometry.table_rows.base import Scan, refusal
 from geometry.table_rows.containers import Hdf5, ItkHdf5, Snapshot
 from geometry.table_rows.dicoms import Dicom, Frames
 from geometry.table_rows.pictures import SkyScan

@@ -194,13 +194,18 @@ def test_voxel_size_must_come_from_somewhere(slab: ImageSettings) -> None:
         load_image(replace(slab, voxel_size=0.0))
 
 
-def test_voxel_size_of_the_run_file_wins(tmp_path: Path) -> None:
+def plate(file: Path, edge: float) -> Path:
+    """A file with a plate of bone, and this edge of a voxel in its header."""
     values = np.zeros((24, 20, 16), np.uint8)
     values[8:16] = 1
     image = sitk.GetImageFromArray(values)
-    image.SetSpacing((0.01, 0.01, 0.01))
-    sitk.WriteImage(image, str(tmp_path / "a.mha"))
-    settings = ImageSettings(tmp_path / "a.mha")
+    image.SetSpacing((edge, edge, edge))
+    sitk.WriteImage(image, str(file))
+    return file
+
+
+def test_voxel_size_of_the_run_file_wins(tmp_path: Path) -> None:
+    settings = ImageSettings(plate(tmp_path / "a.mha", 0.01))
     assert load_image(settings).grid.spacing == 10.0
     close = load_image(replace(settings, voxel_size=10.05))
     assert close.grid.spacing == 10.05
@@ -218,12 +223,7 @@ def test_resample_must_fit(slab: ImageSettings) -> None:
 
 def test_voxels_coarser_than_bone_are_doubted(tmp_path: Path) -> None:
     """Numbers in um in a header without a unit read as mm."""
-    values = np.zeros((24, 20, 16), np.uint8)
-    values[8:16] = 1
-    image = sitk.GetImageFromArray(values)
-    image.SetSpacing((10.0, 10.0, 10.0))
-    sitk.WriteImage(image, str(tmp_path / "a.mha"))
-    settings = ImageSettings(tmp_path / "a.mha")
+    settings = ImageSettings(plate(tmp_path / "a.mha", 10.0))
     assert warned(load_image(settings), "10000 x 10000 x 10000 um (z, y, x), coarser than any")
     assert not warned(load_image(replace(settings, voxel_size=10.0)), "coarser than any")
 

@@ -19,13 +19,13 @@ from geometry.table_rows.dicoms import Dicom, Frames
 from geometry.table_rows.scanco import Aim
 from geometry.table_rows.tiffs import ImageJ
 from geometry.table_rows.voxel_files import MetaImagePacked, Nifti2, NiftiPacked, Nrrd
-from storage.places import plates
+from storage.places import bone_snapshot, plates
 
 from tissue.geometry.grid import Frame
 from tissue.geometry.load import load_image, measured_image
 from tissue.geometry.settings import ImageSettings
 from tissue.storage.export import export
-from tissue.storage.snapshot import read_snapshot, write_snapshot
+from tissue.storage.snapshot import read_snapshot
 
 BONE = "bone_volume_fraction"
 EDGE = 8.0
@@ -105,18 +105,6 @@ def settings(file: Path) -> ImageSettings:
     return ImageSettings(file, threshold=3000.0, keep_largest=False, close_pockets=False)
 
 
-def written(folder: Path, geometry: Any) -> Path:
-    """The snapshot of a bone."""
-    return write_snapshot(
-        folder,
-        grid=geometry.grid,
-        step=0,
-        time=0.0,
-        fields={BONE: geometry.bone_volume_fraction},
-        provenance={},
-    )
-
-
 def corners(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
     return [
         tuple(int(end) for end in np.array(corner) * (np.array(shape) - 1))
@@ -155,7 +143,7 @@ def test_four_programs_read_the_bone_of_the_scan(
     geometry = measured_image(settings(file))
     np.testing.assert_array_equal(geometry.bone_volume_fraction, bone)
     assert any(f"BV/TV {bv_tv:.4f} above" in line for line in geometry.log)
-    path = written(tmp_path, geometry)
+    path = bone_snapshot(tmp_path, geometry)
     np.testing.assert_array_equal(read_snapshot(path).field(BONE), bone)
     on_scan = by_told(told)
     exported = {
@@ -201,7 +189,7 @@ def test_a_simulation_starts_where_the_scan_lies(
     """The bone of a run is averaged with its neighbors, and lies on the same grid."""
     case, file, told = made
     geometry = load_image(settings(file))
-    (exported,) = export(written(tmp_path, geometry), tmp_path, (BONE,), "nrrd")
+    (exported,) = export(bone_snapshot(tmp_path, geometry), tmp_path, (BONE,), "nrrd")
     image = sitk.ReadImage(str(exported))
     share = sitk.GetArrayFromImage(image)
     bone = told.values > 3000

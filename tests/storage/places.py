@@ -1,12 +1,16 @@
 """Scans at places that show any mix-up of axes, signs and units, and grids made of them."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from tissue.geometry.grid import Frame, Grid
+from tissue.geometry.load import Geometry
+from tissue.storage.layout import DEFAULT_FIELD
+from tissue.storage.snapshot import write_snapshot
 
 OBLIQUE = ((0.48, -0.8, 0.36), (0.6, 0.6, 0.529150262212918), (-0.64, 0.0, 0.768374908919555))
 """A rotation is made of it by Gram and Schmidt; it is not symmetric."""
@@ -108,3 +112,15 @@ def scan(
     image.SetOrigin(ORIGIN_MM)
     image.SetDirection(DIRECTIONS[direction].ravel().tolist())
     return Placed(image, edges)
+
+
+def bone_snapshot(folder: Path, geometry: Geometry) -> Path:
+    """A snapshot with nothing but the bone of a geometry."""
+    return write_snapshot(
+        folder,
+        grid=geometry.grid,
+        step=0,
+        time=0.0,
+        fields={DEFAULT_FIELD: geometry.bone_volume_fraction},
+        provenance={},
+    )

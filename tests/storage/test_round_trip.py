@@ -9,7 +9,7 @@ import pytest
 import SimpleITK as sitk
 import tifffile
 from scipy import ndimage
-from storage.places import Placed, scan
+from storage.places import Placed, bone_snapshot, scan
 from vtkmodules.util.numpy_support import vtk_to_numpy
 from vtkmodules.vtkIOXML import vtkXMLImageDataReader
 
@@ -19,7 +19,7 @@ from tissue.geometry.load import load_image
 from tissue.geometry.settings import ImageSettings
 from tissue.storage import export as exporting
 from tissue.storage.export import export
-from tissue.storage.snapshot import read_snapshot, write_snapshot
+from tissue.storage.snapshot import read_snapshot
 
 BONE = "bone_volume_fraction"
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -84,14 +84,7 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Case, Placed, 
             close_pockets=False,
         )
     )
-    path = write_snapshot(
-        tmp_path,
-        grid=geometry.grid,
-        step=0,
-        time=0.0,
-        fields={BONE: geometry.bone_volume_fraction},
-        provenance={},
-    )
+    path = bone_snapshot(tmp_path, geometry)
     values = geometry.bone_volume_fraction.astype("f4")
     np.testing.assert_array_equal(read_snapshot(path).field(BONE), values)
     return case, placed, path

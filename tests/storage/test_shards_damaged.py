@@ -10,21 +10,13 @@ import h5py
 import numpy as np
 import pytest
 from faults.command_result import call_command
-from storage.joined_run import (
-    CHECKPOINT_SHARD,
-    DAY,
-    NAMES,
-    SHARD,
-    whole,
-)
+from storage.joined_run import CHECKPOINT_SHARD, DAY, NAMES, SHARD, whole
 
 from tissue.errors import InputError
 from tissue.geometry.formats import hdf5
 from tissue.geometry.gate import admit
 from tissue.simulation.checkpoints import newest
-from tissue.storage.checkpoint import (
-    read_checkpoint,
-)
+from tissue.storage.checkpoint import read_checkpoint
 from tissue.storage.index import INDEX
 from tissue.storage.info import describe
 from tissue.storage.shards import ShardError, missing_shards

@@ -29,10 +29,7 @@ from tissue.simulation.checkpoints import newest
 from tissue.simulation.folder import clear_folder, remove_unfinished
 from tissue.simulation.superseded import remove_superseded, set_aside
 from tissue.storage import many_writers
-from tissue.storage.checkpoint import (
-    list_checkpoints,
-    read_checkpoint,
-)
+from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
 from tissue.storage.info import describe
 from tissue.storage.many_writers import write_checkpoint_shard, write_snapshot_shard
 from tissue.storage.snapshot import list_snapshots, read_snapshot

@@ -301,6 +301,6 @@ def test_changed_slices_are_refused_or_read_as_pydicom_does(tmp_path: Path, seed
 
 def test_a_long_series_is_checked_quickly(tmp_path: Path) -> None:
     folder = differing(tmp_path / "scan", {}, 300)
-    start = time.perf_counter()
+    start = time.process_time()
     assert read(folder).shape == (300, 6, 7)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10

@@ -1,6 +1,5 @@
 """MetaImage: voxels, units, place and calibration, against SimpleITK."""
 
-import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from geometry.formats.volumes import (
     check_same,
     gray,
     opened,
+    peak_memory,
     refusal,
     written_by_itk,
 )
@@ -221,9 +221,6 @@ def test_crop_of_a_large_file_reads_little(tmp_path: Path) -> None:
     text = header(PLACED, sizes="4096 4096 2048")
     file.write_text(f"{text}ElementDataFile = v.raw\n", encoding="utf-8")
     box = (slice(992, 1024), slice(1990, 2118), slice(100, 612))
-    tracemalloc.start()
-    crop = opened(read, file).voxels(box)
-    _, most = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    crop, most = peak_memory(lambda: opened(read, file).voxels(box))
     assert most <= 2 * crop.nbytes
     np.testing.assert_array_equal(crop[8, 10], np.arange(100, 612))

@@ -2,7 +2,6 @@
 
 import gzip
 import itertools
-import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from geometry.formats.volumes import (
     check_same,
     gray,
     opened,
+    peak_memory,
     refusal,
     written_by_itk,
 )
@@ -286,11 +286,7 @@ def test_crop_of_a_large_file_reads_little(tmp_path: Path, ending: str) -> None:
     file.write_bytes(gzip.compress(data, 1) if ending == "nii.gz" else data)
     del data, values
     box = (slice(20, 36), slice(200, 328), slice(0, 512))
-    tracemalloc.start()
-    image = opened(read, file)
-    crop = image.voxels(box)
-    _, most = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    crop, most = peak_memory(lambda: opened(read, file).voxels(box))
     assert crop.nbytes == 2 << 20
     assert most <= 2 * crop.nbytes + (4 << 20 if ending == "nii.gz" else 0)
     np.testing.assert_array_equal(crop[10, 56], np.arange(512))

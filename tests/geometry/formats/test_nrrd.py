@@ -2,7 +2,6 @@
 
 import bz2
 import gzip
-import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from geometry.formats.volumes import (
     check_same,
     gray,
     opened,
+    peak_memory,
     refusal,
     written_by_itk,
 )
@@ -275,10 +275,7 @@ def test_crop_of_a_large_file_reads_little(tmp_path: Path) -> None:
         stream.write(row)
         stream.truncate(len(lines) + 2 * 4096 * 4096 * 2048)
     box = (slice(992, 1024), slice(1990, 2118), slice(100, 612))
-    tracemalloc.start()
-    crop = opened(read, file).voxels(box)
-    _, most = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    crop, most = peak_memory(lambda: opened(read, file).voxels(box))
     assert most <= 2 * crop.nbytes
     np.testing.assert_array_equal(crop[8, 10], np.arange(100, 612))
     assert np.count_nonzero(crop) == 512

@@ -159,9 +159,9 @@ def test_pages_the_xml_leaves_out(tmp_path: Path) -> None:
     ],
 )
 def test_xml_that_is_refused(tmp_path: Path, text: str, word: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     assert word in refusal(read, written(tmp_path / "a.ome.tif", volume(), text))
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_entities_without_a_type(tmp_path: Path) -> None:
@@ -170,9 +170,9 @@ def test_entities_without_a_type(tmp_path: Path) -> None:
         f'<!ENTITY l{n} "{"".join(f"&l{n - 1};" for _ in range(10))}">' for n in range(1, 10)
     )
     text = f'<!DOCTYPE l [<!ENTITY l0 "ha">{laughs}]><OME>&l9;</OME>'
-    start = time.monotonic()
+    start = time.process_time()
     assert "entities" in refusal(read, written(tmp_path / "a.ome.tif", volume(), text))
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize("per_file", [1, 2, 5])

@@ -1,6 +1,6 @@
 """Scanco's AIM and ISQ: voxels, place and calibration, against py_aimio and numpy."""
 
-import tracemalloc
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from geometry.formats.scanco_made import (
     runs_of_values,
     vax,
 )
+from geometry.formats.volumes import peak_memory
 
 from tissue.errors import InputError
 from tissue.geometry.grid import UPRIGHT
@@ -249,9 +250,6 @@ def test_a_box_of_a_file_reads_its_pages_only(tmp_path: Path) -> None:
         aim(tmp_path / "bits.aim", packed, BITS, bits(packed)),
     ):
         image = read(file)
-        tracemalloc.start()
-        part = image.voxels(box)
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
+        part, peak = peak_memory(partial(image.voxels, box))
         assert peak < 3 * part.size * 4 < values.nbytes / 16
         assert np.count_nonzero(part != part[-1, -1, -1]) == 4 * 10 * 30

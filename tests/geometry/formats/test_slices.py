@@ -1,6 +1,5 @@
 """Folders of slices: all of them, of one kind, in the order of their numbers."""
 
-import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -239,9 +238,6 @@ def test_a_crop_opens_its_slices_alone(tmp_path: Path) -> None:
     for number in (*range(10), *range(20, 30)):
         (place / f"rec{number:04d}.tif").unlink()
     box = (slice(10, 20), slice(0, 300), slice(0, 300))
-    tracemalloc.start()
-    crop = image.voxels(box)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    crop, peak = volumes.peak_memory(lambda: image.voxels(box))
     np.testing.assert_array_equal(crop, values[box])
     assert peak < 2 * crop.nbytes

@@ -2,7 +2,6 @@
 
 import struct
 import time
-import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from geometry.formats.tiff_made import (
     volume,
     written,
 )
-from geometry.formats.volumes import check_crops, opened, refusal
+from geometry.formats.volumes import check_crops, opened, peak_memory, refusal
 
 from tissue.geometry.formats.tiff import is_tiff, read
 from tissue.geometry.image import Image
@@ -250,16 +249,13 @@ def test_memory_of_a_crop(tmp_path: Path, compression: Any) -> None:
     tifffile.imwrite(file, values, compression=compression, rowsperstrip=8)
     box = (slice(20, 30), slice(200, 500), slice(100, 600))
     image = opened(read, file)
-    tracemalloc.start()
-    crop = image.voxels(box)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    crop, peak = peak_memory(lambda: image.voxels(box))
     np.testing.assert_array_equal(crop, values[box])
     assert peak < 2 * crop.nbytes
 
 
 def test_many_pages_open_quickly(tmp_path: Path) -> None:
     file = written(tmp_path / "a.tif", np.zeros((2000, 4, 4), "u1"), metadata=None)
-    start = time.monotonic()
+    start = time.process_time()
     assert opened(read, file).shape == (2000, 4, 4)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5

@@ -77,9 +77,9 @@ def test_chain_in_a_circle(tmp_path: Path) -> None:
     data = bytearray(file.read_bytes())
     struct.pack_into("<I", data, place, target)
     file.write_bytes(data)
-    start = time.monotonic()
+    start = time.process_time()
     assert "leads back" in refusal(read, file)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize("compression", [None, "zlib"])
@@ -110,9 +110,9 @@ def test_sizes_that_lie(tmp_path: Path) -> None:
         lying = tmp_path / "b.tif"
         lying.write_bytes(file.read_bytes())
         tracemalloc.start()
-        start = time.monotonic()
+        start = time.process_time()
         refusal(read, _longer(lying, **tags))
-        assert time.monotonic() - start < 5
+        assert time.process_time() - start < 5
         assert tracemalloc.get_traced_memory()[1] < 50e6
         tracemalloc.stop()
 
@@ -150,9 +150,9 @@ def check_damaged(file: Path, seeds: range) -> None:
     hurt = file.with_name(f"hurt_{file.name}")
     for seed in seeds:
         hurt.write_bytes(damaged(data, places, f"{file.name}{seed}"))
-        start = time.monotonic()
+        start = time.process_time()
         values, sentence = attempt(hurt)
-        assert time.monotonic() - start < 10
+        assert time.process_time() - start < 10
         assert "\n" not in sentence
         if sentence:
             continue

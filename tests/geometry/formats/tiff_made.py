@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 import tifffile
+from geometry.formats.volumes import gray
 from PIL import Image, ImageSequence
 
 SHAPE = (5, 20, 24)
@@ -18,12 +19,7 @@ DESCRIPTION, PHOTOMETRIC, ORIENTATION, SUBFILE = 270, 262, 274, 254
 
 def volume(dtype: str = "u2") -> np.ndarray:
     """Numbers that use the range of a type and differ along each axis [z, y, x]."""
-    kind = np.dtype(dtype)
-    rng = np.random.default_rng(7)
-    if kind.kind == "f":
-        return rng.normal(0, 1000, SHAPE).astype(kind)
-    limits = np.iinfo(kind)
-    return rng.integers(limits.min, limits.max, SHAPE, dtype=kind, endpoint=True)
+    return gray(dtype, SHAPE)
 
 
 def written(file: Path, values: np.ndarray, **options: Any) -> Path:

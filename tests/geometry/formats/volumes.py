@@ -1,5 +1,6 @@
-"""Volumes for the tests of NIfTI, NRRD and MetaImage, and what other programs read in them."""
+"""Volumes for the tests of formats, and what other programs read in them."""
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,14 +26,20 @@ TYPES = ("u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8")
 Reader = Callable[[Path], Image]
 
 
-def gray(dtype: str = "i2") -> np.ndarray:
+def gray(dtype: str = "i2", shape: tuple[int, ...] = SHAPE) -> np.ndarray:
     """Numbers that use the range of a type and differ along each axis [z, y, x]."""
     kind = np.dtype(dtype)
     rng = np.random.default_rng(20)
+    if kind == np.bool_:
+        return rng.random(shape) > 0.5
     if kind.kind == "f":
-        return rng.normal(0, 1000, SHAPE).astype(kind)
+        return rng.normal(0, 1000, shape).astype(kind)
     limits = np.iinfo(kind)
-    return rng.integers(limits.min, limits.max, SHAPE, dtype=kind.newbyteorder("="), endpoint=True)
+    values = rng.integers(
+        limits.min, limits.max, shape, dtype=kind.newbyteorder("="), endpoint=True
+    )
+    values.flat[:2] = limits.min, limits.max
+    return values
 
 
 @dataclass(frozen=True)
@@ -128,3 +135,12 @@ def slices(folder: Path, pattern: str, first: int = 1, step: int = 1) -> None:
     """The gray volume as one file a slice, without a header."""
     for index, plane in enumerate(gray().astype("<i2")):
         (folder / (pattern % (first + index * step))).write_bytes(plane.tobytes())
+
+
+def peak_memory(read: Callable[[], np.ndarray]) -> tuple[np.ndarray, int]:
+    """Voxels that a function reads, and the most memory that it takes for them [bytes]."""
+    tracemalloc.start()
+    values = read()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return values, peak

@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pytest
+from geometry.formats import volumes
+from geometry.formats.volumes import EDGES, TYPES, gray
 from geometry.table_rows.compare import boxes, same_frame
 from numpy.typing import NDArray
 from storage.places import DIRECTIONS
@@ -21,31 +23,11 @@ from tissue.geometry.settings import ImageSettings
 RIGHT, REFUSED, ABSENT = "right", "refused", "-"
 """Words of a cell; the last one: not in the format, and nothing is invented."""
 
-SHAPE = (6, 7, 8)
-EDGES = (12.5, 10.0, 8.0)
-"""Voxel edges (z, y, x) [um], and as many as the axes of an array, no two alike."""
-
 ORIGIN = (410123.046875, 35500.0, -12062.5)
 """Center of the first voxel (z, y, x) [um], of numbers that float32 holds."""
 
-TYPES = ("u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8")
-
 Values = NDArray[Any]
 Order = Literal["<", ">"]
-
-
-def gray(dtype: str = "i2", shape: tuple[int, ...] = SHAPE) -> Values:
-    """Numbers that use the range of a type and differ along each axis [z, y, x]."""
-    kind = np.dtype(dtype)
-    rng = np.random.default_rng(20)
-    if kind == np.bool_:
-        return rng.random(shape) > 0.5
-    if kind.kind == "f":
-        return rng.normal(0, 1000, shape).astype(kind)
-    limits = np.iinfo(kind)
-    values = rng.integers(limits.min, limits.max, shape, dtype=kind, endpoint=True)
-    values.flat[:2] = limits.min, limits.max
-    return values
 
 
 @dataclass(frozen=True)
@@ -104,11 +86,7 @@ class Told:
 
 def refusal(file: Path) -> str:
     """The sentence that a file is refused with, be it before or while its voxels are read."""
-    with pytest.raises(InputError) as caught:
-        _ = read_image(file).values
-    text = str(caught.value)
-    assert "\n" not in text
-    return text
+    return volumes.refusal(read_image, file)
 
 
 class Row:

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import h5py
 import numpy as np
 import SimpleITK as sitk
-from geometry.table_rows.base import REFUSED, SHAPE, Row, Scan, Told, gray, refusal
+from geometry.formats.volumes import SHAPE, gray
+from geometry.table_rows.base import REFUSED, Row, Scan, Told, refusal
 from geometry.table_rows.voxel_files import by_itk, of_itk
 from scipy.io import netcdf_file
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from geometry.table_rows.base import REFUSED, RIGHT, Row, Scan, Told, Values, gray, refusal
+from geometry.formats.volumes import gray
+from geometry.table_rows.base import REFUSED, RIGHT, Row, Scan, Told, Values, refusal
 from geometry.table_rows.slices import Folder
 from PIL import Image
 

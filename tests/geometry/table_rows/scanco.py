@@ -21,7 +21,8 @@ from geometry.formats.scanco_made import (
     runs_of_values,
     vax,
 )
-from geometry.table_rows.base import REFUSED, RIGHT, Row, Scan, Told, gray, refusal
+from geometry.formats.volumes import gray
+from geometry.table_rows.base import REFUSED, RIGHT, Row, Scan, Told, refusal
 
 from tissue.geometry.grid import Frame
 from tissue.geometry.images import read_image

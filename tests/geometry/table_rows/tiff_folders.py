@@ -8,16 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 import tifffile
 from geometry.formats.tiff_made import retagged
-from geometry.table_rows.base import (
-    REFUSED,
-    RIGHT,
-    Row,
-    Scan,
-    Told,
-    asked_for_a_size,
-    gray,
-    refusal,
-)
+from geometry.formats.volumes import gray
+from geometry.table_rows.base import REFUSED, RIGHT, Row, Scan, Told, asked_for_a_size, refusal
 from geometry.table_rows.slices import Folder
 from geometry.table_rows.tiffs import LENGTHS, UPRIGHT, ImageJ, Ome, Plain, Tiff, imagej
 

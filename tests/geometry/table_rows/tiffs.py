@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import tifffile
 from geometry.formats.tiff_made import by_itk, by_pillow, pillow_stack, retagged
+from geometry.formats.volumes import gray
 from geometry.table_rows.base import (
     REFUSED,
     RIGHT,
@@ -18,7 +19,6 @@ from geometry.table_rows.base import (
     Told,
     Values,
     asked_for_a_size,
-    gray,
     refusal,
 )
 

@@ -8,7 +8,7 @@ import pytest
 from analysis.made import ORIGIN, made
 
 from tissue.analysis.labels import unique_labels
-from tissue.analysis.report.collect import chosen, collected
+from tissue.analysis.report.collect import chosen, collected, round_up
 from tissue.analysis.report.page import digits, write_report
 from tissue.cli import main
 from tissue.errors import InputError
@@ -102,6 +102,11 @@ def test_few_times_are_chosen_evenly() -> None:
 )
 def test_numbers_have_no_needless_exponent(value: float, count: int, text: str) -> None:
     assert digits(value, count) == text
+
+
+@pytest.mark.parametrize("value", [0.034, 0.9999, 1.0, 1.01, 2.6, 5.1, 8.2, 7300.0])
+def test_a_scale_ends_close_above_what_it_shows(value: float) -> None:
+    assert 0.9999 * value <= round_up(value) < 1.51 * value
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:

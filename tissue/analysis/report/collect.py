@@ -48,6 +48,9 @@ LEAST_MOVED = 0.05
 SHOWN_DISTANCES = 0.98
 """Share of the surface whose distances the colors of a page distinguish [1]."""
 
+ROUND = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
+"""Ends of a scale over a power of ten [1]: so close that most of its colors are used."""
+
 BONE = "bone_volume_fraction"
 HEADLINES = {
     "bv_tv": ("BV/TV", ""),
@@ -179,9 +182,9 @@ def _moved(bones: Sequence[Values], spacing: float) -> dict[str, Any]:
 
 
 def round_up(value: float) -> float:
-    """Least of 1, 2 and 5 times a power of ten that is not below a value."""
+    """Least of `ROUND` times a power of ten that is not below a value."""
     power = 10.0 ** np.floor(np.log10(value))
-    return float(next(k * power for k in (1, 2, 5, 10) if k * power >= value * 0.9999))
+    return float(next(k * power for k in ROUND if k * power >= value * 0.9999))
 
 
 def _metrics(run: Run) -> dict[str, list[float | None]]:

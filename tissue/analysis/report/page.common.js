@@ -32,13 +32,16 @@ const shown = {
 // viridis, at nine evenly spaced values
 const VIRIDIS = [[68, 1, 84], [71, 44, 122], [59, 81, 139], [44, 113, 142], [33, 144, 141],
   [39, 173, 129], [92, 200, 99], [170, 220, 50], [253, 231, 37]];
-function viridis(share) {
-  const at = Math.min(Math.max(share, 0), 1) * (VIRIDIS.length - 1);
-  const low = Math.min(Math.floor(at), VIRIDIS.length - 2);
-  return [0, 1, 2].map((k) => VIRIDIS[low][k] + (at - low) * (VIRIDIS[low + 1][k] - VIRIDIS[low][k]));
-}
 const mixed = (from, to, share) => from.map((part, k) => part + share * (to[k] - part));
+function along(colors, share) {
+  const at = Math.min(Math.max(share, 0), 1) * (colors.length - 1);
+  const low = Math.min(Math.floor(at), colors.length - 2);
+  return mixed(colors[low], colors[low + 1], at - low);
+}
+const viridis = (share) => along(VIRIDIS, share);
 const BONE = [226, 208, 178], LOST = [213, 94, 0], FORMED = [0, 114, 178];
+// by how much was lost or formed: hue and lightness change, so that arms differ for every kind of color vision
+const LOSSES = [BONE, [246, 190, 80], LOST, [122, 16, 44]], GAINS = [BONE, [120, 196, 232], FORMED, [14, 36, 112]];
 const SOLID = [190, 186, 180], MARROW = [244, 241, 236];
 const number = (value) => Number(value.toPrecision(3)).toString();
 const dayText = (day) => Number(day.toFixed(3)).toString();

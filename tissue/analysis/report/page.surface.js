@@ -11,6 +11,7 @@ async function makeSurfaces() {
     figure.innerHTML = "<div class='surface' tabindex='0' role='application'></div>" +
       "<img class='still print-only' alt=''><div class='scale'><i></i><span></span></div><figcaption></figcaption>";
     const box = figure.querySelector(".surface");
+    if (runs.length > 1) box.style.borderTop = `4px solid var(--run${index % 4})`;
     box.setAttribute("aria-label", `Surface of the bone of ${run.name}; arrow keys turn it, + and - zoom`);
     element("surfaces").append(figure);
     const view = vtk.Rendering.Misc.vtkGenericRenderWindow.newInstance();
@@ -98,8 +99,7 @@ async function painted(scene, made, time) {
 // largest distance of the color scale, the same in all runs [um]
 const largestDistance = () => Math.max(...runs.map((run) => run.moved.largest));
 
-const colorOfDistance = (um, most) =>
-  mixed(BONE, um < 0 ? LOST : FORMED, Math.min(Math.abs(um) / (most || 1), 1));
+const colorOfDistance = (um, most) => along(um < 0 ? LOSSES : GAINS, Math.abs(um) / (most || 1));
 
 async function byDistance(index, time) {
   const run = runs[index], { largest, data: packed } = run.moved, most = largestDistance();
@@ -246,7 +246,7 @@ function legend() {
     `${colors.map(css).join(", ")})"></i>${ends[1]}</span>`;
   const ghost = `<span><span class="swatch ghost"></span>bone that is gone</span>`;
   if (shown.paint === "moved") {
-    const most = largestDistance(), ends = [-1, -0.5, 0, 0.5, 1].map((share) => colorOfDistance(share * most, most));
+    const most = largestDistance(), ends = [-3, -2, -1, 0, 1, 2, 3].map((third) => colorOfDistance(third * most / 3, most));
     box.innerHTML = bar(ends, [`lost ${number(most)} µm`, `formed ${number(most)} µm`]) + (shown.ghost ? ghost : "");
   } else if (shown.paint === "plain") {
     box.innerHTML = shown.ghost ? ghost : "";

@@ -218,3 +218,13 @@ def test_forces_that_nothing_answers_to_are_refused() -> None:
             read_run_file(tables | {"load": {**off, "factor": factor}})
     with pytest.raises(InputError, match=r"load.factor = -1 .* a number from 0 to 100"):
         read_run_file(tables | {"load": {"factor": -1}})
+
+
+@pytest.mark.parametrize("mechanics", ["density", "off"])
+def test_a_loading_that_nothing_is_solved_with_is_refused(mechanics: str) -> None:
+    tables: dict[str, Any] = {"run": {"duration": "28 day"}, "geometry": {"synthetic": {}}}
+    with pytest.raises(InputError, match=rf"load.loading = 'slide' does nothing .* '{mechanics}'"):
+        read_run_file(tables | {"load": {"mechanics": mechanics, "loading": "slide"}})
+    plain = read_run_file(tables | {"load": {"mechanics": mechanics}})
+    assert read_run_file(tomllib.loads(resolved_toml(plain))).load == plain.load
+    assert read_run_file(tables | {"load": {"mechanics": "fe", "loading": "slide"}})

@@ -330,11 +330,18 @@ def _refuse_faces(config: RunConfig) -> None:
 
 
 def _refuse_idle_load(config: RunConfig) -> None:
-    """Refuse forces that change where bone does not answer to them."""
-    if config.load.mechanics == "off" and config.load.factor.constant != 1:
+    """Refuse keys of the load that do nothing with its mechanics."""
+    load = config.load
+    if load.mechanics == "off" and load.factor.constant != 1:
         raise InputError(
             "load.factor does nothing where load.mechanics = 'off': give 'fe' or 'density', or "
             "leave the factor out"
+        )
+    # the default stands in every run file that is written out
+    if load.mechanics in ("density", "off") and load.loading != LoadTable().loading:
+        raise InputError(
+            f"load.loading = {load.loading!r} does nothing where load.mechanics = "
+            f"{load.mechanics!r}: give 'fe', or leave the loading out"
         )
 
 

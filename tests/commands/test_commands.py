@@ -129,8 +129,8 @@ def test_an_unknown_preset_is_refused(capfd: Capture) -> None:
 def test_check_predicts_the_time(capfd: Capture, run_file: Path) -> None:
     assert main(["check", str(run_file)]) == 0
     assert re.search(
-        r"^  time +about \d.* s here and now: .* to start the first time, about \d+ steps of .* s, "
-        r".* for the picture$",
+        r"^  time +about \d.* s here on an idle machine.*: .* to start the first time, about \d+ "
+        r"steps of .* s, .* for the picture$",
         capfd.readouterr().out,
         re.M,
     )

@@ -132,7 +132,7 @@ def test_the_plan_has_a_time_where_the_machine_was_probed(tiny: RunConfig) -> No
     assert took.steps == expected_steps(tiny) == 4
     assert took.total == pytest.approx(took.start + 4 * took.step + took.end)
     assert took.total > 100
-    assert planned.lines()[4].startswith(f"time       about {duration(took.total)} here and now")
+    assert planned.lines()[4].startswith(f"time       about {duration(took.total)} here on ")
     assert "about 4 steps of " in planned.lines()[4]
 
 
@@ -271,7 +271,8 @@ def test_a_time_measured_beside_other_work_says_so(
     tiny: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(host, "cores", lambda: 2)
-    for load, text in ((2.9, "here and now: "), (9.0, "here and now, where other work keeps")):
+    idle = "here on an idle machine"
+    for load, text in ((2.9, f"{idle}: "), (9.0, f"{idle}, longer now, where other work keeps")):
         monkeypatch.setattr("os.getloadavg", lambda load=load: (load, 0, 0))
         assert text in plan(tiny, geometry(), Probe(2.0, 0.1)).forecast.time
 

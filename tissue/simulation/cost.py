@@ -9,8 +9,10 @@ from tissue.machine.device import device_memory
 from tissue.mechanics.strength import BONE_VOXEL_BYTES, VOXEL_BYTES
 from tissue.scenario.config import RunConfig
 from tissue.simulation.devices import number_of_devices
+from tissue.simulation.forcing_schedule import stop_times
 from tissue.simulation.gpus import ITEM, Shape, Slabs, slabs_of, words
 from tissue.simulation.loaded_bone import INTERVAL
+from tissue.simulation.step_size import FACTOR_MAX, ROUNDING_REMAINDER, step_size_controller
 
 FIELDS_IN_MEMORY = 112
 """Peak number of fields in the memory of a processor: 80 by steps (`benchmarks/growth.py`: 1.17 GB
@@ -79,8 +81,11 @@ SET_UP_STEPS = 3.0
 """Time of the healthy set-up over that of a coupling step [1]."""
 
 TRANSIENT_STEPS, LATER_STEP, REFERENCE_ERROR = 14, {"mouse": 4.0, "human": 13.0}, 0.2
-"""Number of adaptive steps while a disease sets in, length of those that follow [day], and their
-accuracy [percentage points] (`benchmarks/time_step.py`)."""
+"""Number of adaptive steps, besides those of LATER_STEP [day], after the forcing has changed, and
+their accuracy [percentage points] (`benchmarks/time_step.py`)."""
+
+TRANSIENT_TIME = {"mouse": 24.0, "human": 48.0}
+"""Time over which those steps spread [day] (`benchmarks/time_step.py`)."""
 
 
 class Probe(NamedTuple):
@@ -123,15 +128,36 @@ class WallTime(NamedTuple):
 
 
 def expected_steps(config: RunConfig) -> int:
-    """Number of coupling steps of a run."""
-    times, step = config.snapshot_times, config.run.fixed_step
-    if step is None:
-        assert config.allowed_error
-        finer = (REFERENCE_ERROR / config.allowed_error) ** (1 / 3)
-        steps = (TRANSIENT_STEPS + config.run.duration / LATER_STEP[config.run.preset]) * finer
-        return max(round(steps), len(times))
-    gaps = (b - a for a, b in pairwise(times))
-    return sum(max(1, math.ceil(gap / step - 1e-9)) for gap in gaps)
+    """Number of coupling steps of a run.
+
+    All end on snapshots and where the forcing changes. After each change adaptive steps begin short
+    and grow, so that every dose costs some of them unless doses are frequent.
+    """
+    changes, step = stop_times(config), config.run.fixed_step
+    controller = step_size_controller(config, changes)
+    if step is not None:
+        gaps = (b - a for a, b in pairwise((0.0, *controller.stop_times)))
+        return sum(max(1, math.ceil(gap / step - ROUNDING_REMAINDER)) for gap in gaps)
+    spans = [b - a for a, b in pairwise((0.0, *changes, config.run.duration))]
+    steps = sum(_adaptive_steps(config, span, controller.dt_min) for span in spans)
+    return max(round(steps), len(controller.stop_times) + 1)
+
+
+def _adaptive_steps(config: RunConfig, span: float, shortest: float) -> float:
+    """Expected number of adaptive steps between two changes of the forcing.
+
+    Args:
+        config: the run.
+        span: time between them [day].
+        shortest: length of the first step [day].
+    """
+    assert config.allowed_error
+    finer = (REFERENCE_ERROR / config.allowed_error) ** (1 / 3)
+    settled = min(1.0, span / TRANSIENT_TIME[config.run.preset])
+    by_error = (TRANSIENT_STEPS * settled + span / LATER_STEP[config.run.preset]) * finer
+    # steps that grow as fast as they may from the first on
+    by_growth = math.log1p((FACTOR_MAX - 1) * span / shortest) / math.log(FACTOR_MAX)
+    return max(by_error, by_growth)
 
 
 def expected_solves(config: RunConfig) -> int:

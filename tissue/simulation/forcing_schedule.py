@@ -33,6 +33,21 @@ KNOCKOUT_FLOOR = 1e-6
 concentration that is zero has no meaning, and a millionth of either does nothing."""
 
 
+def stop_times(config: RunConfig) -> tuple[float, ...]:
+    """Times inside a run at which its forcing jumps or bends [day], in order; steps end there."""
+    disease, duration = config.disease, config.run.duration
+    varying = (*disease.excess.values(), disease.il1ra_excess, disease.inflammatory_cells)
+    varying += (config.load.factor,)
+    found = {time for course in varying for time in course.corners}
+    found |= set(disease.estrogen.corners) if disease.estrogen else set()
+    for each in config.therapy:
+        # what binds to bone does so at a dose, which a step must not pass
+        one_exposure = each.interval <= FREQUENT and not binds_to_bone(each.drug)
+        found |= {each.times[0], each.until} if one_exposure else set(each.times)
+    inside = sorted(t for t in found if TIME_RTOL < t < duration * (1 - TIME_RTOL))
+    return tuple(t for i, t in enumerate(inside) if i == 0 or t > inside[i - 1] * (1 + TIME_RTOL))
+
+
 class ForcingSchedule:
     """Disease and therapy over the time of a run.
 
@@ -53,22 +68,7 @@ class ForcingSchedule:
         doses = {drug: found for drug in drugs if (found := dosing(config.therapy, drug))}
         self._exposures = exposures(doses, config.run.duration, config.run.preset)
         self._bone_bound = {drug: found for drug, found in doses.items() if binds_to_bone(drug)}
-        self.stop_times = self._stop_times()
-
-    def _stop_times(self) -> tuple[float, ...]:
-        disease, duration = self._config.disease, self._config.run.duration
-        varying = (*disease.excess.values(), disease.il1ra_excess, disease.inflammatory_cells)
-        varying += (self._config.load.factor,)
-        found = {time for course in varying for time in course.corners}
-        found |= set(disease.estrogen.corners) if disease.estrogen else set()
-        for each in self._config.therapy:
-            # what binds to bone does so at a dose, which a step must not pass
-            one_exposure = each.interval <= FREQUENT and not binds_to_bone(each.drug)
-            found |= {each.times[0], each.until} if one_exposure else set(each.times)
-        inside = sorted(t for t in found if TIME_RTOL < t < duration * (1 - TIME_RTOL))
-        return tuple(
-            t for i, t in enumerate(inside) if i == 0 or t > inside[i - 1] * (1 + TIME_RTOL)
-        )
+        self.stop_times = stop_times(config)
 
     def bisphosphonate_dose(self, time: float) -> float:
         """Share of a full dose that binds to bone at a time [day], of all drugs that do."""

@@ -96,8 +96,10 @@ def forecast_here(
     """
     time, need = "", memory_here(config, shape, solved_share)
     if expected:
+        busy = load_note()
         time = (
-            f"about {duration(expected.total)} here and now{load_note()}: "
+            f"about {duration(expected.total)} here on an idle machine"
+            f"{f', longer now{busy}' if busy else ''}: "
             f"{duration(expected.start)} to start the first time, about {expected.steps} steps of "
             f"{duration(expected.step)}{later_solves(expected)}, "
             f"{duration(expected.end)} for the picture"

@@ -1,0 +1,80 @@
+"""Forecasts of the number of steps: exact for steps of a given length, close for adaptive ones."""
+
+import math
+from typing import Any
+
+import pytest
+
+from tissue.scenario.config import RunConfig, read_run_file
+from tissue.simulation.cost import expected_steps
+from tissue.simulation.forcing_schedule import stop_times
+from tissue.simulation.step_size import ControllerState, step_size_controller
+
+BONE = {"shape": [8, 8, 8], "spacing": "10 um", "bv_tv": 0.3, "thickness": "30 um"}
+"""Grid of `tests/tiny.toml`, so that it is compiled once."""
+
+
+def configured(days: float, *therapy: dict[str, Any], **run: Any) -> RunConfig:
+    tables = {
+        "run": {"duration": f"{days} day"} | run,
+        "geometry": {"synthetic": BONE},
+        "disease": {"il1_excess": "3.5 pM"},
+        "output": {"snapshots": "7 day"},
+        "therapy": list(therapy),
+    }
+    return read_run_file(tables)
+
+
+def doses(drug: str, dose: str, *days: float) -> dict[str, Any]:
+    return {"drug": drug, "dose": dose, "times": [f"{day} day" for day in days]}
+
+
+def daily(drug: str, dose: str, **span: str) -> dict[str, Any]:
+    return {"drug": drug, "dose": dose, "every": "1 day"} | span
+
+
+WEEKS = configured(
+    28, doses("adalimumab", "10 mg/kg", *range(3, 28, 8)), step="3.5 day", preset="human"
+)
+RUNS = {
+    "no drug": configured(21, step="2 day"),
+    "doses between snapshots": WEEKS,
+    "daily doses": configured(
+        14, daily("anakinra", "25 mg/kg", start="3 day", stop="9.5 day"), step="2 day"
+    ),
+    "doses that bind to bone": configured(
+        14, daily("zoledronate", "0.1 mg/kg", stop="6 day"), step="2 day"
+    ),
+}
+
+
+def marched(config: RunConfig) -> int:
+    """Number of steps of a run whose errors are zero."""
+    controller, state = step_size_controller(config, stop_times(config)), ControllerState()
+    while state.time < config.run.duration:
+        _, state = controller.evaluate(state, controller.next(state), 0.0, 0.0)
+    return state.steps
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_steps_of_a_given_length_are_counted_with_those_that_doses_force(name: str) -> None:
+    assert expected_steps(RUNS[name]) == marched(RUNS[name])
+
+
+def test_doses_force_steps() -> None:
+    assert expected_steps(RUNS["no drug"]) == 3 * math.ceil(7 / 2)
+    # between days 0, 3, 7, 11, 14, 19, 21, 27 and 28; 8 without the doses
+    assert expected_steps(WEEKS) == 1 + 2 + 2 + 1 + 2 + 1 + 2 + 1
+    # to each dose from day 1 to 5, as it binds to bone at once, to day 7 and to day 14
+    assert expected_steps(RUNS["doses that bind to bone"]) == 5 + 1 + 4
+
+
+@pytest.mark.parametrize("every", [8.0, 14.0, 28.0])
+def test_adaptive_steps_begin_anew_at_every_dose(every: float) -> None:
+    times = [every * number for number in range(1, round(168 / every))]
+    plain = configured(168, preset="human")
+    treated = configured(168, doses("tocilizumab", "8 mg/kg", *times), preset="human")
+    assert marched(treated) <= expected_steps(treated) <= 2.5 * marched(treated)
+    assert expected_steps(treated) >= expected_steps(plain) + 2 * len(times)
+    often = configured(168, daily("anakinra", "1.5 mg/kg"), preset="human")
+    assert expected_steps(often) == expected_steps(plain)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from docs_script import docs_script
 
-from tissue.simulation.load_mechanics import unreached_axes
+from tissue.mechanics.compression import unreached_axes
 from tissue.simulation.run_warnings import joint_warnings
 from tissue.validation.findings import Expected, ReferenceFinding, Use
 from tissue.validation.simulations import Estimate, SimulationCache, Trajectory

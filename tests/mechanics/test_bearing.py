@@ -8,7 +8,8 @@ import pytest
 from mechanics.bones import partial
 from mechanics.direct import solve
 
-from tissue.errors import InputError
+from tissue.errors import InputError, RunError
+from tissue.mechanics import compression
 from tissue.mechanics.compression import AXES, Compression, compress
 
 Volume = npt.NDArray[np.float64]
@@ -104,3 +105,26 @@ def test_two_bones_side_by_side_bear_both() -> None:
     both[:, 2:5, 7:10] = 1
     single, double = along_z(one), along_z(both)
     assert double.apparent_modulus == pytest.approx(2 * single.apparent_modulus, rel=1e-8)
+
+
+def test_nothing_moves_off_bone_also_from_an_earlier_solve() -> None:
+    bone = np.zeros(SHAPE)
+    bone[:, 2:8, 2:8] = 1
+    before = along_z(bone)
+    bone[:, 6:8] = 0
+    after = compress(bone, ("z",), "platens", 1e-7, start={"z": before.displacement})["z"]
+    moved = np.asarray(after.displacement)
+    assert moved[:, :, 2:7, 2:9].any()
+    assert not moved[:, :, 7:].any()
+    assert after.apparent_modulus == pytest.approx(along_z(bone).apparent_modulus, rel=1e-8)
+
+
+def test_a_solve_that_ends_with_its_last_sweep_is_not_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compression, "MAX_SWEEPS", 1)
+    found = compress(whole(), ("z",), "platens", 1e-4)["z"]
+    assert 0 < found.residual <= 1e-4
+    assert found.iterations > 0
+    with pytest.raises(RunError, match=r"along z did not converge: residual .*e-0[67]"):
+        compress(whole(), ("z",), "platens", 1e-9)

@@ -1,6 +1,5 @@
 """Runs whose load comes from finite elements of the bone."""
 
-import logging
 import re
 from pathlib import Path
 
@@ -13,12 +12,12 @@ from simulation.loaded_run import EDGE, config
 from tissue.errors import InputError
 from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry
-from tissue.mechanics.compression import LOADINGS
+from tissue.mechanics.compression import LOADINGS, unreached_axes
 from tissue.model.observables import FINITE_ELEMENT_METRICS
 from tissue.scenario.config import RunConfig
 from tissue.scenario.schema import LoadTable
 from tissue.simulation import loaded_bone
-from tissue.simulation.load_mechanics import load_mechanics, unreached_axes
+from tissue.simulation.load_mechanics import load_mechanics
 from tissue.simulation.loaded_bone import healthy_load, solved_again
 from tissue.simulation.memory_run import simulate
 from tissue.simulation.plan import plan
@@ -137,21 +136,6 @@ def test_bone_is_solved_again_when_it_has_moved() -> None:
         assert not due(0.0005, 10 * days)  # a solve would show its own error
         assert due(0.002, 1.0, shown=True)
         assert not due(0.0, 1.0, shown=True)
-
-
-def test_broken_bone_is_warned_of_and_bears_on(caplog: pytest.LogCaptureFixture) -> None:
-    given = config()
-    simulation = Simulation(given)
-    before = simulation.loaded
-    assert before
-    gap = simulation.state.bone_volume_fraction.at[EDGE // 2].set(0)
-    with caplog.at_level(logging.WARNING):
-        after = solved_again(before, gap, 3.0, simulation._numerics, given.acting, "confined")
-    assert "day 3: bone no longer reaches both ends in z: its stiffness there is 0" in caplog.text
-    assert after.metrics["failure_load_z_N"] == after.metrics["apparent_modulus_z_MPa"] == 0
-    assert after.metrics["failure_load_z_change_percent"] == -100
-    assert after.metrics["apparent_modulus_x_MPa"] > 0
-    assert after.log_energy_ratio is before.log_energy_ratio
 
 
 # Choice of the mechanics

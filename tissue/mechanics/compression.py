@@ -100,7 +100,7 @@ def compress(
         RunError: the solver did not converge.
     """
     fraction = np.asarray(bone_volume_fraction, np.float32)
-    parts, _ = ndimage.label(fraction >= MIN_FRACTION)
+    parts = _connected_parts(fraction)
     results: dict[str, Compression] = {}
     levels: Hierarchy | None = None
     before: tuple[frozenset[int], bytes] | None = None
@@ -120,6 +120,12 @@ def bearing_voxels(bone_volume_fraction: Array | np.ndarray) -> int:
     return int(np.count_nonzero(np.asarray(bone_volume_fraction) >= MIN_FRACTION))
 
 
+def unreached_axes(bone_volume_fraction: Array | np.ndarray) -> tuple[str, ...]:
+    """Axes along which no connected part of a bone [z, y, x] reaches both ends."""
+    parts = _connected_parts(np.asarray(bone_volume_fraction, np.float32))
+    return tuple(axis for axis in AXES if not reaching_both_ends(parts, axis))
+
+
 def held_ends(axis: str, loading: str) -> np.ndarray:
     """Ends at which displacement is prescribed [component, axis, end]."""
     held = np.zeros((3, 3, 2), bool)
@@ -130,6 +136,12 @@ def held_ends(axis: str, loading: str) -> np.ndarray:
     for other in range(3):
         held[other, other] = (True, loading == "confined" or other == along)
     return held
+
+
+def _connected_parts(fraction: np.ndarray) -> np.ndarray:
+    """Number of the connected part that each voxel belongs to; 0 off bone."""
+    parts: np.ndarray = ndimage.label(fraction >= MIN_FRACTION)[0]
+    return parts
 
 
 def reaching_both_ends(parts: np.ndarray, axis: str) -> frozenset[int]:
@@ -153,28 +165,30 @@ def _compression(
     levels: Hierarchy, axis: str, loading: str, tolerance: float, start: Array | np.ndarray | None
 ) -> Compression:
     finest = levels.finest
-    along = 2 - AXES.index(axis)
-    prescribed = _prescribed(finest.owner >= 0, along)
+    on_bone = finest.owner >= 0
+    prescribed = _prescribed(on_bone, 2 - AXES.index(axis))
     norm = float(_force_at_start(prescribed, finest.modulus, finest.fixed))
     moved = prescribed
     if start is not None:
-        moved = _started(jnp.moveaxis(jnp.asarray(start), 0, 1), prescribed, finest.fixed)
+        earlier = jnp.moveaxis(jnp.asarray(start), 0, 1)
+        moved = _started(earlier, prescribed, on_bone, finest.fixed)
     iterations, least = 0, LEAST_ITERATIONS if start is not None else 0
-    for _ in range(MAX_SWEEPS):
+    for sweeps_left in reversed(range(MAX_SWEEPS + 1)):
         force = residual_force(moved, finest.modulus, finest.fixed)
         residual = float(jnp.linalg.norm(force)) / norm
-        if residual == 0 or (residual <= tolerance and iterations >= least):
+        balanced = residual == 0 or (residual <= tolerance and iterations >= least)
+        if balanced or not sweeps_left:
             break
         wanted = max(0.5 * tolerance, LEAST_REDUCTION * residual) / residual
         change, count = solve(levels, force.astype(jnp.float32), min(wanted, 0.3))
         moved = moved + change
         iterations += int(count)
-    else:
-        if not residual <= 10 * tolerance or iterations >= MAX_ITERATIONS:
-            raise RunError(
-                f"compression along {axis} did not converge: residual {residual:.1e} after "
-                f"{iterations} iterations, {tolerance:.1e} allowed"
-            )
+    nearly = residual <= 10 * tolerance and iterations < MAX_ITERATIONS
+    if not (balanced or nearly):
+        raise RunError(
+            f"compression along {axis} did not converge: residual {residual:.1e} after "
+            f"{iterations} iterations, {tolerance:.1e} allowed"
+        )
     mean, centroid, modulus = _energies(moved, finest.modulus)
     return Compression(
         axis=axis,
@@ -205,8 +219,11 @@ def _force_at_start(prescribed: GridVectors, modulus: Modulus, fixed: Ends) -> A
 
 
 @jax.jit
-def _started(start: GridVectors, prescribed: GridVectors, fixed: Ends) -> GridVectors:
-    return jnp.where(free(fixed, prescribed) > 0, start, prescribed)
+def _started(
+    earlier: GridVectors, prescribed: GridVectors, on_bone: Array, fixed: Ends
+) -> GridVectors:
+    """Displacement of an earlier bone where this one is free to move."""
+    return jnp.where(on_bone[:, None] & (free(fixed, prescribed) > 0), earlier, prescribed)
 
 
 def _prescribed(on_bone: Array, along: int) -> GridVectors:

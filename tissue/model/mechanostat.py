@@ -123,15 +123,15 @@ def load_stimulus(bone_volume_fraction: Field, context: StepContext) -> Array | 
     References:
         Frost 2003, Anat Rec 275A:1081 (the mechanostat); the density proxy is an assumption.
     """
-    energy = _log_energy_ratio(bone_volume_fraction, context)
+    energy = log_energy_ratio(bone_volume_fraction, context)
     if energy is None:
         return 0.0
     force = jnp.log(jnp.maximum(context.forcing.load, MIN_FORCE))
     return context.parameters.g_mech * jnp.tanh(energy + 2 * force)
 
 
-def _log_energy_ratio(bone_volume_fraction: Field, context: StepContext) -> Field | None:
-    """Logarithm e of strain energy under usual forces over that in health; None without load."""
+def log_energy_ratio(bone_volume_fraction: Field, context: StepContext) -> Field | None:
+    """Logarithm of strain energy under usual forces over that in health; None without load."""
     solved, p, n = context.solved, context.parameters, context.numerics
     before = solved.local_density if solved else context.healthy.local_density
     if before is None:

@@ -3,12 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
 from tissue.errors import InputError
 from tissue.machine import processes
 from tissue.machine.device import usable_memory
-from tissue.mechanics.compression import AXES, MIN_FRACTION, bearing_voxels, reaching_both_ends
+from tissue.mechanics.compression import bearing_voxels, unreached_axes
 from tissue.mechanics.pieces import too_many_nodes
 from tissue.scenario.config import RunConfig
 from tissue.simulation.cost import MEMORY_MARGIN, SHORTEST_EDGE, gpu_memory, memory_here
@@ -102,9 +101,3 @@ def _unaffordable(
     if MEMORY_MARGIN * need > available:
         return f"finite elements need about {size(need)} of memory and {size(available)} are there"
     return ""
-
-
-def unreached_axes(bone: np.ndarray) -> tuple[str, ...]:
-    """Axes along which no connected part of a bone [z, y, x] reaches both ends."""
-    parts, _ = ndimage.label(np.asarray(bone) >= MIN_FRACTION)
-    return tuple(axis for axis in AXES if not reaching_both_ends(parts, axis))

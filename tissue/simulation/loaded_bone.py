@@ -6,7 +6,6 @@ force that compressed the healthy bone. Bone that is lost makes the rest bear mo
 
 import logging
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -15,14 +14,15 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh
 
-from tissue.errors import InputError
+from tissue.errors import InputError, RunError
 from tissue.kernels.programs import mesh_over, program, put, whole_grid
 from tissue.kernels.stencil import Field, total
-from tissue.mechanics.compression import AXES, Compression, compress
+from tissue.mechanics.compression import AXES, Compression, compress, unreached_axes
 from tissue.mechanics.loading_history import loading_history
 from tissue.mechanics.strength import apparent_modulus_MPa, failure_load_N, stiffness_N_per_mm
-from tissue.model.context import Numerics, SolvedLoad
-from tissue.model.mechanostat import local_density, log_osteocyte_signal
+from tissue.model.context import Numerics, SolvedLoad, StepContext
+from tissue.model.forcing import Forcing
+from tissue.model.mechanostat import local_density, log_energy_ratio, log_osteocyte_signal
 from tissue.model.observables import FINITE_ELEMENT_METRICS
 from tissue.model.parameters import Parameters
 from tissue.scenario.config import RunConfig
@@ -51,13 +51,13 @@ class LoadedBone:
 
     Attributes:
         time: of the solve [day].
-        bone: volume fraction that was solved [z, y, x].
+        bone: volume fraction then [z, y, x].
         displacement: under unit compression [edges of a voxel], by axis.
         weights: squares of the usual strains of the healthy bone [1], by axis.
         healthy_modulus: apparent modulus of the healthy bone over that of tissue [1], by axis.
         healthy_failure_load: along z [N].
         healthy_log_signal: logarithm of the energy that osteocytes felt in health [ln MPa].
-        log_energy_ratio: logarithm of that energy now over that in health [1].
+        log_energy_ratio: logarithm of that energy then over that in health [1].
         energy_density: strain energy per volume of bone under usual forces [MPa].
         metrics: stiffness and strength, by the names in FINITE_ELEMENT_METRICS.
     """
@@ -76,6 +76,16 @@ class LoadedBone:
     def load(self, n: Numerics, p: Parameters) -> SolvedLoad:
         """Load that a step continues from."""
         return SolvedLoad(self.log_energy_ratio, local_density(self.bone, n.spacing, p))
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """Axes along which the bone did not reach both ends."""
+        return tuple(axis for axis in AXES if not self.metrics[f"apparent_modulus_{axis}_MPa"])
+
+    def continued(self, bone: Field, time: float, n: Numerics, p: Parameters) -> "LoadedBone":
+        """Bone that has changed, whose load goes with its density near by as between two solves."""
+        context = StepContext(Forcing(), p, n, solved=self.load(n, p))
+        return replace(self, time=time, bone=bone, log_energy_ratio=_continued(bone, context))
 
     def due(self, bone: Field, time: float, species: str, *, shown: bool) -> bool:
         """Whether bone must be solved again.
@@ -152,6 +162,11 @@ def _moved(before: Field, now: Field) -> Array:
     return total(jnp.abs(now - before)) / jnp.maximum(total(before), 1)
 
 
+_continued = program(log_energy_ratio)
+
+GOES_ON = "the load that bone feels goes on from the last solve with its density near by"
+
+
 def healthy_load(bone: Field, n: Numerics, config: RunConfig) -> LoadedBone:
     """Healthy bone under the forces that it is taken to be adapted to.
 
@@ -192,8 +207,9 @@ def solved_again(
 ) -> LoadedBone:
     """Bone under the same forces as in health, solved from where the last solve ended.
 
-    Where bone no longer reaches both ends of an axis, its stiffness and strength there are 0, and
-    the energy that osteocytes feel stays that of the last solve.
+    Where bone no longer reaches both ends of an axis, its stiffness and strength there are 0. The
+    load of health is that along all three axes: what bone feels of it goes on from the last solve
+    with the density near by. It does so too where a solve does not converge.
 
     Args:
         before: the last solve.
@@ -206,14 +222,25 @@ def solved_again(
     modulus = float(p.E_t)
     healthy = before.healthy_modulus["z"], before.healthy_failure_load
     whole = jnp.asarray(whole_grid(bone))
-    found, broken = _compressed(whole, loading, before.displacement)
+    broken = unreached_axes(whole)
+    reached = [axis for axis in AXES if axis not in broken]
+    try:
+        found = compress(whole, reached, loading, LATER_TOLERANCE, before.displacement)
+    except (InputError, RunError) as error:  # too large for its tables, or not converged
+        log.warning(f"day {time:g}: {error}; {GOES_ON}, and strength is that of the last solve")
+        metrics = {**before.metrics, "fe_iterations": 0.0}
+        return replace(before.continued(bone, time, n, p), metrics=metrics)
+    displacement = {**before.displacement}
+    displacement |= {axis: each.displacement for axis, each in found.items()}
     if broken:
-        log.warning(
-            f"day {time:g}: bone no longer reaches both ends in {' and '.join(broken)}: its "
-            "stiffness there is 0, and the load that bone feels stays that of the last solve"
-        )
+        if broken != before.broken:
+            log.warning(
+                f"day {time:g}: bone no longer reaches both ends in {' and '.join(broken)}: its "
+                f"stiffness there is 0, and {GOES_ON}"
+            )
         metrics = _metrics(found, whole, before.energy_density, healthy, (n, modulus))
-        return replace(before, time=time, bone=bone, metrics=metrics)
+        after = before.continued(bone, time, n, p)
+        return replace(after, displacement=displacement, metrics=metrics)
     energy = _energy(found, before.weights, before.healthy_modulus, modulus).astype(bone.dtype)
     energy = put(energy, mesh_over(bone))
     signal = log_osteocyte_signal(bone, energy, n.spacing, p)
@@ -221,7 +248,7 @@ def solved_again(
         before,
         time=time,
         bone=bone,
-        displacement={axis: each.displacement for axis, each in found.items()},
+        displacement=displacement,
         log_energy_ratio=signal - before.healthy_log_signal,
         energy_density=energy,
         metrics=_metrics(found, whole, energy, healthy, (n, modulus)),
@@ -259,20 +286,6 @@ def row(loaded: LoadedBone | None, *, solved: bool) -> dict[str, float]:
     if loaded is None:
         return {}
     return {**loaded.metrics} | ({} if solved else {"fe_iterations": 0.0})
-
-
-def _compressed(
-    bone: Field, loading: str, start: Mapping[str, Array]
-) -> tuple[dict[str, Compression], list[str]]:
-    """Compressions by axis, and the axes along which bone does not reach both ends."""
-    try:
-        return compress(bone, AXES, loading, LATER_TOLERANCE, start), []
-    except InputError:  # of one axis or more: each alone shows which
-        found: dict[str, Compression] = {}
-        for axis in AXES:
-            with suppress(InputError):
-                found |= compress(bone, (axis,), loading, LATER_TOLERANCE, start)
-        return found, [axis for axis in AXES if axis not in found]
 
 
 def _energy(

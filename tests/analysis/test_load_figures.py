@@ -12,6 +12,7 @@ from tissue.analysis.load_figures import limits, load_on_bone
 from tissue.analysis.render import picture_of_values
 from tissue.analysis.report.collect import collected, differences
 from tissue.analysis.report.page import page
+from tissue.analysis.strength import solved
 from tissue.analysis.style import styled
 from tissue.errors import InputError
 from tissue.storage.results import open_run
@@ -48,6 +49,15 @@ def with_strength(folder: Path) -> Path:
             provenance={"tissue": "0", "config_sha256": "abc"},
         )
     return folder
+
+
+def test_the_end_of_bone_that_breaks_along_all_axes_is_drawn() -> None:
+    metrics = {
+        "time_day": np.arange(5.0),
+        "fe_iterations": np.array([9.0, 0, 4, 0, 0]),
+        "failure_load_z_N": np.array([8.0, 8, 6, 0, 0]),
+    }
+    assert solved(metrics).tolist() == [True, False, True, True, True]
 
 
 def test_a_surface_has_the_colors_of_its_field() -> None:

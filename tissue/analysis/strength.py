@@ -11,6 +11,8 @@ Column = NDArray[np.floating]
 def solved(metrics: Mapping[str, Column]) -> NDArray[np.bool_]:
     """Rows of a solve by finite elements; in the others strength is that of the solve before.
 
+    Bone that is broken along all axes needs no solve: each row in which nothing bears load counts.
+
     Args:
         metrics: columns of metrics.csv, by name.
 
@@ -21,4 +23,6 @@ def solved(metrics: Mapping[str, Column]) -> NDArray[np.bool_]:
     found = np.ones(len(metrics["time_day"]), bool)
     if "fe_iterations" in metrics:
         found[1:] = metrics["fe_iterations"][1:] > 0
+    if "failure_load_z_N" in metrics:
+        found |= metrics["failure_load_z_N"] == 0
     return found

@@ -1,6 +1,7 @@
 """Strength: moduli, stiffness and failure load of a compressed piece of bone."""
 
 from dataclasses import replace
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -117,6 +118,11 @@ def test_strength_names_the_axis_that_bone_does_not_span() -> None:
     bone[:, 2] = 0
     with pytest.raises(InputError, match="bone does not reach both ends in y"):
         strength(bone, 50.0, 10000)
+    slab = np.zeros((6, 5, 4))
+    slab[:3] = 1
+    slab[:, :, 2] = 0
+    with pytest.raises(InputError, match="bone does not reach both ends in x and z: no part"):
+        strength(slab, 50.0, 10000)
     assert strength(bone, 50.0, 10000, axes=("z",)).failure_load_N["z"] > 0
 
 
@@ -127,6 +133,45 @@ def test_strength_names_the_axis_that_bone_does_not_span() -> None:
 def test_lengths_and_moduli_are_positive(spacing: float, modulus: float, message: str) -> None:
     with pytest.raises(InputError, match=message):
         strength(np.ones((4, 4, 4)), spacing, modulus)
+
+
+ONES = np.ones((4, 4, 4))
+
+
+@pytest.mark.parametrize(
+    ("bone", "message"),
+    [
+        (255 * ONES, r"values from 255 to 255; shares of bone .* divide a mask"),
+        (-ONES, "values from -1 to -1"),
+        (np.where(ONES.cumsum(0) == 2, np.nan, 1), "has 16 of 64 values that are not finite"),
+        (ONES[0], r"has the shape \(4, 4\); a volume \[z, y, x\]"),
+        (ONES[:0], r"has the shape \(0, 4, 4\); a volume"),
+        (ONES.astype(str), "numbers from 0 to 1 are needed"),
+        ([[1.0], [1.0, 1.0]], "no array of numbers"),
+    ],
+)
+def test_bone_is_a_volume_of_shares(bone: Any, message: str) -> None:
+    with pytest.raises(InputError, match=f"bone_volume_fraction .*{message}"):
+        strength(bone, 50.0, 1e4)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"loading": "confind"}, "loading = 'confind' must be .*, did you mean 'confined'?"),
+        ({"loading": None}, "loading = None must be 'confined', 'platens' or 'slide'"),
+        ({"energy": "center"}, "energy = 'center' must be 'centroid' or 'mean'"),
+        ({"axes": ("w",)}, r"axes = \('w',\) must hold one or more of 'x', 'y' and 'z'"),
+        ({"axes": ()}, r"axes = \(\) must hold one or more"),
+        ({"axes": 3}, "axes = 3 must hold one or more"),
+        ({"spacing": (20, 20, 20)}, r"spacing = \(20, 20, 20\) must be one number \[um\]: voxels"),
+        ({"tissue_modulus": "12 GPa"}, "tissue_modulus = '12 GPa' must be one number"),
+        ({"tolerance": 0}, "tolerance 0 must be > 0 and finite"),
+    ],
+)
+def test_choices_and_numbers_are_checked(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        strength(ONES, **({"spacing": 50.0, "tissue_modulus": 1e4} | given))
 
 
 def test_a_loose_speck_is_left_out() -> None:

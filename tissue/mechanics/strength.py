@@ -13,7 +13,7 @@ References:
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from jax import Array
@@ -21,7 +21,14 @@ from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
 from tissue.errors import InputError
-from tissue.mechanics.compression import AXES, Compression, compress
+from tissue.mechanics.checks import (
+    checked_axes,
+    checked_bone,
+    open_sentence,
+    positive,
+    refuse_unknown,
+)
+from tissue.mechanics.compression import AXES, LOADINGS, Compression, compress, unreached_axes
 
 Energy = Literal["centroid", "mean"]
 """Strain energy density of an element: at its center, or its mean."""
@@ -88,23 +95,24 @@ def strength(
         spacing: edge of a voxel [um].
         tissue_modulus: modulus of fully mineralized bone tissue [MPa].
         loading: how the faces of the box are held: "platens", "confined" or "slide".
-        axes: directions of compression.
+        axes: directions of compression, one or more of x, y and z.
         energy: strain energy density for the failure load: "centroid" or "mean".
         tolerance: relative residual at which the solver stops [1].
         start: displacements of an earlier solve, by axis.
 
     Raises:
-        InputError: bone does not reach both ends of the box along an axis, or a length or modulus
-            is not a positive number.
+        InputError: bone does not reach both ends of the box along an axis or is no volume of shares
+            from 0 to 1, a number is not positive, or a name is not known.
     """
-    for name, value, unit in (
-        ("spacing", spacing, "um"),
-        ("tissue_modulus", tissue_modulus, "MPa"),
-    ):
-        if not 0 < value < np.inf:
-            raise InputError(f"{name} {value:g} {unit} must be > 0 and finite")
-    bone = np.asarray(bone_volume_fraction)
-    compressions = compress(bone, tuple(axes), loading, tolerance, start)
+    refuse_unknown("loading", loading, LOADINGS)
+    refuse_unknown("energy", energy, get_args(Energy))
+    spacing = positive("spacing", spacing, "um", ": voxels are cubes; resample others first")
+    tissue_modulus = positive("tissue_modulus", tissue_modulus, "MPa")
+    tolerance = positive("tolerance", tolerance)
+    axes, bone = checked_axes(axes), checked_bone(bone_volume_fraction)
+    if unreached := [axis for axis in unreached_axes(bone) if axis in axes]:
+        raise InputError(open_sentence(unreached))
+    compressions = compress(bone, axes, loading, tolerance, start)
     return Strength(
         apparent_modulus_MPa={
             axis: apparent_modulus_MPa(each, tissue_modulus) for axis, each in compressions.items()

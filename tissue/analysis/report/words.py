@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tissue.analysis.box_size import BOX_SPACINGS, box_in_spacings
 from tissue.analysis.common_start import SAME_TIME, percent, signed
 from tissue.analysis.courses import YEAR
 from tissue.analysis.disease import disease, listed, tables_of
@@ -12,12 +13,6 @@ from tissue.analysis.treatment import regimens
 
 RESERVATIONS = 3
 """Most reservations at the top of a page [1]; the section on trust has all."""
-
-BOX_SPACINGS = 5.0
-"""Edge of a box over the distance of trabeculae from which their mean properties hold [1].
-
-Harrigan 1988, J Biomech 21:269: three to five (remembered).
-"""
 
 UNRESOLVED = 0.05
 """Share of bone without a solid core from which a page names it [1] (assumption)."""
@@ -99,10 +94,11 @@ def outcome(run: Run) -> str:
     text += f"Cells per surface {since}: {', '.join(cells)}. " if cells else ""
     if run["strength"]:
         load, stiff = lines["failure_load_z_N"], lines["stiffness_z_N_per_mm"]
+        held = tables_of(run["run_file"]).get("load", {}).get("loading", "confined")
         text += (
-            f"The load at which the piece fails along z went from {load['start']:.3g} to "
-            f"{load['end']:.3g} N ({signed(_change(load))}); its stiffness changed by "
-            f"{signed(_change(stiff))}."
+            f"The load at which the piece fails along z (loading {held}) went from "
+            f"{load['start']:.3g} to {load['end']:.3g} N ({signed(_change(load))}); its stiffness "
+            f"changed by {signed(_change(stiff))}."
         )
     else:
         text += "Strength was not computed in this run (tissue strength measures it)."
@@ -136,11 +132,11 @@ def _of_bone(run: Run) -> Iterator[str]:
     measured = run["morphometry"]
     spacing = [measured.get(name, [None])[0] for name in ("tb_th", "tb_sp")]
     if all(spacing):
-        apart = sum(value for value in spacing if value)
-        edge = min(run["grid"]["shape"]) * run["grid"]["spacing"] / 1e3
-        if edge < BOX_SPACINGS * apart:
+        edges = [n * run["grid"]["spacing"] / 1e3 for n in run["grid"]["shape"]]
+        wide = box_in_spacings(edges, *spacing)
+        if wide < BOX_SPACINGS:
             yield (
-                f"The box is small: its shortest edge is {edge / apart:.1f} distances between "
+                f"The box is small: its shortest edge is {wide:.1f} distances between "
                 f"trabeculae, and {BOX_SPACINGS:g} are needed for means of the tissue (Harrigan "
                 "1988); another piece of the same bone would give other numbers"
             )

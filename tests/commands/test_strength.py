@@ -4,6 +4,7 @@ A straight column that slides on platens is strained evenly: its modulus is that
 times its share of the section, and it breaks at 7000 microstrain.
 """
 
+import argparse
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,9 +14,11 @@ import numpy as np
 import pytest
 from commands.conftest import Capture, refused
 
+from tissue.analysis.report import words
 from tissue.cli import main
 from tissue.commands import strength as command
 from tissue.commands.common import RUN_FAILED
+from tissue.commands.loaded_bone import tissue_modulus
 from tissue.commands.messages import _change
 from tissue.geometry.grid import Grid
 from tissue.model.parameters import preset
@@ -23,6 +26,7 @@ from tissue.storage.snapshot import write_snapshot
 
 EDGE, SPACING = 8, 10.0
 VOXEL = "--voxel-size=10 um"
+CONFIG = '[run]\nduration = "14 day"\npreset = "{}"\n[geometry]\nsynthetic = {{}}\n'
 SLIDE = ("--loading", "slide", "--axis", "z")
 AREA = (EDGE * SPACING / 1e3) ** 2
 """Section of the box [mm^2]."""
@@ -45,16 +49,20 @@ def image(tmp_path: Path) -> str:
 def run(tmp_path: Path) -> Path:
     folder = tmp_path / "eroded"
     folder.mkdir()
-    for step, (day, width) in enumerate(((0.0, 4), (7.0, 3), (14.0, 2))):
-        write_snapshot(
-            folder,
-            grid=Grid((EDGE, EDGE, EDGE), SPACING),
-            step=step,
-            time=day,
-            fields={"bone_volume_fraction": column(width)},
-            provenance={},
-        )
+    for day, width in ((0.0, 4), (7.0, 3), (14.0, 2)):
+        snapshot(folder, day, column(width), {"config": CONFIG.format("mouse")})
     return folder
+
+
+def snapshot(folder: Path, day: float, bone: np.ndarray, provenance: dict[str, str]) -> Path:
+    return write_snapshot(
+        folder,
+        grid=Grid((EDGE, EDGE, EDGE), SPACING),
+        step=int(day),
+        time=day,
+        fields={"bone_volume_fraction": bone},
+        provenance=provenance,
+    )
 
 
 def numbers(capfd: Capture, *words: str | Path) -> dict[str, Any]:
@@ -99,24 +107,64 @@ def test_a_run_is_compared_before_and_after(capfd: Capture, run: Path) -> None:
     assert "bone tissue of 10 GPa (E_t of the preset human" in lines[0]
 
 
+def test_bone_that_broke_bears_nothing(capfd: Capture, run: Path) -> None:
+    broken = column(4)
+    broken[3] = 0
+    snapshot(run, 14.0, broken, {})
+    found = numbers(capfd, run)
+    assert found["warnings"][0].startswith("bone at day 14 does not reach both ends in z")
+    first, last = found["results"]
+    assert first["failure_load_N"]["z"] > 0
+    assert (last["failure_load_N"], last["iterations"]) == ({"z": 0}, {})
+    words = refused(capfd, "strength", run, "--day", "14")
+    assert "day 14: bone does not reach both ends in x, y and z" in words
+
+
+def test_a_snapshot_has_the_modulus_of_its_run(capfd: Capture, tmp_path: Path) -> None:
+    alone = snapshot(tmp_path, 7.0, column(4), {"config": CONFIG.format("human")})
+    assert _modulus(alone) == (10000, "10 GPa (E_t of the run)")
+    (tmp_path / "run.toml").write_text(CONFIG.format("mouse") + "[parameters]\nE_t = '12 GPa'\n")
+    assert _modulus(alone) == (12000, "12 GPa (E_t of the run)")
+    assert _modulus(tmp_path) == (12000, "12 GPa (E_t of the run)")
+    (tmp_path / "run.toml").unlink()
+    unknown = snapshot(tmp_path, 7.0, column(4), {})
+    assert "give --preset or --tissue-modulus" in refused(capfd, "strength", unknown)
+
+
+def _modulus(path: Path) -> tuple[float, str]:
+    return tissue_modulus(argparse.Namespace(path=path, preset=None, tissue_modulus=None))
+
+
+def test_the_share_of_a_region_is_said(capfd: Capture, image: str, tmp_path: Path) -> None:
+    region = np.zeros((EDGE, EDGE, EDGE), "u1")
+    region[:, :6, :4] = 1
+    np.save(tmp_path / "region.npy", region)
+    marked = ("--threshold", "100", "--region", tmp_path / "region.npy")
+    warnings = numbers(capfd, image, VOXEL, *marked)["warnings"]
+    assert any(each.startswith("the region is ") for each in warnings)
+    assert any("divide them by " in each for each in warnings)
+
+
 def test_the_table_says_what_its_numbers_are(capfd: Capture, image: str) -> None:
     assert main(["strength", image, VOXEL, "--threshold", "100", *SLIDE]) == 0
     out = " ".join(capfd.readouterr()[0].split())
-    assert "loading slide: ends free in their plane" in out
+    assert "loading slide: both ends slide on platens, the low sides on mirrors" in out
     assert "2 % of the bone volume strained beyond 7000 microstrain (Pistoia 2002)" in out
     assert "at the centers of the voxels" in out
     assert "2.40 times" in out
     assert "1.98 to 2.91" in out
     assert "2.13 times" in out
     assert "1.77 to 2.56" in out
-    assert "warning: " not in out
+    assert out.count("warning: ") == 1
+    assert "warning: the box is small: its shortest edge is" in out
+    assert "5 are needed for means of the tissue (Harrigan 1988)" in out
 
 
 def test_what_carries_nothing_is_said(capfd: Capture, tmp_path: Path) -> None:
     bone = column(4)
     bone[3:5, 6:8, 6:8] = 1
     np.save(tmp_path / "speck.npy", (200 * bone).astype("u1"))
-    (warning,) = numbers(capfd, tmp_path / "speck.npy", VOXEL)["warnings"]
+    warning, _ = numbers(capfd, tmp_path / "speck.npy", VOXEL)["warnings"]
     assert f"{8 / (8 + 128):.1%} of the bone volume" in warning
 
 
@@ -131,8 +179,8 @@ def test_thin_trabeculae_are_said(capfd: Capture, tmp_path: Path) -> None:
 
 def test_bone_that_does_not_span_the_box(capfd: Capture, image: str) -> None:
     words = refused_after_log(capfd, "strength", image, VOXEL, "--threshold", "100")
-    assert "bone does not reach both ends in x" in words
-    assert "leave that axis out with --axis" in words
+    assert "bone does not reach both ends in x and y" in words
+    assert "load the rest with --axis z" in words
 
 
 def refused_after_log(capfd: Capture, *arguments: str) -> str:
@@ -153,6 +201,10 @@ def test_bad_options_are_refused(capfd: Capture, image: str, run: Path) -> None:
     assert "--day is for a run" in refused(capfd, "strength", image, "--day", "3")
     words = refused(capfd, "strength", run, "--day", "6")
     assert "no snapshot of that day, and the nearest is of day 7" in words
+    for day in ("nan", "inf", "-inf"):
+        words = refused(capfd, "strength", run, f"--day={day}")
+        assert f"--day {day} must be a number of days" in words
+        assert "from day 0 to 14" in words
     assert "--threshold is for an image" in refused(capfd, "strength", run, "--threshold", "3")
 
 
@@ -183,3 +235,14 @@ def test_every_kind_of_loading_is_an_option() -> None:
     from tissue.mechanics.compression import LOADINGS
 
     assert set(command.LOADINGS) == set(LOADINGS)
+
+
+def test_a_report_names_the_loading_of_its_failure_load() -> None:
+    names = ("bv_tv", "failure_load_z_N", "stiffness_z_N_per_mm")
+    run = {
+        "metrics": {"time_day": [0.0, 7.0]},
+        "headlines": [{"name": name, "start": 0.2, "end": 0.1} for name in names],
+        "strength": True,
+        "run_file": "[load]\nloading = 'slide'\n",
+    }
+    assert "fails along z (loading slide) went from 0.2 to 0.1 N " in words.outcome(run)

@@ -4,30 +4,23 @@ import argparse
 import json
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tissue.commands.common import Commands
-from tissue.commands.image_options import (
-    add_image_options,
-    bone_of_image,
-    is_image_folder,
-    refuse_image_options,
-)
+from tissue.commands.image_options import add_image_options
+from tissue.commands.loaded_bone import Bone, bones_of, limits, refuse_large, tissue_modulus
 from tissue.commands.tables import print_table
-from tissue.errors import InputError, RunError, printable
+from tissue.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from tissue.mechanics.strength import Strength
-    from tissue.storage.snapshot import Snapshot
+    from tissue.mechanics.strength import Energy, Strength
 
 LOADINGS = {
     "platens": "both ends held by platens, sides free, as in a testing machine",
     "confined": "no face moves across itself, as inside a larger bone",
-    "slide": "ends free in their plane, as between greased platens",
+    "slide": "both ends slide on platens, the low sides on mirrors, and the high sides are free",
 }
 """Kinds of loading in words, the default first."""
 
@@ -44,22 +37,8 @@ FRACTURE = (
 WIDTH = 100
 """Characters of a line of text [1]."""
 
-THIN = 3.0
-"""Mean thickness [voxel] below which the voxels are too coarse for a modulus."""
-
-
-class Bone(NamedTuple):
-    """A piece of bone to be loaded.
-
-    Attributes:
-        time: of the snapshot [day]; None of an image.
-        fraction: bone volume fraction [z, y, x].
-        spacing: edge of a voxel [um].
-    """
-
-    time: float | None
-    fraction: "np.ndarray"
-    spacing: float
+ENERGY: "Energy" = "centroid"
+"""Strain energy density that failure loads are computed from."""
 
 
 def add(commands: Commands) -> None:
@@ -103,36 +82,28 @@ def add(commands: Commands) -> None:
 
 
 def _strength(options: argparse.Namespace) -> int:
+    from tissue.machine import device
     from tissue.mechanics.compression import AXES
-    from tissue.mechanics.strength import strength
 
-    modulus, origin = _tissue_modulus(options)
-    bones = _bones(options)
+    modulus, origin = tissue_modulus(options)
+    bones = bones_of(options)
     axes = tuple(axis for axis in AXES if axis in (options.axis or AXES))
+    unreached = _unreached(options, bones, axes)
     for bone in bones:
-        _refuse_large(bone)
+        refuse_large(bone)
     shown = f"{len(bones)} bones" if bones[1:] else "the bone"
     print(f"  compressing {shown} along {', '.join(axes)}", file=sys.stderr, flush=True)
-    found: list[Strength] = []
-    for bone in bones:
-        start = None
-        if found and bone.fraction.shape == bones[0].fraction.shape:
-            start = {axis: each.displacement for axis, each in found[-1].compressions.items()}
-        try:
-            made = strength(
-                bone.fraction, bone.spacing, modulus, options.loading, axes, start=start
-            )
-        except InputError as error:
-            day = "" if bone.time is None else f" at day {bone.time:g}"
-            raise InputError(f"{options.path}{day}: {error}{_remedy(axes)}") from None
-        found.append(made)
-    notes = [*_left_out(bones, found), *_thin(bones[0])]
+    device.enable_compilation_cache()
+    loaded = [tuple(a for a in axes if a not in each) for each in unreached]
+    found = _compressed(options, bones, loaded, modulus)
+    notes = [*_broken(bones, unreached), *_left_out(bones, found), *limits(bones[0])]
     if options.json:
-        print(json.dumps(_numbers(options.path, bones, found, notes)))
+        used = {"loading": options.loading, "energy": ENERGY, "tissue_modulus_MPa": modulus}
+        print(json.dumps(_numbers(options.path, bones, found, axes) | used | {"warnings": notes}))
         return 0
     grid = " x ".join(map(str, bones[0].fraction.shape))
     print(f"{grid} voxels (z, y, x) of {bones[0].spacing:g} um; bone tissue of {origin}")
-    _print(bones, found)
+    _print(bones, found, axes, options.loading)
     _say(
         f"loading {options.loading}: {LOADINGS[options.loading]}; another kind of loading changed "
         "the modulus of one bone by up to 30 % (--loading)"
@@ -147,159 +118,121 @@ def _strength(options: argparse.Namespace) -> int:
     return 0
 
 
+def _compressed(
+    options: argparse.Namespace,
+    bones: Sequence[Bone],
+    loaded: Sequence[Sequence[str]],
+    modulus: float,
+) -> list["Strength | None"]:
+    """Strength of each bone along its axes; None of one that has none.
+
+    Raises:
+        InputError: a bone holds values that are no shares of bone.
+    """
+    from tissue.mechanics.strength import strength
+
+    found: list[Strength | None] = []
+    start = None
+    for bone, axes in zip(bones, loaded, strict=True):
+        if not axes:
+            found.append(None)
+            continue
+        same = bone.fraction.shape == bones[0].fraction.shape
+        given = bone.fraction, bone.spacing, modulus, options.loading, axes, ENERGY
+        try:
+            made = strength(*given, start=start if same else None)
+        except InputError as error:
+            raise InputError(f"{options.path}{bone.day}: {error}") from None
+        found.append(made)
+        if same:
+            start = {axis: each.displacement for axis, each in made.compressions.items()}
+    return found
+
+
 def _say(sentence: str) -> None:
     """Print a sentence on lines of at most WIDTH characters."""
     print(textwrap.fill(sentence, WIDTH, break_on_hyphens=False))
 
 
-def _tissue_modulus(options: argparse.Namespace) -> tuple[float, str]:
-    """Modulus of bone tissue [MPa], and the sentence that says where it comes from.
+def _unreached(
+    options: argparse.Namespace, bones: Sequence[Bone], axes: Sequence[str]
+) -> list[tuple[str, ...]]:
+    """Axes along which each bone does not reach both ends of the box.
 
     Raises:
-        InputError: an option cannot be used, or the run file of a run cannot be read.
+        InputError: no other bone or axis is left to compare with.
     """
-    from tissue import units
-    from tissue.model.parameters import preset
+    from tissue.mechanics.checks import open_sentence
+    from tissue.mechanics.compression import unreached_axes
 
-    if options.tissue_modulus is not None:
-        if options.preset:
-            raise InputError(
-                "--preset and --tissue-modulus both give the modulus of bone tissue; leave one out"
-            )
-        try:
-            modulus = units.parse(options.tissue_modulus, "MPa")
-        except units.UnitError as error:
-            raise InputError(f"--tissue-modulus: {error}") from None
-        if modulus <= 0:
-            raise InputError(
-                f"--tissue-modulus {printable(options.tissue_modulus)} must be > 0, e.g. '12 GPa'"
-            )
-        return modulus, f"{modulus / 1e3:.4g} GPa (--tissue-modulus)"
-    file = options.path / "run.toml"
-    if options.preset is None and file.is_file():
-        from tissue.scenario.config import read_run_file
-
-        try:
-            parameters = read_run_file(file).parameters
-        except InputError as error:
-            raise InputError(
-                f"{file} does not say the modulus of bone tissue ({error}); give --preset or "
-                "--tissue-modulus"
-            ) from None
-        modulus = float(parameters.E_t)
-        return modulus, f"{modulus / 1e3:.4g} GPa (E_t of the run)"
-    species = options.preset or "mouse"
-    modulus = float(preset(species).E_t)
-    return modulus, f"{modulus / 1e3:.4g} GPa (E_t of the preset {species}; --preset changes it)"
+    unreached = [
+        tuple(axis for axis in unreached_axes(bone.fraction) if axis in axes) for bone in bones
+    ]
+    if len(bones) > 1 and any(len(each) < len(axes) for each in unreached):
+        return unreached
+    for bone, each in zip(bones, unreached, strict=True):
+        if each:
+            rest = " ".join(f"--axis {axis}" for axis in axes if axis not in each)
+            remedy = f", or load the rest with {rest}" if rest else ""
+            raise InputError(f"{options.path}{bone.day}: {open_sentence(each)}{remedy}")
+    return unreached
 
 
-def _bones(options: argparse.Namespace) -> list[Bone]:
-    """Bone of an image, a snapshot, or of two or more times of a run."""
-    from tissue.storage.snapshot import is_snapshot, list_snapshots, read_snapshot
+def _broken(bones: Sequence[Bone], unreached: Sequence[Sequence[str]]) -> list[str]:
+    """Sentences on bone that does not reach both ends."""
+    from tissue.mechanics.checks import listed
 
-    if options.path.is_dir() and not is_image_folder(options.path):
-        refuse_image_options(options, "a run")
-        run = [read_snapshot(path) for path in list_snapshots(options.path)]
-        if not run:
-            raise InputError(f"{options.path} holds no snapshots yet; wait for the first")
-        return [_bone(run[i]) for i in _chosen(options, [each.time for each in run])]
-    if options.day:
-        raise InputError(f"--day is for a run, and {options.path} is none; leave it out")
-    if options.path.is_file() and is_snapshot(options.path):
-        refuse_image_options(options, "a snapshot")
-        return [_bone(read_snapshot(options.path))]
-    geometry = bone_of_image(options)
-    return [Bone(None, geometry.bone_volume_fraction, geometry.grid.spacing)]
+    return [
+        f"bone{bone.day} does not reach both ends in {listed(axes)}: its stiffness and strength "
+        "there are 0"
+        for bone, axes in zip(bones, unreached, strict=True)
+        if axes
+    ]
 
 
-def _bone(snapshot: "Snapshot") -> Bone:
-    return Bone(snapshot.time, snapshot.field("bone_volume_fraction"), snapshot.grid.spacing)
-
-
-def _chosen(options: argparse.Namespace, times: Sequence[float]) -> list[int]:
-    """Indices of the snapshots of the days that are asked for."""
-    if not options.day:
-        return sorted({0, len(times) - 1})
-    found = []
-    for day in options.day:
-        near = min(range(len(times)), key=lambda i: abs(times[i] - day))
-        if abs(times[near] - day) > 1e-6 * max(1.0, abs(day)):
-            raise InputError(
-                f"--day {day:g}: {options.path} has no snapshot of that day, and the nearest is of "
-                f"day {times[near]:g}"
-            )
-        found.append(near)
-    return sorted(set(found))
-
-
-def _refuse_large(bone: Bone) -> None:
-    """Refuse a bone whose elements do not fit in the memory.
-
-    Raises:
-        RunError: they do not.
-    """
-    from tissue.machine.host import allowed_memory
-    from tissue.mechanics.compression import bearing_voxels
-    from tissue.mechanics.strength import memory
-
-    needed, room = memory(bone.fraction.size, bearing_voxels(bone.fraction)), allowed_memory()
-    if needed > room:
-        raise RunError(
-            f"finite elements of this bone need about {needed / 1e9:.1f} GB of memory, and "
-            f"{room / 1e9:.1f} GB may be used; cut out a smaller piece or use coarser voxels"
-        )
-
-
-def _remedy(axes: Sequence[str]) -> str:
-    return "; leave that axis out with --axis" if len(axes) > 1 else ""
-
-
-def _left_out(bones: Sequence[Bone], found: Sequence["Strength"]) -> list[str]:
+def _left_out(bones: Sequence[Bone], found: Sequence["Strength | None"]) -> list[str]:
     """Sentences on bone that carries nothing."""
     sentences = []
     for bone, each in zip(bones, found, strict=True):
-        day = "" if bone.time is None else f" at day {bone.time:g}"
+        if each is None:
+            continue
         most = max(each.left_out, key=lambda axis: each.left_out[axis])
         if each.left_out[most] >= 0.0005:
             sentences.append(
-                f"{each.left_out[most]:.1%} of the bone volume{day} is in pieces that do not reach "
-                f"both ends in {most}, or hang there by an edge, and is left out"
+                f"{each.left_out[most]:.1%} of the bone volume{bone.day} is in pieces that do not "
+                f"reach both ends in {most}, or hang there by an edge, and is left out"
             )
     return sentences
 
 
-def _thin(bone: Bone) -> list[str]:
-    """Sentence on trabeculae that are too thin for their voxels."""
-    from tissue.analysis.thickness import local_thickness
+def _value(found: "Strength | None", measure: str, axis: str) -> float:
+    """A number along an axis; 0 where bone does not reach both ends."""
+    values = {} if found is None else getattr(found, measure)
+    return float(values.get(axis, 0.0))
 
-    mask = bone.fraction >= 0.5
-    if not mask.any():
+
+def _change(values: Sequence[float]) -> list[str]:
+    """Cell of the change of several values [%]; none of one value."""
+    if len(values) < 2:
         return []
-    mean = float(local_thickness(mask)[mask].mean())
-    if mean >= THIN:
-        return []
-    return [
-        f"trabeculae are {mean:.1f} voxels thick on average, too few for absolute numbers: in one "
-        "radius, voxels twice as large, 1.5 in a trabecula, made bone 14 % softer; compare only "
-        "bones of the same voxel size"
-    ]
+    return [f"{100 * (values[-1] / values[0] - 1):+.1f} %" if values[0] else "-"]
 
 
-def _print(bones: Sequence[Bone], found: Sequence["Strength"]) -> None:
+def _print(
+    bones: Sequence[Bone], found: Sequence["Strength | None"], axes: Sequence[str], loading: str
+) -> None:
     """Print the table; several times get a column of the change [%]."""
     days = [] if bones[0].time is None else [f"day {bone.time:g}" for bone in bones]
     changes = ["change"] if found[1:] else []
     heads = ("measure", "axis", *(days or ["value"]), *changes, "unit", "loading")
     rows = []
     for name, unit, measure in MEASURES:
-        for axis in found[0].apparent_modulus_MPa:
-            values = [getattr(each, measure)[axis] for each in found]
-            change = [f"{100 * (values[-1] / values[0] - 1):+.1f} %"] if changes else []
+        for axis in axes:
+            values = [_value(each, measure, axis) for each in found]
             shown = [f"{value:.4g}" for value in values]
-            rows.append((name, axis, *shown, *change, unit, found[0].loading))
+            rows.append((name, axis, *shown, *_change(values), unit, loading))
     fractions = [float(bone.fraction.mean(dtype="f8")) for bone in bones]
-    change = [f"{100 * (fractions[-1] / fractions[0] - 1):+.1f} %"] if changes else []
-    rows.append(("BV/TV", "", *(f"{each:.4g}" for each in fractions), *change, "1", ""))
+    rows.append(("BV/TV", "", *(f"{each:.4g}" for each in fractions), *_change(fractions), "1", ""))
     print_table(heads, rows)
 
 
@@ -310,28 +243,35 @@ MEASURES = (
 )
 """Name, unit and attribute of each measure."""
 
+OF_SOLVER = ("left_out", "iterations", "residual")
+"""Attributes that JSON has besides, by axis."""
+
 
 def _numbers(
-    path: Path, bones: Sequence[Bone], found: Sequence["Strength"], notes: Sequence[str]
-) -> Mapping[str, Any]:
-    """Numbers of the table as JSON types, with those of the solver."""
+    path: Path,
+    bones: Sequence[Bone],
+    found: Sequence["Strength | None"],
+    axes: Sequence[str],
+) -> dict[str, Any]:
+    """Numbers of the table as JSON types, with those of the solver along the axes it solved."""
+    solved = [
+        {} if each is None else {name: getattr(each, name) for name in OF_SOLVER} for each in found
+    ]
     return {
         "path": f"{path}",
-        "loading": found[0].loading,
-        "energy": found[0].energy,
-        "tissue_modulus_MPa": found[0].tissue_modulus_MPa,
         "spacing_um": bones[0].spacing,
         "shape": bones[0].fraction.shape,
-        "warnings": notes,
         "results": [
             {
                 "time_day": bone.time,
                 "bv_tv": float(bone.fraction.mean(dtype="f8")),
-                **{name: getattr(each, name) for _, _, name in MEASURES},
-                "left_out": each.left_out,
-                "iterations": each.iterations,
-                "residual": each.residual,
+                **{
+                    name: {axis: _value(each, name, axis) for axis in axes}
+                    for _, _, name in MEASURES
+                },
+                **{key: {} for key in OF_SOLVER},
+                **numbers,
             }
-            for bone, each in zip(bones, found, strict=True)
+            for bone, each, numbers in zip(bones, found, solved, strict=True)
         ],
     }

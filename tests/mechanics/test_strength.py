@@ -147,7 +147,7 @@ ONES = np.ones((4, 4, 4))
         (ONES[0], r"has the shape \(4, 4\); a volume \[z, y, x\]"),
         (ONES[:0], r"has the shape \(0, 4, 4\); a volume"),
         (ONES.astype(str), "numbers from 0 to 1 are needed"),
-        ([[1.0], [1.0, 1.0]], "no array of numbers"),
+        ([[1.0], [1.0, 1.0]], "must be an array of numbers"),
     ],
 )
 def test_bone_is_a_volume_of_shares(bone: Any, message: str) -> None:

@@ -22,14 +22,14 @@ def checked_bone(bone_volume_fraction: ArrayLike) -> NDArray[Any]:
         bone_volume_fraction: share of each voxel that is bone.
 
     Raises:
-        InputError: it is no volume of at least two voxels along each axis, or holds values that are
-            not finite or not from 0 to 1.
+        InputError: it has another number of axes, less than two voxels along one, or values that
+            are not finite or not from 0 to 1.
     """
     name = "bone_volume_fraction"
     try:
         bone = np.asarray(bone_volume_fraction)
     except ValueError:  # lists of unequal lengths
-        raise InputError(f"{name} is no array of numbers [z, y, x]; give one") from None
+        raise InputError(f"{name} must be an array of numbers [z, y, x]") from None
     if bone.dtype.kind not in "buif":
         raise InputError(f"{name} holds {bone.dtype}; numbers from 0 to 1 are needed")
     if bone.ndim != 3 or min(bone.shape) < 2:

@@ -101,8 +101,8 @@ def strength(
         start: displacements of an earlier solve, by axis.
 
     Raises:
-        InputError: bone does not reach both ends of the box along an axis or is no volume of shares
-            from 0 to 1, a number is not positive, or a name is not known.
+        InputError: bone does not reach both ends of the box along an axis, or holds values that are
+            not from 0 to 1; a number is not positive, or a name is not known.
     """
     refuse_unknown("loading", loading, LOADINGS)
     refuse_unknown("energy", energy, get_args(Energy))

@@ -331,18 +331,13 @@ def _refuse_faces(config: RunConfig) -> None:
 
 def _refuse_idle_load(config: RunConfig) -> None:
     """Refuse keys of the load that do nothing with its mechanics."""
-    load = config.load
-    if load.mechanics == "off" and load.factor.constant != 1:
-        raise InputError(
-            "load.factor does nothing where load.mechanics = 'off': give 'fe' or 'density', or "
-            "leave the factor out"
-        )
-    # the default stands in every run file that is written out
-    if load.mechanics in ("density", "off") and load.loading != LoadTable().loading:
-        raise InputError(
-            f"load.loading = {load.loading!r} does nothing where load.mechanics = "
-            f"{load.mechanics!r}: give 'fe', or leave the loading out"
-        )
+    load, default = config.load, LoadTable()  # defaults stand in every file that is written out
+    needed = {"loading": "'fe'"} if load.mechanics in ("off", "density") else {}
+    needed |= {"factor": "'fe' or 'density'"} if load.mechanics == "off" else {}
+    for key, kinds in needed.items():
+        if getattr(load, key) != getattr(default, key):
+            idle = f"load.{key} does nothing where load.mechanics = {load.mechanics!r}"
+            raise InputError(f"{idle}: give {kinds}, or leave the {key} out")
 
 
 def _unrounded(time: float) -> float:

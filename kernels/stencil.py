@@ -56,12 +56,7 @@ SUM_PARTS = 8  # parts of an array that `total` adds to one in the precision of 
 
 @program  # traced once for every shape, which a step would do a hundred times
 def total(values: Array) -> Array:
-    """Sum of all elements: eight at a time in their own precision, the rest in float64.
-
-    Eight parts are added to one first. That fuses with whatever makes the values and leaves an
-    eighth of them to convert, so it costs a sixth of a plain sum in float64 on CPU, and next to no
-    memory, where a plain sum keeps every product in float64.
-    """
+    """Sum of all elements, in float64; on CPU in the precision of the array at first."""
     return slabs.added_up(_total_here(values))
 
 
@@ -73,9 +68,23 @@ def totals(values: Sequence[Array]) -> Array:
 
 
 def _total_here(values: Array) -> Array:
-    """Sum over the voxels of this device."""
+    """Sum over the voxels of this device.
+
+    A GPU adds in float64 while it makes the values: no kernel reads them again.
+    """
     if values.ndim >= 3:
         values = slabs.only_inside(values)
+    added = partial(jnp.sum, dtype=jnp.float64)
+    return lax.platform_dependent(values, cpu=_folded_total, default=added)
+
+
+def _folded_total(values: Array) -> Array:
+    """Sum of all elements: eight at a time in their own precision, the rest in float64.
+
+    Eight parts are added to one first. That fuses with whatever makes the values and leaves an
+    eighth of them to convert, so it costs a sixth of a plain sum in float64 on CPU, and next to no
+    memory, where a plain sum keeps every product in float64.
+    """
     values = values.reshape(-1, *values.shape[-2:]) if values.ndim >= 3 else values.reshape(-1)
     n = values.shape[0] // SUM_PARTS
     parts = [lax.slice_in_dim(values, i * n, (i + 1) * n) for i in range(SUM_PARTS)]

@@ -72,7 +72,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--preset",
         choices=("mouse", "human"),
-        help="species whose modulus of bone tissue is taken; that of the run, or mouse for an image",
+        help="species whose modulus of bone tissue is taken; that of the run; mouse for an image",
     )
     command.add_argument(
         "--tissue-modulus", metavar="MODULUS", help="modulus of bone tissue, such as '12 GPa'"

@@ -5,7 +5,7 @@ of 1e-5 unless said otherwise. Operator applications are counted in those of the
 by the solver, ParOSol's from its source (peers/peer_parosol.py). Time is CPU time, ours of a solve
 with its set-up after a first one has compiled the programs, ParOSol's of its whole process.
 
-usage: python benchmarks/mechanics.py [--quick] [--radius FILE] [--no-run]
+usage: python benchmarks/mechanics.py [--quick] [--radius FILE] [--bones NAME ...]
 """
 
 import os
@@ -14,14 +14,10 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
-import resource
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from statistics import median
 from typing import Any
 
 import bones
@@ -41,7 +37,6 @@ GROWTH = 1.5
 WORK, TIME = 0.3, 0.3  # over ParOSol's
 SET_UP = 0.5  # over the cold solve
 BYTES = 350  # a voxel of bone
-RUN = 1.3  # over the run with the density proxy
 DIRECT_ERROR, PAROSOL_ERROR = 1e-8, 1e-6
 
 ITERATION_HEADS = (
@@ -70,26 +65,6 @@ def direct_error() -> float:
             exact = direct.solve(bone, 2 - AXES.index(axis), loading).apparent_modulus
             errors.append(abs(found.apparent_modulus / exact - 1))
     return max(errors)
-
-
-def run_ratio(repeats: int) -> tuple[float, Row]:
-    """CPU time of the demonstration with finite elements over that with the density proxy."""
-    times: dict[str, list[float]] = {"fe": [], "density": []}
-    for _ in range(repeats):
-        for mechanics, found in times.items():
-            found.append(_demonstration(mechanics))
-    middle = {name: median(found) for name, found in times.items()}
-    return middle["fe"] / middle["density"], {"run_cpu": times}
-
-
-def _demonstration(mechanics: str) -> float:
-    with tempfile.TemporaryDirectory() as folder:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        command = [sys.executable, "-m", "tissue", "run", str(ROOT / "runs" / "shrew.toml")]
-        command += ["--out", folder, "--overwrite", "--set", f"load.mechanics={mechanics}"]
-        subprocess.run(command, check=True, capture_output=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def goals(rows: Sequence[Row], checks: Row) -> list[tuple[object, ...]]:
@@ -126,7 +101,6 @@ def goals(rows: Sequence[Row], checks: Row) -> list[tuple[object, ...]]:
     sizes = [row["bytes"] for row in large]
     shown = f"{min(sizes):.0f} to {max(sizes):.0f}"
     line("memory of the levels, B a voxel of bone", BYTES, max(sizes), shown)
-    line("28 days with finite elements over the density proxy, CPU", RUN, checks.get("run"))
     line("error of E_app, direct solution", DIRECT_ERROR, checks.get("direct"))
     errors = [row["modulus_error"] for row in checks["peer"] if "modulus_error" in row]
     line("difference of E_app to ParOSol's", PAROSOL_ERROR, max(errors, default=None))
@@ -191,9 +165,6 @@ def attempted(what: str, task: Callable[[], Any], left_out: list[str]) -> Any:
         return task()
     except bones.Missing as reason:
         left_out.append(f"{what}: {reason}")
-    except subprocess.CalledProcessError as failure:
-        message = failure.stderr.decode(errors="replace").strip().splitlines()
-        left_out.append(f"{what}: {message[-1] if message else failure}")
     return None
 
 
@@ -204,7 +175,6 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="32^3 and 64^3, once each")
     parser.add_argument("--radius", help=f"file of the radius; else the variable {bones.RADIUS}")
     parser.add_argument("--bones", nargs="*", default=list(bones.MADE), choices=list(bones.MADE))
-    parser.add_argument("--no-run", action="store_true", help="leave the run of 28 days out")
     asked = parser.parse_args()
     if asked.radius:
         os.environ[bones.RADIUS] = asked.radius
@@ -221,11 +191,7 @@ def main() -> int:
             rows.append(row)
         else:
             peer.append(compared(name, 64))
-    ratio, run_times = None, {}
-    if not asked.no_run:
-        run = attempted("28 days", partial(run_ratio, 1 if asked.quick else 3), left_out)
-        ratio, run_times = run or (None, {})
-    checks: Row = {"peer": peer, "direct": direct_error(), "run": ratio}
+    checks: Row = {"peer": peer, "direct": direct_error()}
     if failure := rows[0]["failure"]:
         left_out.append(failure)
     heads = ("what", "goal", "measured", "met")
@@ -238,7 +204,7 @@ def main() -> int:
         measured_on(),
     ]
     publish("mechanics", "\n\n".join(parts))
-    record("mechanics", [*rows, *peer, {"direct": checks["direct"], "run": ratio} | run_times])
+    record("mechanics", [*rows, *peer, {"direct": checks["direct"]}])
     print(f"\n{(time.perf_counter() - start) / 60:.1f} min")
     return 0
 

@@ -66,9 +66,9 @@ class StepCost(NamedTuple):
     bytes: float
 
 
-STEP_COSTS = {128: StepCost(1203, 34, 6660), 256: StepCost(1388, 34, 6728)}
+STEP_COSTS = {128: StepCost(1184, 32, 6036), 256: StepCost(1354, 32, 6097)}
 """Costs of a coupling step with its budgets in float32, by the edge of the grid, on an H100: the
-table of docs/gpu.md, jax 0.10.1, 2026-11-23."""
+table of docs/gpu.md, jax 0.10.1, 2026-11-26."""
 
 LAUNCH_TIME, TURN_TIME = 2.5e-6, 10e-6
 """Times of a launch and of a turn of a loop [s]: assumptions of docs/gpu.md."""
@@ -129,14 +129,14 @@ class StepMessages(NamedTuple):
     rounds: int
 
 
-STEP_MESSAGES = StepMessages(51, 84, 45, 13, 21, 68, 123, 2)
+STEP_MESSAGES = StepMessages(52, 92, 48, 14, 22, 74, 133, 2)
 """Messages of a coupling step in slabs on four H100s at 256^3, as compiled by `make gpu-gate`, with
-loops that turn as often as in a year of human bone: 6.3 iterations for precursors, 3.9 for RANKL
-and OPG, 1.1 Jacobians, 4.0 along the surface (2026-11-26). Budgets and metrics are not counted."""
+loops that turn as often as in a year of human bone: 6.7 iterations for precursors, 4.2 for RANKL
+and OPG, 1.1 Jacobians, 4.2 along the surface (2026-11-26). Budgets and metrics are not counted."""
 
-SLAB_LAUNCHES, SLAB_BYTES = 1.3, 1.13
-"""Launches and bytes of a coupling step in slabs over those on one GPU, messages apart: 1,526 over
-some 1,150, and 6,533 over 5,787 a voxel (`make gpu-gate`, 2026-11-26)."""
+SLAB_LAUNCHES, SLAB_BYTES = 1.3, 1.14
+"""Launches and bytes of a coupling step in slabs over those on one GPU, messages apart: 1,567 over
+1,180, and 6,675 over 5,845 a voxel (`make gpu-gate`, 2026-11-26)."""
 
 SHRINKING = 1 / 4
 """Voxels of a plane of the next level of multigrid over those of a plane of this one."""

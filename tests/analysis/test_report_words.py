@@ -23,6 +23,7 @@ from tissue.analysis.courses import (
     time_unit,
     unseen_drugs,
 )
+from tissue.analysis.disease import tables_of
 from tissue.analysis.report import words
 from tissue.analysis.report.charts import charts
 from tissue.analysis.report.collect import collected, differences, since_first_dose
@@ -282,7 +283,7 @@ def test_marks_are_named_only_where_they_are_drawn() -> None:
 def test_damaged_run_files_have_no_doses_and_no_words() -> None:
     assert regimens("[[therapy]]\ndrug = 'x'\ndose = '1 mg'\ntimes = ['x']") == []
     assert regimens("[[") == []
-    assert words.parsed("[[") == {}
+    assert tables_of("[[") == {}
 
 
 def luminance(color: str) -> float:

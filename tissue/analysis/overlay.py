@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tissue.analysis.panels import FAINT, INK, LOST, PLAIN, drawn
+from tissue.geometry.planes import as_gray
 from tissue.geometry.segment import Segmentation
 from tissue.storage.atomic import write_atomically
 
@@ -61,7 +62,7 @@ def segmentation_figure(found: Segmentation, cleaned: np.ndarray) -> "Figure":
     figure = Figure(figsize=SIZE, layout="constrained")
     panels = figure.subplots(2, 2).ravel()
     counted = found.gray if found.scanned is None else found.gray[found.scanned]
-    counted = counted.ravel()[:: max(1, counted.size // SAMPLE)]
+    counted = as_gray(counted.ravel()[:: max(1, counted.size // SAMPLE)])
     low, high = np.percentile(counted, RANGE)
     low, high = min(low, found.threshold), max(high, found.threshold)
     for axis, panel in enumerate(panels[:3]):
@@ -99,7 +100,7 @@ def _draw_plane(
     part = (start[along], start[along] + inner[along], start[down], start[down] + inner[down])
     low, high = limits
     middle = found.gray.shape[axis] // 2
-    gray = _plane(found.gray, axis, middle)
+    gray = as_gray(_plane(found.gray, axis, middle))
     panel.imshow(gray, cmap="gray", vmin=low, vmax=high, extent=box, origin="lower")
     # the plane of the finer volume through the center of that of the scan
     size = found.voxel_size[axis] / found.sampling.fine if found.sampling.interpolate else 1.0

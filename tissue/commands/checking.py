@@ -148,5 +148,5 @@ def _drawn_geometry(config: "RunConfig", picture: Path) -> "tuple[Geometry, int]
     except InputError:
         kept = found.bone
     write_segmentation(found, kept, picture)
-    bone = simulated_bone(found, settings, journal, config.periodic_axes)
+    bone = simulated_bone(found.binary, settings, journal, config.periodic_axes)
     return bone, extent(settings, Journal()).memory

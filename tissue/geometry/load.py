@@ -18,7 +18,7 @@ from tissue.geometry.masks import Scan, marked_part, read_mask
 from tissue.geometry.place import Lattice, Mask, nearest_of
 from tissue.geometry.preparation import cleaned, partial_volumes, warn_if_thin
 from tissue.geometry.resample import block_means, choose_sampling
-from tissue.geometry.segment import Segmentation, segment
+from tissue.geometry.segment import Binary, segment
 from tissue.geometry.settings import ImageSettings, settings_by_name
 
 ROUNDING = 1e-6
@@ -115,13 +115,13 @@ def load_image(
             "give a file"
         )
     journal = Journal()
-    return simulated_bone(segment(image, journal, memory_limit), image, journal, periodic)
+    return simulated_bone(segment(image, journal, memory_limit).binary, image, journal, periodic)
 
 
 def simulated_bone(
-    found: Segmentation, settings: ImageSettings, journal: Journal, periodic: Axes = ()
+    found: Binary, settings: ImageSettings, journal: Journal, periodic: Axes = ()
 ) -> Geometry:
-    """The bone of a simulation, from an image that is segmented.
+    """The bone of a simulation, from that of an image.
 
     Components and pockets are judged on the finest binary volume, before it is averaged.
 

@@ -9,6 +9,7 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 
 from tissue.geometry.histogram import FEW_VALUES, distinct
+from tissue.geometry.planes import as_gray
 
 CELLS = 48
 """The shape of a padded zone is judged on at most this many blocks along each axis."""
@@ -65,12 +66,12 @@ def find_padding(gray: np.ndarray) -> Padding:
     the values of marrow.
 
     Args:
-        gray: gray values [z, y, x], finite.
+        gray: gray values [z, y, x], finite, in the type of the file.
     """
     taken: np.ndarray | None = None
     values: list[tuple[float, int]] = []
     doubtful: list[tuple[float, int]] = []
-    faces = _faces(gray)
+    faces = [as_gray(face) for face in _faces(gray)]
     for value in _constant_on_faces(faces):
         if len(values) == MOST_PADDINGS:
             break

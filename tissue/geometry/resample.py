@@ -8,12 +8,10 @@ import numpy as np
 
 from tissue.geometry.grid import Axes
 from tissue.geometry.image import DIGITS, VoxelSize
+from tissue.geometry.planes import as_gray, least, slabs
 
 CUBIC = 0.01
 """Relative difference up to which edges, and whole-number ratios of edges, count as equal."""
-SLAB_VOXELS = 2**24
-"""Voxels interpolated at once, which bounds the memory."""
-
 Shape = tuple[int, int, int]
 
 
@@ -69,54 +67,79 @@ def grid_shape(shape: Shape, voxel: VoxelSize, sampling: Sampling) -> Shape:
 
 
 def interpolated_bone(
-    gray: np.ndarray, voxel: VoxelSize, fine: float, shape: Shape, threshold: float
+    gray: np.ndarray,
+    voxel: VoxelSize,
+    fine: float,
+    shape: Shape,
+    threshold: float,
+    scanned: np.ndarray | None = None,
 ) -> np.ndarray:
     """Bone on fine cubes: linearly interpolated gray values above the threshold.
 
     The corner of the box stays where it is, so centers lie at (i + 1/2) edges on both grids.
 
     Args:
-        gray: gray values [z, y, x], a float type.
+        gray: gray values [z, y, x], of any type.
         voxel: their edges (z, y, x) [um].
         fine: edge of the fine cubes [um].
         shape: number of fine cubes.
         threshold: bone is above it [gray value].
+        scanned: voxels that count, bool [z, y, x], the others being marrow; None for all.
     """
+    outside = None if scanned is None else min(least(gray, scanned), threshold)
+
+    def planes(numbers: np.ndarray) -> np.ndarray:
+        found = as_gray(gray.take(numbers, axis=0))
+        if scanned is None:
+            return found
+        return np.where(scanned.take(numbers, axis=0), found, outside)
+
     z, y, x = (
         (np.arange(size) + 0.5) * fine / edge - 0.5 for size, edge in zip(shape, voxel, strict=True)
     )
     bone = np.empty(shape, dtype=bool)
-    planes = max(1, SLAB_VOXELS // (shape[1] * shape[2]))
-    for start in range(0, shape[0], planes):
-        slab = _interpolated(gray, z[start : start + planes], axis=0)
+    for few in slabs(shape):
+        below, beyond, weight = _places(z[few], gray.shape[0])
+        slab = _between(planes(below), planes(beyond), weight[:, None, None])
         slab = _interpolated(_interpolated(slab, y, axis=1), x, axis=2)
-        bone[start : start + planes] = slab > threshold
+        bone[few] = slab > threshold
     return bone
 
 
 def _interpolated(values: np.ndarray, positions: np.ndarray, axis: int) -> np.ndarray:
     """Linear interpolation along one axis at fractional indices; the edge values continue."""
-    last = values.shape[axis] - 1
-    inside = np.clip(positions, 0, last)
-    below = np.minimum(inside.astype(int), max(last - 1, 0))
+    below, beyond, weight = _places(positions, values.shape[axis])
     along = [1, 1, 1]
     along[axis] = -1
-    weight = (inside - below).astype(values.dtype).reshape(along)
-    lower = np.take(values, below, axis=axis)
-    upper = np.take(values, np.minimum(below + 1, last), axis=axis)
-    return np.asarray(lower + weight * (upper - lower))
+    lower, upper = values.take(below, axis=axis), values.take(beyond, axis=axis)
+    return _between(lower, upper, weight.reshape(along))
+
+
+def _places(positions: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Indices below and above positions along an axis, and the weights of those above."""
+    last = size - 1
+    inside = np.clip(positions, 0, last)
+    below = np.minimum(inside.astype(int), max(last - 1, 0))
+    return below, np.minimum(below + 1, last), inside - below
+
+
+def _between(lower: np.ndarray, upper: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    return np.asarray(lower + weight.astype(lower.dtype) * (upper - lower))
 
 
 def block_means(bone: np.ndarray, factor: int) -> np.ndarray:
     """Share of bone in blocks of factor^3 voxels; voxels beyond the last whole block are cut."""
     nz, ny, nx = (size // factor for size in bone.shape)
-    cut = bone[: nz * factor, : ny * factor, : nx * factor]
-    total = np.zeros((nz, ny, nx), dtype=np.int64)
-    for z in range(factor):
-        for y in range(factor):
-            for x in range(factor):
-                total += cut[z::factor, y::factor, x::factor]
-    return total / factor**3
+    means = np.empty((nz, ny, nx))
+    for few in slabs(means.shape):
+        cut = bone[few.start * factor : few.stop * factor, : ny * factor, : nx * factor]
+        total = np.zeros(means[few].shape, dtype=np.int64)
+        for z in range(factor):
+            for y in range(factor):
+                for x in range(factor):
+                    total += cut[z::factor, y::factor, x::factor]
+        means[few] = total / factor**3
+    return means
 
 
 def binomial_pass(bone: np.ndarray, periodic: Axes = ()) -> np.ndarray:
@@ -124,11 +147,25 @@ def binomial_pass(bone: np.ndarray, periodic: Axes = ()) -> np.ndarray:
 
     What lies beyond the box is the voxel at its edge, or along a periodic axis the other end.
     """
-    values = bone.astype(np.float64)
-    for axis in range(3):
-        edges = [(1, 1) if other == axis else (0, 0) for other in range(3)]
-        beyond: Literal["wrap", "edge"] = "wrap" if axis - 3 in periodic else "edge"
-        padded = np.moveaxis(np.pad(values, edges, mode=beyond), axis, 0)
-        averaged = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
-        values = np.moveaxis(averaged, 0, axis)
-    return np.ascontiguousarray(values)
+    averaged = np.empty(bone.shape)
+    for few in slabs(bone.shape):
+        values = bone.take(_around(few, bone.shape[0], -3 in periodic), axis=0).astype(np.float64)
+        values = _averaged(values, axis=0)
+        for axis in (1, 2):
+            edges = [(1, 1) if other == axis else (0, 0) for other in range(3)]
+            beyond: Literal["wrap", "edge"] = "wrap" if axis - 3 in periodic else "edge"
+            values = _averaged(np.pad(values, edges, mode=beyond), axis)
+        averaged[few] = values
+    return averaged
+
+
+def _around(few: slice, size: int, periodic: bool) -> np.ndarray:
+    """Indices of some planes and of one on each side; beyond the box, of those that count there."""
+    planes = np.arange(few.start - 1, few.stop + 1)
+    return planes % size if periodic else planes.clip(0, size - 1)
+
+
+def _averaged(values: np.ndarray, axis: int) -> np.ndarray:
+    """Means with weights 1, 2, 1 along an axis, which loses its ends."""
+    along = np.moveaxis(values, axis, 0)
+    return np.moveaxis((along[:-2] + 2 * along[1:-1] + along[2:]) / 4, 0, axis)

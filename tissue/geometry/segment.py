@@ -2,19 +2,35 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
 from tissue.errors import InputError
 from tissue.geometry.extent import Extent, extent, ranges, refuse_too_large
+from tissue.geometry.grid import Grid
 from tissue.geometry.image import Image, VoxelSize
 from tissue.geometry.journal import Journal, dims, in_um, value_range
 from tissue.geometry.padding import find_padding
 from tissue.geometry.place import Mask
+from tissue.geometry.planes import above, gaussian, least, with_marrow
 from tissue.geometry.resample import Sampling, grid_shape, interpolated_bone
 from tissue.geometry.settings import ImageSettings
 from tissue.geometry.threshold import MANY_PADDED, automatic_threshold, bone_share_warning
+
+
+class Binary(NamedTuple):
+    """Bone that was separated from marrow, without the image that it came from.
+
+    Attributes:
+        bone: binary volume [z, y, x] on the voxels of `sampling.fine`.
+        grid: the voxels that it is brought onto.
+        sampling: how it gets onto them.
+    """
+
+    bone: np.ndarray
+    grid: Grid
+    sampling: Sampling
 
 
 @dataclass(frozen=True)
@@ -22,7 +38,8 @@ class Segmentation(Extent):
     """Image with bone separated from marrow, before any cleaning.
 
     Attributes:
-        gray: gray values of the box [z, y, x], smoothed where that was asked for.
+        gray: gray values of the box [z, y, x] in the type of the file, or as floating point numbers
+            where smoothing was asked for.
         scanned: voxels of the box that count: inside the region of interest and no padding of the
             scanner; None for all.
         threshold: bone is above it [gray value].
@@ -33,6 +50,11 @@ class Segmentation(Extent):
     scanned: Mask | None
     threshold: float
     bone: np.ndarray
+
+    @property
+    def binary(self) -> Binary:
+        """The bone alone, so that the memory of the gray values can be used again."""
+        return Binary(self.bone, self.grid, self.sampling)
 
     @property
     def bone_share(self) -> float:
@@ -62,15 +84,10 @@ def segment(
     journal.log[:0] = _read_lines(image, values)
     if settings.crop is not None:
         journal.log.append(f"cropped to voxels {ranges(part.box)} (z, y, x): {dims(values.shape)}")
-    # gray values as floating point numbers that hold those of the file exactly
-    gray = values.astype(np.result_type(values, np.float32), copy=False)
-    threshold, scanned, gray = _threshold(gray, settings, image.unit, inside, voxel, journal)
-    filled = gray
-    if scanned is not None:
-        filled = np.where(scanned, gray, min(gray[scanned].min(), threshold))
-    bone = _segmented(filled, threshold, voxel, part.sampling, journal)
+    threshold, scanned, values = _threshold(values, settings, image.unit, inside, voxel, journal)
+    bone = _segmented(values, scanned, threshold, voxel, part.sampling, journal)
     found = Segmentation(
-        image, voxel, part.box, inside, part.sampling, gray, scanned, threshold, bone
+        image, voxel, part.box, inside, part.sampling, values, scanned, threshold, bone
     )
     journal.warnings += filter(None, [bone_share_warning(found.bone_share)])
     return found
@@ -103,9 +120,9 @@ def _threshold(
     found = automatic_threshold(gray, unit, inside)
     scanned = _scanned(inside, found.left_out)
     if settings.smooth:
-        if found.left_out is not None:  # or its values would spread into what was scanned
-            gray = np.where(found.left_out, gray[scanned].min(), gray)
-        gray = _smoothed(gray, settings.smooth, voxel, journal)
+        instead = 0.0 if scanned is None else float(least(gray, scanned))
+        # values of padding would spread into what was scanned
+        gray = _smoothed(gray, settings.smooth, voxel, journal, found.left_out, instead)
         padding = [line for line in found.log if line.startswith("left out")]
         found = automatic_threshold(gray, unit, scanned)
         journal.log += padding
@@ -139,7 +156,14 @@ def _scanned(inside: Mask | None, left_out: Mask | None) -> Mask | None:
     return ~left_out if inside is None else inside & ~left_out
 
 
-def _smoothed(gray: np.ndarray, sigma: float, voxel: VoxelSize, journal: Journal) -> np.ndarray:
+def _smoothed(
+    gray: np.ndarray,
+    sigma: float,
+    voxel: VoxelSize,
+    journal: Journal,
+    left_out: Mask | None = None,
+    instead: float = 0.0,
+) -> np.ndarray:
     if not (np.isfinite(sigma) and sigma >= 0):
         raise InputError(
             f"= {sigma} um is not a width; give 0 um (off) or more", key="geometry.smooth"
@@ -154,27 +178,34 @@ def _smoothed(gray: np.ndarray, sigma: float, voxel: VoxelSize, journal: Journal
             key="geometry.smooth",
         )
     journal.log.append(f"smoothed gray values with a Gaussian of sigma {sigma:g} um")
-    return np.asarray(ndimage.gaussian_filter(gray, widths, mode="nearest"))
+    return gaussian(gray, widths, left_out, instead)
 
 
 def _segmented(
-    gray: np.ndarray, threshold: float, voxel: VoxelSize, sampling: Sampling, journal: Journal
+    gray: np.ndarray,
+    scanned: Mask | None,
+    threshold: float,
+    voxel: VoxelSize,
+    sampling: Sampling,
+    journal: Journal,
 ) -> np.ndarray:
     if sampling.interpolate:
         nz, ny, nx = gray.shape
         coarse = grid_shape((nz, ny, nx), voxel, sampling)
         fz, fy, fx = (size * sampling.factor for size in coarse)
-        bone = interpolated_bone(gray, voxel, sampling.fine, (fz, fy, fx), threshold)
+        bone = interpolated_bone(gray, voxel, sampling.fine, (fz, fy, fx), threshold, scanned)
         journal.log.append(
             f"interpolated gray values to {dims(bone.shape)} cubes of {sampling.fine:g} um"
         )
     else:
-        bone = gray > threshold
+        bone = above(gray, threshold)
+        if scanned is not None:
+            bone &= scanned
     if not bone.any() or bone.all():
         raise InputError(
             f"above {threshold:g} there is"
-            f" {'nothing but bone' if bone.any() else 'no bone'};"
-            f" the image holds values {value_range(gray)}, give a threshold between them",
+            f" {'nothing but bone' if bone.any() else 'no bone'}; the image holds values"
+            f" {value_range(with_marrow(gray, scanned, threshold))}, give a threshold between them",
             key="geometry.threshold",
         )
     journal.log.append(f"BV/TV {bone.mean():.4f} above the threshold")

@@ -6,11 +6,14 @@ import numpy as np
 from scipy import ndimage, sparse
 
 from tissue.geometry.grid import Axes
+from tissue.geometry.planes import slabs
 
 TOUCHING = np.ones((3, 3, 3), dtype=bool)
 """26 neighbors: bone voxels that share a corner are one piece."""
 FACES = ndimage.generate_binary_structure(3, 1)
 """6 neighbors: marrow connects through faces, the counterpart of 26-connected bone."""
+PARTS = 16
+"""Parts of a large volume whose voxels are counted together."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,7 @@ def components(bone: np.ndarray, periodic: Axes = ()) -> Pieces:
     labels, count = _labeled(bone, TOUCHING, periodic)
     if count <= 1:
         return Pieces(bone, count, 0)
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
+    sizes = _sizes(labels, count)
     return Pieces(labels == int(sizes.argmax()), count, int(sizes.sum() - sizes.max()))
 
 
@@ -50,11 +52,25 @@ def closed_pockets(bone: np.ndarray, periodic: Axes = ()) -> Pieces:
         for end in (0, -1):
             closed[np.unique(np.take(labels, end, axis=axis))] = False
     if len(periodic) == 3 and count:
-        closed[1 + int(np.bincount(labels.ravel())[1:].argmax())] = False
+        closed[int(_sizes(labels, count).argmax())] = False
     if not closed.any():
         return Pieces(bone, 0, 0)
-    filled = closed[labels]
-    return Pieces(bone | filled, int(closed.sum()), int(filled.sum()))
+    filled, voxels = bone.copy(), 0
+    for few in slabs(bone.shape):
+        here = closed[labels[few]]
+        filled[few] |= here
+        voxels += int(np.count_nonzero(here))
+    return Pieces(filled, int(closed.sum()), voxels)
+
+
+def _sizes(labels: np.ndarray, count: int) -> np.ndarray:
+    """Voxels of each piece by its number, from 1 to `count`; 0 for the number 0 between them."""
+    sizes = np.zeros(count + 1, dtype=np.int64)
+    # few parts, as each is as much work as there are pieces: noise has millions of them
+    for few in slabs(labels.shape, labels.size // PARTS):
+        sizes += np.bincount(labels[few].ravel(), minlength=count + 1)
+    sizes[0] = 0
+    return sizes
 
 
 def _labeled(volume: np.ndarray, touching: np.ndarray, periodic: Axes) -> tuple[np.ndarray, int]:
@@ -71,7 +87,10 @@ def _labeled(volume: np.ndarray, touching: np.ndarray, periodic: Axes) -> tuple[
     links = sparse.coo_array((np.ones(one.size), (one, same)), shape=(count + 1, count + 1))
     joined, number = sparse.csgraph.connected_components(links, directed=False)
     inner = tuple(slice(before, -after or None) for before, after in layer)
-    return number[labels[inner]], int(joined) - 1
+    labels = labels[inner]
+    for few in slabs(labels.shape):
+        labels[few] = number[labels[few]]
+    return labels, int(joined) - 1
 
 
 def mean_thickness(bone: np.ndarray, samples: int = 600, box: int = 160) -> float:

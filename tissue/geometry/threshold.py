@@ -8,6 +8,7 @@ from tissue.errors import InputError
 from tissue.geometry.histogram import FEW_VALUES, Otsu, classes, distinct, moved_by_shading, peaks
 from tissue.geometry.outliers import Rest, parted, without_outliers
 from tissue.geometry.padding import find_padding
+from tissue.geometry.planes import as_gray, gray_type
 
 LARGEST_GRAY = 1e100
 """Gray values below it can be squared."""
@@ -79,7 +80,8 @@ def automatic_threshold(
     """Otsu's threshold of what was scanned, without padding, hot voxels and metal.
 
     Args:
-        gray: gray values [z, y, x], before any smoothing across the edge of the field of view.
+        gray: gray values [z, y, x] in the type of the file, before any smoothing across the edge of
+            the field of view.
         unit: of the gray values, for the messages.
         inside: region of interest, bool [z, y, x]; None: all.
 
@@ -195,6 +197,7 @@ def _name_outliers(
         if np.isinf(bound):
             shares.append(0.0)
             continue
+        bound = gray_type(gray).type(bound)
         out = gray < bound if side == "below" else gray >= bound
         if counted is not None:
             out &= counted
@@ -216,7 +219,8 @@ def _shading(gray: np.ndarray, counted: np.ndarray | None, found: Otsu) -> float
     if not found.valley:
         return 0.0
     thin = tuple(slice(None, None, -(-size // THINNED)) for size in gray.shape)
-    return moved_by_shading(gray[thin], None if counted is None else counted[thin], found.threshold)
+    counted = None if counted is None else counted[thin]
+    return moved_by_shading(as_gray(gray[thin]), counted, found.threshold)
 
 
 def _doubts(

@@ -32,7 +32,7 @@ print(json.dumps(ending))
 
 PROGRAM = """
 import json, os, signal, sys, time
-address, me, processes, reports, lifeline = json.loads(os.environ["TISSUE_PROCESS"])
+address, me, processes, on_host, reports, lifeline = json.loads(os.environ["TISSUE_PROCESS"])
 def agree(times):
     os.write(reports, b"agreeing\\n" * times)
 def step(number):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tissue.errors import RunError
 from tissue.machine import host
 
 GIB = 2**30
@@ -61,6 +62,29 @@ def test_a_limit_of_addresses_is_obeyed(tmp_path: Path, monkeypatch: pytest.Monk
     assert host.allowed_memory(tmp_path) == 8 * GIB  # no Linux
     limited(monkeypatch, GIB)
     assert host.allowed_memory(tmp_path) == GIB
+
+
+def test_processes_of_a_run_on_one_host_share_its_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine, or the control group, is shared; a limit of addresses is of one process."""
+    monkeypatch.setattr(host, "_sharing", 1)  # to be as it was, afterwards
+    monkeypatch.setattr(host, "host_memory", lambda: 8 * GIB)
+    limited(monkeypatch, resource.RLIM_INFINITY)
+    with pytest.raises(RunError, match=r"^too large$"), host.memory_shared():
+        raise RunError("too large")
+    host.share_memory(4)
+    assert host.allowed_memory(tmp_path) == 2 * GIB
+    shared = "^too large; 4 processes of this run share the memory of .*: start fewer on one host$"
+    with pytest.raises(RunError, match=shared), host.memory_shared():
+        raise RunError("too large")
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/")
+    (tmp_path / "sys/fs/cgroup").mkdir(parents=True)
+    (tmp_path / "sys/fs/cgroup/memory.max").write_text(f"{4 * GIB}")
+    assert host.allowed_memory(tmp_path) == GIB
+    limited(monkeypatch, GIB // 2)
+    assert host.allowed_memory(tmp_path) == GIB // 2
 
 
 def test_the_room_of_a_folder_that_does_not_exist_yet(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -158,16 +159,16 @@ def test_a_signal_before_all_have_come_stops_the_run() -> None:
 
 
 def joined(places: Sequence[tuple[Place, str]]) -> list[object]:
-    """Results of those that join process 0: an address, or the error."""
+    """Results of those that join process 0: an address and the number on a host, or the error."""
 
     def join(place: Place, command: str) -> object:
         try:
             supervisor = Center(place) if place.process == 0 else Member(place)
-            address = supervisor.join(command, lambda: None)
+            met = supervisor.join(command, lambda: None)
         except (InputError, Refused) as error:
             return error
         supervisor.close(Ending(0))
-        return address
+        return met
 
     with ThreadPoolExecutor() as pool:
         return list(pool.map(join, *zip(*places, strict=True)))
@@ -226,7 +227,7 @@ def test_who_speaks_another_language_is_not_heard() -> None:
             stranger.close()
         second = joined(places[1:])
         assert first.result() == second
-    assert re.fullmatch(r"localhost:\d+", f"{second[0]}")
+    assert re.fullmatch(r"\('localhost:\d+', 2\)", f"{second[0]}")
 
 
 def test_all_are_ended_at_once() -> None:
@@ -244,6 +245,25 @@ def test_all_are_ended_at_once() -> None:
         assert time.monotonic() - began < 1.0  # the first one is held stopped
         silent.close()
         ended.result()
+
+
+def test_each_process_learns_how_many_share_its_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {0: "node1", 1: "node2", 2: "node1"}
+    port, number = free_port(), threading.local()
+    monkeypatch.setattr(contact.platform, "node", lambda: names[number.own])
+
+    def join(process: int) -> tuple[str, int]:
+        number.own = process
+        place = Place("localhost", port, process, 3)
+        member = Center(place) if process == 0 else Member(place)
+        found = member.join("a run", lambda: None)
+        member.close(Ending(0))
+        return found
+
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(join, names))
+    assert [on_host for _, on_host in found] == [2, 1, 2]
+    assert len({address for address, _ in found}) == 1
 
 
 def test_an_unreachable_coordinator_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,7 +302,7 @@ def test_what_listens_there_may_be_another_program(
 
 def test_a_process_says_that_it_waits() -> None:
     program = PROGRAM + "os.write(reports, b'waiting\\n')\ntime.sleep(99)"
-    process = WatchedProcess([sys.executable, "-c", program], {}, ("here:1", 0, 1), "here")
+    process = WatchedProcess([sys.executable, "-c", program], {}, ("here:1", 0, 1, 1), "here")
     try:
         while not (status := process.observe(2 * STUCK)).waiting:
             time.sleep(0.05)

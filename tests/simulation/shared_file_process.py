@@ -24,7 +24,7 @@ def main() -> None:
     """Prints the planes that this process has read, as JSON."""
     address, process, checkpoint, folder = sys.argv[1:]
     jax.distributed.initialize(address, 2, int(process), initialization_timeout=60)
-    processes._role = Role(address, int(process), 2, -1, -1)
+    processes._role = Role(address, int(process), 2, 2, -1, -1)
     asked: set[tuple[int, int]] = set()
     read = StoredField.planes
 

@@ -5,6 +5,7 @@ import platform
 import select
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
@@ -100,8 +101,8 @@ def _ready(lines: Sequence[Any], seconds: float) -> list[Any]:
 class Contact(Protocol):
     """Contact of a supervisor with the others."""
 
-    def join(self, command: str, stopped: Callable[[], None]) -> str:
-        """Waits for all others, and returns the address of JAX's coordinator."""
+    def join(self, command: str, stopped: Callable[[], None]) -> tuple[str, int]:
+        """Waits for all; returns the address of JAX's coordinator and how many are on this host."""
         ...
 
     def exchange(self, status: Status, seconds: float) -> Ending | None:
@@ -133,8 +134,8 @@ class Center:
                 "one with --coordinator HOST:PORT"
             ) from None
 
-    def join(self, command: str, stopped: Callable[[], None]) -> str:
-        """Waits for all others, and returns the address of JAX's coordinator.
+    def join(self, command: str, stopped: Callable[[], None]) -> tuple[str, int]:
+        """Waits for all; returns the address of JAX's coordinator, and how many are on this host.
 
         Raises:
             InputError: one does not come, or was started with another command.
@@ -166,9 +167,11 @@ class Center:
         self._listening.close()
         address = f"[{place.host}]" if ":" in place.host else place.host
         address += f":{_free_port()}"
-        for line in self._lines.values():
-            line.send({"start": address})
-        return address
+        own = platform.node()
+        beside = Counter([own, *(self._statuses[number].host for number in self._lines)])
+        for number, line in self._lines.items():
+            line.send({"start": address, "on_host": beside[self._statuses[number].host]})
+        return address, beside[own]
 
     def _missing(self) -> str:
         absent = [i for i in range(1, self._place.processes) if i not in self._lines]
@@ -240,8 +243,8 @@ class Member:
     def __init__(self, place: Place) -> None:
         self._place, self._silence = place, 0.0
 
-    def join(self, command: str, stopped: Callable[[], None]) -> str:
-        """Reports to process 0, and returns the address of JAX's coordinator when all have come.
+    def join(self, command: str, stopped: Callable[[], None]) -> tuple[str, int]:
+        """Waits for all; returns the address of JAX's coordinator, and how many are on this host.
 
         Raises:
             InputError: it cannot be reached.
@@ -260,8 +263,8 @@ class Member:
             "ended; give all processes the same --coordinator HOST:PORT, with a free port"
         )
 
-    def _answer(self, command: str, stopped: Callable[[], None]) -> str:
-        """Answer of process 0, when all have come: the address of JAX's coordinator."""
+    def _answer(self, command: str, stopped: Callable[[], None]) -> tuple[str, int]:
+        """Answer of process 0, when all have come."""
         place = self._place
         hello = {"process": place.process, "processes": place.processes, "command": command}
         self._line.send(hello | {"host": platform.node()})
@@ -272,7 +275,7 @@ class Member:
                 for message in self._line.receive():
                     if "end" in message:
                         raise Refused(int(message["end"]))
-                    return str(message["start"])
+                    return str(message["start"]), int(message["on_host"])
         raise _Lost
 
     def exchange(self, status: Status, seconds: float) -> Ending | None:

@@ -7,11 +7,36 @@ import resource
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
+
+from tissue.errors import RunError
 
 BUSY_LOAD = 1.5
 """Load over cores [1] above which measured times are those of a shared machine."""
+
+
+_sharing = 1  # processes of one run on this machine
+
+
+def share_memory(processes: int) -> None:
+    """Notes that so many processes of a run share the memory of this machine, this one included."""
+    global _sharing
+    _sharing = processes
+
+
+@contextmanager
+def memory_shared() -> Iterator[None]:
+    """Adds to a complaint about memory that processes of the run share that of this machine."""
+    try:
+        yield
+    except RunError as error:
+        if _sharing == 1:
+            raise
+        raise RunError(
+            f"{error}; {_sharing} processes of this run share the memory of {platform.node()}: "
+            "start fewer on one host"
+        ) from None
 
 
 def host_memory() -> int:
@@ -69,14 +94,16 @@ def allowed_memory(root: Path = Path("/")) -> int:
     """Memory that this process may take [bytes]: that of the machine, or less by a limit.
 
     Containers and queues limit their control group, of version 1 or 2 and at any level of it; a
-    shell limits the address space of a process (ulimit -v).
+    shell limits the address space of a process (ulimit -v). Processes of one run on this machine
+    have equal shares of its memory, and of that of their group.
 
     Args:
         root: folder of `proc` and `sys`.
     """
     addresses, _ = resource.getrlimit(resource.RLIMIT_AS)
     unlimited = addresses == resource.RLIM_INFINITY
-    return min([host_memory(), *_group_limits(root), *([] if unlimited else [addresses])])
+    share = min([host_memory(), *_group_limits(root)]) // _sharing
+    return share if unlimited else min(share, addresses)
 
 
 def _group_limits(root: Path) -> Iterator[int]:

@@ -19,6 +19,7 @@ from jax.sharding import PartitionSpec as Spec
 
 import tissue.kernels  # noqa: F401 - the same 64-bit mode as in a run
 from tissue.errors import InputError, RunError
+from tissue.machine.host import share_memory
 from tissue.machine.verdict import CRASHED, GRACE, INTERRUPTED_RUN
 from tissue.machine.watched_process import Role
 
@@ -49,6 +50,7 @@ def join(role: Role) -> None:
         handler = signal.getsignal(number)
         if callable(handler):
             signal.signal(number, handler)
+    share_memory(role.on_host)
     _role = role
 
 

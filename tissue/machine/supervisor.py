@@ -93,10 +93,10 @@ def supervise(
     received = _Received()
     with received.collecting():
         contact: Contact = Center(place) if place.process == 0 else Member(place)
-        address = contact.join(f"{__version__} {command}", received.raise_stop)
+        address, on_host = contact.join(f"{__version__} {command}", received.raise_stop)
         gpus = own_gpus(place, variables)
         chosen = dict(variables) if gpus is None else {**variables, GPU_LIST: gpus}
-        role = (address, place.process, place.processes)
+        role = (address, place.process, place.processes, on_host)
         process = WatchedProcess(words, chosen, role, platform.node())
         ending, passed = None, 0.0
         try:

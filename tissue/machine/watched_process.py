@@ -30,6 +30,7 @@ class Role(NamedTuple):
         address: HOST:PORT of JAX's coordinator.
         process: number of this process, from 0.
         processes: number of all.
+        on_host: number of those on the host of this one, which share its memory.
         reports: descriptor of a pipe to the supervisor.
         lifeline: descriptor of a pipe that closes when the supervisor ends.
     """
@@ -37,6 +38,7 @@ class Role(NamedTuple):
     address: str
     process: int
     processes: int
+    on_host: int
     reports: int
     lifeline: int
 
@@ -78,7 +80,7 @@ class WatchedProcess:
         self,
         words: Sequence[str],
         variables: Mapping[str, str],
-        role: tuple[str, int, int],
+        role: tuple[str, int, int, int],
         host: str,
     ) -> None:
         """Starts the process. The first one prints; what others print is kept for their end.
@@ -86,7 +88,8 @@ class WatchedProcess:
         Args:
             words: of its command.
             variables: of its environment.
-            role: address of the coordinator, number of the process, and of all.
+            role: address of the coordinator, number of the process, of all, and of those on its
+                host.
             host: name of this host.
         """
         received, reports = os.pipe()

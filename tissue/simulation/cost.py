@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tissue.machine import processes
 from tissue.machine.device import device_memory
 from tissue.mechanics.strength import BONE_VOXEL_BYTES, VOXEL_BYTES
 from tissue.model.drugs import DRUGS
@@ -289,8 +290,11 @@ def memory_here(config: RunConfig, shape: Shape, solved_share: float | None) -> 
     if device_memory() is not None:
         cut = slabs_of(shape, number_of_devices(config, shape[0]))
         return gpu_memory(config, cut, solved_share)
-    fe, share = solved_share is not None, solved_share or 0.0
-    return run_memory(config, prod(shape), fe=fe, bone_share=share)
+    fe, share, voxels = solved_share is not None, solved_share or 0.0, prod(shape)
+    whole, fields = (run_memory(config, voxels, fe=each, bone_share=share) for each in (fe, False))
+    # each process has its planes of the fields, and solves finite elements of the whole bone
+    own = math.ceil(voxels / processes.own()[1])
+    return run_memory(config, own, fe=False) + whole - fields
 
 
 def wall_time(config: RunConfig, voxels: int, probe: Probe, *, solved_voxels: int = 0) -> WallTime:

@@ -18,7 +18,7 @@ from tissue.geometry.synthetic import synthesize
 from tissue.kernels.elliptic import SolverStats
 from tissue.kernels.programs import put, put_numbers, read_numbers, whole_grid
 from tissue.machine import device
-from tissue.machine.host import allowed_memory
+from tissue.machine.host import allowed_memory, memory_shared
 from tissue.model.conservation import StepRecord
 from tissue.model.context import Numerics, StepContext
 from tissue.model.diagnostics import LocalError
@@ -343,6 +343,7 @@ def load_geometry(config: RunConfig) -> Geometry:
         RunError: the memory is too small for it.
     """
     settings, room = config.geometry, allowed_memory()
-    if isinstance(settings, SyntheticSettings):
-        return synthesize(settings, config.periodic_axes, room)
-    return load_image(settings, config.periodic_axes, room)
+    with memory_shared():
+        if isinstance(settings, SyntheticSettings):
+            return synthesize(settings, config.periodic_axes, room)
+        return load_image(settings, config.periodic_axes, room)

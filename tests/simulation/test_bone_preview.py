@@ -87,22 +87,22 @@ def test_of_a_large_image_the_middle_is_read(
         preview.geometry.bone_volume_fraction, load_geometry(of(tiny, middle)).bone_volume_fraction
     )
     assert preview.geometry.log[-1].startswith("read only the middle of the 40 x 44 x 48 voxels")
-    assert preview.loading_memory >= 28 * 40 * 44 * 48  # of all of it
+    assert preview.loading_memory >= 7 * 40 * 44 * 48  # of all of it
 
 
 @pytest.mark.parametrize("all_of_it", [True, False])
 def test_what_a_run_cannot_read_does_not_fit(
     tiny: RunConfig, scan: ImageSettings, monkeypatch: pytest.MonkeyPatch, all_of_it: bool
 ) -> None:
-    config = of(tiny, replace(scan, resample=40.0))
+    config = of(tiny, replace(scan, resample=50.0))
     monkeypatch.setattr("tissue.simulation.cost.PROGRAM_MEMORY", 0)
     if not all_of_it:
         monkeypatch.setattr(bone_preview, "MAX_READ", 0)
         monkeypatch.setattr(bone_preview, "PART_EDGE", 32)
     preview = preview_bone(config)
     grid = preview.full_grid or preview.geometry.grid
-    assert (preview.full_grid is None, grid.shape) == (all_of_it, (10, 11, 12))
-    for room, ready in ((1_500_000, False), (2_700_000, True)):  # reading takes 2.37 MB
+    assert (preview.full_grid is None, grid.shape) == (all_of_it, (8, 8, 9))
+    for room, ready in ((500_000, False), (700_000, True)):  # reading takes 0.591 MB
         for place in (
             "machine_forecast.usable_memory",
             "machine_forecast.allowed_memory",
@@ -120,7 +120,7 @@ def test_what_a_run_cannot_read_does_not_fit(
         if ready:
             load_geometry(config)
         else:
-            with pytest.raises(RunError, match=r"takes about 0\.00237 GB of memory and there are"):
+            with pytest.raises(RunError, match=r"takes about 0\.000591 GB of memory and there are"):
                 load_geometry(config)
 
 
@@ -199,7 +199,7 @@ def test_a_middle_without_bone_does_not_refuse_the_bone(
 
 
 def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tissue.simulation.simulation.allowed_memory", lambda: 1_000_000)
+    monkeypatch.setattr("tissue.simulation.simulation.allowed_memory", lambda: 500_000)
 
 
 def test_an_image_that_does_not_fit_is_refused_before_it_is_read(
@@ -211,9 +211,9 @@ def test_an_image_that_does_not_fit_is_refused_before_it_is_read(
     no_memory(monkeypatch)
     monkeypatch.setattr(Image, "voxels", read)
     message = (
-        r"reading 40 x 44 x 48 voxels \(z, y, x\) of scan.npy takes about 0.00237 GB of memory"
+        r"reading 40 x 44 x 48 voxels \(z, y, x\) of scan.npy takes about 0.000845 GB of memory"
     )
-    with pytest.raises(RunError, match=rf"{message} and there are 0.001 GB: read a part of it"):
+    with pytest.raises(RunError, match=rf"{message} and there are 0.0005 GB: read a part of it"):
         load_geometry(of(tiny, scan))
     with pytest.raises(RunError, match=r"give a coarser geometry.resample, read a part"):
         load_geometry(of(tiny, replace(scan, resample=7.0)))

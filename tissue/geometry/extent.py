@@ -21,13 +21,14 @@ ONE 7, e35691 (2012)), and 0.01 is what 10 um written in mm looks like."""
 COARSEST = 500.0
 """Voxel edge of a file above which its unit is doubted [um]: trabeculae are 30 to 300 um thick."""
 MOST_VOXELS = 2**31
-"""Components are numbered in 32 bits; such a volume fills about 12 GB."""
+"""Components are numbered in 32 bits; such a volume fills about 15 GB."""
 
-
-BYTES_READ, BYTES_GRAY, BYTES_FINE = 28, 5, 12
-"""Largest memory while an image becomes bone [bytes a voxel]: of the box that is read, while its
-threshold is sought or its bone averaged; where gray values are interpolated, of the box and of the
-fine voxels. Of 8, 16 or 32 bits at 200^3 and 256^3, within 10 %."""
+BYTES_SOUGHT, BYTES_SMOOTHED = 6, 8
+"""Memory beside the gray values of the file while their threshold is sought, and beside these and
+the smoothed ones [bytes a voxel], where there is padding; a third less where there is none."""
+BYTES_NUMBERED, BYTES_BONE, BYTES_GRID = 7, 2, 8
+"""Memory while pieces of bone are numbered, which happens without gray values; of the bone while it
+is averaged, and of the result [bytes a voxel]."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Extent:
         box: voxels of the file that are read.
         inside: voxels of the box in the region of interest [z, y, x]; None for all.
         sampling: how the volume gets onto its grid.
+        smoothed: whether its gray values are smoothed.
     """
 
     image: Image
@@ -47,6 +49,7 @@ class Extent:
     box: Box
     inside: Mask | None
     sampling: Sampling
+    smoothed: bool
 
     @property
     def shape(self) -> Shape:
@@ -68,11 +71,17 @@ class Extent:
     @property
     def memory(self) -> int:
         """Memory that reading and segmenting it takes [bytes]."""
-        voxels = math.prod(self.shape)
-        if not self.sampling.interpolate:
-            return BYTES_READ * voxels
-        fine = math.prod(self.grid.shape) * self.sampling.factor**3
-        return max(BYTES_READ * voxels, BYTES_GRAY * voxels + BYTES_FINE * fine)
+        voxels, grid = math.prod(self.shape), math.prod(self.grid.shape)
+        fine = grid * self.sampling.factor**3 if self.sampling.interpolate else voxels
+        stored = self.image.dtype.itemsize
+        gray = BYTES_SOUGHT
+        if self.smoothed:
+            gray = BYTES_SMOOTHED + np.result_type(self.image.dtype, np.float32).itemsize
+        return max(
+            (stored + gray) * voxels,
+            BYTES_NUMBERED * fine,
+            BYTES_BONE * fine + BYTES_GRID * grid,
+        )
 
 
 def refuse_too_large(part: Extent, memory_limit: float) -> None:
@@ -105,9 +114,8 @@ def extent(settings: ImageSettings, journal: Journal) -> Extent:
     box = _box(settings.crop, image.shape)
     box, inside = _region(settings, image, voxel, box, journal)
     z, y, x = (along.stop - along.start for along in box)
-    return Extent(
-        image, voxel, box, inside, _sampling(settings.resample, (z, y, x), voxel, journal)
-    )
+    sampling = _sampling(settings.resample, (z, y, x), voxel, journal)
+    return Extent(image, voxel, box, inside, sampling, settings.smooth != 0)
 
 
 def ranges(box: Box) -> str:

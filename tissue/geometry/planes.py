@@ -37,15 +37,15 @@ def as_gray(values: np.ndarray) -> np.ndarray:
     return values.astype(gray_type(values), copy=False)
 
 
-def least(values: np.ndarray, counted: np.ndarray) -> np.floating:
-    """Least of the values that count, as a floating point number.
+def least(values: np.ndarray, counted: np.ndarray) -> float:
+    """Least of the values that count, as `gray_type` holds it.
 
     Args:
         values: of a file [z, y, x].
         counted: which ones count, bool [z, y, x]; at least one.
     """
     found = values.min(where=counted, initial=values.max())
-    return gray_type(values).type(found)  # type: ignore[no-any-return]
+    return float(gray_type(values).type(found))
 
 
 def with_marrow(values: np.ndarray, scanned: np.ndarray | None, threshold: float) -> np.ndarray:

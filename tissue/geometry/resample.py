@@ -86,7 +86,7 @@ def interpolated_bone(
         threshold: bone is above it [gray value].
         scanned: voxels that count, bool [z, y, x], the others being marrow; None for all.
     """
-    outside = None if scanned is None else min(least(gray, scanned), threshold)
+    outside = 0.0 if scanned is None else min(least(gray, scanned), threshold)
 
     def planes(numbers: np.ndarray) -> np.ndarray:
         found = as_gray(gray.take(numbers, axis=0))

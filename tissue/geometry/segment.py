@@ -86,9 +86,7 @@ def segment(
         journal.log.append(f"cropped to voxels {ranges(part.box)} (z, y, x): {dims(values.shape)}")
     threshold, scanned, values = _threshold(values, settings, image.unit, inside, voxel, journal)
     bone = _segmented(values, scanned, threshold, voxel, part.sampling, journal)
-    found = Segmentation(
-        image, voxel, part.box, inside, part.sampling, values, scanned, threshold, bone
-    )
+    found = Segmentation(**vars(part), gray=values, scanned=scanned, threshold=threshold, bone=bone)
     journal.warnings += filter(None, [bone_share_warning(found.bone_share)])
     return found
 
@@ -120,7 +118,7 @@ def _threshold(
     found = automatic_threshold(gray, unit, inside)
     scanned = _scanned(inside, found.left_out)
     if settings.smooth:
-        instead = 0.0 if scanned is None else float(least(gray, scanned))
+        instead = 0.0 if scanned is None else least(gray, scanned)
         # values of padding would spread into what was scanned
         gray = _smoothed(gray, settings.smooth, voxel, journal, found.left_out, instead)
         padding = [line for line in found.log if line.startswith("left out")]

@@ -26,7 +26,7 @@ from tissue.simulation.simulation import load_geometry
 MAX_SYNTHESIZED = 2**24
 """Largest number of voxels of bone that is synthesized completely, on its finer grid: 3 s."""
 
-MAX_READ = 600_000_000
+MAX_READ = 240_000_000
 """Largest memory of an image that is read completely [bytes]: 256^3 voxels, some 5 s."""
 
 PART_EDGE = 160

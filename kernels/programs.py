@@ -52,14 +52,14 @@ def mesh_of(planes: int, devices: Sequence[Any]) -> Mesh:
 
 
 @overload
-def put(tree: np.ndarray, mesh: Mesh | None) -> Array: ...
+def put(tree: np.ndarray, mesh: Mesh | None, dtype: DTypeLike | None = None) -> Array: ...
 
 
 @overload
-def put(tree: Tree, mesh: Mesh | None) -> Tree: ...
+def put(tree: Tree, mesh: Mesh | None, dtype: DTypeLike | None = None) -> Tree: ...
 
 
-def put(tree: Any, mesh: Mesh | None) -> Any:
+def put(tree: Any, mesh: Mesh | None, dtype: DTypeLike | None = None) -> Any:
     """Fields [..., z, y, x] of a tree on devices; numbers and vectors as they are.
 
     Of a `PlaneReader` each process reads the planes of its own devices only, one slab at a time.
@@ -67,6 +67,7 @@ def put(tree: Any, mesh: Mesh | None) -> Any:
     Args:
         tree: of the host's arrays, of fields wherever they lie now, or of `PlaneReader`s.
         mesh: devices over which they are to lie in slabs; None for one device.
+        dtype: type that fields of the host are converted to, each slab alone; None keeps theirs.
     """
     planes = _planes(mesh) if mesh else 0
     count = planes_of_a_slab(planes, mesh.size) if mesh else 0
@@ -75,7 +76,8 @@ def put(tree: Any, mesh: Mesh | None) -> Any:
         if np.ndim(leaf) < 3 or (mesh and mesh_over(leaf) == mesh):
             return leaf
         if not mesh:
-            return jnp.asarray(whole_grid(leaf))
+            whole = whole_grid(leaf)
+            return jnp.asarray(whole if dtype is None else np.asarray(whole, dtype))
         field = leaf if isinstance(leaf, PlaneReader) else np.asarray(whole_grid(leaf))
         shape = (*field.shape[:-3], mesh.size * count, *field.shape[-2:])
 
@@ -87,7 +89,8 @@ def put(tree: Any, mesh: Mesh | None) -> Any:
                 inside = field.planes(start, end)
             else:
                 inside = field[..., start:end, :, :]
-            return inside.take(np.minimum(np.arange(stop - start), end - start - 1), axis=-3)
+            filled = inside.take(np.minimum(np.arange(stop - start), end - start - 1), axis=-3)
+            return filled.astype(dtype or filled.dtype, copy=False)
 
         return jax.make_array_from_callback(shape, NamedSharding(mesh, _spec(mesh, leaf)), slab)
 

@@ -1,7 +1,6 @@
 """Agreement of the processes that compute a run on what only one of them may know."""
 
 import dataclasses
-import hashlib
 import platform
 import signal
 import time
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from tissue.errors import InputError, RunError
 from tissue.machine import processes
-from tissue.simulation.provenance import PANNUS, images, input_hash
+from tissue.simulation.provenance import PANNUS, bone_hash, images, input_hash
 from tissue.simulation.signal_handling import SignalHandler
 from tissue.simulation.simulation import Simulation
 from tissue.storage.lock import LOCK
@@ -136,7 +135,7 @@ def refuse_other_start(simulation: Simulation | None) -> None:
         return
     numbers = [-1.0, 0.0, 0.0, 0.0]
     if simulation:
-        bone = hashlib.sha256(simulation.geometry.bone_volume_fraction.tobytes()).hexdigest()
+        bone = bone_hash(simulation.geometry.bone_volume_fraction)
         mask = images(simulation.config).get(PANNUS)  # other images are in the bone
         hashes = bone, input_hash(mask) if mask else "0"
         exact = (int(each[:12], 16) for each in hashes)

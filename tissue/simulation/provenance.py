@@ -75,7 +75,7 @@ def fresh_start(config: RunConfig, bone: np.ndarray, *, given: bool) -> dict[str
     """
     read = images(config).items()
     start = {key: input_hash(file) for key, file in read if not (given and key in BONE_KEYS)}
-    start |= _hash(bone)
+    start[BONE] = bone_hash(bone)
     if given:
         start[GIVEN] = "given as an array; [geometry] of the configuration was not used"
     return start
@@ -94,15 +94,16 @@ def branched_start(config: RunConfig, bone: np.ndarray, parent: Checkpoint) -> d
     return {
         **kept,
         **pannus,
-        **_hash(bone),
+        BONE: bone_hash(bone),
         "parent": str(parent.path),
         "parent_config_sha256": parent.provenance["config_sha256"],
         PARENT_TIME: f"{parent.time!r} day".replace(".0 ", " "),
     }
 
 
-def _hash(bone: np.ndarray) -> dict[str, str]:
-    return {BONE: hashlib.sha256(np.ascontiguousarray(bone).tobytes()).hexdigest()}
+def bone_hash(bone: np.ndarray) -> str:
+    """SHA-256 of a bone, of which no copy is made."""
+    return hashlib.sha256(np.ascontiguousarray(bone).data).hexdigest()
 
 
 def computed_by(config: RunConfig, planes: int) -> dict[str, str]:

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from tissue.display import Displayed
@@ -162,7 +161,7 @@ class Simulation(Displayed):
     def _set_up_health(self) -> None:
         config, fraction = self.config, self.geometry.bone_volume_fraction
         kind = load_mechanics(config, fraction).kind
-        bone = put(np.asarray(fraction, config.run.precision), self.mesh)
+        bone = put(fraction, self.mesh, config.run.precision)
         exact = replace(self._numerics, tolerance=HEALTHY_TOLERANCE[config.run.precision])
         healthy = healthy_state(
             bone,

@@ -250,7 +250,7 @@ def test_all_are_ended_at_once() -> None:
 def test_each_process_learns_how_many_share_its_host(monkeypatch: pytest.MonkeyPatch) -> None:
     names = {0: "node1", 1: "node2", 2: "node1"}
     port, number = free_port(), threading.local()
-    monkeypatch.setattr(contact.platform, "node", lambda: names[number.own])
+    monkeypatch.setattr(platform, "node", lambda: names[number.own])
 
     def join(process: int) -> tuple[str, int]:
         number.own = process

@@ -56,6 +56,9 @@ def test_a_value_is_bold_where_it_is_outside_the_data(listed: dict[str, list[lis
             bounds = re.match(r"(-?[\d.e-]+) to (-?[\d.e-]+)", data)
             for value in values:
                 number = re.match(r"\**(-?[\d.e+-]+)", value)
+                if number and re.match(r"(above|below) 0( |$)", data):
+                    wrong = float(number[1]) * (1 if data.startswith("above") else -1) < 0
+                    assert "**" in value or not wrong, fact
                 if bounds and number and value != "-":
                     low, high = (float(each) for each in bounds.groups())
                     # to the digits that are shown

@@ -23,7 +23,7 @@ from tissue.analysis.courses import (
     time_unit,
     unseen_drugs,
 )
-from tissue.analysis.disease import tables_of
+from tissue.analysis.disease import disease, tables_of
 from tissue.analysis.report import words
 from tissue.analysis.report.charts import charts
 from tissue.analysis.report.collect import collected, differences, since_first_dose
@@ -284,6 +284,10 @@ def test_damaged_run_files_have_no_doses_and_no_words() -> None:
     assert regimens("[[therapy]]\ndrug = 'x'\ndose = '1 mg'\ntimes = ['x']") == []
     assert regimens("[[") == []
     assert tables_of("[[") == {}
+    halves = ("il1_excess = [{ value = '1 pM' }]", "il1_excess = [1]", "estrogen = 1", "pannus = 1")
+    for half in (*halves, "[boundary.il1]\nx_low = 1", "[knockout]\n[load]\nfactor = [3]"):
+        assert disease(f"[disease]\n{half}") == "not readable in the run file"
+    assert disease("disease = 3") == "not readable in the run file"
 
 
 def luminance(color: str) -> float:

@@ -38,9 +38,13 @@ def tables_of(text: str) -> dict[str, Any]:
 def disease(text: str) -> str:
     """All that departs from health in a complete run file, in words and its units; empty in health.
 
-    Genes that are missing and load that is not the usual one are part of it.
+    Genes that are missing and load that is not the usual one are part of it. One that is damaged is
+    said to be so: users may edit the copy in the folder of a run.
     """
-    return "; ".join(_causes(tables_of(text)))
+    try:
+        return "; ".join(_causes(tables_of(text)))
+    except (AttributeError, KeyError, TypeError):  # a number where a table belongs, or half of one
+        return "not readable in the run file"
 
 
 def listed(words: Sequence[str]) -> str:
@@ -97,7 +101,8 @@ def _estrogen(given: Mapping[str, Any]) -> str:
         return f"estrogen lost, as a share, {_course(lost)}"
     share = "all" if lost in (None, 1) else f"a share of {_number(lost)}"
     slowly = ramp and ramp != "0 day"
-    when = f"over {ramp}s from {_moment(onset)} on" if slowly else f"at once on {_moment(onset)}"
+    days = ramp if ramp == "1 day" else f"{ramp}s"
+    when = f"over {days} from {_moment(onset)} on" if slowly else f"at once on {_moment(onset)}"
     return f"{share} of the estrogen lost {when}"
 
 

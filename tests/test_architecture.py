@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "geometry": {"keys", "checksum", "display", "errors"},
     "mechanics": {"kernels", "display", "errors"},
     "model": {"kernels", "units", "errors"},
-    "scenario": {"geometry", "model", "keys", "units", "errors"},
+    "scenario": {"geometry", "model", "keys", "units", "numerals", "errors"},
     "storage": {
         *("geometry.grid", "model.fields", "model.species", "checksum", "display", "errors"),
         "suggestion",
@@ -46,7 +46,10 @@ MAY_IMPORT = {
     "bench": {
         *("simulation", "mechanics", "kernels", "geometry", "machine", "errors"),
     },
-    "analysis": {"storage", "geometry", "mechanics", "model.fields", "units", "errors"},
+    "analysis": {
+        *("storage", "geometry", "mechanics", "model.fields", "model.species", "units"),
+        *("numerals", "errors"),
+    },
     "validation": {
         *("simulation", "scenario", "model", "mechanics", "kernels", "geometry", "errors"),
         "version",
@@ -67,7 +70,7 @@ MAY_IMPORT = {
             "scenario",
             "geometry",
         ),
-        *("mechanics", "model", "machine", "units", "errors", "suggestion"),
+        *("mechanics", "model", "machine", "units", "numerals", "errors", "suggestion"),
     },
     "cli": {"commands", "errors", "suggestion", "version"},
     "__init__": {

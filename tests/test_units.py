@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tissue import units
 from tissue.errors import InputError
+from tissue.numerals import short, shortened
 
 UNITS = ("um", "um^2/day", "1/(pM day)", "cells/mm^3", "pM", "day", "1")
 PAIRS = (("um^2/day", "um^2/s"), ("day", "year"), ("pM", "nM"), ("um/day", "um/year"), ("1", "%"))
@@ -267,6 +268,27 @@ def test_writes_tidily() -> None:
     assert units.exact(3456000.0, "um^2/day", "um^2/s") == "40 um^2/s"
     assert units.exact(1 / 12, "1/day") == "1/12 1/day"
     assert units.exact(0.1 + 0.2, "pM") == "0.30000000000000004 pM"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        *((0.0, "0"), (1000.0, "1000"), (999.7, "999.7"), (162.5, "162.5"), (0.0423, "0.0423")),
+        *((40000.0, "40000"), (123456.0, "123500"), (172.41379310344828, "172.4")),
+        *((0.0003076923, "0.0003077"), (1e6, "1e+06"), (2.5e-7, "2.5e-07")),
+    ],
+)
+def test_numbers_are_written_in_four_digits(value: float, text: str) -> None:
+    assert short(value) == text
+    assert shortened(f"{value!r} mg/kg") == f"{text} mg/kg"
+
+
+def test_quantities_are_shortened_with_their_unit() -> None:
+    assert shortened("1/3") == "0.3333"
+    assert shortened("1/12 1/day") == "0.08333 1/day"
+    for damaged in ("", "x", "x pM", "1/x pM"):
+        with pytest.raises(ValueError, match="could not convert"):
+            shortened(damaged)
 
 
 def test_names_what_a_unit_measures() -> None:

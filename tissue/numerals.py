@@ -1,4 +1,5 @@
-"""Numbers as people write them, and plain forms to suggest for commas, gaps and powers of ten."""
+"""Numbers as people write and read them: plain forms to suggest for those that are misread, such
+as with a comma, and forms short enough for a sentence."""
 
 import re
 
@@ -19,6 +20,23 @@ def in_ascii(text: str) -> str:
     """Write a quantity in ASCII: u for the micro sign, * for a dot, ^ before raised digits."""
     plain = text.translate(_ASCII)
     return re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda raised: "^" + raised[0].translate(_RAISED), plain)
+
+
+def short(value: float) -> str:
+    """Write a number with four significant digits, and no exponent from 1e-4 to 1e6."""
+    return f"{float(f'{value:.4g}'):g}"
+
+
+def shortened(quantity: str) -> str:
+    """Write a quantity with four significant digits: ``"172.4 pM"`` for ``"172.413793 pM"``.
+
+    Raises:
+        ValueError: it does not start with a number or a fraction.
+        ZeroDivisionError: the fraction has no finite value.
+    """
+    number, space, unit = quantity.partition(" ")
+    top, _, bottom = number.partition("/")
+    return f"{short(float(top) / float(bottom or 1))}{space}{unit}"
 
 
 def misread(text: str) -> str | None:

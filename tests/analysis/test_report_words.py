@@ -1,5 +1,6 @@
 """Paragraph of a report, its reservations, charts without noise, and contrast of its colors."""
 
+import math
 import re
 from importlib.resources import files
 from pathlib import Path
@@ -29,6 +30,7 @@ from tissue.analysis.report.charts import charts
 from tissue.analysis.report.collect import collected, differences, since_first_dose
 from tissue.analysis.report.page import page
 from tissue.analysis.treatment import MOST_MARKS, Regimen, regimens
+from tissue.model.species import SOLUTES
 
 RUN_FILE = """
 [run]
@@ -90,7 +92,7 @@ def test_the_paragraph_says_what_was_simulated(tmp_path: Path) -> None:
         "all of the estrogen lost over 730.5 days from day 0 on",
         "aging",
         "without the gene of the IL-1 receptor",
-        "Treatment: denosumab 0.923 mg/kg every 7 days, 2 doses from day 0 to 7.",
+        "Treatment: denosumab 0.9231 mg/kg every 7 days, 2 doses from day 0 to 7.",
     ):
         assert part in text
     assert "TNF raised" not in text
@@ -284,10 +286,50 @@ def test_damaged_run_files_have_no_doses_and_no_words() -> None:
     assert regimens("[[therapy]]\ndrug = 'x'\ndose = '1 mg'\ntimes = ['x']") == []
     assert regimens("[[") == []
     assert tables_of("[[") == {}
+    no_numbers = ("tnf = 'x'", "tnf = '1/0 pM'")
     halves = ("il1_excess = [{ value = '1 pM' }]", "il1_excess = [1]", "estrogen = 1", "pannus = 1")
-    for half in (*halves, "[boundary.il1]\nx_low = 1", "[knockout]\n[load]\nfactor = [3]"):
+    for half in (
+        *no_numbers,
+        *halves,
+        "[boundary.il1]\nx_low = 1",
+        "[knockout]\n[load]\nfactor = [3]",
+    ):
         assert disease(f"[disease]\n{half}") == "not readable in the run file"
     assert disease("disease = 3") == "not readable in the run file"
+
+
+HEALTHY_PIECE = "{ from = '0 day', to = '7 day', value = "
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[disease]\ntnf = '0 pM'\nrankl_production = 1",
+        "[disease]\nestrogen = { loss = 0, onset = '0 day', ramp = '0 day' }",
+        f"[disease]\nestrogen = {{ loss = [{HEALTHY_PIECE}0 }}] }}",
+        f"[disease]\nil1_excess = [{HEALTHY_PIECE}'0 pM' }}]",
+        f"[load]\nfactor = [{HEALTHY_PIECE}1 }}, {HEALTHY_PIECE}1.0 }}]",
+    ],
+)
+def test_values_of_health_are_no_disease(text: str) -> None:
+    assert disease(text) == ""
+
+
+def test_every_solute_and_gene_is_named_and_amounts_are_short() -> None:
+    keys = {each.excess_key: each.long_name for each in SOLUTES.values() if each.excess_key}
+    for key, name in keys.items():
+        raised = f"{name} raised everywhere by 172.4 pM from day 0 on"
+        assert disease(f"[disease]\n{key} = '172.41379310344828 pM'") == raised
+    for key, each in SOLUTES.items():
+        assert disease(f"[knockout]\n{key} = true") == f"without the gene of {each.long_name}"
+    assert disease("[load]\nfactor = '1/3'") == "usual load times 0.3333 from day 0 on"
+
+
+def test_doses_whose_times_are_rounded_are_daily() -> None:
+    times = (0.4, math.nextafter(1.4, 1), 2.4)
+    assert times[1] - times[0] < 1
+    found = Regimen("anakinra", "1 mg/kg", times).words(7.0)
+    assert found == "anakinra 1 mg/kg daily, 3 doses from day 0.4 to 2.4"
 
 
 def luminance(color: str) -> float:

@@ -157,6 +157,8 @@ def test_the_disease_and_the_drugs_are_seen_before_the_run(
     assert plain["drugs"] == "none"
     assert "switched" not in plain
     assert said("disease.il1_excess=0 pM")["disease"] == "none"
+    assert "everywhere by 172.4 pM from" in said("disease.il1_excess=3 ng/ml")["disease"]
+    assert said("run.duration=1 day")["simulates"] == "1 day, with the cells of a mouse"
     treated = MADE_UP + TREATED
     synthetic_bone.write_text(treated)
     found = said("run.preset=human", "mechanisms.osteoclast_survival=false")
@@ -164,11 +166,13 @@ def test_the_disease_and_the_drugs_are_seen_before_the_run(
         "IL-1 raised everywhere by 3.5 pM from day 0 on; inflamed tissue (pannus, 100 um deep) at "
         "the low face of z from day 0 on"
     )
-    regimen = "adalimumab 40 mg (0.615 mg/kg) every 14 days, 2 doses from day 7 to 21"
+    regimen = "adalimumab 40 mg (0.6154 mg/kg) every 14 days, 2 doses from day 7 to 21"
     assert found["drugs"] == regimen
     assert found["switched"] == "off: IL-1 prolongs the life of osteoclasts"
     synthetic_bone.write_text(treated.replace("adalimumab", "teriparatide").replace("40 m", "20 u"))
-    assert "teriparatide 20 ug (0.000308 mg/kg)" in said("run.preset=human")["drugs"]
+    assert "teriparatide 20 ug (0.0003077 mg/kg)" in said("run.preset=human")["drugs"]
+    synthetic_bone.write_text(treated.replace("40 mg", "1.6 g"))
+    assert "adalimumab 1600 mg (24.62 mg/kg)" in said("run.preset=human")["drugs"]
 
 
 def test_a_picture_shows_all_of_a_large_scan(

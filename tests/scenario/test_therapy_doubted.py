@@ -60,7 +60,7 @@ def test_common_doses_of_mice_are_not_doubted(drug: str, doses: list[str]) -> No
 
 def test_doses_far_below_the_usual_are_doubted() -> None:
     (warning,) = parsed(DOSE | {"dose": "1 mg"}, preset="human").warnings
-    assert "therapy[1].dose is 0.0154 mg/kg of anakinra" in warning
+    assert "therapy[1].dose is 0.01538 mg/kg of anakinra" in warning
     assert parsed(DOSE | {"dose": "20 mg"}, preset="human").warnings == ()
     # as an infusion of 24 mg a day
     assert parsed(DOSE | {"dose": "1 mg", "every": "1 h"}, preset="human").warnings == ()
@@ -70,7 +70,7 @@ def test_schedules_far_from_the_usual_are_doubted() -> None:
     often = {"drug": "denosumab", "dose": "60 mg", "every": "6 h"}
     (warning,) = parsed(often, preset="human").warnings
     assert warning.startswith(
-        "therapy[1] gives 3.69 mg/kg of denosumab a day: check how often it is"
+        "therapy[1] gives 3.692 mg/kg of denosumab a day: check how often it is"
     )
     assert parsed(often | {"every": "28 day"}, preset="human", duration="1 year").warnings == ()
 

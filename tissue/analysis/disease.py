@@ -5,20 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tissue.model.fields import FIELDS
+from tissue.model.species import SOLUTES
+from tissue.numerals import shortened
 
-_RAISED = {
-    "tnf": "TNF",
-    "il1_excess": "IL-1",
-    "il6_excess": "IL-6",
-    "il1ra_excess": "IL-1 receptor antagonist",
-}
+_RAISED = {each.excess_key: each.long_name for each in SOLUTES.values() if each.excess_key}
+_RAISED["il1ra_excess"] = "IL-1 receptor antagonist"
 
-_GENES = {
-    "tnf": "TNF",
-    "il1": "IL-1",
-    "il6": "IL-6",
-    "rankl": "RANKL",
-    "opg": "OPG",
+_GENES = {name: each.long_name for name, each in SOLUTES.items()} | {
     "il1_receptor": "the IL-1 receptor",
     "il1ra": "the IL-1 receptor antagonist",
     "osteocyte_rankl": "RANKL in osteocytes",
@@ -43,7 +36,8 @@ def disease(text: str) -> str:
     """
     try:
         return "; ".join(_causes(tables_of(text)))
-    except (AttributeError, KeyError, TypeError):  # a number where a table belongs, or half of one
+    # a number where a table belongs, half of one, or a value that is no number
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
         return "not readable in the run file"
 
 
@@ -66,7 +60,7 @@ def _causes(tables: Mapping[str, Any]) -> Iterator[str]:
         deep = f", {_number(pannus['depth'])} deep" if faces and "depth" in pannus else ""
         yield f"inflamed tissue (pannus{deep}) at {where} {_ALWAYS}"
     if estrogen := given.get("estrogen"):
-        yield _estrogen(estrogen)
+        yield from _estrogen(estrogen)
     if given.get("aging"):
         yield "aging"
     for key in ("rankl_production", "opg_production"):
@@ -95,15 +89,19 @@ def _raised(given: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name} raised everywhere by {_course(value)}"
 
 
-def _estrogen(given: Mapping[str, Any]) -> str:
+def _estrogen(given: Mapping[str, Any]) -> Iterator[str]:
     lost, ramp, onset = (given.get(key) for key in ("loss", "ramp", "onset"))
+    course = _course(1 if lost is None else lost)
+    if course is None:
+        return
     if isinstance(lost, list):
-        return f"estrogen lost, as a share, {_course(lost)}"
+        yield f"estrogen lost, as a share, {course}"
+        return
     share = "all" if lost in (None, 1) else f"a share of {_number(lost)}"
     slowly = ramp and ramp != "0 day"
     days = ramp if ramp == "1 day" else f"{ramp}s"
     when = f"over {days} from {_moment(onset)} on" if slowly else f"at once on {_moment(onset)}"
-    return f"{share} of the estrogen lost {when}"
+    yield f"{share} of the estrogen lost {when}"
 
 
 def _open_faces(boundary: Mapping[str, Any]) -> Iterator[str]:
@@ -125,12 +123,10 @@ def _open_faces(boundary: Mapping[str, Any]) -> Iterator[str]:
 def _course(value: Any, healthy: float = 0.0) -> str | None:
     """Value of a run file, or its values over time, with their days; None in health."""
     if isinstance(value, list):
-        return ", ".join(_piece(each) for each in value)
-    number = str(value).partition(" ")[0] if value is not None else ""
-    try:
-        return None if float(number) == healthy else f"{_number(value)} {_ALWAYS}"
-    except ValueError:
-        return None
+        departs = any(_amount(each["value"]) != healthy for each in value)
+        return ", ".join(_piece(each) for each in value) if departs else None
+    departs = value is not None and _amount(value) != healthy
+    return f"{_number(value)} {_ALWAYS}" if departs else None
 
 
 def _piece(piece: Mapping[str, Any]) -> str:
@@ -144,4 +140,9 @@ def _moment(time: Any) -> str:
 
 
 def _number(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, (int, float)) else str(value)
+    return shortened(str(value))
+
+
+def _amount(value: Any) -> float:
+    """Number of a value of a run file as it is shown, without its unit."""
+    return float(_number(value).partition(" ")[0])

@@ -2,7 +2,6 @@
 
 import math
 import tomllib
-from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from tissue import units
 from tissue.analysis.common_start import SAME_TIME
+from tissue.numerals import shortened
 
 MOST_MARKS = 60
 """Most doses of a regimen that have a mark each [1]."""
@@ -51,8 +51,8 @@ class Regimen(NamedTuple):
         if len(given) == 1:
             return f"{self.drug} {self.dose} once, on day {given[0]:g}"
         gaps = np.diff(given)
-        even = float(np.ptp(gaps)) < SAME_TIME
-        every = "" if not even else " daily" if gaps[0] == 1 else f" every {gaps[0]:g} days"
+        even, daily = float(np.ptp(gaps)) < SAME_TIME, abs(gaps[0] - 1) < SAME_TIME
+        every = "" if not even else " daily" if daily else f" every {gaps[0]:g} days"
         span = f"day {given[0]:g} to {given[-1]:g}"
         return f"{self.drug} {self.dose}{every}, {len(given)} doses from {span}"
 
@@ -64,8 +64,8 @@ def regimens(text: str) -> list[Regimen]:
         for each in tomllib.loads(text).get("therapy", []):
             times = tuple(sorted(units.parse(str(time), "day") for time in each["times"]))
             if times:
-                found.append(Regimen(str(each["drug"]), _short(str(each["dose"])), times))
-    except (ValueError, RecursionError, KeyError, TypeError, units.UnitError):
+                found.append(Regimen(str(each["drug"]), shortened(str(each["dose"])), times))
+    except (ValueError, ArithmeticError, RecursionError, KeyError, TypeError):
         return []
     return found
 
@@ -74,9 +74,3 @@ def regimens_of(folder: Path) -> list[Regimen]:
     """Regimens of a run; none where its run file is gone or damaged."""
     path = folder / "run.toml"
     return regimens(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else []
-
-
-def _short(quantity: str) -> str:
-    """Amount with its unit, in three digits."""
-    number, space, unit = quantity.partition(" ")
-    return f"{float(Fraction(number)):.3g}{space}{unit}"

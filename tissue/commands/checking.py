@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tissue.commands.common import Commands, add_run_file, config_of, require_folder
 from tissue.commands.terminal import waiting, wrapped
 from tissue.errors import InputError, RunError
+from tissue.numerals import short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +102,7 @@ def _simulated(config: "RunConfig") -> "Iterator[str]":
         Regimen(each.drug, _dose(each.dose, species), each.times).words(days)
         for each in config.therapy
     ]
-    yield f"simulates  {days:g} days, with the cells of a {species}"
+    yield f"simulates  {days:g} day{'' if days == 1 else 's'}, with the cells of a {species}"
     yield f"disease    {disease(resolved_toml(config)) or 'none'}"
     yield f"drugs      {'; '.join(given) or 'none'}"
     for name, on in config.mechanisms:
@@ -113,11 +114,11 @@ def _dose(dose: float, species: str) -> str:
     """A dose [mg/kg] as people and as animals get it."""
     from tissue.model.drugs import BODY_WEIGHT
 
-    by_weight = f"{dose:.3g} mg/kg"
+    by_weight = f"{short(dose)} mg/kg"
     if species != "human":
         return by_weight
     amount = dose * BODY_WEIGHT[species]
-    shown = f"{amount:.3g} mg" if amount >= LEAST_MG else f"{1e3 * amount:.3g} ug"
+    shown = f"{short(amount)} mg" if amount >= LEAST_MG else f"{short(1e3 * amount)} ug"
     return f"{shown} ({by_weight})"
 
 

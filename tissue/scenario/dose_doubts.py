@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tissue.model.drugs import BODY_WEIGHT, DRUGS, plausible_doses, standard_dose
+from tissue.numerals import short
 
 if TYPE_CHECKING:
     from tissue.scenario.therapy import Therapy
@@ -38,13 +39,13 @@ def _doubts(therapy: "Therapy", key: str, species: str) -> Iterator[str]:
     if therapy.dose > high or max(therapy.dose, every * therapy.per_day) < low:
         weight = BODY_WEIGHT[species]
         yield (
-            f"{key}.dose is {_three(therapy.dose)} mg/kg of {therapy.drug}, or "
-            f"{_three(therapy.dose * weight)} mg in a {species} of {weight:g} kg: check its unit "
+            f"{key}.dose is {short(therapy.dose)} mg/kg of {therapy.drug}, or "
+            f"{short(therapy.dose * weight)} mg in a {species} of {weight:g} kg: check its unit "
             f"and run.preset; {standard_regimen(therapy.drug, species)}"
         )
     if every * therapy.per_day > DOUBTED_RATE * usual:
         yield (
-            f"{key} gives {_three(therapy.per_day)} mg/kg of {therapy.drug} a day: check how often "
+            f"{key} gives {short(therapy.per_day)} mg/kg of {therapy.drug} a day: check how often "
             f"it is given; {standard_regimen(therapy.drug, species)}"
         )
 
@@ -52,13 +53,8 @@ def _doubts(therapy: "Therapy", key: str, species: str) -> Iterator[str]:
 def standard_regimen(drug: str, species: str) -> str:
     """The standard dose of a drug in words."""
     (own, every), people = (DRUGS[drug].regimen[name] for name in (species, "human"))
-    amount = _three(people.dose * BODY_WEIGHT["human"])
+    amount = short(people.dose * BODY_WEIGHT["human"])
     return (
-        f"{_three(own)} mg/kg every {_three(every)} day is usual in a {species} (people get "
-        f"{amount} mg every {_three(people.interval)} day)"
+        f"{short(own)} mg/kg every {short(every)} day is usual in a {species} (people get "
+        f"{amount} mg every {short(people.interval)} day)"
     )
-
-
-def _three(number: float) -> str:
-    """A number of three significant digits, written out."""
-    return f"{float(f'{number:.3g}'):g}"

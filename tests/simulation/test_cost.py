@@ -1,12 +1,15 @@
-"""Forecasts of the number of steps: exact for steps of a given length, close for adaptive ones."""
+"""Forecasts of the number of steps, exact for steps of a given length and close for adaptive ones,
+and of the memory of several processes."""
 
 import math
 from typing import Any
 
 import pytest
 
+from tissue.machine import processes
 from tissue.scenario.config import RunConfig, read_run_file
-from tissue.simulation.cost import expected_steps
+from tissue.simulation import cost
+from tissue.simulation.cost import PROGRAM_MEMORY, expected_steps, memory_here, run_memory
 from tissue.simulation.forcing_schedule import stop_times
 from tissue.simulation.simulation import Simulation
 from tissue.simulation.step_size import ControllerState, step_size_controller
@@ -109,3 +112,25 @@ def test_runs_take_the_steps_that_were_expected(name: str) -> None:
     # adaptive: 71 steps of 62 expected, 202 of 181, 349 of 420 (2026-11-26)
     error = 0.25 if name in ADAPTIVE else 0.0
     assert simulation.step == pytest.approx(expected_steps(config), rel=error)
+
+
+@pytest.mark.parametrize("number", [1, 2, 4, 8])
+def test_processes_share_the_fields_and_each_solves_all_of_the_bone(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(cost, "device_memory", lambda: None)
+    monkeypatch.setattr(processes, "own", lambda: (0, number))
+    config, shape, voxels = configured(28), (96, 96, 96), 96**3
+    assert len(config.output.fields) == 6
+
+    def a_voxel(share: float | None) -> float:
+        return (memory_here(config, shape, share) - PROGRAM_MEMORY) / voxels
+
+    # bytes: 124 fields in a step; 40 fields, box and bone in a solve; the bone at the start
+    start = 8 * (1 - 1 / number)
+    assert a_voxel(None) == pytest.approx(496 / number + start)
+    solved = 56 + max(496 / number, 160 / number + 380 + 330)
+    assert a_voxel(0.3) == pytest.approx(solved + start)
+    if number == 1:
+        alone = run_memory(config, voxels, fe=True, bone_share=0.3)
+        assert memory_here(config, shape, 0.3) == alone

@@ -60,6 +60,10 @@ SOLVED_MEMORY, FIELDS_BETWEEN_STEPS = 56, 40
 """Memory of finite elements per voxel that a run keeps, displacements and energies in float32
 [bytes]; and fields of the tissue that are in memory while they are solved."""
 
+START_BYTES = 8
+"""Memory of a voxel of the bone that a run started from [bytes]. Each process has it of the whole
+grid; that of its own voxels is among the fields."""
+
 BONE_SHARE = 0.3
 """Share of voxels that hold bone, where it is not known [1]: more than in most trabecular bone
 (assumption)."""
@@ -232,25 +236,35 @@ def likely_share(config: RunConfig, shape: Shape, available: int) -> float | Non
 
 
 def run_memory(
-    config: RunConfig, voxels: int, *, fe: bool | None = None, bone_share: float = BONE_SHARE
+    config: RunConfig,
+    voxels: int,
+    *,
+    fe: bool | None = None,
+    bone_share: float = BONE_SHARE,
+    own: int | None = None,
 ) -> int:
     """Estimated peak memory of a run on a grid [bytes].
+
+    One of several processes has its own planes of the fields, the bone of the whole grid, and
+    solves finite elements of all of it.
 
     Args:
         config: the run.
         voxels: of the grid.
         fe: whether load is computed by finite elements; None for a cube that allows them.
         bone_share: share of the voxels that hold bone [1].
+        own: voxels whose fields this process has; None for all.
     """
+    own = voxels if own is None else own
     if fe is None:
         fe = likely_finite_elements(config, voxels)
     item = 4 if config.run.precision == "float32" else 8
     fields = FIELDS_IN_MEMORY + SNAPSHOTS_IN_MEMORY * len(config.output.fields)
-    a_voxel = fields * item
+    need = fields * item * own
     if fe:  # solved between two steps, whose memory is free then
-        between = FIELDS_BETWEEN_STEPS * item + VOXEL_BYTES + round(bone_share * BONE_VOXEL_BYTES)
-        a_voxel = SOLVED_MEMORY + max(a_voxel, between)
-    return PROGRAM_MEMORY + a_voxel * voxels
+        solving = (VOXEL_BYTES + round(bone_share * BONE_VOXEL_BYTES)) * voxels
+        need = SOLVED_MEMORY * voxels + max(need, FIELDS_BETWEEN_STEPS * item * own + solving)
+    return PROGRAM_MEMORY + need + START_BYTES * (voxels - own)
 
 
 def gpu_memory(config: RunConfig, cut: Slabs, solved_share: float | None = None) -> int:
@@ -291,10 +305,8 @@ def memory_here(config: RunConfig, shape: Shape, solved_share: float | None) -> 
         cut = slabs_of(shape, number_of_devices(config, shape[0]))
         return gpu_memory(config, cut, solved_share)
     fe, share, voxels = solved_share is not None, solved_share or 0.0, prod(shape)
-    whole, fields = (run_memory(config, voxels, fe=each, bone_share=share) for each in (fe, False))
-    # each process has its planes of the fields, and solves finite elements of the whole bone
     own = math.ceil(voxels / processes.own()[1])
-    return run_memory(config, own, fe=False) + whole - fields
+    return run_memory(config, voxels, fe=fe, bone_share=share, own=own)
 
 
 def wall_time(config: RunConfig, voxels: int, probe: Probe, *, solved_voxels: int = 0) -> WallTime:

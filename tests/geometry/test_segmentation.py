@@ -1,3 +1,4 @@
+import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -134,3 +135,38 @@ def test_thickness_where_the_center_is_empty() -> None:
     bone = np.zeros((30, 30, 30), dtype=bool)
     bone[:4] = True
     assert mean_thickness(bone, box=10) == pytest.approx(4, abs=4)
+
+
+def test_thickness_of_a_tube_whose_middle_is_marrow() -> None:
+    y, x = np.mgrid[:120, :128].astype(float)
+    radius = np.hypot(y - 59.6, x - 63.4)
+    tube = np.broadcast_to((radius > 45) & (radius < 55), (96, 120, 128)).copy()
+    tube[40:50] = False  # where the box in the middle is, there is no bone at all
+    small, whole = (mean_thickness(tube, box=box) for box in (30, 128))
+    # box 30 holds a plate that is cut off at its sides
+    assert small == pytest.approx(10, abs=0.8)
+    assert whole == pytest.approx(10, abs=0.8)
+    for bone in (tube, ~tube):
+        assert mean_thickness(np.moveaxis(bone, 0, 2), box=30) > 0
+
+
+def test_thickness_where_the_center_is_nothing_but_bone() -> None:
+    bone = np.ones((60, 50, 40), dtype=bool)
+    bone[:, :20] = False
+    bone[:, 46:] = False
+    assert mean_thickness(bone, box=64) == pytest.approx(26, abs=0.8)
+    bone = np.zeros((60, 50, 40), dtype=bool)
+    bone[5:13] = bone[50:57] = True  # no plane holds both bone and marrow
+    assert mean_thickness(bone, box=20) == pytest.approx(7, abs=1)
+
+
+def test_thickness_takes_the_memory_of_a_box() -> None:
+    plate = np.zeros((64, 128, 128), dtype=bool)
+    plate[:, 3:11] = True
+    tracemalloc.start()
+    try:
+        mean_thickness(plate, samples=20, box=32)
+        taken = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert taken < 2 * plate.size  # of the whole volume 25 bytes a voxel

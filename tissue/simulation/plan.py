@@ -7,6 +7,7 @@ from pathlib import Path
 from tissue.geometry.grid import Grid
 from tissue.geometry.journal import Journal
 from tissue.geometry.load import Geometry
+from tissue.machine import processes
 from tissue.machine.host import free_disk
 from tissue.mechanics.compression import bearing_voxels
 from tissue.scenario.config import RunConfig
@@ -129,7 +130,8 @@ def plan(
     warnings += journal.warnings
     bone = geometry.bone_volume_fraction
     mechanics = load_mechanics(config, bone, full_grid.shape if full_grid else None, machine)
-    warnings += joint_warnings(bone) if mechanics.kind == "fe" and not full_grid else ()
+    if mechanics.kind == "fe" and not full_grid and processes.first():  # which alone prints them
+        warnings += joint_warnings(bone)
     share = bearing_voxels(bone) / bone.size if mechanics.kind == "fe" else None
     solved = round((share or 0) * grid.voxels)
     expected = wall_time(config, grid.voxels, probe, solved_voxels=solved) if probe else None

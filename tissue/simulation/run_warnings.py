@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from tissue.geometry.grid import Grid
 from tissue.geometry.load import Geometry
+from tissue.geometry.segmentation import piece_sizes
 from tissue.geometry.settings import SyntheticSettings
 from tissue.model.species import SOLUTES
 from tissue.scenario.config import RunConfig
@@ -93,7 +94,7 @@ def joint_warnings(bone: np.ndarray) -> Iterator[str]:
     parts, count = ndimage.label(bone >= JOINT)
     if count < 2:
         return
-    sizes = np.bincount(parts.ravel())[1:]
+    sizes = piece_sizes(parts, count)
     loose = 1 - sizes.max() / sizes.sum()
     if loose > MAX_LOOSE:
         yield (

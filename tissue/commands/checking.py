@@ -123,7 +123,7 @@ def _dose(dose: float, species: str) -> str:
 
 
 def _drawn_geometry(config: "RunConfig", picture: Path) -> "tuple[Geometry, int]":
-    """Bone of a run, drawn as segmented from its scan, and the memory that this took [bytes]."""
+    """Bone of a run, drawn as segmented from its scan, and what a run takes to read it [bytes]."""
     from tissue.analysis.overlay import write_segmentation
     from tissue.geometry.extent import extent
     from tissue.geometry.journal import Journal
@@ -149,5 +149,7 @@ def _drawn_geometry(config: "RunConfig", picture: Path) -> "tuple[Geometry, int]
     except InputError:
         kept = found.bone
     write_segmentation(found, kept, picture)
-    bone = simulated_bone(found.binary, settings, journal, config.periodic_axes)
+    binary = found.binary
+    del found, kept  # gray values
+    bone = simulated_bone(binary, settings, journal, config.periodic_axes)
     return bone, extent(settings, Journal()).memory

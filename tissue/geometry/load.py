@@ -159,9 +159,11 @@ def measured_image(
             f"{1 - found.scanned.mean():.1%} of the box was not scanned and counts as marrow: every"
             f" measure is of all of the box; BV/TV of what was scanned is {found.bone_share:.4f}"
         )
-    bone = cleaned(found.bone, True, True, journal) if clean else found.bone
-    fraction = block_means(bone, found.sampling.factor)
-    return Geometry(found.grid, fraction, tuple(journal.log), tuple(journal.warnings))
+    binary = found.binary
+    del found  # its gray values
+    bone = cleaned(binary.bone, True, True, journal) if clean else binary.bone
+    fraction = block_means(bone, binary.sampling.factor)
+    return Geometry(binary.grid, fraction, tuple(journal.log), tuple(journal.warnings))
 
 
 def mask_share(

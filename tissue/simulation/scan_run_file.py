@@ -111,7 +111,9 @@ def scan_run_file(
     if settings.threshold == "otsu" and (segmentation.scanned is None or settings.region):
         geometry["threshold"] = float(f"{segmentation.threshold:.6g}")
         config = config_of(preset, geometry)
-    bone = simulated_bone(segmentation.binary, read, journal)
+    binary = segmentation.binary
+    del segmentation  # its gray values
+    bone = simulated_bone(binary, read, journal)
     planned = plan(config, bone, full_grid=part.grid if partial else None, loading=part.memory)
     found = [*bone.log, *(line for line in planned.lines() if line.split()[0] in FOUND)]
     if partial:

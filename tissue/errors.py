@@ -1,6 +1,7 @@
 """Exceptions for bad input, failed runs and stopped runs, and how their messages quote values."""
 
 import reprlib
+from collections.abc import Sequence
 
 LONGEST_SHOWN = 80
 """Characters of a value that a message quotes; of a longer one it shows both ends."""
@@ -60,6 +61,12 @@ def printable(text: str, most: int = LONGEST_SHOWN) -> str:
     """
     escaped = "".join(c if c.isprintable() else repr(c)[1:-1] for c in _cut(text, most))
     return _cut(escaped, most)
+
+
+def listed(words: Sequence[str]) -> str:
+    """List words in a sentence, such as "x, y and z"; empty without any."""
+    *others, last = words or ("",)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _cut(text: str, most: int) -> str:

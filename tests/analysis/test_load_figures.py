@@ -55,9 +55,24 @@ def test_the_end_of_bone_that_breaks_along_all_axes_is_drawn() -> None:
     metrics = {
         "time_day": np.arange(5.0),
         "fe_iterations": np.array([9.0, 0, 4, 0, 0]),
-        "failure_load_z_N": np.array([8.0, 8, 6, 0, 0]),
+        "apparent_modulus_x_MPa": np.array([8.0, 8, 6, 0, 0]),
+        "apparent_modulus_y_MPa": np.array([8.0, 8, 6, 0, 0]),
+        "apparent_modulus_z_MPa": np.array([8.0, 8, 0, 0, 0]),
+        "failure_load_z_N": np.array([8.0, 8, 0, 0, 0]),
     }
     assert solved(metrics).tolist() == [True, False, True, True, True]
+
+
+def test_bone_that_is_broken_along_one_axis_is_drawn_where_it_was_solved() -> None:
+    metrics = {
+        "time_day": np.arange(4.0),
+        "fe_iterations": np.array([9.0, 4, 0, 3]),
+        "apparent_modulus_x_MPa": np.array([8.0, 7, 7, 6]),
+        "apparent_modulus_y_MPa": np.array([8.0, 7, 7, 6]),
+        "apparent_modulus_z_MPa": np.array([8.0, 0, 0, 0]),
+        "failure_load_z_N": np.array([8.0, 0, 0, 0]),
+    }
+    assert solved(metrics).tolist() == [True, True, False, True]
 
 
 def test_a_surface_has_the_colors_of_its_field() -> None:

@@ -18,8 +18,9 @@ from tissue.analysis.report import words
 from tissue.cli import main
 from tissue.commands import strength as command
 from tissue.commands.common import RUN_FAILED
-from tissue.commands.loaded_bone import tissue_modulus
+from tissue.commands.loaded_bone import Bone, limits, tissue_modulus
 from tissue.commands.messages import _change
+from tissue.errors import RunError
 from tissue.geometry.grid import Grid
 from tissue.model.parameters import preset
 from tissue.storage.snapshot import write_snapshot
@@ -122,13 +123,37 @@ def test_bone_that_broke_bears_nothing(capfd: Capture, run: Path) -> None:
 
 def test_a_snapshot_has_the_modulus_of_its_run(capfd: Capture, tmp_path: Path) -> None:
     alone = snapshot(tmp_path, 7.0, column(4), {"config": CONFIG.format("human")})
-    assert _modulus(alone) == (10000, "10 GPa (E_t of the run)")
     (tmp_path / "run.toml").write_text(CONFIG.format("mouse") + "[parameters]\nE_t = '12 GPa'\n")
-    assert _modulus(alone) == (12000, "12 GPa (E_t of the run)")
-    assert _modulus(tmp_path) == (12000, "12 GPa (E_t of the run)")
-    (tmp_path / "run.toml").unlink()
+    assert _modulus(alone) == (10000, "10 GPa (E_t of the run)")
+    assert _modulus(tmp_path) == (10000, "10 GPa (E_t of the run)")
     unknown = snapshot(tmp_path, 7.0, column(4), {})
+    assert _modulus(unknown) == (12000, "12 GPa (E_t of the run)")
+    (tmp_path / "run.toml").unlink()
     assert "give --preset or --tissue-modulus" in refused(capfd, "strength", unknown)
+
+
+def test_only_the_modulus_of_a_run_file_must_be_readable(capfd: Capture, tmp_path: Path) -> None:
+    idle = "[load]\nmechanics = 'density'\nloading = 'platens'\n"
+    run = snapshot(tmp_path, 7.0, column(4), {"config": CONFIG.format("human") + idle})
+    assert _modulus(run) == (10000, "10 GPa (E_t of the run)")
+    wrong = CONFIG.format("human") + "[parameters]\nE_t = '12 um'\n"
+    words = refused(capfd, "strength", snapshot(tmp_path, 7.0, column(4), {"config": wrong}))
+    assert f"the run file in {run} does not say the modulus of bone tissue (parameters.E_t" in words
+    snapshot(tmp_path, 7.0, column(4), {})
+    (tmp_path / "run.toml").write_text(CONFIG.format("rat"))
+    words = refused(capfd, "strength", run)
+    assert f"{tmp_path / 'run.toml'} does not say the modulus of bone tissue (the preset" in words
+
+
+def test_a_snapshot_that_is_missing_or_damaged_is_named(capfd: Capture, tmp_path: Path) -> None:
+    path = tmp_path / "snap_1.hdf"
+    words = refused(capfd, "strength", path)
+    assert f"{path} does not exist" in words
+    assert "modulus" not in words
+    path.write_bytes(b"no HDF5")
+    words = refused(capfd, "strength", path)
+    assert f"{path} is truncated, damaged or not HDF5" in words
+    assert "modulus" not in words
 
 
 def _modulus(path: Path) -> tuple[float, str]:
@@ -136,13 +161,53 @@ def _modulus(path: Path) -> tuple[float, str]:
 
 
 def test_the_share_of_a_region_is_said(capfd: Capture, image: str, tmp_path: Path) -> None:
+    # 8 x 6 x 6 voxels without a corner of 8 x 2 x 4: (36 - 8) / 36 of the box around it
     region = np.zeros((EDGE, EDGE, EDGE), "u1")
-    region[:, :6, :4] = 1
+    region[:, :6, :6] = 1
+    region[:, 4:6, 2:6] = 0
     np.save(tmp_path / "region.npy", region)
-    marked = ("--threshold", "100", "--region", tmp_path / "region.npy")
-    warnings = numbers(capfd, image, VOXEL, *marked)["warnings"]
-    assert any(each.startswith("the region is ") for each in warnings)
-    assert any("divide them by " in each for each in warnings)
+    marked = (VOXEL, "--threshold", "100", "--region", tmp_path / "region.npy")
+    assert said_of_region(capfd, image, *marked) == [REGION.format(28 / 36)]
+    # of the crop, 8 x 8 x 4 voxels, all but 8 x 2 x 4 and 8 x 2 x 2
+    crop = ("--crop", "[[0, 8], [0, 8], [0, 4]]")
+    assert said_of_region(capfd, image, *marked, *crop) == [REGION.format(20 / 32)]
+    within = ("--crop", "[[0, 8], [0, 4], [0, 6]]")
+    assert said_of_region(capfd, image, *marked, *within) == []
+
+
+REGION = (
+    "the region is {0:.1%} of the box, and the modulus and BV/TV are those of the whole box: "
+    "divide BV/TV by {0:.3f} for that of the region, and the modulus too, but only along the axis "
+    "of a region that has one section all along it; stiffness and failure load are of the bone in "
+    "the region"
+)
+
+
+def said_of_region(capfd: Capture, *words: str | Path) -> list[str]:
+    return [each for each in numbers(capfd, *words)["warnings"] if "region" in each]
+
+
+def test_marrow_outside_the_region_does_not_part_trabeculae() -> None:
+    # plates of 4 voxels, 4 apart, in a region that ends 2 voxels after the last; the first goes on
+    # beyond the face and counts as one of 8
+    bone = np.zeros((EDGE, EDGE, 80), np.float32)
+    bone[:, :, :12] = np.arange(12) % 8 < 4
+    inside = np.zeros_like(bone)
+    inside[:, :, :14] = 1
+    alone, marked = limits([Bone(None, bone, 10.0)]), limits([Bone(None, bone, 10.0, inside)])
+    assert "its shortest edge is 0.1 distances between trabeculae" in alone[-1]
+    wide = EDGE / ((8 + 4) / 2 + (4 * 4 + 2 * 2) / 6)
+    assert f"its shortest edge is {wide:.1f} distances between trabeculae" in marked[-1]
+
+
+def test_the_thinnest_bone_of_several_sets_the_limits() -> None:
+    thick, thin = np.zeros((2, 48, 48, 48), np.float32)
+    thick[:, :, ::8] = thick[:, :, 1::8] = thick[:, :, 2::8] = thick[:, :, 3::8] = 1
+    thin[:, :, ::8] = thin[:, :, 1::8] = 1
+    bones = [Bone(0.0, thick, 10.0), Bone(14.0, thin, 10.0)]
+    assert limits(bones[:1]) == []
+    (found,) = limits(bones)
+    assert found.startswith("trabeculae at day 14 are 2.3 voxels thick on average")
 
 
 def test_the_table_says_what_its_numbers_are(capfd: Capture, image: str) -> None:
@@ -158,6 +223,7 @@ def test_the_table_says_what_its_numbers_are(capfd: Capture, image: str) -> None
     assert out.count("warning: ") == 1
     assert "warning: the box is small: its shortest edge is" in out
     assert "5 are needed for means of the tissue (Harrigan 1988)" in out
+    assert "a smaller box of the same bone is softer, most with platens: compare boxes of" in out
 
 
 def test_what_carries_nothing_is_said(capfd: Capture, tmp_path: Path) -> None:
@@ -215,6 +281,18 @@ def test_too_large_a_bone_is_refused_before_it_is_solved(
     words = refused(capfd, "strength", run, code=RUN_FAILED)
     assert "finite elements of this bone need about" in words
     assert "GB may be used" in words
+
+
+def test_a_solve_that_fails_names_its_bone(
+    capfd: Capture, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise RunError("compression along z did not converge")
+
+    monkeypatch.setattr("tissue.mechanics.strength.compress", failing)
+    assert main(["strength", str(run), *SLIDE]) == RUN_FAILED
+    last = capfd.readouterr()[1].splitlines()[-1]
+    assert last == f"tissue: {run} at day 0: compression along z did not converge"
 
 
 def test_the_end_of_a_run_is_said_with_its_strength(tmp_path: Path) -> None:

@@ -128,7 +128,13 @@ def test_strength_names_the_axis_that_bone_does_not_span() -> None:
 
 @pytest.mark.parametrize(
     ("spacing", "modulus", "message"),
-    [(0.0, 1e4, "spacing 0 um"), (50.0, -1.0, "tissue_modulus -1 MPa"), (np.nan, 1.0, "spacing")],
+    [
+        (0.0, 1e4, "spacing 0 um"),
+        (50.0, -1.0, "tissue_modulus -1 MPa"),
+        (np.nan, 1.0, "spacing"),
+        (10**400, 1.0, "spacing inf um must be > 0"),
+        (50.0, -(10**400), "modulus -inf MPa must"),
+    ],
 )
 def test_lengths_and_moduli_are_positive(spacing: float, modulus: float, message: str) -> None:
     with pytest.raises(InputError, match=message):
@@ -142,7 +148,7 @@ ONES = np.ones((4, 4, 4))
     ("bone", "message"),
     [
         (255 * ONES, r"values from 255 to 255; shares of bone .* divide a mask"),
-        (-ONES, "values from -1 to -1"),
+        (-ONES, "values from -1 to -1; shares of bone in each voxel, from 0 to 1, are needed$"),
         (np.where(ONES.cumsum(0) == 2, np.nan, 1), "has 16 of 64 values that are not finite"),
         (ONES[0], r"has the shape \(4, 4\); a volume \[z, y, x\]"),
         (ONES[:0], r"has the shape \(0, 4, 4\); a volume"),

@@ -83,6 +83,8 @@ def test_a_break_is_told_of_once(broken: Broken, caplog: pytest.LogCaptureFixtur
     twice.solved_again(broken.bone.at[:, EDGE // 2].set(0))
     assert caplog.text.count("bone no longer reaches") == 2
     assert "both ends in y and z" in caplog.text
+    twice.solved_again(0 * broken.bone)
+    assert "both ends in x, y and z" in caplog.text
 
 
 def test_axes_that_hold_are_solved_once_and_from_where_they_were(
@@ -117,6 +119,26 @@ def test_a_solve_that_fails_leaves_the_run_its_last_one(
     assert not after.due(bone, 4.0, "mouse", shown=True)
     assert_allclose(felt(after, bone), felt(before, bone), rtol=1e-5)
     assert felt(before, bone).min() > 0.05
+
+
+def test_a_break_is_told_where_the_solve_of_the_other_axes_fails(
+    broken: Broken, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(*_: Any) -> None:
+        raise RunError("compression along x did not converge")
+
+    monkeypatch.setattr(loaded_bone, "compress", failing)
+    after = broken.solved_again(broken.bone)
+    assert "bone no longer reaches both ends in z: its stiffness there is 0" in caplog.text
+    assert "strength along the other axes is that of the last solve" in caplog.text
+    assert after.broken == ("z",)
+    lost = ("apparent_modulus_z_MPa", "stiffness_z_N_per_mm", "failure_load_z_N", "fe_iterations")
+    changes = ("stiffness_z_change_percent", "failure_load_z_change_percent")
+    expected = dict.fromkeys(lost, 0) | dict.fromkeys(changes, -100)
+    assert after.metrics == {**broken.before.metrics, **expected}
+    assert_allclose(felt(after, broken.bone), felt(broken.before, broken.bone), rtol=1e-5)
+    broken._replace(before=after).solved_again(broken.bone)
+    assert caplog.text.count("bone no longer reaches") == 1
 
 
 def eaten_through() -> Geometry:

@@ -1,9 +1,10 @@
 """Disease of a run as pages and commands name it: what departs from health in its run file."""
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tissue.errors import listed
 from tissue.model.fields import FIELDS
 from tissue.model.species import SOLUTES
 from tissue.numerals import shortened
@@ -39,11 +40,6 @@ def disease(text: str) -> str:
     # a number where a table belongs, half of one, or a value that is no number
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
         return "not readable in the run file"
-
-
-def listed(words: Sequence[str]) -> str:
-    """Words with commas between them, and "and" before the last."""
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""
 
 
 def _causes(tables: Mapping[str, Any]) -> Iterator[str]:

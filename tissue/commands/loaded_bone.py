@@ -3,9 +3,9 @@
 import argparse
 import math
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tissue.commands.image_options import (
     ANY_RUN,
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tissue.geometry.load import Geometry
-    from tissue.model.parameters import Parameters
     from tissue.storage.snapshot import Snapshot
 
 THIN = 3.0
@@ -34,13 +33,13 @@ class Bone(NamedTuple):
         time: of the snapshot [day]; None of an image.
         fraction: bone volume fraction [z, y, x].
         spacing: edge of a voxel [um].
-        region: share of the box in the region of interest [1]; None without one.
+        region: share of each voxel in the region of interest [z, y, x]; None without one.
     """
 
     time: float | None
     fraction: "np.ndarray"
     spacing: float
-    region: float | None = None
+    region: "np.ndarray | None" = None
 
     @property
     def day(self) -> str:
@@ -48,64 +47,90 @@ class Bone(NamedTuple):
         return "" if self.time is None else f" at day {self.time:g}"
 
 
-def tissue_modulus(options: argparse.Namespace) -> tuple[float, str]:
-    """Modulus of bone tissue [MPa], and the words that say where it comes from.
+def given_modulus(options: argparse.Namespace) -> tuple[float, str] | None:
+    """Modulus of bone tissue [MPa] of the option for it, and its words; None without it.
 
     Raises:
-        InputError: an option cannot be used, or the run of a snapshot does not say its modulus.
+        InputError: the option cannot be used.
     """
     from tissue import units
+
+    if options.tissue_modulus is None:
+        return None
+    if options.preset:
+        raise InputError(
+            "--preset and --tissue-modulus both give the modulus of bone tissue; leave one out"
+        )
+    try:
+        modulus = units.parse(options.tissue_modulus, "MPa")
+    except units.UnitError as error:
+        raise InputError(f"--tissue-modulus: {error}") from None
+    if modulus <= 0:
+        raise InputError(
+            f"--tissue-modulus {printable(options.tissue_modulus)} must be > 0, e.g. '12 GPa'"
+        )
+    return modulus, f"{modulus / 1e3:.4g} GPa (--tissue-modulus)"
+
+
+def tissue_modulus(options: argparse.Namespace) -> tuple[float, str]:
+    """Modulus of bone tissue [MPa] of a run or a preset, and the words that say which.
+
+    Raises:
+        InputError: the run of a snapshot does not say its modulus.
+    """
     from tissue.model.parameters import preset
 
-    if options.tissue_modulus is not None:
-        if options.preset:
-            raise InputError(
-                "--preset and --tissue-modulus both give the modulus of bone tissue; leave one out"
-            )
-        try:
-            modulus = units.parse(options.tissue_modulus, "MPa")
-        except units.UnitError as error:
-            raise InputError(f"--tissue-modulus: {error}") from None
-        if modulus <= 0:
-            raise InputError(
-                f"--tissue-modulus {printable(options.tissue_modulus)} must be > 0, e.g. '12 GPa'"
-            )
-        return modulus, f"{modulus / 1e3:.4g} GPa (--tissue-modulus)"
-    if options.preset is None and (parameters := _parameters(options.path)) is not None:
-        modulus = float(parameters.E_t)
+    if options.preset is None and (modulus := _modulus_of_run(options.path)) is not None:
         return modulus, f"{modulus / 1e3:.4g} GPa (E_t of the run)"
     species = options.preset or "mouse"
     modulus = float(preset(species).E_t)
     return modulus, f"{modulus / 1e3:.4g} GPa (E_t of the preset {species}; --preset changes it)"
 
 
-def _parameters(path: Path) -> "Parameters | None":
-    """Parameters of the run that a path belongs to; None of an image.
+def _modulus_of_run(path: Path) -> float | None:
+    """Modulus of bone tissue [MPa] of the run that a path belongs to; None of an image.
 
     Raises:
         InputError: the run file cannot be read, or there is none.
     """
-    from tissue.scenario.config import read_run_file
+    from tissue.scenario.runfile import read_toml
     from tissue.storage.snapshot import is_snapshot, list_snapshots, read_provenance
 
     folder = path if path.is_dir() else path.parent
     snapshots = list_snapshots(path) if path.is_dir() else [path] * is_snapshot(path)
     if not snapshots:
         return None
+    # a snapshot may lie beside the run file of another run
+    stored = read_provenance(snapshots[0]).get("config")
     file, remedy = folder / "run.toml", "give --preset or --tissue-modulus"
+    if not stored and not file.is_file():
+        raise InputError(
+            f"{path} does not say the species whose modulus of bone tissue is needed, and there is "
+            f"no {file}; {remedy}"
+        )
+    source = f"the run file in {snapshots[0]}" if stored else f"{file}"
     try:
-        if file.is_file():
-            return read_run_file(file).parameters
-        if config := read_provenance(snapshots[0]).get("config"):
-            return read_run_file(tomllib.loads(config), folder=folder).parameters
+        return _modulus_in(tomllib.loads(stored) if stored else read_toml(file))
     except (InputError, tomllib.TOMLDecodeError) as error:
         raise InputError(
-            f"{file} does not say the modulus of bone tissue ({error}); {remedy}"
+            f"{source} does not say the modulus of bone tissue ({error}); {remedy}"
         ) from None
-    raise InputError(
-        f"{path} does not say the species whose modulus of bone tissue is needed, and there is no "
-        f"{file}; {remedy}"
-    )
+
+
+def _modulus_in(tables: Mapping[str, Any]) -> float:
+    """Modulus of bone tissue [MPa] in a run file, whatever stands in its other tables.
+
+    Raises:
+        InputError: it cannot be used.
+    """
+    from tissue.model.parameters import override, preset
+
+    run, given = tables.get("run", {}), tables.get("parameters", {})
+    if not (isinstance(run, Mapping) and isinstance(given, Mapping)):
+        raise InputError("run and parameters must be tables")
+    species = f"{run.get('preset', 'mouse')}"
+    own = {symbol: value for symbol, value in given.items() if symbol == "E_t"}
+    return float(override(preset(species), own, species=species)[0].E_t)
 
 
 def bones_of(options: argparse.Namespace) -> list[Bone]:
@@ -124,12 +149,12 @@ def bones_of(options: argparse.Namespace) -> list[Bone]:
         return [_of_snapshot(run[i]) for i in _chosen(options, [each.time for each in run])]
     if options.day:
         raise InputError(f"--day is for a run, and {options.path} is none; leave it out")
-    if options.path.is_file() and is_snapshot(options.path):
+    if is_snapshot(options.path):
         refuse_image_options(options, "a snapshot")
         return [_of_snapshot(read_snapshot(options.path))]
     geometry = bone_of_image(options)
-    share = None if options.region is None else _share_of_region(options, geometry)
-    return [Bone(None, geometry.bone_volume_fraction, geometry.grid.spacing, share)]
+    region = None if options.region is None else _region(options, geometry)
+    return [Bone(None, geometry.bone_volume_fraction, geometry.grid.spacing, region)]
 
 
 def _of_snapshot(snapshot: "Snapshot") -> Bone:
@@ -157,8 +182,8 @@ def _chosen(options: argparse.Namespace, times: Sequence[float]) -> list[int]:
     return sorted(set(found))
 
 
-def _share_of_region(options: argparse.Namespace, geometry: "Geometry") -> float:
-    """Share of the box [1] in the region of interest of an image."""
+def _region(options: argparse.Namespace, geometry: "Geometry") -> "np.ndarray":
+    """Share of each voxel in the region of interest of an image [z, y, x]."""
     from tissue.geometry.journal import Journal
     from tissue.geometry.load import mask_share
     from tissue.geometry.settings import ImageSettings
@@ -170,8 +195,7 @@ def _share_of_region(options: argparse.Namespace, geometry: "Geometry") -> float
     settings = read_run_file(tables, edges).geometry
     assert isinstance(settings, ImageSettings)
     key = "geometry.region"
-    inside = mask_share(Path(options.region), key, settings, geometry.grid, Journal())
-    return float(inside.mean(dtype="f8"))
+    return mask_share(Path(options.region), key, settings, geometry.grid, Journal())
 
 
 def refuse_large(bone: Bone) -> None:
@@ -192,35 +216,59 @@ def refuse_large(bone: Bone) -> None:
         )
 
 
-def limits(bone: Bone) -> list[str]:
+def limits(bones: Sequence[Bone]) -> list[str]:
     """Sentences on a region, a box or trabeculae that make numbers hard to compare."""
-    from tissue.analysis.box_size import BOX_SPACINGS, box_in_spacings
-    from tissue.analysis.thickness import local_thickness
+    from tissue.analysis.box_size import BOX_SPACINGS
 
-    sentences = []
-    if bone.region is not None:
-        sentences.append(
-            f"the region is {bone.region:.1%} of the box, and the modulus and BV/TV are those of "
-            f"the whole box: divide them by {bone.region:.3f} for those of the region; stiffness "
-            "and failure load are of the bone in the region"
-        )
-    mask = bone.fraction >= 0.5
-    if not mask.any():
+    sentences = [text for bone in bones if (text := _of_region(bone))]
+    sizes = [(bone, *size) for bone in bones if (size := _size(bone))]
+    if not sizes:
         return sentences
-    thick = float(local_thickness(mask)[mask].mean())
+    bone, thick, _ = min(sizes, key=lambda each: each[1])
     if thick < THIN:
         sentences.append(
-            f"trabeculae are {thick:.1f} voxels thick on average, too few for absolute numbers: in "
-            "one radius, voxels twice as large, 1.5 in a trabecula, made bone 14 % softer; compare "
-            "only bones of the same voxel size"
+            f"trabeculae{bone.day} are {thick:.1f} voxels thick on average, too few for absolute "
+            "numbers: in one radius, voxels twice as large, 1.5 in a trabecula, made bone 14 % "
+            "softer; compare only bones of the same voxel size"
         )
-    if mask.all():
-        return sentences
-    wide = box_in_spacings(mask.shape, thick, float(local_thickness(~mask)[~mask].mean()))
+    bone, _, wide = min(sizes, key=lambda each: each[2])
     if wide < BOX_SPACINGS:
         sentences.append(
-            f"the box is small: its shortest edge is {wide:.1f} distances between trabeculae, and "
-            f"{BOX_SPACINGS:g} are needed for means of the tissue (Harrigan 1988); with free sides "
-            "(platens, slide) a smaller box of the same bone is softer: compare boxes of one size"
+            f"the box is small: its shortest edge is {wide:.1f} distances between "
+            f"trabeculae{bone.day}, and {BOX_SPACINGS:g} are needed for means of the tissue "
+            "(Harrigan 1988); a smaller box of the same bone is softer, most with platens: compare "
+            "boxes of one size"
         )
     return sentences
+
+
+def _of_region(bone: Bone) -> str:
+    """Sentence on a region that is a part of the box; empty without one."""
+    share = 1.0 if bone.region is None else float(bone.region.mean(dtype="f8"))
+    if share == 1:
+        return ""
+    return (
+        f"the region is {share:.1%} of the box, and the modulus and BV/TV are those of the whole "
+        f"box: divide BV/TV by {share:.3f} for that of the region, and the modulus too, but only "
+        "along the axis of a region that has one section all along it; stiffness and failure load "
+        "are of the bone in the region"
+    )
+
+
+def _size(bone: Bone) -> tuple[float, float] | None:
+    """Mean thickness of trabeculae [voxel] and the box in distances between them [1].
+
+    None without bone; the box is without end where there is no marrow in it.
+    """
+    from tissue.analysis.box_size import box_in_spacings
+    from tissue.analysis.thickness import local_thickness
+
+    mask = bone.fraction >= 0.5
+    if not mask.any():
+        return None
+    thick = float(local_thickness(mask)[mask].mean())
+    marrow = ~mask if bone.region is None else ~mask & (bone.region >= 0.5)
+    if not marrow.any():
+        return thick, math.inf
+    apart = float(local_thickness(marrow)[marrow].mean())
+    return thick, box_in_spacings(mask.shape, thick, apart)

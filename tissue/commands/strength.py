@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from tissue.commands.common import Commands
 from tissue.commands.image_options import add_image_options
-from tissue.commands.loaded_bone import Bone, bones_of, limits, refuse_large, tissue_modulus
+from tissue.commands.loaded_bone import (
+    Bone,
+    bones_of,
+    given_modulus,
+    limits,
+    refuse_large,
+    tissue_modulus,
+)
 from tissue.commands.tables import print_table
-from tissue.errors import InputError
+from tissue.errors import InputError, RunError, listed
 
 if TYPE_CHECKING:
     from tissue.mechanics.strength import Energy, Strength
@@ -85,18 +92,19 @@ def _strength(options: argparse.Namespace) -> int:
     from tissue.machine import device
     from tissue.mechanics.compression import AXES
 
-    modulus, origin = tissue_modulus(options)
+    given = given_modulus(options)
     bones = bones_of(options)
+    modulus, origin = given or tissue_modulus(options)
     axes = tuple(axis for axis in AXES if axis in (options.axis or AXES))
-    unreached = _unreached(options, bones, axes)
     for bone in bones:
         refuse_large(bone)
+    unreached = _unreached(options, bones, axes)
     shown = f"{len(bones)} bones" if bones[1:] else "the bone"
     print(f"  compressing {shown} along {', '.join(axes)}", file=sys.stderr, flush=True)
     device.enable_compilation_cache()
     loaded = [tuple(a for a in axes if a not in each) for each in unreached]
     found = _compressed(options, bones, loaded, modulus)
-    notes = [*_broken(bones, unreached), *_left_out(bones, found), *limits(bones[0])]
+    notes = [*_broken(bones, unreached), *_left_out(bones, found), *limits(bones)]
     if options.json:
         used = {"loading": options.loading, "energy": ENERGY, "tissue_modulus_MPa": modulus}
         print(json.dumps(_numbers(options.path, bones, found, axes) | used | {"warnings": notes}))
@@ -128,6 +136,7 @@ def _compressed(
 
     Raises:
         InputError: a bone holds values that are no shares of bone.
+        RunError: the solver did not converge.
     """
     from tissue.mechanics.strength import strength
 
@@ -141,8 +150,8 @@ def _compressed(
         given = bone.fraction, bone.spacing, modulus, options.loading, axes, ENERGY
         try:
             made = strength(*given, start=start if same else None)
-        except InputError as error:
-            raise InputError(f"{options.path}{bone.day}: {error}") from None
+        except (InputError, RunError) as error:
+            raise type(error)(f"{options.path}{bone.day}: {error}") from None
         found.append(made)
         if same:
             start = {axis: each.displacement for axis, each in made.compressions.items()}
@@ -162,8 +171,7 @@ def _unreached(
     Raises:
         InputError: no other bone or axis is left to compare with.
     """
-    from tissue.mechanics.checks import open_sentence
-    from tissue.mechanics.compression import unreached_axes
+    from tissue.mechanics.compression import open_sentence, unreached_axes
 
     unreached = [
         tuple(axis for axis in unreached_axes(bone.fraction) if axis in axes) for bone in bones
@@ -180,8 +188,6 @@ def _unreached(
 
 def _broken(bones: Sequence[Bone], unreached: Sequence[Sequence[str]]) -> list[str]:
     """Sentences on bone that does not reach both ends."""
-    from tissue.mechanics.checks import listed
-
     return [
         f"bone{bone.day} does not reach both ends in {listed(axes)}: its stiffness and strength "
         "there are 0"

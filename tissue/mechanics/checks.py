@@ -45,9 +45,10 @@ def checked_bone(bone_volume_fraction: ArrayLike) -> NDArray[Any]:
         )
     low, high = float(bone.min()), float(bone.max())
     if not (low >= -ROUNDING and high <= 1 + ROUNDING):
+        remedy = ": divide a mask of 0 and 255 by 255" if high == 255 else ""
         raise InputError(
             f"{name} holds values from {low:g} to {high:g}; shares of bone in each voxel, from 0 "
-            "to 1, are needed: divide a mask of 0 and 255 by 255"
+            f"to 1, are needed{remedy}"
         )
     return bone
 
@@ -102,23 +103,11 @@ def positive(name: str, value: Any, unit: str = "", remedy: str = "") -> float:
         number = float(value)
     except (TypeError, ValueError):
         number = None
+    except OverflowError:  # a whole number of hundreds of digits
+        number = math.inf if value > 0 else -math.inf
     if number is None or isinstance(value, str):
         of = f" [{unit}]" if unit else ""
         raise InputError(f"{name} = {shown(value)} must be one number{of}{remedy}")
     if not 0 < number < math.inf:
         raise InputError(f"{name} {f'{number:g} {unit}'.rstrip()} must be > 0 and finite")
     return number
-
-
-def open_sentence(axes: Sequence[str]) -> str:
-    """Sentence on bone that does not reach both ends of some axes."""
-    return (
-        f"bone does not reach both ends in {listed(axes)}: no part of it that hangs together bears "
-        f"load along {listed(axes)}; choose a box that bone crosses"
-    )
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names in a sentence: "x, y and z"."""
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last

@@ -1,6 +1,6 @@
 """Compression of a piece of bone by unit strain along an axis."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import jax
@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 from scipy import ndimage
 
-from tissue.errors import InputError, RunError
+from tissue.errors import InputError, RunError, listed
 from tissue.kernels.elastic_voxels import (
     Ends,
     GridVectors,
@@ -126,6 +126,14 @@ def unreached_axes(bone_volume_fraction: Array | np.ndarray) -> tuple[str, ...]:
     return tuple(axis for axis in AXES if not reaching_both_ends(parts, axis))
 
 
+def open_sentence(axes: Sequence[str]) -> str:
+    """Sentence on bone that does not reach both ends of some axes."""
+    return (
+        f"bone does not reach both ends in {listed(axes)}: no part of it that hangs together bears "
+        f"load along {listed(axes)}; choose a box that bone crosses"
+    )
+
+
 def held_ends(axis: str, loading: str) -> np.ndarray:
     """Ends at which displacement is prescribed [component, axis, end]."""
     held = np.zeros((3, 3, 2), bool)
@@ -154,10 +162,7 @@ def reaching_both_ends(parts: np.ndarray, axis: str) -> frozenset[int]:
 def _bearing(parts: np.ndarray, axis: str) -> frozenset[int]:
     both = reaching_both_ends(parts, axis)
     if not both:
-        raise InputError(
-            f"bone does not reach both ends in {axis}: no part of it that hangs together bears "
-            f"load along {axis}; choose a box that bone crosses"
-        )
+        raise InputError(open_sentence((axis,)))
     return both
 
 

@@ -21,14 +21,15 @@ from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
 from tissue.errors import InputError
-from tissue.mechanics.checks import (
-    checked_axes,
-    checked_bone,
+from tissue.mechanics.checks import checked_axes, checked_bone, positive, refuse_unknown
+from tissue.mechanics.compression import (
+    AXES,
+    LOADINGS,
+    Compression,
+    compress,
     open_sentence,
-    positive,
-    refuse_unknown,
+    unreached_axes,
 )
-from tissue.mechanics.compression import AXES, LOADINGS, Compression, compress, unreached_axes
 
 Energy = Literal["centroid", "mean"]
 """Strain energy density of an element: at its center, or its mean."""

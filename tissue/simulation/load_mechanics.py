@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tissue.errors import InputError
+from tissue.errors import InputError, listed
 from tissue.machine import processes
 from tissue.machine.device import usable_memory
 from tissue.mechanics.compression import bearing_voxels, unreached_axes
@@ -77,7 +77,7 @@ def _impossible(config: RunConfig, bone: np.ndarray, *, part: bool) -> str:
     if part:
         return ""
     unreached = unreached_axes(bone)
-    return f"bone does not reach both ends in {' and '.join(unreached)}" if unreached else ""
+    return f"bone does not reach both ends in {listed(unreached)}" if unreached else ""
 
 
 def _unaffordable(

@@ -14,18 +14,19 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh
 
-from tissue.errors import InputError, RunError
+from tissue.errors import InputError, RunError, listed
 from tissue.kernels.programs import mesh_over, program, put, whole_grid
 from tissue.kernels.stencil import Field, total
 from tissue.mechanics.compression import AXES, Compression, compress, unreached_axes
 from tissue.mechanics.loading_history import loading_history
-from tissue.mechanics.strength import apparent_modulus_MPa, failure_load_N, stiffness_N_per_mm
+from tissue.mechanics.strength import failure_load_N
 from tissue.model.context import Numerics, SolvedLoad, StepContext
 from tissue.model.forcing import Forcing
 from tissue.model.mechanostat import local_density, log_energy_ratio, log_osteocyte_signal
 from tissue.model.observables import FINITE_ELEMENT_METRICS
 from tissue.model.parameters import Parameters
 from tissue.scenario.config import RunConfig
+from tissue.simulation.load_metrics import kept_metrics, load_metrics
 
 log = logging.getLogger(__name__)
 
@@ -198,7 +199,7 @@ def healthy_load(bone: Field, n: Numerics, config: RunConfig) -> LoadedBone:
         healthy_log_signal=signal,
         log_energy_ratio=jnp.zeros_like(signal),
         energy_density=energy,
-        metrics=_metrics(found, whole, energy, (healthy["z"], load), (n, modulus)),
+        metrics=load_metrics(found, whole, energy, (healthy["z"], load), (n, modulus)),
     )
 
 
@@ -224,21 +225,22 @@ def solved_again(
     whole = jnp.asarray(whole_grid(bone))
     broken = unreached_axes(whole)
     reached = [axis for axis in AXES if axis not in broken]
+    if broken and broken != before.broken:
+        log.warning(
+            f"day {time:g}: bone no longer reaches both ends in {listed(broken)}: its stiffness "
+            f"there is 0, and {GOES_ON}"
+        )
     try:
         found = compress(whole, reached, loading, LATER_TOLERANCE, before.displacement)
     except (InputError, RunError) as error:  # too large for its tables, or not converged
-        log.warning(f"day {time:g}: {error}; {GOES_ON}, and strength is that of the last solve")
-        metrics = {**before.metrics, "fe_iterations": 0.0}
+        kept = "strength along the other axes" if broken else "strength"
+        log.warning(f"day {time:g}: {error}; {GOES_ON}, and {kept} is that of the last solve")
+        metrics = kept_metrics(before.metrics, broken)
         return replace(before.continued(bone, time, n, p), metrics=metrics)
     displacement = {**before.displacement}
     displacement |= {axis: each.displacement for axis, each in found.items()}
     if broken:
-        if broken != before.broken:
-            log.warning(
-                f"day {time:g}: bone no longer reaches both ends in {' and '.join(broken)}: its "
-                f"stiffness there is 0, and {GOES_ON}"
-            )
-        metrics = _metrics(found, whole, before.energy_density, healthy, (n, modulus))
+        metrics = load_metrics(found, whole, before.energy_density, healthy, (n, modulus))
         after = before.continued(bone, time, n, p)
         return replace(after, displacement=displacement, metrics=metrics)
     energy = _energy(found, before.weights, before.healthy_modulus, modulus).astype(bone.dtype)
@@ -251,7 +253,7 @@ def solved_again(
         displacement=displacement,
         log_energy_ratio=signal - before.healthy_log_signal,
         energy_density=energy,
-        metrics=_metrics(found, whole, energy, healthy, (n, modulus)),
+        metrics=load_metrics(found, whole, energy, healthy, (n, modulus)),
     )
 
 
@@ -310,38 +312,3 @@ def _energy(
         for axis, each in found.items()
     ]
     return sum(parts[1:], start=parts[0])
-
-
-def _metrics(
-    found: Mapping[str, Compression],
-    bone: Field,
-    energy: Field,
-    healthy: tuple[float, float],
-    given: tuple[Numerics, float],
-) -> dict[str, float]:
-    """Numbers of a solve, by the names in FINITE_ELEMENT_METRICS.
-
-    Args:
-        found: compressions by axis; an axis along which the bone is broken is not among them.
-        bone: volume fraction on one device.
-        energy: strain energy per volume of bone [MPa].
-        healthy: apparent modulus over that of tissue [1] and failure load [N] along z in health.
-        given: numerics, and the modulus of tissue [MPa].
-    """
-    (n, modulus), volume, energy = given, float(total(bone)), jnp.asarray(whole_grid(energy))
-    moduli = dict.fromkeys(AXES, 0.0)
-    moduli |= {axis: apparent_modulus_MPa(each, modulus) for axis, each in found.items()}
-    stiffness = load = 0.0
-    if along := found.get("z"):
-        stiffness = stiffness_N_per_mm(along, bone.shape, float(n.spacing), modulus)
-        load = failure_load_N(along, bone, float(n.spacing), modulus)
-    return {
-        **{f"apparent_modulus_{axis}_MPa": each for axis, each in moduli.items()},
-        "stiffness_z_N_per_mm": stiffness,
-        "stiffness_z_change_percent": 100 * (moduli["z"] / modulus / healthy[0] - 1),
-        "failure_load_z_N": load,
-        "failure_load_z_change_percent": 100 * (load / healthy[1] - 1),
-        "mean_energy_density_MPa": float(total(bone * energy)) / volume if volume else 0.0,
-        "fe_iterations": float(sum(each.iterations for each in found.values())),
-        "fe_residual": float(max((each.residual for each in found.values()), default=0.0)),
-    }

@@ -8,8 +8,9 @@ from typing import Any
 from tissue.analysis.box_size import BOX_SPACINGS, box_in_spacings
 from tissue.analysis.common_start import SAME_TIME, percent, signed
 from tissue.analysis.courses import YEAR
-from tissue.analysis.disease import disease, listed, tables_of
+from tissue.analysis.disease import disease, tables_of
 from tissue.analysis.treatment import regimens
+from tissue.errors import listed
 
 RESERVATIONS = 3
 """Most reservations at the top of a page [1]; the section on trust has all."""

@@ -37,7 +37,7 @@ def disease(text: str) -> str:
     """
     try:
         return "; ".join(_causes(tables_of(text)))
-    # a number where a table belongs, half of one, or a value that is no number
+    # a number where a table belongs, half of one, or text where a number belongs
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
         return "not readable in the run file"
 

@@ -68,7 +68,8 @@ def test_a_run_that_does_not_fit_is_reported_first_and_last(
 def test_a_scan_that_cannot_be_read_is_not_ready(
     capfd: Capture, run_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    np.save(run_file.parent / "large.npy", np.tile(np.load(run_file.parent / "bone.npy"), (4,) * 3))
+    large = np.tile(np.load(run_file.parent / "bone.npy"), (4,) * 3).astype("float64")
+    np.save(run_file.parent / "large.npy", large)
     scan = ["--set", "geometry.file=large.npy", "--set", "geometry.resample=40 um"]
     scan += ["--set", "geometry.voxel_size=10 um"]
     monkeypatch.setattr("tissue.simulation.cost.PROGRAM_MEMORY", 0)
@@ -76,15 +77,15 @@ def test_a_scan_that_cannot_be_read_is_not_ready(
     monkeypatch.setattr(bone_preview, "PART_EDGE", 16)
     forecast, loading = (f"tissue.simulation.{name}" for name in ("machine_forecast", "simulation"))
     for name in (f"{forecast}.usable_memory", f"{forecast}.allowed_memory"):
-        monkeypatch.setattr(name, lambda: 700_000)
-    monkeypatch.setattr(f"{loading}.allowed_memory", lambda: 700_000)
-    lines, err = checked(capfd, run_file, *scan, code=RUN_FAILED)  # 28 bytes a voxel of 32^3
-    printed = "cannot run here: it needs about 918 kB of memory and 700 kB are available"
+        monkeypatch.setattr(name, lambda: 400_000)
+    monkeypatch.setattr(f"{loading}.allowed_memory", lambda: 400_000)
+    lines, err = checked(capfd, run_file, *scan, code=RUN_FAILED)  # 14 bytes a voxel of 32^3
+    printed = "cannot run here: it needs about 459 kB of memory and 400 kB are available"
     assert lines[0] == f"{run_file}: {printed}"
     assert err.startswith(f"tissue: {run_file} {printed}; load less bone (geometry.crop")
     assert any("read only the middle of the 32 x 32 x 32 voxels" in line for line in lines)
     lines, _ = checked(capfd, run_file, *scan, "--device", "cpu:4")
-    assert any(line.startswith("  memory     prediction: about 918 kB; ") for line in lines)
+    assert any(line.startswith("  memory     prediction: about 459 kB; ") for line in lines)
     # a picture needs all of it, and 16 voxels an edge fit
     monkeypatch.setattr("tissue.machine.host.allowed_memory", lambda: 1_000_000)
     picture = ["--picture", run_file.parent / "scan.png"]

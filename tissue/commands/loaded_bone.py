@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 THIN = 3.0
 """Mean thickness [voxel] below which the voxels are too coarse for a modulus."""
 
+MEASURED = 128
+"""Longest edge of the part in which trabeculae and their distances are measured [voxel]."""
+
 
 class Bone(NamedTuple):
     """A piece of bone to be loaded.
@@ -258,7 +261,8 @@ def _of_region(bone: Bone) -> str:
 def _size(bone: Bone) -> tuple[float, float] | None:
     """Mean thickness of trabeculae [voxel] and the box in distances between them [1].
 
-    None without bone; the box is without end where there is no marrow in it.
+    Of a large bone the middle is measured. None without bone; the box is without end where there
+    is no marrow in it.
     """
     from tissue.analysis.box_size import box_in_spacings
     from tissue.analysis.thickness import local_thickness
@@ -266,9 +270,12 @@ def _size(bone: Bone) -> tuple[float, float] | None:
     mask = bone.fraction >= 0.5
     if not mask.any():
         return None
-    thick = float(local_thickness(mask)[mask].mean())
     marrow = ~mask if bone.region is None else ~mask & (bone.region >= 0.5)
+    middle = tuple(slice(max(0, (n - MEASURED) // 2), (n + MEASURED) // 2) for n in mask.shape)
+    if mask[middle].any() and marrow[middle].any():
+        mask, marrow = mask[middle], marrow[middle]
+    thick = float(local_thickness(mask)[mask].mean())
     if not marrow.any():
         return thick, math.inf
     apart = float(local_thickness(marrow)[marrow].mean())
-    return thick, box_in_spacings(mask.shape, thick, apart)
+    return thick, box_in_spacings(bone.fraction.shape, thick, apart)

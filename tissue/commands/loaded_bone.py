@@ -261,8 +261,7 @@ def _of_region(bone: Bone) -> str:
 def _size(bone: Bone) -> tuple[float, float] | None:
     """Mean thickness of trabeculae [voxel] and the box in distances between them [1].
 
-    Of a large bone the middle is measured. None without bone; the box is without end where there
-    is no marrow in it.
+    Of a large bone the middle is measured. None without bone; a box without marrow has no end.
     """
     from tissue.analysis.box_size import box_in_spacings
     from tissue.analysis.thickness import local_thickness

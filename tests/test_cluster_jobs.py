@@ -1,4 +1,4 @@
-"""Scripts of the page on clusters are run by a made-up queue."""
+"""The scripts of the page on clusters, run by a simulated queue."""
 
 import os
 import signal

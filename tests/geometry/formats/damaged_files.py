@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from geometry.formats.volumes import refusal
 
 from tissue.errors import InputError
 from tissue.geometry.gate import admit
@@ -36,3 +37,15 @@ def outcome(read: Callable[[Path], Image], file: Path) -> np.ndarray | None:
         said = str(error)
     assert "\n" not in said
     return None
+
+
+def check_cut(read: Callable[[Path], Image], file: Path) -> None:
+    """A file of 672 bytes of voxels is refused where it is cut, and with a byte too many."""
+    data = file.read_bytes()
+    for kept in range(0, len(data), 37):
+        file.write_bytes(data[:kept])
+        refusal(read, file)
+    file.write_bytes(data[:-1])
+    assert "promises 672 bytes of voxels and 671 are there" in refusal(read, file)
+    file.write_bytes(data + b"\0")
+    assert "more bytes than the 672 bytes" in refusal(read, file)

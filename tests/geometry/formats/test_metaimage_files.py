@@ -5,8 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from geometry.formats.damaged_files import check_cut
 from geometry.formats.metaimage_made import PLACED, detached, written
-from geometry.formats.volumes import by_itk, check_crops, check_same, gray, opened, refusal, slices
+from geometry.formats.volumes import (
+    by_itk,
+    check_same,
+    check_slices,
+    gray,
+    opened,
+    refusal,
+    slices,
+)
 
 from tissue.geometry.formats.metaimage import read
 
@@ -23,13 +32,7 @@ from tissue.geometry.formats.metaimage import read
 )
 def test_slices_as_data_files(tmp_path: Path, last: str) -> None:
     slices(tmp_path, "s%02d.raw")
-    file = detached(tmp_path, last)
-    image = opened(read, file)
-    check_same(image, by_itk(file))
-    check_crops(image)
-    assert [(part.kind, part.found, part.used) for part in image.inventory.parts] == [
-        ("data files", 6, 6)
-    ]
+    check_slices(read, detached(tmp_path, last))
 
 
 def test_pattern_with_a_blank_and_steps(tmp_path: Path) -> None:
@@ -79,15 +82,7 @@ def test_header_size(tmp_path: Path) -> None:
 
 
 def test_cut_files(tmp_path: Path) -> None:
-    file = written(tmp_path / "a.mha")
-    data = file.read_bytes()
-    for kept in range(0, len(data), 37):
-        file.write_bytes(data[:kept])
-        refusal(read, file)
-    file.write_bytes(data[:-1])
-    assert "promises 672 bytes of voxels and 671 are there" in refusal(read, file)
-    file.write_bytes(data + b"\0")
-    assert "more bytes than the 672 bytes" in refusal(read, file)
+    check_cut(read, written(tmp_path / "a.mha"))
     (tmp_path / "v.raw").write_bytes(gray().tobytes()[:-2])
     assert "v.raw, which is cut short: 672 bytes are needed and 670" in refusal(
         read, detached(tmp_path, "v.raw")

@@ -122,6 +122,16 @@ def check_crops(image: Image) -> None:
         np.testing.assert_array_equal(image.voxels(box), image.values[box])
 
 
+def check_slices(read: Reader, file: Path) -> None:
+    """A header over the six files of `slices` gives the voxels of SimpleITK, also in crops."""
+    image = opened(read, file)
+    check_same(image, by_itk(file))
+    check_crops(image)
+    assert [(part.kind, part.found, part.used) for part in image.inventory.parts] == [
+        ("data files", 6, 6)
+    ]
+
+
 def written_by_itk(file: Path, values: np.ndarray, direction: str = "upright") -> None:
     """A file that SimpleITK writes, with edges and a place."""
     image = sitk.GetImageFromArray(values)

@@ -12,6 +12,10 @@ run: .venv/.run
 # two at a time, by the file: most tests wait for the compiler, which works on one core
 PYTEST := $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
+# most programs of a test run for less time than they take to compile: with little optimization they
+# compile in a third of it (tests/test_optimization.py compares them with those of a user)
+test test-all: export XLA_FLAGS := --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false
+
 test: .venv/.test
 	$(PYTEST) -m "not slow"
 

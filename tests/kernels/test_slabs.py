@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from two_devices import results_of
+from virtual_devices import results_of
 
 from tissue.kernels.slabs import planes_of_a_slab
 

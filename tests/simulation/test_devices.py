@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from two_devices import results_of
+from virtual_devices import results_of
 
 from tissue.errors import InputError
 from tissue.machine import device

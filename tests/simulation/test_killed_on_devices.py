@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike
+from virtual_devices import xla_flags
 
 from tissue.model.bone import cell_porosity
 from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
@@ -48,7 +49,7 @@ def started(folder: Path, devices: int, days: float, *options: str) -> subproces
     command += ["--out", str(folder), "--quiet", *options]
     environment = {
         **os.environ,
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        "XLA_FLAGS": xla_flags(devices),
         "JAX_PLATFORMS": "cpu",
         "PYTHONPATH": str(ROOT),
     }

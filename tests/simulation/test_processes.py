@@ -14,6 +14,7 @@ import pytest
 from machine.supervised import PATHS, SUPERVISOR, Outcome, Pair, free_port
 from simulation.instant_run import SCENARIO
 from simulation.killed_run import LAST
+from virtual_devices import xla_flags
 
 from tissue.cli import main
 from tissue.scenario.config import RunConfig, read_run_file
@@ -71,7 +72,8 @@ def two(*words: str) -> list[subprocess.Popen[str]]:
     return [
         subprocess.Popen(
             [sys.executable, "-m", "tissue", *words, *place, "--process", f"{i}"],
-            env=os.environ | {"PYTHONPATH": PATHS, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""},
+            env=os.environ
+            | {"PYTHONPATH": PATHS, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": xla_flags(1)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -124,7 +126,7 @@ def instant(scenario: str, folder: Path) -> tuple[list[Outcome | int], str]:
     file = folder.with_suffix(".toml")
     file.write_text(RUN, encoding="utf-8")
     words = (f"{INSTANT}", "run", f"{file}", "--out", f"{folder}", "--distributed")
-    pair = Pair(*words, **{SCENARIO: scenario, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""})
+    pair = Pair(*words, **{SCENARIO: scenario, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": xla_flags(1)})
     outcomes = [pair.wait(i, LONGEST) for i in (0, 1)]
     return outcomes, pair.errors[0]
 
@@ -175,7 +177,7 @@ def test_a_killed_process_ends_all_and_one_process_resumes(
 ) -> None:
     folder, every = tmp_path / "killed", ["output.checkpoints=0.5 day"]
     words = (f"{KILLED}", "run", f"{TINY}", "--set", *every, "--out", f"{folder}", "--distributed")
-    pair = Pair(*words, JAX_PLATFORMS="cpu", XLA_FLAGS="")
+    pair = Pair(*words, JAX_PLATFORMS="cpu", XLA_FLAGS=xla_flags(1))
     outcomes = [pair.wait(i, 3 * LONGEST) for i in (0, 1)]
     named = f"process 1 of 2 on {platform.node()} was ended by SIGKILL after step {LAST - 1}"
     assert outcomes == [Outcome(75, named, True), Outcome(75, None, False)], pair.errors
@@ -240,7 +242,7 @@ def test_the_shrew_goes_from_two_processes_to_two_and_to_one(tmp_path: Path) -> 
     command = ["run", "shrew", "--out", f"{folder}", "--distributed", "--progress", "json"]
     for change in changes:
         command += ["--set", change]
-    pair = Pair(f"{KILLED}", *command, JAX_PLATFORMS="cpu", XLA_FLAGS="")
+    pair = Pair(f"{KILLED}", *command, JAX_PLATFORMS="cpu", XLA_FLAGS=xla_flags(1))
     outcomes = [pair.wait(i, MINUTES) for i in (0, 1)]
     assert [each.code for each in outcomes if isinstance(each, Outcome)] == [75, 75]
     assert read_checkpoint(list_checkpoints(folder)[-1]).step == LAST - 1

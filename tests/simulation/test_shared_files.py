@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from machine.supervised import PATHS, free_port
 from storage.joined_run import GRID, NAMES, exact, join_checkpoint, write_shards
+from virtual_devices import xla_flags
 
 from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
 from tissue.storage.names import list_shards
@@ -30,7 +31,7 @@ def test_each_process_reads_and_writes_the_planes_of_its_devices(tmp_path: Path)
     own = {
         "PYTHONPATH": PATHS,
         "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+        "XLA_FLAGS": xla_flags(2),
     }
     both = [
         subprocess.Popen(

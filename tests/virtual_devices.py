@@ -1,4 +1,4 @@
-"""Results of a script that computes on two virtual devices, in a process of its own."""
+"""Processes that see the processor as several devices, and results of one that sees two."""
 
 import json
 import os
@@ -10,15 +10,25 @@ from typing import Any
 TESTS = Path(__file__).parent
 
 
+def xla_flags(devices: int, *more: str) -> str:
+    """Settings of XLA with a number of devices, beside those of the tests.
+
+    Args:
+        devices: that a process sees.
+        more: settings of this process alone.
+    """
+    count = f"--xla_force_host_platform_device_count={devices}"
+    return " ".join((os.environ.get("XLA_FLAGS", ""), count, *more)).strip()
+
+
 def results_of(script: Path) -> dict[str, Any]:
     """Results that a script prints as JSON."""
-    # without fused products and sums, which LLVM places differently in slabs of another size
-    flags = "--xla_force_host_platform_device_count=2 --xla_cpu_max_isa=AVX"
     done = subprocess.run(
         [sys.executable, str(script)],
         env={
             **os.environ,
-            "XLA_FLAGS": flags,
+            # no fused products and sums, which LLVM places differently in slabs of another size
+            "XLA_FLAGS": xla_flags(2, "--xla_cpu_max_isa=AVX"),
             "JAX_PLATFORMS": "cpu",
             "PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}",
         },

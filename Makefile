@@ -13,7 +13,7 @@ run: .venv/.run
 PYTEST := $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # most programs of a test run for less time than they take to compile: with little optimization they
-# compile in a third of it (tests/test_optimization.py compares them with those of a user)
+# compile in a third of it (tests/simulation/test_optimization.py compares them with those of a user)
 test test-all: export XLA_FLAGS := --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false
 
 test: .venv/.test

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from machine.supervised import PATHS, SUPERVISOR, Outcome, Pair, free_port
+from simulation.compared_runs import assert_equal
 from simulation.instant_run import SCENARIO
 from simulation.killed_run import LAST
 from virtual_devices import xla_flags
@@ -23,12 +24,9 @@ from tissue.simulation.run import run
 from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
 from tissue.storage.results import Run
 from tissue.storage.snapshot import list_snapshots, read_snapshot
-from tissue.storage.tables import read_table
 
 INSTANT, KILLED = (Path(__file__).with_name(f"{name}_run.py") for name in ("instant", "killed"))
 TINY = Path(__file__).parents[1] / "tiny.toml"
-BONE, FIELDS, VOLUME = 1e-6, 1e-5, 1e-8
-"""Largest differences: of the bone, of fields that solves to 1e-4 find, and of BV/TV."""
 SHAPE = (13, 9, 8)
 RUN = f"""
 [run]
@@ -45,25 +43,6 @@ checkpoints = "6 day"
 """
 LONGEST, MINUTES = 120.0, 1200.0
 """Times for a pair of processes on a busy machine [s]."""
-
-
-def assert_equal(one: Path, other: Path, fields: float = FIELDS) -> None:
-    """Assert that two runs have the same steps and the same tissue.
-
-    Args:
-        one: folder of a run.
-        other: folder of another run.
-        fields: largest difference of fields other than the bone, over their maximum.
-    """
-    expected, found = (read_table(folder / "metrics.csv") for folder in (one, other))
-    np.testing.assert_array_equal(found["time_day"], expected["time_day"])
-    np.testing.assert_allclose(found["bv_tv"], expected["bv_tv"], rtol=0, atol=VOLUME)
-    assert expected["bv_tv"][-1] < expected["bv_tv"][0] * (1 - 3e-3)
-    states = [read_checkpoint(list_checkpoints(folder)[-1]).state for folder in (one, other)]
-    for name in states[0]:
-        before, after = (np.asarray(state[name], np.float64) for state in states)
-        bar = BONE if name == "bone_volume_fraction" else fields
-        assert np.abs(after - before).max() <= bar * np.abs(before).max(), name
 
 
 def two(*words: str) -> list[subprocess.Popen[str]]:

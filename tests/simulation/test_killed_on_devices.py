@@ -4,29 +4,18 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
-from numpy.typing import ArrayLike
+from simulation.compared_runs import BONE, FIELDS, VOLUME, differences
 from virtual_devices import xla_flags
 
-from tissue.model.bone import cell_porosity
 from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
 from tissue.storage.results import Run, open_run
 
 ROOT = Path(__file__).parents[2]
 DAYS = 4
-BONE, FIELDS, VOLUME = 1e-6, 1e-5, 1e-8
-"""Largest differences: of the bone, of other fields, and of BV/TV."""
-
-PRECURSORS = ("osteoclast_precursors", "osteoblast_precursors")
-"""Densities per volume of marrow: where that is 0.1 % of a voxel, the last bit of its bone changes
-them by 6e-5. Their number per volume of tissue is compared everywhere, and the density where a
-difference of BONE in the bone is less than one of FIELDS in the marrow."""
-
 LONGEST = 900.0
 """Longest time that one part of a run may take on a busy machine [s]."""
 
@@ -85,31 +74,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
     return open_run(one), open_run(other)
 
 
-def largest(values: ArrayLike) -> float:
-    return float(np.abs(np.asarray(values)).max())
-
-
-def compared(state: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
-    """Fields of a state, those of precursors as two: per volume of tissue and of ample marrow."""
-    fields = {name: np.asarray(values) for name, values in state.items()}
-    porosity = np.asarray(cell_porosity(jnp.asarray(fields["bone_volume_fraction"])))
-    for name in PRECURSORS:
-        density = fields.pop(name)
-        fields[f"{name} per tissue"] = density * porosity
-        fields[f"{name} of ample marrow"] = np.where(porosity > BONE / FIELDS, density, 0)
-    return fields
-
-
 @pytest.mark.slow
 def test_bone_and_fields_are_those_of_one_device(runs: tuple[Run, Run]) -> None:
     mine, theirs = (read_checkpoint(list_checkpoints(each.folder)[-1]) for each in runs)
     assert mine.time == theirs.time == DAYS
-    expected, found = compared(mine.state), compared(theirs.state)
-    apart = {
-        name: largest(values - found[name]) / largest(values)
-        for name, values in expected.items()
-        if largest(values) > 0
-    }
+    apart = differences(*(each.folder for each in runs))
     assert len(apart) > 12
     assert apart["bone_volume_fraction"] < BONE
     assert {name: each for name, each in apart.items() if each >= FIELDS} == {}

@@ -54,6 +54,7 @@ def test_ovariectomy_needs_the_il1_receptor() -> None:
     )
 
 
+@pytest.mark.slow
 def test_tnf_and_il1_cost_more_than_their_sum() -> None:
     apart = [small("tnf-synergy", without("disease", key)).change for key in ("il1_excess", "tnf")]
     assert plain("tnf-synergy").change < 1.1 * sum(apart) < -1
@@ -92,10 +93,12 @@ def test_canakinumab_spares_what_il1_beta_costs_and_nothing_of_il1_alpha() -> No
     assert abs(prevented("il1-alpha-canakinumab", "il1-alpha")) < 0.02
 
 
+@pytest.mark.slow
 def test_more_il1_alpha_does_what_il1_beta_does() -> None:
     assert 0.8 < plain("il1-alpha").change / plain("il1-beta").change < 1.25
 
 
+@pytest.mark.slow
 def test_bone_comes_back_after_a_flare() -> None:
     run = plain("il1-flare")
     change = run.columns["bv_tv_change_percent"]
@@ -106,6 +109,7 @@ def test_bone_comes_back_after_a_flare() -> None:
     assert chronic.change < 1.2 * run.change
 
 
+@pytest.mark.slow
 def test_teriparatide_builds_bone_in_mice() -> None:
     run = plain("teriparatide-mouse")
     assert 5 < run.change < 40

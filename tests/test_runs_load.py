@@ -3,7 +3,10 @@
 from functools import cache
 from typing import Any
 
+import pytest
 from bundled_runs import Result, small
+
+pytestmark = pytest.mark.slow
 
 
 @cache

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from bundled_runs import Result, plain, small
 
+pytestmark = pytest.mark.slow
+
 
 @cache
 def untreated_after_menopause() -> Result:
@@ -43,7 +45,6 @@ def test_loss_after_menopause_slows_down() -> None:
     assert abs(early - run.change) < 0.5 * -early
 
 
-@pytest.mark.slow
 def test_resorption_overshoots_after_denosumab() -> None:
     run, free = shortened("denosumab-stop"), untreated_after_menopause()
     before = run.at("resorption_um_per_day", 199)

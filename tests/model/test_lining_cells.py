@@ -203,6 +203,7 @@ def test_recruitment_by_resorption_saturates(tissue: SimpleNamespace) -> None:
 # Time
 
 
+@pytest.mark.slow
 def test_the_error_falls_with_the_square_of_the_step(tissue: SimpleNamespace) -> None:
     def bone(dt: float) -> float:
         state = start

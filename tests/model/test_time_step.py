@@ -55,7 +55,7 @@ def lost(before: State, after: State) -> float:
     return 100 * float(1 - ratio)
 
 
-@pytest.mark.parametrize("excess", [3.0, HIGH])
+@pytest.mark.parametrize("excess", [3.0, pytest.param(HIGH, marks=pytest.mark.slow)])
 def test_the_error_falls_with_the_square_of_the_step(
     tissue: SimpleNamespace, excess: float
 ) -> None:
@@ -68,7 +68,7 @@ def test_the_error_falls_with_the_square_of_the_step(
     assert np.polyfit(np.log(steps), np.log(errors), 1)[0] > 1.7
 
 
-@pytest.mark.parametrize("excess", [3.0, HIGH])
+@pytest.mark.parametrize("excess", [3.0, pytest.param(HIGH, marks=pytest.mark.slow)])
 def test_spreading_along_the_surface_costs_less_than_a_hundredth_of_a_point(
     tissue: SimpleNamespace, excess: float
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 from analysis.made import made
 from numpy.typing import NDArray
 
+from tissue.analysis import load_figures
 from tissue.analysis.curve_figures import curves
 from tissue.analysis.load_figures import limits, load_on_bone
 from tissue.analysis.render import picture_of_values
@@ -112,7 +113,10 @@ def test_colors_of_the_energy_leave_out_a_few_voxels_and_the_marrow() -> None:
     assert limits("strain_energy_density", [bone], [energy]) == pytest.approx((0.002, 0.02))
 
 
-def test_load_is_drawn_at_the_first_and_last_time_that_have_it(tmp_path: Path) -> None:
+def test_load_is_drawn_at_the_first_and_last_time_that_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load_figures, "SOLID", 60)  # a large picture takes seconds
     run = open_run(with_strength(tmp_path / "fe"))
     with styled():
         figure = load_on_bone(run, "strain_energy_density")

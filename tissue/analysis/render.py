@@ -34,6 +34,7 @@ _CUT = np.array([0.78, 0.55, 0.36])
 _SHADE = np.array([0.10, 0.055, 0.035])
 _LOST = np.array([1.7, 0.30, 0.01])  # above 1: the shade of the lost surface multiplies it
 _PIXELS_PER_VOXEL = 3.5
+_FINEST = 4.0  # parts of a voxel along an edge: more take longer and look the same
 # opacity of the veil where much was lost, and the loss (over the box) of 63 % of it
 _VEIL, _VEIL_THICKNESS = 0.85, 0.008
 
@@ -134,7 +135,7 @@ def picture_of_values(
 def _resampled(values: Array, width: int) -> Array:
     """Resample to enough voxels for a smooth surface, and few enough for speed."""
     values = np.clip(np.asarray(values, dtype=np.float32), 0, 1)
-    factor = width / _PIXELS_PER_VOXEL / max(values.shape)
+    factor = min(width / _PIXELS_PER_VOXEL / max(values.shape), _FINEST)
     if factor <= 1:
         return block_means(values, round(1 / factor))
     smooth = ndimage.zoom(

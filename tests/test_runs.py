@@ -3,21 +3,14 @@
 from typing import Any
 
 import pytest
-from bundled_runs import RUNS, plain, small, without
+from bundled_runs import plain, small, without
 
-from tissue.scenario.config import read_run_file
-from tissue.scenario.library import describe
+pytestmark = pytest.mark.slow
 
 
 def prevented(treated: str, untreated: str) -> float:
     """Share of a loss of bone that a drug prevents."""
     return 1 - plain(treated).change / plain(untreated).change
-
-
-def test_every_file_says_what_it_shows() -> None:
-    for path in RUNS.values():
-        assert len(describe(path)) > 40, path.name
-        read_run_file(path)
 
 
 def test_health_stands_still() -> None:
@@ -54,13 +47,11 @@ def test_ovariectomy_needs_the_il1_receptor() -> None:
     )
 
 
-@pytest.mark.slow
 def test_tnf_and_il1_cost_more_than_their_sum() -> None:
     apart = [small("tnf-synergy", without("disease", key)).change for key in ("il1_excess", "tnf")]
     assert plain("tnf-synergy").change < 1.1 * sum(apart) < -1
 
 
-@pytest.mark.slow
 def test_il4_spares_bone() -> None:
     treated, untreated = plain("il4-rescue"), plain("tnf-synergy")
     assert treated.fold("osteoclasts_per_mm2") < 0.8 * untreated.fold("osteoclasts_per_mm2")
@@ -71,7 +62,6 @@ def test_a_tnf_block_prevents_the_loss_after_ovariectomy() -> None:
     assert 0.8 < prevented("ovx-etanercept", "ovx-mouse") < 1.1  # all of it (Kimble 1997)
 
 
-@pytest.mark.slow
 def test_il1ra_prevents_a_part_of_it_and_raises_formation() -> None:
     assert 0.2 < prevented("ovx-il1ra", "ovx-mouse") < 1
     treated, untreated = plain("ovx-il1ra"), plain("ovx-mouse")
@@ -79,26 +69,22 @@ def test_il1ra_prevents_a_part_of_it_and_raises_formation() -> None:
     assert treated.at(name, 14) > untreated.at(name, 14)  # Kimble 1995
 
 
-@pytest.mark.slow
 def test_il10_spares_bone() -> None:
     treated, untreated = plain("il10-rescue"), plain("tnf-synergy")
     assert treated.fold("osteoclasts_per_mm2") < untreated.fold("osteoclasts_per_mm2")
     assert untreated.change < treated.change
 
 
-@pytest.mark.slow
 def test_canakinumab_spares_what_il1_beta_costs_and_nothing_of_il1_alpha() -> None:
     # more than all, as it takes the IL-1 beta of health too
     assert 0.5 < prevented("il1-beta-canakinumab", "il1-beta") < 1.2
     assert abs(prevented("il1-alpha-canakinumab", "il1-alpha")) < 0.02
 
 
-@pytest.mark.slow
 def test_more_il1_alpha_does_what_il1_beta_does() -> None:
     assert 0.8 < plain("il1-alpha").change / plain("il1-beta").change < 1.25
 
 
-@pytest.mark.slow
 def test_bone_comes_back_after_a_flare() -> None:
     run = plain("il1-flare")
     change = run.columns["bv_tv_change_percent"]
@@ -109,14 +95,12 @@ def test_bone_comes_back_after_a_flare() -> None:
     assert chronic.change < 1.2 * run.change
 
 
-@pytest.mark.slow
 def test_teriparatide_builds_bone_in_mice() -> None:
     run = plain("teriparatide-mouse")
     assert 5 < run.change < 40
     assert run.fold("formation_um_per_day") > run.fold("resorption_um_per_day") > 1
 
 
-@pytest.mark.slow
 def test_prednisolone_costs_bone_that_comes_back_in_part() -> None:
     run = plain("prednisolone")
     end = run.at("bv_tv_change_percent", 140)

@@ -13,12 +13,15 @@ TESTS = Path(__file__).parent
 def xla_flags(devices: int, *more: str) -> str:
     """Settings of XLA with a number of devices, beside those of the tests.
 
+    Processes compile more than they compute, and do so without optimization.
+
     Args:
         devices: that a process sees.
         more: settings of this process alone.
     """
     count = f"--xla_force_host_platform_device_count={devices}"
-    return " ".join((os.environ.get("XLA_FLAGS", ""), count, *more)).strip()
+    quick = "--xla_backend_optimization_level=0"
+    return " ".join((os.environ.get("XLA_FLAGS", ""), quick, count, *more)).strip()
 
 
 def results_of(script: Path) -> dict[str, Any]:

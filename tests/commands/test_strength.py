@@ -160,6 +160,7 @@ def _modulus(path: Path) -> tuple[float, str]:
     return tissue_modulus(argparse.Namespace(path=path, preset=None, tissue_modulus=None))
 
 
+@pytest.mark.slow
 def test_the_share_of_a_region_is_said(capfd: Capture, image: str, tmp_path: Path) -> None:
     # 8 x 6 x 6 voxels without a corner of 8 x 2 x 4: (36 - 8) / 36 of the box around it
     region = np.zeros((EDGE, EDGE, EDGE), "u1")

@@ -24,10 +24,6 @@ def survives(script: str, sample: int) -> None:
     assert not untouched or int(untouched[1]) <= sample / 10
 
 
-def test_kills() -> None:
-    survives("crash_points.py", 10)
-
-
 @pytest.mark.slow
 def test_many_calls_that_fail() -> None:
     survives("inject.py", 300)

@@ -44,6 +44,7 @@ def central(which: int, direction: Fields) -> float:
     return (at(1) - at(-1)) / (2 * step)
 
 
+@pytest.mark.slow
 def test_gradient_equals_finite_differences() -> None:
     point, direction = small_problem()
     gradient = jax.grad(observed, argnums=(0, 1, 2))(*point)

@@ -36,7 +36,8 @@ from tissue.kernels.transport import drift_diffusion
 Volume = npt.NDArray[np.float64]
 SHAPE = (6, 5, 8)
 ALL = (-3, -2, -1)
-AXES = [(-3,), (-2,), (-1,), (-3, -1), ALL]
+SLOW = [pytest.param(axes, marks=pytest.mark.slow) for axes in ((-3,), (-2,), (-1,))]
+AXES = [(-3, -1), ALL, *SLOW]
 ROLL = {-3: 2, -2: 1, -1: 5}
 SOLVER: dict[str, Any] = {"diffusivity": 8.0, "spacing": 2.0, "tolerance": 1e-11}
 
@@ -153,7 +154,7 @@ def test_a_binding_pair_crosses_periodic_faces() -> None:
         assert_allclose(residual, 0, atol=1e-7)
 
 
-@pytest.mark.parametrize("periodic", [(-2,), ALL])
+@pytest.mark.parametrize("periodic", [pytest.param((-2,), marks=pytest.mark.slow), ALL])
 def test_surface_terms_are_rolled_with_the_bone(periodic: tuple[int, ...]) -> None:
     phi, density, velocity = random(), random(seed=1), 0.4 * random(2, seed=2)
 

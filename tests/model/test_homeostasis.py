@@ -118,6 +118,7 @@ def stands_still(geometry: Geometry, preset_name: str, precision: str, step: flo
         assert_allclose(simulation.state.lining_cells[surface > 0], p.L_0, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_healthy_bone_with_sealed_pockets_stands_still() -> None:
     made = synthesize(SyntheticSettings((20, 22, 24), 10.0, bv_tv=0.4, thickness=80.0, seed=1))
     stands_still(with_pockets(made), "mouse", "float64", 0.5)

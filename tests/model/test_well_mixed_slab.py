@@ -196,6 +196,7 @@ def differences(slab: HealthyState, case: Case, days: int) -> dict[str, float]:
     return {name: float(ratio) - 1 for name, ratio in found.items()} | {"BV/TV": change}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_four_weeks_agree_with_the_well_mixed_limit(slab: HealthyState, name: str) -> None:
     off = differences(slab, CASES[name], DAYS)

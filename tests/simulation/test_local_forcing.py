@@ -139,6 +139,7 @@ def test_a_run_is_the_same_wherever_a_periodic_box_begins() -> None:
         assert_allclose(rolled, after[1][name], atol=1e-4 * scale, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("held_at_none", ["opg", "rankl"])
 def test_every_solute_may_pass_a_wall(held_at_none: str) -> None:
     # RANKL and OPG bind each other: while one comes in, the wall takes the other away

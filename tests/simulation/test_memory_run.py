@@ -159,6 +159,7 @@ def columns(config: RunConfig) -> Geometry:
     return Geometry(Grid(shape, 40.0), bone)
 
 
+@pytest.mark.slow
 def test_a_source_spreads_by_the_diffusion_length() -> None:
     """Against the closed form of D c'' - k c + s = 0 between closed ends."""
     config = read_run_file(TINY, [HEALTHY, "run.duration=0.5 day"])

@@ -41,6 +41,7 @@ def change(config: RunConfig) -> float:
     return finish(Simulation(config))[-1].metrics["bv_tv_change_percent"]
 
 
+@pytest.mark.slow
 def test_adaptive_steps_keep_to_the_accuracy_asked(adaptive: RunConfig) -> None:
     truth = change(adaptive.changed({"run.step": "0.125 day"}))
     steps = {}

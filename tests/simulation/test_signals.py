@@ -148,6 +148,24 @@ def test_a_stop_dropped_by_a_callback_is_raised_again(
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.usefixtures("signals_not_ignored")
+def test_a_library_that_a_stop_broke_stops_the_run() -> None:
+    def imported() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except RunStopped:
+            raise RecursionError from None
+
+    with (
+        SignalHandler() as signals,
+        pytest.raises(RunStopped, match="stopped by SIGTERM here"),
+        signals.raising_on_stop("here"),
+    ):
+        imported()
+    with pytest.raises(RecursionError), SignalHandler() as signals, signals.raising_on_stop("here"):
+        raise RecursionError
+
+
 def test_what_nohup_ignores_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

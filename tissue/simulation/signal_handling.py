@@ -74,6 +74,11 @@ class SignalHandler:
             if self.stop:
                 raise self._stopped(outcome)
             yield
+        except (RuntimeError, AssertionError, ImportError, AttributeError):
+            # a library that a stop interrupted while it was imported fails in its own way
+            if self.stop:
+                raise self._stopped(outcome) from None
+            raise
         finally:
             self._outcome = None
             if self._before:

@@ -9,19 +9,19 @@ BIN := .venv/bin
 run: .venv/.run
 	$(BIN)/tissue run runs/shrew.toml --overwrite
 
-# three at a time, by the file: most tests wait for the compiler, which works on one core, or for
-# other processes
-PYTEST := $(BIN)/python -m pytest -q --numprocesses 3 --dist loadfile --no-loadscope-reorder
+# several at a time, by the file: most tests wait for the compiler, which works on one core, or for
+# other processes; slow ones may need much memory
+PYTEST := $(BIN)/python -m pytest -q --dist loadfile --no-loadscope-reorder
 
 # most programs of a test run for less time than they take to compile: with little optimization they
 # compile in half of it (tests/simulation/test_optimization.py compares them with those of a user)
 test test-all: export XLA_FLAGS := --xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false
 
 test: .venv/.test
-	$(PYTEST) -m "not slow"
+	$(PYTEST) --numprocesses 3 -m "not slow"
 
 test-all: .venv/.test
-	$(PYTEST) -m slow
+	$(PYTEST) --numprocesses 2 -m slow
 
 check: .venv/.test
 	$(BIN)/ruff check .

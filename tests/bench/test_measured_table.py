@@ -95,7 +95,7 @@ def test_variants_of_a_step_are_named(table: dict[str, Any]) -> None:
     assert "| coupling step without graphs | 128^3 |" in table["written"]([H100, row])
 
 
-def test_virtual_devices_are_compared_by_the_demonstration(table: dict[str, Any]) -> None:
+def test_two_devices_are_compared_by_the_demonstration(table: dict[str, Any]) -> None:
     row = {
         "part": "demonstration",
         "demonstration": "density",

@@ -34,7 +34,7 @@ _CUT = np.array([0.78, 0.55, 0.36])
 _SHADE = np.array([0.10, 0.055, 0.035])
 _LOST = np.array([1.7, 0.30, 0.01])  # above 1: the shade of the lost surface multiplies it
 _PIXELS_PER_VOXEL = 3.5
-_FINEST = 4.0  # parts of a voxel along an edge: more take longer and look the same
+_FINEST = 4.0  # parts of a voxel along an edge: more take longer and show no more
 # opacity of the veil where much was lost, and the loss (over the box) of 63 % of it
 _VEIL, _VEIL_THICKNESS = 0.85, 0.008
 

@@ -273,6 +273,11 @@ def test_list_does_not_wait_for_jax() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
+def test_a_run_does_not_wait_for_statistics_of_images() -> None:
+    code = "import sys, tissue.simulation.run; sys.exit('scipy.stats' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
 def test_a_reader_may_stop_reading() -> None:
     with started("parameters", "mouse") as process:
         assert process.stdout is not None

@@ -5,7 +5,6 @@ from itertools import pairwise, product
 
 import numpy as np
 from scipy import ndimage
-from scipy.signal import find_peaks
 from scipy.special import ndtr
 
 BINS = 256
@@ -173,6 +172,8 @@ def _thirds(size: int) -> list[slice]:
 
 def peaks(rising: np.ndarray) -> list[float]:
     """Gray values of the peaks that valleys part and that stand for enough voxels."""
+    from scipy.signal import find_peaks  # takes half a second to load, and few runs need it
+
     counts, edges = histogram(rising)
     smooth = _smoothed(counts)
     found, traits = find_peaks(np.pad(smooth, 1), prominence=0)

@@ -27,18 +27,10 @@ MOST_NUMBERS = 2**31
 """Most numbers of a vector on the nodes of the grid, or on those of the pieces of the first coarse
 level: tables of places in them are of 32-bit integers."""
 
-_TOUCHED = np.array(
-    [
-        [
-            any(
-                code >> voxel & 1 and np.all((at - corner >= 0) & (at - corner <= 1))
-                for voxel, corner in enumerate(CORNERS)
-            )
-            for at in POSITIONS
-        ]
-        for code in range(256)
-    ]
-)
+_NEAR = np.all(np.isin(POSITIONS[:, None] - CORNERS, (0, 1)), axis=2)
+"""Whether each finer node is a corner of each voxel of a block (27, 8)."""
+
+_TOUCHED = (np.arange(256)[:, None] >> np.arange(8) & 1) @ _NEAR.T > 0
 """Whether bone in a block, coded by its voxels, touches each finer node (256, 27)."""
 
 

@@ -8,23 +8,19 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 from collectives import gathered, in_branches, in_loops, in_program
-from jaxtyping import install_import_hook
+from jax import Array
 
-install_import_hook(["tissue.kernels"], "beartype.beartype")
-
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-from jax import Array  # noqa: E402
-
-from tissue.kernels import binding, elliptic, explicit, slabs, stencil, surface  # noqa: E402
-from tissue.kernels import multigrid as mg  # noqa: E402
-from tissue.kernels.loop import materialize  # noqa: E402
-from tissue.kernels.programs import mesh_of, program, put, whole_grid  # noqa: E402
-from tissue.kernels.transport import drift_diffusion  # noqa: E402
-from tissue.machine.device import enable_compilation_cache  # noqa: E402
+from tissue.kernels import binding, elliptic, explicit, slabs, stencil, surface
+from tissue.kernels import multigrid as mg
+from tissue.kernels.loop import materialize
+from tissue.kernels.programs import mesh_of, program, put, whole_grid
+from tissue.kernels.transport import drift_diffusion
+from tissue.machine.device import enable_compilation_cache
 
 SHAPE = (13, 12, 10)
 FULL = 12  # planes of a grid whose slabs are not filled up

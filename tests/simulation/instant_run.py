@@ -1,7 +1,7 @@
-"""Process of a run whose steps take no time: the tissue is the same, and only its clock advances.
+"""Process of a run whose steps take no time: IL-1 spreads along z, and all else stays as it is.
 
-All else is that of a run: files, signals, and what processes agree on. At a step something happens
-to process 1.
+Every other part is that of a run: files, messages between devices, signals, and what processes
+agree on. At a step something happens to process 1.
 """
 
 import dataclasses
@@ -19,20 +19,47 @@ import numpy as np
 
 from tissue import cli
 from tissue.geometry.load import Geometry
-from tissue.kernels.programs import put
+from tissue.kernels.programs import program, put
+from tissue.kernels.stencil import Field, shift_replicate
 from tissue.machine import processes
 from tissue.model.observables import METRICS
 from tissue.model.species import SOLUTES
 from tissue.model.state import HealthyReference, State
 from tissue.scenario.config import RunConfig
-from tissue.simulation import output, run_start
+from tissue.simulation import checkpoints, output, run_start
 from tissue.simulation.devices import mesh_of_run
 from tissue.simulation.ledger import LEDGER
-from tissue.simulation.simulation import Simulation
+from tissue.simulation.simulation import Simulation, Start
 from tissue.simulation.step_report import Record
 from tissue.simulation.step_size import ControllerState
 
 SCENARIO = "TISSUE_TEST_SCENARIO"
+KILLED_IN = 5
+"""Step whose end process 1 does not see where it is killed."""
+
+SPREAD = 0.2
+"""Share of IL-1 that goes up, and down, in a step."""
+
+
+@program
+def spread(il1: Field) -> Field:
+    """IL-1 after a step; planes beside those of a device come from its neighbor."""
+    above, below = (shift_replicate(il1, -3, step) for step in (1, -1))
+    return il1 + SPREAD * (above + below - 2 * il1)
+
+
+def planes(shape: tuple[int, ...]) -> np.ndarray:
+    """Field that differs from voxel to voxel."""
+    return np.arange(math.prod(shape), dtype=np.float32).reshape(shape) / math.prod(shape)
+
+
+def spread_il1(shape: tuple[int, ...], steps: int) -> np.ndarray:
+    """IL-1 after some steps, by numpy."""
+    il1 = planes(shape).astype(np.float64)
+    for _ in range(steps):
+        walls = np.pad(il1, [(1, 1), (0, 0), (0, 0)], mode="edge")
+        il1 = il1 + SPREAD * (walls[2:] + walls[:-2] - 2 * il1)
+    return il1
 
 
 def number() -> int:
@@ -41,23 +68,26 @@ def number() -> int:
 
 
 class Instant(Simulation):
-    """Tissue that stays as it is."""
+    """Tissue of which IL-1 alone changes."""
 
-    def __init__(self, config: RunConfig, geometry: Geometry) -> None:
-        """Fields that differ from plane to plane."""
+    def __init__(self, config: RunConfig, geometry: Geometry, start: Start | None = None) -> None:
+        """Fields that differ from voxel to voxel, or those of a checkpoint."""
         self.config, self.geometry, self.failed, self.loaded = config, geometry, None, None
         self.mesh = mesh_of_run(config, geometry.grid.shape[0])
-        shape = geometry.grid.shape
-        planes = np.arange(math.prod(shape), dtype=np.float32).reshape(shape) / math.prod(shape)
+        self._start_fraction = jnp.asarray(0.5)
+        if start:
+            self.state, self.healthy = put((start.state, start.healthy), self.mesh)
+            self.controller_state = start.controller_state
+            return
+        field = put(planes(geometry.grid.shape), self.mesh)
         names = [field.name for field in dataclasses.fields(State)]
         fields = {*names, *SOLUTES} - {"solutes"}
-        self.state = State.of_fields({name: put(planes, self.mesh) for name in fields})
+        self.state = State.of_fields(dict.fromkeys(fields, field))
         references = ("osteoclast_precursors", "osteoblast_precursors", "rank_occupancy", "drive")
         self.healthy = HealthyReference(
-            **{name: put(planes, self.mesh) for name in references}, marrow_per_surface=jnp.ones(())
+            **dict.fromkeys(references, field), marrow_per_surface=jnp.ones(())
         )
         self.controller_state = ControllerState()
-        self._start_fraction = jnp.asarray(0.5)
 
     def start_metrics(self) -> dict[str, float]:
         """Row of the start."""
@@ -74,6 +104,8 @@ class Instant(Simulation):
             before, time=before.time + 0.5, steps=before.steps + 1
         )
         time.sleep(0.1)
+        fields = self.state.fields
+        self.state = State.of_fields(fields | {"il1": spread(fields["il1"])})
         bv_tv = 0.5
         if number() == 1:
             bv_tv = happen(self.step)
@@ -93,6 +125,9 @@ def happen(step: int) -> float:
             vars(output)["monotonic"] = time.monotonic
         if step == 7:
             os.kill(os.getpid(), signal.SIGTERM)
+    if scenario == "killed" and step == KILLED_IN:
+        time.sleep(2.0)  # until the checkpoint of the step before is on disk
+        os.kill(os.getpid(), signal.SIGKILL)
     if scenario == "drift" and step == 3:
         return float(np.nextafter(0.5, 1.0))
     if scenario == "error" and step == 3:
@@ -107,5 +142,6 @@ def happen(step: int) -> float:
 
 
 if __name__ == "__main__":
-    vars(run_start)["Simulation"] = Instant
+    for module in (run_start, checkpoints):
+        vars(module)["Simulation"] = Instant
     sys.exit(cli.main())

@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 from machine.supervised import PATHS, SUPERVISOR, Outcome, Pair, free_port
 from simulation.compared_runs import assert_equal
-from simulation.instant_run import SCENARIO
+from simulation.instant_run import KILLED_IN, SCENARIO, Instant, planes, spread_il1
 from simulation.killed_run import LAST
 from virtual_devices import xla_flags
 
 from tissue.cli import main
-from tissue.scenario.config import RunConfig, read_run_file
+from tissue.scenario.config import read_run_file
 from tissue.scenario.library import examples
+from tissue.simulation import checkpoints, run_start
 from tissue.simulation.run import run
 from tissue.storage.checkpoint import list_checkpoints, read_checkpoint
-from tissue.storage.results import Run
 from tissue.storage.snapshot import list_snapshots, read_snapshot
 
 INSTANT, KILLED = (Path(__file__).with_name(f"{name}_run.py") for name in ("instant", "killed"))
@@ -95,16 +95,17 @@ def test_options_that_need_others_are_refused(capsys: pytest.CaptureFixture[str]
         assert errors.count("tissue: ") == 1
 
 
-def instant(scenario: str, folder: Path) -> tuple[list[Outcome | int], str]:
+def instant(scenario: str, folder: Path, *more: str) -> tuple[list[Outcome | int], str]:
     """Outcomes of two processes whose steps take no time, and what the first has printed.
 
     Args:
         scenario: what happens to process 1.
         folder: of the run.
+        more: options of the command.
     """
     file = folder.with_suffix(".toml")
     file.write_text(RUN, encoding="utf-8")
-    words = (f"{INSTANT}", "run", f"{file}", "--out", f"{folder}", "--distributed")
+    words = (f"{INSTANT}", "run", f"{file}", "--out", f"{folder}", "--distributed", *more)
     pair = Pair(*words, **{SCENARIO: scenario, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": xla_flags(1)})
     outcomes = [pair.wait(i, LONGEST) for i in (0, 1)]
     return outcomes, pair.errors[0]
@@ -126,12 +127,9 @@ def test_what_one_process_knows_is_agreed(tmp_path: Path) -> None:
     assert printed.count("tissue: ") == 1
     checkpoint = read_checkpoint(list_checkpoints(folder)[-1])
     assert (checkpoint.step, checkpoint.rows) == (7, {"metrics.csv": 8, "ledger.csv": 7})
-    expected = np.arange(np.prod(SHAPE), dtype=np.float32).reshape(SHAPE) / np.float32(
-        np.prod(SHAPE)
-    )
-    np.testing.assert_allclose(checkpoint.state["il1"], expected, rtol=1e-6)
+    np.testing.assert_allclose(checkpoint.state["il1"], spread_il1(SHAPE, 7), rtol=1e-5)
     snapshot = read_snapshot(list_snapshots(folder)[0])
-    np.testing.assert_allclose(snapshot.field("bone_volume_fraction"), expected, rtol=1e-6)
+    np.testing.assert_array_equal(snapshot.field("bone_volume_fraction"), planes(SHAPE))
     assert len(list(folder.glob("*.shard"))) == 2 * (len(list(folder.glob("*_day*.h*5"))) + 1)
     assert not (folder / "run.lock").exists()
     assert (folder / "run.log").read_text().count("stopped by SIGTERM") == 1
@@ -152,20 +150,22 @@ def test_a_full_disk_of_one_process_ends_all(tmp_path: Path) -> None:
 
 
 def test_a_killed_process_ends_all_and_one_process_resumes(
-    finished: Run, tiny: RunConfig, tmp_path: Path
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, every = tmp_path / "killed", ["output.checkpoints=0.5 day"]
-    words = (f"{KILLED}", "run", f"{TINY}", "--set", *every, "--out", f"{folder}", "--distributed")
-    pair = Pair(*words, JAX_PLATFORMS="cpu", XLA_FLAGS=xla_flags(1))
-    outcomes = [pair.wait(i, 3 * LONGEST) for i in (0, 1)]
-    named = f"process 1 of 2 on {platform.node()} was ended by SIGKILL after step {LAST - 1}"
-    assert outcomes == [Outcome(75, named, True), Outcome(75, None, False)], pair.errors
-    assert "tissue: " not in pair.errors[0]
+    folder = tmp_path / "killed"
+    outcomes, printed = instant("killed", folder, "--set", "output.checkpoints=0.5 day")
+    named = f"process 1 of 2 on {platform.node()} was ended by SIGKILL after step {KILLED_IN - 1}"
+    assert outcomes == [Outcome(75, named, True), Outcome(75, None, False)], printed
+    assert "tissue: " not in printed
     newest = list_checkpoints(folder)[-1]
-    assert read_checkpoint(newest).step == LAST - 1
+    assert read_checkpoint(newest).step == KILLED_IN - 1
     assert len(list(folder.glob(f"{newest.stem}.*.shard"))) == 2
-    run(read_run_file(TINY, every), folder, resume="latest")
-    assert_equal(finished.folder, folder)
+    for module in (run_start, checkpoints):
+        monkeypatch.setattr(module, "Simulation", Instant)
+    run(read_run_file(folder.with_suffix(".toml")), folder, resume="latest")
+    found = read_checkpoint(list_checkpoints(folder)[-1])
+    assert found.rows == {"metrics.csv": 13, "ledger.csv": 12}
+    np.testing.assert_allclose(found.state["il1"], spread_il1(SHAPE, 12), rtol=1e-5)
 
 
 @pytest.mark.slow

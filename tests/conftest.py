@@ -1,13 +1,13 @@
-"""Annotations of the kernels are checked while the tests run; programs do not pile up."""
+"""Annotations of the kernels are checked where these are tested; programs do not pile up."""
 
 import logging
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import jaxtyping
 import pytest
 from hypothesis import settings
-from jaxtyping import install_import_hook
 from virtual_screen import SERVER, virtual_screen
 
 # the command sets this before it loads JAX; here JAX is there before any command
@@ -17,10 +17,13 @@ FIRST = (
     *("test_runs.py", "mechanics/test_against_direct.py", "simulation/test_branch.py"),
     *("model/test_disease_mechanisms.py", "simulation/test_local_forcing.py"),
 )
+ANNOTATIONS_CHECKED = ("kernels", "model")
+"""Folders of tests that check annotations, which takes a third of the time of a trace."""
+
 CACHES = HERE.parent / ".pytest_cache" / "home"
 os.environ["XDG_CACHE_HOME"] = str(CACHES)
 
-install_import_hook(["tissue.kernels"], "beartype.beartype")
+jaxtyping.install_import_hook(["tissue.kernels"], "beartype.beartype")
 
 # what these import is annotated too
 from tissue.machine.device import enable_compilation_cache, release_programs  # noqa: E402
@@ -49,6 +52,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     place = {HERE / name: number for number, name in enumerate(FIRST)}
     items.sort(key=lambda item: place.get(item.path, len(FIRST)))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def annotations(request: pytest.FixtureRequest) -> None:
+    """Switches the check of annotations on or off."""
+    checked = request.path.parent.name in ANNOTATIONS_CHECKED
+    jaxtyping.config.update("jaxtyping_disable", not checked)
 
 
 @pytest.fixture(autouse=True, scope="module")

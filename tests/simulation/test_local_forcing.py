@@ -224,7 +224,7 @@ def test_a_mask_must_be_as_large_as_the_bone(tmp_path: Path) -> None:
 def test_a_pannus_erodes_the_bone_that_it_lies_against() -> None:
     config = configured(
         disease={"pannus": {"faces": ["x_low"], "depth": "20 um", "cells": "1e5 cells/mm^3"}},
-        run={"duration": "4 day", "precision": "float64", "step": "1 day"},
+        run={"duration": "4 day", "step": "1 day"},
         geometry=struts(8, 8, 8),
         parameters=dict.fromkeys(("D_I", "D_T", "D_R"), "0.05 um^2/s"),
     )

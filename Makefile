@@ -13,9 +13,12 @@ run: .venv/.run
 # other processes; slow ones may need much memory
 PYTEST := $(BIN)/python -m pytest -q --dist loadfile --no-loadscope-reorder
 
-# most programs of a test run for less time than they take to compile: with little optimization they
-# compile in half of it (tests/simulation/test_optimization.py compares them with those of a user)
-test test-all: export XLA_FLAGS := --xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false
+# most programs of a test run for less time than they take to compile: they are optimized little, and
+# those of slow tests a little more (tests/simulation/test_optimization.py compares both with those
+# of a user)
+QUICK := --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1
+test: export XLA_FLAGS := $(QUICK) --xla_backend_optimization_level=0
+test-all: export XLA_FLAGS := $(QUICK) --xla_backend_optimization_level=1
 
 test: .venv/.test
 	$(PYTEST) --numprocesses 3 -m "not slow"

@@ -14,8 +14,8 @@ from virtual_screen import SERVER, virtual_screen
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 HERE = Path(__file__).resolve().parent
 FIRST = (
-    *("test_runs.py", "mechanics/test_against_direct.py", "simulation/test_branch.py"),
-    *("model/test_disease_mechanisms.py", "simulation/test_local_forcing.py"),
+    *("mechanics/test_against_direct.py", "simulation/test_branch.py"),
+    *("model/test_disease_mechanisms.py", "kernels/test_slabs.py", "model/test_steps_on_slabs.py"),
 )
 ANNOTATIONS_CHECKED = ("kernels", "model")
 """Folders of tests that check annotations, which takes a third of the time of a trace."""

@@ -106,6 +106,7 @@ def test_a_warm_start_is_mended_far_from_the_change_however_small_its_residual()
     assert error(warm) < 0.2 * error(before)
 
 
+@pytest.mark.slow
 def test_a_warm_start_takes_bone_that_was_lost_and_won() -> None:
     bone = sample("grown", 32).astype(float)
     random = np.random.default_rng(0)

@@ -90,6 +90,7 @@ def test_a_warm_start_gives_the_same_answer_in_fewer_iterations() -> None:
     assert change.mean() < 2e-3
 
 
+@pytest.mark.slow
 def test_a_warm_start_is_mended_far_from_the_change_however_small_its_residual() -> None:
     """Bone thins in the lower half, so that the upper one is strained less."""
     bone = sample("grown", 32)

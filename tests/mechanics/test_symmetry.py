@@ -11,6 +11,7 @@ from tissue.mechanics.compression import AXES, LOADINGS, Compression, compress
 
 BONE = partial((12, 12, 12))
 TIGHT = 1e-6
+SLOW = pytest.mark.slow
 
 
 @cache
@@ -41,7 +42,7 @@ def test_x_is_the_last_axis_of_the_array() -> None:
 
 
 @pytest.mark.parametrize("loading", LOADINGS)
-@pytest.mark.parametrize("order", [(2, 1, 0), (1, 2, 0), (0, 2, 1)])
+@pytest.mark.parametrize("order", [(1, 2, 0), pytest.param((2, 1, 0), marks=SLOW)])
 def test_bone_that_is_turned(order: tuple[int, int, int], loading: str) -> None:
     turned = compress(BONE.transpose(order), AXES, loading, TIGHT)
     for place, axis in enumerate(order):
@@ -50,7 +51,7 @@ def test_bone_that_is_turned(order: tuple[int, int, int], loading: str) -> None:
         close(turned[AXES[2 - place]], field, expected.apparent_modulus)
 
 
-@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("axis", [0, *(pytest.param(axis, marks=SLOW) for axis in (1, 2))])
 @pytest.mark.parametrize("loading", ["confined", "platens"])
 def test_bone_that_is_mirrored(loading: str, axis: int) -> None:
     mirrored = compress(np.flip(BONE, axis), AXES, loading, TIGHT)

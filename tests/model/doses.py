@@ -40,7 +40,7 @@ def solved(drug: Drug, doses: Dosing, times: Times, species: str = "human") -> T
             change,
             (start, stop),
             [under_skin, plasma],
-            "Radau",
+            "LSODA",
             t_eval=np.append(times[part], stop),
             rtol=1e-9,
             atol=1e-13,

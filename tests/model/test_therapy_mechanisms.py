@@ -148,6 +148,7 @@ def after_denosumab(tissue: SimpleNamespace) -> dict[float, dict[str, list[float
     return found
 
 
+@pytest.mark.slow
 def test_remodeling_overshoots_after_denosumab(
     after_denosumab: dict[float, dict[str, list[float]]],
 ) -> None:

@@ -68,7 +68,8 @@ def test_the_error_falls_with_the_square_of_the_step(
     assert np.polyfit(np.log(steps), np.log(errors), 1)[0] > 1.7
 
 
-@pytest.mark.parametrize("excess", [3.0, pytest.param(HIGH, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("excess", [3.0, HIGH])
 def test_spreading_along_the_surface_costs_less_than_a_hundredth_of_a_point(
     tissue: SimpleNamespace, excess: float
 ) -> None:
@@ -79,6 +80,7 @@ def test_spreading_along_the_surface_costs_less_than_a_hundredth_of_a_point(
     assert abs(found - truth) < 0.01
 
 
+@pytest.mark.slow
 def test_the_usual_damping_costs_next_to_nothing(tissue: SimpleNamespace) -> None:
     ill = fallen_ill(tissue, 3.0)
     truth = lost(ill, later(tissue, ill, 8, 0.25, 0.5, 3.0))

@@ -28,8 +28,7 @@ UK = re.compile(
     r"synthes|hypothes|antagon|metabol|local|neutral|random|quant|vector|memor|priorit|categor|"
     r"crystall|equal|ideal|symmetr|polar|immun|steril|custom|special|central|penal|material)"
     r"is(?:e|ed|es|er|ers|ing|ation|ations)(?![a-z])|"
-    r"(?:analys|catalys|hydrolys|paralys)(?:e|ed|er|ers|ing)(?![a-z])",
-    re.IGNORECASE,
+    r"(?:analys|catalys|hydrolys|paralys)(?:e|ed|er|ers|ing)(?![a-z])"
 )
 """Stems and endings of British spelling."""
 
@@ -104,8 +103,9 @@ def _matches(
     name: str, text: str, counts: Callable[[str], bool], pattern: re.Pattern[str]
 ) -> Iterator[str]:
     for number, line in enumerate(text.splitlines(), 1):
-        for found in pattern.finditer(line):
-            if counts(found[0].lower()):
+        # faster than a pattern that ignores case
+        for found in pattern.finditer(line.lower()):
+            if counts(found[0]):
                 yield f"{name}:{number}: {found[0]!r} in {line.strip()[:120]}"
 
 

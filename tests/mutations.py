@@ -19,6 +19,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
 
+from virtual_devices import xla_flags
+
 ROOT = Path(__file__).resolve().parents[1]
 WORKERS = 2
 LIST = ROOT / "tests/mutations.toml"
@@ -72,6 +74,7 @@ def noticed(mutation: Mutation, copy: Path) -> bool:
         "PYTHONPATH": str(copy),
         "JAX_COMPILATION_CACHE_DIR": str(copy.parent / "programs"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "XLA_FLAGS": xla_flags(1),
     }
     try:
         done = subprocess.run(

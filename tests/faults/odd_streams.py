@@ -17,6 +17,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from virtual_devices import xla_flags
+
 from tissue.storage.results import open_run
 
 TINY = Path(__file__).parents[1] / "tiny.toml"
@@ -46,6 +51,9 @@ class Case(NamedTuple):
     root: bool = False
 
 
+COMPILED = {"XLA_FLAGS": xla_flags(1)}
+"""Some have no folder for compiled programs."""
+
 HOMELESS: Mapping[str, str | None] = {"HOME": None, "XDG_CACHE_HOME": None, "USER": None}
 
 CASES: dict[str, Case] = {
@@ -68,7 +76,13 @@ DEAD_TERMINAL = "dead terminal"
 
 def plain(folder: Path) -> Path:
     """The run that has everything."""
-    subprocess.run(_command(folder), check=True, timeout=LONGEST, capture_output=True)
+    subprocess.run(
+        _command(folder),
+        check=True,
+        timeout=LONGEST,
+        capture_output=True,
+        env=os.environ | COMPILED,
+    )
     return folder
 
 
@@ -111,7 +125,7 @@ def _command(folder: Path) -> list[str]:
 def _in_a_shell(case: Case, folder: Path) -> tuple[int, str]:
     environment = {
         name: value
-        for name, value in {**os.environ, **case.environment}.items()
+        for name, value in {**os.environ, **COMPILED, **case.environment}.items()
         if value is not None
     }
     line = case.line.replace("$T", f"{sys.executable} -m tissue run {TINY} --out '{folder}'")
@@ -129,7 +143,12 @@ def _in_a_terminal_that_dies(folder: Path) -> tuple[int, str]:
     ours, its = pty.openpty()
     deaf = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *_command(folder)]
     with subprocess.Popen(
-        deaf, stdin=its, stdout=its, stderr=its, start_new_session=True
+        deaf,
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        start_new_session=True,
+        env=os.environ | COMPILED,
     ) as process:
         os.close(its)
         os.close(ours)

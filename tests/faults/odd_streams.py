@@ -52,7 +52,7 @@ class Case(NamedTuple):
 
 
 COMPILED = {"XLA_FLAGS": xla_flags(1)}
-"""Some have no folder for compiled programs."""
+"""Setting of XLA for all of them: some have no folder for compiled programs, and compile anew."""
 
 HOMELESS: Mapping[str, str | None] = {"HOME": None, "XDG_CACHE_HOME": None, "USER": None}
 

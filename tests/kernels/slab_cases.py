@@ -180,7 +180,7 @@ def main() -> None:
     mesh = mesh_of(SHAPE[0], jax.devices())
     differences = {name: compared(*case, mesh) for name, case in CASES.items()}
     full = mesh_of(FULL, jax.devices())
-    for name in ("sums", "diffusion"):
+    for name in ("sums", "diffusion", "drift"):
         function, arguments = CASES[name]
         shorter = tuple(each[:FULL] for each in arguments)
         differences[f"{name} of full slabs"] = compared(function, shorter, full)

@@ -18,6 +18,7 @@ SOLVES = {
     "pair": 2,
     "along the surface": 1,
     "diffusion of full slabs": 1,
+    "drift of full slabs": 1,
 }
 """Cases that take sums, whose order differs, with their number of fields."""
 

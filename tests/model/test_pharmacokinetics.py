@@ -88,7 +88,7 @@ def test_doses_however_dense(name: str, every: float) -> None:
     assert_allclose(found, solved(drug, doses, times), rtol=rough, atol=rough * found.max())
 
 
-@pytest.mark.parametrize("name", ["anakinra", "denosumab"])
+@pytest.mark.parametrize("name", ["anakinra", "denosumab", "zoledronate"])
 def test_a_million_doses_take_seconds(name: str) -> None:
     million = Dosing(np.linspace(0.0, 999.999, 1_000_000), np.full(1_000_000, 0.001))
     start = time.perf_counter()

@@ -1,5 +1,6 @@
 """Signals stop a run at any moment without a loss, or request a checkpoint."""
 
+import importlib
 import os
 import signal
 import time
@@ -164,6 +165,33 @@ def test_a_library_that_a_stop_broke_stops_the_run() -> None:
         imported()
     with pytest.raises(RecursionError), SignalHandler() as signals, signals.raising_on_stop("here"):
         raise RecursionError
+
+
+@pytest.mark.usefixtures("signals_not_ignored")
+@pytest.mark.parametrize("number", STOPS)
+def test_a_stop_in_an_import_waits_for_its_end(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"half_{number.name}.py").write_text(
+        "import os, time\n"
+        "def ask():\n"
+        f"    os.kill(os.getpid(), {number:d})\n"
+        "    time.sleep(0.1)\n"
+        "ask()\n"
+        "whole = True\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    loaded: list[bool] = []
+
+    def start() -> None:
+        loaded.append(importlib.import_module(f"half_{number.name}").whole)
+        time.sleep(20)
+
+    with SignalHandler() as signals, pytest.raises(RunStopped), signals.raising_on_stop("here"):
+        start()
+    assert loaded == [True]
+    assert signals.take_received() == [number.name]
 
 
 def test_what_nohup_ignores_stays_ignored() -> None:

@@ -14,7 +14,10 @@ STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 CHECKPOINT = signal.SIGUSR1
 
 RETRY_DELAY = 0.02
-"""Time until a stop that was raised in a callback, which drops it, is raised again [s]."""
+"""Time until a stop that cannot be raised now, or that a callback dropped, is raised again [s]."""
+
+IMPORTING = "<frozen importlib._bootstrap>"
+"""File name of Python's own code that is on the stack during an import."""
 
 
 class SignalHandler:
@@ -22,7 +25,8 @@ class SignalHandler:
 
     SIGUSR1 requests a checkpoint; SIGTERM, SIGHUP (the terminal is gone) and SIGINT (Ctrl-C)
     request one and then a stop. The run checks `stop` and `checkpoint_requested` between two
-    steps; within `raising_on_stop` a stop raises. A second SIGINT interrupts at any time.
+    steps; within `raising_on_stop` a stop raises, at the end of an import that it comes in. A
+    second SIGINT interrupts at any time.
 
     A signal that was ignored when the program started, as SIGHUP is under nohup, stays ignored.
     Outside the main thread no signal is handled.
@@ -65,7 +69,7 @@ class SignalHandler:
             def hook(lost: "sys.UnraisableHookArgs") -> None:
                 if isinstance(lost.exc_value, RunStopped):
                     # raised in a callback, such as one of the garbage collector
-                    threading.Timer(RETRY_DELAY, self._raise_again).start()
+                    self._raise_later()
                 else:
                     before(lost)
 
@@ -75,7 +79,7 @@ class SignalHandler:
                 raise self._stopped(outcome)
             yield
         except (RuntimeError, AssertionError, ImportError, AttributeError):
-            # a library that a stop interrupted while it was imported fails in its own way
+            # a library that a stop interrupted may fail in its own way
             if self.stop:
                 raise self._stopped(outcome) from None
             raise
@@ -93,17 +97,33 @@ class SignalHandler:
         assert self.stop
         return RunStopped(f"stopped by {self.stop.name} {outcome}; continue it with --resume")
 
+    def _raise_in(self, frame: FrameType | None) -> None:
+        """Raises the stop in the interrupted code, or later where that is an import.
+
+        An import in compiled code prints what is raised in it, and leaves its module half done.
+        """
+        if self._outcome is None:
+            return
+        while frame:
+            if frame.f_code.co_filename == IMPORTING:
+                self._raise_later()
+                return
+            frame = frame.f_back
+        raise self._stopped(self._outcome)
+
+    def _raise_later(self) -> None:
+        threading.Timer(RETRY_DELAY, self._raise_again).start()
+
     def _raise_again(self) -> None:
         main = threading.main_thread().ident
         if self.stop and self._outcome is not None and main:
             self._again = True
             signal.pthread_kill(main, self.stop)
 
-    def _handle(self, number: int, _: FrameType | None) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         if self._again:  # sent by `_raise_again`
             self._again = False
-            if self._outcome is not None:
-                raise self._stopped(self._outcome)
+            self._raise_in(frame)
             return
         received = signal.Signals(number)
         self._unreported.append(received)
@@ -113,8 +133,7 @@ class SignalHandler:
                 raise KeyboardInterrupt
             self._interrupted |= received == signal.SIGINT
             self.stop = self.stop or received
-            if self._outcome is not None:
-                raise self._stopped(self._outcome)
+            self._raise_in(frame)
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():

@@ -19,6 +19,8 @@ PYTEST := $(BIN)/python -m pytest -q --dist loadfile --no-loadscope-reorder
 QUICK := --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1
 test: export XLA_FLAGS := $(QUICK) --xla_backend_optimization_level=0
 test-all: export XLA_FLAGS := $(QUICK) --xla_backend_optimization_level=1
+# threads of XLA: each process has a core of its own at best
+test test-all: export NPROC := 1
 
 test: .venv/.test
 	$(PYTEST) --numprocesses 3 -m "not slow"

@@ -14,6 +14,7 @@ from virtual_screen import SERVER, virtual_screen
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 HERE = Path(__file__).resolve().parent
 FIRST = (
+    *("test_validation_verdicts.py", "test_mutations.py"),
     *("mechanics/test_against_direct.py", "simulation/test_branch.py"),
     *("model/test_disease_mechanisms.py", "kernels/test_slabs.py", "model/test_steps_on_slabs.py"),
 )
@@ -23,7 +24,8 @@ ANNOTATIONS_CHECKED = ("kernels", "model")
 CACHES = HERE.parent / ".pytest_cache" / "home"
 os.environ["XDG_CACHE_HOME"] = str(CACHES)
 
-jaxtyping.install_import_hook(["tissue.kernels"], "beartype.beartype")
+if "JAXTYPING_DISABLE" not in os.environ:
+    jaxtyping.install_import_hook(["tissue.kernels"], "beartype.beartype")
 
 # what these import is annotated too
 from tissue.machine.device import enable_compilation_cache, release_programs  # noqa: E402
@@ -46,9 +48,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that compile for many others come first, so that two processes do not compile the same.
+    """Sorts tests: first the files that take minutes, then those that compile for many others.
 
-    Each of them has grids of its own.
+    No process is left alone with many minutes at the end, and no two compile the same: each of the
+    files that come first has grids of its own.
     """
     place = {HERE / name: number for number, name in enumerate(FIRST)}
     items.sort(key=lambda item: place.get(item.path, len(FIRST)))

@@ -7,9 +7,9 @@ usage: python tests/mutations.py [--only WORD] [--write]
 """
 
 import argparse
+import multiprocessing
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import tomllib
@@ -17,15 +17,27 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from virtual_devices import xla_flags
 
 ROOT = Path(__file__).resolve().parents[1]
+TESTS = ROOT / "tests"
 WORKERS = 2
-LIST = ROOT / "tests/mutations.toml"
+LIST = TESTS / "mutations.toml"
 TABLE = ROOT / "docs/mutations.md"
 COPIED = ("kernels", "tissue", "tests", "runs", "pyproject.toml", "README.md", "docs")
+PRINTED = "printed.txt"
+"""What a test of a copy prints."""
+
+LIBRARIES = (
+    *("beartype", "h5py", "hypothesis", "jax.experimental", "jaxtyping", "pydantic", "pytest"),
+    *("scipy.integrate", "scipy.ndimage", "scipy.optimize", "scipy.special"),
+)
+"""What each test imports besides the copy: processes have these from their beginning."""
+
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(list(LIBRARIES))
 
 
 class Mutation(NamedTuple):
@@ -68,26 +80,36 @@ def noticed(mutation: Mutation, copy: Path) -> bool:
     path = copy / mutation.file
     code = path.read_text(encoding="utf-8")
     path.write_text(code.replace(mutation.term, mutation.instead), encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
-    # what a mutation leaves as it is need not be compiled again
-    kept = {
-        "PYTHONPATH": str(copy),
-        "JAX_COMPILATION_CACHE_DIR": str(copy.parent / "programs"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "XLA_FLAGS": xla_flags(1),
-    }
+    (copy / PRINTED).write_bytes(b"")
+    process = PROCESSES.Process(target=_test, args=(mutation.test, copy))
     try:
-        done = subprocess.run(
-            [*command, mutation.test],
-            cwd=copy,
-            env=os.environ | kept,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        process.start()
+        process.join()
     finally:
         path.write_text(code, encoding="utf-8")
-    return done.returncode == 1 and "AssertionError" in done.stdout
+    printed = (copy / PRINTED).read_text(encoding="utf-8", errors="replace")
+    return process.exitcode == 1 and "AssertionError" in printed
+
+
+def _test(name: str, copy: Path) -> NoReturn:
+    """Runs a test of a copy in a new process, and ends this with the exit code of pytest."""
+    import jax
+    import pytest
+
+    with (copy / PRINTED).open("wb") as printed:
+        os.dup2(printed.fileno(), 1)
+        os.dup2(printed.fileno(), 2)
+    os.chdir(copy)
+    os.environ |= {"XLA_FLAGS": xla_flags(1), "PYTHONPATH": str(copy), "JAXTYPING_DISABLE": "1"}
+    sys.path[:] = [str(copy), *(each for each in sys.path if not each.startswith(str(TESTS)))]
+    del sys.modules[xla_flags.__module__]  # so that tests take that of the copy
+    # what a mutation leaves as it is need not be compiled again
+    jax.config.update("jax_compilation_cache_dir", str(copy.parent / "programs"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    loaded = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
+    code = pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-W", loaded, name])
+    sys.stdout.flush()
+    os._exit(code)
 
 
 def copied(folder: Path) -> Path:
@@ -108,6 +130,8 @@ def main() -> int:
     parser.add_argument("--only", default="", help="mechanisms whose name holds this")
     parser.add_argument("--write", action="store_true", help="write docs/mutations.md")
     asked = parser.parse_args()
+    # of the processes, as tests/conftest.py sets it: they have JAX before they read that
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     wanted = [mutation for mutation in MUTATIONS if asked.only in mutation.mechanism]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(WORKERS) as workers:
         copies: SimpleQueue[Path] = SimpleQueue()

@@ -25,6 +25,7 @@ from cluster_page import (
 )
 from docs_script import DOCS
 from page_tables import assert_shown, row
+from virtual_devices import xla_flags
 
 from tissue import cli
 from tissue.scenario.config import read_run_file
@@ -169,6 +170,8 @@ def test_the_install_without_a_network_works_as_it_stands(tmp_path: Path) -> Non
     shutil.rmtree(checkout)
     known = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
     known |= {"PIP_CONFIG_FILE": os.devnull, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    # neither Python nor XLA compiles more than it must
+    known |= {"PIP_NO_COMPILE": "1", "XLA_FLAGS": xla_flags(1)}
     printed = []
     for block in (OFFLINE, ONE_CORE, AS_JSON):
         done = subprocess.run(

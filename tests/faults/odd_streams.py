@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 if __name__ == "__main__":
@@ -51,25 +52,21 @@ class Case(NamedTuple):
     root: bool = False
 
 
-COMPILED = {"XLA_FLAGS": xla_flags(1)}
-"""Setting of XLA for all of them: some have no folder for compiled programs, and compile anew."""
-
 HOMELESS: Mapping[str, str | None] = {"HOME": None, "XDG_CACHE_HOME": None, "USER": None}
 
 CASES: dict[str, Case] = {
     "closed stderr": Case("$T 2>&-"),
-    "closed stdout": Case("$T >&-"),
+    "closed stdout and no home": Case("$T >&-", HOMELESS),
     "closed streams": Case("$T <&- >&- 2>&-"),
-    "full stdout": Case("$T >/dev/full"),
+    "full stdout and a file for a cache": Case("$T >/dev/full", {"XDG_CACHE_HOME": "/dev/null"}),
     "full streams": Case("$T >/dev/full 2>&1"),
     "reader of all gone": Case("set -o pipefail; $T 2>&1 | true"),
     "reader of one line": Case("set -o pipefail; $T 2>&1 | head -1"),
-    "reader of stdout": Case("set -o pipefail; $T | head -1"),
+    "reader of stdout and no cache": Case(
+        "set -o pipefail; $T | head -1", {"XDG_CACHE_HOME": "/proc/none"}
+    ),
     "small alphabet": Case("$T", {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}),
-    "no home": Case("$T", HOMELESS),
     "no home and no user": Case(f"{STRANGER} $T", HOMELESS, root=True),
-    "cache that is a file": Case("$T", {"XDG_CACHE_HOME": "/dev/null"}),
-    "no cache": Case("$T", {"XDG_CACHE_HOME": "/proc/none"}),
 }
 DEAD_TERMINAL = "dead terminal"
 
@@ -81,7 +78,7 @@ def plain(folder: Path) -> Path:
         check=True,
         timeout=LONGEST,
         capture_output=True,
-        env=os.environ | COMPILED,
+        env=_environment(),
     )
     return folder
 
@@ -122,18 +119,20 @@ def _command(folder: Path) -> list[str]:
     return [sys.executable, "-m", "tissue", "run", str(TINY), "--out", str(folder)]
 
 
+def _environment(changed: Mapping[str, str | None] = MappingProxyType({})) -> dict[str, str]:
+    """Environment of a run; all of them compile with the same settings."""
+    # some have no folder for compiled programs, and compile anew
+    names = {**os.environ, "XLA_FLAGS": xla_flags(1), **changed}
+    return {name: value for name, value in names.items() if value is not None}
+
+
 def _in_a_shell(case: Case, folder: Path) -> tuple[int, str]:
-    environment = {
-        name: value
-        for name, value in {**os.environ, **COMPILED, **case.environment}.items()
-        if value is not None
-    }
     line = case.line.replace("$T", f"{sys.executable} -m tissue run {TINY} --out '{folder}'")
     done = subprocess.run(
         ["bash", "-c", line],
         capture_output=True,
         timeout=LONGEST,
-        env=environment,
+        env=_environment(case.environment),
     )
     return done.returncode, (done.stdout + done.stderr).decode("utf-8", "replace")
 
@@ -148,7 +147,7 @@ def _in_a_terminal_that_dies(folder: Path) -> tuple[int, str]:
         stdout=its,
         stderr=its,
         start_new_session=True,
-        env=os.environ | COMPILED,
+        env=_environment(),
     ) as process:
         os.close(its)
         os.close(ours)

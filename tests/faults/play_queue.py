@@ -9,6 +9,7 @@ usage: python tests/faults/play_queue.py [KILLS] [SEED]
 """
 
 import argparse
+import os
 import random
 import shutil
 import signal
@@ -24,6 +25,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from faults.small_run import RUN, complete, everything_opens, same
+from virtual_devices import xla_flags
 
 from tissue.storage.checkpoint import list_checkpoints
 
@@ -55,7 +57,10 @@ class Queue(NamedTuple):
         file.write_text(RUN, encoding="utf-8")
         words = ["run", str(file), "--out", str(self.room / name), "--resume", "--quiet"]
         return subprocess.Popen(
-            [sys.executable, "-m", "tissue", *words], stderr=subprocess.PIPE, text=True
+            [sys.executable, "-m", "tissue", *words],
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"XLA_FLAGS": xla_flags(1)},
         )
 
 

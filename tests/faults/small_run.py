@@ -81,11 +81,10 @@ def same(one: Path, other: Path) -> None:
     for name, values in mine.state.items():
         np.testing.assert_array_equal(values, theirs.state[name], err_msg=name)
     assert [p.name for p in list_snapshots(one)] == [p.name for p in list_snapshots(other)]
-    for a, b in zip(list_snapshots(one), list_snapshots(other), strict=True):
-        for name in read_snapshot(a).fields:
-            np.testing.assert_array_equal(
-                read_snapshot(a).field(name), read_snapshot(b).field(name)
-            )
+    for pair in zip(list_snapshots(one), list_snapshots(other), strict=True):
+        ours, its = map(read_snapshot, pair)
+        for name in ours.fields:
+            np.testing.assert_array_equal(ours.field(name), its.field(name))
 
 
 def complete(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The spatial model on real bone against its well-mixed limit."""
 
 import csv
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,6 +47,7 @@ def configured(*changes: str) -> RunConfig:
     return read_run_file(ROOT / "runs/shrew.toml", ["disease.il1_excess=0 pM", UNLOADED, *changes])
 
 
+@cache
 def outcome(*changes: str) -> Outcome:
     simulation = Simulation(configured(*changes))
     start = simulation.start_metrics()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from virtual_devices import xla_flags
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -62,7 +63,7 @@ def python(copy: Path, *words: str) -> str:
     done = subprocess.run(
         [sys.executable, *words],
         cwd=copy,
-        env=os.environ | {"PYTHONPATH": str(copy)},
+        env=os.environ | {"PYTHONPATH": str(copy), "XLA_FLAGS": xla_flags(1)},
         capture_output=True,
         text=True,
         check=False,

@@ -28,13 +28,13 @@ LIST = TESTS / "mutations.toml"
 TABLE = ROOT / "docs/mutations.md"
 COPIED = ("kernels", "tissue", "tests", "runs", "pyproject.toml", "README.md", "docs")
 PRINTED = "printed.txt"
-"""What a test of a copy prints."""
+"""Name of the file with the output of a test of a copy."""
 
 LIBRARIES = (
     *("beartype", "h5py", "hypothesis", "jax.experimental", "jaxtyping", "pydantic", "pytest"),
     *("scipy.integrate", "scipy.ndimage", "scipy.optimize", "scipy.special"),
 )
-"""What each test imports besides the copy: processes have these from their beginning."""
+"""Packages that tests import besides the copy: processes have these from their beginning."""
 
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(list(LIBRARIES))

@@ -51,7 +51,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sorts tests: first the files that take minutes, then those that compile for many others.
 
     No process is left alone with many minutes at the end, and no two compile the same: each of the
-    files that come first has grids of its own.
+    latter has grids of its own.
     """
     place = {HERE / name: number for number, name in enumerate(FIRST)}
     items.sort(key=lambda item: place.get(item.path, len(FIRST)))

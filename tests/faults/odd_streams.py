@@ -15,7 +15,6 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 
 if __name__ == "__main__":
@@ -119,8 +118,8 @@ def _command(folder: Path) -> list[str]:
     return [sys.executable, "-m", "tissue", "run", str(TINY), "--out", str(folder)]
 
 
-def _environment(changed: Mapping[str, str | None] = MappingProxyType({})) -> dict[str, str]:
-    """Environment of a run; all of them compile with the same settings."""
+def _environment(**changed: str | None) -> dict[str, str]:
+    """Environment of a run with some variables changed; all compile with the same settings."""
     # some have no folder for compiled programs, and compile anew
     names = {**os.environ, "XLA_FLAGS": xla_flags(1), **changed}
     return {name: value for name, value in names.items() if value is not None}
@@ -132,7 +131,7 @@ def _in_a_shell(case: Case, folder: Path) -> tuple[int, str]:
         ["bash", "-c", line],
         capture_output=True,
         timeout=LONGEST,
-        env=_environment(case.environment),
+        env=_environment(**case.environment),
     )
     return done.returncode, (done.stdout + done.stderr).decode("utf-8", "replace")
 
